@@ -1,0 +1,3 @@
+//! Declarative sync for Interactly workflow webhooks.
+
+pub mod webhook;
