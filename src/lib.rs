@@ -1,3 +1,7 @@
 //! Declarative sync for Interactly workflow webhooks.
 
+pub mod diagnostic;
+pub mod secret;
+pub mod state;
+pub mod template;
 pub mod webhook;

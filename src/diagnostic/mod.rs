@@ -1,0 +1,13 @@
+//! What to tell a person about their files: data only.
+//!
+//! Problems are collected, never thrown one at a time, and are rendered elsewhere.
+
+mod code;
+mod report;
+mod source;
+mod suggest;
+
+pub use code::{Code, Severity};
+pub use report::{Diagnostic, Diagnostics, Label};
+pub use source::{Location, SourceFile, SourceId, SourceMap, Span, Spanned};
+pub use suggest::nearest;

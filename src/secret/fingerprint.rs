@@ -1,0 +1,211 @@
+//! The trace of a secret: a keyed one-way digest.
+//!
+//! The key is derived from the API key (or from a secret of its own), which is in no file. So whoever
+//! reads the cache cannot try tokens against it, and nothing slow is needed. A key id is kept beside
+//! the digest, so that a rotated API key reads as "cannot tell", not as "was changed".
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+
+/// BLAKE3's context strings: they separate the two keys derived from one secret, for ever.
+const DIGEST_CONTEXT: &str = "hookctl 2026-11 bearer token fingerprint v1";
+const KEY_ID_CONTEXT: &str = "hookctl 2026-11 fingerprint key id v1";
+
+/// Sixteen random bytes, one draw per webhook, so that equal tokens do not look equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Salt([u8; 16]);
+
+impl Salt {
+    /// A salt of these random bytes.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+}
+
+/// A keyed one-way digest of a secret, kept in place of the secret.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    key_id: KeyId,
+    salt: Salt,
+    digest: Digest,
+}
+
+/// What comparing two fingerprints of one webhook tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The same secret.
+    Same,
+    /// Another secret.
+    Different,
+    /// Made with another key or salt: nothing can be told.
+    Incomparable,
+}
+
+impl Fingerprint {
+    /// Compares two fingerprints. The digests are compared in constant time.
+    pub fn compare(&self, other: &Self) -> Comparison {
+        if self.key_id != other.key_id || self.salt != other.salt {
+            Comparison::Incomparable
+        } else if blake3::Hash::from(self.digest.0) == blake3::Hash::from(other.digest.0) {
+            Comparison::Same
+        } else {
+            Comparison::Different
+        }
+    }
+
+    /// The salt that it was made with, so that another can be made to compare with it.
+    pub const fn salt(&self) -> Salt {
+        self.salt
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Fingerprint({}…)", hex(&self.digest.0[..4]))
+    }
+}
+
+/// The key that fingerprints are made with. It exists in memory only.
+pub struct FingerprintKey {
+    key: zeroize::Zeroizing<[u8; 32]>,
+    id: KeyId,
+}
+
+impl FingerprintKey {
+    /// Derives the key from a secret: the API key, or one kept for this purpose.
+    pub fn derive(secret: &Secret) -> Self {
+        let material = secret.expose().as_bytes();
+        let id = blake3::derive_key(KEY_ID_CONTEXT, material);
+        let mut short = [0; 8];
+        short.copy_from_slice(&id[..8]);
+        Self {
+            key: zeroize::Zeroizing::new(blake3::derive_key(DIGEST_CONTEXT, material)),
+            id: KeyId(short),
+        }
+    }
+
+    /// The fingerprint of a secret: `BLAKE3-keyed(key, salt ‖ secret)`.
+    pub fn fingerprint(&self, salt: Salt, secret: &Secret) -> Fingerprint {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&salt.0);
+        hasher.update(secret.expose().as_bytes());
+        Fingerprint {
+            key_id: self.id,
+            salt,
+            digest: Digest(*hasher.finalize().as_bytes()),
+        }
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FingerprintKey(***)")
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct KeyId([u8; 8]);
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Digest([u8; 32]);
+
+/// A stored text that is not the hexadecimal form of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not {expected} bytes in hexadecimal")]
+pub struct InvalidHex {
+    expected: usize,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+fn unhex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
+    let error = InvalidHex { expected: N };
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return Err(error);
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| error)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| error)?;
+    }
+    Ok(bytes)
+}
+
+macro_rules! as_hex {
+    ($type:ident) => {
+        impl TryFrom<String> for $type {
+            type Error = InvalidHex;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                unhex(&text).map(Self)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                hex(&value.0)
+            }
+        }
+    };
+}
+
+as_hex!(Salt);
+as_hex!(KeyId);
+as_hex!(Digest);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str) -> Secret {
+        Secret::new(value.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn tells_same_from_different_from_incomparable() {
+        let key = FingerprintKey::derive(&secret("api-key-one"));
+        let other_key = FingerprintKey::derive(&secret("api-key-two"));
+        let salt = Salt::new([7; 16]);
+        let token = key.fingerprint(salt, &secret("token"));
+        assert_eq!(
+            token.compare(&key.fingerprint(salt, &secret("token"))),
+            Comparison::Same
+        );
+        assert_eq!(
+            token.compare(&key.fingerprint(salt, &secret("other"))),
+            Comparison::Different
+        );
+        assert_eq!(
+            token.compare(&other_key.fingerprint(salt, &secret("token"))),
+            Comparison::Incomparable
+        );
+        assert_eq!(
+            token.compare(&key.fingerprint(Salt::new([8; 16]), &secret("token"))),
+            Comparison::Incomparable
+        );
+    }
+
+    #[test]
+    fn survives_storage_and_holds_no_secret() {
+        let key = FingerprintKey::derive(&secret("api-key-one"));
+        let token = key.fingerprint(Salt::new([7; 16]), &secret("hunter2"));
+        let stored = serde_json::to_string(&token).unwrap();
+        assert_eq!(serde_json::from_str::<Fingerprint>(&stored).unwrap(), token);
+        assert!(!stored.contains("hunter2"));
+        assert!(serde_json::from_str::<Salt>("\"07\"").is_err());
+        assert_eq!(format!("{key:?}"), "FingerprintKey(***)");
+    }
+}

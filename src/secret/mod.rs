@@ -1,0 +1,15 @@
+//! Secrets that cannot be shown: where one comes from, what it is, and the trace that is kept of it.
+//!
+//! Three types, so that no function can take the wrong one. A [`SecretSource`] says where, and may be
+//! shown. A [`Secret`] is the value, and cannot be. A [`Fingerprint`] is all that the plan and the
+//! cache ever hold.
+
+mod fingerprint;
+mod resolve;
+mod source;
+mod value;
+
+pub use fingerprint::{Comparison, Fingerprint, FingerprintKey, InvalidHex, Salt};
+pub use resolve::{ResolveError, resolve};
+pub use source::SecretSource;
+pub use value::{InvalidSecret, Secret};

@@ -1,0 +1,144 @@
+//! A secret's value.
+
+use std::fmt;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::webhook::limits::BEARER_TOKEN_LENGTH;
+
+/// A secret: a bearer token or an API key. It has no `Display` and no `Serialize`, its `Debug` is
+/// masked, and its memory is zeroed when it is dropped.
+#[derive(Clone)]
+pub struct Secret(SecretString);
+
+/// Why a value cannot be used as a secret. None of the variants holds any part of the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSecret {
+    /// Nothing, or white space only: sending it could clear a token or break it.
+    #[error("it is empty")]
+    Empty,
+    /// A line break or another control character: it could split the header that carries it.
+    #[error("it holds a control character (a line break inside the value, perhaps)")]
+    ControlCharacter,
+    /// A mask such as `****`, as copied from a user interface.
+    #[error("it is a placeholder such as '****', not a secret")]
+    Placeholder,
+    /// Longer than the API takes.
+    #[error("it is longer than the 2000 characters that the API takes")]
+    TooLong,
+}
+
+impl Secret {
+    /// Takes a value that a source gave.
+    ///
+    /// # Errors
+    /// [`InvalidSecret`] if it must never be sent.
+    pub fn new(value: String) -> Result<Self, InvalidSecret> {
+        let value = zeroize::Zeroizing::new(value);
+        if value.trim().is_empty() {
+            return Err(InvalidSecret::Empty);
+        }
+        if value.chars().any(char::is_control) {
+            return Err(InvalidSecret::ControlCharacter);
+        }
+        if is_placeholder(&value) {
+            return Err(InvalidSecret::Placeholder);
+        }
+        if !BEARER_TOKEN_LENGTH.contains(&value.chars().count()) {
+            return Err(InvalidSecret::TooLong);
+        }
+        Ok(Self(SecretString::from(value.as_str())))
+    }
+
+    /// The value itself: for the request that carries it and for its fingerprint, and for nothing
+    /// else.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// Whether the value begins with `Bearer `, which the API adds by itself.
+    pub fn begins_with_scheme(&self) -> bool {
+        self.expose()
+            .get(..7)
+            .is_some_and(|start| start.eq_ignore_ascii_case("bearer "))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(***)")
+    }
+}
+
+/// Masks that user interfaces and tools show in place of a secret.
+fn is_placeholder(value: &str) -> bool {
+    let value = value.trim();
+    let inner = value
+        .strip_prefix(['<', '(', '['])
+        .and_then(|rest| rest.strip_suffix(['>', ')', ']']))
+        .unwrap_or(value)
+        .to_ascii_lowercase();
+    let one_of = |characters: &[char]| {
+        inner
+            .chars()
+            .all(|character| characters.contains(&character))
+    };
+    one_of(&['*'])
+        || one_of(&['•'])
+        || (inner.len() >= 3 && (one_of(&['x']) || one_of(&['.'])))
+        || matches!(
+            inner.as_str(),
+            "redacted"
+                | "secret"
+                | "sensitive"
+                | "sensitive value"
+                | "hidden"
+                | "masked"
+                | "changeme"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_clear_or_break_a_token_is_refused() {
+        let error = |value: &str| Secret::new(value.to_owned()).unwrap_err();
+        assert_eq!(error(""), InvalidSecret::Empty);
+        assert_eq!(error(" \t "), InvalidSecret::Empty);
+        assert_eq!(error("a\nb"), InvalidSecret::ControlCharacter);
+        assert_eq!(error("a\r"), InvalidSecret::ControlCharacter);
+        for mask in [
+            "****",
+            "•••",
+            "<redacted>",
+            "(secret)",
+            "xxxx",
+            "REDACTED",
+            "...",
+        ] {
+            assert_eq!(error(mask), InvalidSecret::Placeholder, "{mask}");
+        }
+        assert_eq!(error(&"ä".repeat(2001)), InvalidSecret::TooLong);
+    }
+
+    #[test]
+    fn what_is_odd_but_possible_is_taken() {
+        for value in ["a", "x", "dGVzdA==", "Bearer abc", "**a", &"ä".repeat(2000)] {
+            assert_eq!(Secret::new(value.to_owned()).unwrap().expose(), value);
+        }
+        assert!(
+            Secret::new("bearer abc".into())
+                .unwrap()
+                .begins_with_scheme()
+        );
+        assert!(!Secret::new("bearers".into()).unwrap().begins_with_scheme());
+    }
+
+    #[test]
+    fn debug_is_masked() {
+        let secret = Secret::new("hunter2".into()).unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(***)");
+    }
+}

@@ -1,0 +1,108 @@
+//! What the files say: desired state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::Location;
+use crate::secret::Fingerprint;
+use crate::webhook::{Field, Key, RemoteId, WebhookSpec};
+
+/// All declarations for one target, defaults filled in, variables interpolated, secrets reduced to
+/// fingerprints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DesiredState {
+    /// The webhooks that shall be there.
+    pub webhooks: BTreeMap<Key, DesiredWebhook>,
+    /// The webhooks that shall not be there (`state: absent`).
+    pub absent: BTreeMap<Key, AbsentWebhook>,
+}
+
+impl DesiredState {
+    /// Whether a key is declared in either way.
+    pub fn declares(&self, key: &Key) -> bool {
+        self.webhooks.contains_key(key) || self.absent.contains_key(key)
+    }
+
+    /// Whether nothing is declared at all.
+    pub fn is_empty(&self) -> bool {
+        self.webhooks.is_empty() && self.absent.is_empty()
+    }
+}
+
+/// One webhook that shall be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredWebhook {
+    /// All its fields.
+    pub spec: WebhookSpec,
+    /// What is said of its token.
+    pub token: DeclaredToken,
+    /// The remote webhook that it is pinned to.
+    pub id: Option<RemoteId>,
+    /// Earlier names, so that a rename finds it without a record.
+    pub previously: Vec<String>,
+    /// What is never patched after creation.
+    pub ignore_changes: IgnoreChanges,
+    /// Whether a plan that deletes it is an error.
+    pub prevent_destroy: bool,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// One webhook that shall not be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AbsentWebhook {
+    /// The name that it is found by.
+    pub name: String,
+    /// The remote webhook that it is pinned to.
+    pub id: Option<RemoteId>,
+    /// Earlier names.
+    pub previously: Vec<String>,
+    /// Where it is declared.
+    pub origin: Origin,
+}
+
+/// What a declaration says of the token. Nobody can read a token back, so "left out" and "none" are
+/// two things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeclaredToken {
+    /// A source: we manage it.
+    Managed(TokenEvidence),
+    /// `null`: there shall be none.
+    None,
+    /// Left out: clear it if we set it, leave it alone if not.
+    LeftOut,
+}
+
+/// What is known of a managed token's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenEvidence {
+    /// Its fingerprint.
+    Known(Fingerprint),
+    /// Its source could not be resolved, which only a dry run allows.
+    Unresolved,
+}
+
+/// Fields that are never patched after creation (`ignore_changes`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IgnoreChanges {
+    /// The comparable fields.
+    pub fields: BTreeSet<Field>,
+    /// The token.
+    pub bearer_token: bool,
+}
+
+/// Where a webhook is declared, down to its fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The key.
+    pub key: Location,
+    /// Each field that is written out, under its own name in the file (`url`, `bearer_token`, …), for
+    /// errors that the API returns for a field.
+    pub fields: BTreeMap<String, Location>,
+}
+
+impl Origin {
+    /// The place of a field by its name, or of the key if the field is not written out.
+    pub fn of_field(&self, field: &str) -> &Location {
+        self.fields.get(field).unwrap_or(&self.key)
+    }
+}
