@@ -81,6 +81,16 @@ pub enum TokenEvidence {
     Unresolved,
 }
 
+impl TokenEvidence {
+    /// The fingerprint, if it is known.
+    pub const fn fingerprint(self) -> Option<Fingerprint> {
+        match self {
+            Self::Known(fingerprint) => Some(fingerprint),
+            Self::Unresolved => None,
+        }
+    }
+}
+
 /// Fields that are never patched after creation (`ignore_changes`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IgnoreChanges {

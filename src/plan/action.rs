@@ -1,0 +1,413 @@
+//! What a plan consists of.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Patch, Summary};
+use crate::diagnostic::Location;
+use crate::secret::Fingerprint;
+use crate::state::{AppliedRecord, ObservedWebhook, Origin, TokenEvidence};
+use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec};
+
+/// The ordered actions that turn the observed state into the desired state, and what else was seen on
+/// the way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use = "a plan does nothing until it is applied"]
+pub struct Plan {
+    /// Creates, then updates, then deletes, so that there is no moment without a subscriber.
+    pub actions: Vec<PlannedAction>,
+    /// Records that are out of date though nothing has to be sent.
+    pub refresh: Vec<Refresh>,
+    /// Bound webhooks that no file declares and that are left alone.
+    pub orphans: Vec<Orphan>,
+    /// Remote webhooks that are neither bound nor declared; never touched.
+    pub unmanaged: Vec<Unmanaged>,
+    /// Declared webhooks that need nothing.
+    pub unchanged: Vec<Key>,
+    /// How many keys the filter left out.
+    pub not_selected: usize,
+    /// What a person should know though nothing is done about it.
+    pub notices: Vec<Notice>,
+    /// How many remote webhooks are ours, by binding or adoption: what the safety limits are a
+    /// percentage of.
+    pub ours: usize,
+    /// How many keys were bound before, and how many of those ids are still observed.
+    pub bindings: Bindings,
+}
+
+/// How many keys were bound before this plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bindings {
+    /// All of them.
+    pub known: usize,
+    /// Those whose id is still on the remote.
+    pub present: usize,
+}
+
+impl Plan {
+    /// Whether nothing has to be sent or recorded.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.refresh.is_empty()
+    }
+
+    /// Whether anything has to be sent.
+    pub fn has_requests(&self) -> bool {
+        self.actions
+            .iter()
+            .any(|planned| planned.action.has_request())
+    }
+
+    /// Whether anything that has to be sent was asked for by the files, rather than by a drift of the
+    /// remote alone.
+    pub fn files_ask_for_changes(&self) -> bool {
+        self.actions
+            .iter()
+            .filter(|planned| planned.action.has_request())
+            .any(|planned| !planned.is_drift_only())
+    }
+
+    /// The counts.
+    pub fn summary(&self) -> Summary {
+        Summary::of(self)
+    }
+}
+
+/// One action on one webhook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedAction {
+    /// The key.
+    pub key: Key,
+    /// The name that the webhook has, or will have, for people.
+    pub name: String,
+    /// What is to be done.
+    pub action: Action,
+    /// What changes, for people; the requests are made from `action` alone.
+    pub changes: Vec<Change>,
+    /// Where it is declared; none if no file declares it any more.
+    pub origin: Option<Origin>,
+}
+
+impl PlannedAction {
+    /// The remote webhook that it is about, if there is one yet.
+    pub fn id(&self) -> Option<&RemoteId> {
+        match &self.action {
+            Action::Create(_) => None,
+            Action::Update(update) => Some(&update.before.id),
+            Action::Adopt(adoption) => Some(&adoption.before.id),
+            Action::Delete(deletion) => Some(&deletion.before.id),
+            Action::Recreate { gone, .. } => Some(gone),
+            Action::Forget { id } => Some(id),
+        }
+    }
+
+    /// Where it is declared.
+    pub fn location(&self) -> Option<&Location> {
+        self.origin.as_ref().map(|origin| &origin.key)
+    }
+
+    /// Whether it is there only because somebody changed the remote.
+    pub fn is_drift_only(&self) -> bool {
+        match &self.action {
+            Action::Recreate { .. } => true,
+            Action::Update(_) => self
+                .changes
+                .iter()
+                .all(|change| change.cause() == Cause::Drift),
+            Action::Create(_) | Action::Adopt(_) | Action::Delete(_) | Action::Forget { .. } => {
+                false
+            }
+        }
+    }
+}
+
+/// What is to be done with one webhook. Each variant holds exactly what it needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make it.
+    Create(Creation),
+    /// Patch it.
+    Update(Update),
+    /// Delete it.
+    Delete(Deletion),
+    /// Bind the webhook that is already there, and patch it where it differs.
+    Adopt(Adoption),
+    /// Make it again: its id is gone from the remote.
+    Recreate {
+        /// The id that is gone.
+        gone: RemoteId,
+        /// What to make.
+        creation: Creation,
+    },
+    /// Drop the record: neither a file nor the remote has it any more.
+    Forget {
+        /// The id that was bound.
+        id: RemoteId,
+    },
+}
+
+impl Action {
+    /// The word for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "create",
+            Self::Update(_) => "update",
+            Self::Delete(_) => "delete",
+            Self::Adopt(_) => "adopt",
+            Self::Recreate { .. } => "recreate",
+            Self::Forget { .. } => "forget",
+        }
+    }
+
+    /// Whether anything is sent for it.
+    pub const fn has_request(&self) -> bool {
+        match self {
+            Self::Create(_) | Self::Update(_) | Self::Delete(_) | Self::Recreate { .. } => true,
+            Self::Adopt(adoption) => adoption.patch.is_some(),
+            Self::Forget { .. } => false,
+        }
+    }
+
+    /// The patch that it sends, if it sends one.
+    pub const fn patch(&self) -> Option<&Patch> {
+        match self {
+            Self::Update(update) => Some(&update.patch),
+            Self::Adopt(adoption) => adoption.patch.as_ref(),
+            Self::Create(_) | Self::Delete(_) | Self::Recreate { .. } | Self::Forget { .. } => None,
+        }
+    }
+}
+
+/// A webhook to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Creation {
+    /// All its fields.
+    pub spec: WebhookSpec,
+    /// Its token, if it gets one.
+    pub token: Option<TokenEvidence>,
+    /// Whether it is to be remembered as protected.
+    pub prevent_destroy: bool,
+}
+
+/// A webhook to patch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Update {
+    /// What it is now.
+    pub before: ObservedWebhook,
+    /// What to send.
+    pub patch: Patch,
+    /// What to remember.
+    pub record: RecordAfter,
+}
+
+/// A webhook to bind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adoption {
+    /// What it is now.
+    pub before: ObservedWebhook,
+    /// What to send, if it differs.
+    pub patch: Option<Patch>,
+    /// What to remember.
+    pub record: RecordAfter,
+}
+
+/// What is to be remembered once a webhook is confirmed; its id and its fields as stored come from
+/// the confirmation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordAfter {
+    /// The fields as sent, or as found where nothing is sent.
+    pub sent: WebhookSpec,
+    /// The trace of the token that is then ours.
+    pub token: Option<Fingerprint>,
+    /// Whether it is protected.
+    pub prevent_destroy: bool,
+}
+
+impl RecordAfter {
+    /// The record, once the API has confirmed what it stores.
+    pub fn confirmed(&self, stored: &ObservedWebhook) -> AppliedRecord {
+        AppliedRecord {
+            id: stored.id.clone(),
+            sent: self.sent.clone(),
+            stored: stored.spec.clone(),
+            token: self.token,
+            prevent_destroy: self.prevent_destroy,
+        }
+    }
+}
+
+/// A webhook to delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// What it is now.
+    pub before: ObservedWebhook,
+    /// Why.
+    pub reason: DeletionReason,
+}
+
+/// Why a webhook is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionReason {
+    /// A file says `state: absent`.
+    Absent,
+    /// No file declares it any more, and orphans are pruned.
+    Orphan,
+}
+
+/// A record to write though nothing has to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// The key.
+    pub key: Key,
+    /// The record.
+    pub record: AppliedRecord,
+}
+
+/// A bound webhook that no file declares and that is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphan {
+    /// The key that it is bound to.
+    pub key: Key,
+    /// Its id.
+    pub id: RemoteId,
+    /// Its name.
+    pub name: String,
+}
+
+/// A remote webhook that is neither bound nor declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmanaged {
+    /// Its id.
+    pub id: RemoteId,
+    /// Its name.
+    pub name: String,
+}
+
+/// Why a field changes. For people: once the plan is made, nothing branches on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// We changed the file.
+    Edited,
+    /// Somebody changed the remote.
+    Drift,
+    /// Both.
+    Conflict,
+    /// There is no record to tell by.
+    Unrecorded,
+    /// A secret that cannot be compared.
+    Unverified,
+}
+
+impl Cause {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Edited => "edited",
+            Self::Drift => "drift",
+            Self::Conflict => "conflict",
+            Self::Unrecorded => "unrecorded",
+            Self::Unverified => "unverified",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// One change of one field, as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A comparable field.
+    Field {
+        /// Which.
+        field: Field,
+        /// What it is now; none if the webhook is not there yet.
+        from: Option<FieldValue>,
+        /// What it will be.
+        to: FieldValue,
+        /// Why.
+        cause: Cause,
+    },
+    /// The token.
+    Token {
+        /// What is known of it now.
+        from: TokenShown,
+        /// What it will be.
+        to: TokenShown,
+        /// Why.
+        cause: Cause,
+    },
+}
+
+impl Change {
+    /// Why it changes.
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::Field { cause, .. } | Self::Token { cause, .. } => *cause,
+        }
+    }
+
+    /// The field's name.
+    pub const fn field_name(&self) -> &'static str {
+        match self {
+            Self::Field { field, .. } => field.as_str(),
+            Self::Token { .. } => "bearer_token",
+        }
+    }
+}
+
+/// All that may be shown of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenShown {
+    /// There is none.
+    None,
+    /// There is one, and it is the one that we know.
+    Secret,
+    /// There is one, and which one cannot be told.
+    Unknown,
+}
+
+impl TokenShown {
+    /// The text that stands for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "(none)",
+            Self::Secret => "(secret)",
+            Self::Unknown => "(unknown)",
+        }
+    }
+}
+
+/// What a person should know though nothing is done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The webhook has a token that we did not set and that no file mentions: it is left alone.
+    ForeignToken {
+        /// The key.
+        key: Key,
+        /// Where it is declared.
+        location: Location,
+    },
+    /// The token could not be compared and was left, as asked.
+    UnverifiedTokenKept {
+        /// The key.
+        key: Key,
+        /// Where it is declared.
+        location: Location,
+        /// Whether its source could not be resolved.
+        unresolved: bool,
+    },
+    /// A change would drop an action that this version does not know.
+    UnknownActionDropped {
+        /// The key.
+        key: Key,
+        /// Where it is declared.
+        location: Location,
+        /// The actions.
+        actions: Vec<String>,
+    },
+}

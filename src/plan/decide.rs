@@ -1,0 +1,334 @@
+//! One action for each key whose identity is known.
+
+use super::action::Bindings;
+use super::identity::{Identities, Identity};
+use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
+use super::{
+    Action, Adoption, Cause, Change, Creation, Deletion, DeletionReason, Notice, Orphan, Patch,
+    Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, RecordAfter, Refresh, TokenShown,
+    Unmanaged, Update, diff, token,
+};
+use crate::state::{
+    AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
+    ObservedState, ObservedWebhook,
+};
+use crate::webhook::{Field, Key, WorkflowAction};
+
+/// Decides for every key, declared or remembered, and counts the rest.
+///
+/// # Errors
+/// [`PlanError`] with every deletion that `prevent_destroy` forbids.
+pub(super) fn decide(
+    desired: &DesiredState,
+    observed: &ObservedState,
+    last_applied: &LastApplied,
+    policy: &Policy,
+    identities: &Identities<'_>,
+) -> Result<Plan, PlanError> {
+    let mut decisions = Decisions {
+        policy,
+        last_applied,
+        plan: Plan::default(),
+        problems: Vec::new(),
+    };
+    for (key, webhook) in &desired.webhooks {
+        if decisions.selects(key) {
+            decisions.present(key, webhook, identities.of(key));
+        }
+    }
+    for (key, webhook) in &desired.absent {
+        if decisions.selects(key) {
+            decisions.absent(key, webhook, identities.of(key));
+        }
+    }
+    for (key, record) in last_applied {
+        if !desired.declares(key) && decisions.selects(key) {
+            let found = observed
+                .get(&record.id)
+                .filter(|webhook| !identities.is_claimed(&webhook.id));
+            decisions.undeclared(key, record, found);
+        }
+    }
+    let bound: std::collections::BTreeSet<_> =
+        last_applied.values().map(|record| &record.id).collect();
+    for webhook in observed.webhooks.values() {
+        if bound.contains(&webhook.id) || identities.is_claimed(&webhook.id) {
+            decisions.plan.ours += 1;
+        } else {
+            decisions.plan.unmanaged.push(Unmanaged {
+                id: webhook.id.clone(),
+                name: webhook.spec.name.clone(),
+            });
+        }
+    }
+    decisions.plan.bindings = Bindings {
+        known: last_applied.len(),
+        present: last_applied
+            .values()
+            .filter(|record| observed.get(&record.id).is_some())
+            .count(),
+    };
+    if decisions.problems.is_empty() {
+        Ok(decisions.plan)
+    } else {
+        Err(PlanError {
+            problems: decisions.problems,
+        })
+    }
+}
+
+struct Decisions<'a> {
+    policy: &'a Policy,
+    last_applied: &'a LastApplied,
+    plan: Plan,
+    problems: Vec<PlanProblem>,
+}
+
+impl Decisions<'_> {
+    fn selects(&mut self, key: &Key) -> bool {
+        let selected = self.policy.only.selects(key);
+        if !selected {
+            self.plan.not_selected += 1;
+        }
+        selected
+    }
+
+    fn present(&mut self, key: &Key, webhook: &DesiredWebhook, identity: Identity<'_>) {
+        let action = match identity {
+            Identity::Found(found) => return self.found(key, webhook, found),
+            Identity::Missing => Action::Create(creation(webhook)),
+            Identity::Gone(id) => Action::Recreate {
+                gone: id.clone(),
+                creation: creation(webhook),
+            },
+        };
+        let cause = match action {
+            Action::Recreate { .. } => Cause::Drift,
+            _ => Cause::Edited,
+        };
+        self.plan.actions.push(PlannedAction {
+            key: key.clone(),
+            name: webhook.spec.name.clone(),
+            changes: creation_changes(webhook, cause),
+            action,
+            origin: Some(webhook.origin.clone()),
+        });
+    }
+
+    fn found(&mut self, key: &Key, webhook: &DesiredWebhook, found: &ObservedWebhook) {
+        let record = self
+            .last_applied
+            .get(key)
+            .filter(|record| record.id == found.id);
+        let token = token::decide(
+            TokenSituation {
+                declared: webhook.token,
+                ignored: webhook.ignore_changes.bearer_token,
+                remote_has_one: found.has_bearer_token,
+                record: match record {
+                    None => TokenRecord::NoRecord,
+                    Some(record) => record
+                        .token
+                        .as_ref()
+                        .map_or(TokenRecord::WithoutToken, TokenRecord::Set),
+                },
+            },
+            self.policy.unverified_secrets,
+        );
+        let diff = diff::compare(webhook, &found.spec, record);
+        self.remark(key, webhook, &token);
+        self.notice_dropped_actions(key, webhook, found, &diff.changes);
+        let after = RecordAfter {
+            sent: diff.sent,
+            token: token.recorded,
+            prevent_destroy: webhook.prevent_destroy,
+        };
+        let mut changes = diff.changes;
+        changes.extend(token.change);
+        let action = match (record, Patch::new(diff.fields, token.patch)) {
+            (None, patch) => Action::Adopt(Adoption {
+                before: found.clone(),
+                patch,
+                record: after,
+            }),
+            (Some(_), Some(patch)) => Action::Update(Update {
+                before: found.clone(),
+                patch,
+                record: after,
+            }),
+            (Some(record), None) => {
+                self.plan.unchanged.push(key.clone());
+                let confirmed = after.confirmed(found);
+                if confirmed != *record {
+                    self.plan.refresh.push(Refresh {
+                        key: key.clone(),
+                        record: confirmed,
+                    });
+                }
+                return;
+            }
+        };
+        self.plan.actions.push(PlannedAction {
+            key: key.clone(),
+            name: webhook.spec.name.clone(),
+            action,
+            changes,
+            origin: Some(webhook.origin.clone()),
+        });
+    }
+
+    fn absent(&mut self, key: &Key, webhook: &AbsentWebhook, identity: Identity<'_>) {
+        let action = match identity {
+            Identity::Found(found) => {
+                if self.is_protected(key, found) {
+                    self.problems.push(PlanProblem::PreventDestroy {
+                        key: key.clone(),
+                        location: Some(webhook.origin.key.clone()),
+                        id: found.id.clone(),
+                    });
+                    return;
+                }
+                Action::Delete(Deletion {
+                    before: found.clone(),
+                    reason: DeletionReason::Absent,
+                })
+            }
+            Identity::Gone(id) => Action::Forget { id: id.clone() },
+            Identity::Missing => {
+                self.plan.unchanged.push(key.clone());
+                return;
+            }
+        };
+        self.plan.actions.push(PlannedAction {
+            key: key.clone(),
+            name: webhook.name.clone(),
+            action,
+            changes: Vec::new(),
+            origin: Some(webhook.origin.clone()),
+        });
+    }
+
+    /// Whether the webhook is remembered as protected, under this key or another.
+    fn is_protected(&self, key: &Key, found: &ObservedWebhook) -> bool {
+        self.last_applied.iter().any(|(bound, record)| {
+            (bound == key || record.id == found.id)
+                && record.id == found.id
+                && record.prevent_destroy
+        })
+    }
+
+    fn undeclared(&mut self, key: &Key, record: &AppliedRecord, found: Option<&ObservedWebhook>) {
+        let action = match (found, self.policy.prune) {
+            (None, _) => Action::Forget {
+                id: record.id.clone(),
+            },
+            (Some(found), Prune::No) => {
+                self.plan.orphans.push(Orphan {
+                    key: key.clone(),
+                    id: found.id.clone(),
+                    name: found.spec.name.clone(),
+                });
+                return;
+            }
+            (Some(found), Prune::Yes) if record.prevent_destroy => {
+                self.problems.push(PlanProblem::PreventDestroy {
+                    key: key.clone(),
+                    location: None,
+                    id: found.id.clone(),
+                });
+                return;
+            }
+            (Some(found), Prune::Yes) => Action::Delete(Deletion {
+                before: found.clone(),
+                reason: DeletionReason::Orphan,
+            }),
+        };
+        self.plan.actions.push(PlannedAction {
+            key: key.clone(),
+            name: found
+                .map_or(&record.stored.name, |found| &found.spec.name)
+                .clone(),
+            action,
+            changes: Vec::new(),
+            origin: None,
+        });
+    }
+
+    fn remark(&mut self, key: &Key, webhook: &DesiredWebhook, token: &TokenDecision) {
+        let location = webhook.origin.of_field("bearer_token").clone();
+        let key = key.clone();
+        self.plan
+            .notices
+            .extend(token.remark.map(|remark| match remark {
+                TokenRemark::Foreign => Notice::ForeignToken { key, location },
+                TokenRemark::UnverifiedKept => Notice::UnverifiedTokenKept {
+                    key,
+                    location,
+                    unresolved: false,
+                },
+                TokenRemark::Unresolved => Notice::UnverifiedTokenKept {
+                    key,
+                    location,
+                    unresolved: true,
+                },
+            }));
+    }
+
+    fn notice_dropped_actions(
+        &mut self,
+        key: &Key,
+        webhook: &DesiredWebhook,
+        found: &ObservedWebhook,
+        changes: &[Change],
+    ) {
+        let changed = changes.iter().any(|change| {
+            matches!(
+                change,
+                Change::Field {
+                    field: Field::Actions,
+                    ..
+                }
+            )
+        });
+        let unknown: Vec<_> = found
+            .spec
+            .actions
+            .iter()
+            .filter(|action| matches!(action, WorkflowAction::Unknown(_)))
+            .map(ToString::to_string)
+            .collect();
+        if changed && !unknown.is_empty() {
+            self.plan.notices.push(Notice::UnknownActionDropped {
+                key: key.clone(),
+                location: webhook.origin.of_field("actions").clone(),
+                actions: unknown,
+            });
+        }
+    }
+}
+
+fn creation(webhook: &DesiredWebhook) -> Creation {
+    Creation {
+        spec: webhook.spec.clone(),
+        token: match webhook.token {
+            DeclaredToken::Managed(evidence) => Some(evidence),
+            DeclaredToken::None | DeclaredToken::LeftOut => None,
+        },
+        prevent_destroy: webhook.prevent_destroy,
+    }
+}
+
+fn creation_changes(webhook: &DesiredWebhook, cause: Cause) -> Vec<Change> {
+    let fields = Field::ALL.into_iter().map(|field| Change::Field {
+        field,
+        from: None,
+        to: webhook.spec.get(field),
+        cause,
+    });
+    let token = matches!(webhook.token, DeclaredToken::Managed(_)).then_some(Change::Token {
+        from: TokenShown::None,
+        to: TokenShown::Secret,
+        cause,
+    });
+    fields.chain(token).collect()
+}

@@ -1,0 +1,66 @@
+//! The three-way comparison of fields.
+
+use super::{Cause, Change};
+use crate::state::{AppliedRecord, DesiredWebhook};
+use crate::webhook::{Field, FieldValue, WebhookSpec};
+
+/// The fields that have to change.
+pub(super) struct FieldDiff {
+    /// What to send.
+    pub(super) fields: Vec<(Field, FieldValue)>,
+    /// The same, for people.
+    pub(super) changes: Vec<Change>,
+    /// The fields as they count as sent afterwards: desired, but as found where changes are ignored.
+    pub(super) sent: WebhookSpec,
+}
+
+/// Compares what is desired with what is observed, field by field; the record tells the causes.
+pub(super) fn compare(
+    desired: &DesiredWebhook,
+    observed: &WebhookSpec,
+    record: Option<&AppliedRecord>,
+) -> FieldDiff {
+    let mut diff = FieldDiff {
+        fields: Vec::new(),
+        changes: Vec::new(),
+        sent: desired.spec.clone(),
+    };
+    for field in Field::ALL {
+        if desired.ignore_changes.fields.contains(&field) {
+            diff.sent.copy_field(observed, field);
+        } else if let Some(cause) = cause(&desired.spec, observed, record, field) {
+            let to = desired.spec.get(field);
+            diff.fields.push((field, to.clone()));
+            diff.changes.push(Change::Field {
+                field,
+                from: Some(observed.get(field)),
+                to,
+                cause,
+            });
+        }
+    }
+    diff
+}
+
+/// The table of fields: why one changes, or none if it does not.
+fn cause(
+    desired: &WebhookSpec,
+    observed: &WebhookSpec,
+    record: Option<&AppliedRecord>,
+    field: Field,
+) -> Option<Cause> {
+    if desired.field_equals(observed, field) {
+        return None;
+    }
+    let Some(record) = record else {
+        return Some(Cause::Unrecorded);
+    };
+    let file_unchanged = desired.field_equals(&record.sent, field);
+    let remote_unchanged = observed.field_equals(&record.stored, field);
+    match (file_unchanged, remote_unchanged) {
+        (true, true) => None,
+        (false, true) => Some(Cause::Edited),
+        (true, false) => Some(Cause::Drift),
+        (false, false) => Some(Cause::Conflict),
+    }
+}

@@ -1,0 +1,329 @@
+//! Which remote webhook each key stands for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{PlanError, PlanProblem};
+use crate::diagnostic::Location;
+use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook};
+use crate::webhook::{EndpointUrl, Key, RemoteId};
+
+/// What a declared key stands for on the remote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Identity<'a> {
+    /// This webhook, by its pin, its binding, or its name.
+    Found(&'a ObservedWebhook),
+    /// None, though it was bound to this id.
+    Gone(&'a RemoteId),
+    /// None.
+    Missing,
+}
+
+/// What every declared key stands for; no webhook stands for two keys.
+pub(super) struct Identities<'a> {
+    by_key: BTreeMap<&'a Key, Identity<'a>>,
+    claimed: BTreeMap<&'a RemoteId, &'a Key>,
+}
+
+impl<'a> Identities<'a> {
+    /// What a declared key stands for.
+    pub(super) fn of(&self, key: &Key) -> Identity<'a> {
+        self.by_key.get(key).copied().unwrap_or(Identity::Missing)
+    }
+
+    /// Whether a declared key stands for a webhook.
+    pub(super) fn is_claimed(&self, id: &RemoteId) -> bool {
+        self.claimed.contains_key(id)
+    }
+}
+
+/// What identity needs to know of a declaration, present or absent.
+struct Declared<'a> {
+    key: &'a Key,
+    name: &'a str,
+    previously: &'a [String],
+    url: Option<&'a EndpointUrl>,
+    pin: Option<&'a RemoteId>,
+    location: &'a Location,
+}
+
+impl Declared<'_> {
+    fn is_named_like(&self, webhook: &ObservedWebhook) -> bool {
+        self.name == webhook.spec.name || self.previously.contains(&webhook.spec.name)
+    }
+
+    fn has_url_of(&self, webhook: &ObservedWebhook) -> bool {
+        self.url
+            .is_some_and(|url| url.is_equivalent_to(&webhook.spec.url))
+    }
+}
+
+fn declared(desired: &DesiredState) -> impl Iterator<Item = Declared<'_>> {
+    let present = desired.webhooks.iter().map(|(key, webhook)| Declared {
+        key,
+        name: &webhook.spec.name,
+        previously: &webhook.previously,
+        url: Some(&webhook.spec.url),
+        pin: webhook.id.as_ref(),
+        location: &webhook.origin.key,
+    });
+    let absent = desired.absent.iter().map(|(key, webhook)| Declared {
+        key,
+        name: &webhook.name,
+        previously: &webhook.previously,
+        url: None,
+        pin: webhook.id.as_ref(),
+        location: &webhook.origin.key,
+    });
+    present.chain(absent)
+}
+
+/// Tells what every declared key stands for.
+///
+/// # Errors
+/// [`PlanError`] with every key for which that is an open question.
+pub(super) fn identify<'a>(
+    desired: &'a DesiredState,
+    observed: &'a ObservedState,
+    last_applied: &'a LastApplied,
+) -> Result<Identities<'a>, PlanError> {
+    let mut search = Search {
+        desired,
+        observed,
+        last_applied,
+        found: Identities {
+            by_key: BTreeMap::new(),
+            claimed: BTreeMap::new(),
+        },
+        problems: Vec::new(),
+    };
+    let (pinned, unpinned): (Vec<_>, Vec<_>) =
+        declared(desired).partition(|declared| declared.pin.is_some());
+    search.take_pins(&pinned);
+    let unbound = search.take_bindings(unpinned);
+    search.adopt(unbound);
+    if search.problems.is_empty() {
+        Ok(search.found)
+    } else {
+        Err(PlanError {
+            problems: search.problems,
+        })
+    }
+}
+
+struct Search<'a> {
+    desired: &'a DesiredState,
+    observed: &'a ObservedState,
+    last_applied: &'a LastApplied,
+    found: Identities<'a>,
+    problems: Vec<PlanProblem>,
+}
+
+impl<'a> Search<'a> {
+    fn claim(&mut self, declared: &Declared<'a>, webhook: &'a ObservedWebhook) {
+        match self.found.claimed.insert(&webhook.id, declared.key) {
+            Some(other) if other != declared.key => {
+                self.problems.push(PlanProblem::DoublyBound {
+                    keys: vec![other.clone(), declared.key.clone()],
+                    location: declared.location.clone(),
+                    id: webhook.id.clone(),
+                });
+            }
+            _ => {
+                self.found
+                    .by_key
+                    .insert(declared.key, Identity::Found(webhook));
+            }
+        }
+    }
+
+    fn take_pins(&mut self, pinned: &[Declared<'a>]) {
+        for declared in pinned {
+            let Some(id) = declared.pin else { continue };
+            match self.observed.webhooks.get(id) {
+                Some(webhook) => self.claim(declared, webhook),
+                // What shall be absent and is gone is in order.
+                None if self.desired.absent.contains_key(declared.key) => {
+                    self.miss(declared);
+                }
+                None => self.problems.push(PlanProblem::PinnedGone {
+                    key: declared.key.clone(),
+                    location: declared.location.clone(),
+                    id: id.clone(),
+                }),
+            }
+        }
+    }
+
+    /// Follows the bindings, and returns those who have none that is still there.
+    fn take_bindings(&mut self, unpinned: Vec<Declared<'a>>) -> Vec<Declared<'a>> {
+        let mut unbound = Vec::new();
+        for declared in unpinned {
+            let bound = self
+                .last_applied
+                .get(declared.key)
+                .and_then(|record| self.observed.webhooks.get(&record.id));
+            match bound {
+                Some(webhook) => self.claim(&declared, webhook),
+                None => unbound.push(declared),
+            }
+        }
+        unbound
+    }
+
+    fn adopt(&mut self, unbound: Vec<Declared<'a>>) {
+        let candidates = self.candidates(&unbound);
+        let contested = contested(&unbound, &candidates);
+        for (declared, mine) in unbound.iter().zip(candidates) {
+            let mine: Vec<_> = mine
+                .into_iter()
+                .filter(|webhook| match contested.get(&webhook.id) {
+                    None => true,
+                    Some(Contest::WonBy(winner)) => *winner == declared.key,
+                    Some(Contest::Open) => false,
+                })
+                .collect();
+            match mine.as_slice() {
+                [] => self.without_match(declared),
+                [webhook] => self.claim(declared, webhook),
+                several => {
+                    let same_url: Vec<_> = several
+                        .iter()
+                        .filter(|webhook| declared.has_url_of(webhook))
+                        .collect();
+                    if let [webhook] = same_url.as_slice() {
+                        self.claim(declared, webhook);
+                    } else {
+                        self.problems.push(PlanProblem::Ambiguous {
+                            key: declared.key.clone(),
+                            location: declared.location.clone(),
+                            ids: several.iter().map(|webhook| webhook.id.clone()).collect(),
+                        });
+                    }
+                }
+            }
+        }
+        for (id, contest) in &contested {
+            if *contest == Contest::Open {
+                self.report_contest(&unbound, id);
+            }
+        }
+    }
+
+    /// For each declaration the observed webhooks named like it that nobody is bound to.
+    fn candidates(&self, unbound: &[Declared<'a>]) -> Vec<Vec<&'a ObservedWebhook>> {
+        let taken: BTreeSet<&RemoteId> = self
+            .last_applied
+            .values()
+            .map(|record| &record.id)
+            .chain(self.found.claimed.keys().copied())
+            .collect();
+        let mut by_name: BTreeMap<&str, Vec<&ObservedWebhook>> = BTreeMap::new();
+        for webhook in self.observed.webhooks.values() {
+            if !taken.contains(&webhook.id) {
+                by_name.entry(&webhook.spec.name).or_default().push(webhook);
+            }
+        }
+        unbound
+            .iter()
+            .map(|declared| {
+                let names: BTreeSet<&str> = std::iter::once(declared.name)
+                    .chain(declared.previously.iter().map(String::as_str))
+                    .collect();
+                names
+                    .into_iter()
+                    .filter_map(|name| by_name.get(name))
+                    .flatten()
+                    .copied()
+                    .collect()
+            })
+            .collect()
+    }
+
+    fn without_match(&mut self, declared: &Declared<'a>) {
+        if self.desired.webhooks.contains_key(declared.key)
+            && let Some((old, webhook)) = self.orphan_named_like(declared)
+        {
+            self.problems.push(PlanProblem::RenamedKey {
+                key: declared.key.clone(),
+                location: declared.location.clone(),
+                old: old.clone(),
+                id: webhook.id.clone(),
+            });
+            return;
+        }
+        self.miss(declared);
+    }
+
+    fn miss(&mut self, declared: &Declared<'a>) {
+        let identity = self
+            .last_applied
+            .get(declared.key)
+            .map_or(Identity::Missing, |record| Identity::Gone(&record.id));
+        self.found.by_key.insert(declared.key, identity);
+    }
+
+    fn orphan_named_like(&self, declared: &Declared<'a>) -> Option<(&'a Key, &'a ObservedWebhook)> {
+        self.last_applied
+            .iter()
+            .filter(|(key, record)| {
+                !self.desired.declares(key) && !self.found.is_claimed(&record.id)
+            })
+            .filter_map(|(key, record)| Some((key, self.observed.webhooks.get(&record.id)?)))
+            .find(|(_, webhook)| declared.is_named_like(webhook))
+    }
+
+    fn report_contest(&mut self, unbound: &[Declared<'a>], id: &RemoteId) {
+        let Some(webhook) = self.observed.webhooks.get(id) else {
+            return;
+        };
+        let rivals: Vec<_> = unbound
+            .iter()
+            .filter(|declared| declared.is_named_like(webhook))
+            .collect();
+        if let Some(first) = rivals.first() {
+            self.problems.push(PlanProblem::Contested {
+                keys: rivals.iter().map(|declared| declared.key.clone()).collect(),
+                location: first.location.clone(),
+                id: id.clone(),
+            });
+        }
+    }
+}
+
+/// How a webhook that several declarations are named like is given to one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contest<'a> {
+    /// Only this one has its URL too.
+    WonBy(&'a Key),
+    /// It cannot be told.
+    Open,
+}
+
+fn contested<'a>(
+    unbound: &[Declared<'a>],
+    candidates: &[Vec<&'a ObservedWebhook>],
+) -> BTreeMap<&'a RemoteId, Contest<'a>> {
+    let mut rivals: BTreeMap<&RemoteId, Vec<(&Declared<'a>, &ObservedWebhook)>> = BTreeMap::new();
+    for (declared, mine) in unbound.iter().zip(candidates) {
+        for webhook in mine {
+            rivals
+                .entry(&webhook.id)
+                .or_default()
+                .push((declared, webhook));
+        }
+    }
+    rivals
+        .into_iter()
+        .filter(|(_, rivals)| rivals.len() > 1)
+        .map(|(id, rivals)| {
+            let mut same_url = rivals
+                .iter()
+                .filter(|(declared, webhook)| declared.has_url_of(webhook));
+            let contest = match (same_url.next(), same_url.next()) {
+                (Some((winner, _)), None) => Contest::WonBy(winner.key),
+                _ => Contest::Open,
+            };
+            (id, contest)
+        })
+        .collect()
+}

@@ -1,0 +1,308 @@
+//! What to do about a bearer token.
+//!
+//! The API never returns a token, only whether there is one. So the file, that one bit, and the
+//! fingerprint of what we last wrote have to do.
+//!
+//! | file | remote | our record | request | cause |
+//! | --- | --- | --- | --- | --- |
+//! | source | has none | same fingerprint, or one that cannot be compared | set | drift |
+//! | source | has none | other fingerprint | set | conflict |
+//! | source | has none | a record without a token | set | edited |
+//! | source | has none | no record | set | unrecorded |
+//! | source | has one | same fingerprint | nothing | |
+//! | source | has one | other fingerprint | set | edited |
+//! | source | has one | none, or one that cannot be compared | set once, or left with `keep` | unverified |
+//! | source, not resolved | has one | any | nothing, with a notice | |
+//! | left out | has one | we set it | clear | edited |
+//! | left out | has one | we set none | nothing, with a notice: somebody else's token | |
+//! | `null` | has one | we set it | clear | edited |
+//! | `null` | has one | a record without a token | clear | drift |
+//! | `null` | has one | no record | clear | unrecorded |
+//! | left out or `null` | has none | any | nothing; the trace is dropped | |
+//! | any, changes ignored | any | any | nothing; the trace is kept | |
+
+use super::{Cause, Change, TokenPatch, TokenShown, UnverifiedSecrets};
+use crate::secret::{Comparison, Fingerprint};
+use crate::state::{DeclaredToken, TokenEvidence};
+
+/// What is known of the token before the plan.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenSituation<'a> {
+    /// What the file says.
+    pub declared: DeclaredToken,
+    /// Whether changes of it are ignored.
+    pub ignored: bool,
+    /// Whether the remote webhook has one.
+    pub remote_has_one: bool,
+    /// What is remembered.
+    pub record: TokenRecord<'a>,
+}
+
+/// What is remembered of a token.
+#[derive(Clone, Copy, Debug)]
+pub enum TokenRecord<'a> {
+    /// Nothing is remembered of the webhook at all.
+    NoRecord,
+    /// The webhook is remembered, and that we set no token.
+    WithoutToken,
+    /// The token that we set.
+    Set(&'a Fingerprint),
+}
+
+/// What to do about the token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenDecision {
+    /// What to send.
+    pub patch: TokenPatch,
+    /// The same, for people; none if nothing is sent.
+    pub change: Option<Change>,
+    /// The trace to remember.
+    pub recorded: Option<Fingerprint>,
+    /// What to tell.
+    pub remark: Option<TokenRemark>,
+}
+
+/// What a person should know about a token that is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenRemark {
+    /// Somebody else's token.
+    Foreign,
+    /// Not compared, and left as asked.
+    UnverifiedKept,
+    /// Its source could not be resolved, so it was not compared.
+    Unresolved,
+}
+
+impl TokenDecision {
+    fn nothing(recorded: Option<Fingerprint>) -> Self {
+        Self {
+            patch: TokenPatch::Keep,
+            change: None,
+            recorded,
+            remark: None,
+        }
+    }
+
+    fn left(recorded: Option<Fingerprint>, remark: TokenRemark) -> Self {
+        Self {
+            remark: Some(remark),
+            ..Self::nothing(recorded)
+        }
+    }
+
+    fn set(evidence: TokenEvidence, from: TokenShown, cause: Cause) -> Self {
+        Self {
+            patch: TokenPatch::Set(evidence),
+            change: Some(Change::Token {
+                from,
+                to: TokenShown::Secret,
+                cause,
+            }),
+            recorded: evidence.fingerprint(),
+            remark: None,
+        }
+    }
+
+    fn clear(from: TokenShown, cause: Cause) -> Self {
+        Self {
+            patch: TokenPatch::Clear,
+            change: Some(Change::Token {
+                from,
+                to: TokenShown::None,
+                cause,
+            }),
+            recorded: None,
+            remark: None,
+        }
+    }
+}
+
+/// Decides by the table above.
+pub fn decide(situation: TokenSituation<'_>, unverified: UnverifiedSecrets) -> TokenDecision {
+    let remembered = match situation.record {
+        TokenRecord::Set(fingerprint) => Some(*fingerprint),
+        TokenRecord::NoRecord | TokenRecord::WithoutToken => None,
+    };
+    if situation.ignored {
+        return TokenDecision::nothing(remembered);
+    }
+    match (situation.declared, situation.remote_has_one) {
+        (DeclaredToken::Managed(evidence), false) => TokenDecision::set(
+            evidence,
+            TokenShown::None,
+            missing_token_cause(evidence, situation.record),
+        ),
+        (DeclaredToken::Managed(TokenEvidence::Unresolved), true) => {
+            TokenDecision::left(remembered, TokenRemark::Unresolved)
+        }
+        (DeclaredToken::Managed(evidence @ TokenEvidence::Known(declared)), true) => {
+            match remembered.map(|ours| ours.compare(&declared)) {
+                Some(Comparison::Same) => TokenDecision::nothing(remembered),
+                Some(Comparison::Different) => {
+                    TokenDecision::set(evidence, TokenShown::Secret, Cause::Edited)
+                }
+                Some(Comparison::Incomparable) | None => match unverified {
+                    UnverifiedSecrets::Assert => {
+                        TokenDecision::set(evidence, TokenShown::Unknown, Cause::Unverified)
+                    }
+                    UnverifiedSecrets::Keep => {
+                        TokenDecision::left(remembered, TokenRemark::UnverifiedKept)
+                    }
+                },
+            }
+        }
+        (DeclaredToken::LeftOut, true) => match situation.record {
+            TokenRecord::Set(_) => TokenDecision::clear(TokenShown::Secret, Cause::Edited),
+            TokenRecord::WithoutToken | TokenRecord::NoRecord => {
+                TokenDecision::left(None, TokenRemark::Foreign)
+            }
+        },
+        (DeclaredToken::None, true) => match situation.record {
+            TokenRecord::Set(_) => TokenDecision::clear(TokenShown::Secret, Cause::Edited),
+            TokenRecord::WithoutToken => TokenDecision::clear(TokenShown::Unknown, Cause::Drift),
+            TokenRecord::NoRecord => TokenDecision::clear(TokenShown::Unknown, Cause::Unrecorded),
+        },
+        (DeclaredToken::LeftOut | DeclaredToken::None, false) => TokenDecision::nothing(None),
+    }
+}
+
+fn missing_token_cause(evidence: TokenEvidence, record: TokenRecord<'_>) -> Cause {
+    match (record, evidence) {
+        (TokenRecord::NoRecord, _) => Cause::Unrecorded,
+        (TokenRecord::WithoutToken, _) => Cause::Edited,
+        (TokenRecord::Set(ours), TokenEvidence::Known(declared)) => match ours.compare(&declared) {
+            Comparison::Different => Cause::Conflict,
+            Comparison::Same | Comparison::Incomparable => Cause::Drift,
+        },
+        (TokenRecord::Set(_), TokenEvidence::Unresolved) => Cause::Drift,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::{FingerprintKey, Salt, Secret};
+
+    fn fingerprint(token: &str, api_key: &str) -> Fingerprint {
+        let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
+        FingerprintKey::derive(&secret(api_key)).fingerprint(Salt::new([1; 16]), &secret(token))
+    }
+
+    /// One line for a decision: request, cause, whether a trace is kept, remark.
+    fn row(
+        declared: DeclaredToken,
+        remote_has_one: bool,
+        record: TokenRecord<'_>,
+        unverified: UnverifiedSecrets,
+    ) -> String {
+        let decision = decide(
+            TokenSituation {
+                declared,
+                ignored: false,
+                remote_has_one,
+                record,
+            },
+            unverified,
+        );
+        let request = match decision.patch {
+            TokenPatch::Keep => "nothing",
+            TokenPatch::Set(_) => "set",
+            TokenPatch::Clear => "clear",
+        };
+        let cause = decision
+            .change
+            .map_or("-", |change| change.cause().as_str());
+        let trace = match decision.recorded {
+            None => "no trace",
+            Some(trace) if trace == fingerprint("mine", "k") => "trace mine",
+            Some(_) => "other trace",
+        };
+        let remark = decision
+            .remark
+            .map(|remark| format!(", {remark:?}"))
+            .unwrap_or_default();
+        format!("{request} {cause} {trace}{remark}")
+    }
+
+    #[test]
+    fn the_whole_table() {
+        let mine = fingerprint("mine", "k");
+        let old = fingerprint("old", "k");
+        let foreign_key = fingerprint("mine", "other api key");
+        let records = [
+            ("no record", TokenRecord::NoRecord),
+            ("without", TokenRecord::WithoutToken),
+            ("same", TokenRecord::Set(&mine)),
+            ("other", TokenRecord::Set(&old)),
+            ("other key", TokenRecord::Set(&foreign_key)),
+        ];
+        let declared = [
+            ("source", DeclaredToken::Managed(TokenEvidence::Known(mine))),
+            (
+                "unresolved",
+                DeclaredToken::Managed(TokenEvidence::Unresolved),
+            ),
+            ("null", DeclaredToken::None),
+            ("left out", DeclaredToken::LeftOut),
+        ];
+        let mut table = String::new();
+        for (declared_name, declared) in declared {
+            for remote_has_one in [false, true] {
+                for (record_name, record) in records {
+                    let has = if remote_has_one {
+                        "has one"
+                    } else {
+                        "has none"
+                    };
+                    table += &format!(
+                        "{declared_name}, {has}, {record_name}: {}\n",
+                        row(declared, remote_has_one, record, UnverifiedSecrets::Assert)
+                    );
+                }
+            }
+        }
+        insta::assert_snapshot!(table);
+    }
+
+    #[test]
+    fn keep_leaves_what_cannot_be_compared() {
+        let mine = DeclaredToken::Managed(TokenEvidence::Known(fingerprint("mine", "k")));
+        let keep = UnverifiedSecrets::Keep;
+        assert_eq!(
+            row(mine, true, TokenRecord::NoRecord, keep),
+            "nothing - no trace, UnverifiedKept"
+        );
+        assert_eq!(
+            row(mine, false, TokenRecord::NoRecord, keep),
+            "set unrecorded trace mine"
+        );
+        let old = fingerprint("old", "k");
+        assert_eq!(
+            row(mine, true, TokenRecord::Set(&old), keep),
+            "set edited trace mine"
+        );
+    }
+
+    #[test]
+    fn ignored_tokens_are_never_touched_and_their_trace_is_kept() {
+        let mine = fingerprint("mine", "k");
+        for declared in [
+            DeclaredToken::None,
+            DeclaredToken::LeftOut,
+            DeclaredToken::Managed(TokenEvidence::Unresolved),
+        ] {
+            for remote_has_one in [false, true] {
+                let decision = decide(
+                    TokenSituation {
+                        declared,
+                        ignored: true,
+                        remote_has_one,
+                        record: TokenRecord::Set(&mine),
+                    },
+                    UnverifiedSecrets::Assert,
+                );
+                assert_eq!(decision, TokenDecision::nothing(Some(mine)));
+            }
+        }
+    }
+}

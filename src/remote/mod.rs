@@ -1,0 +1,78 @@
+//! The API, by meaning: reading the list and the three writes.
+//!
+//! This is the port that planning and applying stand on. How the API spells things, retries, time-outs,
+//! and rate limits are the business of [`http`].
+
+mod error;
+pub mod http;
+mod observe;
+
+pub use error::{ApiError, FieldError};
+pub use observe::{ObserveError, observe};
+
+use std::future::Future;
+
+use crate::secret::Secret;
+use crate::state::ObservedWebhook;
+use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
+
+/// How many webhooks are asked for per page: the API's documented default page size.
+pub const PAGE_SIZE: u32 = 300;
+
+/// The workflow webhooks of one account.
+pub trait WebhookApi: Send + Sync {
+    /// Reads one page of the list. Pages count from 1.
+    ///
+    /// # Errors
+    /// [`ApiError`]; also for an answer that holds no list.
+    fn page(&self, page: u32, size: u32) -> impl Future<Output = Result<Page, ApiError>> + Send;
+
+    /// Makes a webhook. Never repeated after an unknown outcome. The answer is none if the API
+    /// confirmed without saying what it stores.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::UnknownOutcome`] if it may or may not have happened.
+    fn create(
+        &self,
+        spec: &WebhookSpec,
+        token: Option<&Secret>,
+    ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
+
+    /// Patches a webhook with exactly these fields. The answer is none if the API confirmed without
+    /// saying what it stores.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::Gone`] if there is no such webhook.
+    fn patch(
+        &self,
+        id: &RemoteId,
+        fields: &[(Field, FieldValue)],
+        token: TokenWrite<'_>,
+    ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
+
+    /// Deletes a webhook.
+    ///
+    /// # Errors
+    /// [`ApiError`]; [`ApiError::Gone`] if there is no such webhook.
+    fn delete(&self, id: &RemoteId) -> impl Future<Output = Result<(), ApiError>> + Send;
+}
+
+/// What one PATCH does with the token: at most one thing.
+#[derive(Clone, Copy, Debug)]
+pub enum TokenWrite<'a> {
+    /// Nothing is sent.
+    Keep,
+    /// `bearer_token`.
+    Set(&'a Secret),
+    /// `clear_bearer_token: true`.
+    Clear,
+}
+
+/// One page of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The webhooks on it.
+    pub webhooks: Vec<ObservedWebhook>,
+    /// How many there are in all, if the API says.
+    pub total: Option<u64>,
+}
