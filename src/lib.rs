@@ -1,7 +1,9 @@
 //! Declarative sync for Interactly workflow webhooks.
 
+pub mod apply;
 pub mod diagnostic;
 pub mod plan;
+pub mod reconcile;
 pub mod record;
 pub mod remote;
 pub mod secret;

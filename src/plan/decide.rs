@@ -42,10 +42,13 @@ pub(super) fn decide(
         }
     }
     for (key, record) in last_applied {
-        if !desired.declares(key) && decisions.selects(key) {
-            let found = observed
-                .get(&record.id)
-                .filter(|webhook| !identities.is_claimed(&webhook.id));
+        if desired.declares(key) {
+            continue;
+        }
+        // A record that another key takes over goes when that key is planned, and not before.
+        let heir = identities.claimed_by(&record.id);
+        if decisions.selects(heir.unwrap_or(key)) {
+            let found = observed.get(&record.id).filter(|_| heir.is_none());
             decisions.undeclared(key, record, found);
         }
     }
@@ -84,7 +87,7 @@ struct Decisions<'a> {
     problems: Vec<PlanProblem>,
 }
 
-impl Decisions<'_> {
+impl<'a> Decisions<'a> {
     fn selects(&mut self, key: &Key) -> bool {
         let selected = self.policy.only.selects(key);
         if !selected {
@@ -116,10 +119,11 @@ impl Decisions<'_> {
     }
 
     fn found(&mut self, key: &Key, webhook: &DesiredWebhook, found: &ObservedWebhook) {
-        let record = self
+        let own = self
             .last_applied
             .get(key)
             .filter(|record| record.id == found.id);
+        let record = own.or_else(|| self.record_of(found));
         let token = token::decide(
             TokenSituation {
                 declared: webhook.token,
@@ -145,7 +149,7 @@ impl Decisions<'_> {
         };
         let mut changes = diff.changes;
         changes.extend(token.change);
-        let action = match (record, Patch::new(diff.fields, token.patch)) {
+        let action = match (own, Patch::new(diff.fields, token.patch)) {
             (None, patch) => Action::Adopt(Adoption {
                 before: found.clone(),
                 patch,
@@ -180,7 +184,10 @@ impl Decisions<'_> {
     fn absent(&mut self, key: &Key, webhook: &AbsentWebhook, identity: Identity<'_>) {
         let action = match identity {
             Identity::Found(found) => {
-                if self.is_protected(key, found) {
+                if self
+                    .record_of(found)
+                    .is_some_and(|record| record.prevent_destroy)
+                {
                     self.problems.push(PlanProblem::PreventDestroy {
                         key: key.clone(),
                         location: Some(webhook.origin.key.clone()),
@@ -208,13 +215,11 @@ impl Decisions<'_> {
         });
     }
 
-    /// Whether the webhook is remembered as protected, under this key or another.
-    fn is_protected(&self, key: &Key, found: &ObservedWebhook) -> bool {
-        self.last_applied.iter().any(|(bound, record)| {
-            (bound == key || record.id == found.id)
-                && record.id == found.id
-                && record.prevent_destroy
-        })
+    /// What is remembered of a webhook, under whatever key.
+    fn record_of(&self, found: &ObservedWebhook) -> Option<&'a AppliedRecord> {
+        self.last_applied
+            .values()
+            .find(|record| record.id == found.id)
     }
 
     fn undeclared(&mut self, key: &Key, record: &AppliedRecord, found: Option<&ObservedWebhook>) {
@@ -281,7 +286,7 @@ impl Decisions<'_> {
         found: &ObservedWebhook,
         changes: &[Change],
     ) {
-        let changed = changes.iter().any(|change| {
+        let drops = changes.iter().any(|change| {
             matches!(
                 change,
                 Change::Field {
@@ -297,7 +302,7 @@ impl Decisions<'_> {
             .filter(|action| matches!(action, WorkflowAction::Unknown(_)))
             .map(ToString::to_string)
             .collect();
-        if changed && !unknown.is_empty() {
+        if drops && !unknown.is_empty() {
             self.plan.notices.push(Notice::UnknownActionDropped {
                 key: key.clone(),
                 location: webhook.origin.of_field("actions").clone(),

@@ -10,7 +10,8 @@ pub(super) struct FieldDiff {
     pub(super) fields: Vec<(Field, FieldValue)>,
     /// The same, for people.
     pub(super) changes: Vec<Change>,
-    /// The fields as they count as sent afterwards: desired, but as found where changes are ignored.
+    /// The fields as they count as sent afterwards: desired, but where changes are ignored as they
+    /// were sent before, or as found.
     pub(super) sent: WebhookSpec,
 }
 
@@ -27,7 +28,9 @@ pub(super) fn compare(
     };
     for field in Field::ALL {
         if desired.ignore_changes.fields.contains(&field) {
-            diff.sent.copy_field(observed, field);
+            let known = record.filter(|record| observed.field_equals(&record.stored, field));
+            diff.sent
+                .copy_field(known.map_or(observed, |record| &record.sent), field);
         } else if let Some(cause) = cause(&desired.spec, observed, record, field) {
             let to = desired.spec.get(field);
             diff.fields.push((field, to.clone()));

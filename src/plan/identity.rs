@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{PlanError, PlanProblem};
+use super::{KeyFilter, PlanError, PlanProblem};
 use crate::diagnostic::Location;
 use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::{EndpointUrl, Key, RemoteId};
@@ -28,6 +28,11 @@ impl<'a> Identities<'a> {
     /// What a declared key stands for.
     pub(super) fn of(&self, key: &Key) -> Identity<'a> {
         self.by_key.get(key).copied().unwrap_or(Identity::Missing)
+    }
+
+    /// The declared key that stands for a webhook.
+    pub(super) fn claimed_by(&self, id: &RemoteId) -> Option<&'a Key> {
+        self.claimed.get(id).copied()
     }
 
     /// Whether a declared key stands for a webhook.
@@ -85,8 +90,10 @@ pub(super) fn identify<'a>(
     desired: &'a DesiredState,
     observed: &'a ObservedState,
     last_applied: &'a LastApplied,
+    only: &'a KeyFilter,
 ) -> Result<Identities<'a>, PlanError> {
     let mut search = Search {
+        only,
         desired,
         observed,
         last_applied,
@@ -100,7 +107,8 @@ pub(super) fn identify<'a>(
         declared(desired).partition(|declared| declared.pin.is_some());
     search.take_pins(&pinned);
     let unbound = search.take_bindings(unpinned);
-    search.adopt(unbound);
+    search.adopt(&unbound);
+    search.check_namesakes_of_absent();
     if search.problems.is_empty() {
         Ok(search.found)
     } else {
@@ -111,6 +119,7 @@ pub(super) fn identify<'a>(
 }
 
 struct Search<'a> {
+    only: &'a KeyFilter,
     desired: &'a DesiredState,
     observed: &'a ObservedState,
     last_applied: &'a LastApplied,
@@ -170,9 +179,9 @@ impl<'a> Search<'a> {
         unbound
     }
 
-    fn adopt(&mut self, unbound: Vec<Declared<'a>>) {
-        let candidates = self.candidates(&unbound);
-        let contested = contested(&unbound, &candidates);
+    fn adopt(&mut self, unbound: &[Declared<'a>]) {
+        let candidates = self.candidates(unbound);
+        let contested = contested(unbound, &candidates);
         for (declared, mine) in unbound.iter().zip(candidates) {
             let mine: Vec<_> = mine
                 .into_iter()
@@ -204,19 +213,31 @@ impl<'a> Search<'a> {
         }
         for (id, contest) in &contested {
             if *contest == Contest::Open {
-                self.report_contest(&unbound, id);
+                self.report_contest(unbound, id);
             }
         }
     }
 
+    /// Whether a binding outlives this plan though its key may not stand for the webhook any more: the
+    /// key is declared no more, or is not planned now.
+    fn outlives(&self, key: &Key) -> bool {
+        !self.desired.declares(key) || !self.only.selects(key)
+    }
+
+    /// The webhooks that are spoken for: by a declared key, or by a binding that outlives this plan. A
+    /// binding that its key leaves for a pin counts no longer.
+    fn taken(&self) -> BTreeSet<&'a RemoteId> {
+        self.last_applied
+            .iter()
+            .filter(|(key, _)| self.outlives(key))
+            .map(|(_, record)| &record.id)
+            .chain(self.found.claimed.keys().copied())
+            .collect()
+    }
+
     /// For each declaration the observed webhooks named like it that nobody is bound to.
     fn candidates(&self, unbound: &[Declared<'a>]) -> Vec<Vec<&'a ObservedWebhook>> {
-        let taken: BTreeSet<&RemoteId> = self
-            .last_applied
-            .values()
-            .map(|record| &record.id)
-            .chain(self.found.claimed.keys().copied())
-            .collect();
+        let taken = self.taken();
         let mut by_name: BTreeMap<&str, Vec<&ObservedWebhook>> = BTreeMap::new();
         for webhook in self.observed.webhooks.values() {
             if !taken.contains(&webhook.id) {
@@ -237,6 +258,38 @@ impl<'a> Search<'a> {
                     .collect()
             })
             .collect()
+    }
+
+    /// A bound webhook that shall be absent must be the only one named so, pins apart: once it and its
+    /// binding are gone, the name would lead to the next one.
+    fn check_namesakes_of_absent(&mut self) {
+        let taken = self.taken();
+        for declared in declared(self.desired) {
+            let absent = self.desired.absent.contains_key(declared.key);
+            let Identity::Found(found) = self.found.of(declared.key) else {
+                continue;
+            };
+            if !absent || declared.pin.is_some() {
+                continue;
+            }
+            let namesakes: Vec<_> = self
+                .observed
+                .webhooks
+                .values()
+                .filter(|webhook| declared.is_named_like(webhook))
+                .filter(|webhook| !taken.contains(&webhook.id))
+                .collect();
+            if !namesakes.is_empty() {
+                self.problems.push(PlanProblem::Ambiguous {
+                    key: declared.key.clone(),
+                    location: declared.location.clone(),
+                    ids: std::iter::once(found)
+                        .chain(namesakes)
+                        .map(|webhook| webhook.id.clone())
+                        .collect(),
+                });
+            }
+        }
     }
 
     fn without_match(&mut self, declared: &Declared<'a>) {
@@ -265,9 +318,7 @@ impl<'a> Search<'a> {
     fn orphan_named_like(&self, declared: &Declared<'a>) -> Option<(&'a Key, &'a ObservedWebhook)> {
         self.last_applied
             .iter()
-            .filter(|(key, record)| {
-                !self.desired.declares(key) && !self.found.is_claimed(&record.id)
-            })
+            .filter(|(key, record)| self.outlives(key) && !self.found.is_claimed(&record.id))
             .filter_map(|(key, record)| Some((key, self.observed.webhooks.get(&record.id)?)))
             .find(|(_, webhook)| declared.is_named_like(webhook))
     }

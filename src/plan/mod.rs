@@ -18,10 +18,11 @@
 //! | yes, pinned | the pinned id is not there | any | error: change or remove the pin |
 //! | yes | exactly one match that is not bound | no, or its id is gone | adopt, plus update by fields |
 //! | yes | several matches | no | error, the ids listed |
-//! | yes | only a match that an undeclared key is bound to | no | error: a renamed key would double the webhook |
+//! | yes | only a match that another key, which is declared no more, is bound to | no | error: a renamed key would double the webhook |
 //! | yes | no match | its id is gone | recreate (drift) |
 //! | yes | no match | no | create |
 //! | `absent` | yes, by identity | any | delete (unless `prevent_destroy` is remembered: error) |
+//! | `absent`, not pinned | by binding, and another of that name that is not bound | yes | error, the ids listed |
 //! | `absent` | no | yes / no | forget / nothing |
 //! | no | yes | yes | orphan: with prune delete (unless `prevent_destroy`: error), else reported |
 //! | no | yes, but pinned by another key | yes | forget |
@@ -85,7 +86,7 @@ pub fn plan(
     last_applied: &LastApplied,
     policy: &Policy,
 ) -> Result<Plan, PlanError> {
-    let identities = identity::identify(desired, observed, last_applied)?;
+    let identities = identity::identify(desired, observed, last_applied, &policy.only)?;
     let mut plan = decide::decide(desired, observed, last_applied, policy, &identities)?;
     order::sort(&mut plan.actions);
     Ok(plan)

@@ -71,16 +71,16 @@ pub enum PlanProblem {
         /// The id.
         id: RemoteId,
     },
-    /// A new key has the name of a webhook that is bound to a key which is declared no more.
+    /// A new key has the name of a webhook that is bound to a key which stands for it no more.
     #[error(
-        "'{key}' has the name of the webhook {id}, which is bound to '{old}', and '{old}' is declared no more: creating it would double the webhook. If the key was renamed, add `id: {id}` to '{key}'; if a second webhook is meant, give it another name"
+        "'{key}' has the name of the webhook {id}, which is recorded for '{old}': creating it would double the webhook. If the key was renamed, add `id: {id}` to '{key}'; if a second webhook is meant, give it another name"
     )]
     RenamedKey {
         /// The new key.
         key: Key,
         /// Where it is declared.
         location: Location,
-        /// The key that is declared no more.
+        /// The key that it is recorded for.
         old: Key,
         /// The webhook.
         id: RemoteId,

@@ -254,10 +254,17 @@ mod tests {
                     } else {
                         "has none"
                     };
-                    table += &format!(
-                        "{declared_name}, {has}, {record_name}: {}\n",
-                        row(declared, remote_has_one, record, UnverifiedSecrets::Assert)
-                    );
+                    let decision = row(declared, remote_has_one, record, UnverifiedSecrets::Assert);
+                    table.extend([
+                        declared_name,
+                        ", ",
+                        has,
+                        ", ",
+                        record_name,
+                        ": ",
+                        &decision,
+                        "\n",
+                    ]);
                 }
             }
         }

@@ -12,6 +12,16 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// [`JournalError`] if that cannot be promised.
     fn settle(&self, settlement: &Settlement) -> Result<(), JournalError>;
+
+    /// Records several at once, each all or nothing; an implementation may make them durable together.
+    ///
+    /// # Errors
+    /// [`JournalError`] for the first that could not be recorded.
+    fn settle_all(&self, settlements: &[Settlement]) -> Result<(), JournalError> {
+        settlements
+            .iter()
+            .try_for_each(|settlement| self.settle(settlement))
+    }
 }
 
 /// What one settled action leaves in the record.

@@ -13,3 +13,10 @@ pub use fingerprint::{Comparison, Fingerprint, FingerprintKey, InvalidHex, Salt}
 pub use resolve::{ResolveError, resolve};
 pub use source::SecretSource;
 pub use value::{InvalidSecret, Secret};
+
+use std::collections::BTreeMap;
+
+use crate::webhook::Key;
+
+/// The resolved bearer tokens of one run, by key: for the requests that carry them.
+pub type Secrets = BTreeMap<Key, Secret>;

@@ -1,0 +1,30 @@
+//! From a plan to effects: the requests, in order, each answer checked and recorded.
+//!
+//! # Expected flow
+//! Creates, then updates, then deletes, then records to drop; within each group side by side. Each
+//! action sends exactly the request that the plan says, compares the answer with what was asked, and
+//! is recorded before its result is reported.
+//!
+//! # Guarantees
+//! - A create is never sent again before a fresh list has shown that it did not happen.
+//! - Nothing that is independent of a failure is held back, with two exceptions: after a refused API
+//!   key, or a record that could not be written, nothing new starts; and nothing is deleted after a
+//!   create or an update failed, since the webhook to be deleted may be the one that it replaces.
+//! - Every planned action has a result.
+//!
+//! # Assumptions
+//! The plan was made from the observed state given. Retries, time-outs, and the rate are the API
+//! client's business; the place where the record is kept is the journal's.
+//!
+//! # Caveats
+//! A webhook that somebody else makes with the same name and URL while a create of ours is undecided
+//! cannot be told from ours; if there are two, neither is taken.
+
+mod confirm;
+mod executor;
+mod progress;
+mod step;
+mod unknown;
+
+pub use executor::{ApplyOptions, apply};
+pub use progress::{ApplyEvent, Listener, Silent};

@@ -1,0 +1,35 @@
+//! What an apply tells whoever listens, as it happens.
+
+use crate::plan::PlannedAction;
+use crate::record::Outcome;
+
+/// One thing that happened.
+#[derive(Clone, Copy, Debug)]
+pub enum ApplyEvent<'a> {
+    /// The apply begins.
+    Started {
+        /// How many actions there are.
+        actions: usize,
+    },
+    /// An action ended.
+    Ended {
+        /// What was planned.
+        planned: &'a PlannedAction,
+        /// How it ended.
+        outcome: &'a Outcome,
+    },
+}
+
+/// Somebody who listens: a progress bar, a log, a test.
+pub trait Listener: Send + Sync {
+    /// Takes note of an event.
+    fn on(&self, event: ApplyEvent<'_>);
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Listener for Silent {
+    fn on(&self, _: ApplyEvent<'_>) {}
+}

@@ -1,0 +1,321 @@
+//! One action: call, check the answer, settle.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
+use super::executor::ApplyOptions;
+use super::unknown::{Trace, trace};
+use crate::plan::{
+    Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter, TokenPatch,
+};
+use crate::record::{
+    HistoryChange, HistoryEntry, Journal, JournalError, Outcome, Remark, Settlement,
+};
+use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi, observe};
+use crate::secret::{Secret, Secrets};
+use crate::state::{AppliedRecord, ObservedWebhook, TokenEvidence};
+use crate::webhook::{Field, Key, RemoteId};
+
+/// How often a create is sent if each time the list shows that it did not happen.
+const CREATE_ATTEMPTS: u32 = 3;
+
+/// How long to wait before a create is sent again: time for a request that was thought lost to arrive.
+const PAUSE_BEFORE_CREATING_AGAIN: Duration = Duration::from_millis(500);
+
+/// Why an action failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StepError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(
+        "whether the webhook was made is not known, and the list could not be read to find out: {0}"
+    )]
+    Undecided(ObserveError),
+    #[error("whether the webhook was made is not known: any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
+    SeveralTraces(Vec<RemoteId>),
+    #[error("the API confirmed it, and the list does not show it")]
+    NotListed,
+    #[error("the API did not take all of it: {message}")]
+    NotTaken {
+        message: String,
+        field: Option<&'static str>,
+    },
+    #[error("its token was not resolved, so it cannot be sent")]
+    NoSecret,
+    #[error("done at the API, and then not recorded: {error} ({cause})")]
+    NotRecorded { error: String, cause: String },
+}
+
+impl StepError {
+    /// Whether nothing new should start.
+    pub(super) fn stops_everything(&self) -> bool {
+        match self {
+            Self::Api(error) => error.stops_everything(),
+            Self::NotRecorded { .. } => true,
+            Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
+            Self::SeveralTraces(_) | Self::NotListed | Self::NotTaken { .. } | Self::NoSecret => {
+                false
+            }
+        }
+    }
+
+    pub(super) fn into_outcome(self) -> Outcome {
+        let field = match &self {
+            Self::Api(ApiError::Rejected { fields, .. }) => {
+                fields.first().map(|field| field.field.clone())
+            }
+            Self::NotTaken { field, .. } => field.map(str::to_owned),
+            _ => None,
+        };
+        Outcome::Failed {
+            gone: matches!(self, Self::Api(ApiError::Gone { .. })),
+            error: self.to_string(),
+            field,
+        }
+    }
+}
+
+impl From<JournalError> for StepError {
+    fn from(error: JournalError) -> Self {
+        Self::NotRecorded {
+            cause: error.source.to_string(),
+            error: error.to_string(),
+        }
+    }
+}
+
+/// Takes actions, one at a time or side by side.
+pub(super) struct Steps<'a, A, J: ?Sized> {
+    pub(super) api: &'a A,
+    pub(super) journal: &'a J,
+    pub(super) secrets: &'a Secrets,
+    pub(super) options: &'a ApplyOptions<'a>,
+    /// The ids that were observed before, or that are ours by now.
+    pub(super) known: Mutex<BTreeSet<RemoteId>>,
+}
+
+impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
+    /// Takes one action.
+    pub(super) async fn take(&self, planned: &PlannedAction) -> Result<Outcome, StepError> {
+        match &planned.action {
+            Action::Create(creation) | Action::Recreate { creation, .. } => {
+                self.create(planned, creation).await
+            }
+            Action::Update(update) => {
+                self.patch(planned, &update.before, &update.patch, &update.record)
+                    .await
+            }
+            Action::Adopt(Adoption {
+                before,
+                patch: Some(patch),
+                record,
+            }) => self.patch(planned, before, patch, record).await,
+            Action::Adopt(Adoption {
+                before,
+                patch: None,
+                record,
+            }) => {
+                self.settle(planned, &before.id, Some(record.confirmed(before)))?;
+                Ok(applied(&before.id, Vec::new()))
+            }
+            Action::Delete(deletion) => self.delete(planned, &deletion.before.id).await,
+            Action::Forget { id } => {
+                self.settle(planned, id, None)?;
+                Ok(applied(id, Vec::new()))
+            }
+        }
+    }
+
+    async fn create(
+        &self,
+        planned: &PlannedAction,
+        creation: &Creation,
+    ) -> Result<Outcome, StepError> {
+        let token = creation
+            .token
+            .map(|_| self.secret(&planned.key))
+            .transpose()?;
+        let (answer, found_by_listing) = self.create_once(creation, token).await?;
+        self.know(&answer.id);
+        let record = RecordAfter {
+            sent: creation.spec.clone(),
+            token: creation.token.and_then(TokenEvidence::fingerprint),
+            prevent_destroy: creation.prevent_destroy,
+        };
+        let mut confirmation = confirm(
+            Asked {
+                before: None,
+                sent: &Field::ALL,
+                token: match creation.token {
+                    Some(_) => TokenAsked::Present,
+                    None => TokenAsked::Absent,
+                },
+                record: &record,
+            },
+            &answer,
+        );
+        if found_by_listing {
+            confirmation.remarks.push(Remark::FoundAfterNoAnswer);
+        }
+        self.conclude(planned, confirmation)
+    }
+
+    /// Makes the webhook exactly once, and says whether only the list showed that it was made.
+    async fn create_once(
+        &self,
+        creation: &Creation,
+        token: Option<&Secret>,
+    ) -> Result<(ObservedWebhook, bool), StepError> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.api.create(&creation.spec, token).await {
+                Ok(Some(answer)) => return Ok((answer, false)),
+                Ok(None) => StepError::NotListed,
+                Err(error @ ApiError::UnknownOutcome { .. }) => StepError::Api(error),
+                Err(error) => return Err(error.into()),
+            };
+            let confirmed = matches!(error, StepError::NotListed);
+            let fresh = observe(self.api).await.map_err(StepError::Undecided)?;
+            match trace(&creation.spec, &self.known_ids(), &fresh) {
+                Trace::One(found) => return Ok((found, !confirmed)),
+                Trace::Several(ids) => return Err(StepError::SeveralTraces(ids)),
+                Trace::None if confirmed || attempt == CREATE_ATTEMPTS => return Err(error),
+                Trace::None => {
+                    attempt += 1;
+                    tokio::time::sleep(PAUSE_BEFORE_CREATING_AGAIN).await;
+                }
+            }
+        }
+    }
+
+    async fn patch(
+        &self,
+        planned: &PlannedAction,
+        before: &ObservedWebhook,
+        patch: &Patch,
+        record: &RecordAfter,
+    ) -> Result<Outcome, StepError> {
+        let (token, token_asked) = match patch.token() {
+            TokenPatch::Keep => (TokenWrite::Keep, TokenAsked::Untouched),
+            TokenPatch::Clear => (TokenWrite::Clear, TokenAsked::Absent),
+            TokenPatch::Set(_) => (
+                TokenWrite::Set(self.secret(&planned.key)?),
+                TokenAsked::Present,
+            ),
+        };
+        let answer = match self.api.patch(&before.id, patch.fields(), token).await? {
+            Some(answer) => answer,
+            None => self.listed(&before.id).await?,
+        };
+        let sent: Vec<Field> = patch.fields().iter().map(|(field, _)| *field).collect();
+        let confirmation = confirm(
+            Asked {
+                before: Some(before),
+                sent: &sent,
+                token: token_asked,
+                record,
+            },
+            &answer,
+        );
+        self.conclude(planned, confirmation)
+    }
+
+    async fn delete(&self, planned: &PlannedAction, id: &RemoteId) -> Result<Outcome, StepError> {
+        match self.api.delete(id).await {
+            // Gone is what was wanted.
+            Ok(()) | Err(ApiError::Gone { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        self.settle(planned, id, None)?;
+        Ok(applied(id, Vec::new()))
+    }
+
+    /// Records what the API confirmed, also where it did not take all of it: the webhook is there.
+    fn conclude(
+        &self,
+        planned: &PlannedAction,
+        confirmation: Confirmation,
+    ) -> Result<Outcome, StepError> {
+        let id = confirmation.record.id.clone();
+        self.settle(planned, &id, Some(confirmation.record))?;
+        if confirmation.not_taken.is_empty() {
+            return Ok(applied(&id, confirmation.remarks));
+        }
+        Err(StepError::NotTaken {
+            field: confirmation.not_taken.first().map(|first| first.field),
+            message: confirmation
+                .not_taken
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
+        })
+    }
+
+    fn settle(
+        &self,
+        planned: &PlannedAction,
+        id: &RemoteId,
+        record: Option<AppliedRecord>,
+    ) -> Result<(), StepError> {
+        let history = HistoryEntry {
+            at: (self.options.now)(),
+            key: planned.key.clone(),
+            id: id.clone(),
+            action: planned.action.as_str().to_owned(),
+            changes: planned.changes.iter().map(history_change).collect(),
+            provenance: self.options.provenance.clone(),
+        };
+        self.journal.settle(&Settlement {
+            key: planned.key.clone(),
+            record,
+            history: Some(history),
+        })?;
+        Ok(())
+    }
+
+    async fn listed(&self, id: &RemoteId) -> Result<ObservedWebhook, StepError> {
+        let fresh = observe(self.api).await.map_err(StepError::Undecided)?;
+        fresh.get(id).cloned().ok_or(StepError::NotListed)
+    }
+
+    fn secret(&self, key: &Key) -> Result<&Secret, StepError> {
+        self.secrets.get(key).ok_or(StepError::NoSecret)
+    }
+
+    fn know(&self, id: &RemoteId) {
+        self.lock_known().insert(id.clone());
+    }
+
+    fn known_ids(&self) -> BTreeSet<RemoteId> {
+        self.lock_known().clone()
+    }
+
+    fn lock_known(&self) -> std::sync::MutexGuard<'_, BTreeSet<RemoteId>> {
+        self.known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn applied(id: &RemoteId, remarks: Vec<Remark>) -> Outcome {
+    Outcome::Applied {
+        id: id.clone(),
+        remarks,
+    }
+}
+
+fn history_change(change: &Change) -> HistoryChange {
+    let (from, to) = match change {
+        Change::Field { from, to, .. } => (from.as_ref().map(ToString::to_string), to.to_string()),
+        Change::Token { from, to, .. } => (Some(from.as_str().to_owned()), to.as_str().to_owned()),
+    };
+    HistoryChange {
+        field: change.field_name().to_owned(),
+        from,
+        to,
+        cause: change.cause().as_str().to_owned(),
+    }
+}

@@ -1,0 +1,178 @@
+//! Properties of plan and apply, over random desired, observed, and remembered states.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod generate;
+mod model;
+
+use std::collections::BTreeSet;
+
+use generate::{World, world};
+use hookctl::apply::{ApplyOptions, Silent};
+use hookctl::plan::safety::{Overrides, SafetyLimits};
+use hookctl::plan::{Action, Plan, Policy, TokenPatch, plan};
+use hookctl::reconcile::{Pass, Verdict, reconcile};
+use hookctl::state::{DeclaredToken, DesiredState, LastApplied, ObservedState};
+use hookctl::webhook::{Field, RemoteId};
+use model::{MemoryApi, MemoryRecords};
+use proptest::prelude::*;
+use tokio_util::sync::CancellationToken;
+
+/// Runs one pass over a world and returns the first plan.
+fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, String> {
+    let now = || "2026-01-01T00:00:00Z".to_owned();
+    let pass = Pass {
+        api,
+        desired: &world.desired,
+        secrets: &world.secrets,
+        policy: &world.policy,
+        limits: SafetyLimits::default(),
+        overrides: Overrides {
+            force: true,
+            allow_empty: true,
+        },
+        options: ApplyOptions {
+            concurrency: 4,
+            now: &now,
+            provenance: None,
+            cancellation: CancellationToken::new(),
+        },
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let report = runtime
+        .block_on(reconcile(&pass, records, &Silent, &mut |_| Verdict::Apply))
+        .map_err(|error| format!("{error:?}"))?;
+    for result in report.results() {
+        assert!(
+            matches!(result.outcome, hookctl::record::Outcome::Applied { .. }),
+            "{result:?}"
+        );
+    }
+    assert_eq!(report.rounds, 1);
+    Ok(report.plan)
+}
+
+fn planned(world: &World) -> Option<Plan> {
+    plan(
+        &world.desired,
+        &world.observed,
+        &world.records,
+        &world.policy,
+    )
+    .ok()
+}
+
+/// The ids that an action is about.
+fn targets(plan: &Plan) -> Vec<&RemoteId> {
+    plan.actions
+        .iter()
+        .filter(|planned| {
+            !matches!(
+                planned.action,
+                Action::Forget { .. } | Action::Recreate { .. }
+            )
+        })
+        .filter_map(|planned| planned.id())
+        .collect()
+}
+
+fn replan(
+    desired: &DesiredState,
+    observed: &ObservedState,
+    records: &LastApplied,
+    policy: &Policy,
+) -> Plan {
+    plan(desired, observed, records, policy).expect("what was applied can be planned again")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn after_an_apply_a_second_plan_is_empty(world in world()) {
+        if planned(&world).is_none() { return Ok(()) }
+        let api = MemoryApi::new(&world.observed);
+        let records = MemoryRecords::new(&world.records);
+        let _first = run(&world, &api, &records).unwrap();
+        let second = replan(&world.desired, &api.observed(), &records.records(), &world.policy);
+        prop_assert!(second.is_empty(), "{second:#?}");
+    }
+
+    #[test]
+    fn a_patch_holds_exactly_the_fields_that_differ(world in world()) {
+        let Some(plan) = planned(&world) else { return Ok(()) };
+        for planned in &plan.actions {
+            let Some(patch) = planned.action.patch() else { continue };
+            let desired = &world.desired.webhooks[&planned.key];
+            let observed = world.observed.get(planned.id().unwrap()).unwrap();
+            let record = world.records.values().find(|record| record.id == observed.id);
+            for field in Field::ALL {
+                let differs = desired.spec.get(field) != observed.spec.get(field);
+                let ignored = desired.ignore_changes.fields.contains(&field);
+                let other_form = record.is_some_and(|record| {
+                    record.sent.get(field) == desired.spec.get(field)
+                        && record.stored.get(field) == observed.spec.get(field)
+                });
+                prop_assert_eq!(patch.sends(field), differs && !ignored && !other_form, "{} of {:?}", field, planned);
+            }
+            for (field, value) in patch.fields() {
+                prop_assert_eq!(value, &desired.spec.get(*field));
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_unmanaged_is_touched_and_nothing_is_doubled(world in world()) {
+        let Some(plan) = planned(&world) else { return Ok(()) };
+        let targets = targets(&plan);
+        let distinct: BTreeSet<_> = targets.iter().copied().collect();
+        prop_assert_eq!(distinct.len(), targets.len(), "one webhook, two actions");
+        let api = MemoryApi::new(&world.observed);
+        let records = MemoryRecords::new(&world.records);
+        let plan = run(&world, &api, &records).unwrap();
+        let after = api.observed();
+        for unmanaged in plan.unmanaged.iter().map(|one| &one.id).chain(plan.orphans.iter().map(|one| &one.id)) {
+            prop_assert_eq!(after.get(unmanaged), world.observed.get(unmanaged));
+        }
+        let bound: Vec<_> = records.records().into_values().map(|record| record.id).collect();
+        let distinct: BTreeSet<_> = bound.iter().cloned().collect();
+        prop_assert_eq!(distinct.len(), bound.len(), "two keys are bound to one id");
+    }
+
+    #[test]
+    fn no_token_is_cleared_that_we_did_not_set_unless_the_file_says_null(world in world()) {
+        let Some(plan) = planned(&world) else { return Ok(()) };
+        for planned in &plan.actions {
+            let cleared = planned.action.patch().is_some_and(|patch| patch.token() == TokenPatch::Clear);
+            if cleared {
+                let ours = world.records.values().any(|record| Some(&record.id) == planned.id() && record.token.is_some());
+                let null = world.desired.webhooks[&planned.key].token == DeclaredToken::None;
+                prop_assert!(ours || null, "{planned:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_deleted_only_if_absent_is_declared_or_it_is_ours_and_pruned(world in world()) {
+        let Some(plan) = planned(&world) else { return Ok(()) };
+        for planned in &plan.actions {
+            if let Action::Delete(deletion) = &planned.action {
+                let pruned = world.policy.prune == hookctl::plan::Prune::Yes
+                    && world.records.get(&planned.key).is_some_and(|record| record.id == deletion.before.id)
+                    && !world.desired.declares(&planned.key);
+                prop_assert!(world.desired.absent.contains_key(&planned.key) || pruned);
+                let protected = world.records.get(&planned.key).is_some_and(|record| record.prevent_destroy && record.id == deletion.before.id);
+                prop_assert!(!protected);
+            }
+        }
+    }
+}

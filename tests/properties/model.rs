@@ -1,0 +1,158 @@
+//! The API and the record in memory: what the ports promise, without a network or a disk.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use hookctl::reconcile::{Records, RecordsError};
+use hookctl::record::{Journal, JournalError, Settlement};
+use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
+use hookctl::secret::Secret;
+use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
+use hookctl::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec};
+
+/// An account that stores names trimmed and URLs without a trailing slash.
+pub(crate) struct MemoryApi {
+    webhooks: Mutex<BTreeMap<RemoteId, ObservedWebhook>>,
+    made: Mutex<u32>,
+}
+
+impl MemoryApi {
+    pub(crate) fn new(observed: &ObservedState) -> Self {
+        Self {
+            webhooks: Mutex::new(observed.webhooks.clone()),
+            made: Mutex::new(0),
+        }
+    }
+
+    pub(crate) fn observed(&self) -> ObservedState {
+        ObservedState {
+            webhooks: self.webhooks.lock().unwrap().clone(),
+        }
+    }
+}
+
+/// What the API makes of what it is sent.
+pub(crate) fn stored(mut spec: WebhookSpec) -> WebhookSpec {
+    spec.name = spec.name.trim().to_owned();
+    spec.url = EndpointUrl::from_remote(spec.url.as_str().trim_end_matches('/').to_owned());
+    spec
+}
+
+impl WebhookApi for MemoryApi {
+    async fn page(&self, page: u32, size: u32) -> Result<Page, ApiError> {
+        let webhooks = self.webhooks.lock().unwrap();
+        let skip = (page as usize - 1) * size as usize;
+        Ok(Page {
+            webhooks: webhooks
+                .values()
+                .skip(skip)
+                .take(size as usize)
+                .cloned()
+                .collect(),
+            total: Some(webhooks.len() as u64),
+        })
+    }
+
+    async fn create(
+        &self,
+        spec: &WebhookSpec,
+        token: Option<&Secret>,
+    ) -> Result<Option<ObservedWebhook>, ApiError> {
+        let mut made = self.made.lock().unwrap();
+        *made += 1;
+        let webhook = ObservedWebhook {
+            id: RemoteId::parse(&format!("made-{made}")).unwrap(),
+            spec: stored(spec.clone()),
+            has_bearer_token: token.is_some(),
+        };
+        self.webhooks
+            .lock()
+            .unwrap()
+            .insert(webhook.id.clone(), webhook.clone());
+        Ok(Some(webhook))
+    }
+
+    async fn patch(
+        &self,
+        id: &RemoteId,
+        fields: &[(Field, FieldValue)],
+        token: TokenWrite<'_>,
+    ) -> Result<Option<ObservedWebhook>, ApiError> {
+        assert!(
+            !fields.is_empty() || !matches!(token, TokenWrite::Keep),
+            "an empty PATCH"
+        );
+        let mut webhooks = self.webhooks.lock().unwrap();
+        let Some(webhook) = webhooks.get_mut(id) else {
+            return Err(ApiError::Gone { id: id.clone() });
+        };
+        for (field, value) in fields {
+            match (field, value) {
+                (Field::Name, FieldValue::Text(name)) => webhook.spec.name.clone_from(name),
+                (Field::Url, FieldValue::Url(url)) => webhook.spec.url.clone_from(url),
+                (Field::Actions, FieldValue::Actions(actions)) => {
+                    webhook.spec.actions.clone_from(actions)
+                }
+                (Field::Enabled, FieldValue::Flag(enabled)) => webhook.spec.enabled = *enabled,
+                (Field::TimeoutSeconds, FieldValue::Number(number)) => {
+                    webhook.spec.timeout_seconds = *number
+                }
+                (Field::MaxRetries, FieldValue::Number(number)) => {
+                    webhook.spec.max_retries = *number
+                }
+                (Field::RetryBackoffSeconds, FieldValue::Number(number)) => {
+                    webhook.spec.retry_backoff_seconds = *number;
+                }
+                wrong => panic!("a value of the wrong type: {wrong:?}"),
+            }
+        }
+        webhook.spec = stored(webhook.spec.clone());
+        match token {
+            TokenWrite::Keep => {}
+            TokenWrite::Set(_) => webhook.has_bearer_token = true,
+            TokenWrite::Clear => webhook.has_bearer_token = false,
+        }
+        Ok(Some(webhook.clone()))
+    }
+
+    async fn delete(&self, id: &RemoteId) -> Result<(), ApiError> {
+        match self.webhooks.lock().unwrap().remove(id) {
+            Some(_) => Ok(()),
+            None => Err(ApiError::Gone { id: id.clone() }),
+        }
+    }
+}
+
+/// The record as a map.
+pub(crate) struct MemoryRecords(Mutex<LastApplied>);
+
+impl MemoryRecords {
+    pub(crate) fn new(records: &LastApplied) -> Self {
+        Self(Mutex::new(records.clone()))
+    }
+
+    pub(crate) fn records(&self) -> LastApplied {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Journal for MemoryRecords {
+    fn settle(&self, settlement: &Settlement) -> Result<(), JournalError> {
+        let mut records = self.0.lock().unwrap();
+        match &settlement.record {
+            Some(record) => records.insert(settlement.key.clone(), record.clone()),
+            None => records.remove(&settlement.key),
+        };
+        Ok(())
+    }
+}
+
+impl Records for MemoryRecords {
+    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
+        Ok(self.records())
+    }
+
+    fn keep_observed(&self, _: &str, _: &ObservedState) -> Result<(), RecordsError> {
+        Ok(())
+    }
+}
