@@ -1,11 +1,13 @@
 //! Declarative sync for Interactly workflow webhooks.
 
 pub mod apply;
+pub mod cache;
 pub mod diagnostic;
 pub mod plan;
 pub mod reconcile;
 pub mod record;
 pub mod remote;
+pub mod sandbox;
 pub mod secret;
 pub mod state;
 pub mod template;

@@ -257,3 +257,13 @@ pub fn evidence(
         })
         .collect()
 }
+
+impl Records for crate::cache::Cache {
+    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
+        Self::last_applied(self).map_err(Into::into)
+    }
+
+    fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError> {
+        Self::keep_observed(self, at, observed).map_err(Into::into)
+    }
+}

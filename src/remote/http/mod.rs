@@ -1,1 +1,13 @@
-//! The API over HTTP.
+//! The API over HTTP: [`HttpApi`] is the [`WebhookApi`](super::WebhookApi) that goes over the wire.
+//!
+//! It owns how the API spells things, the one budget of retries, the time-outs, and the rate. It knows
+//! nothing of plans and records.
+
+mod answer;
+mod client;
+mod retry;
+mod throttle;
+mod wire;
+
+pub use client::{ClientError, HttpApi, HttpOptions, ProxyUse, RequestStats};
+pub use retry::RetryPolicy;

@@ -1,0 +1,431 @@
+//! sled, wrapped: no type of it leaves this file but its error.
+//!
+//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file,
+//! and a damaged log is silently cut to an older state. So files are synced here, the panic is caught,
+//! and a generation number is kept both in the database and beside it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sled::transaction::{ConflictableTransactionError, TransactionError};
+use sled::{Transactional as _, Tree};
+
+use super::folder::{DATABASE, GENERATION};
+use super::schema::{self, Generation, HISTORY, META, OBSERVED, RECORDS, StoredRecord};
+use super::{Account, CacheError, Snapshot, io_error};
+use crate::record::{HistoryEntry, Settlement};
+use crate::state::{LastApplied, ObservedState, ObservedWebhook};
+use crate::webhook::{Key, RemoteId};
+
+/// The name of the thread that opens the database: its panic is an answer, not a crash, so whoever
+/// reports panics can leave it out.
+pub(super) const OPENING_THREAD: &str = "hookctl-open-record";
+
+/// How much sled may keep in memory, in bytes.
+const MEMORY: u64 = 16 * 1024 * 1024;
+
+const VERSION_KEY: &[u8] = b"version";
+const GENERATION_KEY: &[u8] = b"generation";
+
+/// An open database.
+pub(super) struct Database {
+    database: sled::Db,
+    records: Tree,
+    history: Tree,
+    observed: Tree,
+    meta: Tree,
+    /// Where it is opened.
+    directory: PathBuf,
+    /// Where people know it to be; another one for a copy.
+    shown: PathBuf,
+}
+
+impl Database {
+    /// Whether there is one in a folder.
+    pub(super) fn is_in(directory: &Path) -> bool {
+        directory.join(DATABASE).join("db").is_file()
+    }
+
+    /// Opens or makes the one in a folder, and checks it.
+    pub(super) fn open(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+        let is_new = !Self::is_in(directory);
+        let database = open_guarded(&directory.join(DATABASE), shown)?;
+        let tree = |name: &str| {
+            database
+                .open_tree(name)
+                .map_err(|source| database_error("open", shown, source))
+        };
+        let opened = Self {
+            records: tree(RECORDS)?,
+            history: tree(HISTORY)?,
+            observed: tree(OBSERVED)?,
+            meta: tree(META)?,
+            database,
+            directory: directory.to_owned(),
+            shown: shown.to_owned(),
+        };
+        if is_new {
+            opened.put(&opened.meta, META, VERSION_KEY, &schema::VERSION)?;
+            opened.sync()?;
+            for folder in [directory.join(DATABASE), directory.to_owned()] {
+                sync_file(&folder)?;
+            }
+        }
+        opened.check()?;
+        Ok(opened)
+    }
+
+    /// What is remembered of each bound webhook of an account.
+    pub(super) fn last_applied(&self, account: &Account) -> Result<LastApplied, CacheError> {
+        let mut records = LastApplied::new();
+        for (name, record) in self.rows::<StoredRecord>(&self.records, RECORDS, account)? {
+            let key = String::from_utf8(name)
+                .ok()
+                .and_then(|name| Key::parse(&name).ok())
+                .ok_or_else(|| self.damaged("a record has no valid key"))?;
+            records.insert(key, record.into());
+        }
+        Ok(records)
+    }
+
+    /// Records several settled actions in one transaction, durable when this returns.
+    pub(super) fn settle(
+        &self,
+        account: &Account,
+        settlements: &[Settlement],
+    ) -> Result<(), CacheError> {
+        let mut generation = self.generation()?.unwrap_or_default();
+        generation.number += 1;
+        let mut records = Vec::new();
+        let mut history = Vec::new();
+        for (index, settlement) in settlements.iter().enumerate() {
+            let key = row_key(account, settlement.key.as_str().as_bytes());
+            let known = self
+                .records
+                .contains_key(&key)
+                .map_err(|source| self.failed("read", source))?;
+            let value = match &settlement.record {
+                Some(record) => {
+                    generation.records += u64::from(!known);
+                    Some(self.encoded(RECORDS, &key, &StoredRecord::from(record))?)
+                }
+                None => {
+                    generation.records -= u64::from(known);
+                    None
+                }
+            };
+            records.push((key, value));
+            if let Some(entry) = &settlement.history {
+                let mut number = generation.number.to_be_bytes().to_vec();
+                number.extend_from_slice(&u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes());
+                let key = row_key(account, &number);
+                let value = self.encoded(HISTORY, &key, entry)?;
+                history.push((key, value));
+            }
+        }
+        let counted = self.encoded(META, GENERATION_KEY, &generation)?;
+        let done = (&self.records, &self.history, &self.meta).transaction(
+            |(record_tree, history_tree, meta_tree)| {
+                for (key, value) in &records {
+                    match value {
+                        Some(value) => record_tree.insert(key.as_slice(), value.as_slice())?,
+                        None => record_tree.remove(key.as_slice())?,
+                    };
+                }
+                for (key, value) in &history {
+                    history_tree.insert(key.as_slice(), value.as_slice())?;
+                }
+                meta_tree.insert(GENERATION_KEY, counted.as_slice())?;
+                Ok::<(), ConflictableTransactionError<()>>(())
+            },
+        );
+        match done {
+            Ok(()) => {}
+            Err(TransactionError::Storage(source)) => return Err(self.failed("write", source)),
+            Err(TransactionError::Abort(())) => {
+                return Err(self.damaged("a transaction was given up"));
+            }
+        }
+        self.sync()?;
+        self.write_generation_file(generation)
+    }
+
+    /// What was last observed of an account.
+    pub(super) fn observed(&self, account: &Account) -> Result<Option<Snapshot>, CacheError> {
+        let at: Option<String> = self.get(&self.meta, META, &observed_at_key(account))?;
+        let Some(at) = at else { return Ok(None) };
+        let webhooks = self
+            .rows::<ObservedWebhook>(&self.observed, OBSERVED, account)?
+            .into_iter()
+            .map(|(_, webhook)| webhook)
+            .collect();
+        Ok(Some(Snapshot { at, webhooks }))
+    }
+
+    /// Keeps what was observed of an account; writes only what differs.
+    pub(super) fn keep_observed(
+        &self,
+        account: &Account,
+        at: &str,
+        observed: &ObservedState,
+    ) -> Result<(), CacheError> {
+        let known: BTreeMap<Vec<u8>, ObservedWebhook> = self
+            .rows(&self.observed, OBSERVED, account)?
+            .into_iter()
+            .collect();
+        let mut batch = sled::Batch::default();
+        for (id, webhook) in &observed.webhooks {
+            if known.get(id.as_str().as_bytes()) != Some(webhook) {
+                let key = row_key(account, id.as_str().as_bytes());
+                let value = self.encoded(OBSERVED, &key, webhook)?;
+                batch.insert(key, value);
+            }
+        }
+        for id in known.keys() {
+            let still_there = std::str::from_utf8(id)
+                .ok()
+                .and_then(|id| RemoteId::parse(id).ok())
+                .is_some_and(|id| observed.get(&id).is_some());
+            if !still_there {
+                batch.remove(row_key(account, id));
+            }
+        }
+        self.observed
+            .apply_batch(batch)
+            .map_err(|source| self.failed("write", source))?;
+        self.put(&self.meta, META, &observed_at_key(account), &at)
+    }
+
+    /// The latest changes of an account, the newest first.
+    pub(super) fn history(
+        &self,
+        account: &Account,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, CacheError> {
+        let prefix = row_key(account, b"");
+        self.history
+            .scan_prefix(&prefix)
+            .rev()
+            .take(limit)
+            .map(|row| {
+                let (key, value) = row.map_err(|source| self.failed("read", source))?;
+                schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))
+            })
+            .collect()
+    }
+
+    /// The accounts that anything is remembered of.
+    pub(super) fn accounts(&self) -> Result<Vec<Account>, CacheError> {
+        let mut accounts = Vec::new();
+        for row in &self.records {
+            let (key, _) = row.map_err(|source| self.failed("read", source))?;
+            let mut parts = key.split(|byte| *byte == 0);
+            let mut text =
+                || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+            let account = Account {
+                target: text(),
+                api: text(),
+            };
+            if accounts.last() != Some(&account) {
+                accounts.push(account);
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// Makes everything written so far durable.
+    pub(super) fn sync(&self) -> Result<(), CacheError> {
+        self.database
+            .flush()
+            .map_err(|source| self.failed("write", source))?;
+        sync_file(&self.directory.join(DATABASE).join("db"))
+    }
+
+    /// Holds the database against its version, its generation, and every value's checksum.
+    fn check(&self) -> Result<(), CacheError> {
+        let version: Option<u32> = self.get(&self.meta, META, VERSION_KEY)?;
+        match version {
+            Some(schema::VERSION) => {}
+            Some(found) if found > schema::VERSION => {
+                return Err(CacheError::Newer {
+                    directory: self.shown.clone(),
+                    found,
+                });
+            }
+            _ => return Err(self.damaged("it says no schema version")),
+        }
+        let generation = self.generation()?.unwrap_or_default();
+        let expected = self.read_generation_file()?;
+        // The file is written after the transaction, so the database may be one ahead of it.
+        if expected.is_none() && generation.number > 1 {
+            return Err(self.damaged("the file 'generation' is missing"));
+        }
+        let expected = expected.unwrap_or_default();
+        if generation.number < expected.number {
+            return Err(CacheError::RolledBack {
+                directory: self.shown.clone(),
+                expected: expected.number,
+                found: generation.number,
+            });
+        }
+        let found = self.records.len() as u64;
+        if found != generation.records {
+            return Err(self.damaged(format!(
+                "{} records of {} are there",
+                found, generation.records
+            )));
+        }
+        Ok(())
+    }
+
+    fn generation(&self) -> Result<Option<Generation>, CacheError> {
+        self.get(&self.meta, META, GENERATION_KEY)
+    }
+
+    fn read_generation_file(&self) -> Result<Option<Generation>, CacheError> {
+        let path = self.directory.join(GENERATION);
+        match fs::read(&path) {
+            Ok(value) => schema::decode(GENERATION, b"", &value)
+                .map(Some)
+                .map_err(|error| self.damaged(format!("the file 'generation': {error}"))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("read", &path)(error)),
+        }
+    }
+
+    fn write_generation_file(&self, generation: Generation) -> Result<(), CacheError> {
+        let path = self.directory.join(GENERATION);
+        let value = self.encoded(GENERATION, b"", &generation)?;
+        let written = tempfile::NamedTempFile::new_in(&self.directory).and_then(|mut file| {
+            file.write_all(&value)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            File::open(&self.directory)?.sync_all()
+        });
+        written.map_err(io_error("write", &path))
+    }
+
+    /// All rows of an account in a tree, each checked, by the key's own part.
+    fn rows<T: DeserializeOwned>(
+        &self,
+        tree: &Tree,
+        name: &str,
+        account: &Account,
+    ) -> Result<Vec<(Vec<u8>, T)>, CacheError> {
+        let prefix = row_key(account, b"");
+        tree.scan_prefix(&prefix)
+            .map(|row| {
+                let (key, value) = row.map_err(|source| self.failed("read", source))?;
+                let payload =
+                    schema::decode(name, &key, &value).map_err(|error| self.damaged(error))?;
+                let own = key.get(prefix.len()..).unwrap_or_default().to_vec();
+                Ok((own, payload))
+            })
+            .collect()
+    }
+
+    fn get<T: DeserializeOwned>(
+        &self,
+        tree: &Tree,
+        name: &str,
+        key: &[u8],
+    ) -> Result<Option<T>, CacheError> {
+        tree.get(key)
+            .map_err(|source| self.failed("read", source))?
+            .map(|value| schema::decode(name, key, &value).map_err(|error| self.damaged(error)))
+            .transpose()
+    }
+
+    fn put(
+        &self,
+        tree: &Tree,
+        name: &str,
+        key: &[u8],
+        payload: &impl Serialize,
+    ) -> Result<(), CacheError> {
+        let value = self.encoded(name, key, payload)?;
+        tree.insert(key, value)
+            .map_err(|source| self.failed("write", source))?;
+        Ok(())
+    }
+
+    fn encoded(
+        &self,
+        tree: &str,
+        key: &[u8],
+        payload: &impl Serialize,
+    ) -> Result<Vec<u8>, CacheError> {
+        schema::encode(tree, key, payload).map_err(|error| self.damaged(error))
+    }
+
+    fn failed(&self, attempt: &'static str, source: sled::Error) -> CacheError {
+        database_error(attempt, &self.shown, source)
+    }
+
+    fn damaged(&self, what: impl ToString) -> CacheError {
+        CacheError::Damaged {
+            directory: self.shown.clone(),
+            what: what.to_string(),
+        }
+    }
+}
+
+/// Opens sled in a thread of its own, since it panics on some damaged files.
+fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, CacheError> {
+    let config = sled::Config::new()
+        .path(path)
+        .flush_every_ms(None)
+        .cache_capacity(MEMORY);
+    let opened = std::thread::Builder::new()
+        .name(OPENING_THREAD.to_owned())
+        .spawn(move || config.open())
+        .map_err(io_error("start a thread to open", path))?
+        .join();
+    match opened {
+        Ok(Ok(database)) => Ok(database),
+        Ok(Err(source)) => Err(database_error("open", shown, source)),
+        Err(_) => Err(CacheError::Damaged {
+            directory: shown.to_owned(),
+            what: "its log cannot be replayed".to_owned(),
+        }),
+    }
+}
+
+fn database_error(attempt: &'static str, directory: &Path, source: sled::Error) -> CacheError {
+    match source {
+        sled::Error::Corruption { .. } => CacheError::Damaged {
+            directory: directory.to_owned(),
+            what: "a part of its log is not what was written".to_owned(),
+        },
+        source => CacheError::Database {
+            attempt,
+            directory: directory.to_owned(),
+            source,
+        },
+    }
+}
+
+fn sync_file(path: &Path) -> Result<(), CacheError> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(io_error("make durable", path))
+}
+
+/// The key of a row: the account, then its own part. No part of an account holds a NUL.
+fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
+    let mut key = Vec::new();
+    for part in [&account.target, &account.api] {
+        key.extend_from_slice(part.as_bytes());
+        key.push(0);
+    }
+    key.extend_from_slice(own);
+    key
+}
+
+fn observed_at_key(account: &Account) -> Vec<u8> {
+    [b"observed-at\0".as_slice(), &row_key(account, b"")].concat()
+}

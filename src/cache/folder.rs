@@ -1,0 +1,85 @@
+//! The folder that the record lives in: for its owner only, and never in Git.
+
+use std::fs;
+use std::path::Path;
+
+use super::{CacheError, io_error};
+
+/// The subfolder of the database.
+pub(super) const DATABASE: &str = "db";
+
+/// The file beside the database that says which state it has at least.
+pub(super) const GENERATION: &str = "generation";
+
+/// Makes the folder, if need be, and what keeps it out of Git.
+pub(super) fn prepare(directory: &Path) -> Result<(), CacheError> {
+    fs::create_dir_all(directory).map_err(io_error("make the folder", directory))?;
+    set_mode(directory, 0o700)?;
+    let ignore = directory.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n").map_err(io_error("write", &ignore))?;
+        set_mode(&ignore, 0o600)?;
+    }
+    Ok(())
+}
+
+/// Takes every right from others, file by file: the folder may be moved somewhere more open.
+pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
+    let database = directory.join(DATABASE);
+    set_mode(&database, 0o700)?;
+    for folder in [directory, &database] {
+        let entries = fs::read_dir(folder).map_err(io_error("read", folder))?;
+        for entry in entries {
+            let path = entry.map_err(io_error("read", folder))?.path();
+            if path.is_file() {
+                set_mode(&path, 0o600)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies the database and its generation somewhere temporary.
+pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
+    let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;
+    copy_folder(&directory.join(DATABASE), &copy.path().join(DATABASE))?;
+    let generation = directory.join(GENERATION);
+    if generation.exists() {
+        fs::copy(&generation, copy.path().join(GENERATION))
+            .map_err(io_error("copy", &generation))?;
+    }
+    Ok(copy)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<(), CacheError> {
+    fs::create_dir(to).map_err(io_error("make the folder", to))?;
+    for entry in fs::read_dir(from).map_err(io_error("read", from))? {
+        let path = entry.map_err(io_error("read", from))?.path();
+        let Some(name) = path.file_name() else {
+            continue;
+        };
+        if path.is_dir() {
+            copy_folder(&path, &to.join(name))?;
+        } else {
+            fs::copy(&path, to.join(name)).map_err(io_error("copy", &path))?;
+            set_mode(&to.join(name), 0o600)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn set_mode(path: &Path, mode: u32) -> Result<(), CacheError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = fs::metadata(path).map_err(io_error("look at", path))?;
+    if metadata.permissions().mode() & 0o777 != mode {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode))
+            .map_err(io_error("set the rights of", path))?;
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) -> Result<(), CacheError> {
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! One opener at a time: a lock that dies with its holder.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::{CacheError, io_error};
+
+/// How often a held lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A held lock.
+pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
+
+impl Lock {
+    /// Waits for the lock that nobody shares, and leaves the process id in the file.
+    pub(super) fn exclusive(directory: &Path, timeout: Duration) -> Result<Self, CacheError> {
+        let path = directory.join("lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(io_error("open", &path))?;
+        wait(directory, timeout, &mut file, File::try_lock)?;
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()));
+        written.map_err(io_error("write", &path))?;
+        Ok(Self(file))
+    }
+
+    /// Waits for the lock that readers share. A folder without a lock file has no writer.
+    pub(super) fn shared(directory: &Path, timeout: Duration) -> Result<Option<Self>, CacheError> {
+        let path = directory.join("lock");
+        match File::open(&path) {
+            Ok(mut file) => {
+                wait(directory, timeout, &mut file, File::try_lock_shared)?;
+                Ok(Some(Self(file)))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("open", &path)(error)),
+        }
+    }
+}
+
+fn wait(
+    directory: &Path,
+    timeout: Duration,
+    file: &mut File,
+    attempt: fn(&File) -> Result<(), TryLockError>,
+) -> Result<(), CacheError> {
+    let started = Instant::now();
+    loop {
+        match attempt(file) {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => {
+                return Err(io_error("lock", &directory.join("lock"))(error));
+            }
+            Err(TryLockError::WouldBlock) if started.elapsed() < timeout => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Whoever holds the lock may not have written its id yet.
+                let _ = file.take(20).read_to_string(&mut pid);
+                return Err(CacheError::Locked {
+                    directory: directory.to_owned(),
+                    holder: pid.trim().parse().ok(),
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The local record, on sled: bindings, last-applied state, fingerprints, history, and what was last
+//! observed, per target.
+//!
+//! # Expected flow
+//! Opened for one pass and closed again, so that several commands live side by side. A second opener
+//! waits, then gets a clear error. A dry run opens a copy and leaves the folder as it is.
+//!
+//! # Guarantees
+//! - When [`Journal::settle`] returns, the settlement is durable, as a whole.
+//! - Whatever is read was written by us: every value is checksummed, and a database that silently went
+//!   back to an older state is told by a generation number that is kept beside it.
+//! - No file holds a token or an API key.
+//!
+//! # Assumptions
+//! The folder is on a local file system with working locks.
+//!
+//! # Caveats
+//! It is a cache: damaged or lost, it is rebuilt from the API by name. So damage is an error that says
+//! how to go on, and nothing is ever decided from a record that failed its check.
+//!
+//! The schema leaves the tree `intents-v1` to the intents of writes that are under way.
+
+mod database;
+mod folder;
+mod lock;
+mod schema;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use database::Database;
+use lock::Lock;
+
+use crate::record::{HistoryEntry, Journal, JournalError, Settlement};
+use crate::state::{LastApplied, ObservedState, ObservedWebhook};
+
+/// Where the record is, and how long to wait for it.
+#[derive(Clone, Debug)]
+pub struct CacheOptions {
+    /// The folder.
+    pub directory: PathBuf,
+    /// How long to wait for another opener.
+    pub lock_timeout: Duration,
+}
+
+/// The account that records belong to. Another base URL under the same name is another account.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    target: String,
+    api: String,
+}
+
+impl Account {
+    /// The account of a target's name and its API's base URL.
+    pub fn new(target: &str, api: &str) -> Self {
+        // NUL separates the two in the database.
+        let clean = |text: &str| text.replace('\0', " ");
+        Self {
+            target: clean(target),
+            api: clean(api),
+        }
+    }
+
+    /// The target's name.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The API's base URL.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+}
+
+/// Why the record cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// Another process uses it.
+    #[error("the local record in {} is in use{}; wait for it, or raise --lock-timeout", directory.display(), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    Locked {
+        /// The folder.
+        directory: PathBuf,
+        /// The process that uses it, if it says.
+        holder: Option<u32>,
+    },
+    /// The folder or a file in it cannot be read or written.
+    #[error("could not {attempt} {}", path.display())]
+    Io {
+        /// What was tried.
+        attempt: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The database is damaged.
+    #[error("the local record in {} is damaged ({what}), and is not trusted. Move the folder aside: the next sync finds the webhooks by their names, and writes each token once more", directory.display())]
+    Damaged {
+        /// The folder.
+        directory: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// The database went back to an older state.
+    #[error("the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. Move the folder aside: the next sync finds the webhooks by their names, and writes each token once more", directory.display())]
+    RolledBack {
+        /// The folder.
+        directory: PathBuf,
+        /// The state that it should have at least.
+        expected: u64,
+        /// The state that it has.
+        found: u64,
+    },
+    /// The database was made by a newer version.
+    #[error("the local record in {} was made by a newer version of hookctl (schema {found}); use that version, or move the folder aside", directory.display())]
+    Newer {
+        /// The folder.
+        directory: PathBuf,
+        /// Its schema.
+        found: u32,
+    },
+    /// The database refused.
+    #[error("could not {attempt} the local record in {}", directory.display())]
+    Database {
+        /// What was tried.
+        attempt: &'static str,
+        /// The folder.
+        directory: PathBuf,
+        /// Why.
+        source: sled::Error,
+    },
+}
+
+/// The record, opened for one pass.
+pub struct Cache {
+    database: Database,
+    account: Account,
+    // Released last.
+    _lock: Lock,
+}
+
+/// The record, opened for reading: a copy, so that the folder stays as it is.
+pub struct CacheReader {
+    database: Database,
+    account: Account,
+    _copy: tempfile::TempDir,
+}
+
+/// What was last observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// When, in RFC 3339.
+    pub at: String,
+    /// All webhooks of the account.
+    pub webhooks: Vec<ObservedWebhook>,
+}
+
+impl Cache {
+    /// Opens the record, and makes it if there is none.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn open(options: &CacheOptions, account: Account) -> Result<Self, CacheError> {
+        folder::prepare(&options.directory)?;
+        let lock = Lock::exclusive(&options.directory, options.lock_timeout)?;
+        let database = Database::open(&options.directory, &options.directory)?;
+        folder::close_to_others(&options.directory)?;
+        Ok(Self {
+            database,
+            account,
+            _lock: lock,
+        })
+    }
+
+    /// What is remembered of each bound webhook.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if a record fails its check.
+    pub fn last_applied(&self) -> Result<LastApplied, CacheError> {
+        self.database.last_applied(&self.account)
+    }
+
+    /// What was last observed; none before the first time.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if a record fails its check.
+    pub fn observed(&self) -> Result<Option<Snapshot>, CacheError> {
+        self.database.observed(&self.account)
+    }
+
+    /// Keeps what was observed. Only what differs from the last time is written, and it is durable
+    /// once the record is closed.
+    ///
+    /// # Errors
+    /// [`CacheError`] if it cannot be written.
+    pub fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), CacheError> {
+        self.database.keep_observed(&self.account, at, observed)
+    }
+
+    /// The latest changes, the newest first.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if an entry fails its check.
+    pub fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, CacheError> {
+        self.database.history(&self.account, limit)
+    }
+
+    /// The accounts that anything is remembered of.
+    ///
+    /// # Errors
+    /// [`CacheError`] if the database cannot be read.
+    pub fn accounts(&self) -> Result<Vec<Account>, CacheError> {
+        self.database.accounts()
+    }
+
+    /// Closes the record; what was written is durable then.
+    ///
+    /// # Errors
+    /// [`CacheError`] if that cannot be promised.
+    pub fn close(self) -> Result<(), CacheError> {
+        self.database.sync()
+    }
+}
+
+impl Journal for Cache {
+    fn settle(&self, settlement: &Settlement) -> Result<(), JournalError> {
+        self.settle_all(std::slice::from_ref(settlement))
+    }
+
+    fn settle_all(&self, settlements: &[Settlement]) -> Result<(), JournalError> {
+        let Some(first) = settlements.first() else {
+            return Ok(());
+        };
+        self.database
+            .settle(&self.account, settlements)
+            .map_err(|error| JournalError {
+                key: first.key.clone(),
+                source: Box::new(error),
+            })
+    }
+}
+
+impl CacheReader {
+    /// Opens a copy of the record; none if there is no record. Nothing is written to the folder.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn open(options: &CacheOptions, account: Account) -> Result<Option<Self>, CacheError> {
+        let directory = &options.directory;
+        if !Database::is_in(directory) {
+            return Ok(None);
+        }
+        let lock = Lock::shared(directory, options.lock_timeout)?;
+        let copy = folder::copy(directory)?;
+        drop(lock);
+        let database = Database::open(copy.path(), directory)?;
+        Ok(Some(Self {
+            database,
+            account,
+            _copy: copy,
+        }))
+    }
+
+    /// What is remembered of each bound webhook.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if a record fails its check.
+    pub fn last_applied(&self) -> Result<LastApplied, CacheError> {
+        self.database.last_applied(&self.account)
+    }
+
+    /// What was last observed; none before the first time.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if a record fails its check.
+    pub fn observed(&self) -> Result<Option<Snapshot>, CacheError> {
+        self.database.observed(&self.account)
+    }
+
+    /// The latest changes, the newest first.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if an entry fails its check.
+    pub fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, CacheError> {
+        self.database.history(&self.account, limit)
+    }
+}
+
+fn io_error(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {
+    let path = path.to_owned();
+    move |source| CacheError::Io {
+        attempt,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! How values look on disk: their own types, a version, and a checksum.
+//!
+//! A value is `[form: 1 byte][checksum: 16 bytes][payload: JSON]`. The checksum is over the tree's name,
+//! the key, and the payload, so a value that turns up in another place is found out as well.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::secret::Fingerprint;
+use crate::state::AppliedRecord;
+use crate::webhook::{RemoteId, WebhookSpec};
+
+/// The version of the whole schema; a newer one is refused, never rewritten.
+pub(super) const VERSION: u32 = 1;
+
+/// Bindings and last-applied state, by account and key.
+pub(super) const RECORDS: &str = "records-v1";
+/// Applied changes, by account and number.
+pub(super) const HISTORY: &str = "history-v1";
+/// What was last observed, by account and id.
+pub(super) const OBSERVED: &str = "observed-v1";
+/// The schema's version, the generation, and when each account was observed.
+pub(super) const META: &str = "meta-v1";
+
+const FORM: u8 = 1;
+const CHECKSUM_LENGTH: usize = 16;
+
+/// Why a stored value is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidValue {
+    #[error("a value fails its checksum")]
+    Checksum,
+    #[error("a value has an unknown form")]
+    Form,
+    #[error("a value cannot be read")]
+    Payload,
+}
+
+/// Makes a value of a payload.
+pub(super) fn encode(
+    tree: &str,
+    key: &[u8],
+    payload: &impl Serialize,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let payload = serde_json::to_vec(payload)?;
+    let mut value = Vec::with_capacity(1 + CHECKSUM_LENGTH + payload.len());
+    value.push(FORM);
+    value.extend_from_slice(&checksum(tree, key, &payload));
+    value.extend_from_slice(&payload);
+    Ok(value)
+}
+
+/// Takes the payload out of a value that passes its check.
+pub(super) fn decode<T: DeserializeOwned>(
+    tree: &str,
+    key: &[u8],
+    value: &[u8],
+) -> Result<T, InvalidValue> {
+    let (form, rest) = value.split_first().ok_or(InvalidValue::Checksum)?;
+    if *form != FORM {
+        return Err(InvalidValue::Form);
+    }
+    let (found, payload) = rest
+        .split_at_checked(CHECKSUM_LENGTH)
+        .ok_or(InvalidValue::Checksum)?;
+    if found != checksum(tree, key, payload) {
+        return Err(InvalidValue::Checksum);
+    }
+    serde_json::from_slice(payload).map_err(|_| InvalidValue::Payload)
+}
+
+fn checksum(tree: &str, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+    let mut hasher = blake3::Hasher::new();
+    for part in [tree.as_bytes(), key, payload] {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut short = [0; CHECKSUM_LENGTH];
+    hasher.finalize_xof().fill(&mut short);
+    short
+}
+
+/// A record on disk. What is stored is left out where it is what was sent, which keeps values small.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredRecord {
+    id: RemoteId,
+    sent: WebhookSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<WebhookSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    prevent_destroy: bool,
+}
+
+impl From<&AppliedRecord> for StoredRecord {
+    fn from(record: &AppliedRecord) -> Self {
+        Self {
+            id: record.id.clone(),
+            sent: record.sent.clone(),
+            stored: (record.stored != record.sent).then(|| record.stored.clone()),
+            token: record.token,
+            prevent_destroy: record.prevent_destroy,
+        }
+    }
+}
+
+impl From<StoredRecord> for AppliedRecord {
+    fn from(record: StoredRecord) -> Self {
+        Self {
+            id: record.id,
+            stored: record.stored.unwrap_or_else(|| record.sent.clone()),
+            sent: record.sent,
+            token: record.token,
+            prevent_destroy: record.prevent_destroy,
+        }
+    }
+}
+
+/// Which state the database has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Generation {
+    /// Counts transactions.
+    pub(super) number: u64,
+    /// How many records there are.
+    pub(super) records: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_taken_only_where_and_as_it_was_written() {
+        let value = encode(RECORDS, b"a", &5).unwrap();
+        assert_eq!(decode::<i32>(RECORDS, b"a", &value), Ok(5));
+        assert_eq!(
+            decode::<i32>(RECORDS, b"b", &value),
+            Err(InvalidValue::Checksum)
+        );
+        assert_eq!(
+            decode::<i32>(HISTORY, b"a", &value),
+            Err(InvalidValue::Checksum)
+        );
+        for index in 0..value.len() {
+            let mut flipped = value.clone();
+            flipped[index] ^= 1;
+            assert!(
+                decode::<i32>(RECORDS, b"a", &flipped).is_err(),
+                "byte {index}"
+            );
+        }
+        assert_eq!(
+            decode::<i32>(RECORDS, b"a", &[]),
+            Err(InvalidValue::Checksum)
+        );
+        assert_eq!(
+            decode::<i32>(RECORDS, b"a", &[1, 2]),
+            Err(InvalidValue::Checksum)
+        );
+    }
+}

@@ -1,0 +1,329 @@
+//! The record on a real disk: round trips, two openers, damage.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::secret::{FingerprintKey, Salt, Secret};
+use crate::state::AppliedRecord;
+use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
+
+fn options(directory: &Path) -> CacheOptions {
+    CacheOptions {
+        directory: directory.to_owned(),
+        lock_timeout: Duration::from_millis(50),
+    }
+}
+
+fn account() -> Account {
+    Account::new("qa", "https://api.example")
+}
+
+fn key(number: usize) -> Key {
+    Key::parse(&format!("key-{number}")).unwrap()
+}
+
+fn spec(timeout_seconds: i64) -> WebhookSpec {
+    WebhookSpec {
+        name: "Billing".into(),
+        url: EndpointUrl::from_remote("https://a.example/x".into()),
+        actions: WorkflowActions::all(),
+        enabled: true,
+        timeout_seconds,
+        max_retries: 3,
+        retry_backoff_seconds: 10,
+    }
+}
+
+fn record(number: usize) -> AppliedRecord {
+    let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
+    AppliedRecord {
+        id: RemoteId::parse(&format!("id-{number}")).unwrap(),
+        sent: spec(10),
+        stored: spec(if number.is_multiple_of(2) { 10 } else { 11 }),
+        token: Some(
+            FingerprintKey::derive(&secret("canary-api-key"))
+                .fingerprint(Salt::new([3; 16]), &secret("canary-token")),
+        ),
+        prevent_destroy: number == 1,
+    }
+}
+
+fn settlement(number: usize) -> Settlement {
+    Settlement {
+        key: key(number),
+        record: Some(record(number)),
+        history: Some(HistoryEntry {
+            at: format!("2026-01-01T00:00:{number:02}Z"),
+            key: key(number),
+            id: record(number).id,
+            action: "create".into(),
+            changes: Vec::new(),
+            provenance: None,
+        }),
+    }
+}
+
+fn filled(directory: &Path, count: usize) {
+    let cache = Cache::open(&options(directory), account()).unwrap();
+    for number in 0..count {
+        cache.settle(&settlement(number)).unwrap();
+    }
+    cache.close().unwrap();
+}
+
+fn expected(count: usize) -> LastApplied {
+    (0..count)
+        .map(|number| (key(number), record(number)))
+        .collect()
+}
+
+/// Every file below a folder with its content and time.
+fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(listing(&path));
+        } else {
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            files.insert(path.clone(), (fs::read(&path).unwrap(), modified));
+        }
+    }
+    files
+}
+
+#[test]
+fn what_is_settled_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 3);
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    assert_eq!(cache.last_applied().unwrap(), expected(3));
+    let newest: Vec<_> = cache
+        .history(2)
+        .unwrap()
+        .into_iter()
+        .map(|entry| entry.key)
+        .collect();
+    assert_eq!(newest, [key(2), key(1)]);
+    cache
+        .settle(&Settlement {
+            record: None,
+            history: None,
+            ..settlement(1)
+        })
+        .unwrap();
+    assert_eq!(cache.last_applied().unwrap().len(), 2);
+    assert_eq!(cache.accounts().unwrap(), [account()]);
+}
+
+#[test]
+fn accounts_do_not_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 2);
+    for other in [
+        Account::new("prod", "https://api.example"),
+        Account::new("qa", "https://api-prod.example"),
+    ] {
+        let cache = Cache::open(&options(folder.path()), other).unwrap();
+        assert_eq!(cache.last_applied().unwrap(), LastApplied::new());
+        assert_eq!(cache.history(10).unwrap(), []);
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn what_was_observed_is_kept_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let observed = |ids: &[usize], timeout| -> ObservedState {
+        ids.iter()
+            .map(|id| ObservedWebhook {
+                id: RemoteId::parse(&format!("id-{id}")).unwrap(),
+                spec: spec(timeout),
+                has_bearer_token: true,
+            })
+            .collect()
+    };
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    assert_eq!(cache.observed().unwrap(), None);
+    cache.keep_observed("one", &observed(&[1, 2], 10)).unwrap();
+    cache.keep_observed("two", &observed(&[2, 3], 20)).unwrap();
+    let snapshot = cache.observed().unwrap().unwrap();
+    assert_eq!(snapshot.at, "two");
+    assert_eq!(
+        snapshot.webhooks.into_iter().collect::<ObservedState>(),
+        observed(&[2, 3], 20)
+    );
+}
+
+#[test]
+fn a_second_opener_waits_and_is_told_who_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Cache::open(&options(folder.path()), account()).unwrap();
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    let pid = std::process::id();
+    assert!(matches!(refused, CacheError::Locked { holder: Some(holder), .. } if holder == pid));
+    let refused = CacheReader::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(matches!(refused, CacheError::Locked { .. }));
+    let patient = CacheOptions {
+        lock_timeout: Duration::from_secs(60),
+        ..options(folder.path())
+    };
+    let waiting = std::thread::spawn(move || Cache::open(&patient, account()).map(drop));
+    first.close().unwrap();
+    waiting.join().unwrap().unwrap();
+}
+
+#[test]
+fn reading_leaves_the_folder_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(
+        CacheReader::open(&options(folder.path()), account())
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(listing(folder.path()), BTreeMap::new());
+    filled(folder.path(), 3);
+    let before = listing(folder.path());
+    let reader = CacheReader::open(&options(folder.path()), account())
+        .unwrap()
+        .unwrap();
+    assert_eq!(reader.last_applied().unwrap(), expected(3));
+    assert_eq!(reader.history(10).unwrap().len(), 3);
+    drop(reader);
+    assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+#[cfg(unix)]
+fn nobody_else_may_read_it_and_it_holds_no_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join(".hookctl");
+    filled(&directory, 3);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    assert_eq!(
+        fs::read_to_string(directory.join(".gitignore")).unwrap(),
+        "*\n"
+    );
+    for (path, (content, _)) in listing(&directory) {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        for canary in ["canary-token", "canary-api-key"] {
+            let found = content
+                .windows(canary.len())
+                .any(|window| window == canary.as_bytes());
+            assert!(!found, "{} in {}", canary, path.display());
+        }
+    }
+}
+
+#[test]
+fn damage_is_found_or_harmless_and_never_wrong() {
+    let original = tempfile::tempdir().unwrap();
+    filled(original.path(), 20);
+    let size = fs::metadata(original.path().join("db/db")).unwrap().len();
+    let mut found = 0;
+    for trial in 0..48_u64 {
+        let copy = folder::copy(original.path()).unwrap();
+        let path = copy.path().join("db/db");
+        let mut content = fs::read(&path).unwrap();
+        let used = content.iter().rposition(|byte| *byte != 0).unwrap() as u64;
+        // Spread over the part in use by a fixed, odd step.
+        let at = usize::try_from(trial * 7919 % used.min(size)).unwrap();
+        match trial % 4 {
+            0 => content[at] ^= 1,
+            1 => content.truncate(at),
+            2 => content
+                .iter_mut()
+                .skip(at)
+                .take(4096)
+                .for_each(|byte| *byte = 0),
+            _ => content
+                .iter_mut()
+                .skip(at)
+                .take(64)
+                .for_each(|byte| *byte = !*byte),
+        }
+        fs::write(&path, content).unwrap();
+        let read =
+            Cache::open(&options(copy.path()), account()).and_then(|cache| cache.last_applied());
+        match read {
+            Ok(records) => assert_eq!(records, expected(20), "trial {trial}"),
+            Err(_) => found += 1,
+        }
+    }
+    assert!(found > 20, "only {found} of 48 damages were found");
+}
+
+#[test]
+fn an_older_state_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 2);
+    let older = folder::copy(folder.path()).unwrap();
+    filled(folder.path(), 3);
+    fs::copy(older.path().join("db/db"), folder.path().join("db/db")).unwrap();
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(
+        matches!(
+            refused,
+            CacheError::RolledBack {
+                expected: 5,
+                found: 2,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_deleted_database_is_not_taken_for_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 2);
+    fs::remove_dir_all(folder.path().join("db")).unwrap();
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(
+        matches!(
+            refused,
+            CacheError::RolledBack {
+                expected: 2,
+                found: 0,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 1);
+    {
+        let database = sled::open(folder.path().join("db")).unwrap();
+        let value = schema::encode(schema::META, b"version", &2_u32).unwrap();
+        database
+            .open_tree(schema::META)
+            .unwrap()
+            .insert(b"version", value)
+            .unwrap();
+    }
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(
+        matches!(refused, CacheError::Newer { found: 2, .. }),
+        "{refused}"
+    );
+}

@@ -1,0 +1,276 @@
+//! Bodies and answers as the API spells them, apart from our own nouns.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::remote::{Page, TokenWrite};
+use crate::secret::Secret;
+use crate::state::ObservedWebhook;
+use crate::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec, WorkflowAction};
+
+/// The names that the list's array may have; which one is not documented.
+const LIST_NAMES: [&str; 5] = [
+    "subscriptions",
+    "webhooks",
+    "workflow_webhooks",
+    "items",
+    "data",
+];
+
+/// Why an answer is not what the contract says. Holds names of fields, never their values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum WireError {
+    #[error("it is not JSON")]
+    NotJson,
+    #[error("it holds no list of webhooks, only {0}")]
+    NoList(String),
+    #[error("a webhook in it is not as documented: {0}")]
+    NotAWebhook(String),
+}
+
+/// The body of a POST: every field, and the token if there is one.
+pub(super) fn create_body(spec: &WebhookSpec, token: Option<&Secret>) -> Value {
+    let mut body: Map<String, Value> = Field::ALL
+        .into_iter()
+        .map(|field| (field.as_str().to_owned(), value(&spec.get(field))))
+        .collect();
+    if let Some(token) = token {
+        body.insert("bearer_token".to_owned(), token.expose().into());
+    }
+    Value::Object(body)
+}
+
+/// The body of a PATCH: exactly these fields.
+pub(super) fn patch_body(fields: &[(Field, FieldValue)], token: TokenWrite<'_>) -> Value {
+    let mut body: Map<String, Value> = fields
+        .iter()
+        .map(|(field, to)| (field.as_str().to_owned(), value(to)))
+        .collect();
+    match token {
+        TokenWrite::Keep => {}
+        TokenWrite::Set(token) => {
+            body.insert("bearer_token".to_owned(), token.expose().into());
+        }
+        TokenWrite::Clear => {
+            body.insert("clear_bearer_token".to_owned(), true.into());
+        }
+    }
+    Value::Object(body)
+}
+
+fn value(value: &FieldValue) -> Value {
+    match value {
+        FieldValue::Text(text) => text.as_str().into(),
+        FieldValue::Url(url) => url.as_str().into(),
+        FieldValue::Actions(actions) => actions.iter().map(WorkflowAction::as_str).collect(),
+        FieldValue::Flag(flag) => (*flag).into(),
+        FieldValue::Number(number) => (*number).into(),
+    }
+}
+
+/// Reads a page of the list, whatever its envelope is.
+pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
+    let mut answer: Value = serde_json::from_slice(text).map_err(|_| WireError::NotJson)?;
+    let total = answer.get("total").and_then(Value::as_u64);
+    let rows = match &mut answer {
+        Value::Array(rows) => std::mem::take(rows),
+        Value::Object(envelope) => take_list(envelope)?,
+        _ => return Err(WireError::NoList("a single value".to_owned())),
+    };
+    let webhooks = rows.into_iter().map(webhook).collect::<Result<_, _>>()?;
+    Ok(Page { webhooks, total })
+}
+
+fn take_list(envelope: &mut Map<String, Value>) -> Result<Vec<Value>, WireError> {
+    let named = LIST_NAMES
+        .into_iter()
+        .find(|name| envelope.get(*name).is_some_and(Value::is_array));
+    let mut arrays = envelope
+        .iter()
+        .filter(|(_, value)| value.is_array())
+        .map(|(name, _)| name.clone());
+    let name = match (named, arrays.next(), arrays.next()) {
+        (Some(name), ..) => name.to_owned(),
+        (None, Some(only), None) => only,
+        _ => {
+            let mut seen: Vec<_> = envelope
+                .keys()
+                .map(|key| format!("'{}'", short(key)))
+                .collect();
+            seen.truncate(8);
+            return Err(WireError::NoList(if seen.is_empty() {
+                "an empty object".to_owned()
+            } else {
+                seen.join(", ")
+            }));
+        }
+    };
+    match envelope.remove(&name) {
+        Some(Value::Array(rows)) => Ok(rows),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Reads one webhook as a write answers it.
+pub(super) fn written(text: &[u8]) -> Result<ObservedWebhook, WireError> {
+    webhook(serde_json::from_slice(text).map_err(|_| WireError::NotJson)?)
+}
+
+/// A webhook as the API spells it. Unknown fields are ignored.
+#[derive(Deserialize)]
+struct Row {
+    id: Option<String>,
+    #[serde(rename = "_id")]
+    document_id: Option<String>,
+    name: String,
+    url: String,
+    actions: Vec<String>,
+    enabled: bool,
+    has_bearer_token: bool,
+    timeout_seconds: i64,
+    max_retries: i64,
+    retry_backoff_seconds: i64,
+}
+
+fn webhook(row: Value) -> Result<ObservedWebhook, WireError> {
+    let row: Row = serde_json::from_value(row)
+        .map_err(|error| WireError::NotAWebhook(without_values(&error)))?;
+    let id = row
+        .id
+        .or(row.document_id)
+        .ok_or_else(|| WireError::NotAWebhook("it has no `id`".to_owned()))?;
+    Ok(ObservedWebhook {
+        id: RemoteId::parse(&id)
+            .map_err(|error| WireError::NotAWebhook(format!("its `id` is unusable: {error}")))?,
+        spec: WebhookSpec {
+            name: row.name,
+            url: EndpointUrl::from_remote(row.url),
+            actions: row.actions.into_iter().map(WorkflowAction::from).collect(),
+            enabled: row.enabled,
+            timeout_seconds: row.timeout_seconds,
+            max_retries: row.max_retries,
+            retry_backoff_seconds: row.retry_backoff_seconds,
+        },
+        has_bearer_token: row.has_bearer_token,
+    })
+}
+
+/// What serde says of a missing field or a wrong type, without the value that it found.
+fn without_values(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with("missing field") {
+        short(&text)
+    } else {
+        "a field has the wrong type".to_owned()
+    }
+}
+
+fn short(text: &str) -> String {
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(60)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(id_field: &str) -> Value {
+        json!({
+            id_field: "5eb7cf5a86d9755df3a6c593", "name": "Billing", "url": "https://a.example/x",
+            "actions": ["workflow_created", "zebra"], "enabled": true, "has_bearer_token": false,
+            "timeout_seconds": 10, "max_retries": 3, "retry_backoff_seconds": 10, "later": [1]
+        })
+    }
+
+    fn read(answer: &Value) -> Result<(usize, Option<u64>), WireError> {
+        page(answer.to_string().as_bytes()).map(|page| (page.webhooks.len(), page.total))
+    }
+
+    #[test]
+    fn every_envelope_that_could_be_is_read() {
+        for name in LIST_NAMES {
+            assert_eq!(
+                read(&json!({ name: [row("id")], "total": 1 })),
+                Ok((1, Some(1)))
+            );
+        }
+        assert_eq!(read(&json!([row("_id")])), Ok((1, None)));
+        assert_eq!(
+            read(&json!({ "hooks": [row("id")], "total": null })),
+            Ok((1, None))
+        );
+        assert_eq!(read(&json!({ "webhooks": [], "other": [] })), Ok((0, None)));
+    }
+
+    #[test]
+    fn what_holds_no_list_is_never_an_empty_list() {
+        let error = |answer: &Value| read(answer).unwrap_err().to_string();
+        assert_eq!(
+            error(&json!({})),
+            "it holds no list of webhooks, only an empty object"
+        );
+        assert_eq!(
+            error(&json!({ "message": "ok", "total": 0 })),
+            "it holds no list of webhooks, only 'message', 'total'"
+        );
+        assert_eq!(
+            error(&json!({ "a": [], "b": [] })),
+            "it holds no list of webhooks, only 'a', 'b'"
+        );
+        assert_eq!(
+            error(&json!("x")),
+            "it holds no list of webhooks, only a single value"
+        );
+        assert_eq!(page(b"<html>"), Err(WireError::NotJson));
+    }
+
+    #[test]
+    fn a_row_outside_the_contract_is_an_error_that_shows_no_value() {
+        let mut missing = row("id");
+        missing.as_object_mut().unwrap().remove("url");
+        assert_eq!(
+            read(&json!([missing])).unwrap_err().to_string(),
+            "a webhook in it is not as documented: missing field `url`"
+        );
+        let mut wrong = row("id");
+        wrong["timeout_seconds"] = json!("hunter2");
+        assert_eq!(
+            read(&json!([wrong])).unwrap_err().to_string(),
+            "a webhook in it is not as documented: a field has the wrong type"
+        );
+        assert!(
+            read(&json!([row("identifier")]))
+                .unwrap_err()
+                .to_string()
+                .contains("no `id`")
+        );
+    }
+
+    #[test]
+    fn bodies_hold_exactly_what_is_sent() {
+        let token = Secret::new("hunter2".into()).unwrap();
+        let clear = patch_body(&[], TokenWrite::Clear);
+        assert_eq!(clear, json!({ "clear_bearer_token": true }));
+        let both = patch_body(
+            &[(Field::TimeoutSeconds, FieldValue::Number(20))],
+            TokenWrite::Set(&token),
+        );
+        assert_eq!(
+            both,
+            json!({ "timeout_seconds": 20, "bearer_token": "hunter2" })
+        );
+        let observed = webhook(row("id")).unwrap();
+        assert_eq!(
+            create_body(&observed.spec, None),
+            json!({
+                "name": "Billing", "url": "https://a.example/x",
+                "actions": ["workflow_created", "zebra"], "enabled": true,
+                "timeout_seconds": 10, "max_retries": 3, "retry_backoff_seconds": 10
+            })
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! An emulator of Interactly's workflow webhooks API, strict to the documented contract.
+//!
+//! It lets the main job run on a fresh machine without an account, lets a repository's own CI rehearse
+//! a change, and is the server that the tests put faults into. It imports nothing of this crate: an
+//! emulator that shared our types would share our misreadings.
+//!
+//! # Guarantees
+//! Whatever is outside the documented contract is refused with status 422 in the documented shape: an
+//! unknown field, `null`, an empty PATCH, a token beside `clear_bearer_token: true`, and so on. No token
+//! is written to disk.
+//!
+//! # Caveats
+//! There is no workflow engine in it, so events come only from whoever seeds them.
+
+mod contract;
+mod fault;
+mod request;
+mod routes;
+mod server;
+mod store;
+
+pub use contract::Webhook;
+pub use fault::{Fault, When};
+pub use request::RecordedRequest;
+pub use server::{Dialect, ListName, Sandbox, SandboxError, SandboxOptions, Storage};

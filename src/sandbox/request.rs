@@ -1,0 +1,70 @@
+//! A request as it arrived, for whoever asserts on it.
+
+use hyper::header::AUTHORIZATION;
+use serde_json::Value;
+
+/// A request as it arrived. The API key is not in it; a token in a body is, in memory only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordedRequest {
+    /// Its number, from 1.
+    pub number: usize,
+    /// `GET`, `POST`, `PATCH`, or `DELETE`.
+    pub method: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The query, in order.
+    pub query: Vec<(String, String)>,
+    /// The body, if it was JSON.
+    pub body: Option<Value>,
+    /// Whether the API key was right.
+    pub authorized: bool,
+    /// The headers `teamid`, `uuid`, and `user-agent`, if sent.
+    pub headers: Vec<(String, String)>,
+}
+
+impl RecordedRequest {
+    /// Reads a request; the number is given by whoever counts.
+    pub(super) fn read(
+        head: &hyper::http::request::Parts,
+        body: Option<&[u8]>,
+        api_key: &str,
+    ) -> Self {
+        let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let query = head.uri.query().unwrap_or_default();
+        Self {
+            number: 0,
+            method: head.method.to_string(),
+            path: head.uri.path().to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+            body: body
+                .filter(|body| !body.is_empty())
+                .and_then(|body| serde_json::from_slice(body).ok()),
+            authorized: text(AUTHORIZATION.as_str())
+                .and_then(|value| value.strip_prefix("Bearer "))
+                .is_some_and(|key| key == api_key),
+            headers: ["teamid", "uuid", "user-agent"]
+                .into_iter()
+                .filter_map(|name| Some((name.to_owned(), text(name)?.to_owned())))
+                .collect(),
+        }
+    }
+
+    /// The value of a query parameter.
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Method, the last part of the path, and the body on one line: what tests compare.
+    pub fn line(&self) -> String {
+        let last = self.path.rsplit('/').next().unwrap_or_default();
+        match &self.body {
+            Some(body) => format!("{} {last} {body}", self.method),
+            None => format!("{} {last}", self.method),
+        }
+    }
+}

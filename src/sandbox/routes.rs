@@ -1,0 +1,271 @@
+//! What each request does and is answered, by the documented contract.
+
+use std::io;
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::contract::{self, Changes, Problem, Webhook};
+use super::request::RecordedRequest;
+use super::server::{Dialect, ListName, Shared, State};
+
+const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
+
+/// The status and the body of an answer.
+type Answer = (StatusCode, Vec<u8>);
+
+/// Answers a request. `too_large` says that its body was over the limit.
+pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: bool) -> Answer {
+    if !request.authorized {
+        return detail(StatusCode::UNAUTHORIZED, "Invalid or missing API key");
+    }
+    if too_large {
+        return detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large");
+    }
+    let Some(rest) = request.path.strip_prefix(COLLECTION) else {
+        return detail(StatusCode::NOT_FOUND, "Not Found");
+    };
+    let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    let mut state = shared.lock();
+    let dialect = shared.dialect;
+    let answer = match (request.method.as_str(), parts.as_slice()) {
+        ("GET", []) => Ok(list(&state, request, dialect)),
+        ("POST", []) => create(&mut state, request, dialect),
+        ("GET", ["events"]) => Ok(events(&state, request)),
+        ("GET", ["events", event_id, "attempts"]) => Ok(attempts(&state, request, event_id)),
+        ("POST", ["events", document_id, "retry"]) => retry(&mut state, document_id),
+        ("PATCH", [id]) => update(&mut state, request, id, dialect),
+        ("DELETE", [id]) => delete(&mut state, id, dialect),
+        (_, [] | [_] | ["events", _, "attempts" | "retry"]) => {
+            Ok(detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed"))
+        }
+        _ => Ok(detail(StatusCode::NOT_FOUND, "Not Found")),
+    };
+    answer.unwrap_or_else(|error: io::Error| {
+        detail(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &format!("The sandbox could not write its file: {error}"),
+        )
+    })
+}
+
+fn json(status: StatusCode, body: &Value) -> Answer {
+    (status, body.to_string().into_bytes())
+}
+
+fn detail(status: StatusCode, text: &str) -> Answer {
+    json(status, &json!({ "detail": text }))
+}
+
+fn invalid(problems: &[Problem]) -> Answer {
+    let items: Vec<_> = problems.iter().map(Problem::to_json).collect();
+    json(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &json!({ "detail": items }),
+    )
+}
+
+/// The part of the rows that a page holds, by `page` and `size`.
+fn paged<T>(
+    rows: Vec<T>,
+    request: &RecordedRequest,
+    cap: Option<usize>,
+) -> Result<(Vec<T>, usize), Problem> {
+    let number = |name: &str, default: usize| match request.query(name).map(str::parse) {
+        None => Ok(default),
+        Some(Ok(number)) if number >= 1 => Ok(number),
+        Some(_) => Err(Problem::query(
+            name,
+            "Input should be a whole number of at least 1",
+        )),
+    };
+    let page = number("page", 1)?;
+    let size = number("size", 300)?.min(cap.unwrap_or(usize::MAX));
+    let total = rows.len();
+    let skip = (page - 1).saturating_mul(size);
+    Ok((rows.into_iter().skip(skip).take(size).collect(), total))
+}
+
+fn list(state: &State, request: &RecordedRequest, dialect: Dialect) -> Answer {
+    let search = request.query("search").map(str::to_lowercase);
+    let enabled = request.query("enabled").map(|text| text == "true");
+    let rows: Vec<&Webhook> = state
+        .store
+        .webhooks()
+        .iter()
+        .filter(|webhook| {
+            let found = search.as_ref().is_none_or(|text| {
+                webhook.name.to_lowercase().contains(text)
+                    || webhook.url.to_lowercase().contains(text)
+            });
+            let switched = enabled.is_none_or(|enabled| webhook.enabled == enabled);
+            let subscribed = request
+                .query("action")
+                .is_none_or(|action| webhook.actions.iter().any(|own| own == action));
+            found && switched && subscribed
+        })
+        .collect();
+    let (rows, total) = match paged(rows, request, dialect.page_cap) {
+        Ok(page) => page,
+        Err(problem) => return invalid(&[problem]),
+    };
+    let rows: Vec<Value> = rows
+        .into_iter()
+        .map(|webhook| row(webhook, dialect))
+        .collect();
+    let name = match dialect.list {
+        ListName::Subscriptions => "subscriptions",
+        ListName::Webhooks => "webhooks",
+        ListName::WorkflowWebhooks => "workflow_webhooks",
+        ListName::Other => "hooks",
+        ListName::Bare => return json(StatusCode::OK, &Value::Array(rows)),
+    };
+    let mut envelope = json!({ name: rows });
+    if let (Some(envelope), false) = (envelope.as_object_mut(), dialect.without_total) {
+        envelope.insert("total".to_owned(), total.into());
+    }
+    json(StatusCode::OK, &envelope)
+}
+
+fn row(webhook: &Webhook, dialect: Dialect) -> Value {
+    let mut row = json!(webhook);
+    if let (Some(row), true) = (row.as_object_mut(), dialect.document_ids)
+        && let Some(id) = row.remove("id")
+    {
+        row.insert("_id".to_owned(), id);
+    }
+    row
+}
+
+fn written(webhook: &Webhook, dialect: Dialect) -> Answer {
+    if dialect.silent_writes {
+        (StatusCode::NO_CONTENT, Vec::new())
+    } else {
+        json(StatusCode::OK, &row(webhook, dialect))
+    }
+}
+
+fn create(state: &mut State, request: &RecordedRequest, dialect: Dialect) -> io::Result<Answer> {
+    let Some(body) = &request.body else {
+        return Ok(invalid(&[Problem::not_json()]));
+    };
+    match contract::create(body) {
+        Err(problems) => Ok(invalid(&problems)),
+        Ok(changes) => {
+            let made = state.store.create(changes)?;
+            let stored = normalized(state, made, dialect)?;
+            Ok(written(&stored, dialect))
+        }
+    }
+}
+
+fn update(
+    state: &mut State,
+    request: &RecordedRequest,
+    id: &str,
+    dialect: Dialect,
+) -> io::Result<Answer> {
+    let Some(body) = &request.body else {
+        return Ok(invalid(&[Problem::not_json()]));
+    };
+    let changes: Changes = match contract::update(body) {
+        Err(problems) => return Ok(invalid(&problems)),
+        Ok(changes) => changes,
+    };
+    match state.store.update(id, &changes)? {
+        None => Ok(no_such_webhook()),
+        Some(webhook) => {
+            let stored = normalized(state, webhook, dialect)?;
+            Ok(written(&stored, dialect))
+        }
+    }
+}
+
+fn delete(state: &mut State, id: &str, dialect: Dialect) -> io::Result<Answer> {
+    if !state.store.delete(id)? {
+        return Ok(no_such_webhook());
+    }
+    Ok(if dialect.silent_writes {
+        (StatusCode::NO_CONTENT, Vec::new())
+    } else {
+        json(StatusCode::OK, &json!({ "message": "Webhook deleted" }))
+    })
+}
+
+fn no_such_webhook() -> Answer {
+    detail(StatusCode::NOT_FOUND, "Workflow webhook not found")
+}
+
+/// Stores another form of what was sent, where the dialect does that.
+fn normalized(state: &mut State, mut webhook: Webhook, dialect: Dialect) -> io::Result<Webhook> {
+    if dialect.normalizes {
+        webhook.name = webhook.name.trim().to_owned();
+        if let Ok(url) = url::Url::parse(&webhook.url) {
+            webhook.url = url.to_string();
+        }
+        state.store.put(webhook.clone())?;
+    }
+    Ok(webhook)
+}
+
+fn matches(row: &Value, request: &RecordedRequest, names: &[&str]) -> bool {
+    let text = |name: &str| row.get(name).and_then(Value::as_str);
+    let equal = names.iter().all(|name| {
+        request
+            .query(name)
+            .is_none_or(|wanted| text(name) == Some(wanted))
+    });
+    let found = request.query("search").is_none_or(|wanted| {
+        row.to_string()
+            .to_lowercase()
+            .contains(&wanted.to_lowercase())
+    });
+    // Times in RFC 3339 and UTC are in the order of their texts.
+    let after = request
+        .query("start")
+        .is_none_or(|start| text("created_at").is_some_and(|at| at >= start));
+    let before = request
+        .query("end")
+        .is_none_or(|end| text("created_at").is_some_and(|at| at <= end));
+    equal && found && after && before
+}
+
+fn events(state: &State, request: &RecordedRequest) -> Answer {
+    let filters = ["subscription_id", "workflow_id", "action", "status"];
+    let rows: Vec<&Value> = state
+        .store
+        .events()
+        .iter()
+        .rev()
+        .filter(|event| matches(event, request, &filters))
+        .collect();
+    match paged(rows, request, None) {
+        Ok((rows, total)) => json(StatusCode::OK, &json!({ "events": rows, "total": total })),
+        Err(problem) => invalid(&[problem]),
+    }
+}
+
+fn attempts(state: &State, request: &RecordedRequest, event_id: &str) -> Answer {
+    let rows: Vec<&Value> = state
+        .store
+        .attempts()
+        .iter()
+        .rev()
+        .filter(|attempt| attempt.get("event_id").and_then(Value::as_str) == Some(event_id))
+        .filter(|attempt| matches(attempt, request, &[]))
+        .collect();
+    match paged(rows, request, None) {
+        Ok((rows, total)) => json(StatusCode::OK, &json!({ "attempts": rows, "total": total })),
+        Err(problem) => invalid(&[problem]),
+    }
+}
+
+fn retry(state: &mut State, document_id: &str) -> io::Result<Answer> {
+    Ok(match state.store.retry(document_id)? {
+        None => detail(StatusCode::NOT_FOUND, "Workflow webhook event not found"),
+        Some(event_id) => json(
+            StatusCode::OK,
+            &json!({ "message": "Event queued for delivery", "event_id": event_id }),
+        ),
+    })
+}
