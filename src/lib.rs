@@ -5,3 +5,4 @@ pub mod secret;
 pub mod state;
 pub mod template;
 pub mod webhook;
+pub mod yaml;

@@ -55,8 +55,36 @@ macro_rules! codes {
 codes! {
     /// A file or folder could not be read.
     Unreadable = "unreadable", Error;
+    /// A file is larger than it may be.
+    FileTooLarge = "file-too-large", Error;
+    /// The bytes of a file are not UTF-8 text.
+    NotUtf8 = "not-utf8", Error;
+    /// A control character that may not stand in YAML.
+    ControlCharacter = "control-character", Error;
     /// The text is not YAML.
     Syntax = "syntax", Error;
+    /// Lists and mappings are nested too deep.
+    TooDeep = "too-deep", Error;
+    /// A file has too many values, repeats by alias counted.
+    TooManyNodes = "too-many-nodes", Error;
+    /// A file has too many documents.
+    TooManyDocuments = "too-many-documents", Error;
+    /// A key stands twice in one mapping.
+    RepeatedKey = "repeated-key", Error;
+    /// A list or mapping stands where a key should.
+    ComplexKey = "complex-key", Error;
+    /// An alias without an anchor before it.
+    UnknownAlias = "unknown-alias", Error;
+    /// An alias to a value that it is part of.
+    RecursiveAlias = "recursive-alias", Error;
+    /// A merge key with something else than mappings.
+    InvalidMerge = "invalid-merge", Error;
+    /// A tag that has no meaning here.
+    UnknownTag = "unknown-tag", Error;
+    /// A value of another type than is wanted.
+    WrongType = "wrong-type", Error;
+    /// A number outside its limits.
+    OutOfRange = "out-of-range", Error;
 }
 
 impl fmt::Display for Code {
