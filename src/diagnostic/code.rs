@@ -85,6 +85,18 @@ codes! {
     WrongType = "wrong-type", Error;
     /// A number outside its limits.
     OutOfRange = "out-of-range", Error;
+    /// A field that is not known, misspelt perhaps.
+    UnknownField = "unknown-field", Error;
+    /// A `$` that begins no variable.
+    InvalidTemplate = "invalid-template", Error;
+    /// A value that does not say where one secret comes from.
+    InvalidSecretSource = "invalid-secret-source", Error;
+    /// A secret's relative path that leaves the repository.
+    SecretOutsideRepository = "secret-outside-repository", Error;
+    /// A secret in plain text that must never be sent: empty, a placeholder, with control characters.
+    UnusableSecret = "unusable-secret", Error;
+    /// A secret in plain text. An error where `plaintext_secrets` is `deny`.
+    PlaintextSecret = "plaintext-secret", Warning;
 }
 
 impl fmt::Display for Code {
