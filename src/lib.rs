@@ -1,5 +1,6 @@
 //! Declarative sync for Interactly workflow webhooks.
 
+pub mod declaration;
 pub mod diagnostic;
 pub mod secret;
 pub mod state;

@@ -152,6 +152,25 @@ impl<'text> Concealed<'text> {
         }
     }
 
+    /// Conceals the passwords of addresses: `https://user:password@host`.
+    pub(super) fn addresses(&mut self) {
+        for (index, separator) in self.text.match_indices("://") {
+            let start = index + separator.len();
+            let rest = self.text.get(start..).unwrap_or("");
+            let is_end = |character: char| {
+                character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'')
+            };
+            let authority = rest.split(is_end).next().unwrap_or("");
+            if let Some((user_info, _)) = authority.rsplit_once('@')
+                && let Some((user, password)) = user_info.split_once(':')
+                && !is_reference(password)
+            {
+                let start = start + user.len() + 1;
+                self.range(start, start + password.len());
+            }
+        }
+    }
+
     /// Conceals by the look of the text, for a part that could not be parsed: whatever follows a
     /// secret's key on its line, and the lines after it that may belong to the value.
     pub(super) fn unparsed(&mut self, part: Range<usize>) {
@@ -387,6 +406,15 @@ mod tests {
             (
                 "bearer_token: {<<: {value: hunter2}, value: x}",
                 "bearer_token: {####################, #####: #}",
+            ),
+            // A password in an address.
+            (
+                "url: https://me:hunter2@a.example/x",
+                "url: https://me:#######@a.example/x",
+            ),
+            (
+                "url: 'https://${A}:${B}@a.example:80/x@y'",
+                "url: 'https://${A}:${B}@a.example:80/x@y'",
             ),
             // A webhook may be called so.
             (

@@ -48,6 +48,7 @@ pub fn read_bytes(
     };
     let mut concealed = Concealed::new(&text);
     concealed.unparsed(0..text.len());
+    concealed.addresses();
     let ranges = concealed.into_ranges();
     let source = sources.add(path, text);
     mark(sources, source, ranges);
@@ -107,6 +108,7 @@ fn read_documents(
     let text = sources.file(source).map_or("", SourceFile::text);
     let mut concealed = Concealed::new(text);
     concealed.comments();
+    concealed.addresses();
     let mut reader = Reader {
         source,
         text,
