@@ -4,11 +4,13 @@
 //! shown. A [`Secret`] is the value, and cannot be. A [`Fingerprint`] is all that the plan and the
 //! cache ever hold.
 
+mod declared;
 mod fingerprint;
 mod resolve;
 mod source;
 mod value;
 
+pub use declared::{Expand, PlaintextSecrets, Surroundings, read_source};
 pub use fingerprint::{Comparison, Fingerprint, FingerprintKey, InvalidHex, Salt};
 pub use resolve::{ResolveError, resolve};
 pub use source::SecretSource;

@@ -1,0 +1,322 @@
+//! Which files count, in what order, and their bytes: the only part that touches the disk.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::yaml::MAX_FILE_BYTES;
+
+/// The most files that are read: one webhook per file, ten times as many as are planned for.
+pub const MAX_FILES: usize = 100_000;
+/// The most bytes that all files together may have. They are kept for the diagnostics, so this bounds
+/// memory.
+pub const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
+
+/// The declaration files below a folder, sorted by path. Hidden files and folders and what editors leave
+/// behind are left out. A link is followed once: a second way to the same file or folder is left out,
+/// and a path without links is preferred.
+pub(super) fn discover(
+    directory: &Path,
+    shown: &dyn Fn(&Path) -> PathBuf,
+    diagnostics: &mut Diagnostics,
+) -> Vec<PathBuf> {
+    let mut walk = Walk {
+        shown,
+        diagnostics,
+        seen: BTreeSet::new(),
+        folders: Vec::new(),
+        links: Vec::new(),
+        files: Vec::new(),
+    };
+    walk.start(directory);
+    while walk.files.len() <= MAX_FILES {
+        if let Some(folder) = walk.folders.pop() {
+            walk.folder(&folder);
+        } else if let Some(link) = walk.links.pop() {
+            walk.enter(&link);
+        } else {
+            let mut files = walk.files;
+            files.sort();
+            return files;
+        }
+    }
+    diagnostics.push(
+        Diagnostic::new(
+            Code::TooManyFiles,
+            format!("there are more than {MAX_FILES} declaration files"),
+        )
+        .path(shown(directory))
+        .help("is this the right folder? A file may hold many webhooks"),
+    );
+    Vec::new()
+}
+
+/// The bytes of a file, at most one more than a file may have.
+pub(super) fn read(
+    path: &Path,
+    shown: &Path,
+    bytes_left: &mut usize,
+) -> Result<Vec<u8>, Box<Diagnostic>> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        fs::File::open(path)?
+            .take(MAX_FILE_BYTES as u64 + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().map_err(|error| Box::new(unreadable(shown.to_owned(), "file", &error)))?;
+    match bytes_left.checked_sub(bytes.len()) {
+        Some(left) => {
+            *bytes_left = left;
+            Ok(bytes)
+        }
+        None => Err(Box::new(
+            Diagnostic::new(
+                Code::FilesTooLarge,
+                format!("the declaration files are larger than {MAX_TOTAL_BYTES} bytes together"),
+            )
+            .path(shown)
+            .help("is this the right folder?"),
+        )),
+    }
+}
+
+struct Walk<'a> {
+    shown: &'a dyn Fn(&Path) -> PathBuf,
+    diagnostics: &'a mut Diagnostics,
+    /// Files and folders that were met, by their path without links.
+    seen: BTreeSet<PathBuf>,
+    folders: Vec<PathBuf>,
+    /// Links that were met; they wait until everything that is there without a link is known.
+    links: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn start(&mut self, directory: &Path) {
+        let problem = match fs::metadata(directory) {
+            Ok(metadata) if metadata.is_dir() => return self.enter(directory),
+            Ok(_) => Diagnostic::new(Code::NotAFolder, "the path is not a folder")
+                .path((self.shown)(directory))
+                .help("name the folder that holds the declaration files"),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Diagnostic::new(Code::MissingFolder, "the folder does not exist")
+                    .path((self.shown)(directory))
+                    .help(
+                        "name another with --dir or 'webhooks_dir', or make this one; a missing \
+                         folder is never taken for an empty one",
+                    )
+            }
+            Err(error) => unreadable((self.shown)(directory), "folder", &error),
+        };
+        self.diagnostics.push(problem);
+    }
+
+    /// Takes a file or folder, unless it was met before.
+    fn enter(&mut self, path: &Path) {
+        let found = fs::canonicalize(path).and_then(|real| Ok((fs::metadata(&real)?, real)));
+        let (metadata, real) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                self.diagnostics
+                    .push(unreadable((self.shown)(path), "link", &error));
+                return;
+            }
+        };
+        let counts = metadata.is_dir() || path.extension().is_some_and(is_yaml);
+        if !counts || !self.seen.insert(real) {
+            return;
+        }
+        if metadata.is_dir() {
+            self.folders.push(path.to_owned());
+        } else if metadata.is_file() {
+            self.files.push(path.to_owned());
+        } else {
+            let error = io::Error::other("neither a file nor a folder");
+            self.diagnostics
+                .push(unreadable((self.shown)(path), "file", &error));
+        }
+    }
+
+    fn folder(&mut self, folder: &Path) {
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(error) => {
+                self.diagnostics
+                    .push(unreadable((self.shown)(folder), "folder", &error));
+                return;
+            }
+        };
+        let mut links = Vec::new();
+        for entry in entries {
+            if is_left_out(&entry.file_name()) {
+                continue;
+            }
+            match entry.file_type() {
+                Ok(kind) if kind.is_symlink() => links.push(entry.path()),
+                _ => self.enter(&entry.path()),
+            }
+        }
+        // The last one is taken first; this way the first by name wins among equals.
+        links.sort_by(|one, other| other.cmp(one));
+        self.links.splice(0..0, links);
+    }
+}
+
+fn unreadable(path: PathBuf, what: &str, error: &io::Error) -> Diagnostic {
+    Diagnostic::new(
+        Code::Unreadable,
+        format!("could not read the {what}: {error}"),
+    )
+    .path(path)
+    .help("mend or remove it: nothing is planned while something cannot be read")
+}
+
+fn is_yaml(extension: &OsStr) -> bool {
+    extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
+}
+
+/// Hidden files and folders, and what editors leave behind.
+fn is_left_out(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.')
+        || name.ends_with('~')
+        || (name.starts_with('#') && name.ends_with('#'))
+        || [".swp", ".swo", ".swx", ".bak", ".tmp", ".orig", ".rej"]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new(files: &[&str]) -> Self {
+            let folder = Self(tempfile::tempdir().unwrap());
+            for file in files {
+                let path = folder.path(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            folder
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+
+        fn link(&self, target: &str, name: &str) {
+            symlink(target, self.path(name)).unwrap();
+        }
+
+        fn found(&self) -> Vec<String> {
+            let (files, problems) = self.discover("");
+            assert_eq!(problems, [""; 0]);
+            files
+        }
+
+        fn discover(&self, below: &str) -> (Vec<String>, Vec<String>) {
+            let mut diagnostics = Diagnostics::default();
+            let shown = |path: &Path| path.strip_prefix(self.0.path()).unwrap().to_owned();
+            let files = discover(&self.path(below), &shown, &mut diagnostics);
+            (
+                files
+                    .iter()
+                    .map(|path| shown(path).display().to_string())
+                    .collect(),
+                diagnostics
+                    .iter()
+                    .map(|diagnostic| {
+                        let path = diagnostic.path.as_ref().unwrap();
+                        format!("{} {}", diagnostic.code, path.display())
+                    })
+                    .collect(),
+            )
+        }
+    }
+
+    #[test]
+    fn yaml_files_recursively_in_order() {
+        let folder = Folder::new(&[
+            "b.yaml",
+            "a.yml",
+            "c/d.yaml",
+            "c/e/f.YAML",
+            "readme.md",
+            "yaml",
+            ".hidden.yaml",
+            ".git/x.yaml",
+            "a.yaml~",
+            "#a.yaml#",
+            ".#a.yaml",
+            "a.yaml.swp",
+            "old.bak/x.yaml",
+            "c/x.yaml.orig",
+        ]);
+        assert_eq!(
+            folder.found(),
+            ["a.yml", "b.yaml", "c/d.yaml", "c/e/f.YAML"]
+        );
+    }
+
+    #[test]
+    fn links_are_followed_once() {
+        let folder = Folder::new(&["z/real.yaml", "..data/hook.yaml"]);
+        folder.link("z/real.yaml", "a.yaml");
+        folder.link("z", "b");
+        folder.link(".", "z/loop");
+        folder.link("../z", "z/again");
+        folder.link("..data/hook.yaml", "hook.yaml");
+        folder.link("..data/hook.yaml", "hook2.yaml");
+        assert_eq!(folder.found(), ["hook.yaml", "z/real.yaml"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_an_absence() {
+        let folder = Folder::new(&["file.yaml", "d/a.yaml"]);
+        folder.link("nowhere", "dangling");
+        assert_eq!(folder.discover("").1, ["unreadable dangling"]);
+        assert_eq!(folder.discover("none").1, ["missing-folder none"]);
+        assert_eq!(folder.discover("file.yaml").1, ["not-a-folder file.yaml"]);
+
+        fs::remove_file(folder.path("dangling")).unwrap();
+        let closed = folder.path("d");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+        // An administrator may read it all the same; then there is nothing to test.
+        if fs::read_dir(&closed).is_err() {
+            assert_eq!(folder.discover("").1, ["unreadable d"]);
+        }
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[test]
+    fn reading_is_bounded() {
+        let folder = Folder::new(&["a.yaml"]);
+        let path = folder.path("a.yaml");
+        fs::write(&path, vec![b'#'; 2 * MAX_FILE_BYTES]).unwrap();
+        let mut left = MAX_TOTAL_BYTES;
+        assert_eq!(
+            read(&path, &path, &mut left).unwrap().len(),
+            MAX_FILE_BYTES + 1
+        );
+        let mut left = 5;
+        assert_eq!(
+            read(&path, &path, &mut left).unwrap_err().code,
+            Code::FilesTooLarge
+        );
+        let gone = folder.path("gone.yaml");
+        assert_eq!(
+            read(&gone, &gone, &mut left).unwrap_err().code,
+            Code::Unreadable
+        );
+    }
+}

@@ -1,0 +1,371 @@
+//! What is valid and still worth a look: in one webhook, and between several.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use url::{Host, Url};
+
+use super::declarations::{Declarations, Present, Token};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
+use crate::secret::SecretSource;
+use crate::webhook::{EndpointUrl, Key, RemoteId};
+use crate::yaml::Node;
+
+/// The longest that one wait of the API's exponential backoff is taken to be, in seconds. The API
+/// documents no cap; senders of webhooks commonly stop doubling at half an hour.
+const LONGEST_WAIT_SECONDS: i64 = 30 * 60;
+/// Retries that go on for longer than this are worth a look, in seconds: an hour.
+const LONG_SCHEDULE_SECONDS: i64 = 60 * 60;
+
+/// What of a valid declaration matters when it is held against others.
+pub(super) struct Side {
+    pub(super) key: Key,
+    pub(super) key_span: Span,
+    /// None for a webhook that shall not be there.
+    pub(super) url_span: Option<Span>,
+    pub(super) name: String,
+    pub(super) name_span: Span,
+    pub(super) id: Option<Spanned<RemoteId>>,
+}
+
+/// Looks at an address: plain http, a private host, a password.
+pub(super) fn address(url: &EndpointUrl, node: &Node, diagnostics: &mut Diagnostics) {
+    let Ok(url) = Url::parse(url.as_str()) else {
+        return;
+    };
+    if url.password().is_some() {
+        diagnostics.push(
+            node.problem(
+                Code::PasswordInUrl,
+                "'url' holds a password",
+                "whoever sees the webhook sees the password",
+            )
+            .help("use 'bearer_token', which nobody can read back"),
+        );
+    }
+    if url.scheme() == "http" {
+        diagnostics.push(
+            node.problem(
+                Code::PlainHttp,
+                "'url' is plain http",
+                "events and token travel unprotected",
+            )
+            .help("use https; the API asks for it"),
+        );
+    }
+    if let Some(reach) = url.host().and_then(|host| private_reach(&host)) {
+        diagnostics.push(
+            node.problem(
+                Code::PrivateHost,
+                "'url' has a host that the API cannot reach",
+                reach,
+            )
+            .help("use a host that is reachable from the internet"),
+        );
+    }
+}
+
+/// How far a host can be reached from, if not from everywhere.
+fn private_reach(host: &Host<&str>) -> Option<&'static str> {
+    match host {
+        Host::Ipv4(address) => private_reach_v4(*address),
+        Host::Ipv6(address) => private_reach_v6(*address),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            let ends_with = |ending: &str| name.ends_with(ending);
+            if name == "localhost" || ends_with(".localhost") {
+                Some("this is the machine itself")
+            } else if let Ok(address) = name.parse::<IpAddr>() {
+                match address {
+                    IpAddr::V4(address) => private_reach_v4(address),
+                    IpAddr::V6(address) => private_reach_v6(address),
+                }
+            } else if [".local", ".internal", ".lan", ".home.arpa", ".intranet"]
+                .iter()
+                .any(|ending| ends_with(ending))
+            {
+                Some("this name is for a private network")
+            } else if !name.contains('.') {
+                Some("a name without a dot is known on the own network only")
+            } else {
+                None
+            }
+        }
+    }
+}
+
+fn private_reach_v4(address: Ipv4Addr) -> Option<&'static str> {
+    let [first, second, ..] = address.octets();
+    if address.is_loopback() || address.is_unspecified() {
+        Some("this is the machine itself")
+    } else if address.is_private()
+        || address.is_link_local()
+        || (first == 100 && (64..128).contains(&second))
+    {
+        Some("this address is for a private network")
+    } else {
+        None
+    }
+}
+
+fn private_reach_v6(address: Ipv6Addr) -> Option<&'static str> {
+    if let Some(address) = address.to_ipv4_mapped() {
+        return private_reach_v4(address);
+    }
+    if address.is_loopback() || address.is_unspecified() {
+        Some("this is the machine itself")
+    } else if address.is_unique_local() || address.is_unicast_link_local() {
+        Some("this address is for a private network")
+    } else {
+        None
+    }
+}
+
+/// Looks at a token that is written out: the API adds `Bearer ` by itself.
+pub(super) fn token_scheme(node: &Node, diagnostics: &mut Diagnostics) {
+    let has_scheme = node
+        .as_scalar()
+        .and_then(|scalar| scalar.text().get(..7))
+        .is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    if has_scheme {
+        diagnostics.push(
+            node.problem(
+                Code::TokenScheme,
+                "'bearer_token' begins with 'Bearer '",
+                "the API adds the word by itself",
+            )
+            .help("leave the word out, or the receiver gets it twice"),
+        );
+    }
+}
+
+/// Looks at how long retries go on: the waits double from the backoff on.
+pub(super) fn retry_schedule(
+    max_retries: i64,
+    backoff_seconds: i64,
+    span: Span,
+    diagnostics: &mut Diagnostics,
+) {
+    let total = schedule_seconds(max_retries, backoff_seconds);
+    if total > LONG_SCHEDULE_SECONDS {
+        diagnostics.push(
+            Diagnostic::new(
+                Code::LongRetrySchedule,
+                format!(
+                    "an event may be delivered {} minutes late",
+                    total.div_euclid(60)
+                ),
+            )
+            .at(span, format!("{max_retries} retries from {backoff_seconds} s on"))
+            .help(
+                "each wait is taken to be twice the one before, up to 30 minutes, and all waits are \
+                 added up; lower 'max_retries' or 'retry_backoff_seconds' if an event is worthless \
+                 by then",
+            ),
+        );
+    }
+}
+
+fn schedule_seconds(max_retries: i64, backoff_seconds: i64) -> i64 {
+    let mut wait = backoff_seconds;
+    (0..max_retries)
+        .map(|_| {
+            let this = wait.min(LONGEST_WAIT_SECONDS);
+            wait = this.saturating_mul(2);
+            this
+        })
+        .sum()
+}
+
+/// Holds the declarations against each other. `sides` are in the order of files.
+pub(super) fn side_by_side(
+    sides: &[Side],
+    declarations: &Declarations,
+    diagnostics: &mut Diagnostics,
+) {
+    pinned_twice(sides, diagnostics);
+    named_twice(sides, diagnostics);
+    let present: Vec<(&Side, &Present)> = sides
+        .iter()
+        .filter(|side| side.url_span.is_some())
+        .filter_map(|side| Some((side, declarations.present.get(&side.key)?)))
+        .collect();
+    delivered_twice(&present, diagnostics);
+    tokens_to_many(&present, diagnostics);
+}
+
+fn pinned_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
+    let mut first_by_id: HashMap<&RemoteId, &Side> = HashMap::new();
+    for side in sides {
+        let Some(id) = &side.id else { continue };
+        match first_by_id.get(&id.value) {
+            None => {
+                first_by_id.insert(&id.value, side);
+            }
+            Some(first) => {
+                let place = first.id.as_ref().map_or(first.key_span, |id| id.span);
+                diagnostics.push(
+                    Diagnostic::new(
+                        Code::DuplicateId,
+                        format!("'{}' and '{}' pin the same id", first.key, side.key),
+                    )
+                    .at(id.span, "the second one")
+                    .and(place, "the first one")
+                    .help("one webhook at the API has one declaration; remove one of the two pins"),
+                );
+            }
+        }
+    }
+}
+
+fn named_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
+    let mut first_by_name: HashMap<&str, &Side> = HashMap::new();
+    for side in sides {
+        let Some(first) = first_by_name.get(side.name.as_str()) else {
+            first_by_name.insert(&side.name, side);
+            continue;
+        };
+        if first.id.is_some() && side.id.is_some() {
+            continue;
+        }
+        diagnostics.push(
+            Diagnostic::new(
+                Code::AmbiguousName,
+                format!("'{}' and '{}' have the same name", first.key, side.key),
+            )
+            .at(side.name_span, "the second one")
+            .and(first.name_span, "the first one")
+            .help(
+                "where the local record is lost, a webhook is found by its name; give each its own, \
+                 or pin both with 'id'",
+            ),
+        );
+    }
+}
+
+fn delivered_twice(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics) {
+    let mut by_url: HashMap<String, Vec<(&Side, &Present)>> = HashMap::new();
+    for (side, webhook) in present.iter().filter(|(_, webhook)| webhook.spec.enabled) {
+        let text = webhook.spec.url.as_str();
+        let normal = Url::parse(text).map_or_else(|_| text.to_owned(), String::from);
+        let others = by_url
+            .entry(normal.trim_end_matches('/').to_owned())
+            .or_default();
+        let overlapping = others
+            .iter()
+            .find(|(_, other)| other.spec.actions.overlaps(&webhook.spec.actions));
+        let (Some((first, _)), Some(span)) = (overlapping, side.url_span) else {
+            others.push((side, webhook));
+            continue;
+        };
+        diagnostics.push(
+            Diagnostic::new(
+                Code::DuplicateDelivery,
+                format!(
+                    "'{}' and '{}' send the same events to one address",
+                    first.key, side.key
+                ),
+            )
+            .at(span, "each event arrives here twice")
+            .and(first.url_span.unwrap_or(first.key_span), "and here")
+            .help("put their actions together in one webhook, or disable one of the two"),
+        );
+        others.push((side, webhook));
+    }
+}
+
+fn tokens_to_many(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics) {
+    /// One source, its first host and place, and whether more hosts were met.
+    struct Use<'a> {
+        source: &'a SecretSource,
+        host: String,
+        span: Span,
+        is_reported: bool,
+    }
+    // The source's debug text leaves out whatever may be secret, so equal texts are compared in full.
+    let mut uses: HashMap<String, Vec<Use<'_>>> = HashMap::new();
+    for (side, webhook) in present {
+        let (Token::Managed(source), Some(host)) = (&webhook.token, webhook.spec.url.host()) else {
+            continue;
+        };
+        let alike = uses.entry(format!("{:?}", source.value)).or_default();
+        let Some(first) = alike.iter_mut().find(|other| *other.source == source.value) else {
+            alike.push(Use {
+                source: &source.value,
+                host,
+                span: side.url_span.unwrap_or(side.key_span),
+                is_reported: false,
+            });
+            continue;
+        };
+        if first.host == host || first.is_reported {
+            continue;
+        }
+        first.is_reported = true;
+        diagnostics.push(
+            Diagnostic::new(
+                Code::SharedToken,
+                format!("one token is sent to '{}' and '{host}'", first.host),
+            )
+            .at(side.url_span.unwrap_or(side.key_span), "sent here")
+            .and(first.span, "and here")
+            .help("give each receiver its own token, so that none can pose as the API to another"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_only_the_own_network_reaches() {
+        let reach = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            private_reach(&url.host().unwrap()).is_some()
+        };
+        for private in [
+            "http://localhost",
+            "http://a.localhost",
+            "https://127.0.0.1",
+            "https://127.1",
+            "https://0x7f000001",
+            "https://0.0.0.0",
+            "https://10.1.2.3",
+            "https://192.168.0.1",
+            "https://172.31.0.1",
+            "https://169.254.169.254",
+            "https://100.64.0.1",
+            "https://[::1]",
+            "https://[fd00::1]",
+            "https://[fe80::1]",
+            "https://[::ffff:10.0.0.1]",
+            "https://printer.local",
+            "https://a.internal",
+            "https://hooks",
+            "https://localhost.",
+        ] {
+            assert!(reach(private), "{private}");
+        }
+        for public in [
+            "https://example.com",
+            "https://8.8.8.8",
+            "https://172.32.0.1",
+            "https://100.128.0.1",
+            "https://[2606:4700::1111]",
+            "https://localhost.example.com",
+        ] {
+            assert!(!reach(public), "{public}");
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_half_an_hour() {
+        assert_eq!(schedule_seconds(0, 300), 0);
+        assert_eq!(schedule_seconds(3, 10), 70);
+        assert_eq!(schedule_seconds(10, 1), 1023);
+        // 300 + 600 + 1200, then 1800 for each of the other seven.
+        assert_eq!(schedule_seconds(10, 300), 2100 + 7 * 1800);
+        assert_eq!(schedule_seconds(i64::from(u8::MAX), i64::MAX), 255 * 1800);
+    }
+}

@@ -1,0 +1,176 @@
+//! What the files say: from a folder of YAML files to desired state.
+//!
+//! The way of a declaration: `discover` finds the files and reads them, the YAML reader makes trees of
+//! them, `document` takes the trees apart into raw declarations, `validate` (with `fields`) makes valid
+//! ones of those, `lints` looks at them side by side, and [`Declarations::into_desired`] hands over.
+//! Every problem of every file is collected; nothing stops at the first.
+//!
+//! It resolves no secret: it says where each comes from, and takes back what came of it. It knows
+//! nothing of the API, of the cache, or of how a diagnostic is shown.
+
+mod declarations;
+mod discover;
+mod document;
+mod fields;
+mod interpolate;
+mod lints;
+mod validate;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
+use crate::secret::PlaintextSecrets;
+use crate::yaml;
+
+pub use declarations::Declarations;
+pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
+
+/// What the meaning of the files depends on beside their text.
+pub struct LoadOptions<'a> {
+    /// The folder that paths are shown relative to.
+    pub display_root: &'a Path,
+    /// The folder that a relative path of a secret's file may not leave.
+    pub repository_root: &'a Path,
+    /// The target that the declarations are for.
+    pub target: &'a str,
+    /// All targets that there are; empty if that is not known, so that no name of one is refused.
+    pub known_targets: &'a [String],
+    /// Answers for the variables in values: the target's own, then the environment's.
+    pub lookup: &'a dyn Fn(&str) -> Option<String>,
+    /// What is said of a secret in plain text.
+    pub plaintext_secrets: PlaintextSecrets,
+}
+
+/// What came of reading the files.
+pub struct Loaded {
+    /// The files, for whoever shows the diagnostics.
+    pub sources: SourceMap,
+    /// Everything there is to say, in the order of a reader.
+    pub diagnostics: Diagnostics,
+    /// The declarations; None if and only if there is an error among the diagnostics.
+    pub declarations: Option<Declarations>,
+    /// How many files were read.
+    pub files: usize,
+}
+
+/// A file that was read: where relative paths in it start, and its documents.
+struct ReadFile {
+    folder: PathBuf,
+    documents: Vec<yaml::Document>,
+    /// Whether all of it could be read. If not, what is missing may be in the part that could not.
+    is_complete: bool,
+}
+
+/// Reads all declarations below a folder. A file or folder that cannot be read is an error among the
+/// diagnostics, never an absence.
+pub fn load(directory: &Path, options: &LoadOptions<'_>) -> Loaded {
+    let mut run = Run::new(options);
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let directory = absolute(directory);
+    let display_root = absolute(options.display_root);
+    let shown = |path: &Path| {
+        path.strip_prefix(&display_root)
+            .unwrap_or(path)
+            .to_path_buf()
+    };
+    let found = discover::discover(&directory, &shown, &mut run.diagnostics);
+    let mut bytes_left = MAX_TOTAL_BYTES;
+    for path in &found {
+        match discover::read(path, &shown(path), &mut bytes_left) {
+            Ok(bytes) => run.add(path, shown(path), bytes),
+            Err(problem) => {
+                let ends = problem.code == Code::FilesTooLarge;
+                run.diagnostics.push(*problem);
+                if ends {
+                    break;
+                }
+            }
+        }
+    }
+    run.finish()
+}
+
+/// Reads declarations from texts, each with the path that it is shown under; relative paths in them
+/// start at that path's folder below the display root. Nothing on disk is read.
+pub fn load_texts(texts: &[(PathBuf, String)], options: &LoadOptions<'_>) -> Loaded {
+    let mut run = Run::new(options);
+    for (path, text) in texts {
+        run.add(
+            &options.display_root.join(path),
+            path.clone(),
+            text.clone().into_bytes(),
+        );
+    }
+    run.finish()
+}
+
+/// One reading of a set of files.
+struct Run<'a> {
+    options: &'a LoadOptions<'a>,
+    sources: SourceMap,
+    diagnostics: Diagnostics,
+    files: Vec<ReadFile>,
+}
+
+impl<'a> Run<'a> {
+    fn new(options: &'a LoadOptions<'a>) -> Self {
+        Self {
+            options,
+            sources: SourceMap::default(),
+            diagnostics: Diagnostics::default(),
+            files: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, path: &Path, shown: PathBuf, bytes: Vec<u8>) {
+        let mut diagnostics = Diagnostics::default();
+        let documents = yaml::read_bytes(shown, bytes, &mut self.sources, &mut diagnostics);
+        self.files.push(ReadFile {
+            folder: path.parent().unwrap_or(path).to_owned(),
+            documents,
+            is_complete: diagnostics.is_empty(),
+        });
+        self.diagnostics.extend(diagnostics);
+    }
+
+    fn finish(mut self) -> Loaded {
+        let declarations = validate::validate(
+            &self.files,
+            &self.sources,
+            self.options,
+            &mut self.diagnostics,
+        );
+        let mut diagnostics = distinct(&self.diagnostics);
+        diagnostics.sort(&self.sources);
+        Loaded {
+            declarations: (!diagnostics.has_errors()).then_some(declarations),
+            diagnostics,
+            files: self.files.len(),
+            sources: self.sources,
+        }
+    }
+}
+
+/// Each problem once: a value that many webhooks share by `defaults` or alias is wrong once.
+fn distinct(diagnostics: &Diagnostics) -> Diagnostics {
+    let mut seen = HashSet::new();
+    let mut kept = Diagnostics::default();
+    for diagnostic in diagnostics.iter() {
+        let identity = |diagnostic: &Diagnostic| {
+            (
+                diagnostic.code,
+                diagnostic.primary.as_ref().map(|label| label.span),
+                diagnostic.path.clone(),
+                diagnostic.message.clone(),
+            )
+        };
+        if seen.insert(identity(diagnostic)) {
+            kept.push(diagnostic.clone());
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,289 @@
+//! Raw declarations to valid ones: all files, all problems.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::declarations::{Declarations, Present};
+use super::document::{Fields, RawWebhook, take_apart};
+use super::fields::{FieldReader, Presence};
+use super::interpolate::Interpolation;
+use super::lints::{self, Side};
+use super::{LoadOptions, ReadFile};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap, Span, Spanned};
+use crate::secret::Surroundings;
+use crate::state::{AbsentWebhook, Origin};
+use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
+
+/// Validates what was read. What is wrong goes to `diagnostics`, and is not among the declarations.
+pub(super) fn validate(
+    files: &[ReadFile],
+    sources: &SourceMap,
+    options: &LoadOptions<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Declarations {
+    let mut validation = Validation {
+        options,
+        sources,
+        diagnostics,
+        keys: HashMap::new(),
+        sides: Vec::new(),
+        declarations: Declarations {
+            present: BTreeMap::new(),
+            absent: BTreeMap::new(),
+            elsewhere: 0,
+        },
+    };
+    for file in files {
+        let raw = take_apart(file, validation.diagnostics);
+        validation.defaults(&raw.defaults, file);
+        for webhook in &raw.webhooks {
+            validation.webhook(webhook, file);
+        }
+    }
+    let Validation {
+        sides,
+        declarations,
+        ..
+    } = validation;
+    lints::side_by_side(&sides, &declarations, diagnostics);
+    declarations
+}
+
+struct Validation<'a> {
+    options: &'a LoadOptions<'a>,
+    sources: &'a SourceMap,
+    diagnostics: &'a mut Diagnostics,
+    /// Where each key was declared first.
+    keys: HashMap<Key, Span>,
+    sides: Vec<Side>,
+    declarations: Declarations,
+}
+
+impl Validation<'_> {
+    fn reader<'r>(
+        &'r mut self,
+        fields: &'r Fields,
+        file: &'r ReadFile,
+        interpolation: Interpolation<'r>,
+    ) -> FieldReader<'r> {
+        FieldReader {
+            fields,
+            interpolation,
+            surroundings: Surroundings {
+                folder: &file.folder,
+                root: self.options.repository_root,
+            },
+            plaintext_secrets: self.options.plaintext_secrets,
+            diagnostics: self.diagnostics,
+        }
+    }
+
+    /// Checks the fields that webhooks share, since a wrong one is wrong even where no webhook uses it.
+    fn defaults(&mut self, fields: &Fields, file: &ReadFile) {
+        let known = self.options.known_targets;
+        let mut reader = self.reader(fields, file, Interpolation::CheckOnly);
+        reader.actions();
+        reader.bearer_token();
+        reader.boolean("enabled");
+        reader.boolean("prevent_destroy");
+        reader.number("timeout_seconds", &limits::TIMEOUT_SECONDS);
+        reader.number("max_retries", &limits::MAX_RETRIES);
+        reader.number("retry_backoff_seconds", &limits::RETRY_BACKOFF_SECONDS);
+        reader.targets(known);
+        reader.ignore_changes();
+    }
+
+    fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
+        let first = self.keys.get(&raw.key);
+        let is_first = first.is_none();
+        if let Some(first) = first {
+            self.diagnostics.push(
+                Diagnostic::new(
+                    Code::DuplicateKey,
+                    format!("the key '{}' is declared twice", raw.key),
+                )
+                .at(raw.span, "the second declaration")
+                .and(*first, "the first declaration")
+                .help(
+                    "a key names one webhook in the whole repository; give one of the two another",
+                ),
+            );
+        } else {
+            self.keys.insert(raw.key.clone(), raw.span);
+        }
+        let options = self.options;
+        let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);
+        let targets = reader.targets(options.known_targets);
+        // A list of targets that is wrong selects none, so that no variable is missed that may not be
+        // needed.
+        let is_selected = match targets {
+            Some(targets) => targets.iter().any(|target| target == options.target),
+            None => !raw.fields.contains_key("targets"),
+        };
+        let presence = reader.state().unwrap_or(Presence::Present);
+        let interpolation = if is_selected {
+            Interpolation::Replace(options.lookup)
+        } else {
+            Interpolation::CheckOnly
+        };
+        let origin = self.origin(raw);
+        match presence {
+            Presence::Present => {
+                let found = self.present(raw, file, interpolation, origin);
+                if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                    self.sides.push(side);
+                    self.declarations.present.insert(raw.key.clone(), webhook);
+                }
+            }
+            Presence::Absent => {
+                let found = self.absent(raw, file, interpolation, origin);
+                if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                    self.sides.push(side);
+                    self.declarations.absent.insert(raw.key.clone(), webhook);
+                }
+            }
+        }
+        self.declarations.elsewhere += usize::from(!is_selected);
+    }
+
+    fn origin(&self, raw: &RawWebhook) -> Origin {
+        Origin {
+            key: self.sources.location(raw.span),
+            fields: raw
+                .fields
+                .iter()
+                .map(|(name, field)| {
+                    let location = self.sources.location(field.value.span());
+                    ((*name).to_owned(), location)
+                })
+                .collect(),
+        }
+    }
+
+    fn present(
+        &mut self,
+        raw: &RawWebhook,
+        file: &ReadFile,
+        interpolation: Interpolation<'_>,
+        origin: Origin,
+    ) -> Option<(Present, Side)> {
+        self.require(raw, file, "url");
+        self.require(raw, file, "actions");
+        let mut reader = self.reader(&raw.fields, file, interpolation);
+        let identity = identity(&mut reader, raw);
+        let url = reader.url();
+        let actions = reader.actions();
+        let token = reader.bearer_token();
+        let enabled = reader.boolean("enabled");
+        let timeout_seconds = reader.number("timeout_seconds", &limits::TIMEOUT_SECONDS);
+        let max_retries = reader.number("max_retries", &limits::MAX_RETRIES);
+        let retry_backoff_seconds =
+            reader.number("retry_backoff_seconds", &limits::RETRY_BACKOFF_SECONDS);
+        let ignore_changes = reader.ignore_changes().unwrap_or_default();
+        let prevent_destroy = reader.boolean("prevent_destroy").unwrap_or(false);
+        let retries = max_retries.unwrap_or(limits::DEFAULT_MAX_RETRIES);
+        let backoff = retry_backoff_seconds.unwrap_or(limits::DEFAULT_RETRY_BACKOFF_SECONDS);
+        let schedule = reader
+            .span("retry_backoff_seconds")
+            .or_else(|| reader.span("max_retries"))
+            .unwrap_or(raw.span);
+        lints::retry_schedule(retries, backoff, schedule, reader.diagnostics);
+        let (url_span, key_span) = (reader.span("url").unwrap_or(raw.span), raw.span);
+
+        let identity = identity?;
+        let spec = WebhookSpec {
+            name: identity.name.clone(),
+            url: url?,
+            actions: actions?,
+            enabled: enabled.unwrap_or(limits::DEFAULT_ENABLED),
+            timeout_seconds: timeout_seconds.unwrap_or(limits::DEFAULT_TIMEOUT_SECONDS),
+            max_retries: retries,
+            retry_backoff_seconds: backoff,
+        };
+        let side = Side {
+            key: raw.key.clone(),
+            key_span,
+            url_span: Some(url_span),
+            name: identity.name,
+            name_span: identity.name_span,
+            id: identity.id.clone(),
+        };
+        let webhook = Present {
+            spec,
+            token,
+            id: identity.id.map(|id| id.value),
+            previously: identity.previously,
+            ignore_changes,
+            prevent_destroy,
+            origin,
+        };
+        Some((webhook, side))
+    }
+
+    fn absent(
+        &mut self,
+        raw: &RawWebhook,
+        file: &ReadFile,
+        interpolation: Interpolation<'_>,
+        origin: Origin,
+    ) -> Option<(AbsentWebhook, Side)> {
+        let mut reader = self.reader(&raw.fields, file, interpolation);
+        let identity = identity(&mut reader, raw)?;
+        let side = Side {
+            key: raw.key.clone(),
+            key_span: raw.span,
+            url_span: None,
+            name: identity.name.clone(),
+            name_span: identity.name_span,
+            id: identity.id.clone(),
+        };
+        let webhook = AbsentWebhook {
+            name: identity.name,
+            id: identity.id.map(|id| id.value),
+            previously: identity.previously,
+            origin,
+        };
+        Some((webhook, side))
+    }
+
+    /// Reports a field that is not there.
+    fn require(&mut self, raw: &RawWebhook, file: &ReadFile, name: &str) {
+        // What could not be read of a file may be its `defaults`, with the actions in it.
+        let may_be_unread = name == "actions" && !file.is_complete;
+        if raw.fields.contains_key(name) || may_be_unread {
+            return;
+        }
+        let help = match name {
+            "actions" => "add 'actions: [workflow_run_completed]' or 'actions: all'",
+            _ => "add 'url: https://...', the address that events are sent to",
+        };
+        self.diagnostics.push(
+            Diagnostic::new(Code::MissingField, format!("'{}' has no '{name}'", raw.key))
+                .at(raw.span, format!("'{name}' is missing"))
+                .help(help),
+        );
+    }
+}
+
+/// What a webhook is found by at the API.
+struct Identity {
+    name: String,
+    name_span: Span,
+    id: Option<Spanned<RemoteId>>,
+    previously: Vec<String>,
+}
+
+fn identity(reader: &mut FieldReader<'_>, raw: &RawWebhook) -> Option<Identity> {
+    let name_span = reader.span("name");
+    let name = reader.name();
+    let id = reader.id();
+    let previously = reader.previously().unwrap_or_default();
+    Some(Identity {
+        name: match name_span {
+            Some(_) => name?,
+            None => raw.key.as_str().to_owned(),
+        },
+        name_span: name_span.unwrap_or(raw.span),
+        id,
+        previously,
+    })
+}

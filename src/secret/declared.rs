@@ -1,0 +1,461 @@
+//! From what a file says of a secret to where it comes from.
+//!
+//! The four forms, and everything that can be wrong with them before anything is resolved. No text here
+//! quotes what stands in the file: whoever puts a token in the wrong place still put a token there.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{Secret, SecretSource};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span, nearest};
+use crate::template::Template;
+use crate::yaml::{Entry, Kind, Node};
+
+/// The forms, for help texts.
+const FORMS: &str =
+    "write { env: NAME }, { file: path }, { command: [program, argument] }, or text in quotes";
+
+/// What is said of a secret that stands in a file in plain text (`plaintext_secrets`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PlaintextSecrets {
+    /// A warning.
+    #[default]
+    Warn,
+    /// An error.
+    Deny,
+}
+
+/// Where the file stands that says of a secret where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// The folder of the file, absolute: relative paths start there.
+    pub folder: &'a Path,
+    /// The folder that a relative path may not leave, absolute.
+    pub root: &'a Path,
+}
+
+/// Makes the text of a value final: replaces its variables, where that is wanted. Gives None where the
+/// text cannot be known; a problem has been reported then.
+pub type Expand<'a> = dyn Fn(&Node, &str, &mut Diagnostics) -> Option<String> + 'a;
+
+/// Reads where a secret comes from. `what` names the value in messages; `expand` is asked about paths
+/// and commands, never about a secret's own text.
+///
+/// None if it cannot be known; a problem has been reported then, unless `expand` chose not to.
+pub fn read_source(
+    node: &Node,
+    what: &str,
+    surroundings: Surroundings<'_>,
+    expand: &Expand<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Option<SecretSource> {
+    let mut form = Form {
+        surroundings,
+        expand,
+        diagnostics,
+    };
+    match node.kind()? {
+        Kind::Mapping => form.reference(node, what),
+        Kind::List => {
+            form.diagnostics.push(
+                node.problem(
+                    Code::InvalidSecretSource,
+                    format!("'{what}' does not say where a secret comes from"),
+                    "this is a list",
+                )
+                .help(FORMS),
+            );
+            None
+        }
+        _ => form.text(node, what),
+    }
+}
+
+impl PlaintextSecrets {
+    /// What to say of a secret in plain text that stands there.
+    pub fn diagnostic(self, what: &str, span: Span) -> Diagnostic {
+        let severity = match self {
+            Self::Warn => Severity::Warning,
+            Self::Deny => Severity::Error,
+        };
+        Diagnostic::new(
+            Code::PlaintextSecret,
+            format!("'{what}' is in the file in plain text"),
+        )
+        .severity(severity)
+        .at(span, "whoever can read the repository can read this")
+        .help(
+            "move it to a secret store, refer to it with { env: NAME }, { file: path }, or \
+             { command: [...] }, and have a new one issued: it is in the history of the repository",
+        )
+    }
+}
+
+struct Form<'a> {
+    surroundings: Surroundings<'a>,
+    expand: &'a Expand<'a>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Form<'_> {
+    fn text(&mut self, node: &Node, what: &str) -> Option<SecretSource> {
+        let text = node.text(what, self.diagnostics)?;
+        let Ok(template) = Template::parse(text) else {
+            // The error itself would quote a part of the text.
+            self.diagnostics.push(
+                node.problem(
+                    Code::InvalidTemplate,
+                    format!("'{what}' holds a '$' that begins no variable"),
+                    "a '$' must begin '${NAME}' or be written '$$'",
+                )
+                .help("write '$$' for a dollar that is part of the secret"),
+            );
+            return None;
+        };
+        if template.is_literal()
+            && let Ok(value) = template.expand(&|_| None)
+            && let Err(reason) = Secret::new(value)
+        {
+            self.diagnostics.push(
+                node.problem(
+                    Code::UnusableSecret,
+                    format!("'{what}' cannot be used: {reason}"),
+                    "this would clear or break the secret",
+                )
+                .help(FORMS),
+            );
+            return None;
+        }
+        Some(SecretSource::Text { template })
+    }
+
+    fn reference(&mut self, node: &Node, what: &str) -> Option<SecretSource> {
+        let mut forms = Vec::new();
+        let mut all_known = true;
+        for entry in node.mapping(what, self.diagnostics)?.iter() {
+            if matches!(entry.key.value.as_str(), "env" | "file" | "command") {
+                forms.push(entry);
+            } else {
+                all_known = false;
+                self.unknown_form(entry, what);
+            }
+        }
+        match forms.as_slice() {
+            [entry] if all_known => match entry.key.value.as_str() {
+                "env" => self.env(&entry.value),
+                "file" => self.file(&entry.value),
+                _ => self.command(&entry.value),
+            },
+            [] | [_] if !all_known => None,
+            found => {
+                let problem = if found.is_empty() {
+                    "says nothing"
+                } else {
+                    "says it more than once"
+                };
+                self.diagnostics.push(
+                    node.problem(
+                        Code::InvalidSecretSource,
+                        format!("'{what}' does not say where one secret comes from"),
+                        format!("this {problem}"),
+                    )
+                    .help(FORMS),
+                );
+                None
+            }
+        }
+    }
+
+    fn unknown_form(&mut self, entry: &Entry, what: &str) {
+        let help = match nearest(&entry.key.value, ["env", "file", "command"]) {
+            Some(known) => format!("did you mean '{known}'?"),
+            None => FORMS.to_owned(),
+        };
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::UnknownField,
+                format!("'{what}' has a field that is none of env, file, and command"),
+            )
+            .at(entry.key.span, "unknown field")
+            .help(help),
+        );
+    }
+
+    fn env(&mut self, node: &Node) -> Option<SecretSource> {
+        let name = node.text("env", self.diagnostics)?;
+        let is_name = !name.is_empty()
+            && !name.starts_with(|first: char| first.is_ascii_digit())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name {
+            self.diagnostics.push(
+                node.problem(
+                    Code::InvalidSecretSource,
+                    "'env' is not the name of an environment variable",
+                    "not a name",
+                )
+                .help("write the name only, without '$' or braces: { env: NAME }"),
+            );
+            return None;
+        }
+        Some(SecretSource::Env {
+            name: name.to_owned(),
+        })
+    }
+
+    fn file(&mut self, node: &Node) -> Option<SecretSource> {
+        let text = node.text("file", self.diagnostics)?;
+        let written = (self.expand)(node, text, self.diagnostics)?;
+        let mut refuse = |code, message: &str, label: &str, help: &str| {
+            self.diagnostics
+                .push(node.problem(code, message, label).help(help));
+            None
+        };
+        if written.is_empty() || written.contains('\0') || written.ends_with('/') {
+            return refuse(
+                Code::InvalidSecretSource,
+                "'file' is not the path of a file",
+                "not a path",
+                "write a path relative to this file, or an absolute one",
+            );
+        }
+        if written.starts_with('~') {
+            return refuse(
+                Code::InvalidSecretSource,
+                "'~' does not mean the home folder here",
+                "begins with '~'",
+                "write an absolute path, or use a variable: ${HOME}/...",
+            );
+        }
+        if Path::new(&written).is_absolute() {
+            return Some(SecretSource::File {
+                path: PathBuf::from(&written),
+                written,
+                confined_to: None,
+            });
+        }
+        let path = normal(&self.surroundings.folder.join(&written));
+        let root = normal(self.surroundings.root);
+        let is_inside = path
+            .strip_prefix(&root)
+            .is_ok_and(|rest| !rest.starts_with(".."));
+        if !is_inside {
+            return refuse(
+                Code::SecretOutsideRepository,
+                "'file' leads out of the repository",
+                "leaves the repository",
+                "write an absolute path if that is meant",
+            );
+        }
+        Some(SecretSource::File {
+            path,
+            written,
+            confined_to: Some(root),
+        })
+    }
+
+    fn command(&mut self, node: &Node) -> Option<SecretSource> {
+        if node.kind()? == Kind::Text {
+            self.diagnostics.push(
+                node.problem(
+                    Code::InvalidSecretSource,
+                    "'command' must be a list: no shell takes it apart",
+                    "this is text",
+                )
+                .help("write the program and each argument by itself: [program, argument]"),
+            );
+            return None;
+        }
+        let items = node.sequence("command", self.diagnostics)?;
+        let words: Vec<Option<String>> = items
+            .iter()
+            .map(|item| {
+                let text = item.text("command", self.diagnostics)?;
+                (self.expand)(item, text, self.diagnostics)
+            })
+            .collect();
+        let mut words = words.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
+        let Some(program) = words.next().filter(|program| !program.is_empty()) else {
+            self.diagnostics.push(
+                node.problem(
+                    Code::InvalidSecretSource,
+                    "'command' names no program",
+                    "empty",
+                )
+                .help("write the program first: [program, argument]"),
+            );
+            return None;
+        };
+        let folder = self.surroundings.folder;
+        Some(SecretSource::Command {
+            program: if program.contains('/') && !Path::new(&program).is_absolute() {
+                normal(&folder.join(&program)).display().to_string()
+            } else {
+                program
+            },
+            arguments: words.collect(),
+            directory: folder.to_owned(),
+        })
+    }
+}
+
+/// The path without `.` and without `..` wherever a folder stands before it, by its text alone.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(normal.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                normal.pop();
+            }
+            Component::ParentDir
+                if matches!(
+                    normal.components().next_back(),
+                    Some(Component::RootDir | Component::Prefix(_))
+                ) => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::SourceMap;
+    use crate::yaml::read_text;
+
+    fn read(text: &str) -> Result<SecretSource, Vec<String>> {
+        let mut sources = SourceMap::default();
+        let mut diagnostics = Diagnostics::default();
+        let documents = read_text(
+            "a.yaml".into(),
+            text.to_owned(),
+            &mut sources,
+            &mut diagnostics,
+        );
+        let source = read_source(
+            &documents[0].root,
+            "bearer_token",
+            Surroundings {
+                folder: Path::new("/repo/webhooks.d/team"),
+                root: Path::new("/repo"),
+            },
+            &|_, text, _| Some(text.replace("${ENV}", "qa")),
+            &mut diagnostics,
+        );
+        for diagnostic in diagnostics.iter() {
+            assert!(!format!("{diagnostic:?}").contains("hunter2"), "{text}");
+        }
+        source.ok_or_else(|| {
+            diagnostics
+                .iter()
+                .map(|diagnostic| {
+                    let at = sources.location(diagnostic.primary.as_ref().unwrap().span);
+                    format!("{}:{} {}", at.line, at.column, diagnostic.code)
+                })
+                .collect()
+        })
+    }
+
+    fn file(path: &str, written: &str, confined_to: Option<&str>) -> SecretSource {
+        SecretSource::File {
+            path: path.into(),
+            written: written.into(),
+            confined_to: confined_to.map(PathBuf::from),
+        }
+    }
+
+    #[test]
+    fn the_four_forms() {
+        assert_eq!(
+            read("{ env: A_TOKEN }").unwrap(),
+            SecretSource::Env {
+                name: "A_TOKEN".into()
+            }
+        );
+        assert_eq!(
+            read("file: ../${ENV}/./token").unwrap(),
+            file("/repo/webhooks.d/qa/token", "../qa/./token", Some("/repo"))
+        );
+        assert_eq!(
+            read("{ file: /run/secrets/x }").unwrap(),
+            file("/run/secrets/x", "/run/secrets/x", None)
+        );
+        let command = |program: &str, arguments: &[&str]| SecretSource::Command {
+            program: program.into(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            directory: "/repo/webhooks.d/team".into(),
+        };
+        assert_eq!(
+            read("command: [pass, show, '${ENV}/x']").unwrap(),
+            command("pass", &["show", "qa/x"])
+        );
+        assert_eq!(
+            read("command: [../bin/token]").unwrap(),
+            command("/repo/webhooks.d/bin/token", &[])
+        );
+        assert!(read("hunter2").unwrap().is_plain_text());
+        assert!(!read("'a${TOKEN}'").unwrap().is_plain_text());
+        assert_eq!(
+            read("'${A}'").unwrap(),
+            SecretSource::Text {
+                template: Template::parse("${A}").unwrap()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_none_of_them() {
+        for (text, expected) in [
+            ("12345", vec!["1:1 wrong-type"]),
+            ("true", vec!["1:1 wrong-type"]),
+            ("[hunter2]", vec!["1:1 invalid-secret-source"]),
+            ("{}", vec!["1:1 invalid-secret-source"]),
+            ("{ env: A, file: b }", vec!["1:1 invalid-secret-source"]),
+            ("{ enf: A }", vec!["1:3 unknown-field"]),
+            ("{ hunter2: A }", vec!["1:3 unknown-field"]),
+            ("{ env: A, hunter2: b }", vec!["1:11 unknown-field"]),
+            ("{ env: $A }", vec!["1:8 invalid-secret-source"]),
+            ("{ env: '${hunter2}' }", vec!["1:8 invalid-secret-source"]),
+            ("{ env: 5 }", vec!["1:8 wrong-type"]),
+            ("{ env: hunter2-x }", vec!["1:8 invalid-secret-source"]),
+            ("{ file: '' }", vec!["1:9 invalid-secret-source"]),
+            ("{ file: ~/hunter2 }", vec!["1:9 invalid-secret-source"]),
+            ("{ file: a/ }", vec!["1:9 invalid-secret-source"]),
+            ("{ file: }", vec!["1:3 wrong-type"]),
+            (
+                "{ file: ../../../hunter2 }",
+                vec!["1:9 secret-outside-repository"],
+            ),
+            (
+                "{ command: pass hunter2 }",
+                vec!["1:12 invalid-secret-source"],
+            ),
+            ("{ command: [] }", vec!["1:12 invalid-secret-source"]),
+            ("{ command: [''] }", vec!["1:12 invalid-secret-source"]),
+            (
+                "{ command: [a, 5, [b]] }",
+                vec!["1:16 wrong-type", "1:19 wrong-type"],
+            ),
+            ("''", vec!["1:1 unusable-secret"]),
+            ("'****'", vec!["1:1 unusable-secret"]),
+            ("\"hunter2\\n\"", vec!["1:1 unusable-secret"]),
+            ("'hunter2$x'", vec!["1:1 invalid-template"]),
+            ("'${hunter2 x}'", vec!["1:1 invalid-template"]),
+        ] {
+            assert_eq!(read(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn paths_are_made_normal_by_their_text() {
+        let normal = |path: &str| normal(Path::new(path)).display().to_string();
+        assert_eq!(normal("/a/./b/../c"), "/a/c");
+        assert_eq!(normal("/../a"), "/a");
+        assert_eq!(normal("a/../../b"), "../b");
+        assert_eq!(normal("../../b"), "../../b");
+    }
+}

@@ -1,0 +1,112 @@
+//! Bytes to text: UTF-8, without a byte order mark and without control characters.
+
+/// Why bytes are not the text of a YAML file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Undecodable {
+    /// Not UTF-8 from that byte on.
+    Utf8 {
+        /// The first byte that is wrong.
+        offset: usize,
+        /// Whether the file begins as UTF-16 does.
+        looks_like_utf16: bool,
+    },
+    /// A control character that YAML does not allow.
+    ControlCharacter {
+        /// Where it stands.
+        offset: usize,
+        /// Which one.
+        character: char,
+    },
+}
+
+/// The text of these bytes, or as much of it as could be read and why no more. Offsets are those of
+/// the text, so without the byte order mark.
+pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
+    let looks_like_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let (mut text, mut problem) = match String::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(valid);
+            let text = String::from_utf8(bytes).unwrap_or_default();
+            (text, Some(looks_like_utf16))
+        }
+    };
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    let forbidden = text
+        .char_indices()
+        .find(|(_, character)| is_forbidden(*character));
+    let problem = match (forbidden, problem.take()) {
+        (Some((offset, character)), _) => {
+            text.truncate(offset);
+            Some(Undecodable::ControlCharacter { offset, character })
+        }
+        (None, Some(looks_like_utf16)) => Some(Undecodable::Utf8 {
+            offset: text.len(),
+            looks_like_utf16,
+        }),
+        (None, None) => None,
+    };
+    (text, problem)
+}
+
+/// The characters that YAML does not call printable, but for line breaks and tabs.
+fn is_forbidden(character: char) -> bool {
+    match character {
+        '\t' | '\n' | '\r' | '\u{85}' => false,
+        '\u{fffe}' | '\u{ffff}' => true,
+        other => other.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_dropped() {
+        assert_eq!(
+            decode("\u{feff}a: ä\r\n".into()),
+            ("a: ä\r\n".to_owned(), None)
+        );
+    }
+
+    #[test]
+    fn what_is_not_text_names_the_byte() {
+        let wrong = |bytes: &[u8]| decode(bytes.to_vec());
+        assert_eq!(
+            wrong(b"a: \xe4\n"),
+            (
+                "a: ".to_owned(),
+                Some(Undecodable::Utf8 {
+                    offset: 3,
+                    looks_like_utf16: false
+                })
+            )
+        );
+        assert_eq!(
+            wrong(b"\xff\xfea\0").1,
+            Some(Undecodable::Utf8 {
+                offset: 0,
+                looks_like_utf16: true
+            })
+        );
+        assert_eq!(
+            wrong(b"a: \0b \xe4").1,
+            Some(Undecodable::ControlCharacter {
+                offset: 3,
+                character: '\0'
+            })
+        );
+        assert_eq!(
+            wrong("a: \u{1b}[31m".as_bytes()).1,
+            Some(Undecodable::ControlCharacter {
+                offset: 3,
+                character: '\u{1b}'
+            })
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! YAML text to trees in which every key and value knows its place.
+//!
+//! One reader for every file that a person writes. It resolves aliases and merge keys, refuses
+//! repeated keys, judges plain scalars by the rules of YAML 1.2's core schema, and keeps to limits, so
+//! that any input ends in bounded time and memory with trees or with diagnostics. After a syntax error
+//! it goes on at the next `---`. What looks like a secret is marked in the source map before anybody
+//! can render a line of the file.
+//!
+//! It knows nothing of webhooks, and opens no file: it is given bytes or text.
+
+mod builder;
+mod collection;
+mod conceal;
+mod decode;
+mod reader;
+mod scalar;
+mod tree;
+mod typed;
+
+pub use reader::{MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, read_bytes, read_text};
+pub use scalar::{Kind, Scalar, Style};
+pub use tree::{Document, Entry, Mapping, Name, Node, Value};
+
+#[cfg(test)]
+mod tests;

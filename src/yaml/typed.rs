@@ -1,0 +1,300 @@
+//! Taking a value as the type that is wanted, or saying in detail why it is not of that type.
+//!
+//! No text here quotes a value: it may be a secret.
+
+use std::ops::RangeInclusive;
+
+use super::scalar::{Kind, Scalar, Style};
+use super::tree::{Mapping, Node, Value};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+
+impl Node {
+    /// The text of it. `what` names the value in messages. A number or a switch is not text: YAML
+    /// readers do not agree on how to write it out again.
+    ///
+    /// None if it is something else, which has been reported then.
+    pub fn text(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&str> {
+        match (self.value(), self.kind()?) {
+            (Value::Scalar(scalar), Kind::Text) => Some(scalar.text()),
+            (_, kind) => {
+                let help = match kind {
+                    Kind::Null => "give it a value, or leave the line out".to_owned(),
+                    Kind::List | Kind::Mapping => {
+                        "write one value; put it in quotes if it begins with '[', '{', '-', or '?'"
+                            .to_owned()
+                    }
+                    _ => "put it in quotes".to_owned(),
+                };
+                diagnostics.push(self.wrong_type(what, "text", kind).help(help));
+                None
+            }
+        }
+    }
+
+    /// The switch that it is: `true` or `false`, and nothing else.
+    ///
+    /// None if it is something else, which has been reported then.
+    pub fn boolean(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
+        let kind = self.kind()?;
+        let text = self.as_scalar().map_or("", Scalar::text);
+        match (kind, text) {
+            (Kind::Boolean, "true") => Some(true),
+            (Kind::Boolean, "false") => Some(false),
+            _ => {
+                diagnostics.push(
+                    self.wrong_type(what, "true or false", kind)
+                        .help(self.boolean_help(kind, text)),
+                );
+                None
+            }
+        }
+    }
+
+    fn boolean_help(&self, kind: Kind, text: &str) -> &'static str {
+        let quoted = self
+            .as_scalar()
+            .is_some_and(|scalar| scalar.style() == Style::Quoted);
+        match (kind, text.to_ascii_lowercase().as_str()) {
+            (Kind::Boolean, _) => "write it in lower case",
+            (Kind::Text, "true" | "false") if quoted => "leave out the quotes",
+            (Kind::Text, "yes" | "on" | "y") => {
+                "old YAML readers take it for true, newer ones for text; write true"
+            }
+            (Kind::Text, "no" | "off" | "n") => {
+                "old YAML readers take it for false, newer ones for text; write false"
+            }
+            (Kind::Null, _) => "write true or false, or leave the line out",
+            _ => "write true or false",
+        }
+    }
+
+    /// The whole number that it is: plain decimal digits, perhaps with a minus, and in that range.
+    ///
+    /// None if it is something else, which has been reported then.
+    pub fn whole_number(
+        &self,
+        what: &str,
+        range: &RangeInclusive<i64>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<i64> {
+        let kind = self.kind()?;
+        let text = self.as_scalar().map_or("", Scalar::text);
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let decimal = kind == Kind::Integer
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && (digits == "0" || !digits.starts_with('0'));
+        if !decimal {
+            diagnostics.push(
+                self.wrong_type(what, "a whole number", kind)
+                    .help(self.number_help(kind, text)),
+            );
+            return None;
+        }
+        match text.parse::<i64>() {
+            Ok(number) if range.contains(&number) => Some(number),
+            _ => {
+                let (low, high) = (range.start(), range.end());
+                let allowed = if *high == i64::MAX {
+                    format!("{low} or more")
+                } else {
+                    format!("from {low} to {high}")
+                };
+                diagnostics.push(
+                    self.problem(
+                        Code::OutOfRange,
+                        format!("'{what}' is out of range"),
+                        format!("must be {allowed}"),
+                    )
+                    .help(format!("write a whole number {allowed}")),
+                );
+                None
+            }
+        }
+    }
+
+    fn number_help(&self, kind: Kind, text: &str) -> &'static str {
+        let plain = self
+            .as_scalar()
+            .is_some_and(|scalar| scalar.style() == Style::Plain);
+        let is_number = |text: &str| text.parse::<i64>().is_ok();
+        match kind {
+            Kind::Integer if text.starts_with("0x") || text.starts_with("0o") => {
+                "write it in decimal"
+            }
+            Kind::Integer if text.starts_with('+') => "leave out the plus sign",
+            Kind::Integer => "leave out the leading zero, which old YAML readers take for octal",
+            Kind::Float => "write it without a fraction or exponent",
+            Kind::Text if !plain && is_number(text) => "leave out the quotes",
+            Kind::Text if text.contains('_') && is_number(&text.replace('_', "")) => {
+                "leave out the underscores"
+            }
+            Kind::Null => "write a number, or leave the line out",
+            _ => "write a whole number in decimal, such as 10",
+        }
+    }
+
+    /// The items of the list that it is.
+    ///
+    /// None if it is something else, which has been reported then.
+    pub fn sequence(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&[Self]> {
+        if let Value::Sequence(items) = self.value() {
+            return Some(items);
+        }
+        let kind = self.kind()?;
+        let help = match kind {
+            Kind::Null => "give it a list, or leave the line out",
+            Kind::Mapping => "write a list: [a, b]",
+            _ => "put it in brackets: [...]",
+        };
+        diagnostics.push(self.wrong_type(what, "a list", kind).help(help));
+        None
+    }
+
+    /// The keys and values of the mapping that it is.
+    ///
+    /// None if it is something else, which has been reported then.
+    pub fn mapping(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&Mapping> {
+        if let Value::Mapping(mapping) = self.value() {
+            return Some(mapping);
+        }
+        let kind = self.kind()?;
+        let help = match kind {
+            Kind::Null => "give it keys and values, indented below it, or leave the line out",
+            Kind::Text => {
+                "write keys and values, indented below it; a key needs a ':' and a space after it"
+            }
+            _ => "write keys and values, indented below it",
+        };
+        diagnostics.push(self.wrong_type(what, "a mapping", kind).help(help));
+        None
+    }
+
+    fn wrong_type(&self, what: &str, wanted: &str, found: Kind) -> Diagnostic {
+        self.problem(
+            Code::WrongType,
+            format!("'{what}' must be {wanted}"),
+            format!("this is {}", label(found, self)),
+        )
+    }
+}
+
+/// What a value is, as a label says it: a quoted number is "text in quotes", so that the reader sees
+/// why it is no number.
+fn label(kind: Kind, node: &Node) -> String {
+    match node.as_scalar().map(Scalar::style) {
+        Some(Style::Quoted) => "text in quotes".to_owned(),
+        _ => kind.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read_text;
+    use super::*;
+    use crate::diagnostic::SourceMap;
+
+    /// The code and the help for a value that is taken as something that it is not.
+    fn refusal(text: &str, kind: Kind) -> (&'static str, String) {
+        let documents = read_text(
+            "a.yaml".into(),
+            format!("a: {text}"),
+            &mut SourceMap::default(),
+            &mut Diagnostics::default(),
+        );
+        let node = documents[0].root.as_mapping().unwrap().get("a").unwrap();
+        let mut found = Diagnostics::default();
+        match kind {
+            Kind::Boolean => node.boolean("a", &mut found).map(drop),
+            Kind::Integer => node.whole_number("a", &(1..=60), &mut found).map(drop),
+            Kind::List => node.sequence("a", &mut found).map(drop),
+            Kind::Mapping => node.mapping("a", &mut found).map(drop),
+            _ => node.text("a", &mut found).map(drop),
+        };
+        let diagnostic = found.iter().next().unwrap();
+        (diagnostic.code.as_str(), diagnostic.help.clone().unwrap())
+    }
+
+    #[test]
+    fn only_true_and_false_are_switches() {
+        for (text, help) in [
+            (
+                "yes",
+                "old YAML readers take it for true, newer ones for text; write true",
+            ),
+            (
+                "Off",
+                "old YAML readers take it for false, newer ones for text; write false",
+            ),
+            ("True", "write it in lower case"),
+            ("'true'", "leave out the quotes"),
+            ("1", "write true or false"),
+            ("", "write true or false, or leave the line out"),
+        ] {
+            assert_eq!(
+                refusal(text, Kind::Boolean),
+                ("wrong-type", help.to_owned()),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_decimal_digits_are_numbers() {
+        for (text, help) in [
+            (
+                "012",
+                "leave out the leading zero, which old YAML readers take for octal",
+            ),
+            ("0x10", "write it in decimal"),
+            ("1_000", "leave out the underscores"),
+            ("1.0", "write it without a fraction or exponent"),
+            ("'5'", "leave out the quotes"),
+            ("+5", "leave out the plus sign"),
+            ("five", "write a whole number in decimal, such as 10"),
+            ("~", "write a number, or leave the line out"),
+        ] {
+            assert_eq!(
+                refusal(text, Kind::Integer),
+                ("wrong-type", help.to_owned()),
+                "{text}"
+            );
+        }
+        for text in ["0", "61", "-1", "99999999999999999999"] {
+            assert_eq!(
+                refusal(text, Kind::Integer),
+                (
+                    "out-of-range",
+                    "write a whole number from 1 to 60".to_owned()
+                ),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_are_not_text_and_text_is_no_collection() {
+        for (text, kind, help) in [
+            ("5", Kind::Text, "put it in quotes"),
+            ("true", Kind::Text, "put it in quotes"),
+            ("", Kind::Text, "give it a value, or leave the line out"),
+            (
+                "[b]",
+                Kind::Text,
+                "write one value; put it in quotes if it begins with '[', '{', '-', or '?'",
+            ),
+            ("b", Kind::List, "put it in brackets: [...]"),
+            ("{}", Kind::List, "write a list: [a, b]"),
+            (
+                "b",
+                Kind::Mapping,
+                "write keys and values, indented below it; a key needs a ':' and a space after it",
+            ),
+        ] {
+            assert_eq!(
+                refusal(text, kind),
+                ("wrong-type", help.to_owned()),
+                "{text}"
+            );
+        }
+    }
+}
