@@ -53,7 +53,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "reconcile",
         &[
-            "apply", "plan", "record", "remote", "secret", "state", "webhook",
+            "apply", "cache", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
 ];

@@ -23,7 +23,7 @@ use crate::webhook::{Key, RemoteId};
 
 /// The name of the thread that opens the database: its panic is an answer, not a crash, so whoever
 /// reports panics can leave it out.
-pub(super) const OPENING_THREAD: &str = "hookctl-open-record";
+pub const OPENING_THREAD: &str = "hookctl-open-record";
 
 /// How much sled may keep in memory, in bytes.
 const MEMORY: u64 = 16 * 1024 * 1024;
@@ -33,7 +33,7 @@ const GENERATION_KEY: &[u8] = b"generation";
 
 /// An open database.
 pub(super) struct Database {
-    database: sled::Db,
+    sled: sled::Db,
     records: Tree,
     history: Tree,
     observed: Tree,
@@ -64,7 +64,7 @@ impl Database {
             history: tree(HISTORY)?,
             observed: tree(OBSERVED)?,
             meta: tree(META)?,
-            database,
+            sled: database,
             directory: directory.to_owned(),
             shown: shown.to_owned(),
         };
@@ -108,15 +108,12 @@ impl Database {
                 .records
                 .contains_key(&key)
                 .map_err(|source| self.failed("read", source))?;
-            let value = match &settlement.record {
-                Some(record) => {
-                    generation.records += u64::from(!known);
-                    Some(self.encoded(RECORDS, &key, &StoredRecord::from(record))?)
-                }
-                None => {
-                    generation.records -= u64::from(known);
-                    None
-                }
+            let value = if let Some(record) = &settlement.record {
+                generation.records += u64::from(!known);
+                Some(self.encoded(RECORDS, &key, &StoredRecord::from(record))?)
+            } else {
+                generation.records = generation.records.saturating_sub(u64::from(known));
+                None
             };
             records.push((key, value));
             if let Some(entry) = &settlement.history {
@@ -239,7 +236,7 @@ impl Database {
 
     /// Makes everything written so far durable.
     pub(super) fn sync(&self) -> Result<(), CacheError> {
-        self.database
+        self.sled
             .flush()
             .map_err(|source| self.failed("write", source))?;
         sync_file(&self.directory.join(DATABASE).join("db"))
@@ -366,7 +363,7 @@ impl Database {
         database_error(attempt, &self.shown, source)
     }
 
-    fn damaged(&self, what: impl ToString) -> CacheError {
+    fn damaged(&self, what: impl std::fmt::Display) -> CacheError {
         CacheError::Damaged {
             directory: self.shown.clone(),
             what: what.to_string(),

@@ -30,6 +30,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use database::Database;
+pub use database::OPENING_THREAD;
 use lock::Lock;
 
 use crate::record::{HistoryEntry, Journal, JournalError, Settlement};

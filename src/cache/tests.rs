@@ -172,7 +172,7 @@ fn a_second_opener_waits_and_is_told_who_holds_it() {
         .unwrap();
     assert!(matches!(refused, CacheError::Locked { .. }));
     let patient = CacheOptions {
-        lock_timeout: Duration::from_secs(60),
+        lock_timeout: Duration::from_mins(1),
         ..options(folder.path())
     };
     let waiting = std::thread::spawn(move || Cache::open(&patient, account()).map(drop));

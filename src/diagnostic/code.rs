@@ -135,6 +135,8 @@ codes! {
     InvalidSecretSource = "invalid-secret-source", Error;
     /// A secret's relative path that leaves the repository.
     SecretOutsideRepository = "secret-outside-repository", Error;
+    /// A secret whose source leads nowhere.
+    SecretUnresolved = "secret-unresolved", Error;
     /// A secret in plain text that must never be sent: empty, a placeholder, with control characters.
     UnusableSecret = "unusable-secret", Error;
     /// A secret in plain text. An error where `plaintext_secrets` is `deny`.

@@ -68,6 +68,10 @@ pub enum Storage {
 }
 
 /// How the emulator speaks where the contract leaves that open.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an open question of its own"
+)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Dialect {
     /// The name of the list's array.
@@ -373,7 +377,7 @@ async fn respond(
                 status,
                 headers,
                 body,
-            } => return Ok(scripted(status, &headers, body)),
+            } => return Ok(scripted(status, &headers, &body)),
             after => effect = Effect::After(after),
         }
     }
@@ -386,7 +390,7 @@ async fn respond(
             status,
             headers,
             body,
-        }) => Ok(scripted(status, &headers, body)),
+        }) => Ok(scripted(status, &headers, &body)),
         Effect::After(_) => Err(io::Error::other("closed")),
     }
 }
@@ -422,7 +426,7 @@ fn half(status: StatusCode, answer: &[u8]) -> Response<Body> {
     response
 }
 
-fn scripted(status: u16, headers: &[(String, String)], body: String) -> Response<Body> {
+fn scripted(status: u16, headers: &[(String, String)], body: &str) -> Response<Body> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = full(status, body.as_bytes());
     for (name, value) in headers {

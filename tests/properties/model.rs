@@ -91,14 +91,14 @@ impl WebhookApi for MemoryApi {
                 (Field::Name, FieldValue::Text(name)) => webhook.spec.name.clone_from(name),
                 (Field::Url, FieldValue::Url(url)) => webhook.spec.url.clone_from(url),
                 (Field::Actions, FieldValue::Actions(actions)) => {
-                    webhook.spec.actions.clone_from(actions)
+                    webhook.spec.actions.clone_from(actions);
                 }
                 (Field::Enabled, FieldValue::Flag(enabled)) => webhook.spec.enabled = *enabled,
                 (Field::TimeoutSeconds, FieldValue::Number(number)) => {
-                    webhook.spec.timeout_seconds = *number
+                    webhook.spec.timeout_seconds = *number;
                 }
                 (Field::MaxRetries, FieldValue::Number(number)) => {
-                    webhook.spec.max_retries = *number
+                    webhook.spec.max_retries = *number;
                 }
                 (Field::RetryBackoffSeconds, FieldValue::Number(number)) => {
                     webhook.spec.retry_backoff_seconds = *number;

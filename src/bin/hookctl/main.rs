@@ -1,3 +1,29 @@
-//! The command line.
+//! The command line: the only place that prints, reads the environment, and picks exit codes.
 
-fn main() {}
+mod cli;
+mod commands;
+mod environment;
+mod error;
+mod exit_status;
+mod progress;
+mod provenance;
+mod settings;
+mod ui;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    report_panics();
+    cli::run(std::env::args_os().collect()).into()
+}
+
+/// Reports panics, but for the one of a thread whose panic is an answer: opening a damaged record.
+fn report_panics() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        if thread.name() != Some(hookctl::cache::OPENING_THREAD) {
+            report(panic);
+        }
+    }));
+}

@@ -27,7 +27,7 @@ impl Default for RetryPolicy {
             attempts: 5,
             base: Duration::from_millis(500),
             cap: Duration::from_secs(30),
-            longest_retry_after: Duration::from_secs(120),
+            longest_retry_after: Duration::from_mins(2),
         }
     }
 }

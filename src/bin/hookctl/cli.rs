@@ -1,0 +1,202 @@
+//! The arguments, as written, and where they lead.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::commands;
+use crate::environment::Environment;
+use crate::exit_status::ExitStatus;
+use crate::ui::Ui;
+
+/// Keep the workflow webhooks of an Interactly team as the YAML files in a Git repository say.
+#[derive(Debug, Parser)]
+#[command(
+    name = "hookctl",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
+#[command(
+    after_help = "Exit codes: 0 done or nothing to do; 1 error; 2 changes and 3 drift only \
+(with --dry-run --detailed-exitcode); 4 partly failed; 5 refused by a safety rule; 64 wrong usage; \
+130 interrupted."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// The configuration file [default: hookctl.yaml, searched for upwards]
+    #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// The target of hookctl.yaml to work on [default: its default_target]
+    #[arg(long, value_name = "NAME", global = true, env = "HOOKCTL_TARGET")]
+    pub(crate) target: Option<String>,
+    /// The folder of declarations [default: webhooks.d]
+    #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The folder of the local record [default: .hookctl]
+    #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_CACHE_DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// The base URL of the API
+    #[arg(long, value_name = "URL", global = true, env = "HOOKCTL_API_URL")]
+    pub(crate) api_url: Option<String>,
+    /// Allow an http:// API that is not on this machine
+    #[arg(long, global = true)]
+    pub(crate) insecure_http: bool,
+    /// How long to wait for another run that uses the local record, such as 10s or 500ms
+    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub(crate) lock_timeout: Duration,
+    /// When to colour
+    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto)]
+    pub(crate) color: ColorWhen,
+    /// The form of log lines on standard error
+    #[arg(long, value_name = "FORM", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// Log more: -v each action, -vv each request (never headers or bodies)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Say only what is a result or an error
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make the plan and apply it
+    Sync(commands::sync::SyncArgs),
+    /// Check the files: offline, without any secret
+    Validate(commands::validate::ValidateArgs),
+    /// Run the built-in emulator of the API as a server
+    Sandbox(commands::sandbox::SandboxArgs),
+}
+
+/// Reads `10s`, `500ms`, `2m`, or a number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| format!("'{text}' is not a time such as 10s, 500ms, or 2m"))?;
+    match text.get(digits.len()..) {
+        Some("ms") => Ok(Duration::from_millis(number)),
+        Some("s" | "") => Ok(Duration::from_secs(number)),
+        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
+        _ => Err(format!("'{text}' is not a time such as 10s, 500ms, or 2m")),
+    }
+}
+
+/// Parses the arguments and runs the command.
+pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
+    let wants_json = asks_for_json(&arguments);
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, wants_json),
+    };
+    let environment = Environment::of_process();
+    let no_color = environment
+        .get("NO_COLOR")
+        .is_some_and(|value| !value.is_empty());
+    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet);
+    start_log(&cli.global, ui.color_err());
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            ui.message(&format!("error: could not start: {error}\n"));
+            return ExitStatus::Error;
+        }
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Sync(args) => commands::sync::run(&ui, &cli.global, &args, &environment).await,
+            Command::Validate(args) => {
+                commands::validate::run(&ui, &cli.global, &args, &environment)
+            }
+            Command::Sandbox(args) => {
+                commands::sandbox::run(&ui, &cli.global, &args, &environment).await
+            }
+        }
+    })
+}
+
+/// Shows what clap says. Standard output stays one JSON document if JSON was asked for.
+fn usage(error: &clap::Error, wants_json: bool) -> ExitStatus {
+    let ui = Ui::new(ColorWhen::Auto, false, false);
+    if !error.use_stderr() {
+        ui.result(&error.render().to_string());
+        return ExitStatus::Success;
+    }
+    let text = error.render().to_string();
+    ui.message(&text);
+    if wants_json {
+        let message = text.lines().next().unwrap_or_default();
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        ui.result(&commands::early_json("usage", message, None));
+    }
+    ExitStatus::Usage
+}
+
+/// Whether JSON was asked for, as far as can be told from arguments that do not parse.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let mut words = arguments.iter().filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        if word == "--output=json" || (word == "--output" && words.next() == Some("json")) {
+            return true;
+        }
+    }
+    false
+}
+
+fn start_log(global: &GlobalArgs, color: bool) {
+    let level = match (global.quiet, global.verbose) {
+        (true, _) => LevelFilter::ERROR,
+        (false, 0) => LevelFilter::WARN,
+        (false, 1) => LevelFilter::INFO,
+        (false, _) => LevelFilter::DEBUG,
+    };
+    // Only our own events: other crates log headers.
+    let filter = tracing_subscriber::filter::Targets::new().with_target("hookctl", level);
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(color)
+        .with_target(false);
+    let registry = tracing_subscriber::registry().with(filter);
+    // A second start in one process keeps the first log.
+    let _ = match global.log_format {
+        LogFormat::Text => registry.with(layer).try_init(),
+        LogFormat::Json => registry.with(layer.json()).try_init(),
+    };
+}

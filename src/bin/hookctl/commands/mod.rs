@@ -1,0 +1,9 @@
+//! One file per command, and what several of them share.
+
+pub(crate) mod sandbox;
+mod secrets;
+mod session;
+pub(crate) mod sync;
+pub(crate) mod validate;
+
+pub(crate) use session::early_json;

@@ -1,0 +1,86 @@
+//! `hookctl sandbox`: the emulator of the API as a server.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Args;
+use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
+
+use super::session::{SANDBOX_KEY, cancel_on_signal};
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::{CommandError, chain};
+use crate::exit_status::ExitStatus;
+use crate::settings::{Settings, SettingsError};
+use crate::ui::Ui;
+
+/// The arguments of `hookctl sandbox`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The API key that it takes is that of INTERACTLY_API_KEY, or 'sandbox-api-key'."
+)]
+pub(crate) struct SandboxArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
+    listen: SocketAddr,
+    /// How long every answer takes, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    latency: u64,
+    /// Keep its webhooks in memory only
+    #[arg(long)]
+    memory: bool,
+}
+
+/// Runs the command until it is interrupted.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &SandboxArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    match serve(ui, global, args, environment).await {
+        Ok(()) => ExitStatus::Success,
+        Err(error) => {
+            ui.message(&format!("error: {}\n", error.message));
+            error.status
+        }
+    }
+}
+
+async fn serve(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &SandboxArgs,
+    environment: &Environment,
+) -> Result<(), CommandError> {
+    let storage = if args.memory {
+        Storage::Memory { seed: 1 }
+    } else {
+        let settings = Settings::resolve(global).map_err(|error| match error {
+            SettingsError::Command(error) => error,
+            SettingsError::Diagnostics(..) => {
+                CommandError::new("invalid-config", "hookctl.yaml does not validate")
+                    .help("hookctl validate shows why")
+            }
+        })?;
+        let file = format!("{}.json", settings.target.name);
+        Storage::File(settings.cache_dir.join("sandbox").join(file))
+    };
+    let options = SandboxOptions {
+        api_key: environment
+            .get("INTERACTLY_API_KEY")
+            .filter(|key| !key.is_empty())
+            .unwrap_or_else(|| SANDBOX_KEY.to_owned()),
+        storage,
+        dialect: Dialect::default(),
+        latency: Duration::from_millis(args.latency),
+    };
+    let cancellation = cancel_on_signal()?;
+    let sandbox = Sandbox::start(options, args.listen)
+        .await
+        .map_err(|error| CommandError::new("sandbox", chain(&error)))?;
+    ui.result(&format!("{}\n", sandbox.base_url()));
+    ui.remark("The sandbox runs until it is interrupted (Ctrl-C).\n");
+    cancellation.cancelled().await;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! All secrets of a run: every source is followed before anything is written.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+use hookctl::declaration::Declarations;
+use hookctl::diagnostic::{Code, Diagnostic, Diagnostics};
+use hookctl::secret::{Secret, SecretSource, Secrets, resolve};
+
+use crate::environment::Environment;
+use crate::error::{CommandError, chain};
+use crate::settings::Settings;
+
+/// How many sources are followed at once: commands mostly wait for a server.
+const AT_ONCE: usize = 16;
+
+/// Whether a source that leads nowhere is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It is.
+    Error,
+    /// It counts as unverified; only a dry run may say so.
+    Allowed,
+}
+
+/// What became of the declared tokens.
+pub(crate) struct Resolved {
+    /// The tokens.
+    pub(crate) secrets: Secrets,
+    /// What went wrong, each at its place.
+    pub(crate) diagnostics: Diagnostics,
+}
+
+/// Follows the source of every declared token. A source that several webhooks share is followed once.
+pub(crate) async fn resolve_tokens(
+    declarations: &Declarations,
+    settings: &Settings,
+    environment: &Environment,
+    missing: Missing,
+) -> Resolved {
+    let lookup = |name: &str| {
+        let variable = settings.target.vars.get(name).cloned();
+        variable.or_else(|| environment.get(name))
+    };
+    let mut distinct: Vec<&SecretSource> = Vec::new();
+    let mut wanted = BTreeMap::new();
+    for (key, source) in declarations.secret_sources() {
+        let index = distinct
+            .iter()
+            .position(|known| *known == source)
+            .unwrap_or_else(|| {
+                distinct.push(source);
+                distinct.len() - 1
+            });
+        wanted.insert(key, index);
+    }
+    let results: Vec<_> = futures_util::stream::iter(distinct)
+        .map(|source| async { resolve(source, &lookup).await })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let mut resolved = Resolved {
+        secrets: Secrets::new(),
+        diagnostics: Diagnostics::default(),
+    };
+    for (key, index) in wanted {
+        match results.get(index) {
+            Some(Ok(secret)) => {
+                if secret.begins_with_scheme() {
+                    resolved.diagnostics.push(at(
+                        Diagnostic::new(
+                            Code::TokenScheme,
+                            format!("the token of '{key}' begins with 'Bearer '"),
+                        )
+                        .help("the API adds 'Bearer ' by itself; leave it out of the token"),
+                        declarations,
+                        key,
+                    ));
+                }
+                resolved.secrets.insert(key.clone(), secret.clone());
+            }
+            Some(Err(_)) if missing == Missing::Allowed => {}
+            Some(Err(error)) => resolved.diagnostics.push(at(
+                Diagnostic::new(
+                    Code::SecretUnresolved,
+                    format!(
+                        "the token of '{key}' could not be resolved: {}",
+                        chain(error)
+                    ),
+                )
+                .help(
+                    "make the source available; a dry run without secrets is possible with \
+                     --dry-run --allow-missing-secrets",
+                ),
+                declarations,
+                key,
+            )),
+            None => {}
+        }
+    }
+    resolved
+}
+
+fn at(
+    diagnostic: Diagnostic,
+    declarations: &Declarations,
+    key: &hookctl::webhook::Key,
+) -> Diagnostic {
+    match declarations.span_of_secret(key) {
+        Some(span) => diagnostic.at(span, ""),
+        None => diagnostic,
+    }
+}
+
+/// Follows the source of the API key or of the key of fingerprints.
+pub(crate) async fn resolve_key(
+    what: &str,
+    source: &SecretSource,
+    environment: &Environment,
+) -> Result<Secret, CommandError> {
+    resolve(source, &|name| environment.get(name))
+        .await
+        .map_err(|error| {
+            CommandError::new("api-key", format!("there is no {what}: {}", chain(&error))).help(
+                "set it in the environment, or name another source under the target's `api_key:` \
+                 in hookctl.yaml; to try things out without an account, use --sandbox",
+            )
+        })
+}

@@ -1,0 +1,296 @@
+//! `hookctl sync`: make the plan and apply it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::plan::safety::Overrides;
+use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, UnverifiedSecrets};
+use hookctl::reconcile::{self, Pass, PassError, Verdict};
+use hookctl::remote::http::HttpApi;
+use hookctl::render::Cost;
+
+use super::secrets::{Missing, resolve_tokens};
+use super::session::{
+    Output, Presenter, RecordAccess, Session, cancel_on_signal, fresh_salt, interrupted,
+    record_error,
+};
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::progress::Progress;
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+/// The arguments of `hookctl sync`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hookctl sync --dry-run                 show what would change, write nothing
+  hookctl sync --yes                     apply without asking
+  hookctl sync --only 'billing-*'        only some keys
+  hookctl sync --sandbox                 against the built-in emulator, without an account")]
+pub(crate) struct SyncArgs {
+    /// Only make the plan; write nothing, neither to the API nor to the local record
+    #[arg(long)]
+    dry_run: bool,
+    /// Delete bound webhooks that no file declares any more
+    #[arg(long)]
+    prune: bool,
+    /// Do not ask before deleting or clearing a token
+    #[arg(long, short = 'y')]
+    yes: bool,
+    /// Apply also what the safety limits refuse
+    #[arg(long)]
+    force: bool,
+    /// Accept that nothing is declared
+    #[arg(long)]
+    allow_empty: bool,
+    /// Only these keys; may be given several times
+    #[arg(long, value_name = "KEY-GLOB")]
+    only: Vec<String>,
+    /// What to do with a token that is there and cannot be compared with ours
+    #[arg(long, value_name = "WHAT", value_enum, default_value_t = Unverified::Assert)]
+    unverified_secrets: Unverified,
+    /// Go on without tokens that cannot be resolved
+    #[arg(long, requires = "dry_run")]
+    allow_missing_secrets: bool,
+    /// Exit with 2 if the files ask for changes, with 3 if there is only drift
+    #[arg(long, requires = "dry_run")]
+    detailed_exitcode: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
+    output: Output,
+    /// Use the built-in emulator of the API, kept under the local record's folder
+    #[arg(long)]
+    sandbox: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Unverified {
+    /// Write it once more.
+    Assert,
+    /// Leave it.
+    Keep,
+}
+
+impl SyncArgs {
+    fn policy(&self, settings: &Settings) -> Result<Policy, CommandError> {
+        let only = KeyFilter::matching(self.only.iter().map(String::as_str)).map_err(|error| {
+            CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
+        })?;
+        Ok(Policy {
+            only,
+            prune: if self.prune || settings.prune {
+                Prune::Yes
+            } else {
+                Prune::No
+            },
+            unverified_secrets: match self.unverified_secrets {
+                Unverified::Assert => UnverifiedSecrets::Assert,
+                Unverified::Keep => UnverifiedSecrets::Keep,
+            },
+        })
+    }
+
+    const fn missing(&self) -> Missing {
+        if self.allow_missing_secrets {
+            Missing::Allowed
+        } else {
+            Missing::Error
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &SyncArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    let mut presenter = Presenter::new(ui, args.output, args.dry_run, args.sandbox);
+    match sync(ui, global, args, environment, &mut presenter).await {
+        Ok(status) => status,
+        Err(error) => presenter.fail(&error),
+    }
+}
+
+async fn sync(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &SyncArgs,
+    environment: &Environment,
+    presenter: &mut Presenter<'_>,
+) -> Result<ExitStatus, CommandError> {
+    let started = Instant::now();
+    let settings = presenter.settings(global)?;
+    let policy = args.policy(&settings)?;
+    let declarations = presenter.declarations(&settings, environment)?;
+    let resolved = resolve_tokens(&declarations, &settings, environment, args.missing()).await;
+    presenter.secrets(resolved.diagnostics)?;
+    let secrets = resolved.secrets;
+    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let records = session.records(args.dry_run)?;
+    let last_applied = records.last_applied()?;
+    let salts: Vec<_> = secrets
+        .keys()
+        .map(|_| fresh_salt())
+        .collect::<Result<_, _>>()?;
+    let mut salts = salts.into_iter();
+    let unused = fresh_salt()?;
+    let evidence = reconcile::evidence(
+        &secrets,
+        &last_applied,
+        session.fingerprint_key(),
+        &mut || salts.next().unwrap_or(unused),
+    );
+    let desired = declarations.into_desired(&evidence);
+    let cancellation = cancel_on_signal()?;
+    let now = || jiff::Timestamp::now().to_string();
+    let pass = Pass {
+        api: session.api(),
+        desired: &desired,
+        secrets: &secrets,
+        policy: &policy,
+        limits: settings.limits,
+        overrides: Overrides {
+            force: args.force,
+            allow_empty: args.allow_empty,
+        },
+        options: ApplyOptions {
+            concurrency: settings.concurrency,
+            now: &now,
+            provenance: None,
+            cancellation: cancellation.clone(),
+        },
+    };
+    match records {
+        RecordAccess::Reading(_) => {
+            let planned = tokio::select! {
+                planned = reconcile::prepare(&pass, &last_applied) => planned,
+                () = cancellation.cancelled() => return Err(interrupted()),
+            };
+            dry_run(args, planned.map(|planned| planned.plan), presenter)
+        }
+        RecordAccess::Writing(cache) => {
+            let provenance = crate::provenance::of(&settings.webhooks_dir);
+            let pass = Pass {
+                options: ApplyOptions {
+                    provenance,
+                    ..pass.options
+                },
+                ..pass
+            };
+            let result = apply(ui, args, &pass, &cache, presenter).await;
+            cache.close().map_err(|error| record_error(&error))?;
+            let report = match result {
+                Ok(report) => report,
+                Err(PassError::Refused { plan, refusal }) => {
+                    return Ok(presenter.refused(&plan, &refusal));
+                }
+                Err(error) if cancellation.is_cancelled() => {
+                    return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
+                }
+                Err(error) => return Err(presenter.failed(&error)),
+            };
+            let Some(report) = report else {
+                return Err(interrupted());
+            };
+            let cost = Cost {
+                requests: session.stats().requests,
+                duration: started.elapsed(),
+            };
+            let status = presenter.applied(&report, cost);
+            Ok(if cancellation.is_cancelled() {
+                ExitStatus::Interrupted
+            } else {
+                status
+            })
+        }
+    }
+}
+
+fn dry_run(
+    args: &SyncArgs,
+    planned: Result<Plan, PassError>,
+    presenter: &mut Presenter<'_>,
+) -> Result<ExitStatus, CommandError> {
+    let plan = match planned {
+        Ok(plan) => plan,
+        Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
+        Err(error) => return Err(presenter.failed(&error)),
+    };
+    presenter.planned(&plan);
+    Ok(if !args.detailed_exitcode || !plan.has_requests() {
+        ExitStatus::Success
+    } else if plan.files_ask_for_changes() {
+        ExitStatus::Changes
+    } else {
+        ExitStatus::Drift
+    })
+}
+
+/// Runs the pass; none if it was interrupted before anything was sent but the list.
+async fn apply(
+    ui: &Ui,
+    args: &SyncArgs,
+    pass: &Pass<'_, HttpApi>,
+    cache: &hookctl::cache::Cache,
+    presenter: &mut Presenter<'_>,
+) -> Result<Option<reconcile::PassReport>, PassError> {
+    let watched = Watched {
+        progress: Progress::new(ui.shows_progress()),
+        begun: AtomicBool::new(false),
+    };
+    let mut decide = |plan: &Plan| {
+        presenter.announce(plan);
+        if args.yes || !ui.can_ask() || !needs_consent(plan) || ui.ask("Apply this plan?") {
+            Verdict::Apply
+        } else {
+            Verdict::Leave
+        }
+    };
+    let cancelled = async {
+        pass.options.cancellation.cancelled().await;
+        if watched.begun.load(Ordering::SeqCst) {
+            // What is in flight is settled and recorded first.
+            std::future::pending::<()>().await;
+        }
+    };
+    let report = tokio::select! {
+        report = reconcile::reconcile(pass, cache, &watched, &mut decide) => report.map(Some),
+        () = cancelled => Ok(None),
+    };
+    watched.progress.finish();
+    report
+}
+
+/// Whether a person should look first: a delete or a cleared token cannot be taken back.
+fn needs_consent(plan: &Plan) -> bool {
+    plan.actions.iter().any(|planned| {
+        matches!(planned.action, Action::Delete(_))
+            || planned
+                .action
+                .patch()
+                .is_some_and(|patch| patch.token() == TokenPatch::Clear)
+    })
+}
+
+/// Progress, and whether anything was begun.
+struct Watched {
+    progress: Progress,
+    begun: AtomicBool,
+}
+
+impl Listener for Watched {
+    fn on(&self, event: ApplyEvent<'_>) {
+        self.begun.store(true, Ordering::SeqCst);
+        self.progress.on(event);
+    }
+}

@@ -1,0 +1,93 @@
+//! `hookctl validate`: check the files, offline and without any secret.
+
+use clap::{Args, ValueEnum};
+use hookctl::diagnostic::Severity;
+use hookctl::render::{Message, ValidateDocument};
+
+use super::session::{load, show_diagnostics};
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::exit_status::ExitStatus;
+use crate::settings::{Settings, SettingsError};
+use crate::ui::Ui;
+
+/// The arguments of `hookctl validate`.
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArgs {
+    /// The form of the result
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = ValidateOutput::Human)]
+    output: ValidateOutput,
+}
+
+/// The form of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ValidateOutput {
+    /// For people.
+    Human,
+    /// One JSON document (schemas/validate-v1.schema.json).
+    Json,
+}
+
+/// Runs the command.
+pub(crate) fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &ValidateArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    let json = args.output == ValidateOutput::Json;
+    let settings = match Settings::resolve(global) {
+        Ok(settings) => settings,
+        Err(SettingsError::Command(error)) => {
+            ui.message(&format!("error: {}\n", error.message));
+            if json {
+                let message = Message::error(error.code, error.message.clone(), error.help);
+                ui.result(&ValidateDocument::new(0, 0, vec![message]).to_text());
+            }
+            return error.status;
+        }
+        Err(SettingsError::Diagnostics(sources, diagnostics)) => {
+            if json {
+                let messages = diagnostics
+                    .iter()
+                    .map(|diagnostic| Message::of_diagnostic(diagnostic, &sources))
+                    .collect();
+                ui.result(&ValidateDocument::new(1, 0, messages).to_text());
+            } else {
+                show_diagnostics(ui, &diagnostics, &sources, 1);
+            }
+            return ExitStatus::Error;
+        }
+    };
+    let loaded = load(&settings, environment);
+    let webhooks = loaded
+        .declarations
+        .as_ref()
+        .map_or(0, hookctl::declaration::Declarations::len);
+    if json {
+        let messages = loaded
+            .diagnostics
+            .iter()
+            .map(|diagnostic| Message::of_diagnostic(diagnostic, &loaded.sources))
+            .collect();
+        ui.result(&ValidateDocument::new(loaded.files, webhooks, messages).to_text());
+    } else {
+        show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
+        if loaded.diagnostics.count(Severity::Error) == 0 {
+            let noun = |count: usize, word: &str| {
+                let plural = if count == 1 { "" } else { "s" };
+                format!("{count} {word}{plural}")
+            };
+            ui.result(&format!(
+                "{} in {} are valid.\n",
+                noun(webhooks, "webhook"),
+                noun(loaded.files, "file")
+            ));
+        }
+    }
+    if loaded.declarations.is_some() {
+        ExitStatus::Success
+    } else {
+        ExitStatus::Error
+    }
+}

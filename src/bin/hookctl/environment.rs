@@ -1,0 +1,24 @@
+//! The process environment, read once, here, and handed on as a lookup.
+
+use std::collections::HashMap;
+
+/// The variables of the process.
+pub(crate) struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// Reads them. One that is not Unicode counts as not set.
+    pub(crate) fn of_process() -> Self {
+        Self(
+            std::env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+        )
+    }
+
+    /// The value of one.
+    pub(crate) fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+}

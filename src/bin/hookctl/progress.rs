@@ -1,0 +1,51 @@
+//! Progress of an apply, on a terminal.
+
+use hookctl::apply::{ApplyEvent, Listener};
+use hookctl::record::Outcome;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// A bar on standard error, and a log line per action.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+}
+
+impl Progress {
+    /// A bar, or none to be seen.
+    pub(crate) fn new(shown: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(
+            None,
+            if shown {
+                ProgressDrawTarget::stderr()
+            } else {
+                ProgressDrawTarget::hidden()
+            },
+        );
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Removes the bar.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Listener for Progress {
+    fn on(&self, event: ApplyEvent<'_>) {
+        match event {
+            ApplyEvent::Started { actions } => self.bar.set_length(actions as u64),
+            ApplyEvent::Ended { planned, outcome } => {
+                self.bar.inc(1);
+                self.bar.set_message(planned.key.to_string());
+                let ended = match outcome {
+                    Outcome::Applied { .. } => "applied",
+                    Outcome::Failed { .. } => "failed",
+                    Outcome::NotAttempted => "not attempted",
+                };
+                tracing::info!(key = %planned.key, action = planned.action.as_str(), ended, "action");
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Standard output for results, standard error for everything else.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+
+use crate::cli::ColorWhen;
+
+/// Where a person or a machine reads.
+pub(crate) struct Ui {
+    color_out: bool,
+    color_err: bool,
+    quiet: bool,
+}
+
+#[expect(
+    clippy::unused_self,
+    reason = "whoever prints or asks must hold the one thing that may"
+)]
+impl Ui {
+    /// Colour as asked: by default on a terminal, unless `NO_COLOR` is set.
+    pub(crate) fn new(when: ColorWhen, no_color: bool, quiet: bool) -> Self {
+        let colored = |terminal: bool| match when {
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+            ColorWhen::Auto => terminal && !no_color,
+        };
+        Self {
+            color_out: colored(io::stdout().is_terminal()),
+            color_err: colored(io::stderr().is_terminal()),
+            quiet,
+        }
+    }
+
+    /// Whether results are coloured.
+    pub(crate) const fn color_out(&self) -> bool {
+        self.color_out
+    }
+
+    /// Whether messages are coloured.
+    pub(crate) const fn color_err(&self) -> bool {
+        self.color_err
+    }
+
+    /// Whether progress is shown: to a person, on a terminal.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// How many columns a message may take.
+    pub(crate) fn width(&self) -> usize {
+        /// Where there is no terminal to ask: what fits beside another window.
+        const FALLBACK: usize = 100;
+        if !io::stderr().is_terminal() {
+            return FALLBACK;
+        }
+        let (_, columns) = console::Term::stderr().size();
+        usize::from(columns).clamp(40, 200)
+    }
+
+    /// Whether there is somebody to ask.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Writes a result. A reader that went away is a normal end: it has what it wanted.
+    pub(crate) fn result(&self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes());
+        let _ = stdout.flush();
+    }
+
+    /// Writes a message that is not a result.
+    pub(crate) fn message(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Writes a message unless silence was asked for.
+    pub(crate) fn remark(&self, text: &str) {
+        if !self.quiet {
+            self.message(text);
+        }
+    }
+
+    /// Asks a question whose answer is yes or no; no answer is no.
+    pub(crate) fn ask(&self, question: &str) -> bool {
+        self.message(&format!("{question} [y/N] "));
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+}

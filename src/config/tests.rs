@@ -1,0 +1,210 @@
+//! From the text of a configuration to its values, and every mistake at its place.
+
+use std::path::Path;
+
+use super::*;
+
+fn read(text: &str) -> (Vec<String>, Option<Config>) {
+    let (sources, diagnostics, config) = load_text(
+        Path::new("hookctl.yaml"),
+        Path::new("/repo"),
+        text.to_owned(),
+    );
+    for diagnostic in diagnostics.iter() {
+        assert!(!format!("{diagnostic:?}").contains("hunter2"), "{text}");
+        assert!(diagnostic.help.is_some(), "{text}");
+    }
+    let codes = diagnostics
+        .iter()
+        .map(|diagnostic| {
+            let at = sources.location(diagnostic.primary.as_ref().unwrap().span);
+            format!("{}:{} {}", at.line, at.column, diagnostic.code)
+        })
+        .collect();
+    (codes, config)
+}
+
+#[test]
+fn everything_is_optional() {
+    let expected = Config {
+        webhooks_dir: "/repo/webhooks.d".into(),
+        cache_dir: "/repo/.hookctl".into(),
+        ..Config::default()
+    };
+    for text in [
+        "",
+        "# nothing\n",
+        "---\n---\n",
+        "{}",
+        "targets: {}",
+        "safety: {}",
+    ] {
+        assert_eq!(read(text), (vec![], Some(expected.clone())), "{text}");
+    }
+    assert_eq!(expected.concurrency, 16);
+    assert_eq!(expected.requests_per_second, None);
+    assert_eq!(
+        expected.safety,
+        SafetyLimits {
+            max_delete_percent: 30,
+            max_delete_count: 3,
+            max_update_percent: 50,
+            max_update_count: 10
+        }
+    );
+}
+
+#[test]
+fn everything_can_be_said() {
+    let text = "\
+webhooks_dir: hooks
+cache_dir: /var/cache/hookctl
+default_target: qa
+targets:
+  qa:
+    api_url: https://api-qa.example/workflows/
+    api_key: { env: QA_KEY }
+    vars: { HOST: hooks.example, PORT: 8080, TLS: true, RATE: 1.50 }
+  prod:
+    api_url: https://api.example
+    team_id: 5eb7cf5a86d9755df3a6c593
+    user_id: someone
+    api_key: { command: [pass, show, key] }
+    fingerprint_key: { file: keys/fingerprint }
+prune: true
+safety: { max_delete_percent: 0, max_update_count: 99 }
+concurrency: 256
+requests_per_second: 0.5
+plaintext_secrets: deny
+";
+    let (codes, config) = read(text);
+    assert_eq!(codes, [""; 0]);
+    let config = config.unwrap();
+    assert_eq!(config.webhooks_dir, Path::new("/repo/hooks"));
+    assert_eq!(config.cache_dir, Path::new("/var/cache/hookctl"));
+    assert_eq!(config.default_target.as_deref(), Some("qa"));
+    let qa = &config.targets["qa"];
+    assert_eq!(
+        qa.api_url.as_ref().unwrap().as_str(),
+        "https://api-qa.example"
+    );
+    assert_eq!(
+        qa.api_key,
+        Some(SecretSource::Env {
+            name: "QA_KEY".into()
+        })
+    );
+    let vars: Vec<_> = qa
+        .vars
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    assert_eq!(
+        vars,
+        ["HOST=hooks.example", "PORT=8080", "RATE=1.50", "TLS=true"]
+    );
+    let prod = &config.targets["prod"];
+    assert_eq!(prod.team_id.as_deref(), Some("5eb7cf5a86d9755df3a6c593"));
+    assert_eq!(prod.user_id.as_deref(), Some("someone"));
+    assert_eq!(
+        prod.fingerprint_key,
+        Some(SecretSource::File {
+            path: "/repo/keys/fingerprint".into(),
+            written: "keys/fingerprint".into(),
+            confined_to: Some("/repo".into()),
+        })
+    );
+    assert!(config.prune);
+    assert_eq!(
+        config.safety,
+        SafetyLimits {
+            max_delete_percent: 0,
+            max_update_count: 99,
+            ..SafetyLimits::default()
+        }
+    );
+    assert_eq!(config.concurrency, 256);
+    assert_eq!(config.requests_per_second, Some(0.5));
+    assert_eq!(config.plaintext_secrets, PlaintextSecrets::Deny);
+}
+
+#[test]
+fn mistakes() {
+    for (text, expected) in [
+        ("- a", vec!["1:1 wrong-type"]),
+        (
+            "a: 1\n---\nb: 2",
+            vec!["1:1 unknown-field", "3:1 too-many-documents"],
+        ),
+        ("webhook_dir: a", vec!["1:1 unknown-field"]),
+        ("webhooks_dir: ''", vec!["1:15 invalid-length"]),
+        ("cache_dir: 5", vec!["1:12 wrong-type"]),
+        ("prune: yes", vec!["1:8 wrong-type"]),
+        ("concurrency: 0", vec!["1:14 out-of-range"]),
+        ("concurrency: 257", vec!["1:14 out-of-range"]),
+        ("concurrency: 1.5", vec!["1:14 wrong-type"]),
+        ("requests_per_second: 0", vec!["1:22 out-of-range"]),
+        ("requests_per_second: -1.5", vec!["1:22 out-of-range"]),
+        ("requests_per_second: .inf", vec!["1:22 wrong-type"]),
+        ("requests_per_second: '5'", vec!["1:22 wrong-type"]),
+        ("plaintext_secrets: den", vec!["1:20 unknown-value"]),
+        ("plaintext_secrets: true", vec!["1:20 wrong-type"]),
+        ("safety: 5", vec!["1:9 wrong-type"]),
+        (
+            "safety: {max_delete_percent: 101}",
+            vec!["1:30 out-of-range"],
+        ),
+        ("safety: {max_update_count: -1}", vec!["1:28 out-of-range"]),
+        ("safety: {max_deletes: 1}", vec!["1:10 unknown-field"]),
+        ("targets: [qa]", vec!["1:10 wrong-type"]),
+        ("targets: {qa: }", vec!["1:11 wrong-type"]),
+        ("targets: {QA: {}}", vec!["1:11 invalid-target"]),
+        ("targets: {qa: {url: x}}", vec!["1:16 unknown-field"]),
+        (
+            "targets: {qa: {api_url: api.example}}",
+            vec!["1:25 invalid-url"],
+        ),
+        (
+            "targets: {qa: {api_url: 'https://me:hunter2@api.example'}}",
+            vec!["1:25 invalid-url"],
+        ),
+        ("targets: {qa: {team_id: 5}}", vec!["1:25 wrong-type"]),
+        (
+            "targets: {qa: {api_key: {}}}",
+            vec!["1:25 invalid-secret-source"],
+        ),
+        (
+            "targets: {qa: {api_key: hunter2}}",
+            vec!["1:25 plaintext-secret"],
+        ),
+        ("targets: {qa: {api_key: }}", vec!["1:16 wrong-type"]),
+        (
+            "targets: {qa: {fingerprint_key: {file: ../x}}}",
+            vec!["1:40 secret-outside-repository"],
+        ),
+        ("targets: {qa: {vars: {A: [b]}}}", vec!["1:26 wrong-type"]),
+        (
+            "targets: {qa: {vars: {A-B: c}}}",
+            vec!["1:23 invalid-template"],
+        ),
+        ("default_target: qa", vec!["1:17 unknown-target"]),
+        (
+            "default_target: prd\ntargets: {prod: {}}",
+            vec!["1:17 unknown-target"],
+        ),
+        ("prune: true\nprune: false", vec!["2:1 repeated-key"]),
+        ("prune: [", vec!["1:8 syntax"]),
+    ] {
+        let (codes, config) = read(text);
+        assert_eq!(codes, expected, "{text}");
+        let only_warnings = codes.iter().all(|code| code.ends_with("plaintext-secret"));
+        assert_eq!(config.is_some(), only_warnings, "{text}");
+    }
+    let (_, config) = read("targets: {qa: {vars: {TOKEN: hunter3}, api_key: hunter3}}");
+    assert!(!format!("{config:?}").contains("hunter3"));
+    let denied = "targets: {qa: {api_key: hunter2}}\nplaintext_secrets: deny";
+    assert_eq!(
+        read(denied),
+        (vec!["1:25 plaintext-secret".to_owned()], None)
+    );
+}

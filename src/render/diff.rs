@@ -1,0 +1,150 @@
+//! A plan as a unified diff of canonical YAML, from what is observed to what is desired.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::sanitize::sanitize;
+use super::style::{Styles, paint};
+use crate::plan::{Action, Change, Creation, Plan, PlannedAction};
+use crate::state::ObservedWebhook;
+use crate::webhook::{Field, FieldValue, WebhookSpec};
+
+/// The longest time that is spent on one webhook.
+const TIME: Duration = Duration::from_millis(200);
+
+/// A webhook in canonical YAML: every field, in one order, the token by a mark.
+#[derive(Serialize)]
+struct Canonical {
+    name: String,
+    url: String,
+    actions: Vec<String>,
+    enabled: bool,
+    timeout_seconds: i64,
+    max_retries: i64,
+    retry_backoff_seconds: i64,
+    bearer_token: &'static str,
+}
+
+/// The diff of every webhook that the plan changes; nothing if it changes none.
+pub fn diff(plan: &Plan, styles: &Styles) -> String {
+    plan.actions
+        .iter()
+        .map(|planned| one(planned, styles))
+        .collect()
+}
+
+fn one(planned: &PlannedAction, styles: &Styles) -> String {
+    let (before, after) = sides(planned);
+    if before == after {
+        return String::new();
+    }
+    let side = |folder: &str, text: &Option<String>| match text {
+        Some(_) => format!("{folder}/{}", planned.key),
+        None => "/dev/null".to_owned(),
+    };
+    let (from, to) = (side("observed", &before), side("desired", &after));
+    let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
+    let diff = TextDiff::configure()
+        .timeout(TIME)
+        .diff_lines(before.as_str(), after.as_str());
+    let unified = diff.unified_diff().header(&from, &to).to_string();
+    unified
+        .lines()
+        .map(|line| {
+            let line = sanitize(line);
+            let style = match line.as_bytes().first() {
+                Some(b'+') => styles.create,
+                Some(b'-') => styles.destroy,
+                Some(b'@') => styles.aside,
+                _ => anstyle::Style::new(),
+            };
+            paint(style, &line) + "\n"
+        })
+        .collect()
+}
+
+/// The webhook before and after; none where there is none.
+fn sides(planned: &PlannedAction) -> (Option<String>, Option<String>) {
+    match &planned.action {
+        Action::Create(creation) | Action::Recreate { creation, .. } => {
+            (None, Some(made(creation)))
+        }
+        Action::Update(update) => changed(planned, &update.before),
+        Action::Adopt(adoption) => changed(planned, &adoption.before),
+        Action::Delete(deletion) => (
+            Some(yaml(&deletion.before.spec, presence(&deletion.before))),
+            None,
+        ),
+        Action::Forget { .. } => (None, None),
+    }
+}
+
+fn made(creation: &Creation) -> String {
+    let token = if creation.token.is_some() {
+        "(secret)"
+    } else {
+        "(none)"
+    };
+    yaml(&creation.spec, token)
+}
+
+fn changed(planned: &PlannedAction, before: &ObservedWebhook) -> (Option<String>, Option<String>) {
+    let mut after = before.spec.clone();
+    let (mut token_before, mut token_after) = (presence(before), presence(before));
+    for change in &planned.changes {
+        match change {
+            Change::Field { field, to, .. } => set(&mut after, *field, to),
+            Change::Token { from, to, .. } => {
+                token_before = from.as_str();
+                token_after = match (from.as_str(), to.as_str()) {
+                    ("(secret)", "(secret)") => "(another secret)",
+                    (_, to) => to,
+                };
+            }
+        }
+    }
+    (
+        Some(yaml(&before.spec, token_before)),
+        Some(yaml(&after, token_after)),
+    )
+}
+
+fn presence(webhook: &ObservedWebhook) -> &'static str {
+    if webhook.has_bearer_token {
+        "(unknown)"
+    } else {
+        "(none)"
+    }
+}
+
+fn set(spec: &mut WebhookSpec, field: Field, to: &FieldValue) {
+    match (field, to) {
+        (Field::Name, FieldValue::Text(name)) => spec.name.clone_from(name),
+        (Field::Url, FieldValue::Url(url)) => spec.url.clone_from(url),
+        (Field::Actions, FieldValue::Actions(actions)) => spec.actions.clone_from(actions),
+        (Field::Enabled, FieldValue::Flag(flag)) => spec.enabled = *flag,
+        (Field::TimeoutSeconds, FieldValue::Number(number)) => spec.timeout_seconds = *number,
+        (Field::MaxRetries, FieldValue::Number(number)) => spec.max_retries = *number,
+        (Field::RetryBackoffSeconds, FieldValue::Number(number)) => {
+            spec.retry_backoff_seconds = *number;
+        }
+        // A change never pairs a field with another field's type of value.
+        _ => {}
+    }
+}
+
+fn yaml(spec: &WebhookSpec, bearer_token: &'static str) -> String {
+    let canonical = Canonical {
+        name: spec.name.clone(),
+        url: spec.url.masked(),
+        actions: spec.actions.iter().map(ToString::to_string).collect(),
+        enabled: spec.enabled,
+        timeout_seconds: spec.timeout_seconds,
+        max_retries: spec.max_retries,
+        retry_backoff_seconds: spec.retry_backoff_seconds,
+        bearer_token,
+    };
+    serde_yaml::to_string(&canonical).unwrap_or_else(|error| format!("# {error}\n"))
+}

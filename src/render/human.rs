@@ -1,0 +1,426 @@
+//! A plan, and what became of it, for people.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use anstyle::Style;
+use similar::{ChangeTag, TextDiff};
+
+use super::message::Message;
+use super::sanitize::sanitize;
+use super::style::{Styles, paint};
+use super::{Cost, Scene};
+use crate::plan::{Action, Change, DeletionReason, Plan, PlannedAction, Summary, TokenShown};
+use crate::record::{ActionResult, Outcome, Remark, SyncReport};
+use crate::webhook::{Field, FieldValue, limits};
+
+/// Values longer than this are shown on lines of their own, in characters: two of them and the words
+/// around them fit into 80 columns up to here.
+const INLINE_LENGTH: usize = 24;
+
+/// The longest time that is spent on marking what differs in two texts.
+const MARKING_TIME: Duration = Duration::from_millis(50);
+
+/// How many orphans and unmanaged webhooks are listed by name.
+const LISTED: usize = 20;
+
+/// A plan before it is applied, or instead.
+pub fn plan(plan: &Plan, scene: Scene<'_>, styles: &Styles) -> String {
+    let mut text = String::new();
+    for planned in &plan.actions {
+        text += &action(planned, styles);
+    }
+    if !plan.actions.is_empty() {
+        text.push('\n');
+    }
+    text += &beside(plan, styles);
+    text += &paint(styles.headline, &plan_line(plan, scene));
+    text.push('\n');
+    text
+}
+
+/// What became of a plan.
+pub fn report(plan: &Plan, report: &SyncReport, cost: Cost, styles: &Styles) -> String {
+    let mut text = String::new();
+    for result in &report.results {
+        text += &outcome(result, styles);
+    }
+    if !report.results.is_empty() {
+        text.push('\n');
+    }
+    text += &paint(styles.headline, &report_line(plan, report, cost));
+    text.push('\n');
+    text
+}
+
+fn action(planned: &PlannedAction, styles: &Styles) -> String {
+    let (sign, style, word) = match &planned.action {
+        Action::Create(_) => ("+", styles.create, "create".to_owned()),
+        Action::Update(_) => ("~", styles.change, "update".to_owned()),
+        Action::Adopt(adoption) => (
+            ">",
+            styles.change,
+            match adoption.patch {
+                None => "adopt as it is".to_owned(),
+                Some(_) => "adopt and update".to_owned(),
+            },
+        ),
+        Action::Recreate { .. } => (
+            "+",
+            styles.create,
+            "recreate: it is gone from the remote (drift)".to_owned(),
+        ),
+        Action::Delete(deletion) => (
+            "-",
+            styles.destroy,
+            match deletion.reason {
+                DeletionReason::Absent => "delete: declared absent".to_owned(),
+                DeletionReason::Orphan => "delete: no file declares it any more".to_owned(),
+            },
+        ),
+        Action::Forget { .. } => (
+            ".",
+            styles.aside,
+            "forget: neither a file nor the remote has it any more".to_owned(),
+        ),
+    };
+    let id = planned
+        .id()
+        .map(|id| format!(" ({id})"))
+        .unwrap_or_default();
+    let place = planned.location().map_or_else(String::new, |location| {
+        paint(
+            styles.aside,
+            &format!("   {}:{}", location.path.display(), location.line),
+        )
+    });
+    let head = paint(style, &format!("{sign} {}{id}: {word}", planned.key));
+    let mut text = format!("  {head}{place}\n");
+    if matches!(planned.action, Action::Delete(_) | Action::Forget { .. }) {
+        text += &format!("      name: {}\n", quoted(&planned.name));
+    }
+    let making = matches!(planned.action, Action::Create(_) | Action::Recreate { .. });
+    for change in &planned.changes {
+        if making {
+            text += &made(change);
+        } else {
+            text += &changed(change, styles);
+        }
+    }
+    text
+}
+
+/// A field of a webhook that is made; documented defaults are left out.
+fn made(change: &Change) -> String {
+    match change {
+        Change::Field { field, to, .. } if is_default(*field, to) => String::new(),
+        Change::Field { field, to, .. } => format!("      {field}: {}\n", value(to)),
+        Change::Token { to, .. } => format!("      bearer_token: {}\n", to.as_str()),
+    }
+}
+
+fn is_default(field: Field, to: &FieldValue) -> bool {
+    let default = match field {
+        Field::Name | Field::Url | Field::Actions => return false,
+        Field::Enabled => FieldValue::Flag(limits::DEFAULT_ENABLED),
+        Field::TimeoutSeconds => FieldValue::Number(limits::DEFAULT_TIMEOUT_SECONDS),
+        Field::MaxRetries => FieldValue::Number(limits::DEFAULT_MAX_RETRIES),
+        Field::RetryBackoffSeconds => FieldValue::Number(limits::DEFAULT_RETRY_BACKOFF_SECONDS),
+    };
+    *to == default
+}
+
+fn changed(change: &Change, styles: &Styles) -> String {
+    let (from, to) = match change {
+        Change::Field { from, to, .. } => (from.as_ref().map(value).unwrap_or_default(), value(to)),
+        Change::Token { from, to, .. } => (from.as_str().to_owned(), token(*from, *to)),
+    };
+    let cause = paint(styles.aside, &format!("({})", change.cause()));
+    let field = change.field_name();
+    if from.chars().count() <= INLINE_LENGTH && to.chars().count() <= INLINE_LENGTH {
+        return format!("      {field}: {from} -> {to}   {cause}\n");
+    }
+    let (from, to) = marked(&from, &to, styles);
+    format!("      {field}:   {cause}\n        - {from}\n        + {to}\n")
+}
+
+fn token(from: TokenShown, to: TokenShown) -> String {
+    match (from, to) {
+        (TokenShown::Secret, TokenShown::Secret) => "(another secret)".to_owned(),
+        (_, to) => to.as_str().to_owned(),
+    }
+}
+
+/// Two texts, with what differs set off where there is colour.
+fn marked(from: &str, to: &str, styles: &Styles) -> (String, String) {
+    if !styles.colored {
+        return (from.to_owned(), to.to_owned());
+    }
+    let diff = TextDiff::configure()
+        .timeout(MARKING_TIME)
+        .diff_words(from, to);
+    let (mut old, mut new) = (String::new(), String::new());
+    for change in diff.iter_all_changes() {
+        let part = change.value();
+        match change.tag() {
+            ChangeTag::Equal => {
+                old += &paint(styles.destroy, part);
+                new += &paint(styles.create, part);
+            }
+            ChangeTag::Delete => old += &paint(emphasized(styles.destroy, styles), part),
+            ChangeTag::Insert => new += &paint(emphasized(styles.create, styles), part),
+        }
+    }
+    (old, new)
+}
+
+fn emphasized(style: Style, styles: &Styles) -> Style {
+    style.effects(styles.emphasis.get_effects())
+}
+
+fn value(value: &FieldValue) -> String {
+    sanitize(&value.to_string()).into_owned()
+}
+
+fn quoted(text: &str) -> String {
+    sanitize(&format!("{text:?}")).into_owned()
+}
+
+/// What stands beside the actions: notices, orphans, and what nobody manages.
+fn beside(plan: &Plan, styles: &Styles) -> String {
+    let mut text = String::new();
+    for notice in &plan.notices {
+        text += &message(&Message::of_notice(notice), styles);
+    }
+    if !plan.orphans.is_empty() {
+        text += &format!(
+            "{}: declared no more, and left alone; --prune deletes them\n",
+            paint(styles.warning, &plural(plan.orphans.len(), "orphan"))
+        );
+        for orphan in plan.orphans.iter().take(LISTED) {
+            text += &format!(
+                "  ? {} ({}): {}\n",
+                orphan.key,
+                orphan.id,
+                quoted(&orphan.name)
+            );
+        }
+        text += &more(plan.orphans.len());
+        text.push('\n');
+    }
+    text
+}
+
+fn more(count: usize) -> String {
+    if count > LISTED {
+        format!("  … and {} more\n", count - LISTED)
+    } else {
+        String::new()
+    }
+}
+
+/// A message: what, where, and what to do.
+pub(super) fn message(message: &Message, styles: &Styles) -> String {
+    let style = match message.severity {
+        "error" => styles.destroy,
+        "warning" => styles.warning,
+        _ => styles.change,
+    };
+    let mut text = format!(
+        "{}: {}\n",
+        paint(style, &format!("{}[{}]", message.severity, message.code)),
+        sanitize(&message.message)
+    );
+    if let Some(place) = message.place() {
+        text += &format!("  {}\n", paint(styles.aside, &format!("--> {place}")));
+    }
+    if let Some(help) = &message.help {
+        text += &format!("  {}: {}\n", paint(styles.hint, "help"), sanitize(help));
+    }
+    text.push('\n');
+    text
+}
+
+fn plan_line(plan: &Plan, scene: Scene<'_>) -> String {
+    let place = if scene.sandbox {
+        format!("target {}, in the sandbox", sanitize(scene.target))
+    } else {
+        format!("target {}", sanitize(scene.target))
+    };
+    let rest = rest(plan);
+    if plan.actions.is_empty() {
+        return format!("No changes. {rest} ({place})");
+    }
+    let summary = plan.summary();
+    let counts = counts(summary, |word| format!("to {word}"));
+    format!("Plan: {counts}. {rest} ({place})")
+}
+
+fn counts(summary: Summary, word: impl Fn(&str) -> String) -> String {
+    [
+        (summary.create, "create"),
+        (summary.recreate, "recreate"),
+        (summary.adopt, "adopt"),
+        (summary.update, "update"),
+        (summary.delete, "delete"),
+        (summary.forget, "forget"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, verb)| format!("{count} {}", word(verb)))
+    .collect::<Vec<_>>()
+    .join(", ")
+}
+
+/// What is not acted on.
+fn rest(plan: &Plan) -> String {
+    let mut parts = vec![match plan.unchanged.len() {
+        1 => "1 webhook is as declared".to_owned(),
+        count => format!("{count} webhooks are as declared"),
+    }];
+    if plan.not_selected > 0 {
+        parts.push(format!("{} not selected", plan.not_selected));
+    }
+    if !plan.unmanaged.is_empty() {
+        parts.push(format!("{} unmanaged and untouched", plan.unmanaged.len()));
+    }
+    format!("{}.", parts.join(", "))
+}
+
+fn outcome(result: &ActionResult, styles: &Styles) -> String {
+    let planned = &result.planned;
+    match &result.outcome {
+        Outcome::Applied { id, remarks } => {
+            let done = past(&planned.action);
+            let mut text = format!(
+                "  {} ({id}): {done}\n",
+                paint(styles.create, planned.key.as_str())
+            );
+            for remark in remarks {
+                text += &format!("      {}\n", sanitize(&remark_text(remark)));
+            }
+            text
+        }
+        Outcome::Failed { error, field, .. } => {
+            let place = planned.origin.as_ref().map(|origin| {
+                let location = field
+                    .as_deref()
+                    .map_or(&origin.key, |field| origin.of_field(field));
+                format!(
+                    "      {}\n",
+                    paint(
+                        styles.aside,
+                        &format!(
+                            "--> {}:{}:{}",
+                            location.path.display(),
+                            location.line,
+                            location.column
+                        )
+                    )
+                )
+            });
+            format!(
+                "  {}: {} failed: {}\n{}",
+                planned.key,
+                paint(styles.destroy, planned.action.as_str()),
+                sanitize(error),
+                place.unwrap_or_default()
+            )
+        }
+        Outcome::NotAttempted => format!(
+            "  {}: {} not attempted\n",
+            planned.key,
+            planned.action.as_str()
+        ),
+    }
+}
+
+fn past(action: &Action) -> &'static str {
+    match action {
+        Action::Create(_) => "created",
+        Action::Update(_) => "updated",
+        Action::Delete(_) => "deleted",
+        Action::Adopt(_) => "adopted",
+        Action::Recreate { .. } => "recreated",
+        Action::Forget { .. } => "forgotten",
+    }
+}
+
+fn remark_text(remark: &Remark) -> String {
+    match remark {
+        Remark::StoredOtherwise {
+            field,
+            sent,
+            stored,
+        } => format!(
+            "the API stores {field} as {stored}, sent as {sent}; this is remembered, and not sent \
+             again"
+        ),
+        Remark::ConcurrentEdit { field, before, now } => format!(
+            "somebody else changed {field} meanwhile, from {before} to {now}; planned again"
+        ),
+        Remark::FoundAfterNoAnswer => {
+            "the API gave no answer; the list showed that it was made".to_owned()
+        }
+    }
+}
+
+fn report_line(plan: &Plan, report: &SyncReport, cost: Cost) -> String {
+    let mut done = Summary::default();
+    for result in &report.results {
+        if matches!(result.outcome, Outcome::Applied { .. }) {
+            let count = match result.planned.action {
+                Action::Create(_) => &mut done.create,
+                Action::Update(_) => &mut done.update,
+                Action::Delete(_) => &mut done.delete,
+                Action::Adopt(_) => &mut done.adopt,
+                Action::Recreate { .. } => &mut done.recreate,
+                Action::Forget { .. } => &mut done.forget,
+            };
+            *count += 1;
+        }
+    }
+    let mut parts = Vec::new();
+    let counted = counts(done, |verb| match verb {
+        "forget" => "forgotten".to_owned(),
+        "adopt" => "adopted".to_owned(),
+        verb => format!("{verb}d"),
+    });
+    if !counted.is_empty() {
+        parts.push(counted);
+    }
+    let failed = report.failed();
+    if failed > 0 {
+        parts.push(format!("{failed} failed"));
+    }
+    let untried = report.results.len() - report.applied() - failed;
+    if untried > 0 {
+        parts.push(format!("{untried} not attempted"));
+    }
+    let mut line = String::new();
+    // Writing to a String cannot fail.
+    let _ = if parts.is_empty() {
+        write!(line, "No changes.")
+    } else {
+        write!(line, "Applied: {}.", parts.join(", "))
+    };
+    let _ = write!(
+        line,
+        " {} {} in {:.2} s.",
+        rest(plan),
+        plural(
+            usize::try_from(cost.requests).unwrap_or(usize::MAX),
+            "request"
+        ),
+        cost.duration.as_secs_f64()
+    );
+    line
+}
+
+pub(super) fn plural(count: usize, word: &str) -> String {
+    if count == 1 {
+        format!("1 {word}")
+    } else {
+        format!("{count} {word}s")
+    }
+}

@@ -1,0 +1,299 @@
+//! A plan, and what became of it, for machines: the documents of `schemas/`.
+//!
+//! Their types are their own, so that a change of ours cannot change an interface unnoticed.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::Scene;
+use super::message::Message;
+use crate::plan::{
+    Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenPatch, TokenShown,
+};
+use crate::record::{Outcome, SyncReport};
+use crate::webhook::{Field, FieldValue, RemoteId};
+
+/// The version of both documents.
+const FORMAT_VERSION: &str = "1";
+
+/// The path of the webhooks at the API.
+const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
+
+/// The document of `schemas/plan-v1.schema.json`.
+#[derive(Debug, Serialize)]
+pub struct PlanDocument {
+    format_version: &'static str,
+    target: Option<String>,
+    sandbox: bool,
+    dry_run: bool,
+    summary: Summary,
+    actions: Vec<ActionEntry>,
+    diagnostics: Vec<Message>,
+}
+
+#[derive(Debug, Serialize)]
+struct ActionEntry {
+    key: String,
+    id: Option<RemoteId>,
+    action: &'static str,
+    source: Option<String>,
+    changes: Vec<ChangeEntry>,
+    request: Option<RequestEntry>,
+    result: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeEntry {
+    field: &'static str,
+    from: Value,
+    to: Value,
+    cause: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct RequestEntry {
+    method: &'static str,
+    path: String,
+    body: Option<Value>,
+}
+
+impl PlanDocument {
+    /// A document of a plan that was not applied.
+    pub fn of_plan(scene: Scene<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
+        Self::new(
+            scene,
+            plan,
+            plan.summary(),
+            plan.actions
+                .iter()
+                .map(|planned| entry(planned, None))
+                .collect(),
+            diagnostics,
+        )
+    }
+
+    /// A document of a plan and what became of it.
+    pub fn of_report(
+        scene: Scene<'_>,
+        plan: &Plan,
+        report: &SyncReport,
+        diagnostics: Vec<Message>,
+    ) -> Self {
+        Self::new(
+            scene,
+            plan,
+            report.summary(plan.summary()),
+            report
+                .results
+                .iter()
+                .map(|result| entry(&result.planned, Some(&result.outcome)))
+                .collect(),
+            diagnostics,
+        )
+    }
+
+    /// A document of a run that came to no plan.
+    pub fn of_messages(
+        target: Option<&str>,
+        sandbox: bool,
+        dry_run: bool,
+        diagnostics: Vec<Message>,
+    ) -> Self {
+        Self {
+            format_version: FORMAT_VERSION,
+            target: target.map(str::to_owned),
+            sandbox,
+            dry_run,
+            summary: Summary::default(),
+            actions: Vec::new(),
+            diagnostics,
+        }
+    }
+
+    fn new(
+        scene: Scene<'_>,
+        plan: &Plan,
+        summary: Summary,
+        actions: Vec<ActionEntry>,
+        diagnostics: Vec<Message>,
+    ) -> Self {
+        let notices = plan.notices.iter().map(Message::of_notice);
+        Self {
+            format_version: FORMAT_VERSION,
+            target: Some(scene.target.to_owned()),
+            sandbox: scene.sandbox,
+            dry_run: scene.dry_run,
+            summary,
+            actions,
+            diagnostics: diagnostics.into_iter().chain(notices).collect(),
+        }
+    }
+
+    /// The document as text, with a line break at its end.
+    pub fn to_text(&self) -> String {
+        text(self)
+    }
+}
+
+fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
+    let (result, error, id) = match outcome {
+        None => ("planned", None, planned.id().cloned()),
+        Some(Outcome::Applied { id, .. }) => ("applied", None, Some(id.clone())),
+        Some(Outcome::Failed { error, .. }) => {
+            ("failed", Some(error.clone()), planned.id().cloned())
+        }
+        Some(Outcome::NotAttempted) => ("not_attempted", None, planned.id().cloned()),
+    };
+    ActionEntry {
+        key: planned.key.to_string(),
+        id,
+        action: planned.action.as_str(),
+        source: planned
+            .location()
+            .map(|location| format!("{}:{}", location.path.display(), location.line)),
+        changes: planned.changes.iter().map(change).collect(),
+        request: request(&planned.action),
+        result,
+        error,
+    }
+}
+
+fn change(change: &Change) -> ChangeEntry {
+    let (from, to) = match change {
+        Change::Field { from, to, .. } => (from.as_ref().map_or(Value::Null, value), value(to)),
+        Change::Token { from, to, .. } => (from.as_str().into(), to.as_str().into()),
+    };
+    ChangeEntry {
+        field: change.field_name(),
+        from,
+        to,
+        cause: change.cause().as_str(),
+    }
+}
+
+fn request(action: &Action) -> Option<RequestEntry> {
+    let (method, id, body) = match action {
+        Action::Create(creation) | Action::Recreate { creation, .. } => {
+            ("POST", None, Some(create_body(creation)))
+        }
+        Action::Update(update) => (
+            "PATCH",
+            Some(&update.before.id),
+            Some(patch_body(&update.patch)),
+        ),
+        Action::Adopt(adoption) => (
+            "PATCH",
+            Some(&adoption.before.id),
+            Some(patch_body(adoption.patch.as_ref()?)),
+        ),
+        Action::Delete(deletion) => ("DELETE", Some(&deletion.before.id), None),
+        Action::Forget { .. } => return None,
+    };
+    Some(RequestEntry {
+        method,
+        path: id.map_or_else(|| COLLECTION.to_owned(), |id| format!("{COLLECTION}/{id}")),
+        body,
+    })
+}
+
+/// The body of a POST, with a mark in place of the token.
+fn create_body(creation: &Creation) -> Value {
+    let mut body: Map<String, Value> = Field::ALL
+        .into_iter()
+        .map(|field| (field.as_str().to_owned(), value(&creation.spec.get(field))))
+        .collect();
+    if creation.token.is_some() {
+        body.insert(
+            "bearer_token".to_owned(),
+            TokenShown::Secret.as_str().into(),
+        );
+    }
+    Value::Object(body)
+}
+
+/// The body of a PATCH, with a mark in place of the token.
+fn patch_body(patch: &Patch) -> Value {
+    let mut body: Map<String, Value> = patch
+        .fields()
+        .iter()
+        .map(|(field, to)| (field.as_str().to_owned(), value(to)))
+        .collect();
+    match patch.token() {
+        TokenPatch::Keep => {}
+        TokenPatch::Set(_) => {
+            body.insert(
+                "bearer_token".to_owned(),
+                TokenShown::Secret.as_str().into(),
+            );
+        }
+        TokenPatch::Clear => {
+            body.insert("clear_bearer_token".to_owned(), true.into());
+        }
+    }
+    Value::Object(body)
+}
+
+/// A value as the API spells it, a password in an address masked.
+fn value(value: &FieldValue) -> Value {
+    match value {
+        FieldValue::Url(url) => url.masked().into(),
+        other => json!(other),
+    }
+}
+
+/// The document of `schemas/validate-v1.schema.json`.
+#[derive(Debug, Serialize)]
+pub struct ValidateDocument {
+    format_version: &'static str,
+    valid: bool,
+    files: usize,
+    webhooks: usize,
+    summary: ValidateSummary,
+    diagnostics: Vec<Message>,
+}
+
+#[derive(Debug, Serialize)]
+struct ValidateSummary {
+    errors: usize,
+    warnings: usize,
+}
+
+impl ValidateDocument {
+    /// A document of what was found in so many files that declare so many webhooks.
+    pub fn new(files: usize, webhooks: usize, diagnostics: Vec<Message>) -> Self {
+        let count = |severity: &str| {
+            diagnostics
+                .iter()
+                .filter(|message| message.severity == severity)
+                .count()
+        };
+        let summary = ValidateSummary {
+            errors: count("error"),
+            warnings: count("warning"),
+        };
+        Self {
+            format_version: FORMAT_VERSION,
+            valid: summary.errors == 0,
+            files,
+            webhooks,
+            summary,
+            diagnostics,
+        }
+    }
+
+    /// The document as text, with a line break at its end.
+    pub fn to_text(&self) -> String {
+        text(self)
+    }
+}
+
+/// One JSON document and a line break. Ours always can be written; were one not, that is a document
+/// too.
+fn text(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document)
+        .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
+    text.push('\n');
+    text
+}

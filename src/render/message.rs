@@ -1,0 +1,148 @@
+//! What is to be said beside a plan: one form for every source of it.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::diagnostic::{Diagnostic, Location, SourceMap};
+use crate::plan::safety::Refusal;
+use crate::plan::{Notice, PlanProblem};
+
+/// Something to be said: a diagnostic of the files, a notice or a problem of the plan, or an error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Message {
+    /// `error`, `warning`, or `notice`.
+    pub severity: &'static str,
+    /// The stable code.
+    pub code: &'static str,
+    /// What it is.
+    pub message: String,
+    /// The file that it is about.
+    pub file: Option<PathBuf>,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
+    /// The column in it, from 1.
+    pub column: Option<usize>,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Message {
+    /// An error that has no place.
+    pub fn error(code: &'static str, message: impl Into<String>, help: Option<String>) -> Self {
+        Self {
+            severity: "error",
+            code,
+            message: message.into(),
+            file: None,
+            line: None,
+            column: None,
+            help,
+        }
+    }
+
+    fn at(self, location: Option<&Location>) -> Self {
+        Self {
+            file: location.map(|location| location.path.clone()),
+            line: location.map(|location| location.line),
+            column: location.map(|location| location.column),
+            ..self
+        }
+    }
+
+    /// A diagnostic of the files.
+    pub fn of_diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> Self {
+        let location = diagnostic
+            .primary
+            .as_ref()
+            .map(|label| sources.location(label.span));
+        let message = match diagnostic.primary.as_ref().map(|label| label.text.as_str()) {
+            None | Some("") => diagnostic.message.clone(),
+            Some(label) => format!("{}: {label}", diagnostic.message),
+        };
+        let shown = Self {
+            severity: diagnostic.severity.as_str(),
+            code: diagnostic.code.as_str(),
+            message,
+            file: diagnostic.path.clone(),
+            line: None,
+            column: None,
+            help: diagnostic.help.clone(),
+        };
+        match &location {
+            Some(location) => shown.at(Some(location)),
+            None => shown,
+        }
+    }
+
+    /// A notice of a plan.
+    pub fn of_notice(notice: &Notice) -> Self {
+        let (code, message, help, location) = match notice {
+            Notice::ForeignToken { key, location } => (
+                "foreign-token",
+                format!("'{key}' has a bearer token that hookctl did not set; it is left alone"),
+                "to clear it, write `bearer_token: null`; to manage it, give its source; to keep \
+                 it without this notice, add `ignore_changes: [bearer_token]`",
+                location,
+            ),
+            Notice::UnverifiedTokenKept {
+                key,
+                location,
+                unresolved: false,
+            } => (
+                "unverified-token",
+                format!("the token of '{key}' could not be compared, and is left as it is"),
+                "--unverified-secrets=assert writes it once, so that it is known from then on",
+                location,
+            ),
+            Notice::UnverifiedTokenKept {
+                key,
+                location,
+                unresolved: true,
+            } => (
+                "unresolved-token",
+                format!("the token of '{key}' could not be resolved, so it was not compared"),
+                "an apply needs its source",
+                location,
+            ),
+            Notice::UnknownActionDropped {
+                key,
+                location,
+                actions,
+            } => (
+                "unknown-action-dropped",
+                format!(
+                    "'{key}' subscribes to {}, which this version does not know; the change would \
+                     drop it",
+                    actions.join(", ")
+                ),
+                "add `ignore_changes: [actions]` to leave the actions alone",
+                location,
+            ),
+        };
+        let notice = Self::error(code, message, Some(help.to_owned())).at(Some(location));
+        Self {
+            severity: "notice",
+            ..notice
+        }
+    }
+
+    /// A reason why no plan can be made.
+    pub fn of_problem(problem: &PlanProblem) -> Self {
+        Self::error(problem.code(), problem.to_string(), None).at(problem.location())
+    }
+
+    /// A refusal of a plan.
+    pub fn of_refusal(refusal: &Refusal) -> Self {
+        Self::error(refusal.code(), refusal.to_string(), None)
+    }
+
+    /// The place as people write it: `path:line:column`.
+    pub fn place(&self) -> Option<String> {
+        let path = self.file.as_ref()?.display();
+        Some(match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("{path}:{line}:{column}"),
+            _ => path.to_string(),
+        })
+    }
+}

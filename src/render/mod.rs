@@ -1,0 +1,43 @@
+//! Values to text, for people and for machines. Pure: width, colour, and form are arguments, and nothing
+//! is printed here.
+//!
+//! Texts for people make sense without colour. Texts for machines are interfaces: their forms are in
+//! `schemas/`.
+
+mod diagnostics;
+mod diff;
+mod human;
+mod json;
+mod message;
+mod sanitize;
+mod style;
+
+pub use diagnostics::{count_line, diagnostics};
+pub use diff::diff;
+pub use human::{plan, report};
+pub use json::{PlanDocument, ValidateDocument};
+pub use message::Message;
+pub use sanitize::sanitize;
+pub use style::Styles;
+
+use std::time::Duration;
+
+/// What a plan is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The target's name.
+    pub target: &'a str,
+    /// Whether the API is the built-in emulator.
+    pub sandbox: bool,
+    /// Whether nothing is to be written.
+    pub dry_run: bool,
+}
+
+/// What a run cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Requests, retries included.
+    pub requests: u64,
+    /// From start to end.
+    pub duration: Duration,
+}
