@@ -5,9 +5,11 @@
 
 mod answer;
 mod client;
+mod options;
 mod retry;
 mod throttle;
 mod wire;
 
-pub use client::{ClientError, HttpApi, HttpOptions, ProxyUse, RequestStats};
+pub use client::HttpApi;
+pub use options::{ClientError, HttpOptions, ProxyUse, RequestStats};
 pub use retry::RetryPolicy;

@@ -1,9 +1,10 @@
 //! One file per command, and what several of them share.
 
+mod presenter;
 pub(crate) mod sandbox;
 mod secrets;
 mod session;
 pub(crate) mod sync;
 pub(crate) mod validate;
 
-pub(crate) use session::early_json;
+pub(crate) use presenter::early_json;

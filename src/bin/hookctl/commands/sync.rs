@@ -11,10 +11,10 @@ use hookctl::reconcile::{self, Pass, PassError, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
 
+use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
 use super::session::{
-    Output, Presenter, RecordAccess, Session, cancel_on_signal, fresh_salt, interrupted,
-    record_error,
+    RecordAccess, Session, cancel_on_signal, fresh_salt, interrupted, record_error,
 };
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;

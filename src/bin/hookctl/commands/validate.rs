@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use hookctl::diagnostic::Severity;
 use hookctl::render::{Message, ValidateDocument};
 
-use super::session::{load, show_diagnostics};
+use super::presenter::{load, show_diagnostics};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::exit_status::ExitStatus;

@@ -1,0 +1,321 @@
+//! How a run's result is presented: for people or for machines, once, whatever happened.
+
+use clap::ValueEnum;
+use hookctl::declaration::{Declarations, LoadOptions, Loaded};
+use hookctl::diagnostic::{Diagnostics, SourceMap};
+use hookctl::plan::Plan;
+use hookctl::plan::safety::Refusal;
+use hookctl::reconcile::{PassError, PassReport};
+use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles};
+
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::settings::{Settings, SettingsError};
+use crate::ui::Ui;
+
+/// The form in which a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Human,
+    /// One JSON document (schemas/plan-v1.schema.json).
+    Json,
+    /// A unified diff of canonical YAML, from what is observed to what is desired.
+    Diff,
+}
+
+/// A document for a run that failed before anything else was known.
+pub(crate) fn early_json(code: &'static str, message: &str, help: Option<String>) -> String {
+    let message = Message::error(code, message, help);
+    PlanDocument::of_messages(None, false, false, vec![message]).to_text()
+}
+
+/// Shows what a run has to say, in the form that was asked for.
+pub(crate) struct Presenter<'a> {
+    ui: &'a Ui,
+    output: Output,
+    dry_run: bool,
+    sandbox: bool,
+    target: Option<String>,
+    messages: Vec<Message>,
+    sources: SourceMap,
+    announced: bool,
+}
+
+impl<'a> Presenter<'a> {
+    pub(crate) fn new(ui: &'a Ui, output: Output, dry_run: bool, sandbox: bool) -> Self {
+        Self {
+            ui,
+            output,
+            dry_run,
+            sandbox,
+            target: None,
+            messages: Vec::new(),
+            sources: SourceMap::default(),
+            announced: false,
+        }
+    }
+
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            target: self.target.as_deref().unwrap_or("default"),
+            sandbox: self.sandbox,
+            dry_run: self.dry_run,
+        }
+    }
+
+    fn styles_out(&self) -> Styles {
+        Styles::new(self.ui.color_out())
+    }
+
+    /// Reads the settings; what is wrong with hookctl.yaml is shown.
+    pub(crate) fn settings(&mut self, global: &GlobalArgs) -> Result<Settings, CommandError> {
+        match Settings::resolve(global) {
+            Ok(settings) => {
+                self.target = Some(settings.target.name.clone());
+                Ok(settings)
+            }
+            Err(SettingsError::Command(error)) => Err(error),
+            Err(SettingsError::Diagnostics(sources, diagnostics)) => {
+                self.sources = sources;
+                self.diagnostics(&diagnostics, 1);
+                Err(CommandError::new(
+                    "invalid-config",
+                    "hookctl.yaml does not validate",
+                ))
+            }
+        }
+    }
+
+    /// Reads the declarations; every problem of them is shown.
+    pub(crate) fn declarations(
+        &mut self,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Result<Declarations, CommandError> {
+        let loaded = load(settings, environment);
+        self.sources = loaded.sources;
+        self.diagnostics(&loaded.diagnostics, loaded.files);
+        loaded.declarations.ok_or_else(|| {
+            CommandError::new(
+                "invalid-declarations",
+                "the declarations do not validate; nothing was sent",
+            )
+        })
+    }
+
+    /// Shows what became of the tokens' sources.
+    pub(crate) fn secrets(&mut self, mut diagnostics: Diagnostics) -> Result<(), CommandError> {
+        diagnostics.sort(&self.sources);
+        let failed = diagnostics.has_errors();
+        self.diagnostics(&diagnostics, 0);
+        if failed {
+            return Err(CommandError::new(
+                "secrets-unresolved",
+                "not every token could be resolved; nothing was sent",
+            ));
+        }
+        Ok(())
+    }
+
+    fn diagnostics(&mut self, diagnostics: &Diagnostics, files: usize) {
+        self.messages.extend(
+            diagnostics
+                .iter()
+                .map(|diagnostic| Message::of_diagnostic(diagnostic, &self.sources)),
+        );
+        if self.output != Output::Json {
+            show_diagnostics(self.ui, diagnostics, &self.sources, files);
+        }
+    }
+
+    /// Shows a plan that is about to be applied.
+    pub(crate) fn announce(&mut self, plan: &Plan) {
+        self.announced = true;
+        match self.output {
+            Output::Human => {
+                let text = hookctl::render::plan(plan, self.scene(), &self.styles_out());
+                self.ui.result(&text);
+            }
+            Output::Diff => self
+                .ui
+                .result(&hookctl::render::diff(plan, &self.styles_out())),
+            Output::Json => {}
+        }
+    }
+
+    /// Shows a plan that is not applied.
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        if self.output == Output::Json {
+            let messages = std::mem::take(&mut self.messages);
+            let document = PlanDocument::of_plan(self.scene(), plan, messages);
+            self.ui.result(&document.to_text());
+        } else if !self.announced {
+            self.announce(plan);
+        }
+    }
+
+    /// Shows what became of a plan, and picks the exit code.
+    pub(crate) fn applied(&mut self, report: &PassReport, cost: Cost) -> ExitStatus {
+        let Some(results) = &report.report else {
+            self.planned(&report.plan);
+            self.ui.remark("Nothing was applied.\n");
+            return ExitStatus::Success;
+        };
+        if report.unsettled {
+            self.messages.push(Message::error(
+                "unsettled",
+                format!(
+                    "somebody else was still at work after {} rounds",
+                    report.rounds
+                ),
+                Some("find out who, then sync again".to_owned()),
+            ));
+        }
+        match self.output {
+            Output::Human => {
+                let styles = self.styles_out();
+                self.ui.result(&hookctl::render::report(
+                    &report.plan,
+                    results,
+                    cost,
+                    &styles,
+                ));
+            }
+            Output::Diff => {
+                let text = hookctl::render::report(
+                    &report.plan,
+                    results,
+                    cost,
+                    &Styles::new(self.ui.color_err()),
+                );
+                self.ui.remark(&text);
+            }
+            Output::Json => {
+                let messages = std::mem::take(&mut self.messages);
+                let document =
+                    PlanDocument::of_report(self.scene(), &report.plan, results, messages);
+                self.ui.result(&document.to_text());
+            }
+        }
+        if report.unsettled {
+            self.ui.message(
+                "error: somebody else was still at work after the last round; find out who, then \
+                 sync again\n",
+            );
+        }
+        if results.is_complete() && !report.unsettled {
+            ExitStatus::Success
+        } else {
+            ExitStatus::PartlyFailed
+        }
+    }
+
+    /// Shows a plan that is refused.
+    pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Refusal) -> ExitStatus {
+        self.messages.push(Message::of_refusal(refusal));
+        self.planned(plan);
+        self.ui
+            .message(&format!("error[{}]: {refusal}\n", refusal.code()));
+        ExitStatus::Refused
+    }
+
+    /// Shows why no plan could be made.
+    pub(crate) fn failed(&mut self, error: &PassError) -> CommandError {
+        match error {
+            PassError::Plan(problems) => {
+                let status = if problems.is_refusal() {
+                    ExitStatus::Refused
+                } else {
+                    ExitStatus::Error
+                };
+                for problem in &problems.problems {
+                    let message = Message::of_problem(problem);
+                    if self.output != Output::Json {
+                        let place = message.place().map(|place| format!("  --> {place}\n"));
+                        self.ui.message(&format!(
+                            "error[{}]: {}\n{}",
+                            message.code,
+                            message.message,
+                            place.unwrap_or_default()
+                        ));
+                    }
+                    self.messages.push(message);
+                }
+                CommandError::new("no-plan", "no plan can be made; nothing was sent").status(status)
+            }
+            PassError::Observe(source) => CommandError::caused("api", source),
+            PassError::Records(source) => CommandError::new(
+                "record",
+                format!("could not use the local record: {source}"),
+            ),
+            other => CommandError::caused("record", other),
+        }
+    }
+
+    /// Shows an error that ends the run.
+    pub(crate) fn fail(&mut self, error: &CommandError) -> ExitStatus {
+        self.ui.message(&format!("error: {}\n", error.message));
+        if let Some(help) = &error.help {
+            self.ui.message(&format!("  help: {help}\n"));
+        }
+        if self.output == Output::Json {
+            let mut messages = std::mem::take(&mut self.messages);
+            messages.push(Message::error(
+                error.code,
+                error.message.clone(),
+                error.help.clone(),
+            ));
+            let document = PlanDocument::of_messages(
+                self.target.as_deref(),
+                self.sandbox,
+                self.dry_run,
+                messages,
+            );
+            self.ui.result(&document.to_text());
+        }
+        error.status
+    }
+}
+
+/// Reads the declarations of a target.
+pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
+    let lookup = |name: &str| {
+        let variable = settings.target.vars.get(name).cloned();
+        variable.or_else(|| environment.get(name))
+    };
+    let options = LoadOptions {
+        display_root: &settings.root,
+        repository_root: &settings.root,
+        target: &settings.target.name,
+        known_targets: &settings.known_targets,
+        lookup: &lookup,
+        plaintext_secrets: settings.plaintext_secrets,
+    };
+    hookctl::declaration::load(&settings.webhooks_dir, &options)
+}
+
+/// Shows diagnostics of files on standard error.
+pub(crate) fn show_diagnostics(
+    ui: &Ui,
+    diagnostics: &Diagnostics,
+    sources: &SourceMap,
+    files: usize,
+) {
+    let text = hookctl::render::diagnostics(
+        diagnostics,
+        sources,
+        &Styles::new(ui.color_err()),
+        ui.width(),
+    );
+    if diagnostics.has_errors() {
+        ui.message(&text);
+    } else {
+        ui.remark(&text);
+    }
+    if let (true, Some(line)) = (files > 0, hookctl::render::count_line(diagnostics, files)) {
+        ui.remark(&format!("{line}\n"));
+    }
+}
