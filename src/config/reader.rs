@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::{ApiBaseUrl, Config, Target};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
@@ -135,9 +135,12 @@ impl Reader<'_> {
                 None => format!("the keys are {}", known.join(", ")),
             };
             self.diagnostics.push(
-                Diagnostic::new(Code::UnknownField, format!("unknown key '{key}'"))
-                    .at(entry.key.span, "not a key of the configuration")
-                    .help(help),
+                Diagnostic::new(
+                    Code::UnknownField,
+                    format!("unknown key '{}'", excerpt(key)),
+                )
+                .at(entry.key.span, "not a key of the configuration")
+                .help(help),
             );
         }
     }
@@ -176,7 +179,7 @@ impl Reader<'_> {
                 self.diagnostics.push(
                     node.problem(
                         Code::UnknownValue,
-                        format!("'plaintext_secrets' cannot be '{other}'"),
+                        format!("'plaintext_secrets' cannot be '{}'", excerpt(other)),
                         "unknown value",
                     )
                     .help(help),
@@ -276,7 +279,7 @@ impl Reader<'_> {
             vars: BTreeMap::new(),
             fingerprint_key: None,
         };
-        let Some(mapping) = node.mapping(name, self.diagnostics) else {
+        let Some(mapping) = node.mapping(&excerpt(name), self.diagnostics) else {
             return target;
         };
         self.known_keys(mapping, &TARGET_KEYS);
@@ -360,7 +363,9 @@ impl Reader<'_> {
             Kind::Integer | Kind::Float | Kind::Boolean => {
                 node.as_scalar().map(|scalar| scalar.text().to_owned())
             }
-            _ => node.text(name, self.diagnostics).map(str::to_owned),
+            _ => node
+                .text(&excerpt(name), self.diagnostics)
+                .map(str::to_owned),
         }
     }
 
@@ -378,7 +383,7 @@ impl Reader<'_> {
         self.diagnostics.push(
             node.problem(
                 Code::UnknownTarget,
-                format!("unknown target '{name}'"),
+                format!("unknown target '{}'", excerpt(name)),
                 "no target of this name is configured",
             )
             .help(help),

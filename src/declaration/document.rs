@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ReadFile;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, nearest};
 use crate::webhook::Key;
 use crate::yaml::{Entry, Name, Node};
 
@@ -125,7 +125,7 @@ fn unknown_section(key: &Name) -> Diagnostic {
     };
     Diagnostic::new(
         Code::UnknownField,
-        format!("unknown section '{}'", key.value),
+        format!("unknown section '{}'", excerpt(&key.value)),
     )
     .at(key.span, "not a section of a declaration file")
     .help(help)
@@ -160,7 +160,7 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
                 .help(key_help(&entry.key.value)),
         );
     }
-    let own = fields(&entry.value, &entry.key.value, diagnostics)?;
+    let own = fields(&entry.value, &excerpt(&entry.key.value), diagnostics)?;
     let is_absent = own
         .get("state")
         .and_then(|field| field.value.as_scalar())
@@ -234,7 +234,10 @@ fn unknown_field(key: &Name) -> Diagnostic {
         Some(known) => format!("did you mean '{known}'?"),
         None => format!("the fields are {}", FIELDS.join(", ")),
     };
-    Diagnostic::new(Code::UnknownField, format!("unknown field '{}'", key.value))
-        .at(key.span, "not a field of a webhook")
-        .help(help)
+    Diagnostic::new(
+        Code::UnknownField,
+        format!("unknown field '{}'", excerpt(&key.value)),
+    )
+    .at(key.span, "not a field of a webhook")
+    .help(help)
 }

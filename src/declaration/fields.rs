@@ -3,13 +3,14 @@
 //! Each method gives None for a field that is not written and for one that is wrong; what is wrong has
 //! been reported then.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use super::declarations::Token;
 use super::document::{Fields, RawField};
 use super::interpolate::Interpolation;
 use super::lints;
-use crate::diagnostic::{Code, Diagnostics, Span, Spanned, nearest};
+use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
 use crate::state::IgnoreChanges;
 use crate::webhook::{
@@ -140,7 +141,7 @@ impl<'a> FieldReader<'a> {
         self.diagnostics.push(
             node.problem(
                 Code::UnknownAction,
-                format!("unknown action '{written}'"),
+                format!("unknown action '{}'", excerpt(written)),
                 "the API does not know it",
             )
             .help(help),
@@ -157,25 +158,27 @@ impl<'a> FieldReader<'a> {
     /// The items of a list of words, none of them twice.
     fn words(&mut self, node: &'a Node, what: &str) -> Option<Vec<Spanned<(&'a str, &'a Node)>>> {
         let mut words: Vec<Spanned<(&str, &Node)>> = Vec::new();
+        let mut places: HashMap<&str, Span> = HashMap::new();
         let mut all_are_valid = true;
         for item in node.sequence(what, self.diagnostics)? {
             let Some(word) = item.text(what, self.diagnostics) else {
                 all_are_valid = false;
                 continue;
             };
-            if let Some(first) = words.iter().find(|other| other.value.0 == word) {
+            if let Some(first) = places.get(word) {
                 self.diagnostics.push(
                     item.problem(
                         Code::RepeatedValue,
-                        format!("'{word}' stands twice in '{what}'"),
+                        format!("'{}' stands twice in '{what}'", excerpt(word)),
                         "the second one",
                     )
-                    .and(first.span, "the first one")
+                    .and(*first, "the first one")
                     .help("remove one of the two"),
                 );
                 all_are_valid = false;
                 continue;
             }
+            places.insert(word, item.span());
             words.push(Spanned {
                 value: (word, item),
                 span: item.span(),
@@ -294,7 +297,7 @@ impl<'a> FieldReader<'a> {
                 self.diagnostics.push(
                     node.problem(
                         Code::UnknownTarget,
-                        format!("unknown target '{name}'"),
+                        format!("unknown target '{}'", excerpt(name)),
                         "no target of this name is configured",
                     )
                     .help(help),
@@ -332,7 +335,7 @@ impl<'a> FieldReader<'a> {
         self.diagnostics.push(
             node.problem(
                 Code::UnknownValue,
-                format!("'{what}' cannot be '{written}'"),
+                format!("'{what}' cannot be '{}'", excerpt(written)),
                 "unknown value",
             )
             .help(help),

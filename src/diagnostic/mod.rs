@@ -10,4 +10,4 @@ mod suggest;
 pub use code::{Code, Severity};
 pub use report::{Diagnostic, Diagnostics, Label};
 pub use source::{Location, SourceFile, SourceId, SourceMap, Span, Spanned};
-pub use suggest::nearest;
+pub use suggest::{excerpt, nearest};

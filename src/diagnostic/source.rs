@@ -40,11 +40,17 @@ pub struct Location {
     pub column: usize,
 }
 
+/// How many bytes apart characters are counted in advance: a machine may have written a whole file into
+/// one line, and counting from its start for each of many places would take for ever.
+const COUNTED_EVERY: usize = 1024;
+
 /// A file's text.
 pub struct SourceFile {
     path: PathBuf,
     text: String,
     line_starts: Vec<usize>,
+    /// The characters before each [`COUNTED_EVERY`]th byte.
+    counted: Vec<usize>,
     secrets: Vec<Range<usize>>,
 }
 
@@ -61,10 +67,21 @@ impl SourceMap {
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(index, _)| index + 1))
             .collect();
+        let mut characters = 0;
+        let counted = text
+            .as_bytes()
+            .chunks(COUNTED_EVERY)
+            .map(|chunk| {
+                let before = characters;
+                characters += count_characters(chunk);
+                before
+            })
+            .collect();
         self.files.push(SourceFile {
             path,
             text,
             line_starts,
+            counted,
             secrets: Vec::new(),
         });
         SourceId(self.files.len() - 1)
@@ -125,15 +142,34 @@ impl SourceFile {
             .copied()
             .unwrap_or(0);
         let column = self
-            .text
-            .get(start..offset)
-            .map_or(0, |before| before.chars().count());
+            .characters_before(offset)
+            .saturating_sub(self.characters_before(start));
         Location {
             path: self.path.clone(),
             line,
             column: column + 1,
         }
     }
+
+    fn characters_before(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        let chunk = offset / COUNTED_EVERY;
+        let before = self.counted.get(chunk).copied();
+        let rest = self.text.as_bytes().get(chunk * COUNTED_EVERY..offset);
+        match before {
+            Some(before) => before + rest.map_or(0, count_characters),
+            // The text ends exactly where the next chunk would begin.
+            None => self.text.chars().count(),
+        }
+    }
+}
+
+/// Characters that begin in these bytes of UTF-8 text.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .filter(|byte| !matches!(byte, 0x80..=0xbf))
+        .count()
 }
 
 #[cfg(test)]
@@ -157,5 +193,26 @@ mod tests {
         assert_eq!(at(6), (2, 1));
         assert_eq!(at(10), (2, 5));
         assert_eq!(at(12), (3, 1));
+    }
+
+    #[test]
+    fn long_lines_are_counted_right_at_every_place() {
+        let text = "aä\u{1f600}".repeat(COUNTED_EVERY) + "\nx" + &"ß".repeat(COUNTED_EVERY);
+        let mut map = SourceMap::default();
+        let source = map.add("a.yaml".into(), text.clone());
+        let break_at = text.find('\n').unwrap();
+        for (number, (index, _)) in text.char_indices().enumerate() {
+            let at = map.location(Span {
+                source,
+                start: index,
+                end: index,
+            });
+            let first = if index > break_at {
+                3 * COUNTED_EVERY + 1
+            } else {
+                0
+            };
+            assert_eq!(at.column, number - first + 1, "{index}");
+        }
     }
 }

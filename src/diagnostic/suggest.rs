@@ -1,15 +1,34 @@
-//! "Did you mean": the nearest known name.
+//! "Did you mean": the nearest known name, and how much of a text a message quotes.
+
+use std::borrow::Cow;
 
 /// The known name nearest to `written`, if one is near enough to be meant: at most a third of its
 /// letters differ.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
+    let length = written.chars().count();
     known
         .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(&written, name), name))
-        .filter(|(distance, name)| *distance <= name.chars().count().div_ceil(3))
+        .filter_map(|name| {
+            let most = name.chars().count().div_ceil(3);
+            // Comparing takes time and memory with both lengths, and what was written may be very long.
+            let may_be_near = length.abs_diff(name.chars().count()) <= most;
+            let distance = may_be_near.then(|| strsim::damerau_levenshtein(&written, name))?;
+            (distance <= most).then_some((distance, name))
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// The most characters of somebody's text that a message quotes.
+const EXCERPT_LENGTH: usize = 60;
+
+/// The beginning of a text, for a message that quotes it.
+pub fn excerpt(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(EXCERPT_LENGTH) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]
@@ -22,5 +41,13 @@ mod tests {
         assert_eq!(nearest("timeout_second", known), Some("timeout_seconds"));
         assert_eq!(nearest("Max_Retires", known), Some("max_retries"));
         assert_eq!(nearest("headers", known), None);
+    }
+
+    #[test]
+    fn messages_quote_a_beginning_only() {
+        assert_eq!(excerpt("äb"), "äb");
+        assert_eq!(excerpt(&"ä".repeat(60)), "ä".repeat(60));
+        assert_eq!(excerpt(&"ä".repeat(61)), "ä".repeat(60) + "…");
+        assert_eq!(nearest(&"x".repeat(4_000_000), ["url"]), None);
     }
 }

@@ -9,7 +9,7 @@ use super::collection::{Frame, Items, Key, OpenMapping};
 use super::conceal::{Concealed, is_named_thing, is_secret_key};
 use super::reader::{MAX_DEPTH, MAX_NODES};
 use super::scalar::{Scalar, Style};
-use super::tree::{Name, Node, Value};
+use super::tree::{Name, Node, Value, text_weight};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceId, Span};
 
 /// How much has to be given up after a problem.
@@ -63,7 +63,7 @@ impl<'run, 'text> Builder<'run, 'text> {
         let place = self.place(at);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(1, &place)?;
+                self.count(text_weight(&text), &place)?;
                 let node = self.scalar(&text, style, tag.as_deref(), &place, at);
                 self.complete(node, place, anchor);
                 Ok(())

@@ -42,9 +42,15 @@ pub(super) struct Concealed<'text> {
 pub(super) fn is_secret_key(key: &str) -> bool {
     let key = key.to_lowercase().replace('-', "_");
     SECRET_WORDS.iter().any(|word| key.contains(word))
-        || SECRET_KEYS
-            .iter()
-            .any(|known| strsim::damerau_levenshtein(&key, known) <= known.len() / 4)
+        || SECRET_KEYS.iter().any(|known| is_misspelling(&key, known))
+}
+
+/// Whether at most every fourth letter differs.
+fn is_misspelling(written: &str, known: &str) -> bool {
+    let most = known.len() / 4;
+    // The lengths alone tell most words apart, and this is asked of every key.
+    written.chars().count().abs_diff(known.len()) <= most
+        && strsim::damerau_levenshtein(written, known) <= most
 }
 
 /// Whether the value of a key below that top-level key is a thing with a chosen name, not a secret.
@@ -52,7 +58,7 @@ pub(super) fn is_named_thing(top_level_key: &str, key: &str, value_is_mapping: b
     value_is_mapping
         && NAMED_THINGS
             .iter()
-            .any(|known| strsim::damerau_levenshtein(top_level_key, known) <= known.len() / 4)
+            .any(|known| is_misspelling(top_level_key, known))
         && !SECRET_KEYS.contains(&key)
 }
 

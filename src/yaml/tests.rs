@@ -212,7 +212,7 @@ fn bytes_that_are_not_text() {
         found,
         [
             ("the text is not UTF-8 from byte 8 on", Some((2, 4))),
-            ("the file is larger than 1048576 bytes", None)
+            ("the file is larger than 4194304 bytes", None)
         ]
     );
 }
@@ -303,6 +303,13 @@ fn bombs_end_early() {
         "- <<: *a\n".repeat(20_000)
     );
     assert!(problems(&merges)[0].ends_with("too-many-nodes"));
+
+    let long = format!(
+        "a: &a {}\nb: [{}]",
+        "x".repeat(1_000_000),
+        "*a, ".repeat(100)
+    );
+    assert!(problems(&long)[0].ends_with("too-many-nodes"));
 
     for open in ["[", "{a: ", "- ", "? "] {
         let deep = open.repeat(100_000);

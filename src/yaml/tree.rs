@@ -59,10 +59,19 @@ pub struct Entry {
     pub value: Node,
 }
 
+/// How many bytes of text weigh as much as a value.
+const TEXT_PER_WEIGHT: usize = 64;
+
+/// What a value or key of that text weighs.
+pub(super) fn text_weight(text: &str) -> usize {
+    1 + text.len() / TEXT_PER_WEIGHT
+}
+
 impl Node {
     pub(super) fn new(span: Span, value: Value) -> Self {
         let (weight, height) = match &value {
-            Value::Scalar(_) | Value::Broken => (1, 0),
+            Value::Scalar(scalar) => (text_weight(scalar.text()), 0),
+            Value::Broken => (1, 0),
             Value::Sequence(items) => (
                 items
                     .iter()
@@ -73,7 +82,7 @@ impl Node {
             Value::Mapping(mapping) => (
                 mapping
                     .iter()
-                    .map(|entry| entry.value.weight().saturating_add(1))
+                    .map(|entry| text_weight(&entry.key.value).saturating_add(entry.value.weight()))
                     .fold(1, usize::saturating_add),
                 1 + mapping
                     .iter()
@@ -104,8 +113,9 @@ impl Node {
         self
     }
 
-    /// How many nodes there are from here down, keys and repeats by alias counted.
-    pub fn weight(&self) -> usize {
+    /// How much there is from here down, repeats by alias counted: one for each value and key, and one
+    /// for each further 64 bytes of their text.
+    pub(super) fn weight(&self) -> usize {
         self.content.weight
     }
 
