@@ -179,15 +179,18 @@ fn emphasized(style: Style, styles: &Styles) -> Style {
 }
 
 fn value(value: &FieldValue) -> String {
-    sanitize(&value.to_string()).into_owned()
+    match value {
+        FieldValue::Actions(actions) if actions.is_all() => "all".to_owned(),
+        value => sanitize(&value.to_string()).into_owned(),
+    }
 }
 
 fn quoted(text: &str) -> String {
     sanitize(&format!("{text:?}")).into_owned()
 }
 
-/// What stands beside the actions: notices, orphans, and what nobody manages.
-fn beside(plan: &Plan, styles: &Styles) -> String {
+/// What stands beside a plan's actions: notices and orphans.
+pub fn beside(plan: &Plan, styles: &Styles) -> String {
     let mut text = String::new();
     for notice in &plan.notices {
         text += &message(&Message::of_notice(notice), styles);

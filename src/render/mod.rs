@@ -14,7 +14,7 @@ mod style;
 
 pub use diagnostics::{count_line, diagnostics};
 pub use diff::diff;
-pub use human::{plan, report};
+pub use human::{beside, plan, report};
 pub use json::{PlanDocument, ValidateDocument};
 pub use message::Message;
 pub use sanitize::sanitize;

@@ -98,6 +98,11 @@ impl WorkflowActions {
         self.0.is_empty()
     }
 
+    /// Whether these are the five documented actions and no other.
+    pub fn is_all(&self) -> bool {
+        self.iter().eq(&WorkflowAction::KNOWN)
+    }
+
     /// Whether an event could go to both.
     pub fn overlaps(&self, other: &Self) -> bool {
         !self.0.is_disjoint(&other.0)

@@ -177,6 +177,10 @@ impl<'a> Presenter<'a> {
         match self.output {
             Output::Human => {
                 let styles = self.styles_out();
+                if !self.announced {
+                    self.ui
+                        .result(&hookctl::render::beside(&report.plan, &styles));
+                }
                 self.ui.result(&hookctl::render::report(
                     &report.plan,
                     results,

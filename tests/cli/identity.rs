@@ -1,0 +1,246 @@
+//! Which remote webhook a declaration means: every way, and every doubt.
+
+use serde_json::json;
+
+use crate::harness::{Account, BILLING, Repository};
+
+const LIST: &str = "GET workflow-webhooks";
+const ELSE: &str = "webhooks:
+  other:
+    url: https://hooks.example.com/other
+    actions: all
+";
+
+#[test]
+fn the_only_webhook_of_a_name_is_adopted() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    account.put(
+        "5eb7cf5a86d9755df3a6c001",
+        "Billing",
+        "https://hooks.example.com/billing",
+    );
+    let (code, plan) = repository.plan(&account, &[]);
+    assert_eq!((code, &plan["summary"]["adopt"]), (0, &json!(1)));
+    account.requests();
+    repository.sync(&account, &[]).code(0).shows("1 adopted");
+    assert_eq!(account.requests(), [LIST]);
+    assert_eq!(account.names(), ["Billing"]);
+}
+
+#[test]
+fn an_earlier_name_finds_it_without_a_record() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    let id = account.id("Billing");
+    repository.lose_record();
+    repository.declare(
+        &(BILLING.replace("name: Billing", "name: Invoices") + "    previously: [Billing]\n"),
+    );
+    repository.sync(&account, &[]).code(0);
+    assert_eq!(
+        account.requests(),
+        [
+            LIST.to_owned(),
+            format!("PATCH {id} {{\"name\":\"Invoices\"}}")
+        ]
+    );
+}
+
+#[test]
+fn two_of_one_name_are_told_apart_by_the_address() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    account.put(
+        "5eb7cf5a86d9755df3a6c001",
+        "Billing",
+        "https://elsewhere.example.com/",
+    );
+    account.put(
+        "5eb7cf5a86d9755df3a6c002",
+        "Billing",
+        "https://hooks.example.com/billing",
+    );
+    let (_, plan) = repository.plan(&account, &[]);
+    assert_eq!(plan["actions"][0]["id"], "5eb7cf5a86d9755df3a6c002");
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_an_error_that_lists_the_ids() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    for id in ["5eb7cf5a86d9755df3a6c001", "5eb7cf5a86d9755df3a6c002"] {
+        account.put(id, "Billing", "https://hooks.example.com/billing");
+    }
+    let run = repository.sync(&account, &[]).code(1);
+    let run = run.complains("5eb7cf5a86d9755df3a6c001");
+    let run = run.complains("5eb7cf5a86d9755df3a6c002");
+    run.complains("webhooks.d/all.yaml:2:3").complains("id");
+    assert_eq!(account.requests(), [LIST]);
+
+    repository.declare(&format!("{BILLING}    id: 5eb7cf5a86d9755df3a6c002\n"));
+    let (code, plan) = repository.plan(&account, &[]);
+    assert_eq!(code, 0);
+    assert_eq!(plan["actions"][0]["id"], "5eb7cf5a86d9755df3a6c002");
+    assert_eq!(plan["summary"]["unmanaged"], 1);
+}
+
+#[test]
+fn a_pinned_id_wins_over_name_and_record() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    account.put(
+        "5eb7cf5a86d9755df3a6c009",
+        "Pinned",
+        "https://hooks.example.com/billing",
+    );
+    repository.declare(&format!("{BILLING}    id: 5eb7cf5a86d9755df3a6c009\n"));
+    repository.sync(&account, &[]).code(0);
+    assert_eq!(
+        account.requests(),
+        [
+            LIST,
+            "PATCH 5eb7cf5a86d9755df3a6c009 {\"name\":\"Billing\"}"
+        ]
+    );
+}
+
+#[test]
+fn one_id_for_two_keys_is_an_error() {
+    let account = Account::new();
+    let repository = Repository::with(
+        "webhooks:
+  a: { url: 'https://a.example.com', actions: all, id: 5eb7cf5a86d9755df3a6c009 }
+  b: { url: 'https://b.example.com', actions: all, id: 5eb7cf5a86d9755df3a6c009 }
+",
+    );
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("webhooks.d/all.yaml:3");
+    assert!(account.requests().is_empty());
+}
+
+#[test]
+fn gone_from_the_remote_is_made_again_and_called_drift() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    let before = account.id("Billing");
+    account.sandbox.remove("Billing").unwrap();
+    let (code, plan) = repository.plan(&account, &[]);
+    assert_eq!((code, &plan["summary"]["recreate"]), (3, &json!(1)));
+    account.requests();
+    repository.sync(&account, &[]).code(0).shows("1 recreated");
+    let requests = account.requests();
+    assert_eq!(requests.len(), 2);
+    assert!(requests[1].starts_with("POST workflow-webhooks {"));
+    assert_ne!(account.id("Billing"), before);
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+}
+
+#[test]
+fn an_orphan_is_reported_and_pruned_only_if_asked() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.write("webhooks.d/other.yaml", ELSE);
+    repository.settled(&account);
+    let id = account.id("Billing");
+    std::fs::remove_file(repository.path("webhooks.d/all.yaml")).unwrap();
+
+    repository.sync(&account, &[]).code(0).shows("1 orphan");
+    assert_eq!(account.requests(), [LIST]);
+    let (code, plan) = repository.plan(&account, &[]);
+    assert_eq!((code, &plan["summary"]["orphan"]), (0, &json!(1)));
+    let (code, plan) = repository.plan(&account, &["--prune"]);
+    assert_eq!((code, &plan["summary"]["delete"]), (2, &json!(1)));
+    account.requests();
+    repository
+        .sync(&account, &["--prune"])
+        .code(0)
+        .shows("1 deleted");
+    assert_eq!(
+        account.requests(),
+        [LIST.to_owned(), format!("DELETE {id}")]
+    );
+    assert_eq!(account.names(), ["other"]);
+    repository
+        .sync(&account, &["--prune"])
+        .code(0)
+        .shows("No changes.");
+}
+
+#[test]
+fn an_orphan_that_is_gone_is_forgotten() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.write("webhooks.d/other.yaml", ELSE);
+    repository.settled(&account);
+    std::fs::remove_file(repository.path("webhooks.d/all.yaml")).unwrap();
+    account.sandbox.remove("Billing").unwrap();
+    repository.sync(&account, &[]).code(0).shows("1 forgotten");
+    assert_eq!(account.requests(), [LIST]);
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+}
+
+#[test]
+fn absent_deletes_without_a_record() {
+    let account = Account::new();
+    account.put(
+        "5eb7cf5a86d9755df3a6c001",
+        "Old hook",
+        "https://old.example.com",
+    );
+    account.put("5eb7cf5a86d9755df3a6c002", "Mine", "https://x.example.com");
+    let repository = Repository::with(
+        "webhooks:
+  old-hook: { name: Old hook, state: absent }
+",
+    );
+    repository.sync(&account, &[]).code(0).shows("1 deleted");
+    assert_eq!(
+        account.requests(),
+        [LIST, "DELETE 5eb7cf5a86d9755df3a6c001"]
+    );
+    assert_eq!(account.names(), ["Mine"], "what is unmanaged is untouched");
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+    assert_eq!(account.requests(), [LIST]);
+}
+
+#[test]
+fn creates_come_before_updates_before_deletes() {
+    let account = Account::new();
+    let hook = |key: &str, extra: &str| {
+        format!("  {key}: {{ url: 'https://{key}.example.com', actions: all{extra} }}\n")
+    };
+    let repository = Repository::with(&format!("webhooks:\n{}{}", hook("a", ""), hook("b", "")));
+    repository.settled(&account);
+    let (a, b) = (account.id("a"), account.id("b"));
+    repository.declare(&format!(
+        "webhooks:\n  a: {{ state: absent }}\n{}{}",
+        hook("b", ", max_retries: 1"),
+        hook("c", "")
+    ));
+    repository.sync(&account, &[]).code(0);
+    let requests = account.requests();
+    assert!(requests[1].starts_with("POST"), "{requests:?}");
+    assert_eq!(
+        &requests[2..],
+        [
+            format!("PATCH {b} {{\"max_retries\":1}}"),
+            format!("DELETE {a}")
+        ]
+    );
+}
+
+#[test]
+fn another_key_for_a_bound_webhook_asks_to_be_told() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    let id = account.id("Billing");
+    repository.declare(&BILLING.replace("  billing:", "  invoices:"));
+    repository.sync(&account, &[]).code(1).complains(&id);
+    assert_eq!(account.requests(), [LIST], "neither a twin nor a delete");
+
+    repository.declare(&format!(
+        "{}    id: {id}\n",
+        BILLING.replace("  billing:", "  invoices:")
+    ));
+    repository.sync(&account, &[]).code(0);
+    assert_eq!(account.requests(), [LIST]);
+    assert_eq!(account.names(), ["Billing"]);
+}

@@ -1,0 +1,21 @@
+//! The real binary against a real HTTP server that speaks the contract: what a user does, what goes out,
+//! and what comes back.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod dialects;
+mod documents;
+mod faults;
+mod harness;
+mod identity;
+mod mistakes;
+mod options;
+mod repository;
+mod safety;
+mod secrets;
+mod tables;
+mod trouble;

@@ -1,0 +1,219 @@
+//! Where tokens come from, and that they go nowhere else. Every run of this suite looks for its secrets
+//! in all output and in every file of the record.
+
+use std::fs;
+
+use hookctl::sandbox::Fault;
+use serde_json::json;
+
+use crate::harness::{API_KEY, Account, BILLING, Repository};
+
+fn guarded(source: &str) -> String {
+    format!("{BILLING}    bearer_token: {source}\n")
+}
+
+fn token(account: &Account) -> Option<String> {
+    account.sandbox.token(&account.id("Billing"))
+}
+
+#[test]
+fn a_token_may_come_from_a_file_beside_the_declaration() {
+    let (account, repository) = (
+        Account::new(),
+        Repository::with(&guarded("{ file: tokens/a }")),
+    );
+    repository.write("webhooks.d/tokens/a", "s3cr3t-file\n");
+    repository.sync(&account, &[]).code(0);
+    assert_eq!(token(&account).unwrap(), "s3cr3t-file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_token_may_come_from_a_program_that_validate_never_runs() {
+    let (account, repository) = (
+        Account::new(),
+        Repository::with(&guarded(
+            "{ command: [sh, -c, 'echo ran >> ran; printf s3cr\"\"3t-program'] }",
+        )),
+    );
+    repository.run(&["validate"]).code(0);
+    let ran = |repository: &Repository| {
+        ["ran", "webhooks.d/ran"]
+            .iter()
+            .any(|path| repository.path(path).exists())
+    };
+    assert!(!ran(&repository));
+    repository.sync(&account, &[]).code(0);
+    assert!(ran(&repository));
+    assert_eq!(token(&account).unwrap(), "s3cr3t-program");
+}
+
+#[test]
+fn a_token_may_be_a_text_with_variables() {
+    let (account, mut repository) = (
+        Account::new(),
+        Repository::with(&guarded("'prefix-${PART}'")),
+    );
+    repository.set("PART", "s3cr3t-part");
+    repository.sync(&account, &[]).code(0);
+    assert_eq!(token(&account).unwrap(), "prefix-s3cr3t-part");
+}
+
+#[test]
+fn a_plain_text_is_a_warning_or_an_error_and_never_shown() {
+    let (account, repository) = (Account::new(), Repository::with(&guarded("s3cr3t-plain")));
+    repository
+        .sync(&account, &[])
+        .code(0)
+        .complains("plaintext-secret");
+    repository.write("hookctl.yaml", "plaintext_secrets: deny\n");
+    account.requests();
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("plaintext-secret");
+    assert!(account.requests().is_empty());
+}
+
+#[test]
+fn what_would_break_or_clear_a_token_is_refused() {
+    for useless in ["", "****", "one\ntwo", "   "] {
+        let (account, mut repository) = (
+            Account::new(),
+            Repository::with(&guarded("{ env: HOOK_TOKEN }")),
+        );
+        repository.set("HOOK_TOKEN", useless);
+        repository.sync(&account, &[]).code(1);
+        assert!(account.requests().is_empty(), "{useless:?}");
+    }
+}
+
+#[test]
+fn a_file_may_not_leave_the_repository() {
+    let (account, repository) = (
+        Account::new(),
+        Repository::with(&guarded("{ file: ../../secret }")),
+    );
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("webhooks.d/all.yaml:6:");
+    assert!(account.requests().is_empty());
+}
+
+#[test]
+fn the_first_missing_secret_does_not_hide_the_second() {
+    let (account, repository) = (
+        Account::new(),
+        Repository::with(
+            "webhooks:
+  a: { url: 'https://a.example.com', actions: all, bearer_token: { env: ONE } }
+  b: { url: 'https://b.example.com', actions: all, bearer_token: { env: TWO } }
+",
+        ),
+    );
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("ONE")
+        .complains("TWO");
+    assert!(account.requests().is_empty());
+}
+
+#[test]
+fn no_verbosity_shows_a_secret() {
+    let (account, mut repository) = (
+        Account::new(),
+        Repository::with(&guarded("{ env: HOOK_TOKEN }")),
+    );
+    repository.set("HOOK_TOKEN", "s3cr3t-token");
+    let url = account.sandbox.base_url();
+    for output in ["human", "json", "diff"] {
+        for format in ["text", "json"] {
+            repository.set("HOOK_TOKEN", &format!("s3cr3t-{output}-{format}"));
+            let arguments = [
+                "-vv",
+                "--log-format",
+                format,
+                "--api-url",
+                &url,
+                "sync",
+                "--output",
+                output,
+            ];
+            let run = repository.run(&arguments).code(0);
+            assert!(
+                run.stderr.contains("PATCH") || run.stderr.contains("POST"),
+                "{}",
+                run.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn an_api_that_echoes_secrets_is_not_quoted() {
+    let echo = format!("{{\"detail\":\"bad key {API_KEY} and token s3cr3t-token\"}}");
+    for status in [400, 401, 403, 404, 409, 422, 500] {
+        let (account, mut repository) = (
+            Account::new(),
+            Repository::with(&guarded("{ env: HOOK_TOKEN }")),
+        );
+        repository.set("HOOK_TOKEN", "s3cr3t-token");
+        for number in 1..=9 {
+            account.fault(
+                "POST",
+                number,
+                Fault::Answer {
+                    status,
+                    headers: vec![("retry-after".to_owned(), "0".to_owned())],
+                    body: echo.clone(),
+                },
+            );
+        }
+        let run = repository.sync(&account, &["--output", "json"]);
+        assert_eq!(run.status, 4, "{}", run.stdout);
+    }
+}
+
+#[test]
+fn a_422_echo_of_what_was_sent_is_not_shown() {
+    let (account, mut repository) = (
+        Account::new(),
+        Repository::with(&guarded("{ env: HOOK_TOKEN }")),
+    );
+    repository.set("HOOK_TOKEN", "s3cr3t-token");
+    let body = json!({ "detail": [{ "type": "value_error", "loc": ["body", "bearer_token"],
+        "msg": "Value error, s3cr3t-token is too weak", "input": { "bearer_token": "s3cr3t-token" } }] });
+    account.fault(
+        "POST",
+        1,
+        Fault::Answer {
+            status: 422,
+            headers: Vec::new(),
+            body: body.to_string(),
+        },
+    );
+    repository
+        .sync(&account, &[])
+        .code(4)
+        .shows("webhooks.d/all.yaml:6:");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_record_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&repository.path(".hookctl")), 0o700);
+    for path in repository.record().keys() {
+        assert_eq!(mode(path), 0o600, "{}", path.display());
+    }
+    assert_eq!(
+        fs::read_to_string(repository.path(".hookctl/.gitignore")).unwrap(),
+        "*\n"
+    );
+}
