@@ -1,4 +1,71 @@
 //! Declarative sync for Interactly workflow webhooks.
+//!
+//! A team's webhooks are declared in YAML files; hookctl makes the account be as they say. The command
+//! line is a thin shell around this library, so whatever it does a program can do.
+//!
+//! # A tour
+//!
+//! [`declaration::load`] reads a folder and collects every mistake in it; what it gives becomes a
+//! [`state::DesiredState`]. [`remote::observe`] reads what the account has, over [`remote::http`] or
+//! whatever else implements [`remote::WebhookApi`]. [`cache::Cache`] remembers what was applied last.
+//! [`plan::plan`] is a pure function over the three; [`apply::apply`] carries a plan out, and
+//! [`reconcile::reconcile`] does all of it in one pass. [`render`] turns plans and reports into text.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use hookctl::declaration::{self, LoadOptions};
+//! use hookctl::plan::{Policy, plan};
+//! use hookctl::secret::PlaintextSecrets;
+//! use hookctl::state::{LastApplied, ObservedState};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! std::fs::write(
+//!     folder.path().join("billing.yaml"),
+//!     "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }",
+//! )?;
+//! let loaded = declaration::load(
+//!     folder.path(),
+//!     &LoadOptions {
+//!         display_root: folder.path(),
+//!         repository_root: folder.path(),
+//!         target: "default",
+//!         known_targets: &[],
+//!         lookup: &|_| None,
+//!         plaintext_secrets: PlaintextSecrets::Warn,
+//!     },
+//! );
+//! let desired = loaded.declarations.ok_or("mistakes")?.into_desired(&BTreeMap::new());
+//! let plan = plan(
+//!     &desired,
+//!     &ObservedState::default(),
+//!     &LastApplied::new(),
+//!     &Policy::default(),
+//! )?;
+//! assert_eq!(plan.summary().create, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The modules
+//!
+//! | what | where |
+//! | --- | --- |
+//! | the nouns: keys, ids, addresses, actions, limits | [`webhook`] |
+//! | files to desired state, with every mistake at its place | [`declaration`], [`config`], [`yaml`], [`template`], [`diagnostic`] |
+//! | secrets: where they come from, and the trace that is kept | [`secret`] |
+//! | desired, observed, last applied | [`state`] |
+//! | the pure core | [`plan`], and its limits in [`plan::safety`] |
+//! | the API by meaning, and over HTTP | [`remote`], [`remote::http`] |
+//! | effects, and what became of them | [`apply`], [`record`], [`reconcile`] |
+//! | the local record on sled | [`cache`] |
+//! | text for people and machines | [`render`] |
+//! | an emulator of the API | [`sandbox`] |
+//!
+//! # What the library never does
+//!
+//! It prints nothing, reads no environment variable by itself (it is given a lookup), and ends no
+//! process. `RUST_LOG` and the like are the program's business: events go to [`tracing`].
 
 pub mod apply;
 pub mod cache;

@@ -45,7 +45,7 @@
 //!
 //! # Token
 //!
-//! It has a table of its own, in [`token`](self::token).
+//! It has a table of its own, in [`token`].
 
 mod action;
 mod decide;

@@ -1,0 +1,53 @@
+//! Tokens from a place that hookctl does not know: a program's own vault.
+//!
+//! The files go on saying `bearer_token: { env: NAME }`; what NAME means is up to the program, which
+//! gives the library a lookup instead of the environment.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::path::Path;
+
+use hookctl::declaration::{self, LoadOptions};
+use hookctl::secret::{PlaintextSecrets, resolve};
+
+/// A vault: here a map, elsewhere a client of a service.
+struct Vault(HashMap<&'static str, &'static str>);
+
+impl Vault {
+    fn lookup(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|secret| (*secret).to_owned())
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let vault = Vault(HashMap::from([
+        ("BILLING_HOOK_TOKEN", "from-the-vault-1"),
+        ("SCHEDULING_HOOK_TOKEN", "from-the-vault-2"),
+    ]));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/infrastructure");
+    let targets = ["qa".to_owned(), "prod".to_owned()];
+    let loaded = declaration::load(
+        &root.join("webhooks.d"),
+        &LoadOptions {
+            display_root: &root,
+            repository_root: &root,
+            target: "qa",
+            known_targets: &targets,
+            lookup: &|name| (name == "HOOK_HOST").then(|| "hooks.qa.clinic.example".to_owned()),
+            plaintext_secrets: PlaintextSecrets::Deny,
+        },
+    );
+    let declarations = loaded.declarations.ok_or("the files do not validate")?;
+    for (key, source) in declarations.secret_sources() {
+        let secret = resolve(source, &|name| vault.lookup(name)).await?;
+        // A secret cannot be printed, not even by accident: this shows a mark.
+        print(&format!("{key}: {secret:?} from {source}"));
+    }
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "an example shows what it does")]
+fn print(text: &str) {
+    println!("{text}");
+}

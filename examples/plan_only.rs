@@ -1,0 +1,55 @@
+//! Plans and shows, and touches nothing: what a bot that comments on pull requests would do.
+//!
+//! `cargo run --example plan_only` plans this repository's `webhooks.d` against an empty account.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::Path;
+
+use hookctl::declaration::{self, LoadOptions};
+use hookctl::plan::{Policy, plan};
+use hookctl::render::{PlanDocument, Scene, Styles};
+use hookctl::secret::PlaintextSecrets;
+use hookctl::state::{LastApplied, ObservedState};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let loaded = declaration::load(
+        &root.join("webhooks.d"),
+        &LoadOptions {
+            display_root: root,
+            repository_root: root,
+            target: "default",
+            known_targets: &[],
+            // The library never reads the environment by itself. Here every variable has a default.
+            lookup: &|_| None,
+            plaintext_secrets: PlaintextSecrets::Warn,
+        },
+    );
+    let styles = Styles::new(false);
+    let Some(declarations) = loaded.declarations else {
+        let text = hookctl::render::diagnostics(&loaded.diagnostics, &loaded.sources, &styles, 80);
+        return Err(text.into());
+    };
+
+    // No evidence of any token: each counts as one that could not be resolved.
+    let desired = declarations.into_desired(&BTreeMap::new());
+    // A real bot would take `observe(&api)` and `CacheReader::last_applied` here.
+    let (observed, last_applied) = (ObservedState::default(), LastApplied::new());
+    let plan = plan(&desired, &observed, &last_applied, &Policy::default())?;
+
+    let scene = Scene {
+        target: "default",
+        sandbox: false,
+        dry_run: true,
+    };
+    print(&hookctl::render::plan(&plan, scene, &styles));
+    let document = PlanDocument::of_plan(scene, &plan, Vec::new());
+    print(&format!("{} bytes of JSON\n", document.to_text().len()));
+    Ok(())
+}
+
+#[expect(clippy::print_stdout, reason = "an example shows what it does")]
+fn print(text: &str) {
+    print!("{text}");
+}
