@@ -113,7 +113,7 @@ fn declarations() -> Result<Declarations, Box<dyn Error>> {
             repository_root: root,
             target: "default",
             known_targets: &[],
-            lookup: &|name| std::env::var(name).ok(),
+            lookup: &|_| None,
             plaintext_secrets: PlaintextSecrets::Warn,
         },
     );
@@ -125,7 +125,7 @@ fn declarations() -> Result<Declarations, Box<dyn Error>> {
 async fn secrets(declarations: &Declarations) -> Result<Secrets, Box<dyn Error>> {
     let mut secrets: BTreeMap<_, _> = Secrets::new();
     for (key, source) in declarations.secret_sources() {
-        let secret = resolve(source, &|name| std::env::var(name).ok()).await?;
+        let secret = resolve(source, &|_| None).await?;
         secrets.insert(key.clone(), secret);
     }
     Ok(secrets)
