@@ -13,7 +13,7 @@ use hookctl::cache::{Account, Cache, CacheOptions};
 use hookctl::declaration::{self, Declarations, LoadOptions};
 use hookctl::plan::Policy;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::reconcile::{self, Pass, Verdict};
+use hookctl::reconcile::{self, Pass, Remembered, Verdict};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, PlaintextSecrets, Salt, Secret, Secrets, resolve};
@@ -72,9 +72,12 @@ async fn sync(
 ) -> Result<(), Box<dyn Error>> {
     let declarations = declarations()?;
     let secrets = secrets(&declarations).await?;
-    let last_applied = cache.last_applied()?;
+    let remembered = Remembered {
+        last_applied: cache.last_applied()?,
+        pending: cache.pending()?,
+    };
     let mut salts = 0_u128;
-    let evidence = reconcile::evidence(&secrets, &last_applied, fingerprint_key, &mut || {
+    let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut || {
         // A service takes these from a random source.
         salts += 1;
         Salt::new(salts.to_be_bytes())

@@ -17,10 +17,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::apply::{ApplyOptions, Listener, apply};
+use crate::apply::{ApplyOptions, Listener, UndecidedCreate, apply, remember, settle_pending};
 use crate::plan::safety::{self, Overrides, Refusal, SafetyLimits};
 use crate::plan::{Plan, PlanError, Policy, plan};
-use crate::record::{ActionResult, Journal, JournalError, Outcome, SyncReport};
+use crate::record::{
+    ActionResult, Journal, JournalError, Outcome, Pending, Settlement, SyncReport,
+};
 use crate::remote::{ObserveError, WebhookApi, observe};
 use crate::secret::{Fingerprint, FingerprintKey, Salt, Secrets};
 use crate::state::{DesiredState, LastApplied, ObservedState, TokenEvidence};
@@ -38,7 +40,14 @@ pub trait Records: Journal {
     /// Whatever keeps it from being read.
     fn last_applied(&self) -> Result<LastApplied, RecordsError>;
 
-    /// Keeps what was observed, for looking at it later.
+    /// The writes whose outcome is not known.
+    ///
+    /// # Errors
+    /// Whatever keeps them from being read.
+    fn pending(&self) -> Result<Pending, RecordsError>;
+
+    /// Keeps what was observed: for looking at it later, and so that a webhook that was there before a
+    /// write is never taken for one that it made. Durable with the next intent at the latest.
     ///
     /// # Errors
     /// Whatever keeps it from being written.
@@ -86,6 +95,8 @@ pub struct PassReport {
     pub rounds: usize,
     /// Whether somebody else still was at work after the last round.
     pub unsettled: bool,
+    /// Why no further round could be made, though one was needed.
+    pub ended_by: Option<PassError>,
 }
 
 /// Why a pass came to no result.
@@ -97,6 +108,9 @@ pub enum PassError {
     /// The record could not be read or written.
     #[error("could not use the local record")]
     Records(#[source] RecordsError),
+    /// What an interrupted run left behind cannot be settled.
+    #[error(transparent)]
+    Undecided(UndecidedCreate),
     /// No plan could be made.
     #[error("no plan could be made")]
     Plan(#[source] PlanError),
@@ -114,27 +128,46 @@ pub enum PassError {
     Journal(#[source] JournalError),
 }
 
+/// What is remembered before a plan: of each bound webhook, and of writes without an outcome.
+#[derive(Clone, Debug, Default)]
+pub struct Remembered {
+    /// What is remembered of each bound webhook.
+    pub last_applied: LastApplied,
+    /// The writes whose outcome is not known.
+    pub pending: Pending,
+}
+
 /// The list and the plan made from it.
 #[derive(Debug)]
 pub struct Planned {
     /// What was observed.
     pub observed: ObservedState,
+    /// How the pending writes ended, by that list.
+    pub settlements: Vec<Settlement>,
     /// The plan.
     pub plan: Plan,
 }
 
-/// Reads the list, makes the plan, and checks it. Writes nothing.
+/// Reads the list, settles by it what is pending, makes the plan, and checks it. Writes nothing.
 ///
 /// # Errors
 /// [`PassError`]
 pub async fn prepare<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    last_applied: &LastApplied,
+    mut remembered: Remembered,
 ) -> Result<Planned, PassError> {
     let observed = observe(pass.api).await.map_err(PassError::Observe)?;
+    let last_applied = &mut remembered.last_applied;
+    let settlements = settle_pending(&remembered.pending, pass.desired, last_applied, &observed)
+        .map_err(PassError::Undecided)?;
+    remember(&settlements, last_applied);
     let plan = plan(pass.desired, &observed, last_applied, pass.policy).map_err(PassError::Plan)?;
     match safety::check(&plan, pass.desired, &pass.limits, pass.overrides) {
-        Ok(()) => Ok(Planned { observed, plan }),
+        Ok(()) => Ok(Planned {
+            observed,
+            settlements,
+            plan,
+        }),
         Err(refusal) => Err(PassError::Refused {
             plan: Box::new(plan),
             refusal,
@@ -147,7 +180,7 @@ pub async fn prepare<A: WebhookApi>(
 /// # Errors
 /// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
 /// report.
-pub async fn reconcile<A: WebhookApi, R: Records + ?Sized>(
+pub async fn reconcile<A: WebhookApi, R: Records>(
     pass: &Pass<'_, A>,
     records: &R,
     listener: &dyn Listener,
@@ -155,8 +188,29 @@ pub async fn reconcile<A: WebhookApi, R: Records + ?Sized>(
 ) -> Result<PassReport, PassError> {
     let mut done: Option<PassReport> = None;
     for round in 1..=MAX_ROUNDS {
-        let last_applied = records.last_applied().map_err(PassError::Records)?;
-        let Planned { observed, plan } = prepare(pass, &last_applied).await?;
+        let remembered = Remembered {
+            last_applied: records.last_applied().map_err(PassError::Records)?,
+            pending: records.pending().map_err(PassError::Records)?,
+        };
+        let prepared = prepare(pass, remembered).await;
+        let Planned {
+            observed,
+            settlements,
+            plan,
+        } = match (prepared, done.take()) {
+            (Ok(planned), earlier) => {
+                done = earlier;
+                planned
+            }
+            // What was done before is done, and has to be told.
+            (Err(error), Some(earlier)) => {
+                return Ok(PassReport {
+                    ended_by: Some(error),
+                    ..earlier
+                });
+            }
+            (Err(error), None) => return Err(error),
+        };
         let verdict = if plan.actions.is_empty() {
             Verdict::Apply
         } else {
@@ -168,8 +222,18 @@ pub async fn reconcile<A: WebhookApi, R: Records + ?Sized>(
                 report: None,
                 rounds: round,
                 unsettled: false,
+                ended_by: None,
             }));
         }
+        let settled = settlements
+            .into_iter()
+            .map(|settlement| records.settle(settlement));
+        futures_util::future::try_join_all(settled)
+            .await
+            .map_err(PassError::Journal)?;
+        records
+            .keep_observed(&(pass.options.now)(), &observed)
+            .map_err(PassError::Records)?;
         let report = apply(
             &plan,
             &observed,
@@ -181,9 +245,6 @@ pub async fn reconcile<A: WebhookApi, R: Records + ?Sized>(
         )
         .await
         .map_err(PassError::Journal)?;
-        records
-            .keep_observed(&(pass.options.now)(), &observed)
-            .map_err(PassError::Records)?;
         let again = report.asks_for_another_round() && !pass.options.cancellation.is_cancelled();
         let merged = merge(done.take(), plan, report, round, again);
         if !again {
@@ -208,6 +269,7 @@ fn merge(
             report: Some(report),
             rounds,
             unsettled,
+            ended_by: None,
         };
     };
     let results = merged.report.get_or_insert_default();
@@ -221,6 +283,7 @@ fn merge(
             None => results.results.push(result),
         }
     }
+    results.twins.extend(report.twins);
     merged.rounds = rounds;
     merged.unsettled = unsettled;
     merged
@@ -239,16 +302,18 @@ impl PassReport {
 /// record so that the two can be compared, or with a fresh one.
 pub fn evidence(
     secrets: &Secrets,
-    last_applied: &LastApplied,
+    remembered: &Remembered,
     key: &FingerprintKey,
     fresh_salt: &mut dyn FnMut() -> Salt,
 ) -> BTreeMap<Key, TokenEvidence> {
     secrets
         .iter()
         .map(|(name, secret)| {
-            let salt = last_applied
-                .get(name)
-                .and_then(|record| record.token.as_ref())
+            let recorded = remembered.last_applied.get(name);
+            let salt = remembered
+                .pending
+                .token_of(name)
+                .or_else(|| recorded.and_then(|record| record.token.as_ref()))
                 .map_or_else(&mut *fresh_salt, Fingerprint::salt);
             (
                 name.clone(),
@@ -261,6 +326,10 @@ pub fn evidence(
 impl Records for crate::cache::Cache {
     fn last_applied(&self) -> Result<LastApplied, RecordsError> {
         Self::last_applied(self).map_err(Into::into)
+    }
+
+    fn pending(&self) -> Result<Pending, RecordsError> {
+        Self::pending(self).map_err(Into::into)
     }
 
     fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError> {

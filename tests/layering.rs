@@ -40,7 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("remote", &["secret", "state", "webhook"]),
-    ("record", &["plan", "state", "webhook"]),
+    ("record", &["plan", "secret", "state", "webhook"]),
     (
         "render",
         &["diagnostic", "plan", "record", "state", "webhook"],

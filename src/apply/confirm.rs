@@ -7,7 +7,7 @@
 use crate::plan::RecordAfter;
 use crate::record::Remark;
 use crate::state::{AppliedRecord, ObservedWebhook};
-use crate::webhook::{Field, FieldValue, WebhookSpec};
+use crate::webhook::{Field, FieldValue, WebhookSpec, names_match};
 
 /// A write and what was there before it.
 #[derive(Clone, Copy, Debug)]
@@ -109,23 +109,12 @@ fn confirm_sent(
 }
 
 /// Whether what is stored is another form of what was sent, rather than another value.
-fn is_other_form(field: Field, sent: &WebhookSpec, stored: &WebhookSpec) -> bool {
+pub(super) fn is_other_form(field: Field, sent: &WebhookSpec, stored: &WebhookSpec) -> bool {
     match (sent.get(field), stored.get(field)) {
         (FieldValue::Text(sent), FieldValue::Text(stored)) => names_match(&sent, &stored),
         (FieldValue::Url(sent), FieldValue::Url(stored)) => sent.is_equivalent_to(&stored),
         _ => false,
     }
-}
-
-/// Whether two names are the same but for case and white space.
-pub(super) fn names_match(one: &str, other: &str) -> bool {
-    let normal = |name: &str| {
-        name.split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ")
-            .to_lowercase()
-    };
-    one == other || normal(one) == normal(other)
 }
 
 fn confirm_token(confirmation: &mut Confirmation, asked: Asked<'_>, answer: &ObservedWebhook) {

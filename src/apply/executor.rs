@@ -1,5 +1,6 @@
 //! The phases of an apply: what runs side by side, and what stops what.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,13 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::progress::{ApplyEvent, Listener};
 use super::step::{StepError, Steps};
-use crate::plan::{Phase, Plan, PlannedAction};
+use crate::plan::{Action, Phase, Plan, PlannedAction};
 use crate::record::{
-    ActionResult, Journal, JournalError, Outcome, Provenance, Settlement, SyncReport,
+    ActionResult, After, Journal, JournalError, Outcome, Provenance, Settlement, SyncReport, Twin,
 };
-use crate::remote::WebhookApi;
+use crate::remote::{WebhookApi, observe};
 use crate::secret::Secrets;
-use crate::state::ObservedState;
+use crate::state::{ObservedState, ObservedWebhook};
+use crate::webhook::normal_name;
 
 /// How a plan is applied.
 pub struct ApplyOptions<'a> {
@@ -33,7 +35,7 @@ pub struct ApplyOptions<'a> {
 /// # Errors
 /// [`JournalError`] if the records that are merely out of date could not be written; nothing was sent
 /// then. Every other failure is in the report.
-pub async fn apply<A: WebhookApi, J: Journal + ?Sized>(
+pub async fn apply<A: WebhookApi, J: Journal>(
     plan: &Plan,
     observed: &ObservedState,
     secrets: &Secrets,
@@ -42,18 +44,14 @@ pub async fn apply<A: WebhookApi, J: Journal + ?Sized>(
     options: &ApplyOptions<'_>,
     listener: &dyn Listener,
 ) -> Result<SyncReport, JournalError> {
-    let refreshed: Vec<Settlement> = plan
-        .refresh
-        .iter()
-        .map(|refresh| Settlement {
+    let refreshed = plan.refresh.iter().map(|refresh| {
+        journal.settle(Settlement {
             key: refresh.key.clone(),
-            record: Some(refresh.record.clone()),
+            after: After::Record(Box::new(refresh.record.clone())),
             history: None,
         })
-        .collect();
-    if !refreshed.is_empty() {
-        journal.settle_all(&refreshed)?;
-    }
+    });
+    futures_util::future::try_join_all(refreshed).await?;
     let steps = Steps {
         api,
         journal,
@@ -75,12 +73,19 @@ pub async fn apply<A: WebhookApi, J: Journal + ?Sized>(
         .actions
         .chunk_by(|one, other| one.action.phase() == other.action.phase())
     {
-        report.results.extend(run.phase(phase).await);
+        let results = run.phase(phase).await;
+        if phase
+            .first()
+            .is_some_and(|first| first.action.phase() == Phase::Create)
+        {
+            report.twins = run.twins(&results).await;
+        }
+        report.results.extend(results);
     }
     Ok(report)
 }
 
-struct Run<'a, A, J: ?Sized> {
+struct Run<'a, A, J> {
     steps: Steps<'a, A, J>,
     /// Whether nothing new may start.
     stopped: AtomicBool,
@@ -89,17 +94,69 @@ struct Run<'a, A, J: ?Sized> {
     listener: &'a dyn Listener,
 }
 
-impl<A: WebhookApi, J: Journal + ?Sized> Run<'_, A, J> {
+impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     /// Runs the actions of one phase side by side and returns their results in the plan's order.
     async fn phase(&self, actions: &[PlannedAction]) -> Vec<ActionResult> {
-        let mut results: Vec<(usize, ActionResult)> = futures_util::stream::iter(actions)
-            .enumerate()
-            .map(|(index, planned)| async move { (index, self.one(planned).await) })
+        let mut results: Vec<(usize, ActionResult)> = futures_util::stream::iter(lanes(actions))
+            .map(|lane| async move {
+                let mut results = Vec::with_capacity(lane.len());
+                for (index, planned) in lane {
+                    results.push((index, self.one(planned).await));
+                }
+                results
+            })
             .buffer_unordered(self.steps.options.concurrency.max(1))
+            .flat_map(futures_util::stream::iter)
             .collect()
             .await;
         results.sort_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Looks in a fresh list for what somebody else made while we made the same.
+    async fn twins(&self, results: &[ActionResult]) -> Vec<Twin> {
+        let made: Vec<_> = results
+            .iter()
+            .filter_map(|result| match (&result.outcome, &result.planned.action) {
+                (
+                    Outcome::Applied { id, .. },
+                    Action::Create(creation) | Action::Recreate { creation, .. },
+                ) => Some((&result.planned.key, id, &creation.spec)),
+                _ => None,
+            })
+            .collect();
+        if made.is_empty() || self.stopped.load(Ordering::SeqCst) {
+            return Vec::new();
+        }
+        let fresh = match observe(self.steps.api).await {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                tracing::warn!(%error, "could not look whether somebody else made the same");
+                return Vec::new();
+            }
+        };
+        let known = self.steps.known_ids();
+        let mut new_by_name: HashMap<String, Vec<&ObservedWebhook>> = HashMap::new();
+        for webhook in fresh.webhooks.values() {
+            if !known.contains(&webhook.id) {
+                let same_name = new_by_name.entry(normal_name(&webhook.spec.name));
+                same_name.or_default().push(webhook);
+            }
+        }
+        let mut twins = Vec::new();
+        for (key, id, spec) in made {
+            let same_name = new_by_name.get(&normal_name(&spec.name));
+            for webhook in same_name.into_iter().flatten() {
+                if spec.looks_like(&webhook.spec) {
+                    twins.push(Twin {
+                        key: key.clone(),
+                        id: id.clone(),
+                        twin: webhook.id.clone(),
+                    });
+                }
+            }
+        }
+        twins
     }
 
     async fn one(&self, planned: &PlannedAction) -> ActionResult {
@@ -138,4 +195,25 @@ impl<A: WebhookApi, J: Journal + ?Sized> Run<'_, A, J> {
         }
         error.into_outcome()
     }
+}
+
+/// The actions of a phase, each with its place in it, in lanes that may run side by side. Creates of one
+/// name share a lane: were two of them under way at once without an answer, the list could not tell
+/// which of them had made what.
+fn lanes(actions: &[PlannedAction]) -> Vec<Vec<(usize, &PlannedAction)>> {
+    let mut lanes: Vec<Vec<(usize, &PlannedAction)>> = Vec::new();
+    let mut lane_of = HashMap::new();
+    for (index, planned) in actions.iter().enumerate() {
+        let lane = match planned.action.phase() {
+            Phase::Create => *lane_of
+                .entry(normal_name(&planned.name))
+                .or_insert(lanes.len()),
+            _ => lanes.len(),
+        };
+        match lanes.get_mut(lane) {
+            Some(lane) => lane.push((index, planned)),
+            None => lanes.push(vec![(index, planned)]),
+        }
+    }
+    lanes
 }

@@ -22,9 +22,11 @@
 
 mod confirm;
 mod executor;
+mod pending;
 mod progress;
 mod step;
 mod unknown;
 
 pub use executor::{ApplyOptions, apply};
+pub use pending::{UndecidedCreate, remember, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

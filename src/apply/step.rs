@@ -11,11 +11,12 @@ use crate::plan::{
     Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter, TokenPatch,
 };
 use crate::record::{
-    HistoryChange, HistoryEntry, Journal, JournalError, Outcome, Remark, Settlement,
+    After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal,
+    JournalError, Outcome, Remark, Settlement,
 };
 use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi, observe};
 use crate::secret::{Secret, Secrets};
-use crate::state::{AppliedRecord, ObservedWebhook, TokenEvidence};
+use crate::state::{ObservedWebhook, TokenEvidence};
 use crate::webhook::{Field, Key, RemoteId};
 
 /// How often a create is sent if each time the list shows that it did not happen.
@@ -44,6 +45,8 @@ pub(super) enum StepError {
     },
     #[error("its token was not resolved, so it cannot be sent")]
     NoSecret,
+    #[error("nothing was sent, since that could not be written down first: {error} ({cause})")]
+    NotIntended { error: String, cause: String },
     #[error("done at the API, and then not recorded: {error} ({cause})")]
     NotRecorded { error: String, cause: String },
 }
@@ -53,12 +56,17 @@ impl StepError {
     pub(super) fn stops_everything(&self) -> bool {
         match self {
             Self::Api(error) => error.stops_everything(),
-            Self::NotRecorded { .. } => true,
+            Self::NotIntended { .. } | Self::NotRecorded { .. } => true,
             Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
             Self::SeveralTraces(_) | Self::NotListed | Self::NotTaken { .. } | Self::NoSecret => {
                 false
             }
         }
+    }
+
+    /// Whether the write certainly had no effect, so that its intent is over.
+    const fn had_no_effect(&self) -> bool {
+        matches!(self, Self::Api(error) if !error.may_have_happened())
     }
 
     pub(super) fn into_outcome(self) -> Outcome {
@@ -87,7 +95,7 @@ impl From<JournalError> for StepError {
 }
 
 /// Takes actions, one at a time or side by side.
-pub(super) struct Steps<'a, A, J: ?Sized> {
+pub(super) struct Steps<'a, A, J> {
     pub(super) api: &'a A,
     pub(super) journal: &'a J,
     pub(super) secrets: &'a Secrets,
@@ -96,10 +104,10 @@ pub(super) struct Steps<'a, A, J: ?Sized> {
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
 }
 
-impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
-    /// Takes one action.
+impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
+    /// Takes one action. What may have happened and is not recorded stays intended.
     pub(super) async fn take(&self, planned: &PlannedAction) -> Result<Outcome, StepError> {
-        match &planned.action {
+        let taken = match &planned.action {
             Action::Create(creation) | Action::Recreate { creation, .. } => {
                 self.create(planned, creation).await
             }
@@ -117,15 +125,37 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
                 patch: None,
                 record,
             }) => {
-                self.settle(planned, &before.id, Some(record.confirmed(before)))?;
+                let after = After::Record(Box::new(record.confirmed(before)));
+                self.settle(planned, &before.id, after).await?;
                 Ok(applied(&before.id, Vec::new()))
             }
             Action::Delete(deletion) => self.delete(planned, &deletion.before.id).await,
             Action::Forget { id } => {
-                self.settle(planned, id, None)?;
+                self.settle(planned, id, After::Dropped).await?;
                 Ok(applied(id, Vec::new()))
             }
+        };
+        if taken.as_ref().is_err_and(StepError::had_no_effect) {
+            let over = Settlement::nothing(planned.key.clone());
+            self.journal.settle(over).await?;
         }
+        taken
+    }
+
+    /// Writes down what is about to be sent.
+    async fn intend(&self, planned: &PlannedAction, write: IntendedWrite) -> Result<(), StepError> {
+        let intent = Intent {
+            key: planned.key.clone(),
+            at: (self.options.now)(),
+            write,
+        };
+        self.journal
+            .intend(intent)
+            .await
+            .map_err(|error| StepError::NotIntended {
+                cause: error.source.to_string(),
+                error: error.to_string(),
+            })
     }
 
     async fn create(
@@ -137,6 +167,12 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
             .token
             .map(|_| self.secret(&planned.key))
             .transpose()?;
+        let write = IntendedWrite::Create {
+            spec: creation.spec.clone(),
+            token: creation.token.and_then(TokenEvidence::fingerprint),
+            prevent_destroy: creation.prevent_destroy,
+        };
+        self.intend(planned, write).await?;
         let (answer, found_by_listing) = self.create_once(creation, token).await?;
         self.know(&answer.id);
         let record = RecordAfter {
@@ -159,7 +195,7 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
         if found_by_listing {
             confirmation.remarks.push(Remark::FoundAfterNoAnswer);
         }
-        self.conclude(planned, confirmation)
+        self.conclude(planned, confirmation).await
     }
 
     /// Makes the webhook exactly once, and says whether only the list showed that it was made.
@@ -205,6 +241,15 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
                 TokenAsked::Present,
             ),
         };
+        let write = IntendedWrite::Patch {
+            id: before.id.clone(),
+            token: match patch.token() {
+                TokenPatch::Keep => IntendedToken::Keep,
+                TokenPatch::Clear => IntendedToken::Clear,
+                TokenPatch::Set(_) => IntendedToken::Set,
+            },
+        };
+        self.intend(planned, write).await?;
         let answer = match self.api.patch(&before.id, patch.fields(), token).await? {
             Some(answer) => answer,
             None => self.listed(&before.id).await?,
@@ -219,27 +264,30 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
             },
             &answer,
         );
-        self.conclude(planned, confirmation)
+        self.conclude(planned, confirmation).await
     }
 
     async fn delete(&self, planned: &PlannedAction, id: &RemoteId) -> Result<Outcome, StepError> {
+        self.intend(planned, IntendedWrite::Delete { id: id.clone() })
+            .await?;
         match self.api.delete(id).await {
             // Gone is what was wanted.
             Ok(()) | Err(ApiError::Gone { .. }) => {}
             Err(error) => return Err(error.into()),
         }
-        self.settle(planned, id, None)?;
+        self.settle(planned, id, After::Dropped).await?;
         Ok(applied(id, Vec::new()))
     }
 
     /// Records what the API confirmed, also where it did not take all of it: the webhook is there.
-    fn conclude(
+    async fn conclude(
         &self,
         planned: &PlannedAction,
         confirmation: Confirmation,
     ) -> Result<Outcome, StepError> {
         let id = confirmation.record.id.clone();
-        self.settle(planned, &id, Some(confirmation.record))?;
+        let after = After::Record(Box::new(confirmation.record));
+        self.settle(planned, &id, after).await?;
         if confirmation.not_taken.is_empty() {
             return Ok(applied(&id, confirmation.remarks));
         }
@@ -254,11 +302,11 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
         })
     }
 
-    fn settle(
+    async fn settle(
         &self,
         planned: &PlannedAction,
         id: &RemoteId,
-        record: Option<AppliedRecord>,
+        after: After,
     ) -> Result<(), StepError> {
         let history = HistoryEntry {
             at: (self.options.now)(),
@@ -268,12 +316,12 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
             changes: planned.changes.iter().map(history_change).collect(),
             provenance: self.options.provenance.clone(),
         };
-        self.journal.settle(&Settlement {
+        let settlement = Settlement {
             key: planned.key.clone(),
-            record,
+            after,
             history: Some(history),
-        })?;
-        Ok(())
+        };
+        Ok(self.journal.settle(settlement).await?)
     }
 
     async fn listed(&self, id: &RemoteId) -> Result<ObservedWebhook, StepError> {
@@ -289,7 +337,7 @@ impl<A: WebhookApi, J: Journal + ?Sized> Steps<'_, A, J> {
         self.lock_known().insert(id.clone());
     }
 
-    fn known_ids(&self) -> BTreeSet<RemoteId> {
+    pub(super) fn known_ids(&self) -> BTreeSet<RemoteId> {
         self.lock_known().clone()
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::confirm::names_match;
 use crate::state::{ObservedState, ObservedWebhook};
 use crate::webhook::{RemoteId, WebhookSpec};
 
@@ -24,11 +23,10 @@ pub(super) fn trace(
     known: &BTreeSet<RemoteId>,
     fresh: &ObservedState,
 ) -> Trace {
-    let mut matches = fresh.webhooks.values().filter(|webhook| {
-        !known.contains(&webhook.id)
-            && names_match(&sent.name, &webhook.spec.name)
-            && sent.url.is_equivalent_to(&webhook.spec.url)
-    });
+    let mut matches = fresh
+        .webhooks
+        .values()
+        .filter(|webhook| !known.contains(&webhook.id) && sent.looks_like(&webhook.spec));
     match (matches.next(), matches.next()) {
         (None, _) => Trace::None,
         (Some(found), None) => Trace::One(found.clone()),

@@ -5,19 +5,18 @@
 //! and a generation number is kept both in the database and beside it.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sled::transaction::{ConflictableTransactionError, TransactionError};
-use sled::{Transactional as _, Tree};
+use sled::Tree;
 
 use super::folder::{DATABASE, GENERATION};
-use super::schema::{self, Generation, HISTORY, META, OBSERVED, RECORDS, StoredRecord};
+use super::generation::{Found, GenerationFile};
+use super::schema::{self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredRecord};
 use super::{Account, CacheError, Snapshot, io_error};
-use crate::record::{HistoryEntry, Settlement};
+use crate::record::{HistoryEntry, Intent, Pending};
 use crate::state::{LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::{Key, RemoteId};
 
@@ -29,15 +28,19 @@ pub const OPENING_THREAD: &str = "hookctl-open-record";
 const MEMORY: u64 = 16 * 1024 * 1024;
 
 const VERSION_KEY: &[u8] = b"version";
-const GENERATION_KEY: &[u8] = b"generation";
+pub(super) const GENERATION_KEY: &[u8] = b"generation";
 
 /// An open database.
 pub(super) struct Database {
     sled: sled::Db,
-    records: Tree,
-    history: Tree,
+    pub(super) records: Tree,
+    pub(super) intents: Tree,
+    pub(super) history: Tree,
     observed: Tree,
-    meta: Tree,
+    pub(super) meta: Tree,
+    /// The file that sled writes, for making it durable.
+    file: File,
+    pub(super) generation_file: GenerationFile,
     /// Where it is opened.
     directory: PathBuf,
     /// Where people know it to be; another one for a copy.
@@ -62,8 +65,12 @@ impl Database {
         let opened = Self {
             records: tree(RECORDS)?,
             history: tree(HISTORY)?,
+            intents: tree(INTENTS)?,
             observed: tree(OBSERVED)?,
             meta: tree(META)?,
+            file: File::open(directory.join(DATABASE).join("db"))
+                .map_err(io_error("open", &directory.join(DATABASE)))?,
+            generation_file: GenerationFile::open(&directory.join(GENERATION))?,
             sled: database,
             directory: directory.to_owned(),
             shown: shown.to_owned(),
@@ -92,63 +99,22 @@ impl Database {
         Ok(records)
     }
 
-    /// Records several settled actions in one transaction, durable when this returns.
-    pub(super) fn settle(
-        &self,
-        account: &Account,
-        settlements: &[Settlement],
-    ) -> Result<(), CacheError> {
-        let mut generation = self.generation()?.unwrap_or_default();
-        generation.number += 1;
-        let mut records = Vec::new();
-        let mut history = Vec::new();
-        for (index, settlement) in settlements.iter().enumerate() {
-            let key = row_key(account, settlement.key.as_str().as_bytes());
-            let known = self
-                .records
-                .contains_key(&key)
-                .map_err(|source| self.failed("read", source))?;
-            let value = if let Some(record) = &settlement.record {
-                generation.records += u64::from(!known);
-                Some(self.encoded(RECORDS, &key, &StoredRecord::from(record))?)
-            } else {
-                generation.records = generation.records.saturating_sub(u64::from(known));
-                None
-            };
-            records.push((key, value));
-            if let Some(entry) = &settlement.history {
-                let mut number = generation.number.to_be_bytes().to_vec();
-                number.extend_from_slice(&u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes());
-                let key = row_key(account, &number);
-                let value = self.encoded(HISTORY, &key, entry)?;
-                history.push((key, value));
-            }
-        }
-        let counted = self.encoded(META, GENERATION_KEY, &generation)?;
-        let done = (&self.records, &self.history, &self.meta).transaction(
-            |(record_tree, history_tree, meta_tree)| {
-                for (key, value) in &records {
-                    match value {
-                        Some(value) => record_tree.insert(key.as_slice(), value.as_slice())?,
-                        None => record_tree.remove(key.as_slice())?,
-                    };
-                }
-                for (key, value) in &history {
-                    history_tree.insert(key.as_slice(), value.as_slice())?;
-                }
-                meta_tree.insert(GENERATION_KEY, counted.as_slice())?;
-                Ok::<(), ConflictableTransactionError<()>>(())
-            },
-        );
-        match done {
-            Ok(()) => {}
-            Err(TransactionError::Storage(source)) => return Err(self.failed("write", source)),
-            Err(TransactionError::Abort(())) => {
-                return Err(self.damaged("a transaction was given up"));
-            }
-        }
-        self.sync()?;
-        self.write_generation_file(generation)
+    /// The writes of an account whose outcome is not known, and what was observed before them.
+    pub(super) fn pending(&self, account: &Account) -> Result<Pending, CacheError> {
+        let intents: Vec<Intent> = self
+            .rows(&self.intents, INTENTS, account)?
+            .into_iter()
+            .map(|(_, intent)| intent)
+            .collect();
+        let seen = if intents.is_empty() {
+            Vec::new()
+        } else {
+            self.rows::<ObservedWebhook>(&self.observed, OBSERVED, account)?
+        };
+        Ok(Pending {
+            intents,
+            seen: seen.into_iter().map(|(_, webhook)| webhook.id).collect(),
+        })
     }
 
     /// What was last observed of an account.
@@ -239,7 +205,14 @@ impl Database {
         self.sled
             .flush()
             .map_err(|source| self.failed("write", source))?;
-        sync_file(&self.directory.join(DATABASE).join("db"))
+        self.file
+            .sync_all()
+            .map_err(io_error("make durable", &self.directory.join(DATABASE)))
+    }
+
+    /// Where it is opened.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Holds the database against its version, its generation, and every value's checksum.
@@ -256,12 +229,16 @@ impl Database {
             _ => return Err(self.damaged("it says no schema version")),
         }
         let generation = self.generation()?.unwrap_or_default();
-        let expected = self.read_generation_file()?;
         // The file is written after the transaction, so the database may be one ahead of it.
-        if expected.is_none() && generation.number > 1 {
-            return Err(self.damaged("the file 'generation' is missing"));
-        }
-        let expected = expected.unwrap_or_default();
+        let expected = match GenerationFile::read(&self.directory.join(GENERATION))? {
+            Found::Whole(expected) => expected,
+            // Before its first write was whole.
+            Found::Missing | Found::Damaged(_) if generation.number <= 1 => Generation::default(),
+            Found::Missing => return Err(self.damaged("the file 'generation' is missing")),
+            Found::Damaged(error) => {
+                return Err(self.damaged(format!("the file 'generation': {error}")));
+            }
+        };
         if generation.number < expected.number {
             return Err(CacheError::RolledBack {
                 directory: self.shown.clone(),
@@ -279,31 +256,8 @@ impl Database {
         Ok(())
     }
 
-    fn generation(&self) -> Result<Option<Generation>, CacheError> {
+    pub(super) fn generation(&self) -> Result<Option<Generation>, CacheError> {
         self.get(&self.meta, META, GENERATION_KEY)
-    }
-
-    fn read_generation_file(&self) -> Result<Option<Generation>, CacheError> {
-        let path = self.directory.join(GENERATION);
-        match fs::read(&path) {
-            Ok(value) => schema::decode(GENERATION, b"", &value)
-                .map(Some)
-                .map_err(|error| self.damaged(format!("the file 'generation': {error}"))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(io_error("read", &path)(error)),
-        }
-    }
-
-    fn write_generation_file(&self, generation: Generation) -> Result<(), CacheError> {
-        let path = self.directory.join(GENERATION);
-        let value = self.encoded(GENERATION, b"", &generation)?;
-        let written = tempfile::NamedTempFile::new_in(&self.directory).and_then(|mut file| {
-            file.write_all(&value)?;
-            file.as_file().sync_all()?;
-            file.persist(&path).map_err(|error| error.error)?;
-            File::open(&self.directory)?.sync_all()
-        });
-        written.map_err(io_error("write", &path))
     }
 
     /// All rows of an account in a tree, each checked, by the key's own part.
@@ -350,7 +304,7 @@ impl Database {
         Ok(())
     }
 
-    fn encoded(
+    pub(super) fn encoded(
         &self,
         tree: &str,
         key: &[u8],
@@ -359,11 +313,11 @@ impl Database {
         schema::encode(tree, key, payload).map_err(|error| self.damaged(error))
     }
 
-    fn failed(&self, attempt: &'static str, source: sled::Error) -> CacheError {
+    pub(super) fn failed(&self, attempt: &'static str, source: sled::Error) -> CacheError {
         database_error(attempt, &self.shown, source)
     }
 
-    fn damaged(&self, what: impl std::fmt::Display) -> CacheError {
+    pub(super) fn damaged(&self, what: impl std::fmt::Display) -> CacheError {
         CacheError::Damaged {
             directory: self.shown.clone(),
             what: what.to_string(),
@@ -413,7 +367,7 @@ fn sync_file(path: &Path) -> Result<(), CacheError> {
 }
 
 /// The key of a row: the account, then its own part. No part of an account holds a NUL.
-fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
+pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
     let mut key = Vec::new();
     for part in [&account.target, &account.api] {
         key.extend_from_slice(part.as_bytes());

@@ -18,23 +18,29 @@
 //! It is a cache: damaged or lost, it is rebuilt from the API by name. So damage is an error that says
 //! how to go on, and nothing is ever decided from a record that failed its check.
 //!
-//! The schema leaves the tree `intents-v1` to the intents of writes that are under way.
+//! Writes that wait at the same time are committed together: one wait for the disk for all of them.
 
+mod commit;
 mod database;
 mod folder;
+mod generation;
 mod lock;
 mod schema;
+mod writer;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use database::Database;
 pub use database::OPENING_THREAD;
 use lock::Lock;
+use writer::{Write, Writer};
 
-use crate::record::{HistoryEntry, Journal, JournalError, Settlement};
+use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};
 use crate::state::{LastApplied, ObservedState, ObservedWebhook};
+use crate::webhook::Key;
 
 /// Where the record is, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -135,7 +141,8 @@ pub enum CacheError {
 
 /// The record, opened for one pass.
 pub struct Cache {
-    database: Database,
+    writer: Writer,
+    database: Arc<Database>,
     account: Account,
     // Released last.
     _lock: Lock,
@@ -165,9 +172,11 @@ impl Cache {
     pub fn open(options: &CacheOptions, account: Account) -> Result<Self, CacheError> {
         folder::prepare(&options.directory)?;
         let lock = Lock::exclusive(&options.directory, options.lock_timeout)?;
-        let database = Database::open(&options.directory, &options.directory)?;
+        let database = Arc::new(Database::open(&options.directory, &options.directory)?);
+        let writer = Writer::start(Arc::clone(&database), account.clone())?;
         folder::close_to_others(&options.directory)?;
         Ok(Self {
+            writer,
             database,
             account,
             _lock: lock,
@@ -180,6 +189,14 @@ impl Cache {
     /// [`CacheError::Damaged`] if a record fails its check.
     pub fn last_applied(&self) -> Result<LastApplied, CacheError> {
         self.database.last_applied(&self.account)
+    }
+
+    /// The writes whose outcome is not known, by key.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if one fails its check.
+    pub fn pending(&self) -> Result<Pending, CacheError> {
+        self.database.pending(&self.account)
     }
 
     /// What was last observed; none before the first time.
@@ -220,23 +237,30 @@ impl Cache {
     /// # Errors
     /// [`CacheError`] if that cannot be promised.
     pub fn close(self) -> Result<(), CacheError> {
+        drop(self.writer);
         self.database.sync()
     }
 }
 
 impl Journal for Cache {
-    fn settle(&self, settlement: &Settlement) -> Result<(), JournalError> {
-        self.settle_all(std::slice::from_ref(settlement))
+    async fn intend(&self, intent: Intent) -> Result<(), JournalError> {
+        let key = intent.key.clone();
+        self.commit(key, Write::Intend(Box::new(intent))).await
     }
 
-    fn settle_all(&self, settlements: &[Settlement]) -> Result<(), JournalError> {
-        let Some(first) = settlements.first() else {
-            return Ok(());
-        };
-        self.database
-            .settle(&self.account, settlements)
+    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
+        let key = settlement.key.clone();
+        self.commit(key, Write::Settle(Box::new(settlement))).await
+    }
+}
+
+impl Cache {
+    async fn commit(&self, key: Key, write: Write) -> Result<(), JournalError> {
+        self.writer
+            .commit(write)
+            .await
             .map_err(|error| JournalError {
-                key: first.key.clone(),
+                key,
                 source: Box::new(error),
             })
     }
@@ -269,6 +293,14 @@ impl CacheReader {
     /// [`CacheError::Damaged`] if a record fails its check.
     pub fn last_applied(&self) -> Result<LastApplied, CacheError> {
         self.database.last_applied(&self.account)
+    }
+
+    /// The writes whose outcome is not known, by key.
+    ///
+    /// # Errors
+    /// [`CacheError::Damaged`] if one fails its check.
+    pub fn pending(&self) -> Result<Pending, CacheError> {
+        self.database.pending(&self.account)
     }
 
     /// What was last observed; none before the first time.

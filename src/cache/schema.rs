@@ -17,6 +17,8 @@ pub(super) const VERSION: u32 = 1;
 pub(super) const RECORDS: &str = "records-v1";
 /// Applied changes, by account and number.
 pub(super) const HISTORY: &str = "history-v1";
+/// Writes that are under way, by account and key.
+pub(super) const INTENTS: &str = "intents-v1";
 /// What was last observed, by account and id.
 pub(super) const OBSERVED: &str = "observed-v1";
 /// The schema's version, the generation, and when each account was observed.

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::*;
+use crate::record::After;
 use crate::secret::{FingerprintKey, Salt, Secret};
 use crate::state::AppliedRecord;
 use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
@@ -54,7 +55,7 @@ fn record(number: usize) -> AppliedRecord {
 fn settlement(number: usize) -> Settlement {
     Settlement {
         key: key(number),
-        record: Some(record(number)),
+        after: After::Record(Box::new(record(number))),
         history: Some(HistoryEntry {
             at: format!("2026-01-01T00:00:{number:02}Z"),
             key: key(number),
@@ -66,10 +67,18 @@ fn settlement(number: usize) -> Settlement {
     }
 }
 
+/// Waits for a commit.
+fn settle(cache: &Cache, settlement: Settlement) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(cache.settle(settlement)).unwrap();
+}
+
 fn filled(directory: &Path, count: usize) {
     let cache = Cache::open(&options(directory), account()).unwrap();
     for number in 0..count {
-        cache.settle(&settlement(number)).unwrap();
+        settle(&cache, settlement(number));
     }
     cache.close().unwrap();
 }
@@ -108,13 +117,14 @@ fn what_is_settled_is_read_back() {
         .map(|entry| entry.key)
         .collect();
     assert_eq!(newest, [key(2), key(1)]);
-    cache
-        .settle(&Settlement {
-            record: None,
+    settle(
+        &cache,
+        Settlement {
+            after: After::Dropped,
             history: None,
             ..settlement(1)
-        })
-        .unwrap();
+        },
+    );
     assert_eq!(cache.last_applied().unwrap().len(), 2);
     assert_eq!(cache.accounts().unwrap(), [account()]);
 }

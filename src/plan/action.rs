@@ -401,6 +401,18 @@ pub enum Notice {
         /// Whether its source could not be resolved.
         unresolved: bool,
     },
+    /// A webhook that nobody manages has the name and address of this one: every event may be
+    /// delivered twice.
+    Twin {
+        /// The key.
+        key: Key,
+        /// Where it is declared.
+        location: Location,
+        /// The webhook that is ours.
+        id: RemoteId,
+        /// The other one.
+        twin: RemoteId,
+    },
     /// A change would drop an action that this version does not know.
     UnknownActionDropped {
         /// The key.

@@ -1,5 +1,7 @@
 //! One action for each key whose identity is known.
 
+use std::collections::BTreeMap;
+
 use super::action::Bindings;
 use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
@@ -12,7 +14,7 @@ use crate::state::{
     AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
     ObservedState, ObservedWebhook,
 };
-use crate::webhook::{Field, Key, WorkflowAction};
+use crate::webhook::{Field, Key, WorkflowAction, normal_name};
 
 /// Decides for every key, declared or remembered, and counts the rest.
 ///
@@ -64,6 +66,10 @@ pub(super) fn decide(
             });
         }
     }
+    decisions
+        .plan
+        .notices
+        .extend(twins(desired, observed, &decisions, identities));
     decisions.plan.bindings = Bindings {
         known: last_applied.len(),
         present: last_applied
@@ -78,6 +84,42 @@ pub(super) fn decide(
             problems: decisions.problems,
         })
     }
+}
+
+/// The webhooks that nobody manages and that look like one of ours.
+fn twins(
+    desired: &DesiredState,
+    observed: &ObservedState,
+    decisions: &Decisions<'_>,
+    identities: &Identities<'_>,
+) -> Vec<Notice> {
+    let mut by_name: BTreeMap<String, Vec<&ObservedWebhook>> = BTreeMap::new();
+    for unmanaged in &decisions.plan.unmanaged {
+        let webhook = observed.get(&unmanaged.id);
+        let same_name = by_name.entry(normal_name(&unmanaged.name)).or_default();
+        same_name.extend(webhook);
+    }
+    let mut notices = Vec::new();
+    if by_name.is_empty() {
+        return notices;
+    }
+    for (key, webhook) in &desired.webhooks {
+        let Identity::Found(found) = identities.of(key) else {
+            continue;
+        };
+        let same_name = by_name.get(&normal_name(&found.spec.name));
+        for twin in same_name.into_iter().flatten() {
+            if decisions.policy.only.selects(key) && found.spec.looks_like(&twin.spec) {
+                notices.push(Notice::Twin {
+                    key: key.clone(),
+                    location: webhook.origin.key.clone(),
+                    id: found.id.clone(),
+                    twin: twin.id.clone(),
+                });
+            }
+        }
+    }
+    notices
 }
 
 struct Decisions<'a> {

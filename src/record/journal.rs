@@ -1,43 +1,69 @@
 //! The port through which an apply is recorded.
 
-use super::HistoryEntry;
+use std::future::Future;
+
+use super::{HistoryEntry, Intent};
 use crate::state::AppliedRecord;
 use crate::webhook::Key;
 
-/// Records what was applied. The cache is one; a test may use a map.
+/// Records what is about to be sent, and what became of it. The cache is one; a test may use a map.
+///
+/// Several calls may be under way at once, and an implementation may make them durable together.
 pub trait Journal: Send + Sync {
-    /// Records one settled action: the binding, the last-applied state, the fingerprint, and the
-    /// history, all or nothing, and durable when this returns.
+    /// Writes down a write before it leaves; durable when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`] if that cannot be promised: then nothing may be sent.
+    fn intend(&self, intent: Intent) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Records one settled write: the binding, the last-applied state, the fingerprint, the history, and
+    /// the end of its intent, all or nothing, and durable when this returns.
     ///
     /// # Errors
     /// [`JournalError`] if that cannot be promised.
-    fn settle(&self, settlement: &Settlement) -> Result<(), JournalError>;
-
-    /// Records several at once, each all or nothing; an implementation may make them durable together.
-    ///
-    /// # Errors
-    /// [`JournalError`] for the first that could not be recorded.
-    fn settle_all(&self, settlements: &[Settlement]) -> Result<(), JournalError> {
-        settlements
-            .iter()
-            .try_for_each(|settlement| self.settle(settlement))
-    }
+    fn settle(
+        &self,
+        settlement: Settlement,
+    ) -> impl Future<Output = Result<(), JournalError>> + Send;
 }
 
-/// What one settled action leaves in the record.
+/// What one settled write leaves in the record. Its key's intent, if there was one, is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
     /// The key.
     pub key: Key,
-    /// The record from now on; none to drop it.
-    pub record: Option<AppliedRecord>,
+    /// The record from now on.
+    pub after: After,
     /// What to note in the history; none where nothing changed at the API or in a binding.
     pub history: Option<HistoryEntry>,
 }
 
+/// The record of a key after a settled write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum After {
+    /// This one.
+    Record(Box<AppliedRecord>),
+    /// None.
+    Dropped,
+    /// The one that there was, if any: the write certainly did not happen, or changed nothing that is
+    /// recorded.
+    Unchanged,
+}
+
+impl Settlement {
+    /// A settlement that ends an intent and changes nothing else.
+    pub const fn nothing(key: Key) -> Self {
+        Self {
+            key,
+            after: After::Unchanged,
+            history: None,
+        }
+    }
+}
+
 /// Why something could not be recorded.
 #[derive(Debug, thiserror::Error)]
-#[error("could not record the change of '{key}'")]
+#[error("could not record '{key}'")]
 pub struct JournalError {
     /// The key.
     pub key: Key,

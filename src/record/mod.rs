@@ -1,9 +1,11 @@
 //! What happened, as data: written by whoever applies, kept by the cache, shown by whoever renders.
 
 mod history;
+mod intent;
 mod journal;
 mod outcome;
 
 pub use history::{HistoryChange, HistoryEntry, Provenance};
-pub use journal::{Journal, JournalError, Settlement};
-pub use outcome::{ActionResult, Outcome, Remark, SyncReport};
+pub use intent::{IntendedToken, IntendedWrite, Intent, Pending};
+pub use journal::{After, Journal, JournalError, Settlement};
+pub use outcome::{ActionResult, Outcome, Remark, SyncReport, Twin};

@@ -1,7 +1,7 @@
 //! How each action of a plan ended.
 
 use crate::plan::{PlannedAction, Summary};
-use crate::webhook::{Field, FieldValue, RemoteId};
+use crate::webhook::{Field, FieldValue, Key, RemoteId};
 
 /// How an apply ended.
 #[derive(Clone, Debug, Default)]
@@ -9,6 +9,22 @@ use crate::webhook::{Field, FieldValue, RemoteId};
 pub struct SyncReport {
     /// Every action that was planned, in the plan's order, and how it ended.
     pub results: Vec<ActionResult>,
+    /// What somebody else made at the same time and that looks like what we made.
+    pub twins: Vec<Twin>,
+}
+
+/// A webhook of ours that somebody else made at the same time, too.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "'{key}' is there twice: as {id}, made by this run, and as {twin}, made at the same time by somebody else. Every event may be delivered twice: delete one of the two, and pin the other with `id:`"
+)]
+pub struct Twin {
+    /// The key.
+    pub key: Key,
+    /// The webhook that this run made.
+    pub id: RemoteId,
+    /// The other one.
+    pub twin: RemoteId,
 }
 
 /// One action and how it ended.
@@ -69,11 +85,13 @@ pub enum Remark {
 }
 
 impl SyncReport {
-    /// Whether every action was applied.
+    /// Whether every action was applied, and nothing is there twice.
     pub fn is_complete(&self) -> bool {
-        self.results
-            .iter()
-            .all(|result| matches!(result.outcome, Outcome::Applied { .. }))
+        self.twins.is_empty()
+            && self
+                .results
+                .iter()
+                .all(|result| matches!(result.outcome, Outcome::Applied { .. }))
     }
 
     /// How many actions were applied.

@@ -88,6 +88,21 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// Whether a write that ended so may have had its effect.
+    pub const fn may_have_happened(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. }
+            | Self::Gone { .. }
+            | Self::NotServed { .. }
+            | Self::Rejected { .. } => false,
+            Self::Throttled { status, .. } => *status != 429,
+            // Of several tries the last one need not be the one that had the effect.
+            Self::Unreachable { .. } | Self::UnknownOutcome { .. } | Self::Unexpected { .. } => {
+                true
+            }
+        }
+    }
+
     /// Whether nothing else should be tried either.
     pub const fn stops_everything(&self) -> bool {
         matches!(self, Self::Unauthorized { .. } | Self::NotServed { .. })

@@ -105,6 +105,20 @@ impl Message {
                 "an apply needs its source",
                 location,
             ),
+            Notice::Twin {
+                key,
+                location,
+                id,
+                twin,
+            } => (
+                "twin",
+                format!(
+                    "'{key}' ({id}) has a twin that nobody manages ({twin}): the same name and \
+                     address, so every event may be delivered twice"
+                ),
+                "delete the superfluous one in the dashboard; if two are meant, declare both",
+                location,
+            ),
             Notice::UnknownActionDropped {
                 key,
                 location,

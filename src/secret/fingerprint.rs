@@ -57,6 +57,16 @@ impl Fingerprint {
         }
     }
 
+    /// The same trace, that no longer vouches for a secret: it compares with nothing, and still says
+    /// that a secret of ours was set.
+    #[must_use]
+    pub const fn unverifiable(self) -> Self {
+        Self {
+            key_id: KeyId([0; 8]),
+            ..self
+        }
+    }
+
     /// The salt that it was made with, so that another can be made to compare with it.
     pub const fn salt(&self) -> Salt {
         self.salt

@@ -15,6 +15,6 @@ mod workflow_action;
 pub use field::{Field, FieldValue};
 pub use key::{InvalidKey, Key};
 pub use remote_id::{InvalidRemoteId, RemoteId};
-pub use spec::WebhookSpec;
+pub use spec::{WebhookSpec, names_match, normal_name};
 pub use url::{EndpointUrl, InvalidEndpointUrl};
 pub use workflow_action::{WorkflowAction, WorkflowActions};

@@ -28,6 +28,12 @@ pub struct WebhookSpec {
 }
 
 impl WebhookSpec {
+    /// Whether two webhooks have the same name and address, but for what an API may change about them:
+    /// what a create that was sent twice would leave.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        names_match(&self.name, &other.name) && self.url.is_equivalent_to(&other.url)
+    }
+
     /// The value of one field.
     pub fn get(&self, field: Field) -> FieldValue {
         match field {
@@ -68,4 +74,17 @@ impl WebhookSpec {
             }
         }
     }
+}
+
+/// Whether two names are the same but for case and white space.
+pub fn names_match(one: &str, other: &str) -> bool {
+    one == other || normal_name(one) == normal_name(other)
+}
+
+/// A name without what an API may change about it: case and white space.
+pub fn normal_name(name: &str) -> String {
+    name.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
 }

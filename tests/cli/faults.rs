@@ -29,9 +29,10 @@ fn a_create_whose_answer_is_lost_is_found_and_not_doubled() {
         .shows("1 created")
         .shows("the list showed that it was made");
     let requests = account.requests();
-    assert_eq!(requests.len(), 3, "{requests:?}");
+    assert_eq!(requests.len(), 4, "{requests:?}");
     assert!(requests[1].starts_with("POST"));
-    assert_eq!(requests[2], LIST);
+    assert_eq!(requests[2], LIST, "did it happen?");
+    assert_eq!(requests[3], LIST, "did somebody else make the same?");
     assert_eq!(account.names(), ["Billing"]);
     repository.sync(&account, &[]).code(0).shows("No changes.");
 }
@@ -46,7 +47,7 @@ fn a_create_that_never_happened_is_made_after_a_look() {
         .iter()
         .map(|line| line.split(' ').next().unwrap().to_owned())
         .collect();
-    assert_eq!(methods, ["GET", "POST", "GET", "POST"]);
+    assert_eq!(methods, ["GET", "POST", "GET", "POST", "GET"]);
     assert_eq!(account.names(), ["Billing"]);
 }
 
@@ -204,4 +205,36 @@ fn a_refused_key_in_the_middle_stops_everything() {
     assert_eq!(results[0], "failed");
     assert!(results[1..].iter().all(|result| *result == "not_attempted"));
     assert_eq!(account.requests().len(), 2, "the list and the first");
+}
+
+#[test]
+fn a_twin_that_somebody_else_makes_at_the_same_time_is_reported_with_both_ids() {
+    let (one, two) = (Repository::with(BILLING), Repository::with(BILLING));
+    let account = Account::new();
+    // The second machine's list was read before the first machine's create.
+    let list = "{\"subscriptions\":[],\"total\":0}";
+    account.fault("GET", 3, answer(200, &[], list));
+    one.sync(&account, &[]).code(0);
+    let first = account.id("Billing");
+    let run = two.sync(&account, &["--output", "json"]).code(4);
+    let made: Vec<_> = account
+        .sandbox
+        .webhooks()
+        .iter()
+        .map(|webhook| webhook.id.clone())
+        .collect();
+    assert_eq!(made.len(), 2);
+    let document = run.json();
+    assert_eq!(crate::harness::codes(&document), ["doubled"]);
+    for id in &made {
+        assert!(run.stderr.contains(id.as_str()), "{}", run.stderr);
+    }
+    // From then on every plan says so, on both machines, until one of the two is gone.
+    for repository in [&one, &two] {
+        let (code, plan) = repository.plan(&account, &[]);
+        assert_eq!((code, crate::harness::codes(&plan)), (0, vec!["twin"]));
+    }
+    account.sandbox.remove(&first).unwrap();
+    let (_, plan) = two.plan(&account, &[]);
+    assert!(crate::harness::codes(&plan).is_empty());
 }

@@ -129,7 +129,7 @@ fn gone_from_the_remote_is_made_again_and_called_drift() {
     account.requests();
     repository.sync(&account, &[]).code(0).shows("1 recreated");
     let requests = account.requests();
-    assert_eq!(requests.len(), 2);
+    assert_eq!(requests.len(), 3);
     assert!(requests[1].starts_with("POST workflow-webhooks {"));
     assert_ne!(account.id("Billing"), before);
     repository.sync(&account, &[]).code(0).shows("No changes.");
@@ -221,6 +221,7 @@ fn creates_come_before_updates_before_deletes() {
     assert_eq!(
         &requests[2..],
         [
+            LIST.to_owned(),
             format!("PATCH {b} {{\"max_retries\":1}}"),
             format!("DELETE {a}")
         ]

@@ -33,7 +33,8 @@ fn a_new_declaration_is_one_post_with_every_field() {
             LIST,
             "POST workflow-webhooks {\"actions\":[\"workflow_run_completed\"],\"enabled\":true,\
              \"max_retries\":3,\"name\":\"Billing\",\"retry_backoff_seconds\":10,\
-             \"timeout_seconds\":10,\"url\":\"https://hooks.example.com/billing\"}"
+             \"timeout_seconds\":10,\"url\":\"https://hooks.example.com/billing\"}",
+            LIST, // whether somebody else made the same
         ]
     );
 }

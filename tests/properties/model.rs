@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use hookctl::apply::remember;
 use hookctl::reconcile::{Records, RecordsError};
-use hookctl::record::{Journal, JournalError, Settlement};
+use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
 use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
 use hookctl::secret::Secret;
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
@@ -137,12 +138,12 @@ impl MemoryRecords {
 }
 
 impl Journal for MemoryRecords {
-    fn settle(&self, settlement: &Settlement) -> Result<(), JournalError> {
-        let mut records = self.0.lock().unwrap();
-        match &settlement.record {
-            Some(record) => records.insert(settlement.key.clone(), record.clone()),
-            None => records.remove(&settlement.key),
-        };
+    async fn intend(&self, _: Intent) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
+        remember(&[settlement], &mut self.0.lock().unwrap());
         Ok(())
     }
 }
@@ -150,6 +151,10 @@ impl Journal for MemoryRecords {
 impl Records for MemoryRecords {
     fn last_applied(&self) -> Result<LastApplied, RecordsError> {
         Ok(self.records())
+    }
+
+    fn pending(&self) -> Result<Pending, RecordsError> {
+        Ok(Pending::default())
     }
 
     fn keep_observed(&self, _: &str, _: &ObservedState) -> Result<(), RecordsError> {

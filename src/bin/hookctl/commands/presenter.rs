@@ -174,6 +174,20 @@ impl<'a> Presenter<'a> {
                 Some("find out who, then sync again".to_owned()),
             ));
         }
+        let ended_by = report.ended_by.as_ref().map(|error| {
+            let error = self.failed(error);
+            self.messages.push(Message::error(
+                error.code,
+                error.message.clone(),
+                error.help,
+            ));
+            error.message
+        });
+        let doubled = results
+            .twins
+            .iter()
+            .map(|twin| Message::error("doubled", twin.to_string(), None));
+        self.messages.extend(doubled);
         match self.output {
             Output::Human => {
                 let styles = self.styles_out();
@@ -210,7 +224,13 @@ impl<'a> Presenter<'a> {
                  sync again\n",
             );
         }
-        if results.is_complete() && !report.unsettled {
+        if let Some(message) = &ended_by {
+            self.ui.message(&format!("error: {message}\n"));
+        }
+        for twin in &results.twins {
+            self.ui.message(&format!("error[doubled]: {twin}\n"));
+        }
+        if results.is_complete() && !report.unsettled && report.ended_by.is_none() {
             ExitStatus::Success
         } else {
             ExitStatus::PartlyFailed

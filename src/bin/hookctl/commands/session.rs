@@ -2,10 +2,10 @@
 //! record, and the signals that end it.
 
 use hookctl::cache::{Account, Cache, CacheError, CacheOptions, CacheReader};
+use hookctl::reconcile::Remembered;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats};
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret};
-use hookctl::state::LastApplied;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::resolve_key;
@@ -108,7 +108,8 @@ impl Session {
     pub(crate) fn records(&self, dry_run: bool) -> Result<RecordAccess, CommandError> {
         let account = self.account.clone();
         if dry_run {
-            CacheReader::open(&self.cache, account).map(RecordAccess::Reading)
+            CacheReader::open(&self.cache, account)
+                .map(|reader| RecordAccess::Reading(reader.map(Box::new)))
         } else {
             Cache::open(&self.cache, account).map(|cache| RecordAccess::Writing(Box::new(cache)))
         }
@@ -119,19 +120,31 @@ impl Session {
 /// The record, as a run may use it.
 pub(crate) enum RecordAccess {
     /// A dry run: a copy, if there is a record at all.
-    Reading(Option<CacheReader>),
+    Reading(Option<Box<CacheReader>>),
     /// Anything else.
     Writing(Box<Cache>),
 }
 
 impl RecordAccess {
-    pub(crate) fn last_applied(&self) -> Result<LastApplied, CommandError> {
-        match self {
-            Self::Reading(None) => Ok(LastApplied::new()),
-            Self::Reading(Some(reader)) => reader.last_applied(),
-            Self::Writing(cache) => cache.last_applied(),
-        }
-        .map_err(|error| record_error(&error))
+    pub(crate) fn remembered(&self) -> Result<Remembered, CommandError> {
+        let read = match self {
+            Self::Reading(None) => Ok(Remembered::default()),
+            Self::Reading(Some(reader)) => reader.last_applied().and_then(|last_applied| {
+                let pending = reader.pending()?;
+                Ok(Remembered {
+                    last_applied,
+                    pending,
+                })
+            }),
+            Self::Writing(cache) => cache.last_applied().and_then(|last_applied| {
+                let pending = cache.pending()?;
+                Ok(Remembered {
+                    last_applied,
+                    pending,
+                })
+            }),
+        };
+        read.map_err(|error| record_error(&error))
     }
 }
 

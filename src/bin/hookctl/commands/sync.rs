@@ -137,7 +137,7 @@ async fn sync(
     let secrets = resolved.secrets;
     let session = Session::open(&settings, environment, args.sandbox).await?;
     let records = session.records(args.dry_run)?;
-    let last_applied = records.last_applied()?;
+    let remembered = records.remembered()?;
     let salts: Vec<_> = secrets
         .keys()
         .map(|_| fresh_salt())
@@ -146,7 +146,7 @@ async fn sync(
     let unused = fresh_salt()?;
     let evidence = reconcile::evidence(
         &secrets,
-        &last_applied,
+        &remembered,
         session.fingerprint_key(),
         &mut || salts.next().unwrap_or(unused),
     );
@@ -173,7 +173,7 @@ async fn sync(
     match records {
         RecordAccess::Reading(_) => {
             let planned = tokio::select! {
-                planned = reconcile::prepare(&pass, &last_applied) => planned,
+                planned = reconcile::prepare(&pass, remembered) => planned,
                 () = cancellation.cancelled() => return Err(interrupted()),
             };
             dry_run(args, planned.map(|planned| planned.plan), presenter)

@@ -1,0 +1,95 @@
+//! Commits of several writes together: what is waiting when a commit begins goes into it, so that
+//! durability costs one wait for the disk per window and not one per write.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::database::Database;
+use super::{Account, CacheError, io_error};
+use crate::record::{Intent, Settlement};
+
+/// The most writes in one commit.
+const AT_ONCE: usize = 1024;
+
+/// A write to the record.
+pub(super) enum Write {
+    /// Something is about to be sent.
+    Intend(Box<Intent>),
+    /// Something is settled.
+    Settle(Box<Settlement>),
+}
+
+struct Job {
+    write: Write,
+    done: oneshot::Sender<Result<(), Arc<CacheError>>>,
+}
+
+/// The thread that commits. Dropping it commits what is still waiting.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(database: Arc<Database>, account: Account) -> Result<Self, CacheError> {
+        let (jobs, waiting) = mpsc::channel();
+        let path = database.directory().to_owned();
+        let thread = std::thread::Builder::new()
+            .name("hookctl-record".to_owned())
+            .spawn(move || run(&database, &account, &waiting))
+            .map_err(io_error("start a thread to write", &path))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands over a write; durable when this returns.
+    pub(super) async fn commit(&self, write: Write) -> Result<(), WriteError> {
+        let (done, committed) = oneshot::channel();
+        let jobs = self.jobs.as_ref().ok_or(WriteError::Stopped)?;
+        jobs.send(Job { write, done })
+            .map_err(|_| WriteError::Stopped)?;
+        committed
+            .await
+            .map_err(|_| WriteError::Stopped)?
+            .map_err(WriteError::Failed)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why a write is not durable.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error(transparent)]
+    Failed(Arc<CacheError>),
+    #[error("the local record is no longer written")]
+    Stopped,
+}
+
+fn run(database: &Database, account: &Account, waiting: &mpsc::Receiver<Job>) {
+    while let Ok(first) = waiting.recv() {
+        let jobs: Vec<Job> = std::iter::once(first)
+            .chain(waiting.try_iter().take(AT_ONCE - 1))
+            .collect();
+        let result = database
+            .commit(account, jobs.iter().map(|job| &job.write))
+            .map_err(Arc::new);
+        for job in jobs {
+            // Whoever does not wait any more does not need the answer.
+            let _ = job.done.send(result.clone());
+        }
+    }
+}
