@@ -23,7 +23,7 @@ use crate::plan::{Plan, PlanError, Policy, plan};
 use crate::record::{
     ActionResult, Journal, JournalError, Outcome, Pending, Settlement, SyncReport,
 };
-use crate::remote::{ObserveError, WebhookApi, observe};
+use crate::remote::{Listing, ObserveError, WebhookApi, observe, observe_absences};
 use crate::secret::{Fingerprint, FingerprintKey, Salt, Secrets};
 use crate::state::{DesiredState, LastApplied, ObservedState, TokenEvidence};
 use crate::webhook::Key;
@@ -154,25 +154,50 @@ pub struct Planned {
 /// [`PassError`]
 pub async fn prepare<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    mut remembered: Remembered,
+    remembered: Remembered,
 ) -> Result<Planned, PassError> {
-    let observed = observe(pass.api).await.map_err(PassError::Observe)?;
-    let last_applied = &mut remembered.last_applied;
-    let settlements = settle_pending(&remembered.pending, pass.desired, last_applied, &observed)
-        .map_err(PassError::Undecided)?;
-    remember(&settlements, last_applied);
-    let plan = plan(pass.desired, &observed, last_applied, pass.policy).map_err(PassError::Plan)?;
-    match safety::check(&plan, pass.desired, &pass.limits, pass.overrides) {
-        Ok(()) => Ok(Planned {
-            observed,
-            settlements,
-            plan,
-        }),
+    let listing = observe(pass.api).await.map_err(PassError::Observe)?;
+    let pages = listing.pages;
+    let planned = planned(pass, &remembered, listing.observed)?;
+    // What is missing from a list of several pages may have slipped from one to another.
+    let relies_on_absences = planned.plan.relies_on_absences() || !remembered.pending.is_empty();
+    let planned = if pages > 1 && relies_on_absences {
+        let first = Listing {
+            observed: planned.observed,
+            pages,
+        };
+        let stable = observe_absences(pass.api, first)
+            .await
+            .map_err(PassError::Observe)?;
+        self::planned(pass, &remembered, stable.observed)?
+    } else {
+        planned
+    };
+    match safety::check(&planned.plan, pass.desired, &pass.limits, pass.overrides) {
+        Ok(()) => Ok(planned),
         Err(refusal) => Err(PassError::Refused {
-            plan: Box::new(plan),
+            plan: Box::new(planned.plan),
             refusal,
         }),
     }
+}
+
+fn planned<A>(
+    pass: &Pass<'_, A>,
+    remembered: &Remembered,
+    observed: ObservedState,
+) -> Result<Planned, PassError> {
+    let mut last_applied = remembered.last_applied.clone();
+    let settlements = settle_pending(&remembered.pending, pass.desired, &last_applied, &observed)
+        .map_err(PassError::Undecided)?;
+    remember(&settlements, &mut last_applied);
+    let plan =
+        plan(pass.desired, &observed, &last_applied, pass.policy).map_err(PassError::Plan)?;
+    Ok(Planned {
+        observed,
+        settlements,
+        plan,
+    })
 }
 
 /// Runs one pass. `decide` is shown each round's plan and says whether to apply it.

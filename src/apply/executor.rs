@@ -129,7 +129,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
             return Vec::new();
         }
         let fresh = match observe(self.steps.api).await {
-            Ok(fresh) => fresh,
+            Ok(listing) => listing.observed,
             Err(error) => {
                 tracing::warn!(%error, "could not look whether somebody else made the same");
                 return Vec::new();

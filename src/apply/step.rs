@@ -14,9 +14,9 @@ use crate::record::{
     After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal,
     JournalError, Outcome, Remark, Settlement,
 };
-use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi, observe};
+use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi, observe, observe_absences};
 use crate::secret::{Secret, Secrets};
-use crate::state::{ObservedWebhook, TokenEvidence};
+use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
 use crate::webhook::{Field, Key, RemoteId};
 
 /// How often a create is sent if each time the list shows that it did not happen.
@@ -64,7 +64,7 @@ impl StepError {
         }
     }
 
-    /// Whether the write certainly had no effect, so that its intent is over.
+    /// Whether the write certainly had no effect that a list would not show, so that its intent is over.
     const fn had_no_effect(&self) -> bool {
         matches!(self, Self::Api(error) if !error.may_have_happened())
     }
@@ -135,7 +135,12 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 Ok(applied(id, Vec::new()))
             }
         };
-        if taken.as_ref().is_err_and(StepError::had_no_effect) {
+        // An earlier try may have set the token, and nothing could tell: the intent stays.
+        let sets_token = planned
+            .action
+            .patch()
+            .is_some_and(|patch| matches!(patch.token(), TokenPatch::Set(_)));
+        if !sets_token && taken.as_ref().is_err_and(StepError::had_no_effect) {
             let over = Settlement::nothing(planned.key.clone());
             self.journal.settle(over).await?;
         }
@@ -213,7 +218,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 Err(error) => return Err(error.into()),
             };
             let confirmed = matches!(error, StepError::NotListed);
-            let fresh = observe(self.api).await.map_err(StepError::Undecided)?;
+            let fresh = self.fresh_list().await?;
             match trace(&creation.spec, &self.known_ids(), &fresh) {
                 Trace::One(found) => return Ok((found, !confirmed)),
                 Trace::Several(ids) => return Err(StepError::SeveralTraces(ids)),
@@ -325,8 +330,17 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     }
 
     async fn listed(&self, id: &RemoteId) -> Result<ObservedWebhook, StepError> {
-        let fresh = observe(self.api).await.map_err(StepError::Undecided)?;
+        let fresh = self.fresh_list().await?;
         fresh.get(id).cloned().ok_or(StepError::NotListed)
+    }
+
+    /// A list by which to tell what is there and what is not.
+    async fn fresh_list(&self) -> Result<ObservedState, StepError> {
+        let read = match observe(self.api).await {
+            Ok(first) => observe_absences(self.api, first).await,
+            Err(error) => Err(error),
+        };
+        Ok(read.map_err(StepError::Undecided)?.observed)
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {

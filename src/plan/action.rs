@@ -67,6 +67,20 @@ impl Plan {
             .any(|planned| !planned.is_drift_only())
     }
 
+    /// Whether any action is there because something was not observed: a webhook that is made since there
+    /// was none, forgotten since it is gone, or adopted since there was no other.
+    pub fn relies_on_absences(&self) -> bool {
+        self.actions.iter().any(|planned| {
+            matches!(
+                planned.action,
+                Action::Create(_)
+                    | Action::Recreate { .. }
+                    | Action::Adopt(_)
+                    | Action::Forget { .. }
+            )
+        })
+    }
+
     /// The counts.
     pub fn summary(&self) -> Summary {
         Summary::of(self)

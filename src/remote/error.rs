@@ -56,8 +56,7 @@ pub enum ApiError {
         /// How long the API asked to wait.
         retry_after: Option<Duration>,
     },
-    /// The API could not be reached, or failed, for certain without effect, and the budget of retries
-    /// is spent.
+    /// No answer came, and the budget of retries is spent.
     #[error("the API at {url} could not be reached ({reason}){}", tries(*attempts))]
     Unreachable {
         /// The base URL.
@@ -66,6 +65,8 @@ pub enum ApiError {
         reason: String,
         /// How often it was tried.
         attempts: u32,
+        /// Whether the last try certainly never reached the API.
+        never_sent: bool,
     },
     /// The request may or may not have had its effect.
     #[error("the API gave no usable answer ({reason}), so whether it happened is not known")]
@@ -88,7 +89,8 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether a write that ended so may have had its effect.
+    /// Whether a write that ended so may have had its effect: its last try, that is, and a POST has no
+    /// other that may.
     pub const fn may_have_happened(&self) -> bool {
         match self {
             Self::Unauthorized { .. }
@@ -96,10 +98,8 @@ impl ApiError {
             | Self::NotServed { .. }
             | Self::Rejected { .. } => false,
             Self::Throttled { status, .. } => *status != 429,
-            // Of several tries the last one need not be the one that had the effect.
-            Self::Unreachable { .. } | Self::UnknownOutcome { .. } | Self::Unexpected { .. } => {
-                true
-            }
+            Self::Unreachable { never_sent, .. } => !*never_sent,
+            Self::UnknownOutcome { .. } | Self::Unexpected { .. } => true,
         }
     }
 

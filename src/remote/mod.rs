@@ -8,7 +8,7 @@ pub mod http;
 mod observe;
 
 pub use error::{ApiError, FieldError};
-pub use observe::{ObserveError, observe};
+pub use observe::{Listing, ObserveError, observe, observe_absences};
 
 use std::future::Future;
 

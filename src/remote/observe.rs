@@ -9,6 +9,9 @@ use crate::webhook::RemoteId;
 /// The most pages that are read: 300,000 webhooks. More is a server that counts pages for ever.
 const MAX_PAGES: u32 = 1000;
 
+/// How often the list is read for two readings to be alike.
+const MAX_READINGS: usize = 5;
+
 /// Why there is no complete list.
 #[derive(Debug, thiserror::Error)]
 pub enum ObserveError {
@@ -38,6 +41,11 @@ pub enum ObserveError {
         /// Which, from 1.
         page: u32,
     },
+    /// The list changed while it was read, again and again.
+    #[error(
+        "the list of webhooks changes while it is read: nothing is planned from a list that may miss some. Try again when nobody else is at work"
+    )]
+    Unstable,
     /// The list does not end.
     #[error("the list of webhooks does not end after {MAX_PAGES} pages")]
     Endless,
@@ -48,28 +56,69 @@ impl ObserveError {
     pub const fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Page { source, .. } => Some(source),
-            Self::Short { .. } | Self::Repeats { .. } | Self::Endless => None,
+            Self::Short { .. } | Self::Repeats { .. } | Self::Unstable | Self::Endless => None,
         }
     }
+}
+
+/// What one reading of the list brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The webhooks.
+    pub observed: ObservedState,
+    /// How many pages it took. A list of one page is one moment; over several, a webhook that is deleted
+    /// meanwhile moves others from a page to come to a page that was read.
+    pub pages: u32,
 }
 
 /// Reads the whole list.
 ///
 /// With a total it reads until that many distinct ids are there, without one until an empty page. A
-/// list that ends short or repeats itself is read once more from the start, since it may have changed
-/// between two pages; then it is an error.
+/// list that ends short, repeats itself, or changes its total is read once more from the start, since it
+/// changed between two pages; then it is an error.
 ///
 /// # Errors
 /// [`ObserveError`] if the list is not complete.
-pub async fn observe(api: &impl WebhookApi) -> Result<ObservedState, ObserveError> {
+pub async fn observe(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
     match read(api).await {
-        Err(ObserveError::Short { .. } | ObserveError::Repeats { .. }) => read(api).await,
+        Err(ObserveError::Short { .. } | ObserveError::Repeats { .. } | ObserveError::Unstable) => {
+            read(api).await
+        }
         done => done,
     }
 }
 
-async fn read(api: &impl WebhookApi) -> Result<ObservedState, ObserveError> {
+/// Reads the list until two readings in a row hold the same webhooks, so that one that is in neither is
+/// not there. `first` counts as a reading. A list of one page needs no second.
+///
+/// # Errors
+/// [`ObserveError`] if a list is not complete, or no two are alike.
+pub async fn observe_absences(
+    api: &impl WebhookApi,
+    first: Listing,
+) -> Result<Listing, ObserveError> {
+    let mut last = first;
+    for _ in 1..MAX_READINGS {
+        if last.pages <= 1 {
+            return Ok(last);
+        }
+        let next = observe(api).await?;
+        if next
+            .observed
+            .webhooks
+            .keys()
+            .eq(last.observed.webhooks.keys())
+        {
+            return Ok(next);
+        }
+        last = next;
+    }
+    Err(ObserveError::Unstable)
+}
+
+async fn read(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
     let mut webhooks: BTreeMap<RemoteId, ObservedWebhook> = BTreeMap::new();
+    let mut said = None;
     for number in 1..=MAX_PAGES {
         let Page {
             webhooks: rows,
@@ -88,12 +137,21 @@ async fn read(api: &impl WebhookApi) -> Result<ObservedState, ObserveError> {
                 .map(|webhook| (webhook.id.clone(), webhook)),
         );
         let found = webhooks.len();
+        if number > 1 && said != total {
+            return Err(ObserveError::Unstable);
+        }
+        said = total;
         let complete = match total {
             Some(total) => found as u64 >= total,
             None => was_empty,
         };
         if complete {
-            return Ok(ObservedState { webhooks });
+            return Ok(Listing {
+                observed: ObservedState { webhooks },
+                // The empty page at the end of a list without a total counts: a webhook may have slipped
+                // before it.
+                pages: number,
+            });
         }
         if let (true, Some(total)) = (was_empty, total) {
             return Err(ObserveError::Short { found, total });
@@ -172,7 +230,8 @@ mod tests {
     async fn reading(pages: Vec<Page>) -> (String, Vec<u32>) {
         let api = Scripted(Mutex::new(pages), Mutex::default());
         let result = match observe(&api).await {
-            Ok(state) => state
+            Ok(listing) => listing
+                .observed
                 .webhooks
                 .keys()
                 .map(RemoteId::as_str)
@@ -222,5 +281,36 @@ mod tests {
         let repeats = || vec![page(&["a"], None), page(&["a"], None)];
         let (error, _) = reading([repeats(), repeats()].concat()).await;
         assert!(error.starts_with("page 2 of the list repeats"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_slipped_between_two_pages_is_not_missed() {
+        // `a` is deleted after the first page was read, so that `c` moves to it.
+        let slipped = vec![page(&["a", "b"], Some(4)), page(&["d"], Some(3))];
+        let whole = || vec![page(&["b", "c"], Some(3)), page(&["d"], Some(3))];
+        let (found, asked) = reading([slipped, whole()].concat()).await;
+        assert_eq!((found.as_str(), asked), ("b c d", vec![1, 2, 1, 2]));
+
+        // `a` is deleted and `e` is made meanwhile: the total tells nothing, a second reading does.
+        let slipped = vec![page(&["a", "b"], Some(4)), page(&["d", "e"], Some(4))];
+        let whole = || vec![page(&["b", "c"], Some(4)), page(&["d", "e"], Some(4))];
+        let pages = [slipped, whole(), whole()].concat();
+        let api = Scripted(Mutex::new(pages), Mutex::default());
+        let first = observe(&api).await.unwrap();
+        let stable = observe_absences(&api, first).await.unwrap();
+        let ids: Vec<_> = stable
+            .observed
+            .webhooks
+            .keys()
+            .map(RemoteId::as_str)
+            .collect();
+        assert_eq!(ids, ["b", "c", "d", "e"]);
+    }
+
+    #[tokio::test]
+    async fn one_page_is_one_moment() {
+        let api = Scripted(Mutex::new(vec![page(&["a"], Some(1))]), Mutex::default());
+        let first = observe(&api).await.unwrap();
+        assert_eq!(observe_absences(&api, first.clone()).await.unwrap(), first);
     }
 }

@@ -13,13 +13,17 @@
 //! There is no workflow engine in it, so events come only from whoever seeds them.
 
 mod contract;
+mod emulator;
 mod fault;
+mod options;
 mod request;
 mod routes;
 mod server;
 mod store;
 
 pub use contract::Webhook;
+pub use emulator::{Emulator, Exchange, Reply};
 pub use fault::{Fault, When};
+pub use options::{Dialect, ListName, SandboxOptions, Storage};
 pub use request::RecordedRequest;
-pub use server::{Dialect, ListName, Sandbox, SandboxError, SandboxOptions, Storage};
+pub use server::{Sandbox, SandboxError};

@@ -6,8 +6,9 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::contract::{self, Changes, Problem, Webhook};
+use super::emulator::{Shared, State};
+use super::options::{Dialect, ListName};
 use super::request::RecordedRequest;
-use super::server::{Dialect, ListName, Shared, State};
 
 const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
 

@@ -8,8 +8,10 @@ mod client;
 mod options;
 mod retry;
 mod throttle;
+mod transport;
 mod wire;
 
 pub use client::HttpApi;
 pub use options::{ClientError, HttpOptions, ProxyUse, RequestStats};
 pub use retry::RetryPolicy;
+pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};

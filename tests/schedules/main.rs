@@ -1,0 +1,172 @@
+//! Thousands of schedules in virtual time: random declarations, faults at any request, edits by hand, and
+//! a crash at any step. After the trouble ends, one run succeeds and the next one has nothing to do.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod machine;
+mod schedule;
+mod world;
+
+use proptest::prelude::*;
+use schedule::{Declaration, Declared, Run, Schedule, Token, schedules};
+use world::{Ending, World};
+
+fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
+/// Runs a schedule to its end, and holds the world against what is promised.
+async fn hold(schedule: &Schedule) {
+    let mut world = World::new(schedule);
+    for run in &schedule.runs {
+        let _ending = world.run(run).await;
+    }
+    settle(&mut world, &schedule.last).await;
+}
+
+async fn settle(world: &mut World, last: &Declared) {
+    let rehearsed = world.rehearse(last).await;
+    let report = match world.quiet(last).await {
+        Ending::Done(report) => report,
+        Ending::Refused(error) => {
+            // Two webhooks that carry one name were there before: nobody can tell them apart.
+            assert!(
+                matches!(error, hookctl::reconcile::PassError::Plan(_)),
+                "{error:?}"
+            );
+            assert!(rehearsed.is_err());
+            return;
+        }
+        Ending::Died => panic!("nothing dies here"),
+    };
+    let plan = rehearsed.unwrap();
+    assert_eq!(report.plan, plan, "a dry run shows what is applied");
+    let results = report.report.as_ref().unwrap();
+    assert!(results.is_complete(), "{results:#?}");
+    assert!(
+        !report.unsettled && report.ended_by.is_none(),
+        "{report:#?}"
+    );
+
+    let second = world.rehearse(last).await.unwrap();
+    assert!(second.is_empty(), "{second:#?}");
+    world.check(last, &second);
+}
+
+/// So many cases, or as many as `PROPTEST_CASES` says.
+fn config(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let asked_for = std::env::var_os("PROPTEST_CASES").is_some();
+    ProptestConfig {
+        cases: if asked_for { default.cases } else { cases },
+        max_shrink_iters: 20_000,
+        ..default
+    }
+}
+
+proptest! {
+    #![proptest_config(config(5_000))]
+
+    #[test]
+    fn one_fault_at_any_request(schedule in schedules(1..2, 0.0, 1)) {
+        in_virtual_time(hold(&schedule));
+    }
+
+    #[test]
+    fn a_crash_at_any_step(schedule in schedules(1..3, 1.0, 0)) {
+        in_virtual_time(hold(&schedule));
+    }
+
+    #[test]
+    fn many_faults_in_many_runs(schedule in schedules(1..4, 0.0, 6)) {
+        in_virtual_time(hold(&schedule));
+    }
+
+    #[test]
+    fn faults_and_crashes_and_hands(schedule in schedules(1..5, 0.5, 4)) {
+        in_virtual_time(hold(&schedule));
+    }
+}
+
+/// A create, an update with a token, a rotation, a removed token, a delete, and an adoption in one run.
+fn everything() -> (Schedule, Declared) {
+    let present = |timeout_seconds, token| {
+        Some(Declaration::Present {
+            timeout_seconds,
+            token,
+        })
+    };
+    let first = Declared {
+        webhooks: vec![
+            None,
+            present(10, Token::LeftOut),
+            present(10, Token::Secret(0)),
+            present(10, Token::Secret(1)),
+            present(10, Token::LeftOut),
+        ],
+        prune: false,
+    };
+    let second = Declared {
+        webhooks: vec![
+            present(10, Token::Secret(2)),
+            present(12, Token::Secret(0)),
+            present(11, Token::Secret(1)),
+            present(10, Token::LeftOut),
+            Some(Declaration::Absent),
+        ],
+        prune: true,
+    };
+    let schedule = Schedule {
+        dialect: hookctl::sandbox::Dialect::default(),
+        before: vec![schedule::Before {
+            like: None,
+            timeout_seconds: 10,
+            has_token: true,
+        }],
+        runs: vec![run(first, None)],
+        last: second.clone(),
+        latencies: vec![3, 0, 7],
+    };
+    (schedule, second)
+}
+
+fn run(declared: Declared, dies_at: Option<u64>) -> Run {
+    Run {
+        declared,
+        edits: Vec::new(),
+        faults: Vec::new(),
+        dies_at,
+        interrupted_at: None,
+    }
+}
+
+#[test]
+fn a_crash_at_every_step_there_is() {
+    let mut step = 0;
+    loop {
+        let ended = in_virtual_time(async {
+            let (schedule, second) = everything();
+            let mut world = World::new(&schedule);
+            let _first = world.run(&schedule.runs[0]).await;
+            let (ending, _) = world.run(&run(second.clone(), Some(step))).await;
+            settle(&mut world, &second).await;
+            !matches!(ending, Ending::Died)
+        });
+        if ended {
+            break;
+        }
+        step += 1;
+    }
+    // Six actions: two steps of the journal before and after each request, and two of the request.
+    assert!(step >= 6 * 5, "only {step} steps");
+}
