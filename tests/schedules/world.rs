@@ -13,7 +13,7 @@ use hookctl::reconcile::{
     Pass, PassError, PassReport, Records as _, Remembered, Verdict, evidence, prepare, reconcile,
 };
 use hookctl::remote::http::{HttpApi, HttpOptions};
-use hookctl::sandbox::{Emulator, RecordedRequest, SandboxOptions, Webhook, When};
+use hookctl::sandbox::{Emulator, SandboxOptions, Webhook, When};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::{
     AbsentWebhook, DeclaredToken, DesiredState, DesiredWebhook, IgnoreChanges, Origin,
