@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use hookctl::sandbox::{Dialect, Fault, Sandbox, SandboxOptions, When};
 use serde_json::Value;
@@ -35,6 +36,14 @@ impl Account {
     }
 
     pub(crate) fn speaking(dialect: Dialect) -> Self {
+        Self::start(dialect, Duration::ZERO)
+    }
+
+    pub(crate) fn with_latency(latency: Duration) -> Self {
+        Self::start(Dialect::default(), latency)
+    }
+
+    fn start(dialect: Dialect, latency: Duration) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -42,6 +51,7 @@ impl Account {
             .unwrap();
         let options = SandboxOptions {
             dialect,
+            latency,
             ..SandboxOptions::in_memory(API_KEY)
         };
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));

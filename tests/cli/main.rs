@@ -9,9 +9,11 @@
 
 mod dialects;
 mod documents;
+mod durability;
 mod faults;
 mod harness;
 mod identity;
+mod kills;
 mod mistakes;
 mod options;
 mod repository;

@@ -1,0 +1,299 @@
+//! The fault table: each of the four methods under each of nine faults, and the exact requests that
+//! answer it. Real sockets, a record on a real disk.
+//!
+//! Each cell is a pass with the fault, the pass after it, and a third one that has nothing to do.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod scene;
+
+use hookctl::plan::Plan;
+use hookctl::reconcile::Verdict;
+use hookctl::sandbox::{Dialect, Fault, Sandbox, When};
+use scene::Scene;
+use serde_json::json;
+
+const KEEP: &str = "webhooks:
+  keep: { name: Keep, url: 'https://keep.example.com', actions: all }
+";
+const SUBJECT: &str =
+    "  subject: { name: Subject, url: 'https://subject.example.com', actions: all }\n";
+const EDITED: &str = "  subject: { name: Subject, url: 'https://subject.example.com', actions: all, max_retries: 7 }\n";
+const RENAMED: &str =
+    "  subject: { name: 'Subject  two', url: 'https://subject.example.com', actions: all }\n";
+const ABSENT: &str = "  subject: { name: Subject, state: absent }\n";
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trouble {
+    /// The API refuses the request.
+    Refuse,
+    /// The connection is closed, and nothing happened.
+    ResetBefore,
+    /// It happens, and the connection is closed.
+    ResetAfter,
+    /// No answer ever comes, and nothing happens.
+    Hang,
+    /// It happens, and half an answer comes.
+    HalfAnswer,
+    /// 429 with `Retry-After`.
+    Throttle,
+    /// It happens, and the answer is not the API's.
+    WrongJson,
+    /// Somebody edits between two requests.
+    Edited,
+    /// The API stores another form.
+    Normalised,
+}
+
+impl Trouble {
+    fn fault(self) -> Option<Fault> {
+        let answer = |status: u16, header: (&str, &str), body: &str| {
+            let headers = vec![(header.0.to_owned(), header.1.to_owned())];
+            (status, headers, body.to_owned())
+        };
+        Some(match self {
+            Self::Refuse => {
+                let (status, headers, body) =
+                    answer(400, ("x-request-id", "r1"), "{\"message\":\"not today\"}");
+                Fault::Answer {
+                    status,
+                    headers,
+                    body,
+                }
+            }
+            Self::ResetBefore => Fault::CloseBefore,
+            Self::ResetAfter => Fault::CloseAfter,
+            Self::Hang => Fault::Hang,
+            Self::HalfAnswer => Fault::HalfAnswer,
+            Self::Throttle => {
+                let (status, headers, body) = answer(429, ("retry-after", "0"), "{}");
+                Fault::Answer {
+                    status,
+                    headers,
+                    body,
+                }
+            }
+            Self::WrongJson => {
+                let (status, headers, body) =
+                    answer(200, ("content-type", "text/html"), "<html>Welcome</html>");
+                Fault::AnswerAfter {
+                    status,
+                    headers,
+                    body,
+                }
+            }
+            Self::Edited => Fault::Edit {
+                webhook: "Keep".to_owned(),
+                fields: json!({ "timeout_seconds": 44 }),
+            },
+            Self::Normalised => return None,
+        })
+    }
+}
+
+/// The state before, what is declared, and where the subject has to end.
+struct Case {
+    method: &'static str,
+    before: bool,
+    declared: &'static str,
+    after: bool,
+}
+
+const GET: Case = Case {
+    method: "GET",
+    before: true,
+    declared: SUBJECT,
+    after: true,
+};
+const POST: Case = Case {
+    method: "POST",
+    before: false,
+    declared: SUBJECT,
+    after: true,
+};
+const PATCH: Case = Case {
+    method: "PATCH",
+    before: true,
+    declared: EDITED,
+    after: true,
+};
+const RENAME: Case = Case {
+    method: "PATCH",
+    before: true,
+    declared: RENAMED,
+    after: true,
+};
+const DELETE: Case = Case {
+    method: "DELETE",
+    before: true,
+    declared: ABSENT,
+    after: false,
+};
+
+/// Runs a cell: the requests of the pass with the fault, and of the pass after it.
+async fn cell(case: &Case, trouble: Trouble, first: &[&str], second: &[&str]) {
+    let dialect = Dialect {
+        normalizes: trouble == Trouble::Normalised,
+        ..Dialect::default()
+    };
+    let mut scene = Scene::new(dialect).await;
+    scene.declare(&format!("{KEEP}{}", if case.before { SUBJECT } else { "" }));
+    scene.pass().await.unwrap();
+    let so_far = scene.sandbox().requests();
+    let of_method = so_far
+        .iter()
+        .filter(|request| request.method == case.method);
+    let number = of_method.count() + 1;
+    scene.requests();
+    if let Some(mut fault) = trouble.fault() {
+        // A PATCH sees an edit of the very webhook; the others of a neighbour.
+        if let (Fault::Edit { webhook, .. }, "PATCH") = (&mut fault, case.method) {
+            "Subject".clone_into(webhook);
+        }
+        let method = case.method;
+        scene.sandbox().fault(When::Nth { method, number }, fault);
+    }
+    scene.declare(&format!("{KEEP}{}", case.declared));
+    // Some faults end a pass, or fail an action; what counts is what was sent.
+    let _ended = scene.pass().await;
+    assert_eq!(scene.requests(), first, "the pass with the fault");
+    let report = scene.pass().await.unwrap();
+    assert_eq!(scene.requests(), second, "the pass after it");
+    assert!(report.report.unwrap().is_complete());
+    let report = scene.pass().await.unwrap();
+    assert_eq!(scene.requests(), ["L"], "the third pass: {report:?}");
+
+    let webhooks = scene.sandbox().webhooks();
+    let count = |name: &str| {
+        let named = webhooks
+            .iter()
+            .filter(|webhook| webhook.name.starts_with(name));
+        named.count()
+    };
+    assert_eq!(count("Keep"), 1);
+    assert_eq!(count("Subject"), usize::from(case.after), "doubled or lost");
+    assert_eq!(webhooks.len(), 1 + usize::from(case.after));
+    assert!(scene.cache().pending().unwrap().is_empty());
+}
+
+macro_rules! cells {
+    ($($name:ident: $case:ident, $trouble:ident, [$($first:literal),*], [$($second:literal),*];)+) => {
+        $(
+            #[tokio::test]
+            async fn $name() {
+                cell(&$case, Trouble::$trouble, &[$($first),*], &[$($second),*]).await;
+            }
+        )+
+    };
+}
+
+cells! {
+    get_refused: GET, Refuse, ["L"], ["L"];
+    get_reset_before: GET, ResetBefore, ["L", "L"], ["L"];
+    get_reset_after: GET, ResetAfter, ["L", "L"], ["L"];
+    get_hangs: GET, Hang, ["L", "L"], ["L"];
+    get_half_an_answer: GET, HalfAnswer, ["L", "L"], ["L"];
+    get_throttled: GET, Throttle, ["L", "L"], ["L"];
+    get_wrong_json: GET, WrongJson, ["L"], ["L"];
+    get_edited_before: GET, Edited, ["L", "PATCH {\"timeout_seconds\":10}"], ["L"];
+    get_normalised: GET, Normalised, ["L"], ["L"];
+
+    post_refused: POST, Refuse, ["L", "POST \"Subject\""], ["L", "POST \"Subject\"", "L"];
+    post_reset_before: POST, ResetBefore, ["L", "POST \"Subject\"", "L", "POST \"Subject\"", "L"], ["L"];
+    post_reset_after: POST, ResetAfter, ["L", "POST \"Subject\"", "L", "L"], ["L"];
+    post_hangs: POST, Hang, ["L", "POST \"Subject\"", "L", "POST \"Subject\"", "L"], ["L"];
+    post_half_an_answer: POST, HalfAnswer, ["L", "POST \"Subject\"", "L", "L"], ["L"];
+    post_throttled: POST, Throttle, ["L", "POST \"Subject\"", "POST \"Subject\"", "L"], ["L"];
+    post_wrong_json: POST, WrongJson, ["L", "POST \"Subject\"", "L", "L"], ["L"];
+    post_edited_before: POST, Edited, ["L", "POST \"Subject\"", "L"], ["L", "PATCH {\"timeout_seconds\":10}"];
+    post_normalised: POST, Normalised, ["L", "POST \"Subject\"", "L"], ["L"];
+
+    patch_refused: PATCH, Refuse, ["L", "PATCH {\"max_retries\":7}"], ["L", "PATCH {\"max_retries\":7}"];
+    patch_reset_before: PATCH, ResetBefore, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_reset_after: PATCH, ResetAfter, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_hangs: PATCH, Hang, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_half_an_answer: PATCH, HalfAnswer, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_throttled: PATCH, Throttle, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_wrong_json: PATCH, WrongJson, ["L", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_edited_before: PATCH, Edited, ["L", "PATCH {\"max_retries\":7}", "L", "PATCH {\"timeout_seconds\":10}"], ["L"];
+    patch_normalised: RENAME, Normalised, ["L", "PATCH {\"name\":\"Subject  two\"}"], ["L"];
+
+    delete_refused: DELETE, Refuse, ["L", "DELETE"], ["L", "DELETE"];
+    delete_reset_before: DELETE, ResetBefore, ["L", "DELETE", "DELETE"], ["L"];
+    delete_reset_after: DELETE, ResetAfter, ["L", "DELETE", "DELETE"], ["L"];
+    delete_hangs: DELETE, Hang, ["L", "DELETE", "DELETE"], ["L"];
+    delete_half_an_answer: DELETE, HalfAnswer, ["L", "DELETE", "DELETE"], ["L"];
+    delete_throttled: DELETE, Throttle, ["L", "DELETE", "DELETE"], ["L"];
+    delete_wrong_json: DELETE, WrongJson, ["L", "DELETE"], ["L"];
+    delete_edited_before: DELETE, Edited, ["L", "DELETE"], ["L", "PATCH {\"timeout_seconds\":10}"];
+    delete_normalised: DELETE, Normalised, ["L", "DELETE"], ["L"];
+}
+
+/// The API goes away between the list and the first write, for good.
+async fn unreachable(case: &Case) {
+    let mut scene = Scene::new(Dialect::default()).await;
+    scene.declare(&format!("{KEEP}{}", if case.before { SUBJECT } else { "" }));
+    scene.pass().await.unwrap();
+    scene.declare(&format!("{KEEP}{}", case.declared));
+    let mut down = |_: &Plan, sandbox: &mut Option<Sandbox>| {
+        drop(sandbox.take());
+        Verdict::Apply
+    };
+    let report = scene.pass_with(&mut down).await.unwrap();
+    let results = report.report.unwrap();
+    assert_eq!(results.failed(), 1, "{results:?}");
+    let pending = scene.cache().pending().unwrap();
+    assert!(pending.intents.len() <= 1);
+}
+
+#[tokio::test]
+async fn get_unreachable() {
+    let mut scene = Scene::new(Dialect::default()).await;
+    scene.declare(KEEP);
+    drop(scene.sandbox.take());
+    let error = scene.pass().await.unwrap_err().to_string();
+    assert_eq!(error, "could not read what the API has");
+    assert!(scene.cache().pending().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn post_unreachable() {
+    unreachable(&POST).await;
+}
+
+#[tokio::test]
+async fn patch_unreachable() {
+    unreachable(&PATCH).await;
+}
+
+#[tokio::test]
+async fn delete_unreachable() {
+    unreachable(&DELETE).await;
+}
+
+/// A 5xx that is there to stay: the budget is spent, and what may have happened stays intended.
+#[tokio::test]
+async fn a_spent_budget_leaves_the_intent_of_what_may_have_happened() {
+    let mut scene = Scene::new(Dialect::default()).await;
+    scene.declare(&format!("{KEEP}{SUBJECT}"));
+    scene.pass().await.unwrap();
+    scene.requests();
+    for number in 1..=3 {
+        let fault = Fault::AnswerAfter {
+            status: 503,
+            headers: vec![("retry-after".to_owned(), "0".to_owned())],
+            body: String::new(),
+        };
+        let method = "PATCH";
+        scene.sandbox().fault(When::Nth { method, number }, fault);
+    }
+    scene.declare(&format!("{KEEP}{EDITED}"));
+    let report = scene.pass().await.unwrap();
+    assert_eq!(report.report.unwrap().failed(), 1);
+    assert_eq!(scene.requests().len(), 4, "the list and three tries");
+    assert_eq!(scene.cache().pending().unwrap().intents.len(), 1);
+    scene.pass().await.unwrap();
+    assert_eq!(scene.requests(), ["L"], "it had happened");
+    assert!(scene.cache().pending().unwrap().is_empty());
+}

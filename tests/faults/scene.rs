@@ -1,0 +1,146 @@
+//! A folder, a record on a real disk, and the emulator over a real socket, with short waits.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hookctl::apply::{ApplyOptions, Silent};
+use hookctl::cache::{Account, Cache, CacheOptions};
+use hookctl::declaration::{self, LoadOptions};
+use hookctl::plan::safety::{Overrides, SafetyLimits};
+use hookctl::plan::{Plan, Policy};
+use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, reconcile};
+use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RetryPolicy};
+use hookctl::sandbox::{Dialect, RecordedRequest, Sandbox, SandboxOptions};
+use hookctl::secret::{PlaintextSecrets, Secret, Secrets};
+use hookctl::state::DesiredState;
+use tokio_util::sync::CancellationToken;
+
+const KEY: &str = "the-key";
+
+/// A repository, its record, and its account.
+pub(crate) struct Scene {
+    folder: tempfile::TempDir,
+    pub(crate) sandbox: Option<Sandbox>,
+    base_url: String,
+}
+
+impl Scene {
+    pub(crate) async fn new(dialect: Dialect) -> Self {
+        let options = SandboxOptions {
+            dialect,
+            ..SandboxOptions::in_memory(KEY)
+        };
+        let sandbox = Sandbox::start(options, SocketAddr::from(([127, 0, 0, 1], 0)))
+            .await
+            .unwrap();
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            base_url: sandbox.base_url(),
+            sandbox: Some(sandbox),
+        }
+    }
+
+    pub(crate) fn sandbox(&self) -> &Sandbox {
+        self.sandbox.as_ref().unwrap()
+    }
+
+    /// Replaces the declarations.
+    pub(crate) fn declare(&self, text: &str) {
+        let folder = self.folder.path().join("webhooks.d");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("all.yaml"), text).unwrap();
+    }
+
+    /// The requests since the last time, each as one line; `L` is a list.
+    pub(crate) fn requests(&self) -> Vec<String> {
+        let requests = self.sandbox().requests();
+        self.sandbox().clear_requests();
+        requests.iter().map(line).collect()
+    }
+
+    fn desired(&self) -> DesiredState {
+        let root = self.folder.path();
+        let loaded = declaration::load(
+            &root.join("webhooks.d"),
+            &LoadOptions {
+                display_root: root,
+                repository_root: root,
+                target: "default",
+                known_targets: &[],
+                lookup: &|_| None,
+                plaintext_secrets: PlaintextSecrets::Warn,
+            },
+        );
+        loaded.declarations.unwrap().into_desired(&BTreeMap::new())
+    }
+
+    /// Opens the record.
+    pub(crate) fn cache(&self) -> Cache {
+        let options = CacheOptions {
+            directory: self.folder.path().join("record"),
+            lock_timeout: Duration::from_secs(5),
+        };
+        Cache::open(&options, Account::new("default", &self.base_url)).unwrap()
+    }
+
+    /// One pass.
+    pub(crate) async fn pass(&mut self) -> Result<PassReport, PassError> {
+        self.pass_with(|_, _| Verdict::Apply).await
+    }
+
+    /// One pass; the plan is shown before it is applied.
+    pub(crate) async fn pass_with(
+        &mut self,
+        mut decide: impl FnMut(&Plan, &mut Option<Sandbox>) -> Verdict + Send,
+    ) -> Result<PassReport, PassError> {
+        let desired = self.desired();
+        let api = HttpApi::new(HttpOptions {
+            https_only: false,
+            proxy: ProxyUse::None,
+            request_timeout: Duration::from_millis(300),
+            retry: RetryPolicy {
+                attempts: 3,
+                base: Duration::from_millis(1),
+                ..RetryPolicy::default()
+            },
+            ..HttpOptions::new(
+                self.base_url.clone(),
+                Secret::new(KEY.to_owned()).unwrap(),
+                "the test".to_owned(),
+            )
+        })
+        .unwrap();
+        let cache = self.cache();
+        let pass = Pass {
+            api: &api,
+            desired: &desired,
+            secrets: &Secrets::new(),
+            policy: &Policy::default(),
+            limits: SafetyLimits::default(),
+            overrides: Overrides::default(),
+            options: ApplyOptions {
+                concurrency: 4,
+                now: &|| "2026-01-01T00:00:00Z".to_owned(),
+                provenance: None,
+                cancellation: CancellationToken::new(),
+            },
+        };
+        let sandbox = &mut self.sandbox;
+        let mut decide = |plan: &Plan| decide(plan, sandbox);
+        let result = reconcile(&pass, &cache, &Silent, &mut decide).await;
+        cache.close().unwrap();
+        result
+    }
+}
+
+/// A request on one line, ids left out.
+fn line(request: &RecordedRequest) -> String {
+    match (request.method.as_str(), &request.body) {
+        ("GET", _) => "L".to_owned(),
+        ("POST", Some(body)) => format!("POST {}", body["name"]),
+        (method, Some(body)) => format!("{method} {body}"),
+        (method, None) => method.to_owned(),
+    }
+}
