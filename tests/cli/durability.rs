@@ -49,8 +49,7 @@ fn every_intent_is_synced_before_its_request_leaves() {
     repository.write("hookctl.yaml", "concurrency: 1\n");
     repository.settled(&account);
     repository.declare(&format!(
-        "{}    max_retries: 7\n  one: {{ url: 'https://one.example.com', actions: all }}\n  two: {{ url: 'https://two.example.com', actions: all }}\n",
-        BILLING
+        "{BILLING}    max_retries: 7\n  one: {{ url: 'https://one.example.com', actions: all }}\n  two: {{ url: 'https://two.example.com', actions: all }}\n"
     ));
     let url = account.sandbox.base_url();
     let trace = repository.path("trace");
