@@ -32,15 +32,17 @@ impl Database {
             ..Commit::default()
         };
         commit.generation.number += 1;
-        for (index, write) in writes.enumerate() {
+        for write in writes {
             match write {
                 Write::Intend(intent) => {
                     let key = row_key(account, intent.key.as_str().as_bytes());
                     let value = self.encoded(INTENTS, &key, intent)?;
                     commit.intents.insert(key, Some(value));
                 }
-                Write::Settle(settlement) => {
-                    self.stage(account, settlement, index, &mut commit)?;
+                Write::Settle(settlements) => {
+                    for settlement in settlements {
+                        self.stage(account, settlement, &mut commit)?;
+                    }
                 }
             }
         }
@@ -53,14 +55,17 @@ impl Database {
         &self,
         account: &Account,
         settlement: &Settlement,
-        index: usize,
         commit: &mut Commit,
     ) -> Result<(), CacheError> {
         let key = row_key(account, settlement.key.as_str().as_bytes());
         commit.intents.insert(key.clone(), None);
         if let Some(entry) = &settlement.history {
             let mut number = commit.generation.number.to_be_bytes().to_vec();
-            number.extend_from_slice(&u32::try_from(index).unwrap_or(u32::MAX).to_be_bytes());
+            number.extend_from_slice(
+                &u32::try_from(commit.history.len())
+                    .unwrap_or(u32::MAX)
+                    .to_be_bytes(),
+            );
             let key = row_key(account, &number);
             let value = self.encoded(HISTORY, &key, entry)?;
             commit.history.push((key, value));

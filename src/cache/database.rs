@@ -55,6 +55,13 @@ impl Database {
 
     /// Opens or makes the one in a folder, and checks it.
     pub(super) fn open(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+        let opened = Self::open_unchecked(directory, shown)?;
+        opened.check()?;
+        Ok(opened)
+    }
+
+    /// Opens or makes the one in a folder.
+    pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
         let is_new = !Self::is_in(directory);
         let database = open_guarded(&directory.join(DATABASE), shown)?;
         let tree = |name: &str| {
@@ -82,7 +89,6 @@ impl Database {
                 sync_file(&folder)?;
             }
         }
-        opened.check()?;
         Ok(opened)
     }
 
@@ -115,6 +121,36 @@ impl Database {
             intents,
             seen: seen.into_iter().map(|(_, webhook)| webhook.id).collect(),
         })
+    }
+
+    /// Checks every value of a tree, of all accounts, and counts them.
+    pub(super) fn verify(&self, name: &str) -> Result<usize, CacheError> {
+        let tree = self
+            .sled
+            .open_tree(name)
+            .map_err(|source| self.failed("read", source))?;
+        let mut count = 0;
+        for row in &tree {
+            let (key, value) = row.map_err(|source| self.failed("read", source))?;
+            schema::decode::<serde::de::IgnoredAny>(name, &key, &value)
+                .map_err(|error| self.damaged(error))?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The records of an account that can be read; the others are passed over.
+    pub(super) fn readable_records(&self, account: &Account) -> LastApplied {
+        let prefix = row_key(account, b"");
+        self.records
+            .scan_prefix(&prefix)
+            .filter_map(|row| {
+                let (key, value) = row.ok()?;
+                let record: StoredRecord = schema::decode(RECORDS, &key, &value).ok()?;
+                let own = std::str::from_utf8(key.get(prefix.len()..)?).ok()?;
+                Some((Key::parse(own).ok()?, record.into()))
+            })
+            .collect()
     }
 
     /// What was last observed of an account.

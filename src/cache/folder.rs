@@ -42,7 +42,10 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
 /// Copies the database and its generation somewhere temporary.
 pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
     let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;
-    copy_folder(&directory.join(DATABASE), &copy.path().join(DATABASE))?;
+    let database = directory.join(DATABASE);
+    if database.exists() {
+        copy_folder(&database, &copy.path().join(DATABASE))?;
+    }
     let generation = directory.join(GENERATION);
     if generation.exists() {
         fs::copy(&generation, copy.path().join(GENERATION))

@@ -20,6 +20,7 @@
 //!
 //! Writes that wait at the same time are committed together: one wait for the disk for all of them.
 
+mod care;
 mod commit;
 mod database;
 mod folder;
@@ -33,6 +34,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use care::{Verified, salvage, set_aside, verify};
 use database::Database;
 pub use database::OPENING_THREAD;
 use lock::Lock;
@@ -102,7 +104,7 @@ pub enum CacheError {
         source: io::Error,
     },
     /// The database is damaged.
-    #[error("the local record in {} is damaged ({what}), and is not trusted. Move the folder aside: the next sync finds the webhooks by their names, and writes each token once more", directory.display())]
+    #[error("the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API", directory.display())]
     Damaged {
         /// The folder.
         directory: PathBuf,
@@ -110,7 +112,7 @@ pub enum CacheError {
         what: String,
     },
     /// The database went back to an older state.
-    #[error("the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. Move the folder aside: the next sync finds the webhooks by their names, and writes each token once more", directory.display())]
+    #[error("the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API", directory.display())]
     RolledBack {
         /// The folder.
         directory: PathBuf,
@@ -137,6 +139,13 @@ pub enum CacheError {
         /// Why.
         source: sled::Error,
     },
+}
+
+impl CacheError {
+    /// Whether the record itself is not what was written, so that it has to be made again.
+    pub const fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::RolledBack { .. })
+    }
 }
 
 /// The record, opened for one pass.
@@ -232,6 +241,18 @@ impl Cache {
         self.database.accounts()
     }
 
+    /// Records several settlements all or nothing; durable when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`] if that cannot be promised.
+    pub async fn settle_together(&self, settlements: Vec<Settlement>) -> Result<(), JournalError> {
+        let Some(first) = settlements.first() else {
+            return Ok(());
+        };
+        let key = first.key.clone();
+        self.commit(key, Write::Settle(settlements)).await
+    }
+
     /// Closes the record; what was written is durable then.
     ///
     /// # Errors
@@ -250,7 +271,7 @@ impl Journal for Cache {
 
     async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
         let key = settlement.key.clone();
-        self.commit(key, Write::Settle(Box::new(settlement))).await
+        self.commit(key, Write::Settle(vec![settlement])).await
     }
 }
 
@@ -267,6 +288,14 @@ impl Cache {
 }
 
 impl CacheReader {
+    /// The accounts that anything is remembered of.
+    ///
+    /// # Errors
+    /// [`CacheError`] if the database cannot be read.
+    pub fn accounts(&self) -> Result<Vec<Account>, CacheError> {
+        self.database.accounts()
+    }
+
     /// Opens a copy of the record; none if there is no record. Nothing is written to the folder.
     ///
     /// # Errors

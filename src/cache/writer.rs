@@ -17,8 +17,8 @@ const AT_ONCE: usize = 1024;
 pub(super) enum Write {
     /// Something is about to be sent.
     Intend(Box<Intent>),
-    /// Something is settled.
-    Settle(Box<Settlement>),
+    /// Something is settled, all of it or nothing.
+    Settle(Vec<Settlement>),
 }
 
 struct Job {

@@ -291,7 +291,7 @@ impl ValidateDocument {
 
 /// One JSON document and a line break. Ours always can be written; were one not, that is a document
 /// too.
-fn text(document: &impl Serialize) -> String {
+pub(super) fn text(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(document)
         .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
     text.push('\n');

@@ -9,6 +9,7 @@ mod diff;
 mod human;
 mod json;
 mod message;
+mod record;
 mod sanitize;
 mod style;
 
@@ -17,6 +18,7 @@ pub use diff::diff;
 pub use human::{beside, plan, report};
 pub use json::{PlanDocument, ValidateDocument};
 pub use message::Message;
+pub use record::{HistoryDocument, RecordDocument, history, record};
 pub use sanitize::sanitize;
 pub use style::Styles;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{Account, BILLING, Repository};
 
-fn validator(name: &str) -> jsonschema::Validator {
+pub(crate) fn validator(name: &str) -> jsonschema::Validator {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("schemas")
         .join(name);
@@ -18,7 +18,7 @@ fn validator(name: &str) -> jsonschema::Validator {
 }
 
 #[track_caller]
-fn conforms(validator: &jsonschema::Validator, document: &Value) {
+pub(crate) fn conforms(validator: &jsonschema::Validator, document: &Value) {
     let problems: Vec<_> = validator
         .iter_errors(document)
         .map(|error| format!("{error} at {}", error.instance_path()))

@@ -98,6 +98,8 @@ enum Command {
     Sync(commands::sync::SyncArgs),
     /// Check the files: offline, without any secret
     Validate(commands::validate::ValidateArgs),
+    /// Look into the local record and mend it
+    Cache(commands::cache::CacheArgs),
     /// Run the built-in emulator of the API as a server
     Sandbox(commands::sandbox::SandboxArgs),
 }
@@ -144,6 +146,9 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
             Command::Sync(args) => commands::sync::run(&ui, &cli.global, &args, &environment).await,
             Command::Validate(args) => {
                 commands::validate::run(&ui, &cli.global, &args, &environment)
+            }
+            Command::Cache(args) => {
+                commands::cache::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Sandbox(args) => {
                 commands::sandbox::run(&ui, &cli.global, &args, &environment).await

@@ -96,6 +96,10 @@ impl Session {
         &self.api
     }
 
+    pub(crate) const fn account(&self) -> &Account {
+        &self.account
+    }
+
     pub(crate) const fn fingerprint_key(&self) -> &FingerprintKey {
         &self.fingerprint_key
     }

@@ -1,0 +1,335 @@
+//! `hookctl cache`: look into the local record and mend it.
+
+mod repair;
+
+use clap::{Args, Subcommand, ValueEnum};
+use hookctl::cache::{Account, Cache, CacheOptions, CacheReader};
+use hookctl::record::{After, HistoryEntry, Settlement};
+use hookctl::render::{HistoryDocument, RecordDocument, Styles};
+use hookctl::webhook::Key;
+
+use super::session::record_error;
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::settings::{Settings, SettingsError};
+use crate::ui::Ui;
+
+/// The arguments of `hookctl cache`.
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    command: CacheCommand,
+    /// The record of the built-in emulator
+    #[arg(long, global = true)]
+    sandbox: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    /// Show what is remembered of each webhook
+    Show {
+        /// The form of the result
+        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        output: Form,
+    },
+    /// Show what was changed, the newest first
+    History {
+        /// Only of this key
+        key: Option<String>,
+        /// How many changes at most
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: usize,
+        /// The form of the result
+        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        output: Form,
+    },
+    /// Check every value
+    Verify,
+    /// Put a damaged record aside, and make another one from the API
+    Repair,
+    /// Forget a webhook; it stays at the API
+    Forget {
+        /// Its key
+        key: String,
+    },
+    /// Bind the webhook of a key to another key
+    Rename {
+        /// The key that it has
+        old: String,
+        /// The key that it shall have
+        new: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Form {
+    /// For people.
+    Human,
+    /// One JSON document.
+    Json,
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &CacheArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    match dispatch(ui, global, args, environment).await {
+        Ok(status) => status,
+        Err(error) => {
+            ui.message(&format!("error: {}\n", error.message));
+            if let Some(help) = &error.help {
+                ui.message(&format!("  help: {help}\n"));
+            }
+            error.status
+        }
+    }
+}
+
+async fn dispatch(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &CacheArgs,
+    environment: &Environment,
+) -> Result<ExitStatus, CommandError> {
+    let settings = Settings::resolve(global).map_err(|error| match error {
+        SettingsError::Command(error) => error,
+        SettingsError::Diagnostics(..) => {
+            CommandError::new("invalid-config", "hookctl.yaml does not validate")
+                .help("hookctl validate shows why")
+        }
+    })?;
+    let options = CacheOptions {
+        directory: settings.cache_dir.clone(),
+        lock_timeout: settings.lock_timeout,
+    };
+    match &args.command {
+        CacheCommand::Verify => {
+            let verified = hookctl::cache::verify(&options).map_err(|error| damaged(&error))?;
+            ui.result(&match verified {
+                None => "There is no record yet.\n".to_owned(),
+                Some(found) => format!(
+                    "The record is whole: {} bindings, {} pending, {} changes, {} observed.\n",
+                    found.records, found.pending, found.history, found.observed
+                ),
+            });
+        }
+        CacheCommand::Repair => {
+            repair::repair(ui, &settings, environment, args.sandbox, &options).await?;
+        }
+        CacheCommand::Show { output } => {
+            let account = account(&settings, args.sandbox, &options)?;
+            show(ui, &settings, &options, account, *output)?;
+        }
+        CacheCommand::History { key, limit, output } => {
+            let account = account(&settings, args.sandbox, &options)?;
+            let key = key.as_deref().map(parsed).transpose()?;
+            let reader = CacheReader::open(&options, account).map_err(|error| damaged(&error))?;
+            let entries = match &reader {
+                None => Vec::new(),
+                Some(reader) => history(reader, key.as_ref(), *limit)?,
+            };
+            ui.result(&match output {
+                Form::Human => hookctl::render::history(&entries, &Styles::new(ui.color_out())),
+                Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
+            });
+        }
+        CacheCommand::Forget { key } => {
+            let account = account(&settings, args.sandbox, &options)?;
+            forget(ui, &options, account, &parsed(key)?).await?;
+        }
+        CacheCommand::Rename { old, new } => {
+            let account = account(&settings, args.sandbox, &options)?;
+            rename(ui, &options, account, &parsed(old)?, parsed(new)?).await?;
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn show(
+    ui: &Ui,
+    settings: &Settings,
+    options: &CacheOptions,
+    account: Account,
+    output: Form,
+) -> Result<(), CommandError> {
+    let failed = |error| damaged(&error);
+    let reader = CacheReader::open(options, account).map_err(failed)?;
+    let (last_applied, pending, observed) = match &reader {
+        None => Default::default(),
+        Some(reader) => (
+            reader.last_applied().map_err(failed)?,
+            reader.pending().map_err(failed)?,
+            reader.observed().map_err(failed)?,
+        ),
+    };
+    let seen = observed
+        .as_ref()
+        .map(|snapshot| (snapshot.at.as_str(), snapshot.webhooks.len()));
+    ui.result(&match output {
+        Form::Human => {
+            let styles = Styles::new(ui.color_out());
+            hookctl::render::record(&last_applied, &pending, seen, &styles)
+        }
+        Form::Json => {
+            let at = seen.map(|(at, _)| at);
+            RecordDocument::new(&settings.target.name, &last_applied, &pending, at).to_text()
+        }
+    });
+    Ok(())
+}
+
+/// The latest changes, of one key or of all.
+fn history(
+    reader: &CacheReader,
+    key: Option<&Key>,
+    limit: usize,
+) -> Result<Vec<HistoryEntry>, CommandError> {
+    let read = if key.is_some() { usize::MAX } else { limit };
+    let mut entries = reader.history(read).map_err(|error| damaged(&error))?;
+    entries.retain(|entry| key.is_none_or(|key| entry.key == *key));
+    entries.truncate(limit);
+    Ok(entries)
+}
+
+async fn forget(
+    ui: &Ui,
+    options: &CacheOptions,
+    account: Account,
+    key: &Key,
+) -> Result<(), CommandError> {
+    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
+    let records = cache.last_applied().map_err(|error| record_error(&error))?;
+    let record = records.get(key).ok_or_else(|| not_bound(key))?;
+    let forgotten = Settlement {
+        key: key.clone(),
+        after: After::Dropped,
+        history: Some(entry(key, record.id.clone(), "forget")),
+    };
+    settle(&cache, vec![forgotten]).await?;
+    ui.result(&format!(
+        "'{key}' is forgotten. Its webhook {} stays at the API; a sync finds it by its name while a file \
+         declares it.\n",
+        record.id.as_str()
+    ));
+    cache.close().map_err(|error| record_error(&error))
+}
+
+async fn rename(
+    ui: &Ui,
+    options: &CacheOptions,
+    account: Account,
+    old: &Key,
+    new: Key,
+) -> Result<(), CommandError> {
+    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
+    let records = cache.last_applied().map_err(|error| record_error(&error))?;
+    let record = records.get(old).ok_or_else(|| not_bound(old))?;
+    if let Some(other) = records.get(&new) {
+        return Err(CommandError::new(
+            "bound",
+            format!("'{new}' is bound already, to {}", other.id.as_str()),
+        )
+        .help(format!("`hookctl cache forget {new}` unbinds it")));
+    }
+    let dropped = Settlement {
+        key: old.clone(),
+        after: After::Dropped,
+        history: None,
+    };
+    let bound = Settlement {
+        key: new.clone(),
+        after: After::Record(Box::new(record.clone())),
+        history: Some(entry(&new, record.id.clone(), "rename")),
+    };
+    settle(&cache, vec![dropped, bound]).await?;
+    ui.result(&format!(
+        "{} is bound to '{new}' now, and no longer to '{old}'.\n",
+        record.id.as_str()
+    ));
+    cache.close().map_err(|error| record_error(&error))
+}
+
+async fn settle(cache: &Cache, settlements: Vec<Settlement>) -> Result<(), CommandError> {
+    cache
+        .settle_together(settlements)
+        .await
+        .map_err(|error| CommandError::caused("record", &error))
+}
+
+fn entry(key: &Key, id: hookctl::webhook::RemoteId, action: &str) -> HistoryEntry {
+    HistoryEntry {
+        at: jiff::Timestamp::now().to_string(),
+        key: key.clone(),
+        id,
+        action: action.to_owned(),
+        changes: Vec::new(),
+        provenance: None,
+    }
+}
+
+/// The account that a command is about: that of the target, or the only one that is remembered of it.
+fn account(
+    settings: &Settings,
+    sandbox: bool,
+    options: &CacheOptions,
+) -> Result<Account, CommandError> {
+    let target = &settings.target;
+    if sandbox {
+        return Ok(Account::new(&target.name, "sandbox"));
+    }
+    if let Some(url) = &target.api_url {
+        return Ok(Account::new(&target.name, &url.to_string()));
+    }
+    let any = Account::new(&target.name, "");
+    let reader = CacheReader::open(options, any.clone()).map_err(|error| damaged(&error))?;
+    let accounts = match reader {
+        None => Vec::new(),
+        Some(reader) => reader.accounts().map_err(|error| damaged(&error))?,
+    };
+    let mut own: Vec<Account> = accounts
+        .into_iter()
+        .filter(|account| account.target() == target.name)
+        .collect();
+    match (own.pop(), own.is_empty()) {
+        (None, _) => Ok(any),
+        (Some(only), true) => Ok(only),
+        (Some(last), false) => {
+            let apis: Vec<&str> = own.iter().chain([&last]).map(Account::api).collect();
+            Err(CommandError::new(
+                "usage",
+                format!(
+                    "several accounts are remembered of '{}': {}",
+                    target.name,
+                    apis.join(", ")
+                ),
+            )
+            .status(ExitStatus::Usage)
+            .help("name one with --api-url, or use --sandbox"))
+        }
+    }
+}
+
+fn parsed(key: &str) -> Result<Key, CommandError> {
+    Key::parse(key).map_err(|error| {
+        CommandError::new("usage", format!("'{key}': {error}")).status(ExitStatus::Usage)
+    })
+}
+
+fn not_bound(key: &Key) -> CommandError {
+    CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
+        .help("`hookctl cache show` lists what is")
+}
+
+fn damaged(error: &hookctl::cache::CacheError) -> CommandError {
+    let shown = record_error(error);
+    if error.is_damage() {
+        shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
+    } else {
+        shown
+    }
+}

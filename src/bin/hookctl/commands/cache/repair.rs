@@ -1,0 +1,83 @@
+//! `hookctl cache repair`: a damaged record is put aside, never deleted, and another one is made of what
+//! can be saved of it and of what the API has.
+
+use hookctl::cache::{Cache, CacheOptions, salvage, set_aside, verify};
+use hookctl::record::{After, Settlement};
+use hookctl::state::{AppliedRecord, ObservedState};
+
+use super::settle;
+use crate::commands::session::{Session, record_error};
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+/// Repairs the record of a target.
+pub(super) async fn repair(
+    ui: &Ui,
+    settings: &Settings,
+    environment: &Environment,
+    sandbox: bool,
+    options: &CacheOptions,
+) -> Result<(), CommandError> {
+    let what = match verify(options) {
+        Ok(_) => {
+            ui.result("The record is whole; there is nothing to repair.\n");
+            return Ok(());
+        }
+        Err(error) if error.is_damage() => error,
+        Err(error) => return Err(record_error(&error)),
+    };
+    ui.remark(&format!("{what}\n"));
+    let session = Session::open(settings, environment, sandbox).await?;
+    let account = session.account().clone();
+    let saved = salvage(options, &account).map_err(|error| record_error(&error))?;
+    // Read before anything is moved: without the API nothing is better than it was.
+    let observed = hookctl::remote::observe(session.api())
+        .await
+        .map_err(|error| CommandError::caused("api", &error))?
+        .observed;
+    let stamp = jiff::Timestamp::now()
+        .strftime("damaged-%Y%m%dT%H%M%S")
+        .to_string();
+    let aside = set_aside(options, &stamp).map_err(|error| record_error(&error))?;
+    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
+    let total = saved.len();
+    let settlements: Vec<Settlement> = saved
+        .into_iter()
+        .filter_map(|(key, record)| {
+            let record = rebound(record, &observed)?;
+            Some(Settlement {
+                key,
+                after: After::Record(Box::new(record)),
+                history: None,
+            })
+        })
+        .collect();
+    let kept = settlements.len();
+    settle(&cache, settlements).await?;
+    cache.close().map_err(|error| record_error(&error))?;
+    if let Some(aside) = aside {
+        ui.remark(&format!("The damaged record is in {}.\n", aside.display()));
+    }
+    ui.result(&format!(
+        "Repaired: {kept} of the {total} bindings that could be read hold at the API. A sync finds the other \
+         webhooks by their names, and writes each token once more.\n"
+    ));
+    Ok(())
+}
+
+/// A binding that was saved, if the API still has the webhook. What was last applied is not known any
+/// more, and no token can be vouched for.
+fn rebound(record: AppliedRecord, observed: &ObservedState) -> Option<AppliedRecord> {
+    let found = observed.get(&record.id)?;
+    Some(AppliedRecord {
+        sent: found.spec.clone(),
+        stored: found.spec.clone(),
+        token: record
+            .token
+            .filter(|_| found.has_bearer_token)
+            .map(hookctl::secret::Fingerprint::unverifiable),
+        ..record
+    })
+}

@@ -1,0 +1,96 @@
+//! Looking after a record: is it whole, what can be saved of it, and putting it aside.
+
+use std::path::{Path, PathBuf};
+
+use super::database::Database;
+use super::folder::{DATABASE, GENERATION};
+use super::lock::Lock;
+use super::schema::{HISTORY, INTENTS, OBSERVED, RECORDS};
+use super::{Account, CacheError, CacheOptions, folder, io_error};
+use crate::state::LastApplied;
+
+/// How much a whole record holds, over all accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Bindings, with what was last applied.
+    pub records: usize,
+    /// Writes whose outcome is not known.
+    pub pending: usize,
+    /// Applied changes.
+    pub history: usize,
+    /// Webhooks that were last observed.
+    pub observed: usize,
+}
+
+/// Reads every value and checks it; none if there is no record. Nothing is written to the folder.
+///
+/// # Errors
+/// [`CacheError`] for the first value that fails its check, or what keeps the record from being read.
+pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
+    let directory = &options.directory;
+    // A folder that had a record and has lost its database is damaged, not new.
+    if !Database::is_in(directory) && !directory.join(GENERATION).exists() {
+        return Ok(None);
+    }
+    let copy = copied(options)?;
+    let database = Database::open(copy.path(), directory)?;
+    Ok(Some(Verified {
+        records: database.verify(RECORDS)?,
+        pending: database.verify(INTENTS)?,
+        history: database.verify(HISTORY)?,
+        observed: database.verify(OBSERVED)?,
+    }))
+}
+
+/// What can still be read of an account in a damaged record. Each of these values was written by us, but
+/// not necessarily last: it says what to look for at the API, and nothing more.
+///
+/// # Errors
+/// [`CacheError`] if the folder cannot be copied.
+pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied, CacheError> {
+    if !Database::is_in(&options.directory) {
+        return Ok(LastApplied::new());
+    }
+    let copy = copied(options)?;
+    Ok(Database::open_unchecked(copy.path(), &options.directory)
+        .map(|database| database.readable_records(account))
+        .unwrap_or_default())
+}
+
+/// Moves a record out of the way, into a folder of that name below the record's; none if there is none.
+///
+/// # Errors
+/// [`CacheError`] if somebody uses the record, or it cannot be moved.
+pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, CacheError> {
+    let directory = &options.directory;
+    folder::prepare(directory)?;
+    let _lock = Lock::exclusive(directory, options.lock_timeout)?;
+    let parts: Vec<PathBuf> = [DATABASE, GENERATION]
+        .iter()
+        .map(|part| directory.join(part))
+        .filter(|part| part.exists())
+        .collect();
+    if parts.is_empty() {
+        return Ok(None);
+    }
+    let aside = directory.join(name);
+    std::fs::create_dir(&aside).map_err(io_error("make the folder", &aside))?;
+    for part in parts {
+        let target = aside.join(part.file_name().unwrap_or_default());
+        std::fs::rename(&part, &target).map_err(io_error("move", &part))?;
+    }
+    sync_folder(directory)?;
+    Ok(Some(aside))
+}
+
+fn copied(options: &CacheOptions) -> Result<tempfile::TempDir, CacheError> {
+    let directory = &options.directory;
+    let _lock = Lock::shared(directory, options.lock_timeout)?;
+    folder::copy(directory)
+}
+
+fn sync_folder(path: &Path) -> Result<(), CacheError> {
+    std::fs::File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(io_error("make durable", path))
+}

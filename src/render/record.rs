@@ -1,0 +1,209 @@
+//! The local record and its history, for people and for machines.
+
+use serde::Serialize;
+
+use super::human::plural;
+use super::json::text;
+use super::sanitize::sanitize;
+use super::style::{Styles, paint};
+use crate::record::{HistoryChange, HistoryEntry, IntendedWrite, Pending, Provenance};
+use crate::state::LastApplied;
+
+/// What is remembered of an account, for people.
+pub fn record(
+    last_applied: &LastApplied,
+    pending: &Pending,
+    observed: Option<(&str, usize)>,
+    styles: &Styles,
+) -> String {
+    let mut text = String::new();
+    let width = last_applied
+        .keys()
+        .map(|key| key.as_str().len())
+        .max()
+        .unwrap_or_default();
+    for (key, record) in last_applied {
+        let mut marks = Vec::new();
+        if record.token.is_some() {
+            marks.push("token set");
+        }
+        if record.prevent_destroy {
+            marks.push("protected");
+        }
+        let marks = if marks.is_empty() {
+            String::new()
+        } else {
+            paint(styles.aside, &format!("   ({})", marks.join(", ")))
+        };
+        let name = sanitize(&format!("{:?}", record.sent.name)).into_owned();
+        text += &format!(
+            "{:width$}  {}  {name}{marks}\n",
+            key.as_str(),
+            record.id.as_str()
+        );
+    }
+    for intent in &pending.intents {
+        text += &format!(
+            "{}: a {} of '{}' was begun at {} and its outcome is not known; the next sync settles it\n",
+            paint(styles.warning, "pending"),
+            verb(&intent.write),
+            intent.key,
+            sanitize(&intent.at)
+        );
+    }
+    let seen = observed.map_or_else(String::new, |(at, count)| {
+        format!(
+            " Last observed: {} at {}.",
+            plural(count, "webhook"),
+            sanitize(at)
+        )
+    });
+    let line = format!("{} bound.{seen}", plural(last_applied.len(), "webhook"));
+    text += &paint(styles.headline, &line);
+    text.push('\n');
+    text
+}
+
+/// Applied changes, for people, the newest first.
+pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let commit = entry.provenance.as_ref().map_or_else(String::new, commit);
+        text += &format!(
+            "{}  {} {} ({}){}\n",
+            sanitize(&entry.at),
+            sanitize(&entry.action),
+            entry.key,
+            entry.id.as_str(),
+            paint(styles.aside, &sanitize(&commit))
+        );
+        for change in &entry.changes {
+            text += &format!("    {}\n", sanitize(&line(change)));
+        }
+    }
+    if entries.is_empty() {
+        text.push_str("Nothing was changed yet.\n");
+    }
+    text
+}
+
+fn line(change: &HistoryChange) -> String {
+    let HistoryChange {
+        field,
+        from,
+        to,
+        cause,
+    } = change;
+    match from {
+        Some(from) => format!("{field}: {from} -> {to} ({cause})"),
+        None => format!("{field}: {to}"),
+    }
+}
+
+fn commit(provenance: &Provenance) -> String {
+    let short: String = provenance.commit.chars().take(10).collect();
+    let modified = if provenance.modified {
+        ", modified"
+    } else {
+        ""
+    };
+    format!("   {short}{modified} by {}", provenance.author)
+}
+
+const fn verb(write: &IntendedWrite) -> &'static str {
+    match write {
+        IntendedWrite::Create { .. } => "create",
+        IntendedWrite::Patch { .. } => "update",
+        IntendedWrite::Delete { .. } => "delete",
+    }
+}
+
+/// The document of `schemas/record-v1.schema.json`.
+#[derive(Debug, Serialize)]
+pub struct RecordDocument<'a> {
+    format_version: &'static str,
+    target: &'a str,
+    observed_at: Option<&'a str>,
+    bindings: Vec<Binding<'a>>,
+    pending: Vec<PendingEntry<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Binding<'a> {
+    key: &'a str,
+    id: &'a str,
+    name: &'a str,
+    token_set: bool,
+    prevent_destroy: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct PendingEntry<'a> {
+    key: &'a str,
+    action: &'static str,
+    at: &'a str,
+}
+
+impl<'a> RecordDocument<'a> {
+    /// A document of what is remembered of a target's account.
+    pub fn new(
+        target: &'a str,
+        last_applied: &'a LastApplied,
+        pending: &'a Pending,
+        observed_at: Option<&'a str>,
+    ) -> Self {
+        Self {
+            format_version: "1",
+            target,
+            observed_at,
+            bindings: last_applied
+                .iter()
+                .map(|(key, record)| Binding {
+                    key: key.as_str(),
+                    id: record.id.as_str(),
+                    name: &record.sent.name,
+                    token_set: record.token.is_some(),
+                    prevent_destroy: record.prevent_destroy,
+                })
+                .collect(),
+            pending: pending
+                .intents
+                .iter()
+                .map(|intent| PendingEntry {
+                    key: intent.key.as_str(),
+                    action: verb(&intent.write),
+                    at: &intent.at,
+                })
+                .collect(),
+        }
+    }
+
+    /// The document as text, with a line break at its end.
+    pub fn to_text(&self) -> String {
+        text(self)
+    }
+}
+
+/// The document of `schemas/history-v1.schema.json`.
+#[derive(Debug, Serialize)]
+pub struct HistoryDocument<'a> {
+    format_version: &'static str,
+    target: &'a str,
+    entries: &'a [HistoryEntry],
+}
+
+impl<'a> HistoryDocument<'a> {
+    /// A document of these entries, the newest first.
+    pub const fn new(target: &'a str, entries: &'a [HistoryEntry]) -> Self {
+        Self {
+            format_version: "1",
+            target,
+            entries,
+        }
+    }
+
+    /// The document as text, with a line break at its end.
+    pub fn to_text(&self) -> String {
+        text(self)
+    }
+}

@@ -1,0 +1,110 @@
+//! Signals: nothing new starts, what is in flight is settled and recorded.
+
+#![cfg(unix)]
+
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use hookctl::sandbox::Fault;
+
+use crate::harness::{Account, Repository, Run};
+
+fn hooks(count: usize) -> String {
+    let mut text = "webhooks:\n".to_owned();
+    for number in 0..count {
+        text += &format!(
+            "  hook-{number:02}: {{ url: 'https://hooks.example.com/{number}', actions: all }}\n"
+        );
+    }
+    text
+}
+
+fn start(repository: &Repository, account: &Account) -> Child {
+    let url = account.sandbox.base_url();
+    repository
+        .command(&["--api-url", &url, "sync", "--output", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, signal: &str) {
+    let status = Command::new("kill")
+        .args([&format!("-{signal}"), &child.id().to_string()])
+        .status();
+    assert!(status.unwrap().success());
+}
+
+/// Waits until the account got so many requests.
+fn reached(account: &Account, requests: usize) {
+    let mut patience = 1_000;
+    while account.sandbox.received() < requests {
+        std::thread::sleep(Duration::from_millis(5));
+        patience -= 1;
+        assert!(patience > 0, "only {} requests", account.sandbox.received());
+    }
+}
+
+#[test]
+fn a_first_signal_settles_what_is_in_flight() {
+    for name in ["INT", "TERM"] {
+        let account = Account::with_latency(Duration::from_millis(100));
+        let repository = Repository::with(&hooks(40));
+        let child = start(&repository, &account);
+        reached(&account, 3);
+        signal(&child, name);
+        let run = Run::of(child.wait_with_output().unwrap()).code(130);
+        let document = run.json();
+        let actions = document["actions"].as_array().unwrap();
+        let with = |result: &str| {
+            let hits = actions.iter().filter(|action| action["result"] == result);
+            hits.count()
+        };
+        assert_eq!(
+            with("applied"),
+            account.names().len(),
+            "what was sent is recorded"
+        );
+        assert!(with("applied") >= 1);
+        assert_eq!(with("applied") + with("not_attempted"), 40);
+        repository.settled(&account);
+        assert_eq!(account.names().len(), 40);
+    }
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_the_journal_holds() {
+    let account = Account::new();
+    let repository = Repository::with(&hooks(2));
+    account.fault("POST", 1, Fault::HangAfter);
+    let mut child = start(&repository, &account);
+    reached(&account, 3);
+    signal(&child, "INT");
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "one is still in flight"
+    );
+    signal(&child, "INT");
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    let mut stdout = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut stdout)
+        .unwrap();
+
+    let url = account.sandbox.base_url();
+    let shown = repository.run(&["--api-url", &url, "cache", "show"]);
+    shown.code(0).shows("pending: a create of");
+    repository.settled(&account);
+    assert_eq!(account.names().len(), 2, "neither doubled nor lost");
+    let shown = repository
+        .run(&["--api-url", &url, "cache", "show"])
+        .code(0);
+    assert!(!shown.stdout.contains("pending"), "{}", shown.stdout);
+}

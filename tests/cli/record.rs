@@ -1,0 +1,230 @@
+//! The local record: looking into it, damage, and mending it.
+
+use std::fs;
+
+use crate::documents::{conforms, validator};
+use crate::harness::{Account, Repository, Run};
+
+const TWO: &str = "webhooks:
+  billing: { name: Billing, url: 'https://billing.example.com', actions: all, bearer_token: { env: TOKEN }, prevent_destroy: true }
+  other: { name: Other, url: 'https://other.example.com', actions: all }
+";
+
+fn scene() -> (Account, Repository) {
+    let (account, mut repository) = (Account::new(), Repository::with(TWO));
+    repository.set("TOKEN", "s3cr3t-token");
+    repository.settled(&account);
+    (account, repository)
+}
+
+fn cache(repository: &Repository, account: &Account, arguments: &[&str]) -> Run {
+    let url = account.sandbox.base_url();
+    let mut all = vec!["--api-url", &url, "cache"];
+    all.extend(arguments);
+    repository.run(&all)
+}
+
+/// Cuts the database in the middle of what it holds.
+fn damage(repository: &Repository) {
+    let path = repository.path(".hookctl/db/db");
+    let mut content = fs::read(&path).unwrap();
+    let used = content.iter().rposition(|byte| *byte != 0).unwrap();
+    content.iter_mut().skip(used / 2).for_each(|byte| *byte = 0);
+    fs::write(path, content).unwrap();
+}
+
+#[test]
+fn what_is_remembered_is_shown() {
+    let (account, repository) = scene();
+    let shown = cache(&repository, &account, &["show"]).code(0).stdout;
+    assert!(
+        shown.contains("\"Billing\"   (token set, protected)"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("2 webhooks bound. Last observed: 0 webhooks at "),
+        "{shown}"
+    );
+    let document = cache(&repository, &account, &["show", "--output", "json"])
+        .code(0)
+        .json();
+    conforms(&validator("record-v1.schema.json"), &document);
+    assert_eq!(document["bindings"][0]["id"], account.id("Billing"));
+
+    let shown = cache(&repository, &account, &["history"]).code(0).stdout;
+    assert!(shown.contains("create other ("), "{shown}");
+    assert!(
+        shown.contains("bearer_token: (none) -> (secret)"),
+        "{shown}"
+    );
+    let history = ["history", "billing", "--output", "json"];
+    let document = cache(&repository, &account, &history).code(0).json();
+    conforms(&validator("history-v1.schema.json"), &document);
+    assert_eq!(document["entries"].as_array().unwrap().len(), 1);
+
+    // Without an address, the only account that is remembered is meant.
+    repository
+        .run(&["cache", "show"])
+        .code(0)
+        .shows("2 webhooks bound.");
+    cache(&repository, &account, &["verify"])
+        .code(0)
+        .shows("The record is whole: 2 bindings");
+    assert!(account.requests().is_empty(), "looking needs no API");
+}
+
+#[test]
+fn there_is_nothing_to_show_before_the_first_sync() {
+    let repository = Repository::new();
+    repository
+        .run(&["cache", "show"])
+        .code(0)
+        .shows("0 webhooks bound.");
+    repository
+        .run(&["cache", "history"])
+        .code(0)
+        .shows("Nothing was changed yet.");
+    repository
+        .run(&["cache", "verify"])
+        .code(0)
+        .shows("no record yet");
+    assert!(repository.record().is_empty());
+}
+
+#[test]
+fn a_renamed_key_keeps_its_webhook_and_its_token() {
+    let (account, repository) = scene();
+    cache(&repository, &account, &["rename", "billing", "other"])
+        .code(1)
+        .complains("bound already");
+    cache(&repository, &account, &["rename", "nobody", "new"])
+        .code(1)
+        .complains("not bound");
+    cache(&repository, &account, &["rename", "billing", "New!"]).code(64);
+    cache(&repository, &account, &["rename", "billing", "invoices"]).code(0);
+    repository.declare(&TWO.replace("  billing:", "  invoices:"));
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+    assert_eq!(account.requests(), ["GET workflow-webhooks"]);
+}
+
+#[test]
+fn a_forgotten_webhook_stays_at_the_api() {
+    let (account, repository) = scene();
+    cache(&repository, &account, &["forget", "other"]).code(0);
+    assert_eq!(account.names().len(), 2);
+    repository.sync(&account, &[]).code(0).shows("1 adopted");
+    cache(&repository, &account, &["forget", "nobody"])
+        .code(1)
+        .complains("not bound");
+}
+
+#[test]
+fn a_damaged_record_is_never_trusted_and_can_be_repaired() {
+    let (account, repository) = scene();
+    damage(&repository);
+    for arguments in [
+        &["sync"][..],
+        &["sync", "--dry-run"],
+        &["cache", "show"],
+        &["cache", "verify"],
+    ] {
+        let url = account.sandbox.base_url();
+        let mut all = vec!["--api-url", &url];
+        all.extend(arguments);
+        let run = repository.run(&all);
+        assert_eq!(run.status, 1, "{arguments:?}: {}", run.stdout);
+        assert!(run.stderr.contains("cache repair"), "{}", run.stderr);
+        assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    }
+    assert!(account.requests().is_empty(), "nothing was decided from it");
+
+    cache(&repository, &account, &["repair"])
+        .code(0)
+        .shows("Repaired:");
+    assert_eq!(account.requests(), ["GET workflow-webhooks"]);
+    let aside = fs::read_dir(repository.path(".hookctl"))
+        .unwrap()
+        .filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with("damaged-")
+        })
+        .count();
+    assert_eq!(aside, 1, "moved, not deleted");
+    cache(&repository, &account, &["verify"])
+        .code(0)
+        .shows("whole");
+    repository.sync(&account, &[]).code(0);
+    let requests = account.requests();
+    let id = account.id("Billing");
+    assert_eq!(
+        requests,
+        [
+            "GET workflow-webhooks".to_owned(),
+            format!("PATCH {id} {{\"bearer_token\":\"s3cr3t-token\"}}")
+        ],
+        "each token once, and nothing else"
+    );
+    cache(&repository, &account, &["repair"])
+        .code(0)
+        .shows("nothing to repair");
+}
+
+#[test]
+fn every_kind_of_damage_is_an_error_with_the_way_out() {
+    type Harm = fn(&Repository);
+    let harms: [(&str, Harm); 6] = [
+        ("truncated", |repository| {
+            let path = repository.path(".hookctl/db/db");
+            let content = fs::read(&path).unwrap();
+            fs::write(path, content.get(..content.len() / 3).unwrap()).unwrap();
+        }),
+        ("zeroed", |repository| {
+            let path = repository.path(".hookctl/db/db");
+            let length = fs::read(&path).unwrap().len();
+            fs::write(path, vec![0; length]).unwrap();
+        }),
+        ("emptied", |repository| {
+            fs::write(repository.path(".hookctl/db/db"), "").unwrap();
+        }),
+        ("deleted", |repository| {
+            fs::remove_dir_all(repository.path(".hookctl/db")).unwrap();
+        }),
+        ("its counter deleted", |repository| {
+            fs::remove_file(repository.path(".hookctl/generation")).unwrap();
+        }),
+        ("its counter flipped", |repository| {
+            let path = repository.path(".hookctl/generation");
+            let content: Vec<u8> = fs::read(&path).unwrap().iter().map(|byte| !byte).collect();
+            fs::write(path, content).unwrap();
+        }),
+    ];
+    for (what, harm) in harms {
+        let (account, repository) = scene();
+        harm(&repository);
+        let run = repository.sync(&account, &[]);
+        assert_eq!(run.status, 1, "{what}: {}{}", run.stdout, run.stderr);
+        assert!(
+            run.stderr.contains("cache repair"),
+            "{what}: {}",
+            run.stderr
+        );
+        assert!(!run.stderr.contains("panicked"), "{what}: {}", run.stderr);
+        assert!(account.requests().is_empty(), "{what}");
+        cache(&repository, &account, &["repair"]).code(0);
+        repository.sync(&account, &[]).code(0);
+        assert_eq!(account.names().len(), 2, "{what}");
+    }
+}
+
+#[test]
+fn a_repair_without_the_api_moves_nothing() {
+    let (account, repository) = scene();
+    damage(&repository);
+    let before = repository.record();
+    let run = repository.run(&["--api-url", "http://127.0.0.1:1", "cache", "repair"]);
+    run.code(1);
+    let mut after = repository.record();
+    after.retain(|path, _| before.contains_key(path));
+    assert!(before == after);
+    assert!(account.requests().is_empty());
+}
