@@ -108,3 +108,36 @@ fn a_second_signal_ends_at_once_and_the_journal_holds() {
         .code(0);
     assert!(!shown.stdout.contains("pending"), "{}", shown.stdout);
 }
+
+#[test]
+fn two_runs_on_one_record_wait_for_each_other() {
+    let account = Account::with_latency(Duration::from_millis(20));
+    let repository = Repository::with(&hooks(12));
+    let runs = [start(&repository, &account), start(&repository, &account)];
+    let created: u64 = runs
+        .into_iter()
+        .map(|child| {
+            let run = Run::of(child.wait_with_output().unwrap()).code(0);
+            run.json()["summary"]["create"].as_u64().unwrap()
+        })
+        .sum();
+    assert_eq!(created, 12, "one of the two made them all");
+    assert_eq!(account.names().len(), 12);
+}
+
+#[test]
+fn who_waits_too_long_is_told_for_whom() {
+    let account = Account::new();
+    let repository = Repository::with(&hooks(1));
+    account.fault("GET", 1, Fault::Hang);
+    let mut first = start(&repository, &account);
+    reached(&account, 1);
+    let url = account.sandbox.base_url();
+    let arguments = ["--api-url", &url, "--lock-timeout", "50ms", "sync"];
+    let run = repository.run(&arguments).code(1);
+    let run = run.complains(&format!("by process {}", first.id()));
+    run.complains("--lock-timeout");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    repository.settled(&account);
+}

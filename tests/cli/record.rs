@@ -228,3 +228,66 @@ fn a_repair_without_the_api_moves_nothing() {
     assert!(before == after);
     assert!(account.requests().is_empty());
 }
+
+/// A disk that takes no more: a limit on the size of files stands in for it. At once, and in the middle.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_sends_nothing_that_could_not_be_written_down() {
+    let mut statuses = std::collections::BTreeSet::new();
+    for room in [0, 300, 1_000, 1_100] {
+        statuses.insert(with_room(room));
+    }
+    assert!(statuses.contains(&1), "no room at all: {statuses:?}");
+}
+
+/// Makes 40 webhooks with so many blocks of 512 bytes left, and returns the exit code.
+#[cfg(unix)]
+fn with_room(room: usize) -> i32 {
+    let (account, repository) = scene();
+    let before = fs::read(repository.path(".hookctl/db/db")).unwrap().len();
+    let mut declarations = TWO.to_owned();
+    for number in 0..40 {
+        declarations += &format!(
+            "  more-{number}: {{ url: 'https://more.example.com/{number}', actions: all }}\n"
+        );
+    }
+    repository.declare(&declarations);
+    let url = account.sandbox.base_url();
+    let plain = repository.command(&["--api-url", &url, "sync", "--output", "json"]);
+    let blocks = before / 512 + room;
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut limited = std::process::Command::new("sh");
+    limited
+        .args(["-c", &script])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .current_dir(plain.get_current_dir().unwrap())
+        .env_clear()
+        .envs(
+            plain
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+    let run = Run::of(limited.output().unwrap());
+    assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+    assert!(
+        matches!(run.status, 0 | 1 | 4),
+        "{}: {}",
+        run.status,
+        run.stderr
+    );
+    run.json();
+    let again = repository.sync(&account, &[]);
+    if again.status != 0 {
+        // What was written in part is found out, and mended as any damage is.
+        assert!(again.stderr.contains("cache repair"), "{}", again.stderr);
+        cache(&repository, &account, &["repair"]).code(0);
+        repository.sync(&account, &[]).code(0);
+    }
+    assert_eq!(
+        account.names().len(),
+        42,
+        "doubled or lost, with room for {room}"
+    );
+    run.status
+}
