@@ -81,5 +81,6 @@ pub mod sandbox;
 pub mod secret;
 pub mod state;
 pub mod template;
+pub mod watch;
 pub mod webhook;
 pub mod yaml;

@@ -40,6 +40,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("remote", &["secret", "state", "webhook"]),
+    ("watch", &["webhook"]),
     ("record", &["plan", "secret", "state", "webhook"]),
     (
         "render",

@@ -1,5 +1,7 @@
 //! Everything else that a plan depends on.
 
+use std::collections::BTreeSet;
+
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::webhook::Key;
@@ -36,17 +38,22 @@ pub enum UnverifiedSecrets {
     Keep,
 }
 
-/// Which keys are planned. The others still take part in telling identities apart.
+/// Which keys are planned: by default all. The others still take part in telling identities apart.
 #[derive(Clone, Debug, Default)]
-pub enum KeyFilter {
-    /// All.
-    #[default]
-    All,
-    /// Those that match one of the patterns.
-    Matching(GlobSet),
+pub struct KeyFilter {
+    /// None means all.
+    only: Option<GlobSet>,
+    except: BTreeSet<Key>,
 }
 
 impl KeyFilter {
+    /// The same filter, that leaves these keys out as well.
+    #[must_use]
+    pub fn except(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
+        self.except.extend(keys);
+        self
+    }
+
     /// A filter of shell-like patterns (`billing-*`, `{a,b}`, `?`); none means all.
     ///
     /// # Errors
@@ -59,18 +66,18 @@ impl KeyFilter {
             builder.add(Glob::new(pattern)?);
         }
         let set = builder.build()?;
-        Ok(if set.is_empty() {
-            Self::All
-        } else {
-            Self::Matching(set)
+        Ok(Self {
+            only: (!set.is_empty()).then_some(set),
+            except: BTreeSet::new(),
         })
     }
 
     /// Whether a key is planned.
     pub fn selects(&self, key: &Key) -> bool {
-        match self {
-            Self::All => true,
-            Self::Matching(set) => set.is_match(key.as_str()),
-        }
+        let asked_for = self
+            .only
+            .as_ref()
+            .is_none_or(|set| set.is_match(key.as_str()));
+        asked_for && !self.except.contains(key)
     }
 }

@@ -23,3 +23,4 @@ mod safety;
 mod secrets;
 mod tables;
 mod trouble;
+mod watch;

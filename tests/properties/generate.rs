@@ -237,7 +237,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
             only: if filtered {
                 KeyFilter::matching(["key-[0-3]"]).unwrap()
             } else {
-                KeyFilter::All
+                KeyFilter::default()
             },
             unverified_secrets: if keep {
                 UnverifiedSecrets::Keep

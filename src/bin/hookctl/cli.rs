@@ -96,6 +96,8 @@ pub(crate) enum LogFormat {
 enum Command {
     /// Make the plan and apply it
     Sync(commands::sync::SyncArgs),
+    /// Follow the files: plan and apply on every save, and mend drift
+    Watch(commands::watch::WatchArgs),
     /// Check the files: offline, without any secret
     Validate(commands::validate::ValidateArgs),
     /// Look into the local record and mend it
@@ -104,17 +106,20 @@ enum Command {
     Sandbox(commands::sandbox::SandboxArgs),
 }
 
-/// Reads `10s`, `500ms`, `2m`, or a number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
+/// Reads `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let number: u64 = digits
         .parse()
-        .map_err(|_| format!("'{text}' is not a time such as 10s, 500ms, or 2m"))?;
+        .map_err(|_| format!("'{text}' is not a time such as 500ms, 10s, 2m, or 1h"))?;
     match text.get(digits.len()..) {
         Some("ms") => Ok(Duration::from_millis(number)),
         Some("s" | "") => Ok(Duration::from_secs(number)),
         Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err(format!("'{text}' is not a time such as 10s, 500ms, or 2m")),
+        Some("h") => Ok(Duration::from_secs(number.saturating_mul(3_600))),
+        _ => Err(format!(
+            "'{text}' is not a time such as 500ms, 10s, 2m, or 1h"
+        )),
     }
 }
 
@@ -130,7 +135,12 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
         .get("NO_COLOR")
         .is_some_and(|value| !value.is_empty());
     let ui = Ui::new(cli.global.color, no_color, cli.global.quiet);
-    start_log(&cli.global, ui.color_err());
+    // A watch is read by its log; other commands show results.
+    let usual = match cli.command {
+        Command::Watch(_) => LevelFilter::INFO,
+        _ => LevelFilter::WARN,
+    };
+    start_log(&cli.global, usual, ui.color_err());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -144,6 +154,9 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     runtime.block_on(async {
         match cli.command {
             Command::Sync(args) => commands::sync::run(&ui, &cli.global, &args, &environment).await,
+            Command::Watch(args) => {
+                commands::watch::run(&ui, &cli.global, &args, &environment).await
+            }
             Command::Validate(args) => {
                 commands::validate::run(&ui, &cli.global, &args, &environment)
             }
@@ -185,10 +198,10 @@ fn asks_for_json(arguments: &[OsString]) -> bool {
     false
 }
 
-fn start_log(global: &GlobalArgs, color: bool) {
+fn start_log(global: &GlobalArgs, usual: LevelFilter, color: bool) {
     let level = match (global.quiet, global.verbose) {
         (true, _) => LevelFilter::ERROR,
-        (false, 0) => LevelFilter::WARN,
+        (false, 0) => usual,
         (false, 1) => LevelFilter::INFO,
         (false, _) => LevelFilter::DEBUG,
     };

@@ -7,5 +7,6 @@ mod secrets;
 mod session;
 pub(crate) mod sync;
 pub(crate) mod validate;
+pub(crate) mod watch;
 
 pub(crate) use presenter::early_json;

@@ -2,10 +2,12 @@
 //! record, and the signals that end it.
 
 use hookctl::cache::{Account, Cache, CacheError, CacheOptions, CacheReader};
-use hookctl::reconcile::Remembered;
+use hookctl::declaration::Declarations;
+use hookctl::reconcile::{Remembered, evidence};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats};
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
-use hookctl::secret::{FingerprintKey, Salt, Secret};
+use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
+use hookctl::state::DesiredState;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::resolve_key;
@@ -100,8 +102,23 @@ impl Session {
         &self.account
     }
 
-    pub(crate) const fn fingerprint_key(&self) -> &FingerprintKey {
-        &self.fingerprint_key
+    /// What is desired: the declarations, with what a plan may know of their tokens.
+    pub(crate) fn desired(
+        &self,
+        declarations: Declarations,
+        secrets: &Secrets,
+        remembered: &Remembered,
+    ) -> Result<DesiredState, CommandError> {
+        let salts: Vec<_> = secrets
+            .keys()
+            .map(|_| fresh_salt())
+            .collect::<Result<_, _>>()?;
+        let mut salts = salts.into_iter();
+        let unused = fresh_salt()?;
+        let evidence = evidence(secrets, remembered, &self.fingerprint_key, &mut || {
+            salts.next().unwrap_or(unused)
+        });
+        Ok(declarations.into_desired(&evidence))
     }
 
     pub(crate) fn stats(&self) -> RequestStats {
@@ -140,16 +157,22 @@ impl RecordAccess {
                     pending,
                 })
             }),
-            Self::Writing(cache) => cache.last_applied().and_then(|last_applied| {
-                let pending = cache.pending()?;
-                Ok(Remembered {
-                    last_applied,
-                    pending,
-                })
-            }),
+            Self::Writing(cache) => return remembered_of(cache),
         };
         read.map_err(|error| record_error(&error))
     }
+}
+
+/// What is remembered in an opened record.
+pub(crate) fn remembered_of(cache: &Cache) -> Result<Remembered, CommandError> {
+    let read = cache.last_applied().and_then(|last_applied| {
+        let pending = cache.pending()?;
+        Ok(Remembered {
+            last_applied,
+            pending,
+        })
+    });
+    read.map_err(|error| record_error(&error))
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {
@@ -204,7 +227,7 @@ fn client(options: HttpOptions) -> Result<HttpApi, CommandError> {
 }
 
 /// Draws fresh salts.
-pub(crate) fn fresh_salt() -> Result<Salt, CommandError> {
+fn fresh_salt() -> Result<Salt, CommandError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
         CommandError::new(

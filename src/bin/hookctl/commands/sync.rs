@@ -13,9 +13,7 @@ use hookctl::render::Cost;
 
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
-use super::session::{
-    RecordAccess, Session, cancel_on_signal, fresh_salt, interrupted, record_error,
-};
+use super::session::{RecordAccess, Session, cancel_on_signal, interrupted, record_error};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -138,19 +136,7 @@ async fn sync(
     let session = Session::open(&settings, environment, args.sandbox).await?;
     let records = session.records(args.dry_run)?;
     let remembered = records.remembered()?;
-    let salts: Vec<_> = secrets
-        .keys()
-        .map(|_| fresh_salt())
-        .collect::<Result<_, _>>()?;
-    let mut salts = salts.into_iter();
-    let unused = fresh_salt()?;
-    let evidence = reconcile::evidence(
-        &secrets,
-        &remembered,
-        session.fingerprint_key(),
-        &mut || salts.next().unwrap_or(unused),
-    );
-    let desired = declarations.into_desired(&evidence);
+    let desired = session.desired(declarations, &secrets, &remembered)?;
     let cancellation = cancel_on_signal()?;
     let now = || jiff::Timestamp::now().to_string();
     let pass = Pass {

@@ -1,0 +1,81 @@
+//! What a service manager is told: that the watch is ready, and that it is alive. Does nothing where no
+//! manager asks (systemd asks by `NOTIFY_SOCKET` and `WATCHDOG_USEC`).
+
+use std::time::{Duration, Instant};
+
+use crate::environment::Environment;
+
+/// The manager, if there is one.
+pub(super) struct Service {
+    socket: Option<String>,
+    /// How often it wants to hear that we are alive: twice in its patience.
+    every: Option<Duration>,
+    last_sign: Option<Instant>,
+    is_ready: bool,
+}
+
+impl Service {
+    /// The manager that the environment names.
+    pub(super) fn of(environment: &Environment) -> Self {
+        let patience = environment
+            .get("WATCHDOG_USEC")
+            .and_then(|text| text.parse().ok())
+            .map(Duration::from_micros);
+        Self {
+            socket: environment.get("NOTIFY_SOCKET"),
+            every: patience.map(|patience| patience / 2),
+            last_sign: None,
+            is_ready: false,
+        }
+    }
+
+    /// Says once that the first pass went well.
+    pub(super) fn ready(&mut self) {
+        if !self.is_ready {
+            self.is_ready = true;
+            self.tell("READY=1");
+        }
+    }
+
+    /// Says that we are alive, if it is time to.
+    pub(super) fn alive(&mut self) {
+        let due = self.next_sign().is_some_and(|wait| wait.is_zero());
+        if due {
+            self.last_sign = Some(Instant::now());
+            self.tell("WATCHDOG=1");
+        }
+    }
+
+    /// How long until the next sign of life is due.
+    pub(super) fn next_sign(&self) -> Option<Duration> {
+        self.socket.as_ref()?;
+        let every = self.every?;
+        Some(match self.last_sign {
+            None => Duration::ZERO,
+            Some(last) => every.saturating_sub(last.elapsed()),
+        })
+    }
+
+    #[cfg(unix)]
+    fn tell(&self, message: &str) {
+        let Some(path) = &self.socket else { return };
+        let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| {
+            match path.strip_prefix('@') {
+                #[cfg(target_os = "linux")]
+                Some(name) => {
+                    use std::os::linux::net::SocketAddrExt as _;
+                    let address = std::os::unix::net::SocketAddr::from_abstract_name(name)?;
+                    socket.send_to_addr(message.as_bytes(), &address)
+                }
+                _ => socket.send_to(message.as_bytes(), path),
+            }
+        });
+        if let Err(error) = sent {
+            tracing::warn!(%error, "could not tell the service manager");
+        }
+    }
+
+    #[cfg(not(unix))]
+    #[expect(clippy::unused_self, reason = "there is no such manager here")]
+    fn tell(&self, _: &str) {}
+}
