@@ -416,3 +416,65 @@ fn logs_can_be_read_by_machines() {
     }
     assert!(log.lines().count() >= 3, "{log}");
 }
+
+/// The body of a page, and its status line.
+fn page(address: &str, path: &str) -> (String, String) {
+    use std::io::Write as _;
+
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.lines().next().unwrap().to_owned(), body.to_owned())
+}
+
+#[test]
+fn metrics_tell_what_it_does() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    account.put(
+        "5eb7cf5a86d9755df3a6c001",
+        "Mine",
+        "https://mine.example.com",
+    );
+    let arguments = ["--interval", "100ms", "--metrics", "127.0.0.1:0"];
+    let mut watch = Watch::start(&repository, &account, &arguments);
+    let mut log = std::io::BufReader::new(watch.child.stderr.take().unwrap());
+    let mut first = String::new();
+    std::io::BufRead::read_line(&mut log, &mut first).unwrap();
+    let address = first
+        .trim()
+        .strip_prefix("metrics at http://")
+        .and_then(|rest| rest.strip_suffix("/metrics"))
+        .unwrap_or_else(|| panic!("{first}"));
+    assert_eq!(page(address, "/healthz").0, "HTTP/1.1 200 OK");
+    watch.until("the first pass", |webhooks| webhooks.len() == 2);
+    watch.wait("ready", || page(address, "/readyz").0 == "HTTP/1.1 200 OK");
+    account.edit("Billing", &json!({ "timeout_seconds": 55 }));
+    watch.until_timeout("Billing", 10);
+    watch.wait("the count", || {
+        page(address, "/metrics")
+            .1
+            .contains("hookctl_drift_found_total 1\n")
+    });
+    let (_, text) = page(address, "/metrics");
+    for expected in [
+        "hookctl_passes_total{reason=\"start\",result=\"success\"} 1\n",
+        "hookctl_webhooks{status=\"in_sync\"} 1\n",
+        "hookctl_webhooks{status=\"unmanaged\"} 1\n",
+        "hookctl_pending_changes 0\n",
+        "hookctl_api_requests_total{method=\"POST\",status=\"200\"} 1\n",
+        "hookctl_api_requests_total{method=\"PATCH\",status=\"200\"} 1\n",
+        "hookctl_pass_seconds_bucket{le=\"+Inf\"}",
+        "hookctl_last_success_timestamp_seconds 1",
+        "hookctl_build_info{version=\"",
+    ] {
+        assert!(text.contains(expected), "{expected} in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+    assert_eq!(page(address, "/other").0, "HTTP/1.1 404 Not Found");
+}

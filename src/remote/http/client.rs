@@ -1,6 +1,8 @@
 //! The client: one method per request of the contract, over one connection pool.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Redactor, complaint};
@@ -21,6 +23,7 @@ pub struct HttpApi<T = Network> {
     throttle: Throttle,
     requests: AtomicU64,
     retries: AtomicU64,
+    outcomes: Mutex<BTreeMap<(&'static str, Option<u16>), u64>>,
 }
 
 impl HttpApi {
@@ -42,6 +45,7 @@ impl<T: Transport> HttpApi<T> {
             options,
             requests: AtomicU64::new(0),
             retries: AtomicU64::new(0),
+            outcomes: Mutex::default(),
         }
     }
 
@@ -51,6 +55,15 @@ impl<T: Transport> HttpApi<T> {
             requests: self.requests.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
         }
+    }
+
+    /// How many requests ended how so far: by method and status, none where no answer came.
+    pub fn outcomes(&self) -> BTreeMap<(&'static str, Option<u16>), u64> {
+        self.lock_outcomes().clone()
+    }
+
+    fn lock_outcomes(&self) -> MutexGuard<'_, BTreeMap<(&'static str, Option<u16>), u64>> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn url(&self, id: Option<&RemoteId>) -> String {
@@ -137,7 +150,11 @@ impl<T: Transport> HttpApi<T> {
         let _place = self.throttle.enter().await;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let started = tokio::time::Instant::now();
-        let answer = self.transport.exchange(request).await?;
+        let answer = self.transport.exchange(request).await;
+        let status = answer.as_ref().ok().map(|answer| answer.status);
+        let outcome = (request.verb.as_str(), status);
+        *self.lock_outcomes().entry(outcome).or_default() += 1;
+        let answer = answer?;
         tracing::debug!(
             method = request.verb.as_str(),
             path = request

@@ -1,9 +1,12 @@
 //! `hookctl watch`: save a file, and the API follows.
 
 mod files;
+mod metrics;
 mod pass;
 mod service;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -12,6 +15,7 @@ use hookctl::watch::{Due, Flapping, Hints, Reason, Schedule, ScheduleSettings};
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Files, Look};
+use self::metrics::Metrics;
 use self::pass::Ended;
 use self::service::Service;
 use super::session::{Session, cancel_on_signal};
@@ -51,6 +55,9 @@ pub(crate) struct WatchArgs {
     /// Only these keys; may be given several times
     #[arg(long, value_name = "KEY-GLOB")]
     only: Vec<String>,
+    /// Serve Prometheus metrics at this address, under /metrics, beside /healthz and /readyz
+    #[arg(long, value_name = "ADDR")]
+    metrics: Option<SocketAddr>,
     /// Use the built-in emulator of the API, kept under the local record's folder
     #[arg(long)]
     sandbox: bool,
@@ -97,6 +104,11 @@ async fn watch(
     let session = Session::open(&settings, environment, args.sandbox).await?;
     let cancellation = cancel_on_signal()?;
     let mut hangups = Hangups::new()?;
+    let metrics = Arc::new(Metrics::new());
+    let _server = match args.metrics {
+        Some(address) => Some(metrics::serve(ui, address, Arc::clone(&metrics)).await?),
+        None => None,
+    };
     let rescan = if args.poll {
         POLL
     } else {
@@ -121,6 +133,7 @@ async fn watch(
         hints: Hints::default(),
         polls: args.poll,
         service: Service::of(environment),
+        metrics,
     };
     // The first look; what is there already has not changed.
     watch.look();
@@ -174,6 +187,7 @@ struct Watch<'a> {
     /// Whether the files are looked at often, since nothing reports their changes.
     polls: bool,
     service: Service,
+    metrics: Arc<Metrics>,
 }
 
 impl Watch<'_> {

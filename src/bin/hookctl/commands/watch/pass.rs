@@ -1,5 +1,6 @@
 //! One pass of a watch, told by its log.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
@@ -29,10 +30,16 @@ pub(super) enum Ended {
 pub(super) async fn run(watch: &mut Watch<'_>, reason: Reason) -> Ended {
     let started = Instant::now();
     let requests = watch.session.stats().requests;
-    match attempt(watch).await {
+    let outcomes = watch.session.api().outcomes();
+    let attempted = attempt(watch).await;
+    let metrics = Arc::clone(&watch.metrics);
+    metrics.requests(&outcomes, &watch.session.api().outcomes());
+    let ended = match attempted {
         Ok(None) => Ended::Well,
         Ok(Some(report)) => {
             let ended = told(&report);
+            let held = watch.flapping.held(watch.now()).len();
+            metrics.report(&report, held);
             let sent = watch.session.stats().requests - requests;
             let applied = report
                 .report
@@ -74,7 +81,9 @@ pub(super) async fn run(watch: &mut Watch<'_>, reason: Reason) -> Ended {
             );
             Ended::Badly
         }
-    }
+    };
+    metrics.pass(reason, ended, started.elapsed());
+    ended
 }
 
 async fn attempt(watch: &mut Watch<'_>) -> Result<Option<PassReport>, CommandError> {
@@ -138,6 +147,7 @@ async fn with_record(
     if watch.args.drift == Drift::Warn {
         let planned = prepare(&pass(&policy), remembered).await.map_err(failed)?;
         let drifted = drifted(&planned.plan);
+        watch.metrics.left(drifted.len());
         for planned in &drifted {
             tracing::warn!(
                 key = planned.key.as_str(),

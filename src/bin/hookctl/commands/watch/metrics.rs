@@ -1,0 +1,263 @@
+//! What a watch is measured by, and the server that tells it.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use hookctl::plan::Cause;
+use hookctl::reconcile::PassReport;
+use hookctl::record::Outcome;
+use hookctl::watch::Reason;
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use super::pass::Ended;
+use crate::error::CommandError;
+use crate::ui::Ui;
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The bounds of the histogram of passes, in seconds: from a list on the own network to a large apply.
+const SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+/// What is measured.
+pub(super) struct Metrics {
+    registry: Registry,
+    passes: Family<Labels, Counter>,
+    seconds: Histogram,
+    webhooks: Family<Labels, Gauge>,
+    pending: Gauge,
+    drift: Counter,
+    requests: Family<Labels, Counter>,
+    last_success: Gauge<f64, AtomicU64>,
+    is_ready: AtomicBool,
+}
+
+impl Metrics {
+    pub(super) fn new() -> Self {
+        let mut registry = Registry::with_prefix("hookctl");
+        let passes = Family::default();
+        registry.register("passes", "Passes, by reason and result", passes.clone());
+        let seconds = Histogram::new(SECONDS);
+        registry.register_with_unit(
+            "pass",
+            "How long passes took",
+            Unit::Seconds,
+            seconds.clone(),
+        );
+        let webhooks = Family::default();
+        registry.register(
+            "webhooks",
+            "Webhooks by status, after the last pass",
+            webhooks.clone(),
+        );
+        let pending = Gauge::default();
+        registry.register(
+            "pending_changes",
+            "Changes that are not applied",
+            pending.clone(),
+        );
+        let drift = Counter::default();
+        registry.register(
+            "drift_found",
+            "Fields that somebody changed at the API",
+            drift.clone(),
+        );
+        let requests = Family::default();
+        registry.register(
+            "api_requests",
+            "Requests to the API, by method and status; status 0 where no answer came",
+            requests.clone(),
+        );
+        let last_success = Gauge::<f64, AtomicU64>::default();
+        registry.register_with_unit(
+            "last_success_timestamp",
+            "When a pass last went well, since 1970",
+            Unit::Seconds,
+            last_success.clone(),
+        );
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "The program", build);
+        Self {
+            registry,
+            passes,
+            seconds,
+            webhooks,
+            pending,
+            drift,
+            requests,
+            last_success,
+            is_ready: AtomicBool::new(false),
+        }
+    }
+
+    /// Takes note that a pass ended.
+    pub(super) fn pass(&self, reason: Reason, ended: Ended, took: Duration) {
+        let result = match ended {
+            Ended::Well => "success",
+            Ended::Badly => "failure",
+        };
+        let labels = vec![
+            ("reason", reason.as_str().to_owned()),
+            ("result", result.to_owned()),
+        ];
+        self.passes.get_or_create(&labels).inc();
+        self.seconds.observe(took.as_secs_f64());
+        if ended == Ended::Well {
+            self.is_ready.store(true, Ordering::SeqCst);
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            self.last_success.set(now.as_secs_f64());
+        }
+    }
+
+    /// Takes note of what a pass found and did.
+    pub(super) fn report(&self, report: &PassReport, held: usize) {
+        let failed = report
+            .results()
+            .iter()
+            .filter(|result| !matches!(result.outcome, Outcome::Applied { .. }))
+            .count();
+        let applied = report.results().len() - failed;
+        let counts = [
+            ("in_sync", report.plan.unchanged.len() + applied),
+            ("failed", failed),
+            ("orphan", report.plan.orphans.len()),
+            ("unmanaged", report.plan.unmanaged.len()),
+            ("held", held),
+        ];
+        for (status, count) in counts {
+            let labels = vec![("status", status.to_owned())];
+            self.webhooks.get_or_create(&labels).set(number(count));
+        }
+        self.pending.set(number(failed + held));
+        let drifted = report
+            .plan
+            .actions
+            .iter()
+            .flat_map(|planned| &planned.changes)
+            .filter(|change| change.cause() == Cause::Drift)
+            .count();
+        self.drift.inc_by(drifted as u64);
+    }
+
+    /// Takes note of webhooks whose drift was left as it is.
+    pub(super) fn left(&self, count: usize) {
+        let labels = vec![("status", "drifted".to_owned())];
+        self.webhooks.get_or_create(&labels).set(number(count));
+    }
+
+    /// Takes note of the requests of a pass: what the client counted before and after it.
+    pub(super) fn requests(
+        &self,
+        before: &BTreeMap<(&'static str, Option<u16>), u64>,
+        after: &BTreeMap<(&'static str, Option<u16>), u64>,
+    ) {
+        for ((method, status), count) in after {
+            let earlier = before.get(&(*method, *status)).copied().unwrap_or_default();
+            let labels = vec![
+                ("method", (*method).to_owned()),
+                ("status", status.unwrap_or_default().to_string()),
+            ];
+            self.requests
+                .get_or_create(&labels)
+                .inc_by(count.saturating_sub(earlier));
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).ok()?;
+        Some(text)
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A running server; dropping it ends it.
+pub(super) struct Server(#[expect(dead_code, reason = "dropping it ends its tasks")] JoinSet<()>);
+
+/// Serves the metrics at an address, and says where.
+pub(super) async fn serve(
+    ui: &Ui,
+    address: SocketAddr,
+    metrics: Arc<Metrics>,
+) -> Result<Server, CommandError> {
+    let failed = |error: std::io::Error| {
+        CommandError::new(
+            "metrics",
+            format!("could not serve metrics at {address}: {error}"),
+        )
+        .help("give --metrics another address")
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    ui.remark(&format!("metrics at http://{address}/metrics\n"));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            while connections.try_join_next().is_some() {}
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let metrics = Arc::clone(&metrics);
+            connections.spawn(async move {
+                let service = hyper::service::service_fn(|request: Request<Incoming>| {
+                    let response = answer(&metrics, request.method(), request.uri().path());
+                    async move { Ok::<_, Infallible>(response) }
+                });
+                // A connection that breaks is the scraper's business.
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    Ok(Server(tasks))
+}
+
+fn answer(metrics: &Metrics, method: &Method, path: &str) -> Response<Full<Bytes>> {
+    const TEXT: &str = "text/plain; charset=utf-8";
+    const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let ready = metrics.is_ready.load(Ordering::SeqCst);
+    let (status, kind, text) = match (method, path) {
+        (&Method::GET, "/metrics") => match metrics.text() {
+            Some(text) => (StatusCode::OK, METRICS, text),
+            None => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
+        },
+        (&Method::GET, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+        (&Method::GET, "/readyz") if ready => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+        (&Method::GET, "/readyz") => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            TEXT,
+            "no pass went well yet\n".to_owned(),
+        ),
+        _ => (StatusCode::NOT_FOUND, TEXT, "not found\n".to_owned()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
