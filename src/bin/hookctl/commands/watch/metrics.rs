@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use hookctl::plan::Cause;
 use hookctl::reconcile::PassReport;
@@ -120,9 +120,7 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
         if ended == Ended::Well {
             self.is_ready.store(true, Ordering::SeqCst);
-            let now = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default();
+            let now = jiff::Timestamp::now().as_duration();
             self.last_success.set(now.as_secs_f64());
         }
     }
