@@ -140,3 +140,38 @@ fn identity(path: &Path) -> Option<Identity> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((0, 0, metadata.created().ok()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_watches_names_the_setting() {
+        let out = HintsError::of(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
+        assert!(
+            out.to_string().contains("fs.inotify.max_user_watches"),
+            "{out}"
+        );
+        let too_many = std::io::Error::from_raw_os_error(24);
+        let out = HintsError::of(notify::Error::io(too_many));
+        assert!(
+            out.to_string().contains("fs.inotify.max_user_instances"),
+            "{out}"
+        );
+        let other = HintsError::of(notify::Error::generic("no idea"));
+        assert!(matches!(other, HintsError::Unavailable(_)));
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_yet_is_seen_when_it_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("webhooks.d");
+        let mut hints = Hints::default();
+        hints.watch(&root, &[]).unwrap();
+        std::fs::create_dir(&root).unwrap();
+        hints.next().await;
+        hints.watch(&root, &[]).unwrap();
+        std::fs::write(root.join("a.yaml"), "x").unwrap();
+        hints.next().await;
+    }
+}

@@ -39,7 +39,7 @@ fn signal(child: &Child, signal: &str) {
 
 /// Waits until the account got so many requests.
 fn reached(account: &Account, requests: usize) {
-    let mut patience = 1_000;
+    let mut patience = 6_000;
     while account.sandbox.received() < requests {
         std::thread::sleep(Duration::from_millis(5));
         patience -= 1;
