@@ -1,6 +1,7 @@
 //! The folder that the record lives in: for its owner only, and never in Git.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use super::{CacheError, io_error};
@@ -31,8 +32,13 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
         let entries = fs::read_dir(folder).map_err(io_error("read", folder))?;
         for entry in entries {
             let path = entry.map_err(io_error("read", folder))?.path();
-            if path.is_file() {
-                set_mode(&path, 0o600)?;
+            if !path.is_file() {
+                continue;
+            }
+            match set_mode(&path, 0o600) {
+                // The database tidies up after itself while it is open.
+                Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+                done => done?,
             }
         }
     }

@@ -233,8 +233,9 @@ fn read_all(folder: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
         let path = entry.unwrap().path();
         if path.is_dir() {
             read_all(&path, files);
-        } else {
-            files.insert(path.clone(), fs::read(&path).unwrap());
+        } else if let Ok(content) = fs::read(&path) {
+            // A file may be gone again while another process is at work.
+            files.insert(path, content);
         }
     }
 }

@@ -306,19 +306,29 @@ impl<'a> Presenter<'a> {
 
 /// Reads the declarations of a target.
 pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
+    with_load_options(settings, environment, |options| {
+        hookctl::declaration::load(&settings.webhooks_dir, options)
+    })
+}
+
+/// Reads declarations by what the settings and the environment say they mean.
+pub(crate) fn with_load_options(
+    settings: &Settings,
+    environment: &Environment,
+    read: impl FnOnce(&LoadOptions<'_>) -> Loaded,
+) -> Loaded {
     let lookup = |name: &str| {
         let variable = settings.target.vars.get(name).cloned();
         variable.or_else(|| environment.get(name))
     };
-    let options = LoadOptions {
+    read(&LoadOptions {
         display_root: &settings.root,
         repository_root: &settings.root,
         target: &settings.target.name,
         known_targets: &settings.known_targets,
         lookup: &lookup,
         plaintext_secrets: settings.plaintext_secrets,
-    };
-    hookctl::declaration::load(&settings.webhooks_dir, &options)
+    })
 }
 
 /// Shows diagnostics of files on standard error.

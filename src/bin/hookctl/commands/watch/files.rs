@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use hookctl::declaration::{Declarations, LoadOptions, Loaded};
+use hookctl::declaration::{Declarations, Loaded};
 use hookctl::secret::SecretSource;
 
-use crate::commands::presenter::{load, show_diagnostics};
+use crate::commands::presenter::{load, show_diagnostics, with_load_options};
 use crate::environment::Environment;
 use crate::settings::Settings;
 use crate::ui::Ui;
@@ -64,20 +64,11 @@ impl Files {
         settings: &Settings,
         environment: &Environment,
     ) -> Option<Declarations> {
-        let lookup = |name: &str| {
-            let variable = settings.target.vars.get(name).cloned();
-            variable.or_else(|| environment.get(name))
-        };
-        let options = LoadOptions {
-            display_root: &settings.root,
-            repository_root: &settings.root,
-            target: &settings.target.name,
-            known_targets: &settings.known_targets,
-            lookup: &lookup,
-            plaintext_secrets: settings.plaintext_secrets,
-        };
         let good = self.good.as_ref()?;
-        hookctl::declaration::load_texts(good, &options).declarations
+        with_load_options(settings, environment, |options| {
+            hookctl::declaration::load_texts(good, options)
+        })
+        .declarations
     }
 
     /// The files that secrets come from.
