@@ -152,6 +152,24 @@ fn run(declared: Declared, dies_at: Option<u64>) -> Run {
 
 #[test]
 fn a_crash_at_every_step_there_is() {
+    let steps = crash_at_every_step(|_| {});
+    // Six actions: two steps of the journal before and after each request, and two of the request.
+    assert!(steps >= 6 * 5, "only {steps} steps");
+}
+
+/// A webhook whose declaration is gone after the crash is not found by its name: only the journal knows
+/// that it is ours.
+#[test]
+fn a_crash_at_every_step_and_the_declaration_is_gone() {
+    crash_at_every_step(|declared| {
+        declared.prune = false;
+        declared.webhooks[0] = None;
+    });
+}
+
+/// Lets the second run die at each of its steps in turn, and settles with what is declared then. Returns
+/// how many steps there are.
+fn crash_at_every_step(change: impl Fn(&mut Declared)) -> u64 {
     let mut step = 0;
     loop {
         let ended = in_virtual_time(async {
@@ -159,14 +177,14 @@ fn a_crash_at_every_step_there_is() {
             let mut world = World::new(&schedule);
             let _first = world.run(&schedule.runs[0]).await;
             let (ending, _) = world.run(&run(second.clone(), Some(step))).await;
-            settle(&mut world, &second).await;
+            let mut last = second;
+            change(&mut last);
+            settle(&mut world, &last).await;
             !matches!(ending, Ending::Died)
         });
         if ended {
-            break;
+            return step;
         }
         step += 1;
     }
-    // Six actions: two steps of the journal before and after each request, and two of the request.
-    assert!(step >= 6 * 5, "only {step} steps");
 }
