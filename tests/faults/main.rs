@@ -7,6 +7,8 @@
 
 mod scene;
 
+use std::time::Duration;
+
 use hookctl::plan::Plan;
 use hookctl::reconcile::Verdict;
 use hookctl::sandbox::{Dialect, Fault, Sandbox, When};
@@ -155,8 +157,12 @@ async fn cell(case: &Case, trouble: Trouble, first: &[&str], second: &[&str]) {
         scene.sandbox().fault(When::Nth { method, number }, fault);
     }
     scene.declare(&format!("{KEEP}{}", case.declared));
+    if trouble == Trouble::Hang {
+        scene.patience = Duration::from_secs(2);
+    }
     // Some faults end a pass, or fail an action; what counts is what was sent.
     let _ended = scene.pass().await;
+    scene.patience = Duration::from_secs(30);
     assert_eq!(scene.requests(), first, "the pass with the fault");
     let report = scene.pass().await.unwrap();
     assert_eq!(scene.requests(), second, "the pass after it");

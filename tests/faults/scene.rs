@@ -24,6 +24,8 @@ pub(crate) struct Scene {
     folder: tempfile::TempDir,
     pub(crate) sandbox: Option<Sandbox>,
     base_url: String,
+    /// How long a request may take: long, so that a busy machine is not taken for a fault.
+    pub(crate) patience: Duration,
 }
 
 impl Scene {
@@ -39,6 +41,7 @@ impl Scene {
             folder: tempfile::tempdir().unwrap(),
             base_url: sandbox.base_url(),
             sandbox: Some(sandbox),
+            patience: Duration::from_secs(30),
         }
     }
 
@@ -99,7 +102,7 @@ impl Scene {
         let api = HttpApi::new(HttpOptions {
             https_only: false,
             proxy: ProxyUse::None,
-            request_timeout: Duration::from_millis(300),
+            request_timeout: self.patience,
             retry: RetryPolicy {
                 attempts: 3,
                 base: Duration::from_millis(1),
