@@ -58,7 +58,7 @@
 //! | the pure core | [`plan`], and its limits in [`plan::safety`] |
 //! | the API by meaning, and over HTTP | [`remote`], [`remote::http`] |
 //! | effects, and what became of them | [`apply`], [`record`], [`reconcile`] |
-//! | the local record on sled | [`cache`] |
+//! | the local record on sled, for one pass or for many | [`cache`], [`store`] |
 //! | text for people and machines | [`render`] |
 //! | an emulator of the API | [`sandbox`] |
 //!
@@ -80,6 +80,7 @@ pub mod render;
 pub mod sandbox;
 pub mod secret;
 pub mod state;
+pub mod store;
 pub mod template;
 pub mod watch;
 pub mod webhook;

@@ -129,7 +129,7 @@ pub enum PassError {
 }
 
 /// What is remembered before a plan: of each bound webhook, and of writes without an outcome.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remembered {
     /// What is remembered of each bound webhook.
     pub last_applied: LastApplied,
@@ -146,6 +146,13 @@ pub struct Planned {
     pub settlements: Vec<Settlement>,
     /// The plan.
     pub plan: Plan,
+}
+
+impl Planned {
+    /// Whether there is nothing to send and nothing to record.
+    pub fn is_idle(&self) -> bool {
+        self.plan.is_empty() && self.settlements.is_empty()
+    }
 }
 
 /// Reads the list, settles by it what is pending, makes the plan, and checks it. Writes nothing.

@@ -57,6 +57,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply", "cache", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
+    ("store", &["cache", "reconcile", "record", "state"]),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -12,20 +12,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sled::Tree;
 
-use super::folder::{DATABASE, GENERATION};
+use super::folder::{self, DATABASE, GENERATION};
 use super::generation::{Found, GenerationFile};
+use super::open::{database_error, open_guarded};
 use super::schema::{self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredRecord};
 use super::{Account, CacheError, Snapshot, io_error};
 use crate::record::{HistoryEntry, Intent, Pending};
 use crate::state::{LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::{Key, RemoteId};
-
-/// The name of the thread that opens the database: its panic is an answer, not a crash, so whoever
-/// reports panics can leave it out.
-pub const OPENING_THREAD: &str = "hookctl-open-record";
-
-/// How much sled may keep in memory, in bytes.
-const MEMORY: u64 = 16 * 1024 * 1024;
 
 const VERSION_KEY: &[u8] = b"version";
 pub(super) const GENERATION_KEY: &[u8] = b"generation";
@@ -62,7 +56,7 @@ impl Database {
 
     /// Opens or makes the one in a folder.
     pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
-        let is_new = !Self::is_in(directory);
+        folder::clear_unfinished(directory)?;
         let database = open_guarded(&directory.join(DATABASE), shown)?;
         let tree = |name: &str| {
             database
@@ -82,7 +76,7 @@ impl Database {
             directory: directory.to_owned(),
             shown: shown.to_owned(),
         };
-        if is_new {
+        if opened.is_empty() {
             opened.put(&opened.meta, META, VERSION_KEY, &schema::VERSION)?;
             opened.sync()?;
             for folder in [directory.join(DATABASE), directory.to_owned()] {
@@ -90,6 +84,19 @@ impl Database {
             }
         }
         Ok(opened)
+    }
+
+    /// Whether nothing was ever committed. Its making may have been cut off at any point; that a
+    /// database lost what it had is told by the generation beside it.
+    fn is_empty(&self) -> bool {
+        let trees = [
+            &self.records,
+            &self.intents,
+            &self.history,
+            &self.observed,
+            &self.meta,
+        ];
+        trees.iter().all(|tree| tree.is_empty())
     }
 
     /// What is remembered of each bound webhook of an account.
@@ -358,41 +365,6 @@ impl Database {
             directory: self.shown.clone(),
             what: what.to_string(),
         }
-    }
-}
-
-/// Opens sled in a thread of its own, since it panics on some damaged files.
-fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, CacheError> {
-    let config = sled::Config::new()
-        .path(path)
-        .flush_every_ms(None)
-        .cache_capacity(MEMORY);
-    let opened = std::thread::Builder::new()
-        .name(OPENING_THREAD.to_owned())
-        .spawn(move || config.open())
-        .map_err(io_error("start a thread to open", path))?
-        .join();
-    match opened {
-        Ok(Ok(database)) => Ok(database),
-        Ok(Err(source)) => Err(database_error("open", shown, source)),
-        Err(_) => Err(CacheError::Damaged {
-            directory: shown.to_owned(),
-            what: "its log cannot be replayed".to_owned(),
-        }),
-    }
-}
-
-fn database_error(attempt: &'static str, directory: &Path, source: sled::Error) -> CacheError {
-    match source {
-        sled::Error::Corruption { .. } => CacheError::Damaged {
-            directory: directory.to_owned(),
-            what: "a part of its log is not what was written".to_owned(),
-        },
-        source => CacheError::Database {
-            attempt,
-            directory: directory.to_owned(),
-            source,
-        },
     }
 }
 

@@ -45,6 +45,26 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
     Ok(())
 }
 
+/// Removes what a killed process left half-made and sled would take for damage: a snapshot that was not
+/// yet given its name (it can be made again from the log), and the settings of a database without a log.
+pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
+    let database = directory.join(DATABASE);
+    if !database.is_dir() {
+        return Ok(());
+    }
+    let log_exists = database.join("db").is_file();
+    let entries = fs::read_dir(&database).map_err(io_error("read", &database))?;
+    for entry in entries {
+        let path = entry.map_err(io_error("read", &database))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let unnamed_snapshot = name.starts_with("snap.") && name.ends_with(".generating");
+        if unnamed_snapshot || (name == "conf" && !log_exists) {
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
 /// Copies the database and its generation somewhere temporary.
 pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
     let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;

@@ -8,9 +8,11 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
+use super::folder::GENERATION;
 use super::schema::{self, Generation, InvalidValue};
-use super::{CacheError, io_error};
+use super::{CacheError, CacheOptions, io_error};
 
 /// The bytes of one place.
 const PLACE: usize = 128;
@@ -22,6 +24,24 @@ const NAME: &str = "generation";
 pub(super) struct GenerationFile {
     file: Mutex<File>,
     path: PathBuf,
+}
+
+/// Which state a record is in, told without opening it: as long as two are equal, nobody wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordVersion {
+    content: Vec<u8>,
+    modified: Option<SystemTime>,
+}
+
+impl RecordVersion {
+    /// The version of the record in a folder; none if there is none, or if it cannot be read.
+    pub fn read(options: &CacheOptions) -> Option<Self> {
+        let file = File::open(options.directory.join(GENERATION)).ok()?;
+        let modified = file.metadata().and_then(|file| file.modified()).ok();
+        let mut content = Vec::new();
+        file.take(4 * PLACE as u64).read_to_end(&mut content).ok()?;
+        Some(Self { content, modified })
+    }
 }
 
 /// What the file says.

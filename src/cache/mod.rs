@@ -26,6 +26,7 @@ mod database;
 mod folder;
 mod generation;
 mod lock;
+mod open;
 mod schema;
 mod writer;
 
@@ -36,8 +37,9 @@ use std::time::Duration;
 
 pub use care::{Verified, salvage, set_aside, verify};
 use database::Database;
-pub use database::OPENING_THREAD;
+pub use generation::RecordVersion;
 use lock::Lock;
+pub use open::OPENING_THREAD;
 use writer::{Write, Writer};
 
 use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};

@@ -273,6 +273,56 @@ fn damage_is_found_or_harmless_and_never_wrong() {
 }
 
 #[test]
+fn what_a_killed_process_left_half_made_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 3);
+    // The second opening makes the snapshot.
+    drop(Cache::open(&options(folder.path()), account()).unwrap());
+    let database = folder.path().join("db");
+    let snapshot = fs::read_dir(&database)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("snap."))
+        .unwrap();
+    let content = fs::read(&snapshot).unwrap();
+    for length in [0, 5, content.len() / 2, content.len()] {
+        let unnamed = database.join("snap.7FFFFFFFFFFFFFFF.generating");
+        fs::write(&unnamed, &content[..length]).unwrap();
+        let reader = CacheReader::open(&options(folder.path()), account());
+        assert_eq!(
+            reader.unwrap().unwrap().last_applied().unwrap(),
+            expected(3)
+        );
+        let cache = Cache::open(&options(folder.path()), account()).unwrap();
+        assert_eq!(cache.last_applied().unwrap(), expected(3));
+    }
+}
+
+#[test]
+fn a_process_that_was_killed_while_it_made_the_record_is_no_damage() {
+    let whole = tempfile::tempdir().unwrap();
+    drop(Cache::open(&options(whole.path()), account()).unwrap());
+    let settings = fs::read(whole.path().join("db/conf")).unwrap();
+    let moments: [&[(&str, usize)]; 4] = [
+        &[],
+        &[("conf", 0)],
+        &[("conf", settings.len() - 4)],
+        &[("conf", settings.len()), ("db", 0)],
+    ];
+    for files in moments {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("db/blobs")).unwrap();
+        for (name, length) in files {
+            fs::write(folder.path().join("db").join(name), &settings[..*length]).unwrap();
+        }
+        let cache = Cache::open(&options(folder.path()), account()).unwrap();
+        assert_eq!(cache.last_applied().unwrap(), LastApplied::default());
+        cache.close().unwrap();
+        filled(folder.path(), 1);
+    }
+}
+
+#[test]
 fn an_older_state_is_not_trusted() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 2);

@@ -11,6 +11,7 @@ use crate::state::{
 use crate::webhook::{Key, RemoteId, WebhookSpec};
 
 /// All declarations for one target, valid by themselves and side by side.
+#[derive(Clone)]
 pub struct Declarations {
     pub(super) present: BTreeMap<Key, Present>,
     pub(super) absent: BTreeMap<Key, AbsentWebhook>,
@@ -18,6 +19,7 @@ pub struct Declarations {
 }
 
 /// A webhook that shall be there.
+#[derive(Clone)]
 pub(super) struct Present {
     pub(super) spec: WebhookSpec,
     pub(super) token: Token,
@@ -29,6 +31,7 @@ pub(super) struct Present {
 }
 
 /// What a declaration says of the token, the secret not resolved.
+#[derive(Clone)]
 pub(super) enum Token {
     Managed(Spanned<SecretSource>),
     None,

@@ -49,6 +49,12 @@ impl Flapping {
         self.held.keys().cloned().collect()
     }
 
+    /// The webhooks that are left alone at a time.
+    pub fn held_at(&self, now: Duration) -> BTreeSet<Key> {
+        let held = self.held.iter().filter(|(_, until)| now < **until);
+        held.map(|(key, _)| key.clone()).collect()
+    }
+
     /// Takes note that the files changed: whoever changed them knows what they want.
     pub fn files_changed(&mut self) {
         self.held.clear();

@@ -1,13 +1,14 @@
 //! What a run that talks to the API is made of: the client, the emulator behind it if asked for, the
 //! record, and the signals that end it.
 
-use hookctl::cache::{Account, Cache, CacheError, CacheOptions, CacheReader};
+use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, evidence};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats};
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::DesiredState;
+use hookctl::store::{OpenStore, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::resolve_key;
@@ -22,8 +23,7 @@ pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
 /// The API, the emulator behind it if asked for, and where the record is.
 pub(crate) struct Session {
     api: HttpApi,
-    account: Account,
-    cache: CacheOptions,
+    store: Store,
     fingerprint_key: FingerprintKey,
     // Stops when the session ends.
     _sandbox: Option<Sandbox>,
@@ -52,8 +52,7 @@ impl Session {
             };
             return Ok(Self {
                 api: client(options)?,
-                account: Account::new(&target.name, "sandbox"),
-                cache,
+                store: Store::new(cache, Account::new(&target.name, "sandbox")),
                 fingerprint_key: fingerprint_key(settings, environment, None).await?,
                 _sandbox: Some(running),
             });
@@ -87,8 +86,7 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            account: Account::new(&target.name, &url.to_string()),
-            cache,
+            store: Store::new(cache, Account::new(&target.name, &url.to_string())),
             fingerprint_key,
             _sandbox: None,
         })
@@ -99,7 +97,11 @@ impl Session {
     }
 
     pub(crate) const fn account(&self) -> &Account {
-        &self.account
+        self.store.account()
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
     }
 
     /// What is desired: the declarations, with what a plan may know of their tokens.
@@ -126,53 +128,31 @@ impl Session {
     }
 
     /// Opens the record: for a dry run a copy, if there is one.
-    pub(crate) fn records(&self, dry_run: bool) -> Result<RecordAccess, CommandError> {
-        let account = self.account.clone();
-        if dry_run {
-            CacheReader::open(&self.cache, account)
-                .map(|reader| RecordAccess::Reading(reader.map(Box::new)))
+    pub(crate) fn records(&self, dry_run: bool) -> Result<RecordAccess<'_>, CommandError> {
+        let opened = if dry_run {
+            self.store.remembered().map(RecordAccess::Reading)
         } else {
-            Cache::open(&self.cache, account).map(|cache| RecordAccess::Writing(Box::new(cache)))
-        }
-        .map_err(|error| record_error(&error))
+            self.store.open().map(RecordAccess::Writing)
+        };
+        opened.map_err(|error| record_error(&error))
     }
 }
 
 /// The record, as a run may use it.
-pub(crate) enum RecordAccess {
-    /// A dry run: a copy, if there is a record at all.
-    Reading(Option<Box<CacheReader>>),
+pub(crate) enum RecordAccess<'a> {
+    /// A dry run: what was read from a copy.
+    Reading(Remembered),
     /// Anything else.
-    Writing(Box<Cache>),
+    Writing(OpenStore<'a>),
 }
 
-impl RecordAccess {
+impl RecordAccess<'_> {
     pub(crate) fn remembered(&self) -> Result<Remembered, CommandError> {
-        let read = match self {
-            Self::Reading(None) => Ok(Remembered::default()),
-            Self::Reading(Some(reader)) => reader.last_applied().and_then(|last_applied| {
-                let pending = reader.pending()?;
-                Ok(Remembered {
-                    last_applied,
-                    pending,
-                })
-            }),
-            Self::Writing(cache) => return remembered_of(cache),
-        };
-        read.map_err(|error| record_error(&error))
+        match self {
+            Self::Reading(remembered) => Ok(remembered.clone()),
+            Self::Writing(store) => store.remembered().map_err(|error| record_error(&error)),
+        }
     }
-}
-
-/// What is remembered in an opened record.
-pub(crate) fn remembered_of(cache: &Cache) -> Result<Remembered, CommandError> {
-    let read = cache.last_applied().and_then(|last_applied| {
-        let pending = cache.pending()?;
-        Ok(Remembered {
-            last_applied,
-            pending,
-        })
-    });
-    read.map_err(|error| record_error(&error))
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {

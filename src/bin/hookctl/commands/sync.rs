@@ -10,6 +10,7 @@ use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, Unverifi
 use hookctl::reconcile::{self, Pass, PassError, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
+use hookctl::store::OpenStore;
 
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
@@ -164,7 +165,7 @@ async fn sync(
             };
             dry_run(args, planned.map(|planned| planned.plan), presenter)
         }
-        RecordAccess::Writing(cache) => {
+        RecordAccess::Writing(store) => {
             let provenance = crate::provenance::of(&settings.webhooks_dir);
             let pass = Pass {
                 options: ApplyOptions {
@@ -173,8 +174,8 @@ async fn sync(
                 },
                 ..pass
             };
-            let result = apply(ui, args, &pass, &cache, presenter).await;
-            cache.close().map_err(|error| record_error(&error))?;
+            let result = apply(ui, args, &pass, &store, presenter).await;
+            store.close().map_err(|error| record_error(&error))?;
             let report = match result {
                 Ok(report) => report,
                 Err(PassError::Refused { plan, refusal }) => {
@@ -227,7 +228,7 @@ async fn apply(
     ui: &Ui,
     args: &SyncArgs,
     pass: &Pass<'_, HttpApi>,
-    cache: &hookctl::cache::Cache,
+    store: &OpenStore<'_>,
     presenter: &mut Presenter<'_>,
 ) -> Result<Option<reconcile::PassReport>, PassError> {
     let watched = Watched {
@@ -250,7 +251,7 @@ async fn apply(
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile(pass, cache, &watched, &mut decide) => report.map(Some),
+        report = reconcile::reconcile(pass, store, &watched, &mut decide) => report.map(Some),
         () = cancelled => Ok(None),
     };
     watched.progress.finish();

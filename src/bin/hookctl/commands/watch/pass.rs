@@ -4,17 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
-use hookctl::cache::Cache;
+use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Cause, Plan, PlannedAction, Policy, Prune, UnverifiedSecrets};
-use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, prepare, reconcile};
+use hookctl::reconcile::{Pass, PassError, PassReport, Remembered, Verdict, prepare, reconcile};
 use hookctl::record::Outcome;
+use hookctl::remote::http::HttpApi;
+use hookctl::secret::Secrets;
+use hookctl::state::DesiredState;
+use hookctl::store::OpenStore;
 use hookctl::watch::Reason;
-use hookctl::webhook::Key;
 
 use super::{Drift, Watch};
 use crate::commands::secrets::{Missing, resolve_tokens};
-use crate::commands::session::{RecordAccess, record_error};
+use crate::commands::session::record_error;
 use crate::error::{CommandError, chain};
 
 /// How a pass ended.
@@ -31,7 +34,7 @@ pub(super) async fn run(watch: &mut Watch<'_>, reason: Reason) -> Ended {
     let started = Instant::now();
     let requests = watch.session.stats().requests;
     let outcomes = watch.session.api().outcomes();
-    let attempted = attempt(watch).await;
+    let attempted = attempt(watch, reason).await;
     let metrics = Arc::clone(&watch.metrics);
     metrics.requests(&outcomes, &watch.session.api().outcomes());
     let ended = match attempted {
@@ -86,7 +89,10 @@ pub(super) async fn run(watch: &mut Watch<'_>, reason: Reason) -> Ended {
     ended
 }
 
-async fn attempt(watch: &mut Watch<'_>) -> Result<Option<PassReport>, CommandError> {
+async fn attempt(
+    watch: &mut Watch<'_>,
+    reason: Reason,
+) -> Result<Option<PassReport>, CommandError> {
     let (settings, environment) = (&watch.settings, watch.environment);
     let Some(declarations) = watch.files.declarations(settings, environment) else {
         return Ok(None);
@@ -100,37 +106,114 @@ async fn attempt(watch: &mut Watch<'_>) -> Result<Option<PassReport>, CommandErr
             first.message.clone(),
         ));
     }
-    let cache = match watch.session.records(false)? {
-        RecordAccess::Writing(cache) => cache,
-        RecordAccess::Reading(_) => return Ok(None),
-    };
-    let result = with_record(watch, &cache, declarations, &resolved.secrets).await;
-    cache.close().map_err(|error| record_error(&error))?;
-    result.map(Some)
+    let secrets = resolved.secrets;
+    // Changed files mostly ask for something, so that looking first would only cost a list.
+    if reason != Reason::Files
+        && let Some(kept) = watch.session.store().kept()
+    {
+        let idle = idle(watch, declarations.clone(), &secrets, kept).await?;
+        if idle.is_some() {
+            return Ok(idle);
+        }
+    }
+    let store = watch
+        .session
+        .store()
+        .open()
+        .map_err(|error| record_error(&error))?;
+    let remembered = store.remembered().map_err(|error| record_error(&error))?;
+    let result = with_record(watch, &store, declarations, &secrets, remembered).await;
+    store.close().map_err(|error| record_error(&error))?;
+    let (report, drifted) = result?;
+    tell_drift(watch, &drifted);
+    Ok(Some(report))
+}
+
+/// Plans with what is kept in memory: the report, if there is nothing to send and nothing to record.
+async fn idle(
+    watch: &mut Watch<'_>,
+    declarations: Declarations,
+    secrets: &Secrets,
+    kept: Remembered,
+) -> Result<Option<PassReport>, CommandError> {
+    let desired = watch.session.desired(declarations, secrets, &kept)?;
+    let policy = policy(watch);
+    let mut planned = prepare(&pass(watch, &desired, secrets, &policy), kept)
+        .await
+        .map_err(failed)?;
+    let mut left = Vec::new();
+    if watch.args.drift == Drift::Warn {
+        left = drifted(&planned.plan);
+        planned
+            .plan
+            .actions
+            .retain(|planned| !planned.is_drift_only());
+    }
+    if !planned.is_idle() {
+        return Ok(None);
+    }
+    tell_drift(watch, &left);
+    Ok(Some(PassReport {
+        plan: planned.plan,
+        report: None,
+        rounds: 1,
+        unsettled: false,
+        ended_by: None,
+    }))
 }
 
 async fn with_record(
-    watch: &mut Watch<'_>,
-    cache: &Cache,
-    declarations: hookctl::declaration::Declarations,
-    secrets: &hookctl::secret::Secrets,
-) -> Result<PassReport, CommandError> {
-    let remembered = crate::commands::session::remembered_of(cache)?;
+    watch: &Watch<'_>,
+    store: &OpenStore<'_>,
+    declarations: Declarations,
+    secrets: &Secrets,
+    remembered: Remembered,
+) -> Result<(PassReport, Vec<PlannedAction>), CommandError> {
     let desired = watch.session.desired(declarations, secrets, &remembered)?;
-    let now = watch.now();
-    let policy = Policy {
-        only: watch.only.clone().except(watch.flapping.held(now)),
+    let mut policy = policy(watch);
+    let mut left = Vec::new();
+    if watch.args.drift == Drift::Warn {
+        let planned = prepare(&pass(watch, &desired, secrets, &policy), remembered)
+            .await
+            .map_err(failed)?;
+        left = drifted(&planned.plan);
+        policy.only = policy
+            .only
+            .except(left.iter().map(|planned| planned.key.clone()));
+    }
+    let mut pass = pass(watch, &desired, secrets, &policy);
+    pass.options.provenance = crate::provenance::of(&watch.settings.webhooks_dir);
+    let mut apply = |_: &Plan| Verdict::Apply;
+    let report = reconcile(&pass, store, &Told, &mut apply)
+        .await
+        .map_err(failed)?;
+    Ok((report, left))
+}
+
+fn policy(watch: &Watch<'_>) -> Policy {
+    Policy {
+        only: watch
+            .only
+            .clone()
+            .except(watch.flapping.held_at(watch.now())),
         prune: if (watch.args.prune || watch.settings.prune) && watch.schedule.may_prune() {
             Prune::Yes
         } else {
             Prune::No
         },
         unverified_secrets: UnverifiedSecrets::Assert,
-    };
-    let time = || jiff::Timestamp::now().to_string();
-    let pass = |policy| Pass {
+    }
+}
+
+fn pass<'a>(
+    watch: &'a Watch<'_>,
+    desired: &'a DesiredState,
+    secrets: &'a Secrets,
+    policy: &'a Policy,
+) -> Pass<'a, HttpApi> {
+    Pass {
         api: watch.session.api(),
-        desired: &desired,
+        desired,
         secrets,
         policy,
         limits: watch.settings.limits,
@@ -138,34 +221,28 @@ async fn with_record(
         options: ApplyOptions {
             concurrency: watch.settings.concurrency,
             now: &time,
-            provenance: crate::provenance::of(&watch.settings.webhooks_dir),
+            provenance: None,
             cancellation: watch.cancellation.clone(),
         },
-    };
-    let without_drift;
-    let mut chosen = &policy;
-    if watch.args.drift == Drift::Warn {
-        let planned = prepare(&pass(&policy), remembered).await.map_err(failed)?;
-        let drifted = drifted(&planned.plan);
-        watch.metrics.left(drifted.len());
-        for planned in &drifted {
-            tracing::warn!(
-                key = planned.key.as_str(),
-                fields = fields(planned),
-                "drift, left as it is"
-            );
-        }
-        let keys: Vec<Key> = drifted.iter().map(|planned| planned.key.clone()).collect();
-        without_drift = Policy {
-            only: policy.only.clone().except(keys),
-            ..policy.clone()
-        };
-        chosen = &without_drift;
     }
-    let mut apply = |_: &Plan| Verdict::Apply;
-    reconcile(&pass(chosen), cache, &Told, &mut apply)
-        .await
-        .map_err(failed)
+}
+
+fn time() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+fn tell_drift(watch: &Watch<'_>, left: &[PlannedAction]) {
+    if watch.args.drift == Drift::Fix {
+        return;
+    }
+    watch.metrics.left(left.len());
+    for planned in left {
+        tracing::warn!(
+            key = planned.key.as_str(),
+            fields = fields(planned),
+            "drift, left as it is"
+        );
+    }
 }
 
 /// The actions that are there only because somebody changed the remote.

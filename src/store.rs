@@ -1,0 +1,281 @@
+//! The embedded configuration store: the record of one account, for a program that runs many passes.
+//!
+//! # Expected flow
+//! [`Store::kept`] says what is remembered if nobody wrote since the last look; a pass that finds nothing
+//! to do needs no more. For one that does, [`Store::open`] locks the record, and [`OpenStore`] is what
+//! [`reconcile`](crate::reconcile::reconcile) writes through. Whoever subscribed hears of each change.
+//!
+//! # Guarantees
+//! - What is kept in memory is used only while the record on disk is still in the state it was read from.
+//! - A subscriber hears of a change after it is durable.
+//!
+//! # Assumptions
+//! The API is spoken to by the pass, not here: the store knows what was, never what is.
+//!
+//! # Caveats
+//! A subscriber that falls [`BACKLOG`] changes behind is told how many it missed, and goes on from there.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::broadcast;
+
+use crate::cache::{
+    Account, Cache, CacheError, CacheOptions, CacheReader, RecordVersion, Snapshot,
+};
+use crate::reconcile::{Records, RecordsError, Remembered};
+use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};
+use crate::state::{LastApplied, ObservedState};
+
+/// How many changes are held for a subscriber that does not keep up.
+pub const BACKLOG: usize = 1_024;
+
+/// The record of one account.
+#[derive(Debug)]
+pub struct Store {
+    options: CacheOptions,
+    account: Account,
+    kept: Mutex<Option<Kept>>,
+    changes: broadcast::Sender<Arc<HistoryEntry>>,
+}
+
+/// What was read, and the state of the record that it was read from.
+#[derive(Debug)]
+struct Kept {
+    version: RecordVersion,
+    remembered: Remembered,
+}
+
+impl Store {
+    /// The record of an account in a folder. Nothing is read yet, and no folder made.
+    pub fn new(options: CacheOptions, account: Account) -> Self {
+        Self {
+            options,
+            account,
+            kept: Mutex::new(None),
+            changes: broadcast::Sender::new(BACKLOG),
+        }
+    }
+
+    /// The account.
+    pub const fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// What is remembered, if it was read before and nobody wrote since. Reads one small file.
+    pub fn kept(&self) -> Option<Remembered> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.as_ref()?;
+        let current = RecordVersion::read(&self.options)?;
+        (current == kept.version).then(|| kept.remembered.clone())
+    }
+
+    /// What is remembered: last-applied state, and writes whose outcome is not known. Read from a copy of
+    /// the record unless it is [kept](Self::kept); nothing is written.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn remembered(&self) -> Result<Remembered, CacheError> {
+        if let Some(kept) = self.kept() {
+            return Ok(kept);
+        }
+        let Some(reader) = self.read()? else {
+            return Ok(Remembered::default());
+        };
+        Ok(Remembered {
+            last_applied: reader.last_applied()?,
+            pending: reader.pending()?,
+        })
+    }
+
+    /// What was last observed, and when; none before the first pass.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn observed(&self) -> Result<Option<Snapshot>, CacheError> {
+        self.read()?.map_or(Ok(None), |reader| reader.observed())
+    }
+
+    /// The latest changes, the newest first.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, CacheError> {
+        self.read()?
+            .map_or_else(|| Ok(Vec::new()), |reader| reader.history(limit))
+    }
+
+    /// A copy of the record, for reading; none if there is no record.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn read(&self) -> Result<Option<CacheReader>, CacheError> {
+        CacheReader::open(&self.options, self.account.clone())
+    }
+
+    /// Changes from now on, each as it is applied and durable.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<HistoryEntry>> {
+        self.changes.subscribe()
+    }
+
+    /// Locks and opens the record, and makes it if there is none.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn open(&self) -> Result<OpenStore<'_>, CacheError> {
+        let cache = Cache::open(&self.options, self.account.clone())?;
+        Ok(OpenStore { store: self, cache })
+    }
+}
+
+/// The record, locked for one pass.
+pub struct OpenStore<'a> {
+    store: &'a Store,
+    cache: Cache,
+}
+
+impl OpenStore<'_> {
+    /// What is remembered.
+    ///
+    /// # Errors
+    /// [`CacheError`]
+    pub fn remembered(&self) -> Result<Remembered, CacheError> {
+        Ok(Remembered {
+            last_applied: self.cache.last_applied()?,
+            pending: self.cache.pending()?,
+        })
+    }
+
+    /// The record itself.
+    pub const fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
+    /// Makes everything durable, lets go of the record, and keeps what is remembered in memory.
+    ///
+    /// # Errors
+    /// [`CacheError`] if what was written may not be durable.
+    pub fn close(self) -> Result<(), CacheError> {
+        let remembered = self.remembered();
+        // Read under the lock: a write by somebody else after it makes another version.
+        let version = RecordVersion::read(&self.store.options);
+        self.cache.close()?;
+        let mut kept = self
+            .store
+            .kept
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *kept = match (version, remembered) {
+            (Some(version), Ok(remembered)) => Some(Kept {
+                version,
+                remembered,
+            }),
+            // The next pass reads it and says what is wrong.
+            _ => None,
+        };
+        Ok(())
+    }
+}
+
+impl Journal for OpenStore<'_> {
+    async fn intend(&self, intent: Intent) -> Result<(), JournalError> {
+        self.cache.intend(intent).await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
+        let change = settlement.history.clone().map(Arc::new);
+        self.cache.settle(settlement).await?;
+        if let Some(change) = change {
+            // That nobody listens is no error.
+            let _ = self.store.changes.send(change);
+        }
+        Ok(())
+    }
+}
+
+impl Records for OpenStore<'_> {
+    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
+        Records::last_applied(&self.cache)
+    }
+
+    fn pending(&self) -> Result<Pending, RecordsError> {
+        Records::pending(&self.cache)
+    }
+
+    fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError> {
+        Records::keep_observed(&self.cache, at, observed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::record::After;
+    use crate::webhook::{Key, RemoteId};
+
+    fn store(directory: &std::path::Path) -> Store {
+        let options = CacheOptions {
+            directory: directory.to_owned(),
+            lock_timeout: Duration::from_secs(10),
+        };
+        Store::new(options, Account::new("qa", "https://api.example"))
+    }
+
+    fn forgotten(key: &str) -> Settlement {
+        let key = Key::parse(key).unwrap();
+        Settlement {
+            key: key.clone(),
+            after: After::Dropped,
+            history: Some(HistoryEntry {
+                at: "2026-01-01T00:00:00Z".into(),
+                key,
+                id: RemoteId::parse("id-1").unwrap(),
+                action: "forget".into(),
+                changes: Vec::new(),
+                provenance: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_kept_until_somebody_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (store(folder.path()), store(folder.path()));
+        assert!(ours.kept().is_none(), "nothing was read yet");
+        ours.open().unwrap().close().unwrap();
+        assert!(ours.kept().is_some());
+        theirs.open().unwrap().close().unwrap();
+        assert!(ours.kept().is_some(), "to look is not to write");
+        let open = theirs.open().unwrap();
+        block_on(open.settle(forgotten("a"))).unwrap();
+        open.close().unwrap();
+        assert!(ours.kept().is_none());
+        assert_eq!(theirs.kept(), Some(ours.remembered().unwrap()));
+        std::fs::remove_dir_all(folder.path()).unwrap();
+        assert!(theirs.kept().is_none(), "the record was deleted");
+    }
+
+    #[test]
+    fn a_subscriber_hears_of_each_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(folder.path());
+        let mut changes = store.subscribe();
+        let open = store.open().unwrap();
+        for key in ["a", "b"] {
+            block_on(open.settle(forgotten(key))).unwrap();
+        }
+        open.close().unwrap();
+        assert_eq!(changes.try_recv().unwrap().key.as_str(), "a");
+        assert_eq!(changes.try_recv().unwrap().key.as_str(), "b");
+        assert!(changes.try_recv().is_err());
+        assert_eq!(store.history(10).unwrap().len(), 2);
+    }
+
+    fn block_on<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(future)
+    }
+}
