@@ -35,7 +35,7 @@ pub fn diff(plan: &Plan, styles: &Styles) -> String {
         .collect()
 }
 
-fn one(planned: &PlannedAction, styles: &Styles) -> String {
+pub(super) fn one(planned: &PlannedAction, styles: &Styles) -> String {
     let (before, after) = sides(planned);
     if before == after {
         return String::new();

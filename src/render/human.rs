@@ -244,7 +244,7 @@ pub(super) fn message(message: &Message, styles: &Styles) -> String {
     text
 }
 
-fn plan_line(plan: &Plan, scene: Scene<'_>) -> String {
+pub(super) fn plan_line(plan: &Plan, scene: Scene<'_>) -> String {
     let place = if scene.sandbox {
         format!("target {}, in the sandbox", sanitize(scene.target))
     } else {
@@ -368,7 +368,7 @@ fn remark_text(remark: &Remark) -> String {
     }
 }
 
-fn report_line(plan: &Plan, report: &SyncReport, cost: Cost) -> String {
+pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: Cost) -> String {
     let mut done = Summary::default();
     for result in &report.results {
         if matches!(result.outcome, Outcome::Applied { .. }) {

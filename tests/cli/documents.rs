@@ -108,6 +108,8 @@ fn the_plan_for_people_shows_everything() {
         insta::assert_snapshot!("plan", plan.stdout);
         let diff = repository.sync(&account, &["--dry-run", "--prune", "--output", "diff"]);
         insta::assert_snapshot!("diff", diff.code(0).stdout);
+        let comment = repository.sync(&account, &["--dry-run", "--prune", "--output", "markdown"]);
+        insta::assert_snapshot!("markdown", comment.code(0).stdout);
         let url = account.sandbox.base_url();
         let colored = repository
             .run(&[
@@ -135,6 +137,39 @@ fn the_plan_for_people_shows_everything() {
         let (_, report) = report.stdout.split_once("Plan: ").unwrap();
         insta::assert_snapshot!("report", report);
     });
+}
+
+#[test]
+fn a_comment_fits_and_says_what_it_leaves_out() {
+    let account = Account::new();
+    let many: String = (0..400)
+        .map(|number| {
+            format!("  hook-{number}: {{ url: 'https://a.example.com/{number}', actions: all }}\n")
+        })
+        .collect();
+    let repository = Repository::with(&format!("webhooks:\n{many}"));
+    let comment = |arguments: &[&str]| {
+        let mut all = vec!["--output", "markdown"];
+        all.extend(arguments);
+        repository.sync(&account, &all).code(0).stdout
+    };
+    let plan = comment(&["--dry-run"]);
+    assert!(plan.len() <= 65_536, "{}", plan.len());
+    let shown = plan.matches("<details>").count();
+    assert_eq!(plan.matches("</details>").count(), shown);
+    let left = format!("… and {} of 400 more", 400 - shown);
+    assert!(plan.contains(&left), "{left}");
+    let applied = comment(&[]);
+    assert!(applied.starts_with("**Applied: 400 created."), "{applied}");
+    assert_eq!(
+        comment(&["--dry-run"]),
+        "No changes. 400 webhooks are as declared. (target default)\n"
+    );
+    let broken = Repository::with("webhooks: { a: { url: x, actions: all } }");
+    let failed = broken.sync(&account, &["--dry-run", "--output", "markdown"]);
+    let text = failed.code(1).stdout;
+    assert!(text.starts_with("**There is no plan"), "{text}");
+    assert!(text.contains("**error** `invalid-url`"), "{text}");
 }
 
 #[test]

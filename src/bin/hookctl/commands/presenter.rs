@@ -22,6 +22,8 @@ pub(crate) enum Output {
     Human,
     /// One JSON document (schemas/plan-v1.schema.json).
     Json,
+    /// A comment for a pull request.
+    Markdown,
     /// A unified diff of canonical YAML, from what is observed to what is desired.
     Diff,
 }
@@ -142,18 +144,25 @@ impl<'a> Presenter<'a> {
             Output::Diff => self
                 .ui
                 .result(&hookctl::render::diff(plan, &self.styles_out())),
-            Output::Json => {}
+            // One document at the end.
+            Output::Json | Output::Markdown => {}
         }
     }
 
     /// Shows a plan that is not applied.
     pub(crate) fn planned(&mut self, plan: &Plan) {
-        if self.output == Output::Json {
-            let messages = std::mem::take(&mut self.messages);
-            let document = PlanDocument::of_plan(self.scene(), plan, messages);
-            self.ui.result(&document.to_text());
-        } else if !self.announced {
-            self.announce(plan);
+        let messages = std::mem::take(&mut self.messages);
+        match self.output {
+            Output::Json => {
+                let document = PlanDocument::of_plan(self.scene(), plan, messages);
+                self.ui.result(&document.to_text());
+            }
+            Output::Markdown => {
+                let text = hookctl::render::markdown(self.scene(), Some(plan), None, &messages);
+                self.ui.result(&text);
+            }
+            Output::Human | Output::Diff if !self.announced => self.announce(plan),
+            Output::Human | Output::Diff => {}
         }
     }
 
@@ -210,6 +219,16 @@ impl<'a> Presenter<'a> {
                     &Styles::new(self.ui.color_err()),
                 );
                 self.ui.remark(&text);
+            }
+            Output::Markdown => {
+                let messages = std::mem::take(&mut self.messages);
+                let text = hookctl::render::markdown(
+                    self.scene(),
+                    Some(&report.plan),
+                    Some((results, cost)),
+                    &messages,
+                );
+                self.ui.result(&text);
             }
             Output::Json => {
                 let messages = std::mem::take(&mut self.messages);
@@ -285,13 +304,18 @@ impl<'a> Presenter<'a> {
         if let Some(help) = &error.help {
             self.ui.message(&format!("  help: {help}\n"));
         }
-        if self.output == Output::Json {
+        if matches!(self.output, Output::Json | Output::Markdown) {
             let mut messages = std::mem::take(&mut self.messages);
             messages.push(Message::error(
                 error.code,
                 error.message.clone(),
                 error.help.clone(),
             ));
+            if self.output == Output::Markdown {
+                let text = hookctl::render::markdown(self.scene(), None, None, &messages);
+                self.ui.result(&text);
+                return error.status;
+            }
             let document = PlanDocument::of_messages(
                 self.target.as_deref(),
                 self.sandbox,
