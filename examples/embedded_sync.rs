@@ -77,7 +77,7 @@ async fn sync(
         pending: cache.pending()?,
     };
     let mut salts = 0_u128;
-    let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut || {
+    let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut |_| {
         // A service takes these from a random source.
         salts += 1;
         Salt::new(salts.to_be_bytes())

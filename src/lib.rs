@@ -53,10 +53,12 @@
 //! | --- | --- |
 //! | the nouns: keys, ids, addresses, actions, limits | [`webhook`] |
 //! | files to desired state, with every mistake at its place | [`declaration`], [`config`], [`yaml`], [`template`], [`diagnostic`] |
+//! | declarations for what is there already | [`import`] |
 //! | secrets: where they come from, and the trace that is kept | [`secret`] |
 //! | desired, observed, last applied | [`state`] |
 //! | the pure core | [`plan`], and its limits in [`plan::safety`] |
 //! | the API by meaning, and over HTTP | [`remote`], [`remote::http`] |
+//! | a plan that is reviewed now and applied later | [`saved`] |
 //! | effects, and what became of them | [`apply`], [`record`], [`reconcile`] |
 //! | the local record on sled, for one pass or for many | [`cache`], [`store`] |
 //! | text for people and machines | [`render`] |
@@ -72,12 +74,14 @@ pub mod cache;
 pub mod config;
 pub mod declaration;
 pub mod diagnostic;
+pub mod import;
 pub mod plan;
 pub mod reconcile;
 pub mod record;
 pub mod remote;
 pub mod render;
 pub mod sandbox;
+pub mod saved;
 pub mod secret;
 pub mod state;
 pub mod store;

@@ -336,7 +336,7 @@ pub fn evidence(
     secrets: &Secrets,
     remembered: &Remembered,
     key: &FingerprintKey,
-    fresh_salt: &mut dyn FnMut() -> Salt,
+    fresh_salt: &mut dyn FnMut(&Key) -> Salt,
 ) -> BTreeMap<Key, TokenEvidence> {
     secrets
         .iter()
@@ -346,7 +346,7 @@ pub fn evidence(
                 .pending
                 .token_of(name)
                 .or_else(|| recorded.and_then(|record| record.token.as_ref()))
-                .map_or_else(&mut *fresh_salt, Fingerprint::salt);
+                .map_or_else(|| fresh_salt(name), Fingerprint::salt);
             (
                 name.clone(),
                 TokenEvidence::Known(key.fingerprint(salt, secret)),

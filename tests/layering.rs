@@ -57,6 +57,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply", "cache", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
+    ("import", &["state", "webhook"]),
+    ("saved", &["plan", "secret", "state", "webhook"]),
     ("store", &["cache", "reconcile", "record", "state"]),
 ];
 

@@ -137,7 +137,7 @@ async fn ten_thousand_passes_leave_no_trace() {
         let secrets = Secrets::new();
         let now = || "2026-01-01T00:00:00Z".to_owned();
         let remembered = store.remembered().unwrap();
-        let evidence = evidence(&secrets, &remembered, &fingerprints, &mut || {
+        let evidence = evidence(&secrets, &remembered, &fingerprints, &mut |_| {
             Salt::new([0; 16])
         });
         let desired = declarations(&files).into_desired(&evidence);

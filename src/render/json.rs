@@ -135,6 +135,11 @@ impl PlanDocument {
     pub fn to_text(&self) -> String {
         text(self)
     }
+
+    /// The document as a value, to be part of another one.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
+    }
 }
 
 fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {

@@ -41,6 +41,14 @@ impl Message {
         }
     }
 
+    /// A notice that has no place.
+    pub fn notice(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            severity: "notice",
+            ..Self::error(code, message, None)
+        }
+    }
+
     fn at(self, location: Option<&Location>) -> Self {
         Self {
             file: location.map(|location| location.path.clone()),

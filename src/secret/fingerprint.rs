@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Secret;
 
-/// BLAKE3's context strings: they separate the two keys derived from one secret, for ever.
+/// BLAKE3's context strings: they separate the keys derived from one secret, for ever.
 const DIGEST_CONTEXT: &str = "hookctl 2026-11 bearer token fingerprint v1";
+const SEAL_CONTEXT: &str = "hookctl 2026-11 plan seal v1";
 const KEY_ID_CONTEXT: &str = "hookctl 2026-11 fingerprint key id v1";
 
 /// Sixteen random bytes, one draw per webhook, so that equal tokens do not look equal.
@@ -82,6 +83,7 @@ impl fmt::Debug for Fingerprint {
 /// The key that fingerprints are made with. It exists in memory only.
 pub struct FingerprintKey {
     key: zeroize::Zeroizing<[u8; 32]>,
+    for_seals: zeroize::Zeroizing<[u8; 32]>,
     id: KeyId,
 }
 
@@ -94,6 +96,7 @@ impl FingerprintKey {
         short.copy_from_slice(&id[..8]);
         Self {
             key: zeroize::Zeroizing::new(blake3::derive_key(DIGEST_CONTEXT, material)),
+            for_seals: zeroize::Zeroizing::new(blake3::derive_key(SEAL_CONTEXT, material)),
             id: KeyId(short),
         }
     }
@@ -108,6 +111,25 @@ impl FingerprintKey {
             salt,
             digest: Digest(*hasher.finalize().as_bytes()),
         }
+    }
+}
+
+impl FingerprintKey {
+    /// A keyed digest of something that is no secret by itself, but may hold one.
+    pub fn seal(&self, content: &[u8]) -> Seal {
+        Seal(Digest(
+            *blake3::keyed_hash(&self.for_seals, content).as_bytes(),
+        ))
+    }
+}
+
+/// A keyed one-way digest of a planned action.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal(Digest);
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Seal({}…)", hex(&self.0.0[..4]))
     }
 }
 

@@ -11,7 +11,7 @@ mod source;
 mod value;
 
 pub use declared::{Expand, PlaintextSecrets, Surroundings, read_source};
-pub use fingerprint::{Comparison, Fingerprint, FingerprintKey, InvalidHex, Salt};
+pub use fingerprint::{Comparison, Fingerprint, FingerprintKey, InvalidHex, Salt, Seal};
 pub use resolve::{ResolveError, resolve};
 pub use source::SecretSource;
 pub use value::{InvalidSecret, Secret};

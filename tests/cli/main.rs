@@ -20,6 +20,7 @@ mod options;
 mod record;
 mod repository;
 mod safety;
+mod saved;
 mod secrets;
 mod tables;
 mod trouble;

@@ -188,7 +188,7 @@ impl World {
         let fingerprints = FingerprintKey::derive(&secret("key"));
         // The same in every run, so that two plans can be compared.
         let mut salts = 0_u128;
-        let evidence = evidence(&secrets, remembered, &fingerprints, &mut || {
+        let evidence = evidence(&secrets, remembered, &fingerprints, &mut |_| {
             salts += 1;
             Salt::new(salts.to_be_bytes())
         });

@@ -96,6 +96,8 @@ pub(crate) enum LogFormat {
 enum Command {
     /// Make the plan and apply it
     Sync(commands::sync::SyncArgs),
+    /// Apply a plan that `sync --dry-run --out` saved, if it still holds
+    Apply(commands::apply::ApplyArgs),
     /// Follow the files: plan and apply on every save, and mend drift
     Watch(commands::watch::WatchArgs),
     /// Check the files: offline, without any secret
@@ -154,6 +156,9 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     runtime.block_on(async {
         match cli.command {
             Command::Sync(args) => commands::sync::run(&ui, &cli.global, &args, &environment).await,
+            Command::Apply(args) => {
+                commands::apply::run(&ui, &cli.global, &args, &environment).await
+            }
             Command::Watch(args) => {
                 commands::watch::run(&ui, &cli.global, &args, &environment).await
             }

@@ -1,5 +1,6 @@
 //! One file per command, and what several of them share.
 
+pub(crate) mod apply;
 pub(crate) mod cache;
 mod presenter;
 pub(crate) mod sandbox;

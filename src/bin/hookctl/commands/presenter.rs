@@ -7,6 +7,7 @@ use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles};
+use hookctl::saved::Stale;
 
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
@@ -253,6 +254,29 @@ impl<'a> Presenter<'a> {
             ExitStatus::Success
         } else {
             ExitStatus::PartlyFailed
+        }
+    }
+
+    /// A plan as the JSON document shows it, without what is said beside it.
+    pub(crate) fn document(&self, plan: &Plan) -> serde_json::Value {
+        PlanDocument::of_plan(self.scene(), plan, Vec::new()).to_value()
+    }
+
+    /// Says what of a saved plan does not hold any more.
+    pub(crate) fn stale(&mut self, stale: &[Stale], skipped: bool) {
+        for Stale { key, difference } in stale {
+            let message = if skipped {
+                Message::notice("stale-action", format!("'{key}' is left out: {difference}"))
+            } else {
+                Message::error("stale-action", format!("'{key}': {difference}"), None)
+            };
+            if self.output != Output::Json {
+                self.ui.message(&format!(
+                    "{}[{}]: {}\n",
+                    message.severity, message.code, message.message
+                ));
+            }
+            self.messages.push(message);
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a run that talks to the API is made of: the client, the emulator behind it if asked for, the
 //! record, and the signals that end it.
 
+use std::collections::BTreeMap;
+
 use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, evidence};
@@ -9,6 +11,7 @@ use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::DesiredState;
 use hookctl::store::{OpenStore, Store};
+use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::resolve_key;
@@ -100,16 +103,22 @@ impl Session {
         self.store.account()
     }
 
+    pub(crate) const fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.fingerprint_key
+    }
+
     pub(crate) const fn store(&self) -> &Store {
         &self.store
     }
 
-    /// What is desired: the declarations, with what a plan may know of their tokens.
+    /// What is desired: the declarations, with what a plan may know of their tokens. A token of which
+    /// nothing is remembered gets the salt that is given for it, or a fresh one.
     pub(crate) fn desired(
         &self,
         declarations: Declarations,
         secrets: &Secrets,
         remembered: &Remembered,
+        given: &BTreeMap<Key, Salt>,
     ) -> Result<DesiredState, CommandError> {
         let salts: Vec<_> = secrets
             .keys()
@@ -117,8 +126,9 @@ impl Session {
             .collect::<Result<_, _>>()?;
         let mut salts = salts.into_iter();
         let unused = fresh_salt()?;
-        let evidence = evidence(secrets, remembered, &self.fingerprint_key, &mut || {
-            salts.next().unwrap_or(unused)
+        let evidence = evidence(secrets, remembered, &self.fingerprint_key, &mut |key| {
+            let given = given.get(key).copied();
+            given.or_else(|| salts.next()).unwrap_or(unused)
         });
         Ok(declarations.into_desired(&evidence))
     }

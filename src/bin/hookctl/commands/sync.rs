@@ -1,16 +1,21 @@
 //! `hookctl sync`: make the plan and apply it.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::cache::Account;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, UnverifiedSecrets};
 use hookctl::reconcile::{self, Pass, PassError, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
+use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::OpenStore;
+use tokio_util::sync::CancellationToken;
 
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
@@ -31,6 +36,7 @@ use crate::ui::Ui;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookctl sync --dry-run                 show what would change, write nothing
+  hookctl sync --dry-run --out plan.json save the plan, for `hookctl apply plan.json`
   hookctl sync --yes                     apply without asking
   hookctl sync --only 'billing-*'        only some keys
   hookctl sync --sandbox                 against the built-in emulator, without an account")]
@@ -59,6 +65,14 @@ pub(crate) struct SyncArgs {
     /// Go on without tokens that cannot be resolved
     #[arg(long, requires = "dry_run")]
     allow_missing_secrets: bool,
+    /// Save the plan to this file, for `hookctl apply`
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "dry_run",
+        conflicts_with = "allow_missing_secrets"
+    )]
+    out: Option<PathBuf>,
     /// Exit with 2 if the files ask for changes, with 3 if there is only drift
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
@@ -79,22 +93,14 @@ enum Unverified {
 }
 
 impl SyncArgs {
-    fn policy(&self, settings: &Settings) -> Result<Policy, CommandError> {
-        let only = KeyFilter::matching(self.only.iter().map(String::as_str)).map_err(|error| {
-            CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
-        })?;
-        Ok(Policy {
-            only,
-            prune: if self.prune || settings.prune {
-                Prune::Yes
-            } else {
-                Prune::No
-            },
-            unverified_secrets: match self.unverified_secrets {
-                Unverified::Assert => UnverifiedSecrets::Assert,
-                Unverified::Keep => UnverifiedSecrets::Keep,
-            },
-        })
+    fn terms(&self, settings: &Settings, account: &Account) -> Terms {
+        Terms {
+            target: account.target().to_owned(),
+            api: account.api().to_owned(),
+            only: self.only.clone(),
+            prune: self.prune || settings.prune,
+            keep_unverified_secrets: self.unverified_secrets == Unverified::Keep,
+        }
     }
 
     const fn missing(&self) -> Missing {
@@ -104,6 +110,22 @@ impl SyncArgs {
             Missing::Error
         }
     }
+}
+
+/// What a plan's terms mean for it.
+pub(super) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
+    let only = KeyFilter::matching(terms.only.iter().map(String::as_str)).map_err(|error| {
+        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
+    })?;
+    Ok(Policy {
+        only,
+        prune: if terms.prune { Prune::Yes } else { Prune::No },
+        unverified_secrets: if terms.keep_unverified_secrets {
+            UnverifiedSecrets::Keep
+        } else {
+            UnverifiedSecrets::Assert
+        },
+    })
 }
 
 /// Runs the command.
@@ -129,18 +151,22 @@ async fn sync(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let settings = presenter.settings(global)?;
-    let policy = args.policy(&settings)?;
+    // Before anything is read: a pattern that is none is wrong usage.
+    KeyFilter::matching(args.only.iter().map(String::as_str)).map_err(|error| {
+        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
+    })?;
     let declarations = presenter.declarations(&settings, environment)?;
     let resolved = resolve_tokens(&declarations, &settings, environment, args.missing()).await;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
     let session = Session::open(&settings, environment, args.sandbox).await?;
+    let terms = args.terms(&settings, session.account());
+    let policy = policy(&terms)?;
     let records = session.records(args.dry_run)?;
     let remembered = records.remembered()?;
-    let desired = session.desired(declarations, &secrets, &remembered)?;
+    let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let cancellation = cancel_on_signal()?;
-    let now = || jiff::Timestamp::now().to_string();
-    let pass = Pass {
+    let mut pass = Pass {
         api: session.api(),
         desired: &desired,
         secrets: &secrets,
@@ -163,44 +189,58 @@ async fn sync(
                 planned = reconcile::prepare(&pass, remembered) => planned,
                 () = cancellation.cancelled() => return Err(interrupted()),
             };
-            dry_run(args, planned.map(|planned| planned.plan), presenter)
+            let planned = planned.map(|planned| planned.plan);
+            if let (Some(path), Ok(plan)) = (&args.out, &planned) {
+                let document = presenter.document(plan);
+                let key = session.fingerprint_key();
+                let saved = SavedPlan::of(plan, document, terms, key, now());
+                super::apply::write(&saved, path)?;
+            }
+            dry_run(args, planned, presenter)
         }
         RecordAccess::Writing(store) => {
-            let provenance = crate::provenance::of(&settings.webhooks_dir);
-            let pass = Pass {
-                options: ApplyOptions {
-                    provenance,
-                    ..pass.options
-                },
-                ..pass
+            pass.options.provenance = crate::provenance::of(&settings.webhooks_dir);
+            let mut approve = |plan: &Plan| {
+                args.yes || !ui.can_ask() || !needs_consent(plan) || ui.ask("Apply this plan?")
             };
-            let result = apply(ui, args, &pass, &store, presenter).await;
+            let result = apply(ui, &pass, &store, presenter, &mut approve).await;
             store.close().map_err(|error| record_error(&error))?;
-            let report = match result {
-                Ok(report) => report,
-                Err(PassError::Refused { plan, refusal }) => {
-                    return Ok(presenter.refused(&plan, &refusal));
-                }
-                Err(error) if cancellation.is_cancelled() => {
-                    return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
-                }
-                Err(error) => return Err(presenter.failed(&error)),
-            };
-            let Some(report) = report else {
-                return Err(interrupted());
-            };
-            let cost = Cost {
+            let cost = || Cost {
                 requests: session.stats().requests,
                 duration: started.elapsed(),
             };
-            let status = presenter.applied(&report, cost);
-            Ok(if cancellation.is_cancelled() {
-                ExitStatus::Interrupted
-            } else {
-                status
-            })
+            conclude(result, &cancellation, presenter, cost)
         }
     }
+}
+
+/// The time, for the history.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// Shows how a pass ended, and picks the exit code.
+pub(super) fn conclude(
+    result: Result<Option<reconcile::PassReport>, PassError>,
+    cancellation: &CancellationToken,
+    presenter: &mut Presenter<'_>,
+    cost: impl FnOnce() -> Cost,
+) -> Result<ExitStatus, CommandError> {
+    let report = match result {
+        Ok(Some(report)) => report,
+        Ok(None) => return Err(interrupted()),
+        Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
+        Err(error) if cancellation.is_cancelled() => {
+            return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
+        }
+        Err(error) => return Err(presenter.failed(&error)),
+    };
+    let status = presenter.applied(&report, cost());
+    Ok(if cancellation.is_cancelled() {
+        ExitStatus::Interrupted
+    } else {
+        status
+    })
 }
 
 fn dry_run(
@@ -224,12 +264,12 @@ fn dry_run(
 }
 
 /// Runs the pass; none if it was interrupted before anything was sent but the list.
-async fn apply(
+pub(super) async fn apply(
     ui: &Ui,
-    args: &SyncArgs,
     pass: &Pass<'_, HttpApi>,
     store: &OpenStore<'_>,
     presenter: &mut Presenter<'_>,
+    approve: &mut (dyn FnMut(&Plan) -> bool + Send),
 ) -> Result<Option<reconcile::PassReport>, PassError> {
     let watched = Watched {
         progress: Progress::new(ui.shows_progress()),
@@ -237,7 +277,7 @@ async fn apply(
     };
     let mut decide = |plan: &Plan| {
         presenter.announce(plan);
-        if args.yes || !ui.can_ask() || !needs_consent(plan) || ui.ask("Apply this plan?") {
+        if approve(plan) {
             Verdict::Apply
         } else {
             Verdict::Leave

@@ -1,5 +1,6 @@
 //! One pass of a watch, told by its log.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -136,7 +137,9 @@ async fn idle(
     secrets: &Secrets,
     kept: Remembered,
 ) -> Result<Option<PassReport>, CommandError> {
-    let desired = watch.session.desired(declarations, secrets, &kept)?;
+    let desired = watch
+        .session
+        .desired(declarations, secrets, &kept, &BTreeMap::new())?;
     let policy = policy(watch);
     let mut planned = prepare(&pass(watch, &desired, secrets, &policy), kept)
         .await
@@ -169,7 +172,9 @@ async fn with_record(
     secrets: &Secrets,
     remembered: Remembered,
 ) -> Result<(PassReport, Vec<PlannedAction>), CommandError> {
-    let desired = watch.session.desired(declarations, secrets, &remembered)?;
+    let desired = watch
+        .session
+        .desired(declarations, secrets, &remembered, &BTreeMap::new())?;
     let mut policy = policy(watch);
     let mut left = Vec::new();
     if watch.args.drift == Drift::Warn {
