@@ -27,10 +27,10 @@ pub(super) const FIELDS: [&str; 14] = [
 
 /// The fields that say which webhook is meant, or where it delivers to, so that webhooks cannot share
 /// them.
-const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "state"];
+pub(super) const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "state"];
 
 /// The fields that mean something for a webhook that shall not be there.
-const OF_ABSENT: [&str; 5] = ["name", "id", "previously", "targets", "state"];
+pub(super) const OF_ABSENT: [&str; 5] = ["name", "id", "previously", "targets", "state"];
 
 /// Fields by name.
 pub(super) type Fields = BTreeMap<&'static str, RawField>;

@@ -14,6 +14,7 @@ mod document;
 mod fields;
 mod interpolate;
 mod lints;
+mod schema;
 mod validate;
 
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ use crate::yaml;
 
 pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
+pub use schema::json_schema;
 
 /// What the meaning of the files depends on beside their text.
 pub struct LoadOptions<'a> {

@@ -4,6 +4,7 @@
 //! Texts for people make sense without colour. Texts for machines are interfaces: their forms are in
 //! `schemas/`.
 
+mod annotations;
 mod diagnostics;
 mod diff;
 mod human;
@@ -14,6 +15,7 @@ mod record;
 mod sanitize;
 mod style;
 
+pub use annotations::{github, sarif};
 pub use diagnostics::{count_line, diagnostics};
 pub use diff::diff;
 pub use human::{beside, plan, report};

@@ -10,9 +10,11 @@
 mod dialects;
 mod documents;
 mod durability;
+mod explain;
 mod faults;
 mod harness;
 mod identity;
+mod import;
 mod interruption;
 mod kills;
 mod mistakes;

@@ -27,9 +27,9 @@ use crate::ui::Ui;
 (with --dry-run --detailed-exitcode); 4 partly failed; 5 refused by a safety rule; 64 wrong usage; \
 130 interrupted."
 )]
-struct Cli {
+pub(crate) struct Cli {
     #[command(flatten)]
-    global: GlobalArgs,
+    pub(crate) global: GlobalArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -41,7 +41,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// The target of hookctl.yaml to work on [default: its default_target]
-    #[arg(long, value_name = "NAME", global = true, env = "HOOKCTL_TARGET")]
+    #[arg(long, value_name = "NAME", global = true, env = "HOOKCTL_TARGET", add = commands::shell::targets())]
     pub(crate) target: Option<String>,
     /// The folder of declarations [default: webhooks.d]
     #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_DIR")]
@@ -102,10 +102,20 @@ enum Command {
     Watch(commands::watch::WatchArgs),
     /// Check the files: offline, without any secret
     Validate(commands::validate::ValidateArgs),
+    /// Write declarations for webhooks that no file declares yet, and bind them
+    Import(commands::import::ImportArgs),
     /// Look into the local record and mend it
     Cache(commands::cache::CacheArgs),
     /// Run the built-in emulator of the API as a server
     Sandbox(commands::sandbox::SandboxArgs),
+    /// Print the JSON Schema of declaration files, for editors
+    Schema,
+    /// Say what a code means, and how to mend it
+    Explain(commands::explain::ExplainArgs),
+    /// Print what a shell has to read to complete commands, keys, and targets
+    Completions(commands::shell::CompletionsArgs),
+    /// Print the manual page, or write one for each command
+    Man(commands::shell::ManArgs),
 }
 
 /// Reads `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
@@ -127,6 +137,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 
 /// Parses the arguments and runs the command.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
+    if commands::shell::answers_shell(&arguments) {
+        return ExitStatus::Success;
+    }
     let wants_json = asks_for_json(&arguments);
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
@@ -165,6 +178,13 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
             Command::Validate(args) => {
                 commands::validate::run(&ui, &cli.global, &args, &environment)
             }
+            Command::Import(args) => {
+                commands::import::run(&ui, &cli.global, &args, &environment).await
+            }
+            Command::Schema => commands::schema::run(&ui),
+            Command::Explain(args) => commands::explain::run(&ui, &args),
+            Command::Completions(args) => commands::shell::completions(&ui, &args),
+            Command::Man(args) => commands::shell::man(&ui, &args),
             Command::Cache(args) => {
                 commands::cache::run(&ui, &cli.global, &args, &environment).await
             }

@@ -2,10 +2,14 @@
 
 pub(crate) mod apply;
 pub(crate) mod cache;
+pub(crate) mod explain;
+pub(crate) mod import;
 mod presenter;
 pub(crate) mod sandbox;
+pub(crate) mod schema;
 mod secrets;
 mod session;
+pub(crate) mod shell;
 pub(crate) mod sync;
 pub(crate) mod validate;
 pub(crate) mod watch;

@@ -1,5 +1,7 @@
 //! How a run's result is presented: for people or for machines, once, whatever happened.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use hookctl::declaration::{Declarations, LoadOptions, Loaded};
 use hookctl::diagnostic::{Diagnostics, SourceMap};
@@ -107,6 +109,21 @@ impl<'a> Presenter<'a> {
                 "the declarations do not validate; nothing was sent",
             )
         })
+    }
+
+    /// The same, with the text of each file.
+    pub(crate) fn declarations_and_texts(
+        &mut self,
+        settings: &Settings,
+        environment: &Environment,
+    ) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
+        let declarations = self.declarations(settings, environment)?;
+        let texts = self
+            .sources
+            .files()
+            .map(|file| (file.path().to_owned(), file.text().to_owned()))
+            .collect();
+        Ok((declarations, texts))
     }
 
     /// Shows what became of the tokens' sources.

@@ -57,7 +57,7 @@ pub(crate) struct SyncArgs {
     #[arg(long)]
     allow_empty: bool,
     /// Only these keys; may be given several times
-    #[arg(long, value_name = "KEY-GLOB")]
+    #[arg(long, value_name = "KEY-GLOB", add = super::shell::keys())]
     only: Vec<String>,
     /// What to do with a token that is there and cannot be compared with ours
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Unverified::Assert)]

@@ -26,6 +26,22 @@ enum ValidateOutput {
     Human,
     /// One JSON document (schemas/validate-v1.schema.json).
     Json,
+    /// Annotations in a GitHub workflow's log.
+    Github,
+    /// One SARIF 2.1.0 log, for code scanning.
+    Sarif,
+}
+
+/// Shows what was found in a form for machines; nothing in the form for people.
+fn show(ui: &Ui, output: ValidateOutput, files: usize, webhooks: usize, messages: Vec<Message>) {
+    match output {
+        ValidateOutput::Human => {}
+        ValidateOutput::Json => {
+            ui.result(&ValidateDocument::new(files, webhooks, messages).to_text());
+        }
+        ValidateOutput::Github => ui.result(&hookctl::render::github(&messages)),
+        ValidateOutput::Sarif => ui.result(&hookctl::render::sarif(&messages)),
+    }
 }
 
 /// Runs the command.
@@ -35,25 +51,22 @@ pub(crate) fn run(
     args: &ValidateArgs,
     environment: &Environment,
 ) -> ExitStatus {
-    let json = args.output == ValidateOutput::Json;
+    let human = args.output == ValidateOutput::Human;
     let settings = match Settings::resolve(global) {
         Ok(settings) => settings,
         Err(SettingsError::Command(error)) => {
             ui.message(&format!("error: {}\n", error.message));
-            if json {
-                let message = Message::error(error.code, error.message.clone(), error.help);
-                ui.result(&ValidateDocument::new(0, 0, vec![message]).to_text());
-            }
+            let message = Message::error(error.code, error.message.clone(), error.help);
+            show(ui, args.output, 0, 0, vec![message]);
             return error.status;
         }
         Err(SettingsError::Diagnostics(sources, diagnostics)) => {
-            if json {
-                let messages = diagnostics
-                    .iter()
-                    .map(|diagnostic| Message::of_diagnostic(diagnostic, &sources))
-                    .collect();
-                ui.result(&ValidateDocument::new(1, 0, messages).to_text());
-            } else {
+            let messages = diagnostics
+                .iter()
+                .map(|diagnostic| Message::of_diagnostic(diagnostic, &sources))
+                .collect();
+            show(ui, args.output, 1, 0, messages);
+            if human {
                 show_diagnostics(ui, &diagnostics, &sources, 1);
             }
             return ExitStatus::Error;
@@ -64,14 +77,13 @@ pub(crate) fn run(
         .declarations
         .as_ref()
         .map_or(0, hookctl::declaration::Declarations::len);
-    if json {
-        let messages = loaded
-            .diagnostics
-            .iter()
-            .map(|diagnostic| Message::of_diagnostic(diagnostic, &loaded.sources))
-            .collect();
-        ui.result(&ValidateDocument::new(loaded.files, webhooks, messages).to_text());
-    } else {
+    let messages = loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| Message::of_diagnostic(diagnostic, &loaded.sources))
+        .collect();
+    show(ui, args.output, loaded.files, webhooks, messages);
+    if human {
         show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         if loaded.diagnostics.count(Severity::Error) == 0 {
             let noun = |count: usize, word: &str| {

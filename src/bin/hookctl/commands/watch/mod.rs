@@ -53,7 +53,7 @@ pub(crate) struct WatchArgs {
     #[arg(long)]
     poll: bool,
     /// Only these keys; may be given several times
-    #[arg(long, value_name = "KEY-GLOB")]
+    #[arg(long, value_name = "KEY-GLOB", add = crate::commands::shell::keys())]
     only: Vec<String>,
     /// Serve Prometheus metrics at this address, under /metrics, beside /healthz and /readyz
     #[arg(long, value_name = "ADDR")]

@@ -1,0 +1,50 @@
+//! `hookctl explain`: what a code means, with an example of it and of how it is mended.
+
+use clap::Args;
+use hookctl::diagnostic::nearest;
+
+use crate::exit_status::ExitStatus;
+use crate::ui::Ui;
+
+/// The page that the docs have: one section for each code.
+const PAGE: &str = include_str!("../../../../docs/diagnostics.md");
+
+/// The arguments of `hookctl explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The code, such as out-of-range; left out, all codes are listed
+    #[arg(value_name = "CODE")]
+    code: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
+    let Some(code) = &args.code else {
+        for (code, _) in sections() {
+            ui.result(&format!("{code}\n"));
+        }
+        return ExitStatus::Success;
+    };
+    if let Some((_, text)) = sections().find(|(known, _)| known == code) {
+        ui.result(&format!("{code}\n\n{text}\n"));
+        return ExitStatus::Success;
+    }
+    let codes = sections().map(|(known, _)| known);
+    let help = match nearest(code, codes) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "`hookctl explain` lists all codes".to_owned(),
+    };
+    ui.message(&format!(
+        "error: there is no code '{}'\n  help: {help}\n",
+        hookctl::render::sanitize(code)
+    ));
+    ExitStatus::Usage
+}
+
+fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PAGE.split("\n## ").skip(1).filter_map(|section| {
+        let (code, text) = section.split_once('\n')?;
+        let text = text.split("\n# ").next().unwrap_or(text);
+        Some((code, text.trim()))
+    })
+}

@@ -1,0 +1,450 @@
+//! `hookctl import`: declarations for the webhooks that an account has already.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::declaration::Declarations;
+use hookctl::diagnostic::Severity;
+use hookctl::import::{Imported, SCHEMA_FILE, declare, file};
+use hookctl::plan::safety::Overrides;
+use hookctl::plan::{Action, KeyFilter, Plan, Policy, plan};
+use hookctl::reconcile::{self, Pass, Planned, Remembered, Verdict};
+use hookctl::secret::Secrets;
+use hookctl::state::{DesiredState, ObservedState, ObservedWebhook};
+use hookctl::webhook::{Key, RemoteId};
+
+use super::presenter::{Output, Presenter, with_load_options};
+use super::session::{Session, cancel_on_signal, record_error};
+use super::sync::now;
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+/// The arguments of `hookctl import`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Nothing is changed at the API. Tokens, which nobody can read back, are left alone; the \
+files say how to take them over.
+
+Examples:
+  hookctl import                          every webhook that no file declares, one file for each
+  hookctl import --file all.yaml          all in one file
+  hookctl import billing=5eb7cf5a86d9755df3a6c593
+  hookctl import --dry-run                show the files, write nothing"
+)]
+pub(crate) struct ImportArgs {
+    /// Only these webhooks, each under this key
+    #[arg(value_name = "KEY=ID", value_parser = wish)]
+    wishes: Vec<(Key, RemoteId)>,
+    /// Write all of them to one file of this name in the folder of declarations
+    #[arg(long, value_name = "NAME")]
+    file: Option<PathBuf>,
+    /// Show what would be written, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Use the built-in emulator of the API, kept under the local record's folder
+    #[arg(long)]
+    sandbox: bool,
+}
+
+fn wish(text: &str) -> Result<(Key, RemoteId), String> {
+    let (key, id) = text
+        .split_once('=')
+        .ok_or("write it as KEY=ID, such as billing=5eb7cf5a86d9755df3a6c593")?;
+    let key = Key::parse(key).map_err(|error| error.to_string())?;
+    let id = RemoteId::parse(id).map_err(|error| error.to_string())?;
+    Ok((key, id))
+}
+
+impl ImportArgs {
+    /// Everything that there is, one file for each.
+    pub(super) const fn everything(sandbox: bool) -> Self {
+        Self {
+            wishes: Vec::new(),
+            file: None,
+            dry_run: false,
+            sandbox,
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &ImportArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    let mut presenter = Presenter::new(ui, Output::Human, args.dry_run, args.sandbox);
+    match import(ui, global, args, environment, &mut presenter).await {
+        Ok(status) => status,
+        Err(error) => presenter.fail(&error),
+    }
+}
+
+/// A file to write.
+struct NewFile {
+    path: PathBuf,
+    text: String,
+}
+
+pub(super) async fn import(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &ImportArgs,
+    environment: &Environment,
+    presenter: &mut Presenter<'_>,
+) -> Result<ExitStatus, CommandError> {
+    let settings = presenter.settings(global)?;
+    let (declared, texts) = declared(&settings, environment, presenter)?;
+    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let store = session.store();
+    let remembered = store.remembered().map_err(|error| record_error(&error))?;
+    let cancellation = cancel_on_signal()?;
+    let everything = Policy::default();
+    let nothing_to_send = Secrets::new();
+    let pass = |desired, policy| Pass {
+        api: session.api(),
+        desired,
+        secrets: &nothing_to_send,
+        policy,
+        limits: settings.limits,
+        overrides: Overrides {
+            force: true,
+            allow_empty: true,
+        },
+        options: ApplyOptions {
+            concurrency: settings.concurrency,
+            now: &now,
+            provenance: None,
+            cancellation: cancellation.clone(),
+        },
+    };
+    let desired = declared.into_desired(&BTreeMap::new());
+    let planned = reconcile::prepare(&pass(&desired, &everything), remembered.clone())
+        .await
+        .map_err(|error| presenter.failed(&error))?;
+    let chosen = chosen(args, &planned)?;
+    if chosen.is_empty() {
+        ui.result("Every webhook is declared or bound already; there is nothing to import.\n");
+        return Ok(ExitStatus::Success);
+    }
+    let wishes: BTreeMap<RemoteId, Key> = args
+        .wishes
+        .iter()
+        .map(|(key, id)| (id.clone(), key.clone()))
+        .collect();
+    let taken: BTreeSet<Key> = desired
+        .webhooks
+        .keys()
+        .chain(desired.absent.keys())
+        .chain(remembered.last_applied.keys())
+        .cloned()
+        .collect();
+    if let Some((key, _)) = args.wishes.iter().find(|(key, _)| taken.contains(key)) {
+        return Err(CommandError::new(
+            "key-taken",
+            format!("the key '{key}' is declared or bound already"),
+        ));
+    }
+    let imported = declare(chosen.iter().copied(), &wishes, taken)
+        .map_err(|error| CommandError::caused("import", &error))?;
+    let (kept, left) = tested(
+        imported,
+        &texts,
+        &settings,
+        environment,
+        &planned.observed,
+        &remembered,
+    );
+    for (imported, why) in &left {
+        ui.message(&format!(
+            "warning[not-imported]: {} ({}): {why}\n",
+            hookctl::render::sanitize(&format!("{:?}", imported.name)),
+            imported.id
+        ));
+    }
+    let status = if left.is_empty() {
+        ExitStatus::Success
+    } else {
+        ExitStatus::PartlyFailed
+    };
+    let files = files(&kept, &settings.webhooks_dir, args.file.as_deref())?;
+    if args.dry_run {
+        for file in &files {
+            let path = shown(&file.path, &settings);
+            ui.result(&format!("--- {}\n", path.display()));
+            for line in file.text.lines() {
+                ui.result(&format!("{}\n", hookctl::render::sanitize(line)));
+            }
+            ui.result("\n");
+        }
+        return Ok(status);
+    }
+    write(&files, &settings.webhooks_dir)?;
+    let (declared, _) = self::declared(&settings, environment, presenter)?;
+    let desired = declared.into_desired(&BTreeMap::new());
+    let others = desired
+        .webhooks
+        .keys()
+        .chain(desired.absent.keys())
+        .filter(|key| !kept.iter().any(|imported| imported.key == **key));
+    let policy = Policy {
+        only: KeyFilter::default()
+            .except(others.cloned())
+            .except(remembered.last_applied.keys().cloned()),
+        ..Policy::default()
+    };
+    let open = store.open().map_err(|error| record_error(&error))?;
+    let mut adopts_only = |plan: &Plan| {
+        if plan.actions.iter().all(adopts_as_it_is) {
+            Verdict::Apply
+        } else {
+            Verdict::Leave
+        }
+    };
+    let result =
+        reconcile::reconcile(&pass(&desired, &policy), &open, &Nobody, &mut adopts_only).await;
+    open.close().map_err(|error| record_error(&error))?;
+    let report = result.map_err(|error| presenter.failed(&error))?;
+    let bound = report
+        .report
+        .as_ref()
+        .map_or(0, hookctl::record::SyncReport::applied);
+    for file in &files {
+        ui.result(&format!(
+            "wrote {}\n",
+            shown(&file.path, &settings).display()
+        ));
+    }
+    ui.result(&format!(
+        "Imported and bound {bound} of {}. `hookctl sync --dry-run` has nothing to do for them.\n",
+        chosen.len()
+    ));
+    Ok(if bound == kept.len() {
+        status
+    } else {
+        ExitStatus::PartlyFailed
+    })
+}
+
+struct Nobody;
+
+impl Listener for Nobody {
+    fn on(&self, _: ApplyEvent<'_>) {}
+}
+
+fn adopts_as_it_is(planned: &hookctl::plan::PlannedAction) -> bool {
+    matches!(&planned.action, Action::Adopt(adoption) if adoption.patch.is_none())
+}
+
+/// Reads what is declared by now; a folder that is not there yet declares nothing.
+fn declared(
+    settings: &Settings,
+    environment: &Environment,
+    presenter: &mut Presenter<'_>,
+) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
+    if settings.webhooks_dir.exists() {
+        return presenter.declarations_and_texts(settings, environment);
+    }
+    let loaded = with_load_options(settings, environment, |options| {
+        hookctl::declaration::load_texts(&[], options)
+    });
+    loaded
+        .declarations
+        .map(|declarations| (declarations, Vec::new()))
+        .ok_or_else(|| CommandError::new("invalid-declarations", "no declarations can be read"))
+}
+
+/// The webhooks that were asked for: all that are unmanaged, or those that were named.
+fn chosen<'a>(
+    args: &ImportArgs,
+    planned: &'a Planned,
+) -> Result<Vec<&'a ObservedWebhook>, CommandError> {
+    let unmanaged: BTreeSet<&RemoteId> = planned.plan.unmanaged.iter().map(|one| &one.id).collect();
+    for (key, id) in &args.wishes {
+        if planned.observed.get(id).is_none() {
+            return Err(CommandError::new(
+                "no-such-webhook",
+                format!("{key}={id}: the API has no webhook of this id"),
+            ));
+        }
+        if !unmanaged.contains(id) {
+            return Err(CommandError::new(
+                "already-managed",
+                format!("{key}={id}: this webhook is declared or bound already"),
+            )
+            .help("`hookctl cache show` lists what is bound to which key"));
+        }
+    }
+    let mut chosen: Vec<&ObservedWebhook> = planned
+        .observed
+        .webhooks
+        .values()
+        .filter(|webhook| {
+            unmanaged.contains(&webhook.id)
+                && (args.wishes.is_empty() || args.wishes.iter().any(|(_, id)| *id == webhook.id))
+        })
+        .collect();
+    chosen.sort_by(|one, other| {
+        one.spec
+            .name
+            .cmp(&other.spec.name)
+            .then(one.id.cmp(&other.id))
+    });
+    Ok(chosen)
+}
+
+/// Tries each declaration: those that come out as an adoption that sends nothing, and why the others do
+/// not.
+fn tested(
+    imported: Vec<Imported>,
+    texts: &[(PathBuf, String)],
+    settings: &Settings,
+    environment: &Environment,
+    observed: &ObservedState,
+    remembered: &Remembered,
+) -> (Vec<Imported>, Vec<(Imported, String)>) {
+    let (mut kept, mut left) = (Vec::new(), Vec::new());
+    // One by one for what each says, then together for what they say of each other.
+    for one in imported {
+        let text = (PathBuf::from("imported.yaml"), file([&one]));
+        let loaded = with_load_options(settings, environment, |options| {
+            hookctl::declaration::load_texts(&[text], options)
+        });
+        let error = loaded
+            .diagnostics
+            .iter()
+            .find(|diagnostic| diagnostic.severity == Severity::Error);
+        match error {
+            Some(error) => left.push((one, error.message.clone())),
+            None => kept.push(one),
+        }
+    }
+    let mut all = texts.to_vec();
+    all.push((PathBuf::from("imported.yaml"), file(&kept)));
+    let loaded = with_load_options(settings, environment, |options| {
+        hookctl::declaration::load_texts(&all, options)
+    });
+    let Some(declarations) = loaded.declarations else {
+        let why = loaded
+            .diagnostics
+            .iter()
+            .find(|diagnostic| diagnostic.severity == Severity::Error)
+            .map_or_else(String::new, |error| error.message.clone());
+        left.extend(kept.into_iter().map(|one| (one, why.clone())));
+        return (Vec::new(), left);
+    };
+    let desired: DesiredState = declarations.into_desired(&BTreeMap::new());
+    match plan(
+        &desired,
+        observed,
+        &remembered.last_applied,
+        &Policy::default(),
+    ) {
+        Ok(plan) => {
+            let adopted: BTreeSet<&Key> = plan
+                .actions
+                .iter()
+                .filter(|planned| adopts_as_it_is(planned))
+                .map(|planned| &planned.key)
+                .collect();
+            let (fine, other): (Vec<_>, Vec<_>) =
+                kept.into_iter().partition(|one| adopted.contains(&one.key));
+            let why = "what the API has cannot be declared as it is".to_owned();
+            left.extend(other.into_iter().map(|one| (one, why.clone())));
+            (fine, left)
+        }
+        Err(error) => {
+            let why = error.to_string();
+            left.extend(kept.into_iter().map(|one| (one, why.clone())));
+            (Vec::new(), left)
+        }
+    }
+}
+
+/// The files to write, none of which is there yet.
+fn files(
+    kept: &[Imported],
+    folder: &Path,
+    one: Option<&Path>,
+) -> Result<Vec<NewFile>, CommandError> {
+    let files = match one {
+        _ if kept.is_empty() => Vec::new(),
+        Some(name) => {
+            let is_name = name.file_name() == Some(name.as_os_str())
+                && name
+                    .extension()
+                    .is_some_and(|extension| extension == "yaml" || extension == "yml");
+            if !is_name {
+                return Err(CommandError::new(
+                    "usage",
+                    "--file takes the name of a .yaml file in the folder of declarations",
+                )
+                .status(ExitStatus::Usage));
+            }
+            vec![NewFile {
+                path: folder.join(name),
+                text: file(kept),
+            }]
+        }
+        None => kept
+            .iter()
+            .map(|imported| NewFile {
+                path: folder.join(format!("{}.yaml", imported.key)),
+                text: file([imported]),
+            })
+            .collect(),
+    };
+    match files.iter().find(|file| file.path.exists()) {
+        Some(taken) => Err(CommandError::new(
+            "file-exists",
+            format!(
+                "{} is there already; nothing was written",
+                taken.path.display()
+            ),
+        )
+        .help("move it away, or give --file another name")),
+        None => Ok(files),
+    }
+}
+
+/// Writes the files, each as a whole, and the schema beside them.
+fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError> {
+    let failed = |path: &Path, error: &std::io::Error| {
+        CommandError::new(
+            "import",
+            format!("could not write {}: {error}", path.display()),
+        )
+    };
+    if files.is_empty() {
+        return Ok(());
+    }
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    write_schema(folder).map_err(|error| failed(&folder.join(SCHEMA_FILE), &error))?;
+    for file in files {
+        let mut options = fs::OpenOptions::new();
+        options
+            .write(true)
+            .create_new(true)
+            .open(&file.path)
+            .and_then(|mut opened| std::io::Write::write_all(&mut opened, file.text.as_bytes()))
+            .map_err(|error| failed(&file.path, &error))?;
+    }
+    Ok(())
+}
+
+/// Writes the schema that the files' first line refers to.
+pub(super) fn write_schema(folder: &Path) -> std::io::Result<()> {
+    fs::write(folder.join(SCHEMA_FILE), super::schema::text())
+}
+
+fn shown<'a>(path: &'a Path, settings: &Settings) -> &'a Path {
+    path.strip_prefix(&settings.root).unwrap_or(path)
+}

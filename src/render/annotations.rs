@@ -1,0 +1,181 @@
+//! Diagnostics for the places where reviews happen: lines of a GitHub workflow's log that become
+//! annotations, and SARIF 2.1.0 for code scanning.
+
+use serde_json::{Value, json};
+
+use super::message::Message;
+use super::sanitize::sanitize;
+
+/// Where the schema of SARIF is.
+const SARIF_SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// One workflow command for each message.
+pub fn github(messages: &[Message]) -> String {
+    messages.iter().map(command).collect()
+}
+
+fn command(message: &Message) -> String {
+    let mut properties = Vec::new();
+    if let Some(file) = &message.file {
+        properties.push(format!("file={}", property(&slashed(file))));
+    }
+    if let Some(line) = message.line {
+        properties.push(format!("line={line}"));
+    }
+    if let Some(column) = message.column {
+        properties.push(format!("col={column}"));
+    }
+    properties.push(format!("title={}", property(message.code)));
+    format!(
+        "::{} {}::{}\n",
+        message.severity,
+        properties.join(","),
+        data(&with_help(message))
+    )
+}
+
+fn with_help(message: &Message) -> String {
+    match &message.help {
+        Some(help) => format!("{}\nhelp: {help}", message.message),
+        None => message.message.clone(),
+    }
+}
+
+fn slashed(path: &std::path::Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}
+
+/// What a workflow command takes as its text.
+fn data(text: &str) -> String {
+    text.split('\n')
+        .map(|line| sanitize(line).replace('%', "%25").replace('\r', "%0D"))
+        .collect::<Vec<_>>()
+        .join("%0A")
+}
+
+/// What it takes as a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+/// One SARIF log of one run.
+pub fn sarif(messages: &[Message]) -> String {
+    let mut codes: Vec<&str> = messages.iter().map(|message| message.code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    let rules: Vec<Value> = codes
+        .iter()
+        .map(|code| {
+            json!({
+                "id": code,
+                "shortDescription": { "text": format!("hookctl: {code}") },
+                "help": { "text": format!("`hookctl explain {code}` says more.") },
+            })
+        })
+        .collect();
+    let results: Vec<Value> = messages
+        .iter()
+        .map(|message| result(message, &codes))
+        .collect();
+    let log = json!({
+        "$schema": SARIF_SCHEMA,
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "hookctl",
+                "semanticVersion": env!("CARGO_PKG_VERSION"),
+                "rules": rules,
+            } },
+            "columnKind": "unicodeCodePoints",
+            "results": results,
+        }],
+    });
+    format!("{log:#}\n")
+}
+
+fn result(message: &Message, codes: &[&str]) -> Value {
+    let level = match message.severity {
+        "notice" => "note",
+        other => other,
+    };
+    let mut result = json!({
+        "ruleId": message.code,
+        "ruleIndex": codes.binary_search(&message.code).unwrap_or_default(),
+        "level": level,
+        "message": { "text": with_help(message) },
+    });
+    let (Some(file), Some(object)) = (&message.file, result.as_object_mut()) else {
+        return result;
+    };
+    let mut place = json!({ "artifactLocation": { "uri": uri(&slashed(file)) } });
+    if let (Some(line), Some(place)) = (message.line, place.as_object_mut()) {
+        let mut region = json!({ "startLine": line });
+        if let (Some(column), Some(region)) = (message.column, region.as_object_mut()) {
+            region.insert("startColumn".to_owned(), column.into());
+        }
+        place.insert("region".to_owned(), region);
+    }
+    object.insert(
+        "locations".to_owned(),
+        json!([{ "physicalLocation": place }]),
+    );
+    result
+}
+
+/// A path as a relative reference.
+fn uri(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            uri.push(char::from(byte));
+        } else {
+            uri += &format!("%{byte:02X}");
+        }
+    }
+    uri
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn message() -> Message {
+        Message {
+            severity: "error",
+            code: "out-of-range",
+            message: "100% wrong,\nreally: yes".to_owned(),
+            file: Some(PathBuf::from("webhooks.d/a b,c.yaml")),
+            line: Some(3),
+            column: Some(7),
+            help: Some("mend it".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_command_is_one_line_and_nothing_in_it_ends_it() {
+        assert_eq!(
+            github(&[message()]),
+            "::error file=webhooks.d/a b%2Cc.yaml,line=3,col=7,title=out-of-range::\
+             100%25 wrong,%0Areally: yes%0Ahelp: mend it\n"
+        );
+    }
+
+    #[test]
+    fn a_result_names_its_rule_and_place() {
+        let log: Value = serde_json::from_str(&sarif(&[message()])).unwrap();
+        let result = &log["runs"][0]["results"][0];
+        assert_eq!(
+            log["runs"][0]["tool"]["driver"]["rules"][0]["id"],
+            result["ruleId"]
+        );
+        let place = &result["locations"][0]["physicalLocation"];
+        assert_eq!(
+            place["artifactLocation"]["uri"],
+            "webhooks.d/a%20b%2Cc.yaml"
+        );
+        assert_eq!(place["region"], json!({ "startLine": 3, "startColumn": 7 }));
+    }
+}

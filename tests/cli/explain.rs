@@ -1,0 +1,154 @@
+//! What is said of problems: the page of codes, and the forms for machines.
+
+use std::fs;
+
+use hookctl::declaration::{LoadOptions, load_texts};
+use hookctl::diagnostic::Code;
+use hookctl::secret::PlaintextSecrets;
+use serde_json::Value;
+
+use crate::harness::{BILLING, Repository};
+
+const PAGE: &str = include_str!("../../docs/diagnostics.md");
+
+/// The codes that a reading of one text gives.
+fn codes(text: &str) -> Vec<&'static str> {
+    let nowhere = tempfile::tempdir().unwrap();
+    let options = LoadOptions {
+        display_root: nowhere.path(),
+        repository_root: nowhere.path(),
+        target: "default",
+        known_targets: &[],
+        lookup: &|_| None,
+        plaintext_secrets: PlaintextSecrets::Warn,
+    };
+    let loaded = load_texts(&[("a.yaml".into(), text.to_owned())], &options);
+    loaded
+        .diagnostics
+        .iter()
+        .map(|diagnostic| diagnostic.code.as_str())
+        .collect()
+}
+
+#[test]
+fn every_code_has_a_section_and_every_example_does_what_it_says() {
+    let mut examples = 0;
+    for code in Code::ALL {
+        let name = code.as_str();
+        let section = PAGE
+            .split("\n## ")
+            .find(|section| section.starts_with(&format!("{name}\n")));
+        let section = section.unwrap_or_else(|| panic!("{name} has no section"));
+        let severity = format!("*{}*", code.severity());
+        assert!(
+            section.contains(&severity),
+            "{name} is said to be none: {severity}"
+        );
+        let blocks: Vec<&str> = section
+            .split("```yaml\n")
+            .skip(1)
+            .filter_map(|rest| rest.split("```").next())
+            .collect();
+        let [failing, mended] = blocks[..] else {
+            assert!(blocks.is_empty(), "{name}");
+            continue;
+        };
+        examples += 1;
+        assert!(
+            codes(failing).contains(&name),
+            "{name}: {:?}\n{failing}",
+            codes(failing)
+        );
+        assert_eq!(codes(mended), [] as [&str; 0], "{name}, mended:\n{mended}");
+    }
+    assert!(examples > 35, "{examples}");
+}
+
+#[test]
+fn a_code_is_explained_at_the_terminal() {
+    let repository = Repository::new();
+    repository
+        .run(&["explain", "out-of-range"])
+        .code(0)
+        .shows("A number outside the limits")
+        .shows("timeout_seconds: 60");
+    let all = repository.run(&["explain"]).code(0).stdout;
+    for code in Code::ALL {
+        assert!(all.lines().any(|line| line == code.as_str()), "{code}");
+    }
+    repository
+        .run(&["explain", "out-of-rang"])
+        .code(64)
+        .complains("did you mean 'out-of-range'?");
+}
+
+#[test]
+fn reviews_get_annotations_and_code_scanning_a_log() {
+    let repository = Repository::with(&format!("{BILLING}    timeout: 5\n"));
+    let annotations = repository
+        .run(&["validate", "--output", "github"])
+        .code(1)
+        .stdout;
+    assert!(
+        annotations
+            .starts_with("::error file=webhooks.d/all.yaml,line=6,col=5,title=unknown-field::"),
+        "{annotations}"
+    );
+    assert_eq!(annotations.lines().count(), 1);
+    let log = repository
+        .run(&["validate", "--output", "sarif"])
+        .code(1)
+        .json();
+    assert_eq!(log["version"], "2.1.0");
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    assert_eq!(results.len(), 1);
+    assert_eq!(results[0]["ruleId"], "unknown-field");
+    let clean = Repository::with(BILLING);
+    assert_eq!(
+        clean
+            .run(&["validate", "--output", "github"])
+            .code(0)
+            .stdout,
+        ""
+    );
+    let log: Value = clean.run(&["validate", "--output", "sarif"]).code(0).json();
+    assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
+    clean
+        .run(&["--config", "no.yaml", "validate", "--output", "sarif"])
+        .code(1)
+        .json();
+}
+
+#[test]
+fn shells_and_manuals_get_what_they_need() {
+    let repository = Repository::with(BILLING);
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = repository.run(&["completions", shell]).code(0).stdout;
+        assert!(script.contains("HOOKCTL_COMPLETE"), "{shell}: {script}");
+    }
+    repository.write(
+        "hookctl.yaml",
+        "targets: { qa: { api_url: 'https://a.example.com' } }\n",
+    );
+    let complete = |words: &[&str]| {
+        let mut arguments = vec!["--", "hookctl"];
+        arguments.extend(words);
+        let mut command = repository.command(&arguments);
+        command.env("HOOKCTL_COMPLETE", "bash");
+        command.env("_CLAP_COMPLETE_INDEX", words.len().to_string());
+        command.env("_CLAP_COMPLETE_COMP_TYPE", "9");
+        command.env("_CLAP_COMPLETE_SPACE", "true");
+        command.env("_CLAP_IFS", "\n");
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(complete(&["sy"]).contains("sync"), "{}", complete(&["sy"]));
+    assert_eq!(complete(&["sync", "--only", ""]).trim(), "billing");
+    assert_eq!(complete(&["--target", "q"]).trim(), "qa");
+
+    let page = repository.run(&["man"]).code(0).stdout;
+    assert!(page.contains(".TH hookctl"), "{page}");
+    repository.run(&["man", "--folder", "man"]).code(0);
+    let page = fs::read_to_string(repository.path("man/hookctl-sync.1")).unwrap();
+    assert!(page.contains("dry\\-run"), "{page}");
+}
