@@ -44,7 +44,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("record", &["plan", "secret", "state", "webhook"]),
     (
         "render",
-        &["diagnostic", "plan", "record", "state", "webhook"],
+        &["diagnostic", "plan", "record", "remote", "state", "webhook"],
     ),
     ("cache", &["record", "secret", "state", "webhook"]),
     (

@@ -1,5 +1,6 @@
 //! What a plan consists of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -34,6 +35,9 @@ pub struct Plan {
     pub ours: usize,
     /// How many keys were bound before, and how many of those ids are still observed.
     pub bindings: Bindings,
+    /// How many events webhooks received in the last 24 hours, where somebody asked. For people: no part
+    /// of any decision.
+    pub recent_events: BTreeMap<RemoteId, u64>,
 }
 
 /// How many keys were bound before this plan.
@@ -65,6 +69,14 @@ impl Plan {
             .iter()
             .filter(|planned| planned.action.has_request())
             .any(|planned| !planned.is_drift_only())
+    }
+
+    /// The webhooks that would stop to receive: those that are deleted or disabled.
+    pub fn silenced(&self) -> impl Iterator<Item = &RemoteId> {
+        self.actions
+            .iter()
+            .filter(|planned| planned.silences())
+            .filter_map(PlannedAction::id)
     }
 
     /// Whether any action is there because something was not observed: a webhook that is made since there
@@ -112,6 +124,18 @@ impl PlannedAction {
             Action::Delete(deletion) => Some(&deletion.before.id),
             Action::Recreate { gone, .. } => Some(gone),
             Action::Forget { id } => Some(id),
+        }
+    }
+
+    /// Whether the webhook stops to receive events by it.
+    pub fn silences(&self) -> bool {
+        match &self.action {
+            Action::Delete(_) => true,
+            other => other.patch().is_some_and(|patch| {
+                patch
+                    .fields()
+                    .contains(&(Field::Enabled, FieldValue::Flag(false)))
+            }),
         }
     }
 

@@ -3,10 +3,12 @@
 //! This is the port that planning and applying stand on. How the API spells things, retries, time-outs,
 //! and rate limits are the business of [`http`].
 
+mod deliveries;
 mod error;
 pub mod http;
 mod observe;
 
+pub use deliveries::{Attempt, DeliveryApi, Event, EventQuery, Rows, read_events};
 pub use error::{ApiError, FieldError};
 pub use observe::{Listing, ObserveError, observe, observe_absences};
 

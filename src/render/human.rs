@@ -29,6 +29,10 @@ pub fn plan(plan: &Plan, scene: Scene<'_>, styles: &Styles) -> String {
     let mut text = String::new();
     for planned in &plan.actions {
         text += &action(planned, styles);
+        let recent = planned.id().and_then(|id| plan.recent_events.get(id));
+        if let Some(count) = recent.filter(|_| planned.silences()) {
+            text += &format!("      events in the last 24 h: {count}\n");
+        }
     }
     if !plan.actions.is_empty() {
         text.push('\n');

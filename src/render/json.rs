@@ -42,6 +42,8 @@ struct ActionEntry {
     result: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recent_events: Option<u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -68,7 +70,13 @@ impl PlanDocument {
             plan.summary(),
             plan.actions
                 .iter()
-                .map(|planned| entry(planned, None))
+                .map(|planned| ActionEntry {
+                    recent_events: planned
+                        .id()
+                        .filter(|_| planned.silences())
+                        .and_then(|id| plan.recent_events.get(id).copied()),
+                    ..entry(planned, None)
+                })
                 .collect(),
             diagnostics,
         )
@@ -162,6 +170,7 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
         request: request(&planned.action),
         result,
         error,
+        recent_events: None,
     }
 }
 

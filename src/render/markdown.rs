@@ -59,7 +59,13 @@ pub fn markdown(
         None => plan
             .actions
             .iter()
-            .map(|planned| folded(planned, ""))
+            .map(|planned| {
+                let recent = planned.id().and_then(|id| plan.recent_events.get(id));
+                match recent.filter(|_| planned.silences()) {
+                    Some(count) => folded(planned, &format!(" — {count} events in the last 24 h")),
+                    None => folded(planned, ""),
+                }
+            })
             .collect(),
     };
     let total = details.len();

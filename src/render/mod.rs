@@ -5,6 +5,7 @@
 //! `schemas/`.
 
 mod annotations;
+pub mod deliveries;
 mod diagnostics;
 mod diff;
 mod human;
@@ -13,7 +14,9 @@ mod markdown;
 mod message;
 mod record;
 mod sanitize;
+mod status;
 mod style;
+mod table;
 
 pub use annotations::{github, sarif};
 pub use diagnostics::{count_line, diagnostics};
@@ -24,6 +27,7 @@ pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use record::{HistoryDocument, RecordDocument, history, record};
 pub use sanitize::sanitize;
+pub use status::{Deliveries, StatusDocument, StatusRow};
 pub use style::Styles;
 
 use std::time::Duration;

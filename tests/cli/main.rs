@@ -24,6 +24,7 @@ mod repository;
 mod safety;
 mod saved;
 mod secrets;
+mod status;
 mod tables;
 mod trouble;
 mod watch;

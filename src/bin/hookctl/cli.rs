@@ -10,6 +10,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::commands;
+use crate::commands::deliveries::Request;
 use crate::environment::Environment;
 use crate::exit_status::ExitStatus;
 use crate::ui::Ui;
@@ -102,8 +103,16 @@ enum Command {
     Watch(commands::watch::WatchArgs),
     /// Check the files: offline, without any secret
     Validate(commands::validate::ValidateArgs),
+    /// Show how each webhook is doing: against the files, and in its deliveries
+    Status(commands::status::StatusArgs),
     /// Write declarations for webhooks that no file declares yet, and bind them
     Import(commands::import::ImportArgs),
+    /// List events and how their deliveries went
+    Events(commands::deliveries::EventsArgs),
+    /// List the attempts to deliver one event
+    Attempts(commands::deliveries::AttemptsArgs),
+    /// Ask for one event to be delivered again
+    Retry(commands::deliveries::RetryArgs),
     /// Look into the local record and mend it
     Cache(commands::cache::CacheArgs),
     /// Run the built-in emulator of the API as a server
@@ -178,8 +187,23 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
             Command::Validate(args) => {
                 commands::validate::run(&ui, &cli.global, &args, &environment)
             }
+            Command::Status(args) => {
+                commands::status::run(&ui, &cli.global, &args, &environment).await
+            }
             Command::Import(args) => {
                 commands::import::run(&ui, &cli.global, &args, &environment).await
+            }
+            Command::Events(args) => {
+                let request = Request::Events(&args);
+                commands::deliveries::run(&ui, &cli.global, request, &environment).await
+            }
+            Command::Attempts(args) => {
+                let request = Request::Attempts(&args);
+                commands::deliveries::run(&ui, &cli.global, request, &environment).await
+            }
+            Command::Retry(args) => {
+                let request = Request::Retry(&args);
+                commands::deliveries::run(&ui, &cli.global, request, &environment).await
             }
             Command::Schema => commands::schema::run(&ui),
             Command::Explain(args) => commands::explain::run(&ui, &args),

@@ -66,7 +66,7 @@ impl<T: Transport> HttpApi<T> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn url(&self, id: Option<&RemoteId>) -> String {
+    pub(super) fn url(&self, id: Option<&RemoteId>) -> String {
         let base = &self.options.base_url;
         match id {
             None => format!("{base}/workflows/v1/workflow-webhooks"),
@@ -75,7 +75,7 @@ impl<T: Transport> HttpApi<T> {
     }
 
     /// Sends a request until it has an answer that decides something, within the budget.
-    async fn send(
+    pub(super) async fn send(
         &self,
         request: Outgoing<'_>,
         secret: Option<&Secret>,
@@ -333,7 +333,7 @@ fn spent(
     }
 }
 
-fn unexpected(answer: &Answer, excerpt: String) -> ApiError {
+pub(super) fn unexpected(answer: &Answer, excerpt: String) -> ApiError {
     let content_type = answer.header("content-type").unwrap_or("no content type");
     ApiError::Unexpected {
         status: answer.status,

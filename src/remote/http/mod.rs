@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod deliveries;
 mod options;
 mod retry;
 mod throttle;

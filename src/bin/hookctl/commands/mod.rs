@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod cache;
+pub(crate) mod deliveries;
 pub(crate) mod explain;
 pub(crate) mod import;
 mod presenter;
@@ -10,6 +11,7 @@ pub(crate) mod schema;
 mod secrets;
 mod session;
 pub(crate) mod shell;
+pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod validate;
 pub(crate) mod watch;

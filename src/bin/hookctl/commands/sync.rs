@@ -15,6 +15,7 @@ use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::OpenStore;
+use hookctl::webhook::RemoteId;
 use tokio_util::sync::CancellationToken;
 
 use super::presenter::{Output, Presenter};
@@ -189,7 +190,11 @@ async fn sync(
                 planned = reconcile::prepare(&pass, remembered) => planned,
                 () = cancellation.cancelled() => return Err(interrupted()),
             };
-            let planned = planned.map(|planned| planned.plan);
+            let mut planned = planned.map(|planned| planned.plan);
+            if let Ok(plan) = &mut planned {
+                let ids: Vec<RemoteId> = plan.silenced().cloned().collect();
+                plan.recent_events = super::deliveries::recent(session.api(), ids).await;
+            }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {
                 let document = presenter.document(plan);
                 let key = session.fingerprint_key();

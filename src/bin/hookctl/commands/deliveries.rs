@@ -1,0 +1,341 @@
+//! `hookctl events`, `attempts`, and `retry`: what became of what was sent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use futures_util::StreamExt as _;
+use hookctl::remote::{ApiError, Attempt, DeliveryApi as _, Event, EventQuery, read_events};
+use hookctl::render::{deliveries, sanitize};
+use hookctl::webhook::{Key, RemoteId};
+use serde_json::json;
+
+use super::presenter::{Output, Presenter};
+use super::session::{Session, record_error};
+use crate::cli::{GlobalArgs, duration};
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::ui::Ui;
+
+/// How many events are looked through for one id.
+const LOOKED_THROUGH: usize = 3_000;
+
+/// The form of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Form {
+    /// For people.
+    Human,
+    /// One JSON document (schemas/deliveries-v1.schema.json).
+    Json,
+}
+
+/// The arguments of `hookctl events`.
+#[derive(Debug, Args)]
+#[command(after_help = "Payloads are never read.
+
+Examples:
+  hookctl events                              the latest of all webhooks
+  hookctl events billing --status failed      what a webhook could not deliver
+  hookctl events --since 24h --output json")]
+pub(crate) struct EventsArgs {
+    /// A key, or the id of a webhook
+    #[arg(value_name = "KEY|ID", add = super::shell::keys())]
+    webhook: Option<String>,
+    /// Only those in this status
+    #[arg(long, value_name = "STATUS", value_parser = ["pending", "retrying", "delivered", "failed"])]
+    status: Option<String>,
+    /// Only those of this action
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Only those with this text
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only those of the last such time, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    since: Option<Duration>,
+    /// How many, at most
+    #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The arguments of `hookctl attempts`.
+#[derive(Debug, Args)]
+pub(crate) struct AttemptsArgs {
+    /// The event's id, as `hookctl events` shows it
+    #[arg(value_name = "EVENT")]
+    event: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The arguments of `hookctl retry`.
+#[derive(Debug, Args)]
+#[command(after_help = "Each call sends a delivery; it is never repeated by itself.")]
+pub(crate) struct RetryArgs {
+    /// The event's id, as `hookctl events` shows it
+    #[arg(value_name = "EVENT")]
+    event: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// The form of the result
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    output: Form,
+    /// Use the built-in emulator of the API, kept under the local record's folder
+    #[arg(long)]
+    sandbox: bool,
+}
+
+/// Which of the three.
+pub(crate) enum Request<'a> {
+    /// Lists events.
+    Events(&'a EventsArgs),
+    /// Lists the attempts at one.
+    Attempts(&'a AttemptsArgs),
+    /// Asks for one again.
+    Retry(&'a RetryArgs),
+}
+
+/// Runs one of the three.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    request: Request<'_>,
+    environment: &Environment,
+) -> ExitStatus {
+    let common = match &request {
+        Request::Events(args) => &args.common,
+        Request::Attempts(args) => &args.common,
+        Request::Retry(args) => &args.common,
+    };
+    let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
+    let answered = answer(global, &request, common, environment, &mut presenter).await;
+    match answered {
+        Ok(text) => {
+            ui.result(&text);
+            ExitStatus::Success
+        }
+        Err(error) => {
+            if common.output == Form::Json {
+                ui.result(&error_json(&error));
+            }
+            presenter.fail(&error)
+        }
+    }
+}
+
+/// An error as the one document that standard output is.
+pub(super) fn error_json(error: &CommandError) -> String {
+    let document = json!({
+        "format_version": "1",
+        "error": { "code": error.code, "message": error.message, "help": error.help },
+    });
+    format!("{document:#}\n")
+}
+
+async fn answer(
+    global: &GlobalArgs,
+    request: &Request<'_>,
+    common: &Common,
+    environment: &Environment,
+    presenter: &mut Presenter<'_>,
+) -> Result<String, CommandError> {
+    let settings = presenter.settings(global)?;
+    let session = Session::open(&settings, environment, common.sandbox).await?;
+    let remembered = session
+        .store()
+        .remembered()
+        .map_err(|error| record_error(&error))?;
+    let keys: BTreeMap<&str, &Key> = remembered
+        .last_applied
+        .iter()
+        .map(|(key, record)| (record.id.as_str(), key))
+        .collect();
+    let api = session.api();
+    let json = common.output == Form::Json;
+    match request {
+        Request::Events(args) => {
+            let webhook = args
+                .webhook
+                .as_deref()
+                .map(|written| webhook(written, &remembered.last_applied))
+                .transpose()?;
+            let query = EventQuery {
+                webhook,
+                status: args.status.clone(),
+                action: args.action.clone(),
+                search: args.search.clone(),
+                start: args.since.map(ago),
+                end: None,
+            };
+            let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
+            let read = read_events(api, &query, limit)
+                .await
+                .map_err(|error| failed(&error))?;
+            Ok(if json {
+                deliveries::events_json(&read, &keys)
+            } else {
+                deliveries::events(&read, &keys)
+            })
+        }
+        Request::Attempts(args) => {
+            let event = args.event.as_str();
+            let mut rows: Vec<Attempt> = attempts(api, event).await?;
+            if rows.is_empty()
+                && let Some(found) = find(api, event).await?
+                && found.event_id != event
+            {
+                rows = attempts(api, &found.event_id).await?;
+            }
+            Ok(if json {
+                deliveries::attempts_json(&rows)
+            } else {
+                deliveries::attempts(&rows)
+            })
+        }
+        Request::Retry(args) => {
+            let event = find(api, &args.event).await?.ok_or_else(|| {
+                CommandError::new(
+                    "no-such-event",
+                    format!("there is no event '{}'", sanitize(&args.event)),
+                )
+                .help("`hookctl events` lists them")
+            })?;
+            let Some(document_id) = &event.document_id else {
+                return Err(CommandError::new(
+                    "no-such-event",
+                    "the API does not say by which id this event is asked for again",
+                ));
+            };
+            api.retry(document_id).await.map_err(|error| match error {
+                ApiError::Rejected {
+                    status: 404 | 405, ..
+                } => CommandError::new("not-offered", "the API does not offer to deliver it again"),
+                ApiError::UnknownOutcome { reason } => CommandError::new(
+                    "unknown-outcome",
+                    format!("whether it is delivered again is not known: {reason}"),
+                )
+                .help("look at `hookctl attempts` before you ask once more"),
+                error => failed(&error),
+            })?;
+            Ok(if json {
+                let document = json!({ "format_version": "1", "retried": event });
+                format!("{document:#}\n")
+            } else {
+                format!(
+                    "Asked for {} to be delivered again.\n",
+                    sanitize(&event.event_id)
+                )
+            })
+        }
+    }
+}
+
+fn failed(error: &ApiError) -> CommandError {
+    CommandError::caused("api", error)
+}
+
+/// The webhook that is meant: by its key, or by its id.
+fn webhook(written: &str, known: &hookctl::state::LastApplied) -> Result<RemoteId, CommandError> {
+    if let Ok(key) = Key::parse(written)
+        && let Some(record) = known.get(&key)
+    {
+        return Ok(record.id.clone());
+    }
+    match RemoteId::parse(written) {
+        Ok(id) if id.is_documented_form() => Ok(id),
+        _ => Err(CommandError::new(
+            "no-such-webhook",
+            format!(
+                "no webhook is bound to '{}', and it is no id",
+                sanitize(written)
+            ),
+        )
+        .help("`hookctl status` lists keys and ids")),
+    }
+}
+
+async fn attempts(
+    api: &hookctl::remote::http::HttpApi,
+    event_id: &str,
+) -> Result<Vec<Attempt>, CommandError> {
+    let mut rows = Vec::new();
+    for page in 1.. {
+        let read = match api
+            .attempts(event_id, page, hookctl::remote::PAGE_SIZE)
+            .await
+        {
+            Err(ApiError::Rejected { status: 404, .. }) => break,
+            read => read.map_err(|error| failed(&error))?,
+        };
+        let count = read.rows.len();
+        rows.extend(read.rows);
+        if count < hookctl::remote::PAGE_SIZE as usize || rows.len() >= LOOKED_THROUGH {
+            break;
+        }
+    }
+    Ok(rows)
+}
+
+/// The event of an id, of whichever of its two kinds.
+async fn find(
+    api: &hookctl::remote::http::HttpApi,
+    written: &str,
+) -> Result<Option<Event>, CommandError> {
+    let of = |search: Option<String>| EventQuery {
+        search,
+        ..EventQuery::default()
+    };
+    for query in [of(Some(written.to_owned())), of(None)] {
+        let read = read_events(api, &query, LOOKED_THROUGH)
+            .await
+            .map_err(|error| failed(&error))?;
+        let found = read.rows.into_iter().find(|event| {
+            event.event_id == written || event.document_id.as_deref() == Some(written)
+        });
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// How many events webhooks received in the last 24 hours: one small request for each. Where the API does
+/// not say, nothing is said.
+pub(super) async fn recent(
+    api: &hookctl::remote::http::HttpApi,
+    ids: Vec<RemoteId>,
+) -> BTreeMap<RemoteId, u64> {
+    const AT_ONCE: usize = 16;
+    let start = ago(Duration::from_hours(24));
+    futures_util::stream::iter(ids)
+        .map(|id| {
+            let query = EventQuery {
+                webhook: Some(id.clone()),
+                start: Some(start.clone()),
+                ..EventQuery::default()
+            };
+            async move {
+                let read = api.events(&query, 1, 1).await.ok()?;
+                Some((id, read.total?))
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+/// The time so long ago, in RFC 3339.
+pub(super) fn ago(time: Duration) -> String {
+    jiff::Timestamp::now()
+        .checked_sub(time)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
+}

@@ -1,0 +1,153 @@
+//! `hookctl status`: how each webhook is doing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Args;
+use hookctl::apply::ApplyOptions;
+use hookctl::plan::safety::Overrides;
+use hookctl::plan::{KeyFilter, Policy};
+use hookctl::reconcile::{Pass, prepare};
+use hookctl::remote::{ApiError, EventQuery, read_events};
+use hookctl::render::{StatusDocument, Styles};
+
+use super::deliveries::{Form, ago};
+use super::presenter::{Output, Presenter};
+use super::secrets::{Missing, resolve_tokens};
+use super::session::{Session, cancel_on_signal, interrupted, record_error};
+use super::sync::now;
+use crate::cli::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::ui::Ui;
+
+/// How many events are counted, at most.
+const MOST_EVENTS: usize = 30_000;
+
+/// The time over which deliveries are counted.
+const WINDOW: Duration = Duration::from_hours(24);
+
+/// The arguments of `hookctl status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Only these keys; may be given several times
+    #[arg(long, value_name = "KEY-GLOB", add = super::shell::keys())]
+    only: Vec<String>,
+    /// Do not ask for deliveries
+    #[arg(long)]
+    no_deliveries: bool,
+    /// The form of the result
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    output: Form,
+    /// Use the built-in emulator of the API, kept under the local record's folder
+    #[arg(long)]
+    sandbox: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &StatusArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    let mut presenter = Presenter::new(ui, Output::Human, true, args.sandbox);
+    match status(ui, global, args, environment, &mut presenter).await {
+        Ok(document) => {
+            ui.result(&match args.output {
+                Form::Human => document.to_human(&Styles::new(ui.color_out())),
+                Form::Json => document.to_text(),
+            });
+            ExitStatus::Success
+        }
+        Err(error) => {
+            if args.output == Form::Json {
+                ui.result(&super::deliveries::error_json(&error));
+            }
+            presenter.fail(&error)
+        }
+    }
+}
+
+async fn status(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &StatusArgs,
+    environment: &Environment,
+    presenter: &mut Presenter<'_>,
+) -> Result<StatusDocument, CommandError> {
+    let settings = presenter.settings(global)?;
+    let only = KeyFilter::matching(args.only.iter().map(String::as_str)).map_err(|error| {
+        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
+    })?;
+    let declarations = presenter.declarations(&settings, environment)?;
+    let resolved = resolve_tokens(&declarations, &settings, environment, Missing::Allowed).await;
+    presenter.secrets(resolved.diagnostics)?;
+    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let remembered = session
+        .store()
+        .remembered()
+        .map_err(|error| record_error(&error))?;
+    let secrets = resolved.secrets;
+    let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
+    let last_applied = remembered.last_applied.clone();
+    let cancellation = cancel_on_signal()?;
+    let policy = Policy {
+        only,
+        ..Policy::default()
+    };
+    let pass = Pass {
+        api: session.api(),
+        desired: &desired,
+        secrets: &secrets,
+        policy: &policy,
+        limits: settings.limits,
+        // Nothing is written, so nothing has to be refused.
+        overrides: Overrides {
+            force: true,
+            allow_empty: true,
+        },
+        options: ApplyOptions {
+            concurrency: settings.concurrency,
+            now: &now,
+            provenance: None,
+            cancellation: cancellation.clone(),
+        },
+    };
+    let since = ago(WINDOW);
+    let look = async {
+        let planned = prepare(&pass, remembered).await;
+        let events = if args.no_deliveries {
+            None
+        } else {
+            let query = EventQuery {
+                start: Some(since.clone()),
+                ..EventQuery::default()
+            };
+            Some(read_events(session.api(), &query, MOST_EVENTS).await)
+        };
+        (planned, events)
+    };
+    let (planned, events) = tokio::select! {
+        seen = look => seen,
+        () = cancellation.cancelled() => return Err(interrupted()),
+    };
+    let planned = planned.map_err(|error| presenter.failed(&error))?;
+    let events = match events {
+        None => None,
+        Some(Ok(events)) => Some(events),
+        // What the files and the list say is worth showing all the same.
+        Some(Err(error @ (ApiError::Rejected { .. } | ApiError::Unexpected { .. }))) => {
+            ui.remark(&format!("warning: no deliveries are shown: {error}\n"));
+            None
+        }
+        Some(Err(error)) => return Err(CommandError::caused("api", &error)),
+    };
+    Ok(StatusDocument::new(
+        &settings.target.name,
+        &planned.plan,
+        &last_applied,
+        events.as_ref().map(|events| (since.as_str(), events)),
+    ))
+}

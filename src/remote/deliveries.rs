@@ -1,0 +1,167 @@
+//! What became of events: deliveries and their attempts, as the API lists them.
+//!
+//! The payloads and the receivers' answers, which may hold what callers said, are not read at all.
+
+use std::future::Future;
+
+use serde::{Deserialize, Serialize};
+
+use super::ApiError;
+use crate::webhook::RemoteId;
+
+/// One event for one webhook, and how far its delivery is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its own id, which attempts go by.
+    pub event_id: String,
+    /// The id of its document, which a retry goes by.
+    #[serde(rename(deserialize = "_id"), default)]
+    pub document_id: Option<String>,
+    /// The webhook's id.
+    #[serde(rename(deserialize = "subscription_id"))]
+    pub webhook: String,
+    /// What happened.
+    #[serde(default)]
+    pub action: String,
+    /// `pending`, `retrying`, `delivered`, or `failed`.
+    #[serde(default)]
+    pub status: String,
+    /// How often it was tried.
+    #[serde(rename(deserialize = "attempts_count"), default)]
+    pub attempts: Option<u64>,
+    /// When it happened, in RFC 3339.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// When it was last tried.
+    #[serde(default)]
+    pub last_attempt_at: Option<String>,
+    /// When it was delivered.
+    #[serde(default)]
+    pub delivered_at: Option<String>,
+    /// When it is tried next.
+    #[serde(default)]
+    pub next_retry_at: Option<String>,
+    /// What the receiver last answered.
+    #[serde(default)]
+    pub last_status_code: Option<i64>,
+    /// Why the last try failed, in the API's words: text from outside.
+    #[serde(default)]
+    pub last_error: Option<String>,
+    /// The workflow's name.
+    #[serde(default)]
+    pub workflow_name: Option<String>,
+}
+
+/// One try to deliver an event.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The event's id.
+    pub event_id: String,
+    /// Its number, from 1.
+    pub attempt_number: u64,
+    /// When, in RFC 3339.
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// Whether the receiver took it.
+    #[serde(default)]
+    pub success: bool,
+    /// What the receiver answered.
+    #[serde(default)]
+    pub response_status_code: Option<i64>,
+    /// How long it took, in milliseconds.
+    #[serde(default)]
+    pub latency_ms: Option<i64>,
+    /// Why it failed, in the API's words: text from outside.
+    #[serde(default)]
+    pub error_message: Option<String>,
+}
+
+/// Which events are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Of this webhook.
+    pub webhook: Option<RemoteId>,
+    /// In this status.
+    pub status: Option<String>,
+    /// Of this action.
+    pub action: Option<String>,
+    /// With this text somewhere.
+    pub search: Option<String>,
+    /// Not before this time, in RFC 3339.
+    pub start: Option<String>,
+    /// Not after this time, in RFC 3339.
+    pub end: Option<String>,
+}
+
+/// One page, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rows<T> {
+    /// The rows on it.
+    pub rows: Vec<T>,
+    /// How many there are in all, if the API says.
+    pub total: Option<u64>,
+}
+
+/// The deliveries of one account.
+pub trait DeliveryApi: Send + Sync {
+    /// Reads one page of events. Pages count from 1.
+    ///
+    /// # Errors
+    /// [`ApiError`]
+    fn events(
+        &self,
+        query: &EventQuery,
+        page: u32,
+        size: u32,
+    ) -> impl Future<Output = Result<Rows<Event>, ApiError>> + Send;
+
+    /// Reads one page of the attempts at an event. Pages count from 1.
+    ///
+    /// # Errors
+    /// [`ApiError`]
+    fn attempts(
+        &self,
+        event_id: &str,
+        page: u32,
+        size: u32,
+    ) -> impl Future<Output = Result<Rows<Attempt>, ApiError>> + Send;
+
+    /// Asks for one event to be delivered again, by its document's id. Never repeated by itself: each call
+    /// sends a delivery.
+    ///
+    /// # Errors
+    /// [`ApiError`]
+    fn retry(&self, document_id: &str) -> impl Future<Output = Result<(), ApiError>> + Send;
+}
+
+/// Reads events, newest first, until there are `most` of them or no more.
+///
+/// # Errors
+/// [`ApiError`]
+pub async fn read_events<A: DeliveryApi>(
+    api: &A,
+    query: &EventQuery,
+    most: usize,
+) -> Result<Rows<Event>, ApiError> {
+    const SIZE: u32 = super::PAGE_SIZE;
+    let mut read = Rows {
+        rows: Vec::new(),
+        total: None,
+    };
+    for page in 1.. {
+        // The same for every page, or pages would overlap.
+        let size = u32::try_from(most).map_or(SIZE, |most| most.clamp(1, SIZE));
+        let next = api.events(query, page, size).await?;
+        read.total = next.total;
+        let count = next.rows.len();
+        read.rows.extend(next.rows);
+        let all_there = read
+            .total
+            .is_some_and(|total| read.rows.len() as u64 >= total);
+        if read.rows.len() >= most || all_there || count < size as usize {
+            break;
+        }
+    }
+    read.rows.truncate(most);
+    Ok(read)
+}

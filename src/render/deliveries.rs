@@ -1,0 +1,107 @@
+//! Events and attempts, for people and for machines.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::sanitize::sanitize;
+use super::table::table;
+use crate::remote::{Attempt, Event, Rows};
+use crate::webhook::Key;
+
+/// A list of events for people. `keys` names webhooks by their ids.
+pub fn events(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
+    if read.rows.is_empty() {
+        return "No events.\n".to_owned();
+    }
+    let rows = read.rows.iter().map(|event| {
+        let who = keys
+            .get(event.webhook.as_str())
+            .map_or(event.webhook.as_str(), |key| key.as_str());
+        vec![
+            short_time(event.created_at.as_deref()),
+            event.status.clone(),
+            who.to_owned(),
+            event.action.clone(),
+            event
+                .last_status_code
+                .map_or_else(String::new, |code| code.to_string()),
+            event
+                .attempts
+                .map_or_else(String::new, |count| count.to_string()),
+            event.event_id.clone(),
+        ]
+    });
+    let mut text = table(
+        &[
+            "when", "status", "webhook", "action", "code", "tries", "event",
+        ],
+        rows.collect(),
+    );
+    let shown = read.rows.len() as u64;
+    if let Some(total) = read.total.filter(|total| *total > shown) {
+        text += &format!("{shown} of {total}; --limit shows more\n");
+    }
+    text
+}
+
+/// The same as one JSON document.
+pub fn events_json(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
+    let rows: Vec<Value> = read
+        .rows
+        .iter()
+        .map(|event| {
+            let mut row = json!(event);
+            if let Some(row) = row.as_object_mut() {
+                let key = keys.get(event.webhook.as_str()).map(|key| key.as_str());
+                row.insert("key".to_owned(), json!(key));
+            }
+            row
+        })
+        .collect();
+    let document = json!({ "format_version": "1", "events": rows, "total": read.total });
+    format!("{document:#}\n")
+}
+
+/// A list of attempts for people.
+pub fn attempts(rows: &[Attempt]) -> String {
+    if rows.is_empty() {
+        return "No attempts.\n".to_owned();
+    }
+    let lines = rows.iter().map(|attempt| {
+        vec![
+            attempt.attempt_number.to_string(),
+            short_time(attempt.created_at.as_deref()),
+            if attempt.success {
+                "delivered"
+            } else {
+                "failed"
+            }
+            .to_owned(),
+            attempt
+                .response_status_code
+                .map_or_else(String::new, |code| code.to_string()),
+            attempt
+                .latency_ms
+                .map_or_else(String::new, |time| format!("{time} ms")),
+            attempt.error_message.clone().unwrap_or_default(),
+        ]
+    });
+    table(
+        &["try", "when", "result", "code", "took", "error"],
+        lines.collect(),
+    )
+}
+
+/// The same as one JSON document.
+pub fn attempts_json(rows: &[Attempt]) -> String {
+    let document = json!({ "format_version": "1", "attempts": rows });
+    format!("{document:#}\n")
+}
+
+/// A time to the second.
+pub(super) fn short_time(time: Option<&str>) -> String {
+    let time = time.unwrap_or_default();
+    let second: String = time.chars().take(19).collect();
+    sanitize(&second).replace('T', " ")
+}

@@ -1,0 +1,281 @@
+//! How each webhook is doing: against the files, and in its deliveries.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::deliveries::short_time;
+use super::style::{Styles, paint};
+use super::table::table;
+use crate::plan::{Action, Plan, PlannedAction};
+use crate::remote::{Event, Rows};
+use crate::state::LastApplied;
+
+/// How many deliveries of a webhook ended how, and how the latest went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Deliveries {
+    /// Delivered.
+    pub delivered: u64,
+    /// Waiting for their first try.
+    pub pending: u64,
+    /// Waiting for another try.
+    pub retrying: u64,
+    /// Given up.
+    pub failed: u64,
+    /// When one was last delivered, in RFC 3339.
+    pub last_delivered_at: Option<String>,
+    /// What the receiver last answered.
+    pub last_status_code: Option<i64>,
+    /// Why the latest that did not go well did not: text from outside.
+    pub last_error: Option<String>,
+}
+
+/// One webhook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StatusRow {
+    /// Its key; none if it has none.
+    pub key: Option<String>,
+    /// Its id; none if it is not there.
+    pub id: Option<String>,
+    /// Its name at the API; none where it is not known.
+    pub name: Option<String>,
+    /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `orphan`, or `unmanaged`.
+    pub status: &'static str,
+    /// The fields that differ.
+    pub fields: Vec<String>,
+    /// Its deliveries; none if they were not asked for, or if it has no id.
+    pub deliveries: Option<Deliveries>,
+}
+
+/// The document of `schemas/status-v1.schema.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusDocument {
+    format_version: &'static str,
+    target: String,
+    /// The time from which deliveries are counted, in RFC 3339; none if they were not asked for.
+    since: Option<String>,
+    /// Whether there were more events than were read: then counts are of the latest.
+    incomplete: bool,
+    webhooks: Vec<StatusRow>,
+}
+
+impl StatusDocument {
+    /// The status by a plan that was not applied, what is remembered, and the events since a time.
+    pub fn new(
+        target: &str,
+        plan: &Plan,
+        remembered: &LastApplied,
+        events: Option<(&str, &Rows<Event>)>,
+    ) -> Self {
+        let deliveries = events.map(|(_, events)| by_webhook(events));
+        let mut rows: Vec<StatusRow> = Vec::new();
+        for key in &plan.unchanged {
+            let record = remembered.get(key);
+            rows.push(StatusRow {
+                key: Some(key.to_string()),
+                id: record.map(|record| record.id.to_string()),
+                name: record.map(|record| record.stored.name.clone()),
+                status: if record.is_some() {
+                    "in_sync"
+                } else {
+                    "absent"
+                },
+                fields: Vec::new(),
+                deliveries: None,
+            });
+        }
+        rows.extend(plan.actions.iter().map(of_action));
+        rows.extend(plan.orphans.iter().map(|orphan| StatusRow {
+            key: Some(orphan.key.to_string()),
+            id: Some(orphan.id.to_string()),
+            name: Some(orphan.name.clone()),
+            status: "orphan",
+            fields: Vec::new(),
+            deliveries: None,
+        }));
+        rows.extend(plan.unmanaged.iter().map(|unmanaged| StatusRow {
+            key: None,
+            id: Some(unmanaged.id.to_string()),
+            name: Some(unmanaged.name.clone()),
+            status: "unmanaged",
+            fields: Vec::new(),
+            deliveries: None,
+        }));
+        // Those without a key last.
+        rows.sort_by(|one, other| {
+            (one.key.is_none(), &one.key, &one.name).cmp(&(
+                other.key.is_none(),
+                &other.key,
+                &other.name,
+            ))
+        });
+        if let Some(deliveries) = deliveries {
+            for row in &mut rows {
+                row.deliveries = row
+                    .id
+                    .as_ref()
+                    .map(|id| deliveries.get(id.as_str()).cloned().unwrap_or_default());
+            }
+        }
+        Self {
+            format_version: "1",
+            target: target.to_owned(),
+            since: events.map(|(since, _)| since.to_owned()),
+            incomplete: events.is_some_and(|(_, events)| {
+                events
+                    .total
+                    .is_some_and(|total| total > events.rows.len() as u64)
+            }),
+            webhooks: rows,
+        }
+    }
+
+    /// The document as text, with a line break at its end.
+    pub fn to_text(&self) -> String {
+        super::json::text(self)
+    }
+
+    /// The same for people.
+    pub fn to_human(&self, styles: &Styles) -> String {
+        if self.webhooks.is_empty() {
+            return "No webhooks.\n".to_owned();
+        }
+        let with_deliveries = self.since.is_some();
+        let mut head = vec!["webhook", "status"];
+        if with_deliveries {
+            head.extend(["ok", "retry", "fail", "last ok", "code"]);
+        }
+        head.push("");
+        let rows = self.webhooks.iter().map(|row| cells(row, with_deliveries));
+        let text = table(&head, rows.collect());
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in &self.webhooks {
+            *counts.entry(row.status).or_default() += 1;
+        }
+        let counts: Vec<String> = counts
+            .into_iter()
+            .map(|(status, count)| format!("{count} {}", status.replace('_', " ")))
+            .collect();
+        let mut lines: Vec<String> = Vec::new();
+        let colors =
+            std::iter::once(styles.headline).chain(self.webhooks.iter().map(
+                |row| match row.status {
+                    "in_sync" | "absent" => anstyle::Style::new(),
+                    "unmanaged" => styles.aside,
+                    "missing" | "drifted" => styles.warning,
+                    _ => styles.change,
+                },
+            ));
+        for (line, style) in text.lines().zip(colors) {
+            lines.push(paint(style, line));
+        }
+        let mut shown = lines.join("\n") + "\n";
+        shown += &format!(
+            "\n{} (target {})\n",
+            counts.join(", "),
+            super::sanitize(&self.target)
+        );
+        if with_deliveries {
+            shown += "Deliveries are those of the last 24 hours.\n";
+        }
+        if self.incomplete {
+            shown += "There were more events than were read; the counts are of the latest.\n";
+        }
+        shown
+    }
+}
+
+fn cells(row: &StatusRow, with_deliveries: bool) -> Vec<String> {
+    let who = match (&row.key, &row.name, &row.id) {
+        (Some(key), _, _) => key.clone(),
+        (None, Some(name), Some(id)) => format!("{name} ({id})"),
+        (None, _, _) => String::new(),
+    };
+    let mut cells = vec![who, row.status.replace('_', " ")];
+    let mut last = row.fields.join(", ");
+    if with_deliveries {
+        let deliveries = row.deliveries.clone().unwrap_or_default();
+        let count = |number: u64| match number {
+            0 => "-".to_owned(),
+            number => number.to_string(),
+        };
+        cells.push(count(deliveries.delivered));
+        cells.push(count(deliveries.pending + deliveries.retrying));
+        cells.push(count(deliveries.failed));
+        cells.push(short_time(deliveries.last_delivered_at.as_deref()));
+        cells.push(
+            deliveries
+                .last_status_code
+                .map_or_else(String::new, |code| code.to_string()),
+        );
+        if let Some(error) = deliveries.last_error {
+            last = if last.is_empty() {
+                error
+            } else {
+                format!("{last}; {error}")
+            };
+        }
+    }
+    cells.push(last);
+    cells
+}
+
+fn of_action(planned: &PlannedAction) -> StatusRow {
+    let status = match &planned.action {
+        Action::Create(_) | Action::Recreate { .. } => "missing",
+        Action::Update(_) if planned.is_drift_only() => "drifted",
+        Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => "edited",
+        Action::Forget { .. } => "orphan",
+    };
+    let gone = matches!(
+        planned.action,
+        Action::Create(_) | Action::Recreate { .. } | Action::Forget { .. }
+    );
+    let making = matches!(planned.action, Action::Create(_) | Action::Recreate { .. });
+    StatusRow {
+        key: Some(planned.key.to_string()),
+        id: planned.id().filter(|_| !gone).map(ToString::to_string),
+        name: Some(planned.name.clone()),
+        status,
+        fields: if making {
+            Vec::new()
+        } else {
+            planned
+                .changes
+                .iter()
+                .map(|change| change.field_name().to_owned())
+                .collect()
+        },
+        deliveries: None,
+    }
+}
+
+/// Counts events, which come newest first.
+fn by_webhook(events: &Rows<Event>) -> BTreeMap<&str, Deliveries> {
+    let mut counted: BTreeMap<&str, Deliveries> = BTreeMap::new();
+    for event in &events.rows {
+        let deliveries = counted.entry(event.webhook.as_str()).or_default();
+        match event.status.as_str() {
+            "delivered" => {
+                deliveries.delivered += 1;
+                if deliveries.last_delivered_at.is_none() {
+                    let at = event
+                        .delivered_at
+                        .clone()
+                        .or_else(|| event.created_at.clone());
+                    deliveries.last_delivered_at = at;
+                }
+            }
+            "retrying" => deliveries.retrying += 1,
+            "failed" => deliveries.failed += 1,
+            _ => deliveries.pending += 1,
+        }
+        if deliveries.last_status_code.is_none() {
+            deliveries.last_status_code = event.last_status_code;
+        }
+        if deliveries.last_error.is_none() && event.status != "delivered" {
+            deliveries.last_error.clone_from(&event.last_error);
+        }
+    }
+    counted
+}
