@@ -97,9 +97,9 @@ fn property(field: &str) -> Value {
             "oneOf": [
                 { "type": "null" },
                 { "type": "string", "minLength": 1, "description": "The token itself, or ${VARIABLES}." },
-                one("env", json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "A variable of the environment." })),
-                one("file", json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One line break at its end is dropped." })),
-                one("command", json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, without a shell; its output is the token." })),
+                one("env", &json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "A variable of the environment." })),
+                one("file", &json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One line break at its end is dropped." })),
+                one("command", &json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, without a shell; its output is the token." })),
             ],
         }),
         "enabled" => {
@@ -186,7 +186,7 @@ fn described(description: &str, mut schema: Value) -> Value {
     schema
 }
 
-fn one(name: &str, value: Value) -> Value {
+fn one(name: &str, value: &Value) -> Value {
     json!({
         "type": "object",
         "properties": { name: value },

@@ -48,6 +48,7 @@
 //! It has a table of its own, in [`token`].
 
 mod action;
+mod change;
 mod decide;
 mod diff;
 mod identity;
@@ -60,9 +61,10 @@ mod summary;
 pub mod token;
 
 pub use action::{
-    Action, Adoption, Bindings, Cause, Change, Creation, Deletion, DeletionReason, Notice, Orphan,
-    Plan, PlannedAction, RecordAfter, Refresh, TokenShown, Unmanaged, Update,
+    Action, Adoption, Bindings, Creation, Deletion, DeletionReason, Notice, Orphan, Plan,
+    PlannedAction, RecordAfter, Refresh, Unmanaged, Update,
 };
+pub use change::{Cause, Change, TokenShown};
 pub use order::Phase;
 pub use patch::{Patch, TokenPatch};
 pub use policy::{KeyFilter, Policy, Prune, UnverifiedSecrets};

@@ -142,11 +142,10 @@ fn the_plan_for_people_shows_everything() {
 #[test]
 fn a_comment_fits_and_says_what_it_leaves_out() {
     let account = Account::new();
-    let many: String = (0..400)
-        .map(|number| {
-            format!("  hook-{number}: {{ url: 'https://a.example.com/{number}', actions: all }}\n")
-        })
-        .collect();
+    let many = (0..400).map(|number| {
+        format!("  hook-{number}: {{ url: 'https://a.example.com/{number}', actions: all }}")
+    });
+    let many = many.collect::<Vec<_>>().join("\n");
     let repository = Repository::with(&format!("webhooks:\n{many}"));
     let comment = |arguments: &[&str]| {
         let mut all = vec!["--output", "markdown"];

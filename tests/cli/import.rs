@@ -307,3 +307,44 @@ fn the_schema_and_the_validator_agree() {
         assert_eq!(schema.is_valid(&document), *valid, "schema: {text}");
     }
 }
+
+#[test]
+fn a_first_repository_is_made_in_one_go() {
+    let (account, repository) = (account(), Repository::new());
+    let url = account.sandbox.base_url();
+    repository
+        .run(&["init"])
+        .code(64)
+        .complains("add --api-url");
+    repository
+        .run(&["--api-url", &url, "init", "--api-key-env", "NO_SUCH_KEY"])
+        .code(1)
+        .complains("NO_SUCH_KEY");
+    assert!(
+        !repository.path("hookctl.yaml").exists(),
+        "nothing is written before the key is known to work"
+    );
+    repository
+        .run(&[
+            "--api-url",
+            &url,
+            "--target",
+            "qa",
+            "init",
+            "--ci",
+            "github",
+        ])
+        .code(0)
+        .complains("The API answers, with 3 webhooks.")
+        .shows("wrote hookctl.yaml")
+        .shows("wrote .github/workflows/hookctl.yml")
+        .shows("Imported and bound 3 of 3.");
+    repository
+        .run(&["sync", "--dry-run"])
+        .code(0)
+        .shows("No changes. 3 webhooks are as declared. (target qa)");
+    repository
+        .run(&["--api-url", &url, "init"])
+        .code(1)
+        .complains("there is a hookctl.yaml here already");
+}

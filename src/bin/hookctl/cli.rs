@@ -95,6 +95,8 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Begin: check the API and the key, write hookctl.yaml, and import what is there
+    Init(commands::init::InitArgs),
     /// Make the plan and apply it
     Sync(commands::sync::SyncArgs),
     /// Apply a plan that `sync --dry-run --out` saved, if it still holds
@@ -177,6 +179,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     };
     runtime.block_on(async {
         match cli.command {
+            Command::Init(args) => commands::init::run(&ui, &cli.global, &args, &environment).await,
             Command::Sync(args) => commands::sync::run(&ui, &cli.global, &args, &environment).await,
             Command::Apply(args) => {
                 commands::apply::run(&ui, &cli.global, &args, &environment).await

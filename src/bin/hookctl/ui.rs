@@ -87,4 +87,15 @@ impl Ui {
         let read = io::stdin().lock().read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
     }
+
+    /// Asks for a text; an empty answer is the default.
+    pub(crate) fn prompt(&self, question: &str, default: &str) -> String {
+        self.message(&format!("{question} [{default}]: "));
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        match answer.trim() {
+            text if read.is_ok() && !text.is_empty() => text.to_owned(),
+            _ => default.to_owned(),
+        }
+    }
 }

@@ -21,6 +21,7 @@ use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::settings::Settings;
 use crate::ui::Ui;
 
 /// The largest plan file that is read, in bytes: a plan for 100,000 webhooks is smaller.
@@ -87,13 +88,7 @@ async fn run_saved(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let settings = presenter.settings(global)?;
-    if settings.target.name != saved.terms.target {
-        return Err(refused(format!(
-            "the plan was made for target '{}', and this is '{}'",
-            saved.terms.target, settings.target.name
-        ))
-        .help(format!("add --target {}", saved.terms.target)));
-    }
+    is_for(&settings, saved)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let resolved = resolve_tokens(&declarations, &settings, environment, Missing::Error).await;
     presenter.secrets(resolved.diagnostics)?;
@@ -189,6 +184,18 @@ async fn run_saved(
         duration: started.elapsed(),
     };
     conclude(result, &cancellation, presenter, cost)
+}
+
+/// Whether the plan was made for this target.
+fn is_for(settings: &Settings, saved: &SavedPlan) -> Result<(), CommandError> {
+    if settings.target.name == saved.terms.target {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "the plan was made for target '{}', and this is '{}'",
+        saved.terms.target, settings.target.name
+    ))
+    .help(format!("add --target {}", saved.terms.target)))
 }
 
 fn refused(message: String) -> CommandError {

@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod deliveries;
 pub(crate) mod explain;
 pub(crate) mod import;
+pub(crate) mod init;
 mod presenter;
 pub(crate) mod sandbox;
 pub(crate) mod schema;

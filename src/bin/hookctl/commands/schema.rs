@@ -10,6 +10,6 @@ pub(crate) fn run(ui: &Ui) -> ExitStatus {
 }
 
 /// The schema as text, with a line break at its end.
-pub(super) fn text() -> String {
+pub(crate) fn text() -> String {
     format!("{:#}\n", hookctl::declaration::json_schema())
 }

@@ -94,15 +94,14 @@ pub(crate) struct ManArgs {
 
 /// Prints or writes the manual.
 pub(crate) fn man(ui: &Ui, args: &ManArgs) -> ExitStatus {
-    let done = match &args.folder {
-        Some(folder) => std::fs::create_dir_all(folder)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), folder)),
-        None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command())
-                .render(&mut page)
-                .map(|()| ui.result(&String::from_utf8_lossy(&page)))
-        }
+    let done = if let Some(folder) = &args.folder {
+        std::fs::create_dir_all(folder)
+            .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+    } else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(Cli::command())
+            .render(&mut page)
+            .map(|()| ui.result(&String::from_utf8_lossy(&page)))
     };
     match done {
         Ok(()) => ExitStatus::Success,

@@ -1,21 +1,25 @@
 //! `hookctl import`: declarations for the webhooks that an account has already.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::Severity;
-use hookctl::import::{Imported, SCHEMA_FILE, declare, file};
+use hookctl::import::{Imported, declare, file};
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Plan, Policy, plan};
 use hookctl::reconcile::{self, Pass, Planned, Remembered, Verdict};
+use hookctl::remote::http::HttpApi;
 use hookctl::secret::Secrets;
 use hookctl::state::{DesiredState, ObservedState, ObservedWebhook};
 use hookctl::webhook::{Key, RemoteId};
+use tokio_util::sync::CancellationToken;
 
+use self::files::{files, shown, write};
 use super::presenter::{Output, Presenter, with_load_options};
 use super::session::{Session, cancel_on_signal, record_error};
 use super::sync::now;
@@ -25,6 +29,8 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::settings::Settings;
 use crate::ui::Ui;
+
+pub(crate) use files::write_schema;
 
 /// The arguments of `hookctl import`.
 #[derive(Debug, Args)]
@@ -88,12 +94,6 @@ pub(crate) async fn run(
     }
 }
 
-/// A file to write.
-struct NewFile {
-    path: PathBuf,
-    text: String,
-}
-
 pub(super) async fn import(
     ui: &Ui,
     global: &GlobalArgs,
@@ -108,26 +108,13 @@ pub(super) async fn import(
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
     let cancellation = cancel_on_signal()?;
     let everything = Policy::default();
-    let nothing_to_send = Secrets::new();
-    let pass = |desired, policy| Pass {
-        api: session.api(),
-        desired,
-        secrets: &nothing_to_send,
-        policy,
-        limits: settings.limits,
-        overrides: Overrides {
-            force: true,
-            allow_empty: true,
-        },
-        options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
-            provenance: None,
-            cancellation: cancellation.clone(),
-        },
+    let scene = Scene {
+        session: &session,
+        settings: &settings,
+        cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&pass(&desired, &everything), remembered.clone())
+    let planned = reconcile::prepare(&scene.pass(&desired, &everything), remembered.clone())
         .await
         .map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
@@ -163,18 +150,7 @@ pub(super) async fn import(
         &planned.observed,
         &remembered,
     );
-    for (imported, why) in &left {
-        ui.message(&format!(
-            "warning[not-imported]: {} ({}): {why}\n",
-            hookctl::render::sanitize(&format!("{:?}", imported.name)),
-            imported.id
-        ));
-    }
-    let status = if left.is_empty() {
-        ExitStatus::Success
-    } else {
-        ExitStatus::PartlyFailed
-    };
+    let status = tell_left(ui, &left);
     let files = files(&kept, &settings.webhooks_dir, args.file.as_deref())?;
     if args.dry_run {
         for file in &files {
@@ -188,41 +164,15 @@ pub(super) async fn import(
         return Ok(status);
     }
     write(&files, &settings.webhooks_dir)?;
-    let (declared, _) = self::declared(&settings, environment, presenter)?;
-    let desired = declared.into_desired(&BTreeMap::new());
-    let others = desired
-        .webhooks
-        .keys()
-        .chain(desired.absent.keys())
-        .filter(|key| !kept.iter().any(|imported| imported.key == **key));
-    let policy = Policy {
-        only: KeyFilter::default()
-            .except(others.cloned())
-            .except(remembered.last_applied.keys().cloned()),
-        ..Policy::default()
-    };
-    let open = store.open().map_err(|error| record_error(&error))?;
-    let mut adopts_only = |plan: &Plan| {
-        if plan.actions.iter().all(adopts_as_it_is) {
-            Verdict::Apply
-        } else {
-            Verdict::Leave
-        }
-    };
-    let result =
-        reconcile::reconcile(&pass(&desired, &policy), &open, &Nobody, &mut adopts_only).await;
-    open.close().map_err(|error| record_error(&error))?;
-    let report = result.map_err(|error| presenter.failed(&error))?;
-    let bound = report
-        .report
-        .as_ref()
-        .map_or(0, hookctl::record::SyncReport::applied);
     for file in &files {
         ui.result(&format!(
             "wrote {}\n",
             shown(&file.path, &settings).display()
         ));
     }
+    let (declared, _) = self::declared(&settings, environment, presenter)?;
+    let desired = declared.into_desired(&BTreeMap::new());
+    let bound = scene.bind(&desired, &kept, &remembered, presenter).await?;
     ui.result(&format!(
         "Imported and bound {bound} of {}. `hookctl sync --dry-run` has nothing to do for them.\n",
         chosen.len()
@@ -232,6 +182,95 @@ pub(super) async fn import(
     } else {
         ExitStatus::PartlyFailed
     })
+}
+
+/// Says what could not be imported, and picks the exit code.
+fn tell_left(ui: &Ui, left: &[(Imported, String)]) -> ExitStatus {
+    for (imported, why) in left {
+        ui.message(&format!(
+            "warning[not-imported]: {} ({}): {why}\n",
+            hookctl::render::sanitize(&format!("{:?}", imported.name)),
+            imported.id
+        ));
+    }
+    if left.is_empty() {
+        ExitStatus::Success
+    } else {
+        ExitStatus::PartlyFailed
+    }
+}
+
+/// What passes of an import have in common.
+struct Scene<'a> {
+    session: &'a Session,
+    settings: &'a Settings,
+    cancellation: CancellationToken,
+}
+
+/// An import sends nothing, so it needs no secrets.
+static NO_SECRETS: Secrets = Secrets::new();
+
+impl Scene<'_> {
+    fn pass<'a>(&'a self, desired: &'a DesiredState, policy: &'a Policy) -> Pass<'a, HttpApi> {
+        Pass {
+            api: self.session.api(),
+            desired,
+            secrets: &NO_SECRETS,
+            policy,
+            limits: self.settings.limits,
+            overrides: Overrides {
+                force: true,
+                allow_empty: true,
+            },
+            options: ApplyOptions {
+                concurrency: self.settings.concurrency,
+                now: &now,
+                provenance: None,
+                cancellation: self.cancellation.clone(),
+            },
+        }
+    }
+
+    /// Binds what was imported, if that is all that there is to do. How many there are then.
+    async fn bind(
+        &self,
+        desired: &DesiredState,
+        kept: &[Imported],
+        remembered: &Remembered,
+        presenter: &mut Presenter<'_>,
+    ) -> Result<usize, CommandError> {
+        let others = desired
+            .webhooks
+            .keys()
+            .chain(desired.absent.keys())
+            .filter(|key| !kept.iter().any(|imported| imported.key == **key));
+        let policy = Policy {
+            only: KeyFilter::default()
+                .except(others.cloned())
+                .except(remembered.last_applied.keys().cloned()),
+            ..Policy::default()
+        };
+        let open = self
+            .session
+            .store()
+            .open()
+            .map_err(|error| record_error(&error))?;
+        let mut adopts_only = |plan: &Plan| {
+            if plan.actions.iter().all(adopts_as_it_is) {
+                Verdict::Apply
+            } else {
+                Verdict::Leave
+            }
+        };
+        let pass = self.pass(desired, &policy);
+        let result = reconcile::reconcile(&pass, &open, &Nobody, &mut adopts_only).await;
+        open.close().map_err(|error| record_error(&error))?;
+        let report = result.map_err(|error| presenter.failed(&error))?;
+        Ok(report
+            .report
+            .as_ref()
+            .map_or(0, hookctl::record::SyncReport::applied))
+    }
 }
 
 struct Nobody;
@@ -367,84 +406,4 @@ fn tested(
             (Vec::new(), left)
         }
     }
-}
-
-/// The files to write, none of which is there yet.
-fn files(
-    kept: &[Imported],
-    folder: &Path,
-    one: Option<&Path>,
-) -> Result<Vec<NewFile>, CommandError> {
-    let files = match one {
-        _ if kept.is_empty() => Vec::new(),
-        Some(name) => {
-            let is_name = name.file_name() == Some(name.as_os_str())
-                && name
-                    .extension()
-                    .is_some_and(|extension| extension == "yaml" || extension == "yml");
-            if !is_name {
-                return Err(CommandError::new(
-                    "usage",
-                    "--file takes the name of a .yaml file in the folder of declarations",
-                )
-                .status(ExitStatus::Usage));
-            }
-            vec![NewFile {
-                path: folder.join(name),
-                text: file(kept),
-            }]
-        }
-        None => kept
-            .iter()
-            .map(|imported| NewFile {
-                path: folder.join(format!("{}.yaml", imported.key)),
-                text: file([imported]),
-            })
-            .collect(),
-    };
-    match files.iter().find(|file| file.path.exists()) {
-        Some(taken) => Err(CommandError::new(
-            "file-exists",
-            format!(
-                "{} is there already; nothing was written",
-                taken.path.display()
-            ),
-        )
-        .help("move it away, or give --file another name")),
-        None => Ok(files),
-    }
-}
-
-/// Writes the files, each as a whole, and the schema beside them.
-fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError> {
-    let failed = |path: &Path, error: &std::io::Error| {
-        CommandError::new(
-            "import",
-            format!("could not write {}: {error}", path.display()),
-        )
-    };
-    if files.is_empty() {
-        return Ok(());
-    }
-    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
-    write_schema(folder).map_err(|error| failed(&folder.join(SCHEMA_FILE), &error))?;
-    for file in files {
-        let mut options = fs::OpenOptions::new();
-        options
-            .write(true)
-            .create_new(true)
-            .open(&file.path)
-            .and_then(|mut opened| std::io::Write::write_all(&mut opened, file.text.as_bytes()))
-            .map_err(|error| failed(&file.path, &error))?;
-    }
-    Ok(())
-}
-
-/// Writes the schema that the files' first line refers to.
-pub(super) fn write_schema(folder: &Path) -> std::io::Result<()> {
-    fs::write(folder.join(SCHEMA_FILE), super::schema::text())
-}
-
-fn shown<'a>(path: &'a Path, settings: &Settings) -> &'a Path {
-    path.strip_prefix(&settings.root).unwrap_or(path)
 }
