@@ -14,6 +14,95 @@
 //!
 //! # Caveats
 //! A subscriber that falls [`BACKLOG`] changes behind is told how many it missed, and goes on from there.
+//!
+//! # Example
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::time::Duration;
+//!
+//! use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+//! use hookctl::cache::{Account, CacheOptions};
+//! use hookctl::declaration::{LoadOptions, load_texts};
+//! use hookctl::plan::Policy;
+//! use hookctl::plan::safety::{Overrides, SafetyLimits};
+//! use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
+//! use hookctl::remote::http::{HttpApi, HttpOptions};
+//! use hookctl::sandbox::{Sandbox, SandboxOptions};
+//! use hookctl::secret::{PlaintextSecrets, Secret, Secrets};
+//! use hookctl::store::Store;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! struct Nobody;
+//! impl Listener for Nobody {
+//!     fn on(&self, _: ApplyEvent<'_>) {}
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // The emulator takes the place of an account.
+//! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+//! let emulator = Sandbox::start(SandboxOptions::in_memory("an-api-key"), address).await?;
+//! let key = Secret::new("an-api-key".to_owned())?;
+//! let api = HttpApi::new(HttpOptions {
+//!     https_only: false,
+//!     ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())
+//! })?;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let options = CacheOptions {
+//!     directory: folder.path().join("record"),
+//!     lock_timeout: Duration::from_secs(10),
+//! };
+//! let store = Store::new(options, Account::new("default", &emulator.base_url()));
+//! let mut changes = store.subscribe();
+//!
+//! let text = "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }";
+//! let desired = load_texts(
+//!     &[("billing.yaml".into(), text.to_owned())],
+//!     &LoadOptions {
+//!         display_root: folder.path(),
+//!         repository_root: folder.path(),
+//!         target: "default",
+//!         known_targets: &[],
+//!         lookup: &|_| None,
+//!         plaintext_secrets: PlaintextSecrets::Warn,
+//!     },
+//! )
+//! .declarations
+//! .ok_or("mistakes")?
+//! .into_desired(&BTreeMap::new());
+//! let pass = Pass {
+//!     api: &api,
+//!     desired: &desired,
+//!     secrets: &Secrets::new(),
+//!     policy: &Policy::default(),
+//!     limits: SafetyLimits::default(),
+//!     overrides: Overrides::default(),
+//!     options: ApplyOptions {
+//!         concurrency: 4,
+//!         now: &|| "2026-01-01T00:00:00Z".to_owned(),
+//!         provenance: None,
+//!         cancellation: CancellationToken::new(),
+//!     },
+//! };
+//!
+//! // The plan, from what is remembered and what the API has.
+//! let planned = prepare(&pass, store.remembered()?).await?;
+//! assert_eq!(planned.plan.summary().create, 1);
+//!
+//! // The same, applied, and recorded.
+//! let open = store.open()?;
+//! reconcile(&pass, &open, &Nobody, &mut |_| Verdict::Apply).await?;
+//! open.close()?;
+//! assert_eq!(changes.try_recv()?.action, "create");
+//!
+//! // From now on an idle pass opens nothing.
+//! let kept = store.kept().ok_or("nobody wrote since")?;
+//! assert!(prepare(&pass, kept).await?.is_idle());
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -6,12 +6,12 @@
 use std::fmt;
 
 /// A text with variables in it, parsed once.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template {
     segments: Vec<Segment>,
 }
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 enum Segment {
     Literal(String),
     Variable {

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::StreamExt as _;
+
 use super::{ApiError, PAGE_SIZE, Page, WebhookApi};
 use crate::state::{ObservedState, ObservedWebhook};
 use crate::webhook::RemoteId;
 
 /// The most pages that are read: 300,000 webhooks. More is a server that counts pages for ever.
 const MAX_PAGES: u32 = 1000;
+
+/// How many pages are asked for at once, at most. The client may hold back more.
+const AT_ONCE: usize = 16;
 
 /// How often the list is read for two readings to be alike.
 const MAX_READINGS: usize = 5;
@@ -116,51 +121,92 @@ pub async fn observe_absences(
     Err(ObserveError::Unstable)
 }
 
+/// Reads every page once. The first says how many there are: the others are asked for at once, and taken
+/// in their order, so that it makes no difference but for the time.
 async fn read(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
-    let mut webhooks: BTreeMap<RemoteId, ObservedWebhook> = BTreeMap::new();
-    let mut said = None;
-    for number in 1..=MAX_PAGES {
-        let Page {
-            webhooks: rows,
-            total,
-        } = api
-            .page(number, PAGE_SIZE)
-            .await
-            .map_err(|source| ObserveError::Page {
-                page: number,
-                source,
-            })?;
-        let was_empty = rows.is_empty();
-        let before = webhooks.len();
-        webhooks.extend(
-            rows.into_iter()
-                .map(|webhook| (webhook.id.clone(), webhook)),
-        );
-        let found = webhooks.len();
-        if number > 1 && said != total {
+    let mut reading = Reading::default();
+    let first = page(api, 1).await?;
+    let ahead = pages_in_all(&first).min(MAX_PAGES);
+    if let Some(listing) = reading.take(1, first)? {
+        return Ok(listing);
+    }
+    let mut others =
+        futures_util::stream::iter((2..=ahead).map(|number| page(api, number))).buffered(AT_ONCE);
+    let mut number = 1;
+    while let Some(page) = others.next().await {
+        number += 1;
+        if let Some(listing) = reading.take(number, page?)? {
+            return Ok(listing);
+        }
+    }
+    while number < MAX_PAGES {
+        number += 1;
+        if let Some(listing) = reading.take(number, page(api, number).await?)? {
+            return Ok(listing);
+        }
+    }
+    Err(ObserveError::Endless)
+}
+
+async fn page(api: &impl WebhookApi, number: u32) -> Result<Page, ObserveError> {
+    api.page(number, PAGE_SIZE)
+        .await
+        .map_err(|source| ObserveError::Page {
+            page: number,
+            source,
+        })
+}
+
+/// How many pages there are, if all are as long as the first; 1 if that cannot be told.
+fn pages_in_all(first: &Page) -> u32 {
+    let rows = first.webhooks.len() as u64;
+    match first.total {
+        Some(total) if rows > 0 => u32::try_from(total.div_ceil(rows)).unwrap_or(u32::MAX),
+        _ => 1,
+    }
+}
+
+/// What the pages so far held.
+#[derive(Default)]
+struct Reading {
+    webhooks: BTreeMap<RemoteId, ObservedWebhook>,
+    total: Option<u64>,
+}
+
+impl Reading {
+    /// Takes the next page; the whole list if that was the last one.
+    fn take(&mut self, number: u32, page: Page) -> Result<Option<Listing>, ObserveError> {
+        let was_empty = page.webhooks.is_empty();
+        let before = self.webhooks.len();
+        let rows = page.webhooks.into_iter();
+        self.webhooks
+            .extend(rows.map(|webhook| (webhook.id.clone(), webhook)));
+        let found = self.webhooks.len();
+        if number > 1 && self.total != page.total {
             return Err(ObserveError::Unstable);
         }
-        said = total;
-        let complete = match total {
+        self.total = page.total;
+        let complete = match self.total {
             Some(total) => found as u64 >= total,
             None => was_empty,
         };
         if complete {
-            return Ok(Listing {
+            let webhooks = std::mem::take(&mut self.webhooks);
+            return Ok(Some(Listing {
                 observed: ObservedState { webhooks },
                 // The empty page at the end of a list without a total counts: a webhook may have slipped
                 // before it.
                 pages: number,
-            });
+            }));
         }
-        if let (true, Some(total)) = (was_empty, total) {
+        if let (true, Some(total)) = (was_empty, self.total) {
             return Err(ObserveError::Short { found, total });
         }
         if found == before {
             return Err(ObserveError::Repeats { page: number });
         }
+        Ok(None)
     }
-    Err(ObserveError::Endless)
 }
 
 #[cfg(test)]

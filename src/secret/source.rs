@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::template::Template;
 
 /// Where a secret comes from. It can be shown; what it leads to cannot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// An environment variable.
     Env {

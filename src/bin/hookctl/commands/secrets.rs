@@ -1,6 +1,6 @@
 //! All secrets of a run: every source is followed before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::StreamExt as _;
 use hookctl::declaration::Declarations;
@@ -43,15 +43,13 @@ pub(crate) async fn resolve_tokens(
         variable.or_else(|| environment.get(name))
     };
     let mut distinct: Vec<&SecretSource> = Vec::new();
+    let mut places: HashMap<&SecretSource, usize> = HashMap::new();
     let mut wanted = BTreeMap::new();
     for (key, source) in declarations.secret_sources() {
-        let index = distinct
-            .iter()
-            .position(|known| *known == source)
-            .unwrap_or_else(|| {
-                distinct.push(source);
-                distinct.len() - 1
-            });
+        let index = *places.entry(source).or_insert_with(|| {
+            distinct.push(source);
+            distinct.len() - 1
+        });
         wanted.insert(key, index);
     }
     let results: Vec<_> = futures_util::stream::iter(distinct)

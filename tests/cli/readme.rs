@@ -1,0 +1,122 @@
+//! The README's five minutes, as a stranger would type them: what it shows has to be what happens.
+
+use std::fs;
+use std::path::Path;
+
+use crate::harness::Repository;
+
+const README: &str = include_str!("../../README.md");
+
+/// A command of the README, and what it says that comes of it.
+struct Shown {
+    command: Vec<String>,
+    output: Vec<String>,
+}
+
+/// The commands of one numbered step.
+fn step(number: u32) -> Vec<Shown> {
+    let section = README.split("## Five minutes").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let start = section.find(&format!("\n**{number}. ")).unwrap();
+    let text = &section[start..];
+    let end = text
+        .find(&format!("\n**{}. ", number + 1))
+        .unwrap_or(text.len());
+    let mut shown: Vec<Shown> = Vec::new();
+    for block in text[..end].split("```console\n").skip(1) {
+        for line in block.split("```").next().unwrap().lines() {
+            match line.strip_prefix("$ ") {
+                Some(command) => shown.push(Shown {
+                    command: command.split_whitespace().map(str::to_owned).collect(),
+                    output: Vec::new(),
+                }),
+                None => shown.last_mut().unwrap().output.push(line.to_owned()),
+            }
+        }
+    }
+    shown
+}
+
+/// What differs from run to run, made the same.
+fn settled(line: &str) -> String {
+    let mut settled = String::new();
+    let mut hex = String::new();
+    for character in line.chars().chain(['\n']) {
+        if character.is_ascii_hexdigit() {
+            hex.push(character);
+            continue;
+        }
+        settled += if hex.len() == 24 { "ID" } else { &hex };
+        hex.clear();
+        settled.push(character);
+    }
+    let settled = settled.trim_end();
+    match settled.split_once(" in 0.") {
+        Some((before, _)) => format!("{before} in a moment"),
+        None => settled.to_owned(),
+    }
+}
+
+/// Runs the commands of a step, and finds what is shown, in its order, in what comes.
+fn follow(repository: &Repository, number: u32) {
+    for shown in step(number) {
+        assert_eq!(shown.command.first().map(String::as_str), Some("hookctl"));
+        let arguments: Vec<&str> = shown.command.iter().skip(1).map(String::as_str).collect();
+        let run = repository.run(&arguments);
+        let text = format!("{}{}", run.stdout, run.stderr);
+        let lines: Vec<String> = text.lines().map(settled).collect();
+        let mut rest = lines.iter();
+        for expected in &shown.output {
+            if expected.trim() == "..." || expected.is_empty() {
+                continue;
+            }
+            let expected = settled(expected);
+            assert!(
+                rest.any(|line| *line == expected),
+                "step {number}, {:?}: no line '{expected}' in\n{}",
+                shown.command,
+                lines.join("\n")
+            );
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+#[test]
+fn the_five_minutes_are_as_they_are_told() {
+    let repository = Repository::new();
+    copy(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks.d"),
+        &repository.path("webhooks.d"),
+    );
+    let edit = |from: &str, to: &str| {
+        let path = "webhooks.d/billing.yaml";
+        let text = fs::read_to_string(repository.path(path)).unwrap();
+        assert!(text.contains(from), "{from}");
+        repository.write(path, &text.replace(from, to));
+    };
+    follow(&repository, 1);
+    follow(&repository, 2);
+    edit("timeout_seconds: 20", "timeout_seconds: 30");
+    follow(&repository, 3);
+    let token = "    bearer_token: { command: [printf, \"%s\", demo-billing-token] }\n";
+    edit(token, "");
+    follow(&repository, 4);
+    edit(
+        "workflow_run_started, workflow_run_completed",
+        "workflow_run_completd",
+    );
+    follow(&repository, 5);
+}
