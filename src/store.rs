@@ -93,7 +93,7 @@
 //! // The same, applied, and recorded.
 //! let open = store.open()?;
 //! reconcile(&pass, &open, &Nobody, &mut |_| Verdict::Apply).await?;
-//! open.close()?;
+//! open.close_and_keep()?;
 //! assert_eq!(changes.try_recv()?.action, "create");
 //!
 //! // From now on an idle pass opens nothing.
@@ -104,7 +104,7 @@
 //! # }
 //! ```
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::broadcast;
 
@@ -212,7 +212,11 @@ impl Store {
     /// [`CacheError`]
     pub fn open(&self) -> Result<OpenStore<'_>, CacheError> {
         let cache = Cache::open(&self.options, self.account.clone())?;
-        Ok(OpenStore { store: self, cache })
+        Ok(OpenStore {
+            store: self,
+            cache,
+            read: Mutex::new(None),
+        })
     }
 }
 
@@ -220,6 +224,8 @@ impl Store {
 pub struct OpenStore<'a> {
     store: &'a Store,
     cache: Cache,
+    /// What was read since the last write.
+    read: Mutex<Option<Remembered>>,
 }
 
 impl OpenStore<'_> {
@@ -228,10 +234,16 @@ impl OpenStore<'_> {
     /// # Errors
     /// [`CacheError`]
     pub fn remembered(&self) -> Result<Remembered, CacheError> {
-        Ok(Remembered {
+        let mut read = self.lock();
+        if let Some(remembered) = &*read {
+            return Ok(remembered.clone());
+        }
+        let remembered = Remembered {
             last_applied: self.cache.last_applied()?,
             pending: self.cache.pending()?,
-        })
+        };
+        *read = Some(remembered.clone());
+        Ok(remembered)
     }
 
     /// The record itself.
@@ -239,38 +251,51 @@ impl OpenStore<'_> {
         &self.cache
     }
 
-    /// Makes everything durable, lets go of the record, and keeps what is remembered in memory.
+    /// Makes everything durable and lets go of the record. What was read stays in memory if nothing was
+    /// written since.
     ///
     /// # Errors
     /// [`CacheError`] if what was written may not be durable.
     pub fn close(self) -> Result<(), CacheError> {
-        let remembered = self.remembered();
         // Read under the lock: a write by somebody else after it makes another version.
         let version = RecordVersion::read(&self.store.options);
+        let read = self.lock().take();
         self.cache.close()?;
         let mut kept = self
             .store
             .kept
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *kept = match (version, remembered) {
-            (Some(version), Ok(remembered)) => Some(Kept {
-                version,
-                remembered,
-            }),
-            // The next pass reads it and says what is wrong.
-            _ => None,
-        };
+        *kept = version.zip(read).map(|(version, remembered)| Kept {
+            version,
+            remembered,
+        });
         Ok(())
+    }
+
+    /// The same for whoever opens it again soon: what is remembered is in memory afterwards.
+    ///
+    /// # Errors
+    /// [`CacheError`] if what was written may not be durable.
+    pub fn close_and_keep(self) -> Result<(), CacheError> {
+        // If it cannot be read, the next pass says what is wrong.
+        let _ = self.remembered();
+        self.close()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Remembered>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Journal for OpenStore<'_> {
     async fn intend(&self, intent: Intent) -> Result<(), JournalError> {
+        self.lock().take();
         self.cache.intend(intent).await
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
+        self.lock().take();
         let change = settlement.history.clone().map(Arc::new);
         self.cache.settle(settlement).await?;
         if let Some(change) = change {
@@ -283,11 +308,11 @@ impl Journal for OpenStore<'_> {
 
 impl Records for OpenStore<'_> {
     fn last_applied(&self) -> Result<LastApplied, RecordsError> {
-        Records::last_applied(&self.cache)
+        Ok(self.remembered()?.last_applied)
     }
 
     fn pending(&self) -> Result<Pending, RecordsError> {
-        Records::pending(&self.cache)
+        Ok(self.remembered()?.pending)
     }
 
     fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError> {
@@ -333,12 +358,14 @@ mod tests {
         let (ours, theirs) = (store(folder.path()), store(folder.path()));
         assert!(ours.kept().is_none(), "nothing was read yet");
         ours.open().unwrap().close().unwrap();
+        assert!(ours.kept().is_none(), "nobody asked to keep it");
+        ours.open().unwrap().close_and_keep().unwrap();
         assert!(ours.kept().is_some());
         theirs.open().unwrap().close().unwrap();
         assert!(ours.kept().is_some(), "to look is not to write");
         let open = theirs.open().unwrap();
         block_on(open.settle(forgotten("a"))).unwrap();
-        open.close().unwrap();
+        open.close_and_keep().unwrap();
         assert!(ours.kept().is_none());
         assert_eq!(theirs.kept(), Some(ours.remembered().unwrap()));
         std::fs::remove_dir_all(folder.path()).unwrap();

@@ -172,7 +172,7 @@ async fn ten_thousand_passes_leave_no_trace() {
                     }
                 }
             }
-            open.close().unwrap();
+            open.close_and_keep().unwrap();
         }
         emulator.clear_requests();
         schedule.ended(start.elapsed(), true, f64::from(passes % 100) / 100.0);

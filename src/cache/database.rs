@@ -179,6 +179,13 @@ impl Database {
         at: &str,
         observed: &ObservedState,
     ) -> Result<(), CacheError> {
+        let digest = digest(observed);
+        let digest_key = observed_digest_key(account);
+        if self.get::<String>(&self.meta, META, &digest_key)?.as_ref() == Some(&digest) {
+            return self.put(&self.meta, META, &observed_at_key(account), &at);
+        }
+        // Cut off in between, the rows are of neither digest.
+        self.put(&self.meta, META, &digest_key, &String::new())?;
         let known: BTreeMap<Vec<u8>, ObservedWebhook> = self
             .rows(&self.observed, OBSERVED, account)?
             .into_iter()
@@ -203,6 +210,7 @@ impl Database {
         self.observed
             .apply_batch(batch)
             .map_err(|source| self.failed("write", source))?;
+        self.put(&self.meta, META, &digest_key, &digest)?;
         self.put(&self.meta, META, &observed_at_key(account), &at)
     }
 
@@ -383,6 +391,23 @@ pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
     }
     key.extend_from_slice(own);
     key
+}
+
+/// The key of the digest of what was last observed.
+fn observed_digest_key(account: &Account) -> Vec<u8> {
+    [b"observed-digest\0".as_slice(), &row_key(account, b"")].concat()
+}
+
+/// A digest of all that was observed, so that what is the same need not be compared row by row.
+fn digest(observed: &ObservedState) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for webhook in observed.webhooks.values() {
+        // Our own types always can be written; were one not, the rows would be compared.
+        let row = serde_json::to_vec(webhook).unwrap_or_default();
+        hasher.update(&(row.len() as u64).to_le_bytes());
+        hasher.update(&row);
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 fn observed_at_key(account: &Account) -> Vec<u8> {

@@ -371,7 +371,7 @@ fn a_newer_schema_is_refused_and_stays_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 1);
     {
-        let database = sled::open(folder.path().join("db")).unwrap();
+        let database = open::open_guarded(&folder.path().join("db"), folder.path()).unwrap();
         let value = schema::encode(schema::META, b"version", &2_u32).unwrap();
         database
             .open_tree(schema::META)

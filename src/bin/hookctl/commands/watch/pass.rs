@@ -124,7 +124,9 @@ async fn attempt(
         .map_err(|error| record_error(&error))?;
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
     let result = with_record(watch, &store, declarations, &secrets, remembered).await;
-    store.close().map_err(|error| record_error(&error))?;
+    store
+        .close_and_keep()
+        .map_err(|error| record_error(&error))?;
     let (report, drifted) = result?;
     tell_drift(watch, &drifted);
     Ok(Some(report))
