@@ -24,8 +24,8 @@ pub struct ApplyOptions<'a> {
     pub concurrency: usize,
     /// The time, in RFC 3339, for the history.
     pub now: &'a (dyn Fn() -> String + Send + Sync),
-    /// The Git commit of the files, for the history.
-    pub provenance: Option<Provenance>,
+    /// Tells the Git commit of the files, for the history. Asked once, and only if there is an action.
+    pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
     /// Once cancelled, nothing new starts; what is in flight is settled and recorded.
     pub cancellation: CancellationToken,
 }
@@ -57,6 +57,10 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         journal,
         secrets,
         options,
+        provenance: options
+            .provenance
+            .filter(|_| !plan.actions.is_empty())
+            .and_then(|tell| tell()),
         known: Mutex::new(observed.webhooks.keys().cloned().collect()),
     };
     let run = Run {

@@ -12,7 +12,7 @@ use crate::plan::{
 };
 use crate::record::{
     After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal,
-    JournalError, Outcome, Remark, Settlement,
+    JournalError, Outcome, Provenance, Remark, Settlement,
 };
 use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi, observe, observe_absences};
 use crate::secret::{Secret, Secrets};
@@ -100,6 +100,7 @@ pub(super) struct Steps<'a, A, J> {
     pub(super) journal: &'a J,
     pub(super) secrets: &'a Secrets,
     pub(super) options: &'a ApplyOptions<'a>,
+    pub(super) provenance: Option<Provenance>,
     /// The ids that were observed before, or that are ours by now.
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
 }
@@ -319,7 +320,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             id: id.clone(),
             action: planned.action.as_str().to_owned(),
             changes: planned.changes.iter().map(history_change).collect(),
-            provenance: self.options.provenance.clone(),
+            provenance: self.provenance.clone(),
         };
         let settlement = Settlement {
             key: planned.key.clone(),

@@ -14,6 +14,7 @@ mod document;
 mod fields;
 mod interpolate;
 mod lints;
+mod parallel;
 mod schema;
 mod validate;
 
@@ -112,7 +113,15 @@ struct Run<'a> {
     options: &'a LoadOptions<'a>,
     sources: SourceMap,
     diagnostics: Diagnostics,
+    unread: Vec<Unread>,
     files: Vec<ReadFile>,
+}
+
+/// A file whose content waits to be read.
+struct Unread {
+    folder: PathBuf,
+    shown: PathBuf,
+    bytes: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
@@ -121,22 +130,32 @@ impl<'a> Run<'a> {
             options,
             sources: SourceMap::default(),
             diagnostics: Diagnostics::default(),
+            unread: Vec::new(),
             files: Vec::new(),
         }
     }
 
     fn add(&mut self, path: &Path, shown: PathBuf, bytes: Vec<u8>) {
-        let mut diagnostics = Diagnostics::default();
-        let documents = yaml::read_bytes(shown, bytes, &mut self.sources, &mut diagnostics);
-        self.files.push(ReadFile {
+        self.unread.push(Unread {
             folder: path.parent().unwrap_or(path).to_owned(),
-            documents,
-            is_complete: diagnostics.is_empty(),
+            shown,
+            bytes,
         });
-        self.diagnostics.extend(diagnostics);
+    }
+
+    /// Reads the contents, on as many threads as there are processors; the result is the same.
+    fn read(&mut self) {
+        for part in parallel::read(std::mem::take(&mut self.unread)) {
+            // Parts come in their order, each beginning where the one before ends.
+            if self.sources.append(part.sources).is_ok() {
+                self.files.extend(part.files);
+                self.diagnostics.extend(part.diagnostics);
+            }
+        }
     }
 
     fn finish(mut self) -> Loaded {
+        self.read();
         let declarations = validate::validate(
             &self.files,
             &self.sources,

@@ -110,6 +110,7 @@ async fn run_saved(
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
     let desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
     let cancellation = cancel_on_signal()?;
+    let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let pass = |policy| Pass {
         api: session.api(),
         desired: &desired,
@@ -123,7 +124,7 @@ async fn run_saved(
         options: ApplyOptions {
             concurrency: settings.concurrency,
             now: &now,
-            provenance: crate::provenance::of(&settings.webhooks_dir),
+            provenance: Some(&provenance),
             cancellation: cancellation.clone(),
         },
     };

@@ -167,6 +167,7 @@ async fn sync(
     let remembered = records.remembered()?;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let cancellation = cancel_on_signal()?;
+    let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let mut pass = Pass {
         api: session.api(),
         desired: &desired,
@@ -204,7 +205,7 @@ async fn sync(
             dry_run(args, planned, presenter)
         }
         RecordAccess::Writing(store) => {
-            pass.options.provenance = crate::provenance::of(&settings.webhooks_dir);
+            pass.options.provenance = Some(&provenance);
             let mut approve = |plan: &Plan| {
                 args.yes || !ui.can_ask() || !needs_consent(plan) || ui.ask("Apply this plan?")
             };

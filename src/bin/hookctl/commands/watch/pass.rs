@@ -189,7 +189,8 @@ async fn with_record(
             .except(left.iter().map(|planned| planned.key.clone()));
     }
     let mut pass = pass(watch, &desired, secrets, &policy);
-    pass.options.provenance = crate::provenance::of(&watch.settings.webhooks_dir);
+    let provenance = || crate::provenance::of(&watch.settings.webhooks_dir);
+    pass.options.provenance = Some(&provenance);
     let mut apply = |_: &Plan| Verdict::Apply;
     let report = reconcile(&pass, store, &Told, &mut apply)
         .await
