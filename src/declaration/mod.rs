@@ -14,7 +14,6 @@ mod document;
 mod fields;
 mod interpolate;
 mod lints;
-mod parallel;
 mod schema;
 mod validate;
 
@@ -113,15 +112,7 @@ struct Run<'a> {
     options: &'a LoadOptions<'a>,
     sources: SourceMap,
     diagnostics: Diagnostics,
-    unread: Vec<Unread>,
     files: Vec<ReadFile>,
-}
-
-/// A file whose content waits to be read.
-struct Unread {
-    folder: PathBuf,
-    shown: PathBuf,
-    bytes: Vec<u8>,
 }
 
 impl<'a> Run<'a> {
@@ -130,32 +121,22 @@ impl<'a> Run<'a> {
             options,
             sources: SourceMap::default(),
             diagnostics: Diagnostics::default(),
-            unread: Vec::new(),
             files: Vec::new(),
         }
     }
 
     fn add(&mut self, path: &Path, shown: PathBuf, bytes: Vec<u8>) {
-        self.unread.push(Unread {
+        let mut diagnostics = Diagnostics::default();
+        let documents = yaml::read_bytes(shown, bytes, &mut self.sources, &mut diagnostics);
+        self.files.push(ReadFile {
             folder: path.parent().unwrap_or(path).to_owned(),
-            shown,
-            bytes,
+            documents,
+            is_complete: diagnostics.is_empty(),
         });
-    }
-
-    /// Reads the contents, on as many threads as there are processors; the result is the same.
-    fn read(&mut self) {
-        for part in parallel::read(std::mem::take(&mut self.unread)) {
-            // Parts come in their order, each beginning where the one before ends.
-            if self.sources.append(part.sources).is_ok() {
-                self.files.extend(part.files);
-                self.diagnostics.extend(part.diagnostics);
-            }
-        }
+        self.diagnostics.extend(diagnostics);
     }
 
     fn finish(mut self) -> Loaded {
-        self.read();
         let declarations = validate::validate(
             &self.files,
             &self.sources,

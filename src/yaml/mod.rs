@@ -17,9 +17,7 @@ mod scalar;
 mod tree;
 mod typed;
 
-pub use reader::{
-    MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, adds_a_source, read_bytes, read_text,
-};
+pub use reader::{MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, read_bytes, read_text};
 pub use scalar::{Kind, Scalar, Style};
 pub use tree::{Document, Entry, Mapping, Name, Node, Value};
 

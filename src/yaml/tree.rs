@@ -3,7 +3,7 @@
 //! A node that an alias leads to is shared, not copied. Nothing here has a `Debug`: a scalar may hold a
 //! secret in plain text.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use super::scalar::{Kind, Scalar};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
@@ -22,7 +22,7 @@ pub struct Document {
 pub struct Node {
     span: Span,
     alias: Option<Span>,
-    content: Arc<Content>,
+    content: Rc<Content>,
 }
 
 struct Content {
@@ -94,7 +94,7 @@ impl Node {
         Self {
             span,
             alias: None,
-            content: Arc::new(Content {
+            content: Rc::new(Content {
                 value,
                 weight,
                 height,
