@@ -136,9 +136,11 @@ async fn init(
         .page(1, 1)
         .await
         .map_err(|error| CommandError::caused("api", &error))?;
-    let count = page
-        .total
-        .map_or_else(String::new, |total| format!(", with {total} webhooks"));
+    let count = match page.total {
+        None => String::new(),
+        Some(1) => ", with 1 webhook".to_owned(),
+        Some(total) => format!(", with {total} webhooks"),
+    };
     ui.remark(&format!("The API answers{count}.\n"));
     drop(session);
 
