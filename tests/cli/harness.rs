@@ -83,10 +83,12 @@ impl Account {
         found.id.clone()
     }
 
-    /// The names, in the order in which the webhooks were made.
+    /// The names, in their order: webhooks are made side by side.
     pub(crate) fn names(&self) -> Vec<String> {
         let webhooks = self.sandbox.webhooks();
-        webhooks.into_iter().map(|webhook| webhook.name).collect()
+        let mut names: Vec<_> = webhooks.into_iter().map(|webhook| webhook.name).collect();
+        names.sort_unstable();
+        names
     }
 
     /// Edits a webhook behind our back.
