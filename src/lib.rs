@@ -61,6 +61,7 @@
 //! | a plan that is reviewed now and applied later | [`saved`] |
 //! | effects, and what became of them | [`apply`], [`record`], [`reconcile`] |
 //! | the local record on sled, for one pass or for many | [`cache`], [`store`] |
+//! | passes for months, whenever a file is saved and now and then | [`watch`] |
 //! | text for people and machines | [`render`] |
 //! | an emulator of the API | [`sandbox`] |
 //!

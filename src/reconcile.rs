@@ -24,7 +24,7 @@ use crate::record::{
     ActionResult, Journal, JournalError, Outcome, Pending, Settlement, SyncReport,
 };
 use crate::remote::{Listing, ObserveError, WebhookApi, observe, observe_absences};
-use crate::secret::{Fingerprint, FingerprintKey, Salt, Secrets};
+use crate::secret::{Fingerprint, FingerprintKey, NoRandomness, Salt, Secrets};
 use crate::state::{DesiredState, LastApplied, ObservedState, TokenEvidence};
 use crate::webhook::Key;
 
@@ -328,6 +328,12 @@ impl PassReport {
             .as_ref()
             .map_or(&[], |report| report.results.as_slice())
     }
+
+    /// Whether all that was to be done is done.
+    pub fn is_complete(&self) -> bool {
+        let complete = self.report.as_ref().is_none_or(SyncReport::is_complete);
+        complete && !self.unsettled && self.ended_by.is_none()
+    }
 }
 
 /// What a plan may know of the resolved tokens: for each its fingerprint, made with the salt of the
@@ -353,6 +359,28 @@ pub fn evidence(
             )
         })
         .collect()
+}
+
+/// The same with fresh draws. A token of which nothing is remembered gets the salt that is given for it, or
+/// one of its own.
+///
+/// # Errors
+/// [`NoRandomness`]
+pub fn fresh_evidence(
+    secrets: &Secrets,
+    remembered: &Remembered,
+    key: &FingerprintKey,
+    given: &BTreeMap<Key, Salt>,
+) -> Result<BTreeMap<Key, TokenEvidence>, NoRandomness> {
+    let mut failed = None;
+    let evidence = evidence(secrets, remembered, key, &mut |name| {
+        let drawn = given.get(name).copied().map_or_else(Salt::draw, Ok);
+        drawn.unwrap_or_else(|error| {
+            failed = Some(error);
+            Salt::new([0; 16])
+        })
+    });
+    failed.map_or(Ok(evidence), Err)
 }
 
 impl Records for crate::cache::Cache {

@@ -40,7 +40,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("remote", &["secret", "state", "webhook"]),
-    ("watch", &["webhook"]),
     ("record", &["plan", "secret", "state", "webhook"]),
     (
         "render",
@@ -60,6 +59,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("import", &["state", "webhook"]),
     ("saved", &["plan", "secret", "state", "webhook"]),
     ("store", &["cache", "reconcile", "record", "state"]),
+    (
+        "watch",
+        &[
+            "apply",
+            "cache",
+            "declaration",
+            "plan",
+            "reconcile",
+            "record",
+            "remote",
+            "secret",
+            "state",
+            "store",
+            "webhook",
+        ],
+    ),
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

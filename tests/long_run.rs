@@ -1,24 +1,23 @@
-//! A watch that runs for weeks: ten thousand passes on a virtual clock, over the real schedule, client,
-//! reconciler, and record, with drift now and then. A program of its own, since it looks at its memory.
+//! A watch that runs for weeks: ten thousand passes on a virtual clock, over the real loop, client, reconciler,
+//! and record, with drift now and then. A program of its own, since it looks at its memory.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::path::Path;
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::cache::{Account, CacheOptions};
-use hookctl::declaration::{self, Declarations, LoadOptions};
-use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::plan::{Cause, Plan, Policy};
-use hookctl::reconcile::{Pass, Verdict, evidence, prepare, reconcile};
-use hookctl::record::Outcome;
+use hookctl::declaration::LoadOptions;
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
-use hookctl::secret::{FingerprintKey, PlaintextSecrets, Salt, Secret, Secrets};
+use hookctl::secret::{FingerprintKey, PlaintextSecrets, Secret, Secrets};
 use hookctl::store::Store;
-use hookctl::watch::{Due, Flapping, Schedule, ScheduleSettings};
+use hookctl::watch::{Ended, Files, Host, Look, News, Wanted, WatchOptions, Watched, watch};
 use serde_json::json;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 const PASSES: u32 = 10_000;
@@ -64,22 +63,100 @@ impl Transport for Wire {
     }
 }
 
-struct Nobody;
-
-impl Listener for Nobody {
-    fn on(&self, _: ApplyEvent<'_>) {}
+/// The program that is watched for: it lets somebody edit a webhook by hand before every so many passes,
+/// counts, and stops after the last pass.
+struct Weeks {
+    root: PathBuf,
+    files: Files,
+    emulator: Emulator,
+    api: HttpApi<Wire>,
+    store: Store,
+    fingerprint_key: FingerprintKey,
+    options: WatchOptions,
+    stop: CancellationToken,
+    passes: AtomicU32,
+    applied: AtomicU32,
+    warm: OnceLock<Option<f64>>,
 }
 
-fn declarations(folder: &Path) -> Declarations {
-    let options = LoadOptions {
-        display_root: folder,
-        repository_root: folder,
+fn load_options(root: &Path) -> LoadOptions<'_> {
+    LoadOptions {
+        display_root: root,
+        repository_root: root,
         target: "default",
         known_targets: &[],
         lookup: &|_| None,
         plaintext_secrets: PlaintextSecrets::Warn,
-    };
-    declaration::load(folder, &options).declarations.unwrap()
+    }
+}
+
+impl Host for Weeks {
+    type Api = HttpApi<Wire>;
+    type Error = Infallible;
+
+    fn options(&self) -> &WatchOptions {
+        &self.options
+    }
+
+    fn api(&self) -> &HttpApi<Wire> {
+        &self.api
+    }
+
+    fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.fingerprint_key
+    }
+
+    fn watched(&self) -> Watched<'_> {
+        Watched {
+            root: &self.root,
+            files: self.files.secret_files(),
+        }
+    }
+
+    fn look(&mut self) -> Look {
+        self.files.look(&self.root, &load_options(&self.root)).0
+    }
+
+    async fn wanted(&self) -> Result<Option<Wanted>, Infallible> {
+        let number = self.passes.load(Ordering::SeqCst) + 1;
+        if number.is_multiple_of(DRIFT_EVERY) {
+            let webhooks = self.emulator.webhooks();
+            let index = usize::try_from(number).unwrap() % webhooks.len();
+            let webhook = webhooks.get(index).unwrap();
+            let drift = json!({ "timeout_seconds": 10 + number % 49 + 1 });
+            self.emulator.edit(&webhook.id, &drift).unwrap();
+        }
+        let declarations = self.files.declarations(&load_options(&self.root));
+        Ok(declarations.map(|declarations| Wanted {
+            declarations,
+            secrets: Secrets::new(),
+        }))
+    }
+
+    fn tell(&self, news: News<'_, Infallible>) {
+        let News::Passed(passed) = news else {
+            assert!(matches!(news, News::Action(_)), "no pass failed");
+            return;
+        };
+        assert_eq!(passed.ended, Ended::Well);
+        if passed.report.results().is_empty() {
+            assert!(passed.report.report.is_none(), "an idle pass opens nothing");
+        } else {
+            self.applied.fetch_add(1, Ordering::SeqCst);
+        }
+        self.emulator.clear_requests();
+        match self.passes.fetch_add(1, Ordering::SeqCst) + 1 {
+            WARM => {
+                let _ = self.warm.set(resident());
+            }
+            PASSES => self.stop.cancel(),
+            _ => {}
+        }
+    }
 }
 
 /// What the process has of memory, in MB; none where the system does not say.
@@ -103,7 +180,7 @@ async fn ten_thousand_passes_leave_no_trace() {
 
     let emulator = Emulator::new(SandboxOptions::in_memory("key")).unwrap();
     let key = Secret::new("key".to_owned()).unwrap();
-    let fingerprints = FingerprintKey::derive(&key);
+    let fingerprint_key = FingerprintKey::derive(&key);
     let options = HttpOptions::new("http://model".into(), key, "the test".into());
     let api = HttpApi::over(Wire(emulator.clone()), options);
     let options = CacheOptions {
@@ -113,84 +190,36 @@ async fn ten_thousand_passes_leave_no_trace() {
     let store = Store::new(options, Account::new("default", "http://model"));
 
     let start = tokio::time::Instant::now();
-    let mut schedule = Schedule::new(ScheduleSettings::default());
-    let mut flapping = Flapping::default();
-    let (mut passes, mut openings, mut warm) = (0, 0, None);
-    while passes < PASSES {
-        tokio::time::sleep_until(start + schedule.next()).await;
-        match schedule.due(start.elapsed()) {
-            None | Some(Due::Look) => continue,
-            Some(Due::Pass(_)) => passes += 1,
-        }
-        if passes % DRIFT_EVERY == 0 {
-            let webhooks = emulator.webhooks();
-            let webhook = &webhooks[usize::try_from(passes).unwrap() % webhooks.len()];
-            let drift = json!({ "timeout_seconds": 10 + passes % 49 + 1 });
-            emulator.edit(&webhook.id, &drift).unwrap();
-        }
-        let policy = Policy {
-            only: Policy::default()
-                .only
-                .except(flapping.held(start.elapsed())),
-            ..Policy::default()
-        };
-        let secrets = Secrets::new();
-        let now = || "2026-01-01T00:00:00Z".to_owned();
-        let remembered = store.remembered().unwrap();
-        let evidence = evidence(&secrets, &remembered, &fingerprints, &mut |_| {
-            Salt::new([0; 16])
-        });
-        let desired = declarations(&files).into_desired(&evidence);
-        let pass = Pass {
-            api: &api,
-            desired: &desired,
-            secrets: &secrets,
-            policy: &policy,
-            limits: SafetyLimits::default(),
-            overrides: Overrides::default(),
-            options: ApplyOptions {
-                concurrency: 4,
-                now: &now,
-                provenance: None,
-                cancellation: CancellationToken::new(),
-            },
-        };
-        if !prepare(&pass, remembered).await.unwrap().is_idle() {
-            openings += 1;
-            let open = store.open().unwrap();
-            let mut apply = |_: &Plan| Verdict::Apply;
-            let report = reconcile(&pass, &open, &Nobody, &mut apply).await.unwrap();
-            for result in report.results() {
-                assert!(matches!(result.outcome, Outcome::Applied { .. }));
-                for change in &result.planned.changes {
-                    if change.cause() == Cause::Drift {
-                        flapping.reverted(
-                            &result.planned.key,
-                            change.field_name(),
-                            start.elapsed(),
-                        );
-                    }
-                }
-            }
-            open.close_and_keep().unwrap();
-        }
-        emulator.clear_requests();
-        schedule.ended(start.elapsed(), true, f64::from(passes % 100) / 100.0);
-        if passes == WARM {
-            warm = resident();
-        }
-    }
+    let mut weeks = Weeks {
+        root: files,
+        files: Files::default(),
+        emulator,
+        api,
+        store,
+        fingerprint_key,
+        options: WatchOptions {
+            // Nothing changes the files; looking at them every half minute would only cost time.
+            rescan: Duration::from_hours(24),
+            ..WatchOptions::default()
+        },
+        stop: CancellationToken::new(),
+        passes: AtomicU32::new(0),
+        applied: AtomicU32::new(0),
+        warm: OnceLock::new(),
+    };
+    let stop = weeks.stop.clone();
+    watch(&mut weeks, &Notify::new(), &stop).await;
     assert_eq!(
-        openings,
+        weeks.applied.load(Ordering::SeqCst),
         1 + PASSES / DRIFT_EVERY,
-        "only what has to opens it"
+        "only what has to opens the record"
     );
     let days = start.elapsed().as_secs() / 86_400;
     assert!(
         (34..=52).contains(&days),
         "{days} days of five minutes and more"
     );
-    if let (Some(warm), Some(now)) = (warm, resident()) {
+    if let (Some(Some(warm)), Some(now)) = (weeks.warm.get(), resident()) {
         assert!(now - warm < MAY_GROW, "{warm:.1} MB, then {now:.1} MB");
     }
 }

@@ -25,7 +25,22 @@ impl Salt {
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
+
+    /// A fresh draw.
+    ///
+    /// # Errors
+    /// [`NoRandomness`]
+    pub fn draw() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+        Ok(Self(bytes))
+    }
 }
+
+/// The system gave no randomness.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the system gave no randomness: {0}")]
+pub struct NoRandomness(getrandom::Error);
 
 /// A keyed one-way digest of a secret, kept in place of the secret.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,9 @@ mod source;
 mod value;
 
 pub use declared::{Expand, PlaintextSecrets, Surroundings, read_source};
-pub use fingerprint::{Comparison, Fingerprint, FingerprintKey, InvalidHex, Salt, Seal};
+pub use fingerprint::{
+    Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
+};
 pub use resolve::{ResolveError, resolve};
 pub use source::SecretSource;
 pub use value::{InvalidSecret, Secret};

@@ -10,15 +10,139 @@
 //! - Constant writing delays a look by a second at most.
 //!
 //! # Assumptions
-//! Whoever runs the loop gives it the time and randomness; [`Schedule`] and [`Flapping`] have neither.
+//! [`watch`] is the loop, and has the clock; [`Schedule`] and [`Flapping`], which decide, have none. What
+//! is watched, and for whom, is the [`Host`]'s.
 //!
 //! # Caveats
 //! File systems without events (network mounts) are looked at every half second instead.
+//!
+//! # Example
+//! A program that keeps an account as a folder says, and stops after its first pass:
+//! ```
+//! use std::path::PathBuf;
+//! use std::time::Duration;
+//!
+//! use hookctl::cache::{Account, CacheOptions};
+//! use hookctl::declaration::LoadOptions;
+//! use hookctl::remote::http::{HttpApi, HttpOptions};
+//! use hookctl::sandbox::{Sandbox, SandboxOptions};
+//! use hookctl::secret::{FingerprintKey, PlaintextSecrets, ResolveError, Secret, Secrets, resolve};
+//! use hookctl::store::Store;
+//! use hookctl::watch::{Files, Host, Look, News, WatchOptions, Wanted, Watched, watch};
+//! use tokio::sync::Notify;
+//! use tokio_util::sync::CancellationToken;
+//!
+//! struct Service {
+//!     root: PathBuf,
+//!     files: Files,
+//!     api: HttpApi,
+//!     store: Store,
+//!     fingerprint_key: FingerprintKey,
+//!     options: WatchOptions,
+//!     stop: CancellationToken,
+//! }
+//!
+//! fn load_options(root: &std::path::Path) -> LoadOptions<'_> {
+//!     LoadOptions {
+//!         display_root: root,
+//!         repository_root: root,
+//!         target: "default",
+//!         known_targets: &[],
+//!         lookup: &|_| None,
+//!         plaintext_secrets: PlaintextSecrets::Warn,
+//!     }
+//! }
+//!
+//! impl Host for Service {
+//!     type Api = HttpApi;
+//!     type Error = ResolveError;
+//!
+//!     fn options(&self) -> &WatchOptions {
+//!         &self.options
+//!     }
+//!     fn api(&self) -> &HttpApi {
+//!         &self.api
+//!     }
+//!     fn store(&self) -> &Store {
+//!         &self.store
+//!     }
+//!     fn fingerprint_key(&self) -> &FingerprintKey {
+//!         &self.fingerprint_key
+//!     }
+//!     fn watched(&self) -> Watched<'_> {
+//!         Watched { root: &self.root, files: self.files.secret_files() }
+//!     }
+//!     fn look(&mut self) -> Look {
+//!         // What was read is there for showing what is wrong with it.
+//!         let (look, _loaded) = self.files.look(&self.root, &load_options(&self.root));
+//!         look
+//!     }
+//!     async fn wanted(&self) -> Result<Option<Wanted>, ResolveError> {
+//!         let Some(declarations) = self.files.declarations(&load_options(&self.root)) else {
+//!             return Ok(None);
+//!         };
+//!         let mut secrets = Secrets::new();
+//!         for (key, source) in declarations.secret_sources() {
+//!             secrets.insert(key.clone(), resolve(source, &|_| None).await?);
+//!         }
+//!         Ok(Some(Wanted { declarations, secrets }))
+//!     }
+//!     fn tell(&self, news: News<'_, ResolveError>) {
+//!         if let News::Passed(passed) = news {
+//!             assert_eq!(passed.report.results().len(), 1);
+//!             self.stop.cancel();
+//!         }
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! // The emulator takes the place of an account.
+//! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+//! let emulator = Sandbox::start(SandboxOptions::in_memory("an-api-key"), address).await?;
+//! let key = Secret::new("an-api-key".to_owned())?;
+//! let folder = tempfile::tempdir()?;
+//! let root = folder.path().join("webhooks.d");
+//! std::fs::create_dir(&root)?;
+//! std::fs::write(
+//!     root.join("billing.yaml"),
+//!     "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }",
+//! )?;
+//! let options = CacheOptions {
+//!     directory: folder.path().join("record"),
+//!     lock_timeout: Duration::from_secs(10),
+//! };
+//! let stop = CancellationToken::new();
+//! let mut service = Service {
+//!     root,
+//!     files: Files::default(),
+//!     fingerprint_key: FingerprintKey::derive(&key),
+//!     api: HttpApi::new(HttpOptions {
+//!         https_only: false,
+//!         ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())
+//!     })?,
+//!     store: Store::new(options, Account::new("default", &emulator.base_url())),
+//!     options: WatchOptions::default(),
+//!     stop: stop.clone(),
+//! };
+//! watch(&mut service, &Notify::new(), &stop).await;
+//! assert_eq!(emulator.webhooks().len(), 1);
+//! # Ok(())
+//! # })
+//! # }
+//! ```
 
+mod files;
 mod flapping;
 mod hints;
+mod host;
+mod pass;
+mod run;
 mod schedule;
 
+pub use files::{Files, Look};
 pub use flapping::{Flapping, HOLD, TIMES, WINDOW};
 pub use hints::{Hints, HintsError};
+pub use host::{Drift, Ended, Host, News, PassFailure, Passed, Wanted, WatchOptions, Watched};
+pub use run::watch;
 pub use schedule::{Due, Reason, Schedule, ScheduleSettings};

@@ -442,16 +442,28 @@ fn metrics_tell_what_it_does() {
         "https://mine.example.com",
     );
     let arguments = ["--interval", "100ms", "--metrics", "127.0.0.1:0"];
+    repository.declare("webhooks: { billing: [] }");
     let mut watch = Watch::start(&repository, &account, &arguments);
     let mut log = std::io::BufReader::new(watch.child.stderr.take().unwrap());
-    let mut first = String::new();
-    std::io::BufRead::read_line(&mut log, &mut first).unwrap();
+    let mut line = || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut log, &mut line).unwrap();
+        line
+    };
+    let first = line();
     let address = first
         .trim()
         .strip_prefix("metrics at http://")
         .and_then(|rest| rest.strip_suffix("/metrics"))
         .unwrap_or_else(|| panic!("{first}"));
     assert_eq!(page(address, "/healthz").0, "HTTP/1.1 200 OK");
+    // Alive it is, but nothing that validates was ever seen.
+    while !line().contains("the files do not validate") {}
+    assert_eq!(
+        page(address, "/readyz").0,
+        "HTTP/1.1 503 Service Unavailable"
+    );
+    repository.declare(BILLING);
     watch.until("the first pass", |webhooks| webhooks.len() == 2);
     watch.wait("ready", || page(address, "/readyz").0 == "HTTP/1.1 200 OK");
     account.edit("Billing", &json!({ "timeout_seconds": 55 }));
@@ -463,7 +475,7 @@ fn metrics_tell_what_it_does() {
     });
     let (_, text) = page(address, "/metrics");
     for expected in [
-        "hookctl_passes_total{reason=\"start\",result=\"success\"} 1\n",
+        "hookctl_passes_total{reason=\"files\",result=\"success\"} 1\n",
         "hookctl_webhooks{status=\"in_sync\"} 1\n",
         "hookctl_webhooks{status=\"unmanaged\"} 1\n",
         "hookctl_pending_changes 0\n",

@@ -377,11 +377,11 @@ pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
 }
 
 /// Reads declarations by what the settings and the environment say they mean.
-pub(crate) fn with_load_options(
+pub(crate) fn with_load_options<T>(
     settings: &Settings,
     environment: &Environment,
-    read: impl FnOnce(&LoadOptions<'_>) -> Loaded,
-) -> Loaded {
+    read: impl FnOnce(&LoadOptions<'_>) -> T,
+) -> T {
     let lookup = |name: &str| {
         let variable = settings.target.vars.get(name).cloned();
         variable.or_else(|| environment.get(name))

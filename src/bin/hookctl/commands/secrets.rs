@@ -52,8 +52,11 @@ pub(crate) async fn resolve_tokens(
         });
         wanted.insert(key, index);
     }
-    let results: Vec<_> = futures_util::stream::iter(distinct)
-        .map(|source| async { resolve(source, &lookup).await })
+    let resolving: Vec<_> = distinct
+        .into_iter()
+        .map(|source| resolve(source, &lookup))
+        .collect();
+    let results: Vec<_> = futures_util::stream::iter(resolving)
         .buffered(AT_ONCE)
         .collect()
         .await;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::declaration::Declarations;
-use hookctl::reconcile::{Remembered, evidence};
+use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats};
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
@@ -120,16 +120,8 @@ impl Session {
         remembered: &Remembered,
         given: &BTreeMap<Key, Salt>,
     ) -> Result<DesiredState, CommandError> {
-        let salts: Vec<_> = secrets
-            .keys()
-            .map(|_| fresh_salt())
-            .collect::<Result<_, _>>()?;
-        let mut salts = salts.into_iter();
-        let unused = fresh_salt()?;
-        let evidence = evidence(secrets, remembered, &self.fingerprint_key, &mut |key| {
-            let given = given.get(key).copied();
-            given.or_else(|| salts.next()).unwrap_or(unused)
-        });
+        let evidence = fresh_evidence(secrets, remembered, &self.fingerprint_key, given)
+            .map_err(|error| CommandError::caused("randomness", &error))?;
         Ok(declarations.into_desired(&evidence))
     }
 
@@ -214,18 +206,6 @@ fn options(settings: &Settings, base_url: String, key: Secret, source: String) -
 
 fn client(options: HttpOptions) -> Result<HttpApi, CommandError> {
     HttpApi::new(options).map_err(|error| CommandError::caused("api-client", &error))
-}
-
-/// Draws fresh salts.
-fn fresh_salt() -> Result<Salt, CommandError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| {
-        CommandError::new(
-            "randomness",
-            format!("the system gave no randomness: {error}"),
-        )
-    })?;
-    Ok(Salt::new(bytes))
 }
 
 /// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once.

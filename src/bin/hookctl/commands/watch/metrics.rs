@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hookctl::plan::Cause;
 use hookctl::reconcile::PassReport;
 use hookctl::record::Outcome;
-use hookctl::watch::Reason;
+use hookctl::watch::{Ended, Reason};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -26,11 +26,13 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::pass::Ended;
 use crate::error::CommandError;
 use crate::ui::Ui;
 
 type Labels = Vec<(&'static str, String)>;
+
+/// How many requests there were, by method and status.
+type Counts = BTreeMap<(&'static str, Option<u16>), u64>;
 
 /// The bounds of the histogram of passes, in seconds: from a list on the own network to a large apply.
 const SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
@@ -44,6 +46,8 @@ pub(super) struct Metrics {
     pending: Gauge,
     drift: Counter,
     requests: Family<Labels, Counter>,
+    /// What the client had counted when it was last asked.
+    known: Mutex<Counts>,
     last_success: Gauge<f64, AtomicU64>,
     is_ready: AtomicBool,
 }
@@ -101,6 +105,7 @@ impl Metrics {
             pending,
             drift,
             requests,
+            known: Mutex::default(),
             last_success,
             is_ready: AtomicBool::new(false),
         }
@@ -161,22 +166,28 @@ impl Metrics {
         self.webhooks.get_or_create(&labels).set(number(count));
     }
 
-    /// Takes note of the requests of a pass: what the client counted before and after it.
-    pub(super) fn requests(
-        &self,
-        before: &BTreeMap<(&'static str, Option<u16>), u64>,
-        after: &BTreeMap<(&'static str, Option<u16>), u64>,
-    ) {
-        for ((method, status), count) in after {
-            let earlier = before.get(&(*method, *status)).copied().unwrap_or_default();
+    /// Takes note of the requests that the client counted so far. How many were not known yet.
+    pub(super) fn requests(&self, counted: &Counts) -> u64 {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fresh = 0;
+        for ((method, status), count) in counted {
+            let before = known.get(&(*method, *status)).copied().unwrap_or_default();
             let labels = vec![
                 ("method", (*method).to_owned()),
                 ("status", status.unwrap_or_default().to_string()),
             ];
-            self.requests
-                .get_or_create(&labels)
-                .inc_by(count.saturating_sub(earlier));
+            let more = count.saturating_sub(before);
+            self.requests.get_or_create(&labels).inc_by(more);
+            fresh += more;
         }
+        known.clone_from(counted);
+        fresh
+    }
+
+    /// Another client counts from now on.
+    pub(super) fn counts_start_anew(&self) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clear();
     }
 
     fn text(&self) -> Option<String> {

@@ -1,23 +1,19 @@
 //! `hookctl watch`: save a file, and the API follows.
 
-mod files;
+mod host;
 mod metrics;
-mod pass;
 mod service;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use hookctl::plan::KeyFilter;
-use hookctl::watch::{Due, Flapping, Hints, Reason, Schedule, ScheduleSettings};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Notify;
 
-use self::files::{Files, Look};
+use self::host::Workstation;
 use self::metrics::Metrics;
-use self::pass::Ended;
-use self::service::Service;
 use super::session::{Session, cancel_on_signal};
 use crate::cli::{GlobalArgs, duration};
 use crate::environment::Environment;
@@ -25,9 +21,6 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
-
-/// How often files are looked at where the system reports no changes.
-const POLL: Duration = Duration::from_millis(500);
 
 /// The arguments of `hookctl watch`.
 #[derive(Debug, Args)]
@@ -65,11 +58,20 @@ pub(crate) struct WatchArgs {
 
 /// What to do about drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Drift {
+enum Drift {
     /// Set it back.
     Fix,
     /// Say so.
     Warn,
+}
+
+impl From<Drift> for hookctl::watch::Drift {
+    fn from(drift: Drift) -> Self {
+        match drift {
+            Drift::Fix => Self::Fix,
+            Drift::Warn => Self::Warn,
+        }
+    }
 }
 
 /// Runs the command until it is interrupted.
@@ -103,61 +105,21 @@ async fn watch(
     let settings = settings(ui, global)?;
     let session = Session::open(&settings, environment, args.sandbox).await?;
     let cancellation = cancel_on_signal()?;
-    let mut hangups = Hangups::new()?;
+    let wake = wake_on_hangup()?;
     let metrics = Arc::new(Metrics::new());
     let _server = match args.metrics {
         Some(address) => Some(metrics::serve(ui, address, Arc::clone(&metrics)).await?),
         None => None,
     };
-    let rescan = if args.poll {
-        POLL
-    } else {
-        ScheduleSettings::default().rescan
-    };
-    let mut watch = Watch {
+    let surroundings = host::Surroundings {
         ui,
-        environment,
+        global,
         args,
-        only,
-        settings,
-        session,
-        cancellation: cancellation.clone(),
-        started: Instant::now(),
-        schedule: Schedule::new(ScheduleSettings {
-            interval: args.interval,
-            rescan,
-            grace: args.grace,
-        }),
-        flapping: Flapping::default(),
-        files: Files::default(),
-        hints: Hints::default(),
-        polls: args.poll,
-        service: Service::of(environment),
-        metrics,
+        environment,
     };
-    // The first look; what is there already has not changed.
-    watch.look();
-    loop {
-        watch.run_what_is_due().await;
-        watch.service.alive();
-        if cancellation.is_cancelled() {
-            return Ok(());
-        }
-        let wake = watch.until(watch.schedule.next());
-        let wake = watch
-            .service
-            .next_sign()
-            .map_or(wake, |sign| wake.min(sign));
-        tokio::select! {
-            () = watch.hints.next() => {
-                let now = watch.now();
-                watch.schedule.hint(now);
-            }
-            () = tokio::time::sleep(wake) => {}
-            () = hangups.next() => watch.reload(global).await,
-            () = cancellation.cancelled() => return Ok(()),
-        }
-    }
+    let mut host = Workstation::new(surroundings, only, settings, session, metrics);
+    hookctl::watch::watch(&mut host, &wake, &cancellation).await;
+    Ok(())
 }
 
 fn settings(ui: &Ui, global: &GlobalArgs) -> Result<Settings, CommandError> {
@@ -170,148 +132,21 @@ fn settings(ui: &Ui, global: &GlobalArgs) -> Result<Settings, CommandError> {
     })
 }
 
-/// What a watch holds on to.
-struct Watch<'a> {
-    ui: &'a Ui,
-    environment: &'a Environment,
-    args: &'a WatchArgs,
-    only: KeyFilter,
-    settings: Settings,
-    session: Session,
-    cancellation: CancellationToken,
-    started: Instant,
-    schedule: Schedule,
-    flapping: Flapping,
-    files: Files,
-    hints: Hints,
-    /// Whether the files are looked at often, since nothing reports their changes.
-    polls: bool,
-    service: Service,
-    metrics: Arc<Metrics>,
-}
-
-impl Watch<'_> {
-    /// The time since the start.
-    fn now(&self) -> Duration {
-        self.started.elapsed()
-    }
-
-    fn until(&self, time: Duration) -> Duration {
-        let left = time.saturating_sub(self.now());
-        if self.polls { left.min(POLL) } else { left }
-    }
-
-    async fn run_what_is_due(&mut self) {
-        loop {
-            let now = self.now();
-            match self.schedule.due(now) {
-                None => return,
-                Some(Due::Look) => {
-                    if self.look() == Look::Changed {
-                        self.schedule.files_changed(now);
-                        self.flapping.files_changed();
-                        self.pass(Reason::Files).await;
-                    }
-                }
-                Some(Due::Pass(reason)) => self.pass(reason).await,
-            }
-            if self.cancellation.is_cancelled() {
-                return;
-            }
-        }
-    }
-
-    /// Reads the files.
-    fn look(&mut self) -> Look {
-        // Watched first and read then, so that no change falls in between.
-        self.arm();
-        let secret_files = self.files.secret_files().to_vec();
-        let look = self.files.look(self.ui, &self.settings, self.environment);
-        if self.files.secret_files() != secret_files {
-            self.arm();
-        }
-        if look == Look::Invalid {
-            tracing::warn!("the files do not validate; what validated last stays applied");
-        }
-        look
-    }
-
-    /// Sees to it that the next change of the files is reported.
-    fn arm(&mut self) {
-        if !self.polls {
-            let watched = self
-                .hints
-                .watch(&self.settings.webhooks_dir, self.files.secret_files());
-            if let Err(error) = watched {
-                tracing::warn!(error = %crate::error::chain(&error), "no reports of changes");
-                self.polls = true;
-                let settings = ScheduleSettings {
-                    interval: self.args.interval,
-                    rescan: POLL,
-                    grace: self.args.grace,
-                };
-                self.schedule.retime(settings, self.started.elapsed());
-            }
-        }
-    }
-
-    async fn pass(&mut self, reason: Reason) {
-        let ended = pass::run(self, reason).await;
-        let now = self.now();
-        let random = getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX));
-        self.schedule.ended(now, ended == Ended::Well, random);
-        if ended == Ended::Well {
-            self.service.ready();
-        }
-    }
-
-    /// Reads hookctl.yaml again, and asks for a pass. What is wrong with it is shown; then all stays.
-    async fn reload(&mut self, global: &GlobalArgs) {
-        let reloaded = match settings(self.ui, global) {
-            Ok(settings) => Session::open(&settings, self.environment, self.args.sandbox)
-                .await
-                .map(|session| (settings, session)),
-            Err(error) => Err(error),
-        };
-        match reloaded {
-            Ok((settings, session)) => {
-                tracing::info!("hookctl.yaml was read again");
-                self.settings = settings;
-                self.session = session;
-                self.look();
-            }
-            Err(error) => tracing::error!(error = error.message, "hookctl.yaml stays as it was"),
-        }
-        let now = self.now();
-        self.schedule.request(now);
-    }
-}
-
-/// The signal that asks for a pass at once.
-struct Hangups {
+/// Notified by the signal that asks for a pass at once.
+fn wake_on_hangup() -> Result<Arc<Notify>, CommandError> {
+    let wake = Arc::new(Notify::new());
     #[cfg(unix)]
-    signal: tokio::signal::unix::Signal,
-}
-
-impl Hangups {
-    fn new() -> Result<Self, CommandError> {
-        #[cfg(unix)]
-        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())
-            .map_err(|error| {
-                CommandError::new("signals", format!("could not listen for signals: {error}"))
-            })?;
-        Ok(Self {
-            #[cfg(unix)]
-            signal,
-        })
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut hangups = signal(SignalKind::hangup()).map_err(|error| {
+            CommandError::new("signals", format!("could not listen for signals: {error}"))
+        })?;
+        let wake = Arc::clone(&wake);
+        tokio::spawn(async move {
+            while hangups.recv().await.is_some() {
+                wake.notify_one();
+            }
+        });
     }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        {
-            self.signal.recv().await;
-        }
-        #[cfg(not(unix))]
-        std::future::pending::<()>().await;
-    }
+    Ok(wake)
 }

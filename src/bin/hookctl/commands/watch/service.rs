@@ -1,6 +1,7 @@
 //! What a service manager is told: that the watch is ready, and that it is alive. Does nothing where no
 //! manager asks (systemd asks by `NOTIFY_SOCKET` and `WATCHDOG_USEC`).
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
@@ -11,7 +12,7 @@ pub(super) struct Service {
     /// How often it wants to hear that we are alive: twice in its patience.
     every: Option<Duration>,
     last_sign: Option<Instant>,
-    is_ready: bool,
+    is_ready: AtomicBool,
 }
 
 impl Service {
@@ -25,14 +26,13 @@ impl Service {
             socket: environment.get("NOTIFY_SOCKET"),
             every: patience.map(|patience| patience / 2),
             last_sign: None,
-            is_ready: false,
+            is_ready: AtomicBool::new(false),
         }
     }
 
     /// Says once that the first pass went well.
-    pub(super) fn ready(&mut self) {
-        if !self.is_ready {
-            self.is_ready = true;
+    pub(super) fn ready(&self) {
+        if !self.is_ready.swap(true, Ordering::SeqCst) {
             self.tell("READY=1");
         }
     }

@@ -1,18 +1,13 @@
 //! The files as they are now, and as they last validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use hookctl::declaration::{Declarations, Loaded};
-use hookctl::secret::SecretSource;
-
-use crate::commands::presenter::{load, show_diagnostics, with_load_options};
-use crate::environment::Environment;
-use crate::settings::Settings;
-use crate::ui::Ui;
+use crate::declaration::{self, Declarations, LoadOptions, Loaded};
+use crate::secret::SecretSource;
 
 /// What is remembered of the files between two looks.
 #[derive(Default)]
-pub(super) struct Files {
+pub struct Files {
     /// A digest of all content, problems included.
     digest: Option<blake3::Hash>,
     /// The texts that last validated.
@@ -21,9 +16,9 @@ pub(super) struct Files {
     of_secrets: Vec<PathBuf>,
 }
 
-/// What a look brought.
+/// What a look at the files brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub enum Look {
     /// The same as before.
     Same,
     /// Something else, that validates.
@@ -33,20 +28,20 @@ pub(super) enum Look {
 }
 
 impl Files {
-    /// Reads the files; what is wrong with them is shown once.
-    pub(super) fn look(&mut self, ui: &Ui, settings: &Settings, environment: &Environment) -> Look {
-        let loaded = load(settings, environment);
+    /// Reads a folder. What was read is given back if it differs from the last look, for whoever shows the
+    /// diagnostics.
+    pub fn look(&mut self, root: &Path, options: &LoadOptions<'_>) -> (Look, Option<Loaded>) {
+        let loaded = declaration::load(root, options);
         if let Some(declarations) = &loaded.declarations {
             self.of_secrets = secret_files(declarations);
         }
         let digest = self.digest(&loaded);
         if self.digest == Some(digest) {
-            return Look::Same;
+            return (Look::Same, None);
         }
         self.digest = Some(digest);
-        show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         if loaded.declarations.is_none() {
-            return Look::Invalid;
+            return (Look::Invalid, Some(loaded));
         }
         self.good = Some(
             loaded
@@ -55,24 +50,17 @@ impl Files {
                 .map(|file| (file.path().to_owned(), file.text().to_owned()))
                 .collect(),
         );
-        Look::Changed
+        (Look::Changed, Some(loaded))
     }
 
-    /// What last validated, read again: variables may have other values by now.
-    pub(super) fn declarations(
-        &self,
-        settings: &Settings,
-        environment: &Environment,
-    ) -> Option<Declarations> {
-        let good = self.good.as_ref()?;
-        with_load_options(settings, environment, |options| {
-            hookctl::declaration::load_texts(good, options)
-        })
-        .declarations
+    /// What last validated, read again, since variables may have other values by now; none if nothing ever
+    /// validated, or does not with those values.
+    pub fn declarations(&self, options: &LoadOptions<'_>) -> Option<Declarations> {
+        declaration::load_texts(self.good.as_ref()?, options).declarations
     }
 
     /// The files that secrets come from.
-    pub(super) fn secret_files(&self) -> &[PathBuf] {
+    pub fn secret_files(&self) -> &[PathBuf] {
         &self.of_secrets
     }
 

@@ -1,0 +1,310 @@
+//! What the command line is to a watch: files by its settings, secrets by its environment, a log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookctl::apply::ApplyEvent;
+use hookctl::plan::{Change, KeyFilter, PlannedAction};
+use hookctl::reconcile::PassError;
+use hookctl::record::{Outcome, Provenance, SyncReport};
+use hookctl::remote::http::HttpApi;
+use hookctl::secret::FingerprintKey;
+use hookctl::store::Store;
+use hookctl::watch::{
+    Drift, Ended, Files, Host, Look, News, PassFailure, Passed, Reason, Wanted, WatchOptions,
+    Watched,
+};
+
+use super::metrics::Metrics;
+use super::service::Service;
+use super::{WatchArgs, settings};
+use crate::cli::GlobalArgs;
+use crate::commands::presenter::{show_diagnostics, with_load_options};
+use crate::commands::secrets::{Missing, resolve_tokens};
+use crate::commands::session::{Session, record_error};
+use crate::environment::Environment;
+use crate::error::{CommandError, chain};
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+/// What the command was started with.
+pub(super) struct Surroundings<'a> {
+    pub(super) ui: &'a Ui,
+    pub(super) global: &'a GlobalArgs,
+    pub(super) args: &'a WatchArgs,
+    pub(super) environment: &'a Environment,
+}
+
+/// The command, as a watch sees it.
+pub(super) struct Workstation<'a> {
+    surroundings: Surroundings<'a>,
+    only: KeyFilter,
+    settings: Settings,
+    options: WatchOptions,
+    session: Session,
+    files: Files,
+    service: Service,
+    metrics: Arc<Metrics>,
+}
+
+impl<'a> Workstation<'a> {
+    pub(super) fn new(
+        surroundings: Surroundings<'a>,
+        only: KeyFilter,
+        settings: Settings,
+        session: Session,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            options: options(surroundings.args, &only, &settings),
+            service: Service::of(surroundings.environment),
+            surroundings,
+            only,
+            settings,
+            session,
+            files: Files::default(),
+            metrics,
+        }
+    }
+
+    fn passed(&self, passed: &Passed) {
+        let report = &passed.report;
+        self.metrics.report(report, passed.held);
+        if self.options.drift == Drift::Warn {
+            self.metrics.left(passed.left.len());
+        }
+        if let Some(error) = &report.ended_by {
+            tracing::error!(error = %chain(error), "a further round was needed, and failed");
+        }
+        for twin in report.report.iter().flat_map(|results| &results.twins) {
+            tracing::error!("{twin}");
+        }
+        let requests = self.metrics.requests(&self.session.api().outcomes());
+        let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
+        let (applied, failed) = (count(SyncReport::applied), count(SyncReport::failed));
+        let milliseconds = passed.took.as_millis();
+        let reason = passed.reason.as_str();
+        if applied + failed > 0 || passed.reason == Reason::Start {
+            let unchanged = report.plan.unchanged.len();
+            tracing::info!(
+                reason,
+                applied,
+                failed,
+                unchanged,
+                requests,
+                milliseconds,
+                "pass"
+            );
+        } else {
+            tracing::debug!(reason, requests, milliseconds, "pass");
+        }
+        for planned in &passed.left {
+            let (key, fields) = (planned.key.as_str(), fields(planned));
+            tracing::warn!(key, fields, "drift, left as it is");
+        }
+        self.metrics.pass(passed.reason, passed.ended, passed.took);
+        if passed.ended == Ended::Well {
+            self.service.ready();
+        }
+    }
+
+    fn failed(&self, reason: Reason, failure: &PassFailure<CommandError>, took: Duration) {
+        self.metrics.requests(&self.session.api().outcomes());
+        let caused;
+        let error = match failure {
+            PassFailure::Wanted(error) => error,
+            PassFailure::Record(error) => {
+                caused = record_error(error);
+                &caused
+            }
+            PassFailure::Randomness(error) => {
+                caused = CommandError::caused("randomness", error);
+                &caused
+            }
+            PassFailure::Pass(error) => {
+                caused = no_result(error);
+                &caused
+            }
+        };
+        tracing::error!(
+            reason = reason.as_str(),
+            code = error.code,
+            help = error.help.as_deref().unwrap_or_default(),
+            milliseconds = took.as_millis(),
+            "pass failed: {}",
+            error.message
+        );
+        self.metrics.pass(reason, Ended::Badly, took);
+    }
+}
+
+impl Host for Workstation<'_> {
+    type Api = HttpApi;
+    type Error = CommandError;
+
+    fn options(&self) -> &WatchOptions {
+        &self.options
+    }
+
+    fn api(&self) -> &HttpApi {
+        self.session.api()
+    }
+
+    fn store(&self) -> &Store {
+        self.session.store()
+    }
+
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        self.session.fingerprint_key()
+    }
+
+    fn watched(&self) -> Watched<'_> {
+        Watched {
+            root: &self.settings.webhooks_dir,
+            files: self.files.secret_files(),
+        }
+    }
+
+    fn look(&mut self) -> Look {
+        let settings = &self.settings;
+        let (look, loaded) =
+            with_load_options(settings, self.surroundings.environment, |options| {
+                self.files.look(&settings.webhooks_dir, options)
+            });
+        if let Some(loaded) = loaded {
+            let ui = self.surroundings.ui;
+            show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
+        }
+        look
+    }
+
+    async fn wanted(&self) -> Result<Option<Wanted>, CommandError> {
+        let (settings, environment) = (&self.settings, self.surroundings.environment);
+        let declarations = with_load_options(settings, environment, |options| {
+            self.files.declarations(options)
+        });
+        let Some(declarations) = declarations else {
+            return Ok(None);
+        };
+        let resolved = resolve_tokens(&declarations, settings, environment, Missing::Error).await;
+        if let Some(first) = resolved.diagnostics.iter().next()
+            && resolved.diagnostics.has_errors()
+        {
+            let message = first.message.clone();
+            return Err(CommandError::new("secrets-unresolved", message));
+        }
+        Ok(Some(Wanted {
+            declarations,
+            secrets: resolved.secrets,
+        }))
+    }
+
+    fn tell(&self, news: News<'_, CommandError>) {
+        match news {
+            News::NoHints(error) => {
+                tracing::warn!(error = %chain(error), "no reports of changes");
+            }
+            News::Invalid => {
+                tracing::warn!("the files do not validate; what validated last stays applied");
+            }
+            News::Action(event) => acted(event),
+            News::Passed(report) => self.passed(report),
+            News::Failed {
+                reason,
+                failure,
+                took,
+            } => self.failed(reason, failure, took),
+            News::Held { key, field } => tracing::error!(
+                key = key.as_str(),
+                field,
+                "set back three times in ten minutes: somebody else keeps changing it. The webhook is left \
+                 alone until a file changes, or for an hour"
+            ),
+        }
+    }
+
+    fn provenance(&self) -> Option<Provenance> {
+        crate::provenance::of(&self.settings.webhooks_dir)
+    }
+
+    /// Reads hookctl.yaml again. What is wrong with it is shown; then all stays.
+    async fn woken(&mut self) {
+        let Surroundings {
+            ui,
+            global,
+            args,
+            environment,
+        } = self.surroundings;
+        let reloaded = match settings(ui, global) {
+            Ok(settings) => Session::open(&settings, environment, args.sandbox)
+                .await
+                .map(|session| (settings, session)),
+            Err(error) => Err(error),
+        };
+        match reloaded {
+            Ok((settings, session)) => {
+                tracing::info!("hookctl.yaml was read again");
+                self.options = options(args, &self.only, &settings);
+                self.settings = settings;
+                self.session = session;
+                self.metrics.counts_start_anew();
+            }
+            Err(error) => tracing::error!(error = error.message, "hookctl.yaml stays as it was"),
+        }
+    }
+
+    fn alive(&mut self) -> Option<Duration> {
+        self.service.alive();
+        self.service.next_sign()
+    }
+}
+
+fn options(args: &WatchArgs, only: &KeyFilter, settings: &Settings) -> WatchOptions {
+    WatchOptions {
+        interval: args.interval,
+        grace: args.grace,
+        poll: args.poll,
+        drift: args.drift.into(),
+        prune: args.prune || settings.prune,
+        only: only.clone(),
+        limits: settings.limits,
+        concurrency: settings.concurrency,
+        ..WatchOptions::default()
+    }
+}
+
+fn no_result(error: &PassError) -> CommandError {
+    match error {
+        PassError::Plan(problems) => {
+            let texts: Vec<String> = problems.problems.iter().map(ToString::to_string).collect();
+            CommandError::new("no-plan", texts.join("; "))
+        }
+        PassError::Refused { refusal, .. } => {
+            CommandError::new(refusal.code(), refusal.to_string())
+        }
+        other => CommandError::new("pass", chain(other)),
+    }
+}
+
+fn fields(planned: &PlannedAction) -> String {
+    let names: Vec<&str> = planned.changes.iter().map(Change::field_name).collect();
+    names.join(", ")
+}
+
+/// One line for each change.
+fn acted(event: ApplyEvent<'_>) {
+    let ApplyEvent::Ended { planned, outcome } = event else {
+        return;
+    };
+    let (key, action) = (planned.key.as_str(), planned.action.as_str());
+    let cause = planned.changes.first();
+    let cause = cause.map_or("", |change| change.cause().as_str());
+    match outcome {
+        Outcome::Applied { id, .. } => {
+            let (fields, id) = (fields(planned), id.as_str());
+            tracing::info!(key, action, fields, cause, id, "applied");
+        }
+        Outcome::Failed { error, .. } => tracing::error!(key, action, error, "failed"),
+        Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
+    }
+}
