@@ -84,6 +84,18 @@ pub enum Verdict {
     Leave,
 }
 
+/// Whoever sees each round's plan before its first effect. A function of the plan is one.
+pub trait Review: Send {
+    /// Decides. What a plan holds only to be shown (such as [`Plan::recent_events`]) may be filled in.
+    fn review(&mut self, plan: &mut Plan) -> impl Future<Output = Verdict> + Send;
+}
+
+impl<F: FnMut(&Plan) -> Verdict + Send> Review for F {
+    fn review(&mut self, plan: &mut Plan) -> impl Future<Output = Verdict> + Send {
+        std::future::ready(self(plan))
+    }
+}
+
 /// How a pass ended.
 #[derive(Debug)]
 pub struct PassReport {
@@ -207,7 +219,7 @@ fn planned<A>(
     })
 }
 
-/// Runs one pass. `decide` is shown each round's plan and says whether to apply it.
+/// Runs one pass. `review` is shown each round's plan and says whether to apply it.
 ///
 /// # Errors
 /// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
@@ -216,7 +228,7 @@ pub async fn reconcile<A: WebhookApi, R: Records>(
     pass: &Pass<'_, A>,
     records: &R,
     listener: &dyn Listener,
-    decide: &mut (dyn FnMut(&Plan) -> Verdict + Send),
+    review: &mut impl Review,
 ) -> Result<PassReport, PassError> {
     let mut done: Option<PassReport> = None;
     for round in 1..=MAX_ROUNDS {
@@ -228,7 +240,7 @@ pub async fn reconcile<A: WebhookApi, R: Records>(
         let Planned {
             observed,
             settlements,
-            plan,
+            mut plan,
         } = match (prepared, done.take()) {
             (Ok(planned), earlier) => {
                 done = earlier;
@@ -246,7 +258,7 @@ pub async fn reconcile<A: WebhookApi, R: Records>(
         let verdict = if plan.actions.is_empty() {
             Verdict::Apply
         } else {
-            decide(&plan)
+            review.review(&mut plan).await
         };
         if verdict == Verdict::Leave {
             return Ok(done.unwrap_or(PassReport {

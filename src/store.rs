@@ -23,7 +23,7 @@
 //! use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 //! use hookctl::cache::{Account, CacheOptions};
 //! use hookctl::declaration::{LoadOptions, load_texts};
-//! use hookctl::plan::Policy;
+//! use hookctl::plan::{Plan, Policy};
 //! use hookctl::plan::safety::{Overrides, SafetyLimits};
 //! use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
@@ -92,7 +92,7 @@
 //!
 //! // The same, applied, and recorded.
 //! let open = store.open()?;
-//! reconcile(&pass, &open, &Nobody, &mut |_| Verdict::Apply).await?;
+//! reconcile(&pass, &open, &Nobody, &mut |_: &Plan| Verdict::Apply).await?;
 //! open.close_and_keep()?;
 //! assert_eq!(changes.try_recv()?.action, "create");
 //!

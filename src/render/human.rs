@@ -282,6 +282,7 @@ fn counts(summary: Summary, word: impl Fn(&str) -> String) -> String {
 /// What is not acted on.
 fn rest(plan: &Plan) -> String {
     let mut parts = vec![match plan.unchanged.len() {
+        count if !plan.actions.is_empty() => format!("{count} unchanged"),
         1 => "1 webhook is as declared".to_owned(),
         count => format!("{count} webhooks are as declared"),
     }];
@@ -327,9 +328,12 @@ fn outcome(result: &ActionResult, styles: &Styles) -> String {
                 )
             });
             format!(
-                "  {}: {} failed: {}\n{}",
+                "  {}: {}: {}\n{}",
                 planned.key,
-                paint(styles.destroy, planned.action.as_str()),
+                paint(
+                    styles.destroy,
+                    &format!("{} failed", planned.action.as_str())
+                ),
                 sanitize(error),
                 place.unwrap_or_default()
             )

@@ -27,7 +27,7 @@ pub(crate) fn conforms(validator: &jsonschema::Validator, document: &Value) {
 }
 
 /// A plan with every kind of action, cause, and notice that one run can have.
-fn everything() -> (Account, Repository) {
+pub(crate) fn everything() -> (Account, Repository) {
     let account = Account::new();
     let mut repository = Repository::with(
         "webhooks:

@@ -27,5 +27,6 @@ mod saved;
 mod secrets;
 mod status;
 mod tables;
+mod terminal;
 mod trouble;
 mod watch;

@@ -69,7 +69,7 @@ fn what_is_remembered_is_shown() {
         .shows("2 webhooks bound.");
     cache(&repository, &account, &["verify"])
         .code(0)
-        .shows("The record is whole: 2 bindings");
+        .shows("The record is whole: 2 bound");
     assert!(account.requests().is_empty(), "looking needs no API");
 }
 

@@ -35,7 +35,7 @@ fn event(account: &Account, number: u32, webhook: &str, status: &str, fields: &V
 }
 
 /// One webhook in each state, and some deliveries.
-fn everything() -> (Account, Repository) {
+pub(crate) fn everything() -> (Account, Repository) {
     let account = Account::new();
     let repository = Repository::with(
         "webhooks:

@@ -49,7 +49,9 @@ fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, 
         .build()
         .unwrap();
     let report = runtime
-        .block_on(reconcile(&pass, records, &Silent, &mut |_| Verdict::Apply))
+        .block_on(reconcile(&pass, records, &Silent, &mut |_: &Plan| {
+            Verdict::Apply
+        }))
         .map_err(|error| format!("{error:?}"))?;
     for result in report.results() {
         assert!(

@@ -173,7 +173,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            ui.message(&format!("error: could not start: {error}\n"));
+            ui.error("error", &format!("could not start: {error}"));
             return ExitStatus::Error;
         }
     };

@@ -97,7 +97,8 @@ impl Settings {
             .map_or_else(|| here.clone(), Path::to_owned);
         let config = match &path {
             Some(path) => {
-                let (sources, diagnostics, config) = hookctl::config::load(path);
+                let shown = path.strip_prefix(&here).unwrap_or(path);
+                let (sources, diagnostics, config) = hookctl::config::load(shown);
                 config.ok_or(SettingsError::Diagnostics(sources, diagnostics))?
             }
             None => Config::default(),

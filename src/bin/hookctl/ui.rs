@@ -2,7 +2,10 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
+use hookctl::render::Styles;
+
 use crate::cli::ColorWhen;
+use crate::error::CommandError;
 
 /// Where a person or a machine reads.
 pub(crate) struct Ui {
@@ -71,6 +74,21 @@ impl Ui {
     /// Writes a message that is not a result.
     pub(crate) fn message(&self, text: &str) {
         let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Writes what went wrong: `head` is `error`, or that with a code.
+    pub(crate) fn error(&self, head: &str, text: &str) {
+        let style = Styles::new(self.color_err).destroy;
+        self.message(&format!("{style}{head}{style:#}: {text}\n"));
+    }
+
+    /// Writes why a command failed, and what to do.
+    pub(crate) fn failure(&self, error: &CommandError) {
+        self.error("error", &error.message);
+        if let Some(help) = &error.help {
+            let style = Styles::new(self.color_err).hint;
+            self.message(&format!("  {style}help{style:#}: {help}\n"));
+        }
     }
 
     /// Writes a message unless silence was asked for.

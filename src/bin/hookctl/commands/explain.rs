@@ -3,6 +3,7 @@
 use clap::Args;
 use hookctl::diagnostic::nearest;
 
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::ui::Ui;
 
@@ -34,11 +35,11 @@ pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
         Some(near) => format!("did you mean '{near}'?"),
         None => "`hookctl explain` lists all codes".to_owned(),
     };
-    ui.message(&format!(
-        "error: there is no code '{}'\n  help: {help}\n",
-        hookctl::render::sanitize(code)
-    ));
-    ExitStatus::Usage
+    let message = format!("there is no code '{}'", hookctl::render::sanitize(code));
+    let error = CommandError::new("usage", message).status(ExitStatus::Usage);
+    let error = error.help(help);
+    ui.failure(&error);
+    error.status
 }
 
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -110,6 +110,14 @@ async fn init(
             "--api-url",
         )?),
     };
+    let address = url
+        .as_deref()
+        .map(ApiBaseUrl::parse)
+        .transpose()
+        .map_err(|error| {
+            CommandError::new("usage", format!("the API's base URL {error}"))
+                .status(ExitStatus::Usage)
+        })?;
     let key = match &args.api_key_env {
         Some(name) => name.clone(),
         None if ui.can_ask() && !args.sandbox => {
@@ -120,14 +128,7 @@ async fn init(
         None => "INTERACTLY_API_KEY".to_owned(),
     };
     let mut settings = presenter.settings(global)?;
-    settings.target.api_url =
-        url.as_deref()
-            .map(ApiBaseUrl::parse)
-            .transpose()
-            .map_err(|error| {
-                CommandError::new("usage", format!("the API's base URL {error}"))
-                    .status(ExitStatus::Usage)
-            })?;
+    settings.target.api_url = address;
     settings.target.api_key = SecretSource::Env { name: key.clone() };
     let session = Session::open(&settings, environment, args.sandbox).await?;
     // One row is enough to know that the address and the key are right.

@@ -86,10 +86,7 @@ impl<'a> Presenter<'a> {
             Err(SettingsError::Diagnostics(sources, diagnostics)) => {
                 self.sources = sources;
                 self.diagnostics(&diagnostics, 1);
-                Err(CommandError::new(
-                    "invalid-config",
-                    "hookctl.yaml does not validate",
-                ))
+                Err(invalid_config())
             }
         }
     }
@@ -256,16 +253,17 @@ impl<'a> Presenter<'a> {
             }
         }
         if report.unsettled {
-            self.ui.message(
-                "error: somebody else was still at work after the last round; find out who, then \
-                 sync again\n",
+            self.ui.error(
+                "error",
+                "somebody else was still at work after the last round; find out who, then sync \
+                 again",
             );
         }
         if let Some(message) = &ended_by {
-            self.ui.message(&format!("error: {message}\n"));
+            self.ui.error("error", message);
         }
         for twin in &results.twins {
-            self.ui.message(&format!("error[doubled]: {twin}\n"));
+            self.ui.error("error[doubled]", &twin.to_string());
         }
         if results.is_complete() && !report.unsettled && report.ended_by.is_none() {
             ExitStatus::Success
@@ -302,7 +300,7 @@ impl<'a> Presenter<'a> {
         self.messages.push(Message::of_refusal(refusal));
         self.planned(plan);
         self.ui
-            .message(&format!("error[{}]: {refusal}\n", refusal.code()));
+            .error(&format!("error[{}]", refusal.code()), &refusal.to_string());
         ExitStatus::Refused
     }
 
@@ -318,13 +316,11 @@ impl<'a> Presenter<'a> {
                 for problem in &problems.problems {
                     let message = Message::of_problem(problem);
                     if self.output != Output::Json {
-                        let place = message.place().map(|place| format!("  --> {place}\n"));
-                        self.ui.message(&format!(
-                            "error[{}]: {}\n{}",
-                            message.code,
-                            message.message,
-                            place.unwrap_or_default()
-                        ));
+                        let place = message.place().map(|place| format!("\n  --> {place}"));
+                        self.ui.error(
+                            &format!("error[{}]", message.code),
+                            &(message.message.clone() + &place.unwrap_or_default()),
+                        );
                     }
                     self.messages.push(message);
                 }
@@ -341,10 +337,7 @@ impl<'a> Presenter<'a> {
 
     /// Shows an error that ends the run.
     pub(crate) fn fail(&mut self, error: &CommandError) -> ExitStatus {
-        self.ui.message(&format!("error: {}\n", error.message));
-        if let Some(help) = &error.help {
-            self.ui.message(&format!("  help: {help}\n"));
-        }
+        self.ui.failure(error);
         if matches!(self.output, Output::Json | Output::Markdown) {
             let mut messages = std::mem::take(&mut self.messages);
             messages.push(Message::error(
@@ -394,6 +387,21 @@ pub(crate) fn with_load_options<T>(
         lookup: &lookup,
         plaintext_secrets: settings.plaintext_secrets,
     })
+}
+
+fn invalid_config() -> CommandError {
+    CommandError::new("invalid-config", "the configuration does not validate")
+}
+
+/// Shows what is wrong with the configuration.
+pub(crate) fn show_settings_error(ui: &Ui, error: SettingsError) -> CommandError {
+    match error {
+        SettingsError::Command(error) => error,
+        SettingsError::Diagnostics(sources, diagnostics) => {
+            show_diagnostics(ui, &diagnostics, &sources, 1);
+            invalid_config()
+        }
+    }
 }
 
 /// Shows diagnostics of files on standard error.

@@ -6,12 +6,13 @@ use std::time::Duration;
 use clap::Args;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 
+use super::presenter::show_settings_error;
 use super::session::{SANDBOX_KEY, cancel_on_signal};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sandbox`.
@@ -41,7 +42,7 @@ pub(crate) async fn run(
     match serve(ui, global, args, environment).await {
         Ok(()) => ExitStatus::Success,
         Err(error) => {
-            ui.message(&format!("error: {}\n", error.message));
+            ui.failure(&error);
             error.status
         }
     }
@@ -56,13 +57,7 @@ async fn serve(
     let storage = if args.memory {
         Storage::Memory { seed: 1 }
     } else {
-        let settings = Settings::resolve(global).map_err(|error| match error {
-            SettingsError::Command(error) => error,
-            SettingsError::Diagnostics(..) => {
-                CommandError::new("invalid-config", "hookctl.yaml does not validate")
-                    .help("hookctl validate shows why")
-            }
-        })?;
+        let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
         let file = format!("{}.json", settings.target.name);
         Storage::File(settings.cache_dir.join("sandbox").join(file))
     };

@@ -64,9 +64,10 @@ pub(crate) fn completions(ui: &Ui, args: &CompletionsArgs) -> ExitStatus {
             ExitStatus::Success
         }
         Err(error) => {
-            ui.message(&format!(
-                "error: could not write the completions: {error}\n"
-            ));
+            ui.error(
+                "error",
+                &format!("could not write the completions: {error}"),
+            );
             ExitStatus::Error
         }
     }
@@ -106,7 +107,7 @@ pub(crate) fn man(ui: &Ui, args: &ManArgs) -> ExitStatus {
     match done {
         Ok(()) => ExitStatus::Success,
         Err(error) => {
-            ui.message(&format!("error: could not write the manual: {error}\n"));
+            ui.error("error", &format!("could not write the manual: {error}"));
             ExitStatus::Error
         }
     }

@@ -10,7 +10,7 @@ use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::cache::Account;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, UnverifiedSecrets};
-use hookctl::reconcile::{self, Pass, PassError, Verdict};
+use hookctl::reconcile::{self, Pass, PassError, Review, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
@@ -193,8 +193,7 @@ async fn sync(
             };
             let mut planned = planned.map(|planned| planned.plan);
             if let Ok(plan) = &mut planned {
-                let ids: Vec<RemoteId> = plan.silenced().cloned().collect();
-                plan.recent_events = super::deliveries::recent(session.api(), ids).await;
+                count_events(session.api(), plan).await;
             }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {
                 let document = presenter.document(plan);
@@ -281,13 +280,11 @@ pub(super) async fn apply(
         progress: Progress::new(ui.shows_progress()),
         begun: AtomicBool::new(false),
     };
-    let mut decide = |plan: &Plan| {
-        presenter.announce(plan);
-        if approve(plan) {
-            Verdict::Apply
-        } else {
-            Verdict::Leave
-        }
+    let mut review = Shown {
+        api: pass.api,
+        counts_events: ui.can_ask(),
+        presenter,
+        approve,
     };
     let cancelled = async {
         pass.options.cancellation.cancelled().await;
@@ -297,11 +294,40 @@ pub(super) async fn apply(
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile(pass, store, &watched, &mut decide) => report.map(Some),
+        report = reconcile::reconcile(pass, store, &watched, &mut review) => report.map(Some),
         () = cancelled => Ok(None),
     };
     watched.progress.finish();
     report
+}
+
+/// Shows a plan, and asks whoever may approve it.
+struct Shown<'a, 'p> {
+    api: &'a HttpApi,
+    /// Whether somebody reads the plan before it is applied, and wants to know what it would silence.
+    counts_events: bool,
+    presenter: &'a mut Presenter<'p>,
+    approve: &'a mut (dyn FnMut(&Plan) -> bool + Send),
+}
+
+impl Review for Shown<'_, '_> {
+    async fn review(&mut self, plan: &mut Plan) -> Verdict {
+        if self.counts_events {
+            count_events(self.api, plan).await;
+        }
+        self.presenter.announce(plan);
+        if (self.approve)(plan) {
+            Verdict::Apply
+        } else {
+            Verdict::Leave
+        }
+    }
+}
+
+/// Fills in how many events the webhooks received of late that the plan would silence.
+async fn count_events(api: &HttpApi, plan: &mut Plan) {
+    let ids: Vec<RemoteId> = plan.silenced().cloned().collect();
+    plan.recent_events = super::deliveries::recent(api, ids).await;
 }
 
 /// Whether a person should look first: a delete or a cleared token cannot be taken back.

@@ -55,7 +55,7 @@ pub(crate) fn run(
     let settings = match Settings::resolve(global) {
         Ok(settings) => settings,
         Err(SettingsError::Command(error)) => {
-            ui.message(&format!("error: {}\n", error.message));
+            ui.failure(&error);
             let message = Message::error(error.code, error.message.clone(), error.help);
             show(ui, args.output, 0, 0, vec![message]);
             return error.status;
@@ -91,9 +91,10 @@ pub(crate) fn run(
                 format!("{count} {word}{plural}")
             };
             ui.result(&format!(
-                "{} in {} are valid.\n",
+                "{} in {} {} valid.\n",
                 noun(webhooks, "webhook"),
-                noun(loaded.files, "file")
+                noun(loaded.files, "file"),
+                if webhooks == 1 { "is" } else { "are" }
             ));
         }
     }

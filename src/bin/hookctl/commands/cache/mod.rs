@@ -8,12 +8,13 @@ use hookctl::record::{After, HistoryEntry, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
 use hookctl::webhook::Key;
 
+use super::presenter::show_settings_error;
 use super::session::record_error;
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 use crate::ui::Ui;
 
 /// The arguments of `hookctl cache`.
@@ -81,10 +82,7 @@ pub(crate) async fn run(
     match dispatch(ui, global, args, environment).await {
         Ok(status) => status,
         Err(error) => {
-            ui.message(&format!("error: {}\n", error.message));
-            if let Some(help) = &error.help {
-                ui.message(&format!("  help: {help}\n"));
-            }
+            ui.failure(&error);
             error.status
         }
     }
@@ -96,13 +94,7 @@ async fn dispatch(
     args: &CacheArgs,
     environment: &Environment,
 ) -> Result<ExitStatus, CommandError> {
-    let settings = Settings::resolve(global).map_err(|error| match error {
-        SettingsError::Command(error) => error,
-        SettingsError::Diagnostics(..) => {
-            CommandError::new("invalid-config", "hookctl.yaml does not validate")
-                .help("hookctl validate shows why")
-        }
-    })?;
+    let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let options = CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
@@ -113,7 +105,7 @@ async fn dispatch(
             ui.result(&match verified {
                 None => "There is no record yet.\n".to_owned(),
                 Some(found) => format!(
-                    "The record is whole: {} bindings, {} pending, {} changes, {} observed.\n",
+                    "The record is whole: {} bound, {} pending, {} in the history, {} observed.\n",
                     found.records, found.pending, found.history, found.observed
                 ),
             });

@@ -14,12 +14,13 @@ use tokio::sync::Notify;
 
 use self::host::Workstation;
 use self::metrics::Metrics;
+use super::presenter::show_settings_error;
 use super::session::{Session, cancel_on_signal};
 use crate::cli::{GlobalArgs, duration};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 use crate::ui::Ui;
 
 /// The arguments of `hookctl watch`.
@@ -84,10 +85,7 @@ pub(crate) async fn run(
     match watch(ui, global, args, environment).await {
         Ok(()) => ExitStatus::Interrupted,
         Err(error) => {
-            ui.message(&format!("error: {}\n", error.message));
-            if let Some(help) = &error.help {
-                ui.message(&format!("  help: {help}\n"));
-            }
+            ui.failure(&error);
             error.status
         }
     }
@@ -123,13 +121,7 @@ async fn watch(
 }
 
 fn settings(ui: &Ui, global: &GlobalArgs) -> Result<Settings, CommandError> {
-    Settings::resolve(global).map_err(|error| match error {
-        SettingsError::Command(error) => error,
-        SettingsError::Diagnostics(sources, diagnostics) => {
-            super::presenter::show_diagnostics(ui, &diagnostics, &sources, 1);
-            CommandError::new("invalid-config", "hookctl.yaml does not validate")
-        }
-    })
+    Settings::resolve(global).map_err(|error| show_settings_error(ui, error))
 }
 
 /// Notified by the signal that asks for a pass at once.
