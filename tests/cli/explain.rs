@@ -7,6 +7,7 @@ use hookctl::diagnostic::Code;
 use hookctl::secret::PlaintextSecrets;
 use serde_json::Value;
 
+use crate::documents::{conforms, validator};
 use crate::harness::{BILLING, Repository};
 
 const PAGE: &str = include_str!("../../docs/diagnostics.md");
@@ -99,7 +100,8 @@ fn reviews_get_annotations_and_code_scanning_a_log() {
         .run(&["validate", "--output", "sarif"])
         .code(1)
         .json();
-    assert_eq!(log["version"], "2.1.0");
+    let schema = validator("sarif-log.schema.json");
+    conforms(&schema, &log);
     let results = log["runs"][0]["results"].as_array().unwrap();
     assert_eq!(results.len(), 1);
     assert_eq!(results[0]["ruleId"], "unknown-field");
@@ -112,11 +114,13 @@ fn reviews_get_annotations_and_code_scanning_a_log() {
         ""
     );
     let log: Value = clean.run(&["validate", "--output", "sarif"]).code(0).json();
+    conforms(&schema, &log);
     assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
-    clean
+    let log = clean
         .run(&["--config", "no.yaml", "validate", "--output", "sarif"])
         .code(1)
         .json();
+    conforms(&schema, &log);
 }
 
 #[test]
