@@ -141,9 +141,13 @@ impl SourceFile {
             .get(line.saturating_sub(1))
             .copied()
             .unwrap_or(0);
-        let column = self
-            .characters_before(offset)
-            .saturating_sub(self.characters_before(start));
+        let line_before = self.text.as_bytes().get(start..offset);
+        let column = match line_before {
+            Some(bytes) if bytes.len() <= COUNTED_EVERY => count_characters(bytes),
+            _ => self
+                .characters_before(offset)
+                .saturating_sub(self.characters_before(start)),
+        };
         Location {
             path: self.path.clone(),
             line,

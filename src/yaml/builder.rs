@@ -6,9 +6,10 @@ use std::ops::Range;
 use granit_parser::{Event, ScalarStyle, Span as ParserSpan, StructureStyle, Tag};
 
 use super::collection::{Frame, Items, Key, OpenMapping};
-use super::conceal::{Concealed, is_named_thing, is_secret_key};
+use super::conceal::Concealed;
 use super::reader::{MAX_DEPTH, MAX_NODES};
 use super::scalar::{Scalar, Style};
+use super::secret_key::{is_named_thing, is_secret_key};
 use super::tree::{Name, Node, Value, text_weight};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceId, Span};
 

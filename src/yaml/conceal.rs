@@ -7,27 +7,8 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::secret_key::is_secret_key;
 use super::tree::{Mapping, Name, Node, Value};
-
-/// Keys that hold a secret, and near which a key is a misspelling of one.
-const SECRET_KEYS: [&str; 3] = ["bearer_token", "api_key", "fingerprint_key"];
-
-/// Words that make any key look like one.
-const SECRET_WORDS: [&str; 9] = [
-    "token",
-    "secret",
-    "password",
-    "passwd",
-    "bearer",
-    "api_key",
-    "apikey",
-    "fingerprint_key",
-    "credential",
-];
-
-/// Top-level mappings whose keys are names that people choose: a webhook called `token-refreshed` is no
-/// secret.
-const NAMED_THINGS: [&str; 2] = ["webhooks", "targets"];
 
 /// The forms in which a secret is referred to.
 const REFERENCES: [&str; 3] = ["env", "file", "command"];
@@ -36,30 +17,6 @@ const REFERENCES: [&str; 3] = ["env", "file", "command"];
 pub(super) struct Concealed<'text> {
     text: &'text str,
     ranges: BTreeSet<(usize, usize)>,
-}
-
-/// Whether a key holds a secret, or looks as if it did.
-pub(super) fn is_secret_key(key: &str) -> bool {
-    let key = key.to_lowercase().replace('-', "_");
-    SECRET_WORDS.iter().any(|word| key.contains(word))
-        || SECRET_KEYS.iter().any(|known| is_misspelling(&key, known))
-}
-
-/// Whether at most every fourth letter differs.
-fn is_misspelling(written: &str, known: &str) -> bool {
-    let most = known.len() / 4;
-    // The lengths alone tell most words apart, and this is asked of every key.
-    written.chars().count().abs_diff(known.len()) <= most
-        && strsim::damerau_levenshtein(written, known) <= most
-}
-
-/// Whether the value of a key below that top-level key is a thing with a chosen name, not a secret.
-pub(super) fn is_named_thing(top_level_key: &str, key: &str, value_is_mapping: bool) -> bool {
-    value_is_mapping
-        && NAMED_THINGS
-            .iter()
-            .any(|known| is_misspelling(top_level_key, known))
-        && !SECRET_KEYS.contains(&key)
 }
 
 impl<'text> Concealed<'text> {

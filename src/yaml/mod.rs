@@ -14,6 +14,7 @@ mod conceal;
 mod decode;
 mod reader;
 mod scalar;
+mod secret_key;
 mod tree;
 mod typed;
 
