@@ -13,7 +13,7 @@ use hookctl::cache::{Account, Cache, CacheOptions};
 use hookctl::declaration::{self, Declarations, LoadOptions};
 use hookctl::plan::Policy;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::reconcile::{self, Pass, Remembered, Verdict};
+use hookctl::reconcile::{self, Pass, Records as _, Verdict};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, PlaintextSecrets, Salt, Secret, Secrets, resolve};
@@ -72,10 +72,7 @@ async fn sync(
 ) -> Result<(), Box<dyn Error>> {
     let declarations = declarations()?;
     let secrets = secrets(&declarations).await?;
-    let remembered = Remembered {
-        last_applied: cache.last_applied()?,
-        pending: cache.pending()?,
-    };
+    let remembered = cache.remembered().map_err(|error| error.to_string())?;
     let mut salts = 0_u128;
     let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut |_| {
         // A service takes these from a random source.

@@ -15,7 +15,9 @@
 //! # Caveats
 //! The API has no versions, so an edit between our list and our write shows only in the answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::apply::{ApplyOptions, Listener, UndecidedCreate, apply, remember, settle_pending};
 use crate::plan::safety::{self, Overrides, Refusal, SafetyLimits};
@@ -34,17 +36,11 @@ pub const MAX_ROUNDS: usize = 3;
 
 /// What a pass reads and writes records through.
 pub trait Records: Journal {
-    /// What is remembered of each bound webhook.
+    /// What is remembered, every write so far included.
     ///
     /// # Errors
     /// Whatever keeps it from being read.
-    fn last_applied(&self) -> Result<LastApplied, RecordsError>;
-
-    /// The writes whose outcome is not known.
-    ///
-    /// # Errors
-    /// Whatever keeps them from being read.
-    fn pending(&self) -> Result<Pending, RecordsError>;
+    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError>;
 
     /// Keeps what was observed: for looking at it later, and so that a webhook that was there before a
     /// write is never taken for one that it made. Durable with the next intent at the latest.
@@ -173,11 +169,11 @@ impl Planned {
 /// [`PassError`]
 pub async fn prepare<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    remembered: Remembered,
+    remembered: &Remembered,
 ) -> Result<Planned, PassError> {
     let listing = observe(pass.api).await.map_err(PassError::Observe)?;
     let pages = listing.pages;
-    let planned = planned(pass, &remembered, listing.observed)?;
+    let planned = planned(pass, remembered, listing.observed)?;
     // What is missing from a list of several pages may have slipped from one to another.
     let relies_on_absences = planned.plan.relies_on_absences() || !remembered.pending.is_empty();
     let planned = if pages > 1 && relies_on_absences {
@@ -188,7 +184,7 @@ pub async fn prepare<A: WebhookApi>(
         let stable = observe_absences(pass.api, first)
             .await
             .map_err(PassError::Observe)?;
-        self::planned(pass, &remembered, stable.observed)?
+        self::planned(pass, remembered, stable.observed)?
     } else {
         planned
     };
@@ -206,10 +202,16 @@ fn planned<A>(
     remembered: &Remembered,
     observed: ObservedState,
 ) -> Result<Planned, PassError> {
-    let mut last_applied = remembered.last_applied.clone();
-    let settlements = settle_pending(&remembered.pending, pass.desired, &last_applied, &observed)
+    let Remembered {
+        last_applied,
+        pending,
+    } = remembered;
+    let settlements = settle_pending(pending, pass.desired, last_applied, &observed)
         .map_err(PassError::Undecided)?;
-    remember(&settlements, &mut last_applied);
+    let mut last_applied = Cow::Borrowed(last_applied);
+    if !settlements.is_empty() {
+        remember(&settlements, last_applied.to_mut());
+    }
     let plan =
         plan(pass.desired, &observed, &last_applied, pass.policy).map_err(PassError::Plan)?;
     Ok(Planned {
@@ -232,11 +234,8 @@ pub async fn reconcile<A: WebhookApi, R: Records>(
 ) -> Result<PassReport, PassError> {
     let mut done: Option<PassReport> = None;
     for round in 1..=MAX_ROUNDS {
-        let remembered = Remembered {
-            last_applied: records.last_applied().map_err(PassError::Records)?,
-            pending: records.pending().map_err(PassError::Records)?,
-        };
-        let prepared = prepare(pass, remembered).await;
+        let remembered = records.remembered().map_err(PassError::Records)?;
+        let prepared = prepare(pass, &remembered).await;
         let Planned {
             observed,
             settlements,
@@ -396,12 +395,11 @@ pub fn fresh_evidence(
 }
 
 impl Records for crate::cache::Cache {
-    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
-        Self::last_applied(self).map_err(Into::into)
-    }
-
-    fn pending(&self) -> Result<Pending, RecordsError> {
-        Self::pending(self).map_err(Into::into)
+    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
+        Ok(Arc::new(Remembered {
+            last_applied: self.last_applied()?,
+            pending: self.pending()?,
+        }))
     }
 
     fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError> {

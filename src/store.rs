@@ -87,7 +87,7 @@
 //! };
 //!
 //! // The plan, from what is remembered and what the API has.
-//! let planned = prepare(&pass, store.remembered()?).await?;
+//! let planned = prepare(&pass, &*store.remembered()?).await?;
 //! assert_eq!(planned.plan.summary().create, 1);
 //!
 //! // The same, applied, and recorded.
@@ -98,7 +98,7 @@
 //!
 //! // From now on an idle pass opens nothing.
 //! let kept = store.kept().ok_or("nobody wrote since")?;
-//! assert!(prepare(&pass, kept).await?.is_idle());
+//! assert!(prepare(&pass, &kept).await?.is_idle());
 //! # Ok(())
 //! # })
 //! # }
@@ -112,8 +112,8 @@ use crate::cache::{
     Account, Cache, CacheError, CacheOptions, CacheReader, RecordVersion, Snapshot,
 };
 use crate::reconcile::{Records, RecordsError, Remembered};
-use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};
-use crate::state::{LastApplied, ObservedState};
+use crate::record::{HistoryEntry, Intent, Journal, JournalError, Settlement};
+use crate::state::ObservedState;
 
 /// How many changes are held for a subscriber that does not keep up.
 pub const BACKLOG: usize = 1_024;
@@ -131,7 +131,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Kept {
     version: RecordVersion,
-    remembered: Remembered,
+    remembered: Arc<Remembered>,
 }
 
 impl Store {
@@ -151,11 +151,11 @@ impl Store {
     }
 
     /// What is remembered, if it was read before and nobody wrote since. Reads one small file.
-    pub fn kept(&self) -> Option<Remembered> {
+    pub fn kept(&self) -> Option<Arc<Remembered>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = kept.as_ref()?;
         let current = RecordVersion::read(&self.options)?;
-        (current == kept.version).then(|| kept.remembered.clone())
+        (current == kept.version).then(|| Arc::clone(&kept.remembered))
     }
 
     /// What is remembered: last-applied state, and writes whose outcome is not known. Read from a copy of
@@ -163,17 +163,17 @@ impl Store {
     ///
     /// # Errors
     /// [`CacheError`]
-    pub fn remembered(&self) -> Result<Remembered, CacheError> {
+    pub fn remembered(&self) -> Result<Arc<Remembered>, CacheError> {
         if let Some(kept) = self.kept() {
             return Ok(kept);
         }
         let Some(reader) = self.read()? else {
-            return Ok(Remembered::default());
+            return Ok(Arc::default());
         };
-        Ok(Remembered {
+        Ok(Arc::new(Remembered {
             last_applied: reader.last_applied()?,
             pending: reader.pending()?,
-        })
+        }))
     }
 
     /// What was last observed, and when; none before the first pass.
@@ -225,7 +225,7 @@ pub struct OpenStore<'a> {
     store: &'a Store,
     cache: Cache,
     /// What was read since the last write.
-    read: Mutex<Option<Remembered>>,
+    read: Mutex<Option<Arc<Remembered>>>,
 }
 
 impl OpenStore<'_> {
@@ -233,16 +233,16 @@ impl OpenStore<'_> {
     ///
     /// # Errors
     /// [`CacheError`]
-    pub fn remembered(&self) -> Result<Remembered, CacheError> {
+    pub fn remembered(&self) -> Result<Arc<Remembered>, CacheError> {
         let mut read = self.lock();
         if let Some(remembered) = &*read {
-            return Ok(remembered.clone());
+            return Ok(Arc::clone(remembered));
         }
-        let remembered = Remembered {
+        let remembered = Arc::new(Remembered {
             last_applied: self.cache.last_applied()?,
             pending: self.cache.pending()?,
-        };
-        *read = Some(remembered.clone());
+        });
+        *read = Some(Arc::clone(&remembered));
         Ok(remembered)
     }
 
@@ -283,7 +283,7 @@ impl OpenStore<'_> {
         self.close()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Remembered>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Remembered>>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -307,12 +307,8 @@ impl Journal for OpenStore<'_> {
 }
 
 impl Records for OpenStore<'_> {
-    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
-        Ok(self.remembered()?.last_applied)
-    }
-
-    fn pending(&self) -> Result<Pending, RecordsError> {
-        Ok(self.remembered()?.pending)
+    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
+        Ok(Self::remembered(self)?)
     }
 
     fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError> {

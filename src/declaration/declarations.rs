@@ -11,7 +11,7 @@ use crate::state::{
 use crate::webhook::{Key, RemoteId, WebhookSpec};
 
 /// All declarations for one target, valid by themselves and side by side.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Declarations {
     pub(super) present: BTreeMap<Key, Present>,
     pub(super) absent: BTreeMap<Key, AbsentWebhook>,

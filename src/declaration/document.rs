@@ -1,7 +1,5 @@
 //! Trees to raw declarations: which webhooks a file declares, and which fields each of them has.
 
-use std::collections::BTreeMap;
-
 use super::ReadFile;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, nearest};
 use crate::webhook::Key;
@@ -32,8 +30,34 @@ pub(super) const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "st
 /// The fields that mean something for a webhook that shall not be there.
 pub(super) const OF_ABSENT: [&str; 5] = ["name", "id", "previously", "targets", "state"];
 
-/// Fields by name.
-pub(super) type Fields = BTreeMap<&'static str, RawField>;
+/// Fields by name: few of them, so that a list is found through faster than a map.
+#[derive(Clone, Default)]
+pub(super) struct Fields(Vec<(&'static str, RawField)>);
+
+impl Fields {
+    pub(super) fn get(&self, name: &str) -> Option<&RawField> {
+        self.iter()
+            .find_map(|(known, field)| (known == name).then_some(field))
+    }
+
+    pub(super) fn contains_key(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &RawField)> {
+        self.0.iter().map(|(name, field)| (*name, field))
+    }
+
+    /// Adds a field, in place of another of that name.
+    fn insert(&mut self, name: &'static str, field: RawField) {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, field));
+    }
+
+    fn retain(&mut self, mut keep: impl FnMut(&'static str, &mut RawField) -> bool) {
+        self.0.retain_mut(|(name, field)| keep(name, field));
+    }
+}
 
 /// A field as it is written.
 #[derive(Clone)]
@@ -134,7 +158,7 @@ fn unknown_section(key: &Name) -> Diagnostic {
 fn shared_fields(node: &Node, diagnostics: &mut Diagnostics) -> Fields {
     let mut fields = fields(node, "defaults", diagnostics).unwrap_or_default();
     fields.retain(|name, field| {
-        let is_shared = !NOT_SHARED.contains(name);
+        let is_shared = !NOT_SHARED.contains(&name);
         if !is_shared {
             diagnostics.push(
                 Diagnostic::new(
@@ -165,11 +189,15 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
         .get("state")
         .and_then(|field| field.value.as_scalar())
         .is_some_and(|state| state.text() == "absent");
-    let mut fields: Fields = defaults.clone();
-    fields.extend(own);
+    let mut fields = own;
+    for (name, shared) in defaults.iter() {
+        if !fields.contains_key(name) {
+            fields.0.push((name, shared.clone()));
+        }
+    }
     if is_absent {
         fields.retain(|name, field| {
-            let has_meaning = OF_ABSENT.contains(name);
+            let has_meaning = OF_ABSENT.contains(&name);
             if !has_meaning && !field.is_default {
                 diagnostics.push(
                     Diagnostic::new(
@@ -210,7 +238,7 @@ fn key_help(written: &str) -> String {
 
 fn fields(node: &Node, what: &str, diagnostics: &mut Diagnostics) -> Option<Fields> {
     let mapping = node.mapping(what, diagnostics)?;
-    let mut fields = Fields::new();
+    let mut fields = Fields::default();
     for entry in mapping.iter() {
         match FIELDS.into_iter().find(|name| *name == entry.key.value) {
             Some(name) => {

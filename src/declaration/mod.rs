@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
 use crate::secret::PlaintextSecrets;
 use crate::yaml;
+use validate::Found;
 
 pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
@@ -107,12 +108,14 @@ pub fn load_texts(texts: &[(PathBuf, String)], options: &LoadOptions<'_>) -> Loa
     run.finish()
 }
 
-/// One reading of a set of files.
+/// One reading of a set of files. Each is taken apart as soon as it is read, so that the trees of one file
+/// at a time are in memory.
 struct Run<'a> {
     options: &'a LoadOptions<'a>,
     sources: SourceMap,
     diagnostics: Diagnostics,
-    files: Vec<ReadFile>,
+    found: Found,
+    files: usize,
 }
 
 impl<'a> Run<'a> {
@@ -121,34 +124,34 @@ impl<'a> Run<'a> {
             options,
             sources: SourceMap::default(),
             diagnostics: Diagnostics::default(),
-            files: Vec::new(),
+            found: Found::default(),
+            files: 0,
         }
     }
 
     fn add(&mut self, path: &Path, shown: PathBuf, bytes: Vec<u8>) {
         let mut diagnostics = Diagnostics::default();
         let documents = yaml::read_bytes(shown, bytes, &mut self.sources, &mut diagnostics);
-        self.files.push(ReadFile {
+        let file = ReadFile {
             folder: path.parent().unwrap_or(path).to_owned(),
             documents,
             is_complete: diagnostics.is_empty(),
-        });
+        };
+        self.files += 1;
         self.diagnostics.extend(diagnostics);
+        let (options, sources) = (self.options, &self.sources);
+        self.found
+            .add(&file, sources, options, &mut self.diagnostics);
     }
 
     fn finish(mut self) -> Loaded {
-        let declarations = validate::validate(
-            &self.files,
-            &self.sources,
-            self.options,
-            &mut self.diagnostics,
-        );
+        let declarations = self.found.finish(&mut self.diagnostics);
         let mut diagnostics = distinct(&self.diagnostics);
         diagnostics.sort(&self.sources);
         Loaded {
             declarations: (!diagnostics.has_errors()).then_some(declarations),
             diagnostics,
-            files: self.files.len(),
+            files: self.files,
             sources: self.sources,
         }
     }

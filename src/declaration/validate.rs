@@ -1,6 +1,6 @@
 //! Raw declarations to valid ones: all files, all problems.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::declarations::{Declarations, Present};
 use super::document::{Fields, RawWebhook, take_apart};
@@ -13,49 +13,49 @@ use crate::secret::Surroundings;
 use crate::state::{AbsentWebhook, Origin};
 use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
 
-/// Validates what was read. What is wrong goes to `diagnostics`, and is not among the declarations.
-pub(super) fn validate(
-    files: &[ReadFile],
-    sources: &SourceMap,
-    options: &LoadOptions<'_>,
-    diagnostics: &mut Diagnostics,
-) -> Declarations {
-    let mut validation = Validation {
-        options,
-        sources,
-        diagnostics,
-        keys: HashMap::new(),
-        sides: Vec::new(),
-        declarations: Declarations {
-            present: BTreeMap::new(),
-            absent: BTreeMap::new(),
-            elsewhere: 0,
-        },
-    };
-    for file in files {
-        let raw = take_apart(file, validation.diagnostics);
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Where each key was declared first.
+    keys: HashMap<Key, Span>,
+    sides: Vec<Side>,
+    declarations: Declarations,
+}
+
+impl Found {
+    /// Validates a file. What is wrong goes to `diagnostics`, and is not among the declarations.
+    pub(super) fn add(
+        &mut self,
+        file: &ReadFile,
+        sources: &SourceMap,
+        options: &LoadOptions<'_>,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let raw = take_apart(file, diagnostics);
+        let mut validation = Validation {
+            options,
+            sources,
+            diagnostics,
+            found: self,
+        };
         validation.defaults(&raw.defaults, file);
         for webhook in &raw.webhooks {
             validation.webhook(webhook, file);
         }
     }
-    let Validation {
-        sides,
-        declarations,
-        ..
-    } = validation;
-    lints::side_by_side(&sides, &declarations, diagnostics);
-    declarations
+
+    /// Looks at all of them side by side.
+    pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Declarations {
+        lints::side_by_side(&self.sides, &self.declarations, diagnostics);
+        self.declarations
+    }
 }
 
 struct Validation<'a> {
     options: &'a LoadOptions<'a>,
     sources: &'a SourceMap,
     diagnostics: &'a mut Diagnostics,
-    /// Where each key was declared first.
-    keys: HashMap<Key, Span>,
-    sides: Vec<Side>,
-    declarations: Declarations,
+    found: &'a mut Found,
 }
 
 impl Validation<'_> {
@@ -93,7 +93,7 @@ impl Validation<'_> {
     }
 
     fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
-        let first = self.keys.get(&raw.key);
+        let first = self.found.keys.get(&raw.key);
         let is_first = first.is_none();
         if let Some(first) = first {
             self.diagnostics.push(
@@ -108,7 +108,7 @@ impl Validation<'_> {
                 ),
             );
         } else {
-            self.keys.insert(raw.key.clone(), raw.span);
+            self.found.keys.insert(raw.key.clone(), raw.span);
         }
         let options = self.options;
         let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);
@@ -130,19 +130,25 @@ impl Validation<'_> {
             Presence::Present => {
                 let found = self.present(raw, file, interpolation, origin);
                 if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
-                    self.sides.push(side);
-                    self.declarations.present.insert(raw.key.clone(), webhook);
+                    self.found.sides.push(side);
+                    self.found
+                        .declarations
+                        .present
+                        .insert(raw.key.clone(), webhook);
                 }
             }
             Presence::Absent => {
                 let found = self.absent(raw, file, interpolation, origin);
                 if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
-                    self.sides.push(side);
-                    self.declarations.absent.insert(raw.key.clone(), webhook);
+                    self.found.sides.push(side);
+                    self.found
+                        .declarations
+                        .absent
+                        .insert(raw.key.clone(), webhook);
                 }
             }
         }
-        self.declarations.elsewhere += usize::from(!is_selected);
+        self.found.declarations.elsewhere += usize::from(!is_selected);
     }
 
     fn origin(&self, raw: &RawWebhook) -> Origin {
@@ -153,7 +159,7 @@ impl Validation<'_> {
                 .iter()
                 .map(|(name, field)| {
                     let location = self.sources.location(field.value.span());
-                    ((*name).to_owned(), location)
+                    (name, location)
                 })
                 .collect(),
         }

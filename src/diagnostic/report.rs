@@ -1,6 +1,7 @@
 //! One diagnostic, and the collection of a run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Code, Severity, SourceMap, Span};
 
@@ -138,8 +139,8 @@ impl Diagnostics {
             (
                 place
                     .as_ref()
-                    .map(|location| location.path.clone())
-                    .or_else(|| diagnostic.path.clone()),
+                    .map(|location| Arc::clone(&location.path))
+                    .or_else(|| diagnostic.path.as_deref().map(Arc::from)),
                 place.map(|location| (location.line, location.column)),
                 diagnostic.severity,
                 diagnostic.code,

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// Names a file of a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,10 +29,10 @@ pub struct Spanned<T> {
 }
 
 /// A place in a file as people name it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The file's path, as it is shown.
-    pub path: PathBuf,
+    /// The file's path, as it is shown. Each webhook has several places in one file.
+    pub path: Arc<Path>,
     /// The line, from 1.
     pub line: usize,
     /// The column, from 1, in Unicode scalar values.
@@ -46,7 +45,7 @@ const COUNTED_EVERY: usize = 1024;
 
 /// A file's text.
 pub struct SourceFile {
-    path: PathBuf,
+    path: Arc<Path>,
     text: String,
     line_starts: Vec<usize>,
     /// The characters before each [`COUNTED_EVERY`]th byte.
@@ -78,7 +77,7 @@ impl SourceMap {
             })
             .collect();
         self.files.push(SourceFile {
-            path,
+            path: path.into(),
             text,
             line_starts,
             counted,
@@ -108,7 +107,7 @@ impl SourceMap {
     pub fn location(&self, span: Span) -> Location {
         self.file(span.source).map_or_else(
             || Location {
-                path: PathBuf::new(),
+                path: PathBuf::new().into(),
                 line: 1,
                 column: 1,
             },
@@ -149,7 +148,7 @@ impl SourceFile {
                 .saturating_sub(self.characters_before(start)),
         };
         Location {
-            path: self.path.clone(),
+            path: Arc::clone(&self.path),
             line,
             column: column + 1,
         }

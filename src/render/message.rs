@@ -51,7 +51,7 @@ impl Message {
 
     fn at(self, location: Option<&Location>) -> Self {
         Self {
-            file: location.map(|location| location.path.clone()),
+            file: location.map(|location| location.path.to_path_buf()),
             line: location.map(|location| location.line),
             column: location.map(|location| location.column),
             ..self

@@ -107,12 +107,15 @@ pub struct Origin {
     pub key: Location,
     /// Each field that is written out, under its own name in the file (`url`, `bearer_token`, …), for
     /// errors that the API returns for a field.
-    pub fields: BTreeMap<String, Location>,
+    pub fields: Vec<(&'static str, Location)>,
 }
 
 impl Origin {
     /// The place of a field by its name, or of the key if the field is not written out.
     pub fn of_field(&self, field: &str) -> &Location {
-        self.fields.get(field).unwrap_or(&self.key)
+        let mut fields = self.fields.iter();
+        fields
+            .find(|(name, _)| *name == field)
+            .map_or(&self.key, |(_, location)| location)
     }
 }

@@ -61,7 +61,7 @@ pub(super) async fn run<H: Host>(
     // Changed files mostly ask for something, so that looking first would only cost a list.
     if circumstances.reason != Reason::Files
         && let Some(kept) = host.store().kept()
-        && let Some(made) = runner.idle(declarations.clone(), kept).await?
+        && let Some(made) = runner.idle(declarations.clone(), &kept).await?
     {
         return Ok(Some(made));
     }
@@ -84,9 +84,9 @@ impl<H: Host> Runner<'_, H> {
     async fn idle(
         &self,
         declarations: Declarations,
-        kept: Remembered,
+        kept: &Remembered,
     ) -> Result<Option<Made>, PassFailure<H::Error>> {
-        let desired = self.desired(declarations, &kept)?;
+        let desired = self.desired(declarations, kept)?;
         let mut planned = self.prepare(&desired, kept).await?;
         let mut left = Vec::new();
         if self.host.options().drift == Drift::Warn {
@@ -117,7 +117,7 @@ impl<H: Host> Runner<'_, H> {
         let mut policy = self.policy.clone();
         let mut left = Vec::new();
         if self.host.options().drift == Drift::Warn {
-            left = drifted(&self.prepare(&desired, remembered).await?.plan);
+            left = drifted(&self.prepare(&desired, &remembered).await?.plan);
             let keys = left.iter().map(|planned| planned.key.clone());
             policy.only = policy.only.except(keys);
         }
@@ -145,7 +145,7 @@ impl<H: Host> Runner<'_, H> {
     async fn prepare(
         &self,
         desired: &DesiredState,
-        remembered: Remembered,
+        remembered: &Remembered,
     ) -> Result<Planned, PassFailure<H::Error>> {
         let pass = self.pass(desired, &self.policy);
         prepare(&pass, remembered).await.map_err(PassFailure::Pass)

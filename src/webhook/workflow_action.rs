@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One value of the API's `actions`. The order of the variants is the documented order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkflowAction {
     /// `workflow_created`
     WorkflowCreated,
@@ -22,6 +22,9 @@ pub enum WorkflowAction {
     /// A value that the API returned and that this version does not know: kept, shown, compared.
     Unknown(String),
 }
+
+/// To be referred to.
+static KNOWN: [WorkflowAction; 5] = WorkflowAction::KNOWN;
 
 impl WorkflowAction {
     /// The five documented values, in the documented order.
@@ -59,59 +62,131 @@ impl fmt::Display for WorkflowAction {
     }
 }
 
-impl From<String> for WorkflowAction {
-    fn from(name: String) -> Self {
-        Self::known(&name).unwrap_or(Self::Unknown(name))
+impl From<&str> for WorkflowAction {
+    fn from(name: &str) -> Self {
+        Self::known(name).unwrap_or_else(|| Self::Unknown(name.to_owned()))
     }
 }
 
-impl From<WorkflowAction> for String {
-    fn from(action: WorkflowAction) -> Self {
-        action.as_str().to_owned()
+impl<'de> Deserialize<'de> for WorkflowAction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+
+        impl Visitor<'_> for Name {
+            type Value = WorkflowAction;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an action")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<WorkflowAction, E> {
+                Ok(WorkflowAction::from(name))
+            }
+        }
+
+        deserializer.deserialize_str(Name)
     }
 }
 
 /// The set of events that a webhook subscribes to. A set, because the API gives their order no
 /// meaning; iteration is in the documented order, unknown ones last.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct WorkflowActions(BTreeSet<WorkflowAction>);
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkflowActions {
+    /// Whether each of [`WorkflowAction::KNOWN`] is in it. There are several sets for each webhook, so
+    /// the usual one takes no memory of its own.
+    known: [bool; 5],
+    unknown: BTreeSet<WorkflowAction>,
+}
 
 impl WorkflowActions {
     /// The five documented actions.
     pub fn all() -> Self {
-        WorkflowAction::KNOWN.into_iter().collect()
+        Self {
+            known: [true; 5],
+            unknown: BTreeSet::new(),
+        }
     }
 
     /// In the documented order, unknown ones last.
     pub fn iter(&self) -> impl Iterator<Item = &WorkflowAction> {
-        self.0.iter()
+        let known = self.known.iter().zip(&KNOWN);
+        known
+            .filter_map(|(is_in, action)| is_in.then_some(action))
+            .chain(&self.unknown)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.iter().count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.iter().next().is_none()
     }
 
     /// Whether these are the five documented actions and no other.
     pub fn is_all(&self) -> bool {
-        self.iter().eq(&WorkflowAction::KNOWN)
+        *self == Self::all()
     }
 
     /// Whether an event could go to both.
     pub fn overlaps(&self, other: &Self) -> bool {
-        !self.0.is_disjoint(&other.0)
+        let mut both = self.known.iter().zip(&other.known);
+        both.any(|(mine, theirs)| *mine && *theirs) || !self.unknown.is_disjoint(&other.unknown)
+    }
+
+    fn insert(&mut self, action: WorkflowAction) {
+        let mut known = self.known.iter_mut().zip(&KNOWN);
+        match known.find(|(_, known)| **known == action) {
+            Some((is_in, _)) => *is_in = true,
+            None => {
+                self.unknown.insert(action);
+            }
+        }
     }
 }
 
 impl FromIterator<WorkflowAction> for WorkflowActions {
     fn from_iter<I: IntoIterator<Item = WorkflowAction>>(actions: I) -> Self {
-        Self(actions.into_iter().collect())
+        let mut set = Self::default();
+        for action in actions {
+            set.insert(action);
+        }
+        set
+    }
+}
+
+impl Serialize for WorkflowActions {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(WorkflowAction::as_str))
+    }
+}
+
+impl<'de> Deserialize<'de> for WorkflowActions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = WorkflowActions;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a list of actions")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut names: A,
+            ) -> Result<WorkflowActions, A::Error> {
+                let mut actions = WorkflowActions::default();
+                while let Some(action) = names.next_element()? {
+                    actions.insert(action);
+                }
+                Ok(actions)
+            }
+        }
+
+        deserializer.deserialize_seq(Names)
     }
 }
 

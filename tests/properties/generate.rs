@@ -96,11 +96,11 @@ fn token() -> impl Strategy<Value = DeclaredToken> {
 fn origin() -> Origin {
     Origin {
         key: Location {
-            path: PathBuf::from("webhooks.d/a.yaml"),
+            path: PathBuf::from("webhooks.d/a.yaml").into(),
             line: 1,
             column: 1,
         },
-        fields: BTreeMap::new(),
+        fields: Vec::new(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The API and the record in memory: what the ports promise, without a network or a disk.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use hookctl::apply::remember;
-use hookctl::reconcile::{Records, RecordsError};
+use hookctl::reconcile::{Records, RecordsError, Remembered};
 use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
 use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
 use hookctl::secret::Secret;
@@ -149,12 +149,11 @@ impl Journal for MemoryRecords {
 }
 
 impl Records for MemoryRecords {
-    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
-        Ok(self.records())
-    }
-
-    fn pending(&self) -> Result<Pending, RecordsError> {
-        Ok(Pending::default())
+    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
+        Ok(Arc::new(Remembered {
+            last_applied: self.records(),
+            pending: Pending::default(),
+        }))
     }
 
     fn keep_observed(&self, _: &str, _: &ObservedState) -> Result<(), RecordsError> {

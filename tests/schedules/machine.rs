@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookctl::apply::remember;
-use hookctl::reconcile::{Records, RecordsError};
+use hookctl::reconcile::{Records, RecordsError, Remembered};
 use hookctl::record::{After, Intent, Journal, JournalError, Pending, Settlement};
 use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
@@ -102,12 +102,12 @@ impl Journal for Memory {
 }
 
 impl Records for Memory {
-    fn last_applied(&self) -> Result<LastApplied, RecordsError> {
-        Ok(self.disk.lock().unwrap().records.clone())
-    }
-
-    fn pending(&self) -> Result<Pending, RecordsError> {
-        Ok(self.disk.lock().unwrap().pending())
+    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
+        let disk = self.disk.lock().unwrap();
+        Ok(Arc::new(Remembered {
+            last_applied: disk.records.clone(),
+            pending: disk.pending(),
+        }))
     }
 
     fn keep_observed(&self, _: &str, observed: &ObservedState) -> Result<(), RecordsError> {

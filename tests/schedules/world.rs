@@ -206,7 +206,7 @@ impl World {
             disk: Arc::clone(&self.disk),
             life: Arc::clone(&life),
         };
-        let remembered = remembered(&records);
+        let remembered = records.remembered().unwrap();
         let (desired, secrets) = Self::desired_state(declared, &remembered);
         let api = self.api(&life, declared);
         let policy = policy(declared);
@@ -255,7 +255,7 @@ impl World {
             disk: Arc::clone(&self.disk),
             life: Arc::clone(&life),
         };
-        let remembered = remembered(&records);
+        let remembered = records.remembered().unwrap();
         let (desired, secrets) = Self::desired_state(declared, &remembered);
         let api = self.api(&life, declared);
         let policy = policy(declared);
@@ -277,7 +277,9 @@ impl World {
                 cancellation: CancellationToken::new(),
             },
         };
-        let planned = prepare(&pass, remembered).await.map(|planned| planned.plan);
+        let planned = prepare(&pass, &remembered)
+            .await
+            .map(|planned| planned.plan);
         assert_eq!(
             *self.disk.lock().unwrap(),
             disk,
@@ -364,13 +366,6 @@ impl World {
     }
 }
 
-fn remembered(records: &Memory) -> Remembered {
-    Remembered {
-        last_applied: records.last_applied().unwrap(),
-        pending: records.pending().unwrap(),
-    }
-}
-
 fn policy(declared: &Declared) -> Policy {
     Policy {
         prune: if declared.prune {
@@ -386,11 +381,11 @@ fn desired(declared: &Declared, evidence: &BTreeMap<Key, TokenEvidence>) -> Desi
     let mut state = DesiredState::default();
     let origin = || Origin {
         key: Location {
-            path: PathBuf::from("a.yaml"),
+            path: PathBuf::from("a.yaml").into(),
             line: 1,
             column: 1,
         },
-        fields: BTreeMap::new(),
+        fields: Vec::new(),
     };
     for (index, declaration) in declared.webhooks.iter().enumerate() {
         match declaration {

@@ -1,12 +1,17 @@
 //! Bodies and answers as the API spells them, apart from our own nouns.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::remote::{Page, TokenWrite};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
-use crate::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec, WorkflowAction};
+use crate::webhook::{
+    EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions,
+};
 
 /// The names that the list's array may have; which one is not documented.
 const LIST_NAMES: [&str; 5] = [
@@ -68,46 +73,47 @@ fn value(value: &FieldValue) -> Value {
     }
 }
 
-/// Reads a page of the list, whatever its envelope is.
+/// Reads a page of the list, whatever its envelope is. The rows are read where they stand, without a tree
+/// of values: there are hundreds on a page.
 pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
-    let mut answer: Value = serde_json::from_slice(text).map_err(|_| WireError::NotJson)?;
-    let total = answer.get("total").and_then(Value::as_u64);
-    let rows = match &mut answer {
-        Value::Array(rows) => std::mem::take(rows),
-        Value::Object(envelope) => take_list(envelope)?,
-        _ => return Err(WireError::NoList("a single value".to_owned())),
+    let answer: &RawValue = serde_json::from_slice(text).map_err(|_| WireError::NotJson)?;
+    let (rows, total) = if is_list(answer) {
+        (answer, None)
+    } else if let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(answer.get()) {
+        let total = envelope.get("total");
+        let total = total.and_then(|total| serde_json::from_str(total.get()).ok());
+        (list(&envelope)?, total)
+    } else {
+        return Err(WireError::NoList("a single value".to_owned()));
     };
+    let rows: Vec<Row> = serde_json::from_str(rows.get()).map_err(|error| not_a_webhook(&error))?;
     let webhooks = rows.into_iter().map(webhook).collect::<Result<_, _>>()?;
     Ok(Page { webhooks, total })
 }
 
-fn take_list(envelope: &mut Map<String, Value>) -> Result<Vec<Value>, WireError> {
+type Envelope<'text> = BTreeMap<String, &'text RawValue>;
+
+fn is_list(value: &RawValue) -> bool {
+    value.get().starts_with('[')
+}
+
+fn list<'text>(envelope: &Envelope<'text>) -> Result<&'text RawValue, WireError> {
     let named = LIST_NAMES
         .into_iter()
-        .find(|name| envelope.get(*name).is_some_and(Value::is_array));
-    let mut arrays = envelope
-        .iter()
-        .filter(|(_, value)| value.is_array())
-        .map(|(name, _)| name.clone());
-    let name = match (named, arrays.next(), arrays.next()) {
-        (Some(name), ..) => name.to_owned(),
-        (None, Some(only), None) => only,
+        .filter_map(|name| envelope.get(name).copied())
+        .find(|value| is_list(value));
+    let mut lists = envelope.values().copied().filter(|value| is_list(value));
+    match (named, lists.next(), lists.next()) {
+        (Some(list), ..) | (None, Some(list), None) => Ok(list),
+        _ if envelope.is_empty() => Err(WireError::NoList("an empty object".to_owned())),
         _ => {
-            let mut seen: Vec<_> = envelope
+            let seen: Vec<_> = envelope
                 .keys()
+                .take(8)
                 .map(|key| format!("'{}'", short(key)))
                 .collect();
-            seen.truncate(8);
-            return Err(WireError::NoList(if seen.is_empty() {
-                "an empty object".to_owned()
-            } else {
-                seen.join(", ")
-            }));
+            Err(WireError::NoList(seen.join(", ")))
         }
-    };
-    match envelope.remove(&name) {
-        Some(Value::Array(rows)) => Ok(rows),
-        _ => Ok(Vec::new()),
     }
 }
 
@@ -119,7 +125,14 @@ pub(super) fn is_json_or_nothing(text: &[u8]) -> bool {
 
 /// Reads one webhook as a write answers it.
 pub(super) fn written(text: &[u8]) -> Result<ObservedWebhook, WireError> {
-    webhook(serde_json::from_slice(text).map_err(|_| WireError::NotJson)?)
+    let row = serde_json::from_slice(text).map_err(|error| {
+        if error.is_data() {
+            not_a_webhook(&error)
+        } else {
+            WireError::NotJson
+        }
+    })?;
+    webhook(row)
 }
 
 /// A webhook as the API spells it. Unknown fields are ignored.
@@ -130,7 +143,7 @@ struct Row {
     document_id: Option<String>,
     name: String,
     url: String,
-    actions: Vec<String>,
+    actions: WorkflowActions,
     enabled: bool,
     has_bearer_token: bool,
     timeout_seconds: i64,
@@ -138,9 +151,7 @@ struct Row {
     retry_backoff_seconds: i64,
 }
 
-fn webhook(row: Value) -> Result<ObservedWebhook, WireError> {
-    let row: Row = serde_json::from_value(row)
-        .map_err(|error| WireError::NotAWebhook(without_values(&error)))?;
+fn webhook(row: Row) -> Result<ObservedWebhook, WireError> {
     let id = row
         .id
         .or(row.document_id)
@@ -151,7 +162,7 @@ fn webhook(row: Value) -> Result<ObservedWebhook, WireError> {
         spec: WebhookSpec {
             name: row.name,
             url: EndpointUrl::from_remote(row.url),
-            actions: row.actions.into_iter().map(WorkflowAction::from).collect(),
+            actions: row.actions,
             enabled: row.enabled,
             timeout_seconds: row.timeout_seconds,
             max_retries: row.max_retries,
@@ -161,14 +172,15 @@ fn webhook(row: Value) -> Result<ObservedWebhook, WireError> {
     })
 }
 
-/// What serde says of a missing field or a wrong type, without the value that it found.
-fn without_values(error: &serde_json::Error) -> String {
+/// What serde says of a missing field or a wrong type, without the value that it found, and without the
+/// place, which is one of a text that nobody sees.
+fn not_a_webhook(error: &serde_json::Error) -> WireError {
     let text = error.to_string();
-    if text.starts_with("missing field") {
-        short(&text)
-    } else {
-        "a field has the wrong type".to_owned()
-    }
+    let missing = text.split(" at line").next();
+    WireError::NotAWebhook(match missing {
+        Some(missing) if missing.starts_with("missing field") => short(missing),
+        _ => "a field has the wrong type".to_owned(),
+    })
 }
 
 fn short(text: &str) -> String {
@@ -269,7 +281,7 @@ mod tests {
             both,
             json!({ "timeout_seconds": 20, "bearer_token": "hunter2" })
         );
-        let observed = webhook(row("id")).unwrap();
+        let observed = written(row("id").to_string().as_bytes()).unwrap();
         assert_eq!(
             create_body(&observed.spec, None),
             json!({

@@ -132,7 +132,7 @@ async fn run_saved(
         saved.stale(plan, &presenter.document(plan), session.fingerprint_key())
     };
     if args.partial {
-        let plan = match reconcile::prepare(&pass(&whole), remembered).await {
+        let plan = match reconcile::prepare(&pass(&whole), &remembered).await {
             Ok(planned) => planned.plan,
             Err(PassError::Refused { plan, refusal }) => {
                 return Ok(presenter.refused(&plan, &refusal));

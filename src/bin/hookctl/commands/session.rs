@@ -2,6 +2,7 @@
 //! record, and the signals that end it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::declaration::Declarations;
@@ -143,15 +144,15 @@ impl Session {
 /// The record, as a run may use it.
 pub(crate) enum RecordAccess<'a> {
     /// A dry run: what was read from a copy.
-    Reading(Remembered),
+    Reading(Arc<Remembered>),
     /// Anything else.
     Writing(OpenStore<'a>),
 }
 
 impl RecordAccess<'_> {
-    pub(crate) fn remembered(&self) -> Result<Remembered, CommandError> {
+    pub(crate) fn remembered(&self) -> Result<Arc<Remembered>, CommandError> {
         match self {
-            Self::Reading(remembered) => Ok(remembered.clone()),
+            Self::Reading(remembered) => Ok(Arc::clone(remembered)),
             Self::Writing(store) => store.remembered().map_err(|error| record_error(&error)),
         }
     }

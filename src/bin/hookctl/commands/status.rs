@@ -91,7 +91,7 @@ async fn status(
         .map_err(|error| record_error(&error))?;
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
-    let last_applied = remembered.last_applied.clone();
+    let last_applied = &remembered.last_applied;
     let cancellation = cancel_on_signal()?;
     let policy = Policy {
         only,
@@ -117,7 +117,7 @@ async fn status(
     };
     let since = ago(WINDOW);
     let look = async {
-        let planned = prepare(&pass, remembered).await;
+        let planned = prepare(&pass, &remembered).await;
         let events = if args.no_deliveries {
             None
         } else {

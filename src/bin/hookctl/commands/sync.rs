@@ -188,7 +188,7 @@ async fn sync(
     match records {
         RecordAccess::Reading(_) => {
             let planned = tokio::select! {
-                planned = reconcile::prepare(&pass, remembered) => planned,
+                planned = reconcile::prepare(&pass, &remembered) => planned,
                 () = cancellation.cancelled() => return Err(interrupted()),
             };
             let mut planned = planned.map(|planned| planned.plan);

@@ -114,7 +114,7 @@ pub(super) async fn import(
         cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&scene.pass(&desired, &everything), remembered.clone())
+    let planned = reconcile::prepare(&scene.pass(&desired, &everything), &remembered)
         .await
         .map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
