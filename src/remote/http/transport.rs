@@ -125,6 +125,11 @@ impl Network {
             .pool_max_idle_per_host(options.concurrency.max(1));
         if options.proxy == ProxyUse::None {
             builder = builder.no_proxy();
+            if options.base_url.starts_with("http://") {
+                // Nothing speaks TLS then, redirects are not followed either, and to read the system's
+                // certificates takes longer than to sync a few webhooks.
+                builder = builder.tls_certs_only([]);
+            }
         }
         let client = builder
             .build()
