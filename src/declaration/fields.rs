@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use super::declarations::Token;
 use super::document::{Fields, RawField};
 use super::interpolate::Interpolation;
-use super::lints;
+use super::lints::{self, Address};
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
 use crate::state::IgnoreChanges;
@@ -69,12 +69,12 @@ impl<'a> FieldReader<'a> {
         is_valid
     }
 
-    pub(super) fn url(&mut self) -> Option<EndpointUrl> {
+    pub(super) fn url(&mut self) -> Option<(EndpointUrl, Address)> {
         let (text, node) = self.text("url")?;
-        match EndpointUrl::parse(&text) {
-            Ok(url) => {
-                lints::address(&url, node, self.diagnostics);
-                Some(url)
+        match EndpointUrl::parse_whole(&text) {
+            Ok((url, parts)) => {
+                let address = lints::address(parts, node, self.diagnostics);
+                Some((url, address))
             }
             Err(error) => {
                 let help = match error {

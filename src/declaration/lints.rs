@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::declarations::{Declarations, Present, Token};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::secret::SecretSource;
-use crate::webhook::{EndpointUrl, Key, RemoteId};
+use crate::webhook::{Key, RemoteId};
 use crate::yaml::Node;
 
 /// The longest that one wait of the API's exponential backoff is taken to be, in seconds. The API
@@ -22,17 +22,22 @@ pub(super) struct Side {
     pub(super) key: Key,
     pub(super) key_span: Span,
     /// None for a webhook that shall not be there.
-    pub(super) url_span: Option<Span>,
+    pub(super) address: Option<Address>,
     pub(super) name: String,
     pub(super) name_span: Span,
     pub(super) id: Option<Spanned<RemoteId>>,
 }
 
+/// Where a webhook delivers to, in a form that can be compared.
+pub(super) struct Address {
+    span: Span,
+    /// What servers make of the text.
+    normal: String,
+    host: Option<String>,
+}
+
 /// Looks at an address: plain http, a private host, a password.
-pub(super) fn address(url: &EndpointUrl, node: &Node, diagnostics: &mut Diagnostics) {
-    let Ok(url) = Url::parse(url.as_str()) else {
-        return;
-    };
+pub(super) fn address(url: Url, node: &Node, diagnostics: &mut Diagnostics) -> Address {
     if url.password().is_some() {
         diagnostics.push(
             node.problem(
@@ -62,6 +67,14 @@ pub(super) fn address(url: &EndpointUrl, node: &Node, diagnostics: &mut Diagnost
             )
             .help("use a host that is reachable from the internet"),
         );
+    }
+    let host = url.host_str().map(str::to_owned);
+    let mut normal = String::from(url);
+    normal.truncate(normal.trim_end_matches('/').len());
+    Address {
+        span: node.span(),
+        normal,
+        host,
     }
 }
 
@@ -185,13 +198,26 @@ pub(super) fn side_by_side(
 ) {
     pinned_twice(sides, diagnostics);
     named_twice(sides, diagnostics);
-    let present: Vec<(&Side, &Present)> = sides
+    let present: Vec<Sender<'_>> = sides
         .iter()
-        .filter(|side| side.url_span.is_some())
-        .filter_map(|side| Some((side, declarations.present.get(&side.key)?)))
+        .filter_map(|side| {
+            Some(Sender {
+                key: &side.key,
+                address: side.address.as_ref()?,
+                webhook: declarations.present.get(&side.key)?,
+            })
+        })
         .collect();
     delivered_twice(&present, diagnostics);
     tokens_to_many(&present, diagnostics);
+}
+
+/// A webhook that delivers.
+#[derive(Clone, Copy)]
+struct Sender<'a> {
+    key: &'a Key,
+    address: &'a Address,
+    webhook: &'a Present,
 }
 
 fn pinned_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
@@ -243,19 +269,16 @@ fn named_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
     }
 }
 
-fn delivered_twice(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics) {
-    let mut by_url: HashMap<String, Vec<(&Side, &Present)>> = HashMap::new();
-    for (side, webhook) in present.iter().filter(|(_, webhook)| webhook.spec.enabled) {
-        let text = webhook.spec.url.as_str();
-        let normal = Url::parse(text).map_or_else(|_| text.to_owned(), String::from);
-        let others = by_url
-            .entry(normal.trim_end_matches('/').to_owned())
-            .or_default();
+fn delivered_twice(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
+    let mut by_url: HashMap<&str, Vec<Sender<'_>>> = HashMap::new();
+    for sender in senders.iter().filter(|sender| sender.webhook.spec.enabled) {
+        let actions = &sender.webhook.spec.actions;
+        let others = by_url.entry(&sender.address.normal).or_default();
         let overlapping = others
             .iter()
-            .find(|(_, other)| other.spec.actions.overlaps(&webhook.spec.actions));
-        let (Some((first, _)), Some(span)) = (overlapping, side.url_span) else {
-            others.push((side, webhook));
+            .find(|other| other.webhook.spec.actions.overlaps(actions));
+        let Some(first) = overlapping else {
+            others.push(*sender);
             continue;
         };
         diagnostics.push(
@@ -263,29 +286,30 @@ fn delivered_twice(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics)
                 Code::DuplicateDelivery,
                 format!(
                     "'{}' and '{}' send the same events to one address",
-                    first.key, side.key
+                    first.key, sender.key
                 ),
             )
-            .at(span, "each event arrives here twice")
-            .and(first.url_span.unwrap_or(first.key_span), "and here")
+            .at(sender.address.span, "each event arrives here twice")
+            .and(first.address.span, "and here")
             .help("put their actions together in one webhook, or disable one of the two"),
         );
-        others.push((side, webhook));
+        others.push(*sender);
     }
 }
 
-fn tokens_to_many(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics) {
+fn tokens_to_many(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
     /// One source, its first host and place, and whether more hosts were met.
     struct Use<'a> {
         source: &'a SecretSource,
-        host: String,
+        host: &'a str,
         span: Span,
         is_reported: bool,
     }
     // The source's debug text leaves out whatever may be secret, so equal texts are compared in full.
     let mut uses: HashMap<String, Vec<Use<'_>>> = HashMap::new();
-    for (side, webhook) in present {
-        let (Token::Managed(source), Some(host)) = (&webhook.token, webhook.spec.url.host()) else {
+    for sender in senders {
+        let address = sender.address;
+        let (Token::Managed(source), Some(host)) = (&sender.webhook.token, &address.host) else {
             continue;
         };
         let alike = uses.entry(format!("{:?}", source.value)).or_default();
@@ -293,12 +317,12 @@ fn tokens_to_many(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics) 
             alike.push(Use {
                 source: &source.value,
                 host,
-                span: side.url_span.unwrap_or(side.key_span),
+                span: address.span,
                 is_reported: false,
             });
             continue;
         };
-        if first.host == host || first.is_reported {
+        if first.host == *host || first.is_reported {
             continue;
         }
         first.is_reported = true;
@@ -307,7 +331,7 @@ fn tokens_to_many(present: &[(&Side, &Present)], diagnostics: &mut Diagnostics) 
                 Code::SharedToken,
                 format!("one token is sent to '{}' and '{host}'", first.host),
             )
-            .at(side.url_span.unwrap_or(side.key_span), "sent here")
+            .at(address.span, "sent here")
             .and(first.span, "and here")
             .help("give each receiver its own token, so that none can pose as the API to another"),
         );

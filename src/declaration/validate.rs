@@ -193,12 +193,12 @@ impl Validation<'_> {
             .or_else(|| reader.span("max_retries"))
             .unwrap_or(raw.span);
         lints::retry_schedule(retries, backoff, schedule, reader.diagnostics);
-        let (url_span, key_span) = (reader.span("url").unwrap_or(raw.span), raw.span);
 
         let identity = identity?;
+        let (url, address) = url?;
         let spec = WebhookSpec {
             name: identity.name.clone(),
-            url: url?,
+            url,
             actions: actions?,
             enabled: enabled.unwrap_or(limits::DEFAULT_ENABLED),
             timeout_seconds: timeout_seconds.unwrap_or(limits::DEFAULT_TIMEOUT_SECONDS),
@@ -207,8 +207,8 @@ impl Validation<'_> {
         };
         let side = Side {
             key: raw.key.clone(),
-            key_span,
-            url_span: Some(url_span),
+            key_span: raw.span,
+            address: Some(address),
             name: identity.name,
             name_span: identity.name_span,
             id: identity.id.clone(),
@@ -237,7 +237,7 @@ impl Validation<'_> {
         let side = Side {
             key: raw.key.clone(),
             key_span: raw.span,
-            url_span: None,
+            address: None,
             name: identity.name.clone(),
             name_span: identity.name_span,
             id: identity.id.clone(),

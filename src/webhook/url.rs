@@ -51,6 +51,14 @@ impl EndpointUrl {
     /// [`InvalidEndpointUrl`] unless it is absolute http or https with a host and of a length that the
     /// API takes.
     pub fn parse(text: &str) -> Result<Self, InvalidEndpointUrl> {
+        Self::parse_whole(text).map(|(url, _)| url)
+    }
+
+    /// The same with its parts, for whoever looks at them next.
+    ///
+    /// # Errors
+    /// As [`EndpointUrl::parse`].
+    pub(crate) fn parse_whole(text: &str) -> Result<(Self, url::Url), InvalidEndpointUrl> {
         let length = text.chars().count();
         if !URL_LENGTH.contains(&length) {
             return Err(InvalidEndpointUrl::Length { length });
@@ -75,7 +83,7 @@ impl EndpointUrl {
         if url.host_str().is_none_or(str::is_empty) {
             return Err(InvalidEndpointUrl::NoHost);
         }
-        Ok(Self(text.to_owned()))
+        Ok((Self(text.to_owned()), url))
     }
 
     /// Takes an address as the API returned it, whatever it is.
@@ -98,13 +106,6 @@ impl EndpointUrl {
         };
         self == other
             || normal(&self.0).is_some_and(|mine| normal(&other.0).as_ref() == Some(&mine))
-    }
-
-    /// The host, in lower case, if the address can be parsed.
-    pub fn host(&self) -> Option<String> {
-        url::Url::parse(&self.0)
-            .ok()
-            .and_then(|url| url.host_str().map(str::to_owned))
     }
 
     /// The address with a password in its user info replaced by `***`.

@@ -335,7 +335,7 @@ impl<'run, 'text> Builder<'run, 'text> {
                     }
                     self.remember(anchor, &node);
                     self.conceal(&name, &node, &place);
-                    if frame.secret && (is_merge || mapping.places.contains_key(&name.value)) {
+                    if frame.secret && (is_merge || mapping.place_of(&name.value).is_some()) {
                         self.concealed.range(name.span.start, place.end);
                     }
                     mapping.insert(name, is_merge, node, self.diagnostics);

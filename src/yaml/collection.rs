@@ -22,10 +22,16 @@ pub(super) enum Items {
     Mapping(OpenMapping),
 }
 
+/// From how many keys on a mapping is looked up in, rather than looked through.
+const MANY: usize = 16;
+
 #[derive(Default)]
 pub(super) struct OpenMapping {
     entries: Vec<Entry>,
-    pub(super) places: HashMap<String, Span>,
+    /// Where the keys of the entries stand, once there are many.
+    places: HashMap<String, Span>,
+    /// Where the merge key stands, which is no entry.
+    merge_key: Option<Span>,
     merges: Vec<Node>,
     pub(super) key: Option<Key>,
 }
@@ -54,6 +60,31 @@ impl Frame {
 }
 
 impl OpenMapping {
+    /// Where a key stands, if it is there already.
+    pub(super) fn place_of(&self, key: &str) -> Option<Span> {
+        let entry = if self.places.is_empty() {
+            let mut entries = self.entries.iter();
+            entries
+                .find(|entry| entry.key.value == key)
+                .map(|entry| entry.key.span)
+        } else {
+            self.places.get(key).copied()
+        };
+        entry.or(self.merge_key.filter(|_| key == "<<"))
+    }
+
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() >= MANY {
+            if self.places.is_empty() {
+                let keys = self.entries.iter().map(|entry| &entry.key);
+                let places = keys.map(|key| (key.value.clone(), key.span));
+                self.places.extend(places);
+            }
+            self.places.insert(entry.key.value.clone(), entry.key.span);
+        }
+        self.entries.push(entry);
+    }
+
     /// Takes an entry, unless its key is there already.
     pub(super) fn insert(
         &mut self,
@@ -62,20 +93,20 @@ impl OpenMapping {
         value: Node,
         diagnostics: &mut Diagnostics,
     ) {
-        if let Some(first) = self.places.get(&name.value) {
+        if let Some(first) = self.place_of(&name.value) {
             diagnostics.push(
                 Diagnostic::new(Code::RepeatedKey, "repeated key")
                     .at(name.span, "this key stands in the mapping already")
-                    .and(*first, "first here")
+                    .and(first, "first here")
                     .help("keep one of the two"),
             );
             return;
         }
-        self.places.insert(name.value.clone(), name.span);
         if is_merge {
+            self.merge_key = Some(name.span);
             self.merge(&value, diagnostics);
         } else {
-            self.entries.push(Entry { key: name, value });
+            self.push(Entry { key: name, value });
         }
     }
 
@@ -102,26 +133,19 @@ impl OpenMapping {
     }
 
     /// The mapping with what it merges in: its own keys win, then the earlier merge.
-    pub(super) fn finish(self) -> Mapping {
-        let OpenMapping {
-            mut entries,
-            mut places,
-            merges,
-            key: _,
-        } = self;
-        for source in merges {
+    pub(super) fn finish(mut self) -> Mapping {
+        for source in std::mem::take(&mut self.merges) {
             let here = source.alias().unwrap_or_else(|| source.span());
             for entry in source.as_mapping().into_iter().flat_map(Mapping::iter) {
-                if !places.contains_key(&entry.key.value) {
-                    places.insert(entry.key.value.clone(), entry.key.span);
+                if self.place_of(&entry.key.value).is_none() {
                     let mut entry = entry.clone();
                     if source.alias().is_some() && entry.value.alias().is_none() {
                         entry.value = entry.value.reached_at(here);
                     }
-                    entries.push(entry);
+                    self.push(entry);
                 }
             }
         }
-        Mapping::new(entries)
+        Mapping::new(self.entries)
     }
 }

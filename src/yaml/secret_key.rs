@@ -50,8 +50,11 @@ fn normal(key: &str) -> String {
 /// Whether at most every fourth letter differs.
 fn is_misspelling(written: &str, known: &str) -> bool {
     let most = most_edits(known);
-    written.chars().count().abs_diff(known.len()) <= most
-        && strsim::damerau_levenshtein(written, known) <= most
+    let is_near = || {
+        written.chars().count().abs_diff(known.len()) <= most
+            && strsim::damerau_levenshtein(written, known) <= most
+    };
+    written == known || is_near()
 }
 
 const fn most_edits(known: &str) -> usize {

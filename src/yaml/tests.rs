@@ -175,6 +175,21 @@ fn invalid_documents() {
 }
 
 #[test]
+fn a_key_is_repeated_however_many_there_are() {
+    for count in [2, 15, 16, 17, 18, 40] {
+        let keys: Vec<_> = (0..count).map(|index| format!("k{index}: 1")).collect();
+        let text = format!(
+            "{}\nk0: 2\nk{}: 2\nl: 3\nl: 4\n",
+            keys.join("\n"),
+            count - 1
+        );
+        let at = |line| format!("{line}:1 repeated-key");
+        let expected = [at(count + 1), at(count + 2), at(count + 4)];
+        assert_eq!(problems(&text), expected, "{count}");
+    }
+}
+
+#[test]
 fn documents_after_a_syntax_error_are_read() {
     assert_eq!(
         jsons("a: 1\n---\n{\n---\nb: 2\n---\n'\n---\nc: 3"),

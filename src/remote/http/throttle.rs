@@ -1,7 +1,7 @@
 //! How many requests at once, and how many per second: one gate for every caller.
 //!
-//! The width starts small, grows by one after each full round of good answers, and halves when the API
-//! asks to slow down.
+//! The width starts small and grows by one with each good answer, which doubles it with each round. When
+//! the API asks to slow down it halves, and grows by one with each round from then on, as TCP does.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub(super) struct Throttle {
 struct State {
     width: usize,
     in_flight: usize,
+    /// Whether the API never asked to slow down.
+    unchecked: bool,
     good_in_a_row: usize,
     next_slot: Option<Instant>,
 }
@@ -45,6 +47,7 @@ impl Throttle {
             state: Mutex::new(State {
                 width: FIRST_WIDTH.min(ceiling),
                 in_flight: 0,
+                unchecked: true,
                 good_in_a_row: 0,
                 next_slot: None,
             }),
@@ -80,7 +83,8 @@ impl Throttle {
     pub(super) fn went_well(&self) {
         let mut state = self.lock();
         state.good_in_a_row += 1;
-        if state.good_in_a_row >= state.width && state.width < self.ceiling {
+        let is_round = state.good_in_a_row >= state.width;
+        if (state.unchecked || is_round) && state.width < self.ceiling {
             state.width += 1;
             state.good_in_a_row = 0;
             self.freed.notify_one();
@@ -91,6 +95,7 @@ impl Throttle {
     pub(super) fn slow_down(&self) {
         let mut state = self.lock();
         state.width = (state.width / 2).max(1);
+        state.unchecked = false;
         state.good_in_a_row = 0;
     }
 
@@ -119,17 +124,21 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_width_grows_by_rounds_and_halves_at_once() {
-        let throttle = Throttle::new(6, None);
+    async fn the_width_doubles_until_it_is_halved_and_then_grows_by_rounds() {
+        let throttle = Throttle::new(14, None);
         assert_eq!(throttle.width(), 4);
-        (0..3).for_each(|_| throttle.went_well());
-        assert_eq!(throttle.width(), 4);
-        throttle.went_well();
-        assert_eq!(throttle.width(), 5);
+        (0..4).for_each(|_| throttle.went_well());
+        assert_eq!(throttle.width(), 8);
         (0..50).for_each(|_| throttle.went_well());
-        assert_eq!(throttle.width(), 6);
+        assert_eq!(throttle.width(), 14, "the ceiling");
         throttle.slow_down();
-        assert_eq!(throttle.width(), 3);
+        assert_eq!(throttle.width(), 7);
+        (0..6).for_each(|_| throttle.went_well());
+        assert_eq!(throttle.width(), 7);
+        throttle.went_well();
+        assert_eq!(throttle.width(), 8);
+        (0..8).for_each(|_| throttle.went_well());
+        assert_eq!(throttle.width(), 9);
         (0..5).for_each(|_| throttle.slow_down());
         assert_eq!(throttle.width(), 1);
     }

@@ -147,7 +147,7 @@ async fn status(
     Ok(StatusDocument::new(
         &settings.target.name,
         &planned.plan,
-        &last_applied,
+        last_applied,
         events.as_ref().map(|events| (since.as_str(), events)),
     ))
 }
