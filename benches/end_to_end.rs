@@ -1,6 +1,7 @@
 //! The release binary against the emulator as another process: what a run costs beside what the network
-//! alone would cost. `cargo bench --bench end_to_end` prints a table; sizes and latencies may be given:
-//! `cargo bench --bench end_to_end -- 1000 10000`.
+//! alone would cost. `cargo bench --bench end_to_end` prints a table; sizes may be given:
+//! `cargo bench --bench end_to_end -- 1000 10000`. Bytes are counted in runs of their own, which go
+//! through a relay.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,9 +12,12 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_hookctl");
@@ -28,6 +32,50 @@ struct Cost {
     cpu: f64,
     peak: f64,
     requests: u64,
+}
+
+/// Counts the bytes of both directions on their way.
+struct Relay {
+    url: String,
+    bytes: Arc<AtomicU64>,
+}
+
+impl Relay {
+    fn to(url: &str) -> Self {
+        let server = url.trim_start_matches("http://").to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let bytes = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&bytes);
+        std::thread::spawn(move || {
+            for client in listener.incoming().map_while(Result::ok) {
+                let server = TcpStream::connect(&server).unwrap();
+                for (from, to) in [(&client, &server), (&server, &client)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let counter = Arc::clone(&counter);
+                    std::thread::spawn(move || carry(from, to, &counter));
+                }
+            }
+        });
+        Self { url, bytes }
+    }
+
+    /// The bytes since the last time.
+    fn take(&self) -> u64 {
+        self.bytes.swap(0, Ordering::SeqCst)
+    }
+}
+
+fn carry(mut from: TcpStream, mut to: TcpStream, counter: &AtomicU64) {
+    let mut part = vec![0; 65_536];
+    while let Ok(length) = from.read(&mut part) {
+        let sent = part.get(..length).unwrap_or_default();
+        counter.fetch_add(length as u64, Ordering::SeqCst);
+        if length == 0 || to.write_all(sent).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
 }
 
 struct Sandbox(Child, String);
@@ -141,7 +189,38 @@ fn sync(folder: &Path, url: &str) -> Cost {
     }
 }
 
-fn show(what: &str, count: usize, latency: u64, cost: &Cost, floor: f64) {
+/// The runs, in the order in which they are made.
+const RUNS: [&str; 3] = ["create all", "no change", "10 % changed"];
+
+/// Makes the runs.
+fn runs(folder: &Path, url: &str, count: usize, mut each: impl FnMut(usize, Cost)) {
+    for run in 0..RUNS.len() {
+        declare(folder, count, |number| {
+            10 + usize::from(run == 2 && number % 10 == 0)
+        });
+        each(run, sync(folder, url));
+    }
+}
+
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("webhooks.d")).unwrap();
+    folder
+}
+
+/// The bytes of each run.
+fn bytes(count: usize) -> Vec<u64> {
+    let folder = repository();
+    let sandbox = Sandbox::start(folder.path(), 0);
+    let relay = Relay::to(&sandbox.1);
+    let mut bytes = Vec::new();
+    runs(folder.path(), &relay.url, count, |_, _| {
+        bytes.push(relay.take());
+    });
+    bytes
+}
+
+fn show(what: &str, count: usize, latency: u64, (cost, bytes): (&Cost, u64), floor: f64) {
     let wall = cost.wall.as_secs_f64() * 1_000.0;
     let times = if floor > 0.0 {
         format!("{:.2}", wall / floor)
@@ -149,8 +228,11 @@ fn show(what: &str, count: usize, latency: u64, cost: &Cost, floor: f64) {
         "-".to_owned()
     };
     println!(
-        "| {count} | {latency} ms | {what} | {} | {wall:.0} ms | {floor:.0} ms | {times} | {:.2} s | {:.0} MB |",
-        cost.requests, cost.cpu, cost.peak
+        "| {count} | {latency} ms | {what} | {} | {} kB | {wall:.0} ms | {floor:.0} ms | {times} | {:.2} s | {:.0} MB |",
+        cost.requests,
+        bytes.div_ceil(1_000),
+        cost.cpu,
+        cost.peak
     );
 }
 
@@ -159,12 +241,12 @@ fn main() {
         .filter_map(|word| word.parse().ok())
         .collect();
     let sizes = if given.is_empty() { vec![1_000] } else { given };
-    println!("| webhooks | latency | run | requests | wall | floor | times | CPU | peak |");
-    println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| webhooks | latency | run | requests | bytes | wall | floor | times | CPU | peak |");
+    println!("| ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let bytes: Vec<Vec<u64>> = sizes.iter().map(|count| bytes(*count)).collect();
     for latency in [0, 50] {
-        for count in &sizes {
-            let folder = tempfile::tempdir().unwrap();
-            fs::create_dir(folder.path().join("webhooks.d")).unwrap();
+        for (count, bytes) in sizes.iter().zip(&bytes) {
+            let folder = repository();
             let sandbox = Sandbox::start(folder.path(), latency);
             let latency_ms = latency as f64;
             let writes = |count: usize| (count as f64 / CONCURRENCY).ceil() * latency_ms;
@@ -173,23 +255,17 @@ fn main() {
                 let others = count.div_ceil(PAGE).saturating_sub(1) as f64;
                 latency_ms + (others / CONCURRENCY).ceil() * latency_ms
             };
-            declare(folder.path(), *count, |_| 10);
-            let made = sync(folder.path(), &sandbox.1);
-            show(
-                "create all",
-                *count,
-                latency,
-                &made,
+            let floors = [
                 latency_ms + writes(*count),
-            );
-            let same = sync(folder.path(), &sandbox.1);
-            show("no change", *count, latency, &same, pages(*count));
-            declare(folder.path(), *count, |number| {
-                10 + usize::from(number % 10 == 0)
+                pages(*count),
+                pages(*count) + writes(count / 10),
+            ];
+            runs(folder.path(), &sandbox.1, *count, |run, cost| {
+                let what = RUNS.get(run).copied().unwrap_or_default();
+                let bytes = bytes.get(run).copied().unwrap_or_default();
+                let floor = floors.get(run).copied().unwrap_or_default();
+                show(what, *count, latency, (&cost, bytes), floor);
             });
-            let changed = sync(folder.path(), &sandbox.1);
-            let floor = pages(*count) + writes(count / 10);
-            show("10 % changed", *count, latency, &changed, floor);
         }
     }
     println!(

@@ -39,6 +39,9 @@ pub fn settle_pending(
     records: &LastApplied,
     observed: &ObservedState,
 ) -> Result<Vec<Settlement>, UndecidedCreate> {
+    if pending.intents.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut known = pending.seen.clone();
     known.extend(records.values().map(|record| record.id.clone()));
     let alike = alike(&pending.intents);
