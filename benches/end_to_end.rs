@@ -1,7 +1,7 @@
 //! The release binary against the emulator as another process: what a run costs beside what the network
 //! alone would cost. `cargo bench --bench end_to_end` prints a table; sizes may be given:
 //! `cargo bench --bench end_to_end -- 1000 10000`. Bytes are counted in runs of their own, which go
-//! through a relay.
+//! through a relay. `HOOKCTL_BENCH_BINARY` names another build, to compare with.
 
 #![expect(
     clippy::unwrap_used,
@@ -10,17 +10,21 @@
     reason = "a bench prints its figures and fails by panicking"
 )]
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_hookctl");
+/// The build that is measured: this one, unless another is named.
+static BINARY: LazyLock<OsString> = LazyLock::new(|| {
+    std::env::var_os("HOOKCTL_BENCH_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_hookctl").into())
+});
 /// The most requests at once, as by default.
 const CONCURRENCY: f64 = 16.0;
 /// Rows on a page of the list.
@@ -82,7 +86,7 @@ struct Sandbox(Child, String);
 
 impl Sandbox {
     fn start(folder: &Path, latency: u64) -> Self {
-        let mut child = Command::new(BINARY)
+        let mut child = Command::new(&*BINARY)
             .args([
                 "sandbox",
                 "--memory",
@@ -149,7 +153,7 @@ fn sample(id: u32) -> Option<(f64, f64)> {
 
 fn sync(folder: &Path, url: &str) -> Cost {
     let started = Instant::now();
-    let mut child = Command::new(BINARY)
+    let mut child = Command::new(&*BINARY)
         .args(["--api-url", url, "sync", "--yes", "--force", "--quiet"])
         .env("INTERACTLY_API_KEY", "sandbox-api-key")
         .env("TOKEN", "a-token-of-the-bench")
@@ -190,13 +194,13 @@ fn sync(folder: &Path, url: &str) -> Cost {
 }
 
 /// The runs, in the order in which they are made.
-const RUNS: [&str; 3] = ["create all", "no change", "10 % changed"];
+const RUNS: [&str; 4] = ["create all", "no change", "again", "10 % changed"];
 
 /// Makes the runs.
 fn runs(folder: &Path, url: &str, count: usize, mut each: impl FnMut(usize, Cost)) {
     for run in 0..RUNS.len() {
         declare(folder, count, |number| {
-            10 + usize::from(run == 2 && number % 10 == 0)
+            10 + usize::from(run == 3 && number % 10 == 0)
         });
         each(run, sync(folder, url));
     }
@@ -257,6 +261,7 @@ fn main() {
             };
             let floors = [
                 latency_ms + writes(*count),
+                pages(*count),
                 pages(*count),
                 pages(*count) + writes(count / 10),
             ];

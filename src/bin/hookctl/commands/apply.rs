@@ -122,7 +122,7 @@ async fn run_saved(
             allow_empty: args.allow_empty,
         },
         options: ApplyOptions {
-            concurrency: settings.concurrency,
+            concurrency: settings.actions_at_once(),
             now: &now,
             provenance: Some(&provenance),
             cancellation: cancellation.clone(),

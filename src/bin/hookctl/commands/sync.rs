@@ -179,7 +179,7 @@ async fn sync(
             allow_empty: args.allow_empty,
         },
         options: ApplyOptions {
-            concurrency: settings.concurrency,
+            concurrency: settings.actions_at_once(),
             now: &now,
             provenance: None,
             cancellation: cancellation.clone(),

@@ -268,7 +268,7 @@ fn options(args: &WatchArgs, only: &KeyFilter, settings: &Settings) -> WatchOpti
         prune: args.prune || settings.prune,
         only: only.clone(),
         limits: settings.limits,
-        concurrency: settings.concurrency,
+        concurrency: settings.actions_at_once(),
         ..WatchOptions::default()
     }
 }
