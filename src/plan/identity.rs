@@ -118,6 +118,9 @@ pub(super) fn identify<'a>(
     }
 }
 
+/// A key that is bound and not planned, and its webhook.
+type Orphan<'a> = (&'a Key, &'a ObservedWebhook);
+
 struct Search<'a> {
     only: &'a KeyFilter,
     desired: &'a DesiredState,
@@ -181,6 +184,7 @@ impl<'a> Search<'a> {
 
     fn adopt(&mut self, unbound: &[Declared<'a>]) {
         let candidates = self.candidates(unbound);
+        let orphans = self.orphans();
         let contested = contested(unbound, &candidates);
         for (declared, mine) in unbound.iter().zip(candidates) {
             let mine: Vec<_> = mine
@@ -192,7 +196,7 @@ impl<'a> Search<'a> {
                 })
                 .collect();
             match mine.as_slice() {
-                [] => self.without_match(declared),
+                [] => self.without_match(declared, &orphans),
                 [webhook] => self.claim(declared, webhook),
                 several => {
                     let same_url: Vec<_> = several
@@ -292,14 +296,18 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn without_match(&mut self, declared: &Declared<'a>) {
+    fn without_match(&mut self, declared: &Declared<'a>, orphans: &[Orphan<'a>]) {
+        let mut orphans = orphans
+            .iter()
+            .filter(|(_, webhook)| !self.found.is_claimed(&webhook.id));
         if self.desired.webhooks.contains_key(declared.key)
-            && let Some((old, webhook)) = self.orphan_named_like(declared)
+            && let Some((old, webhook)) =
+                orphans.find(|(_, webhook)| declared.is_named_like(webhook))
         {
             self.problems.push(PlanProblem::RenamedKey {
                 key: declared.key.clone(),
                 location: declared.location.clone(),
-                old: old.clone(),
+                old: (*old).clone(),
                 id: webhook.id.clone(),
             });
             return;
@@ -315,12 +323,14 @@ impl<'a> Search<'a> {
         self.found.by_key.insert(declared.key, identity);
     }
 
-    fn orphan_named_like(&self, declared: &Declared<'a>) -> Option<(&'a Key, &'a ObservedWebhook)> {
+    /// The bindings that outlive this plan, with their webhooks. Looked up once: there may be as many new
+    /// declarations as bindings.
+    fn orphans(&self) -> Vec<Orphan<'a>> {
         self.last_applied
             .iter()
-            .filter(|(key, record)| self.outlives(key) && !self.found.is_claimed(&record.id))
+            .filter(|(key, _)| self.outlives(key))
             .filter_map(|(key, record)| Some((key, self.observed.webhooks.get(&record.id)?)))
-            .find(|(_, webhook)| declared.is_named_like(webhook))
+            .collect()
     }
 
     fn report_contest(&mut self, unbound: &[Declared<'a>], id: &RemoteId) {
