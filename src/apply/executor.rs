@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use super::looks::Looks;
 use super::progress::{ApplyEvent, Listener};
 use super::step::{StepError, Steps};
 use crate::plan::{Action, Phase, Plan, PlannedAction};
@@ -62,6 +63,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .filter(|_| !plan.actions.is_empty())
             .and_then(|tell| tell()),
         known: Mutex::new(observed.webhooks.keys().cloned().collect()),
+        looks: Looks::default(),
     };
     let run = Run {
         steps,

@@ -22,6 +22,7 @@
 
 mod confirm;
 mod executor;
+mod looks;
 mod pending;
 mod progress;
 mod step;

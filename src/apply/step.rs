@@ -1,11 +1,12 @@
 //! One action: call, check the answer, settle.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
 use super::executor::ApplyOptions;
+use super::looks::Looks;
 use super::unknown::{Trace, trace};
 use crate::plan::{
     Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter, TokenPatch,
@@ -14,7 +15,7 @@ use crate::record::{
     After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal,
     JournalError, Outcome, Provenance, Remark, Settlement,
 };
-use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi, observe, observe_absences};
+use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi};
 use crate::secret::{Secret, Secrets};
 use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
 use crate::webhook::{Field, Key, RemoteId};
@@ -33,7 +34,7 @@ pub(super) enum StepError {
     #[error(
         "whether the webhook was made is not known, and the list could not be read to find out: {0}"
     )]
-    Undecided(ObserveError),
+    Undecided(Arc<ObserveError>),
     #[error("whether the webhook was made is not known: any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
     SeveralTraces(Vec<RemoteId>),
     #[error("the API confirmed it, and the list does not show it")]
@@ -103,6 +104,8 @@ pub(super) struct Steps<'a, A, J> {
     pub(super) provenance: Option<Provenance>,
     /// The ids that were observed before, or that are ours by now.
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
+    /// Fresh lists.
+    pub(super) looks: Looks,
 }
 
 impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
@@ -212,7 +215,11 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     ) -> Result<(ObservedWebhook, bool), StepError> {
         let mut attempt = 1;
         loop {
-            let error = match self.api.create(&creation.spec, token).await {
+            let answer = {
+                let _making = self.looks.making().await;
+                self.api.create(&creation.spec, token).await
+            };
+            let error = match answer {
                 Ok(Some(answer)) => return Ok((answer, false)),
                 Ok(None) => StepError::NotListed,
                 Err(error @ ApiError::UnknownOutcome { .. }) => StepError::Api(error),
@@ -336,12 +343,9 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     }
 
     /// A list by which to tell what is there and what is not.
-    async fn fresh_list(&self) -> Result<ObservedState, StepError> {
-        let read = match observe(self.api).await {
-            Ok(first) => observe_absences(self.api, first).await,
-            Err(error) => Err(error),
-        };
-        Ok(read.map_err(StepError::Undecided)?.observed)
+    async fn fresh_list(&self) -> Result<Arc<ObservedState>, StepError> {
+        let looked = self.looks.look(self.api).await;
+        looked.map_err(StepError::Undecided)
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {

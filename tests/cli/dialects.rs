@@ -55,6 +55,29 @@ fn writes_may_be_confirmed_with_nothing() {
 }
 
 #[test]
+fn what_is_made_without_an_answer_is_found_while_more_is_made() {
+    let dialect = Dialect {
+        silent_writes: true,
+        page_cap: Some(4),
+        ..Dialect::default()
+    };
+    let account = Account::speaking(dialect);
+    let mut declarations = "webhooks:\n".to_owned();
+    for number in 0..60 {
+        declarations.push_str(&format!(
+            "  hook-{number}: {{ url: 'https://hooks.example.com/{number}', actions: all }}\n"
+        ));
+    }
+    let repository = Repository::with(&declarations);
+    repository.sync(&account, &[]).code(0).shows("60 created");
+    let requests = account.requests();
+    let creates = requests.iter().filter(|line| line.starts_with("POST"));
+    assert_eq!(creates.count(), 60);
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+    assert_eq!(account.names().len(), 60);
+}
+
+#[test]
 fn pages_may_be_smaller_than_asked_for() {
     let dialect = Dialect {
         page_cap: Some(2),
