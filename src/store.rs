@@ -105,6 +105,7 @@
 //! ```
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
@@ -125,6 +126,15 @@ pub struct Store {
     account: Account,
     kept: Mutex<Option<Kept>>,
     changes: broadcast::Sender<Arc<HistoryEntry>>,
+}
+
+/// How a record may be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// From a copy of it: its folder stays as it is.
+    Copy,
+    /// In its folder, under its lock.
+    InPlace,
 }
 
 /// What was read, and the state of the record that it was read from.
@@ -167,13 +177,39 @@ impl Store {
         if let Some(kept) = self.kept() {
             return Ok(kept);
         }
-        let Some(reader) = self.read()? else {
+        self.read_copy(&self.options)
+    }
+
+    /// Reads what is remembered into memory for whoever asks for it later, such as beside the reading of
+    /// the files. Does nothing if there is no record, if somebody uses it, or if it cannot be read, which
+    /// whoever asks is then told.
+    pub fn read_ahead(&self, access: Access) {
+        if RecordVersion::read(&self.options).is_none() || self.kept().is_some() {
+            return;
+        }
+        let options = CacheOptions {
+            lock_timeout: Duration::ZERO,
+            ..self.options.clone()
+        };
+        let _ = match access {
+            Access::Copy => self.read_copy(&options).map(drop),
+            Access::InPlace => Cache::open(&options, self.account.clone())
+                .and_then(|cache| self.opened(cache).close_and_keep()),
+        };
+    }
+
+    fn read_copy(&self, options: &CacheOptions) -> Result<Arc<Remembered>, CacheError> {
+        // Read before the copy is made: a write between the two makes another version.
+        let version = RecordVersion::read(options);
+        let Some(reader) = CacheReader::open(options, self.account.clone())? else {
             return Ok(Arc::default());
         };
-        Ok(Arc::new(Remembered {
+        let remembered = Arc::new(Remembered {
             last_applied: reader.last_applied()?,
             pending: reader.pending()?,
-        }))
+        });
+        self.keep(version, Some(Arc::clone(&remembered)));
+        Ok(remembered)
     }
 
     /// What was last observed, and when; none before the first pass.
@@ -212,11 +248,26 @@ impl Store {
     /// [`CacheError`]
     pub fn open(&self) -> Result<OpenStore<'_>, CacheError> {
         let cache = Cache::open(&self.options, self.account.clone())?;
-        Ok(OpenStore {
+        let open = self.opened(cache);
+        // Nobody else writes from here on, so that what is kept now is what the record says.
+        *open.lock() = self.kept();
+        Ok(open)
+    }
+
+    const fn opened(&self, cache: Cache) -> OpenStore<'_> {
+        OpenStore {
             store: self,
             cache,
             read: Mutex::new(None),
-        })
+        }
+    }
+
+    fn keep(&self, version: Option<RecordVersion>, remembered: Option<Arc<Remembered>>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = version.zip(remembered).map(|(version, remembered)| Kept {
+            version,
+            remembered,
+        });
     }
 }
 
@@ -261,15 +312,7 @@ impl OpenStore<'_> {
         let version = RecordVersion::read(&self.store.options);
         let read = self.lock().take();
         self.cache.close()?;
-        let mut kept = self
-            .store
-            .kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *kept = version.zip(read).map(|(version, remembered)| Kept {
-            version,
-            remembered,
-        });
+        self.store.keep(version, read);
         Ok(())
     }
 
@@ -318,8 +361,6 @@ impl Records for OpenStore<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::record::After;
     use crate::webhook::{Key, RemoteId};
@@ -366,6 +407,34 @@ mod tests {
         assert_eq!(theirs.kept(), Some(ours.remembered().unwrap()));
         std::fs::remove_dir_all(folder.path()).unwrap();
         assert!(theirs.kept().is_none(), "the record was deleted");
+    }
+
+    #[test]
+    fn what_is_read_ahead_is_what_an_opening_finds() {
+        for access in [Access::Copy, Access::InPlace] {
+            let folder = tempfile::tempdir().unwrap();
+            let record = folder.path().join("record");
+            let (ours, theirs) = (store(&record), store(&record));
+            ours.read_ahead(access);
+            assert!(ours.kept().is_none() && !record.exists(), "nothing is made");
+            let open = theirs.open().unwrap();
+            block_on(open.settle(forgotten("a"))).unwrap();
+            ours.read_ahead(access);
+            assert!(ours.kept().is_none(), "somebody else has it");
+            open.close().unwrap();
+
+            ours.read_ahead(access);
+            let ahead = ours.kept().unwrap();
+            let open = ours.open().unwrap();
+            assert!(Arc::ptr_eq(&ahead, &open.remembered().unwrap()));
+            open.close().unwrap();
+
+            let open = theirs.open().unwrap();
+            block_on(open.settle(forgotten("b"))).unwrap();
+            open.close().unwrap();
+            let open = ours.open().unwrap();
+            assert!(!Arc::ptr_eq(&ahead, &open.remembered().unwrap()));
+        }
     }
 
     #[test]

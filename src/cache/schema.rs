@@ -68,7 +68,9 @@ pub(super) fn decode<T: DeserializeOwned>(
     if found != checksum(tree, key, payload) {
         return Err(InvalidValue::Checksum);
     }
-    serde_json::from_slice(payload).map_err(|_| InvalidValue::Payload)
+    // Once for the whole, rather than for each of its strings.
+    let payload = std::str::from_utf8(payload).map_err(|_| InvalidValue::Payload)?;
+    serde_json::from_str(payload).map_err(|_| InvalidValue::Payload)
 }
 
 fn checksum(tree: &str, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LENGTH] {

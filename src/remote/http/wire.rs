@@ -76,15 +76,18 @@ fn value(value: &FieldValue) -> Value {
 /// Reads a page of the list, whatever its envelope is. The rows are read where they stand, without a tree
 /// of values: there are hundreds on a page.
 pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
-    let answer: &RawValue = serde_json::from_slice(text).map_err(|_| WireError::NotJson)?;
-    let (rows, total) = if is_list(answer) {
-        (answer, None)
-    } else if let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(answer.get()) {
+    let text = std::str::from_utf8(text).map_err(|_| WireError::NotJson)?;
+    let (rows, total) = if text.trim_ascii_start().starts_with('{') {
+        let envelope: Envelope<'_> = json(text)?;
         let total = envelope.get("total");
         let total = total.and_then(|total| serde_json::from_str(total.get()).ok());
         (list(&envelope)?, total)
     } else {
-        return Err(WireError::NoList("a single value".to_owned()));
+        let answer: &RawValue = json(text)?;
+        if !is_list(answer) {
+            return Err(WireError::NoList("a single value".to_owned()));
+        }
+        (answer, None)
     };
     let rows: Vec<Row> = serde_json::from_str(rows.get()).map_err(|error| not_a_webhook(&error))?;
     let webhooks = rows.into_iter().map(webhook).collect::<Result<_, _>>()?;
@@ -92,6 +95,10 @@ pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
 }
 
 type Envelope<'text> = BTreeMap<String, &'text RawValue>;
+
+fn json<'text, T: Deserialize<'text>>(text: &'text str) -> Result<T, WireError> {
+    serde_json::from_str(text).map_err(|_| WireError::NotJson)
+}
 
 fn is_list(value: &RawValue) -> bool {
     value.get().starts_with('[')

@@ -40,11 +40,17 @@ impl Session {
         environment: &Environment,
         sandbox: bool,
     ) -> Result<Self, CommandError> {
+        Self::over(store(settings, sandbox), settings, environment, sandbox).await
+    }
+
+    /// The same over a record that may be in memory already.
+    pub(crate) async fn over(
+        store: Store,
+        settings: &Settings,
+        environment: &Environment,
+        sandbox: bool,
+    ) -> Result<Self, CommandError> {
         let target = &settings.target;
-        let cache = CacheOptions {
-            directory: settings.cache_dir.clone(),
-            lock_timeout: settings.lock_timeout,
-        };
         if sandbox {
             let running = start_sandbox(settings).await?;
             let key = Secret::new(SANDBOX_KEY.to_owned())
@@ -56,7 +62,7 @@ impl Session {
             };
             return Ok(Self {
                 api: client(options)?,
-                store: Store::new(cache, Account::new(&target.name, "sandbox")),
+                store,
                 fingerprint_key: fingerprint_key(settings, environment, None).await?,
                 _sandbox: Some(running),
             });
@@ -90,7 +96,7 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            store: Store::new(cache, Account::new(&target.name, &url.to_string())),
+            store,
             fingerprint_key,
             _sandbox: None,
         })
@@ -160,6 +166,23 @@ impl RecordAccess<'_> {
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {
     CommandError::caused("record", error)
+}
+
+/// The record of a target, or of the emulator in its place. Nothing is read yet.
+pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
+    let target = &settings.target;
+    let options = CacheOptions {
+        directory: settings.cache_dir.clone(),
+        lock_timeout: settings.lock_timeout,
+    };
+    let url = target.api_url.as_ref().map(ToString::to_string);
+    let api = match (sandbox, &url) {
+        (true, _) => "sandbox",
+        (false, Some(url)) => url,
+        // Whoever needs one says so.
+        (false, None) => "",
+    };
+    Store::new(options, Account::new(&target.name, api))
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {

@@ -14,13 +14,13 @@ use hookctl::reconcile::{self, Pass, PassError, Review, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
-use hookctl::store::OpenStore;
+use hookctl::store::{Access, OpenStore};
 use hookctl::webhook::RemoteId;
 use tokio_util::sync::CancellationToken;
 
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
-use super::session::{RecordAccess, Session, cancel_on_signal, interrupted, record_error};
+use super::session::{self, RecordAccess, Session, cancel_on_signal, interrupted, record_error};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -104,6 +104,14 @@ impl SyncArgs {
         }
     }
 
+    const fn access(&self) -> Access {
+        if self.dry_run {
+            Access::Copy
+        } else {
+            Access::InPlace
+        }
+    }
+
     const fn missing(&self) -> Missing {
         if self.allow_missing_secrets {
             Missing::Allowed
@@ -156,11 +164,17 @@ async fn sync(
     KeyFilter::matching(args.only.iter().map(String::as_str)).map_err(|error| {
         CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
     })?;
-    let declarations = presenter.declarations(&settings, environment)?;
+    let store = session::store(&settings, args.sandbox);
+    let declarations = std::thread::scope(|threads| {
+        let ahead = || store.read_ahead(args.access());
+        // Where no thread can be had, it is read later.
+        let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
+        presenter.declarations(&settings, environment)
+    })?;
     let resolved = resolve_tokens(&declarations, &settings, environment, args.missing()).await;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let session = Session::over(store, &settings, environment, args.sandbox).await?;
     let terms = args.terms(&settings, session.account());
     let policy = policy(&terms)?;
     let records = session.records(args.dry_run)?;
