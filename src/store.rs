@@ -120,11 +120,12 @@ use crate::state::ObservedState;
 pub const BACKLOG: usize = 1_024;
 
 /// The record of one account.
-#[derive(Debug)]
 pub struct Store {
     options: CacheOptions,
     account: Account,
     kept: Mutex<Option<Kept>>,
+    /// What was opened ahead, for the next opening.
+    ahead: Mutex<Option<Cache>>,
     changes: broadcast::Sender<Arc<HistoryEntry>>,
 }
 
@@ -151,6 +152,7 @@ impl Store {
             options,
             account,
             kept: Mutex::new(None),
+            ahead: Mutex::new(None),
             changes: broadcast::Sender::new(BACKLOG),
         }
     }
@@ -162,7 +164,7 @@ impl Store {
 
     /// What is remembered, if it was read before and nobody wrote since. Reads one small file.
     pub fn kept(&self) -> Option<Arc<Remembered>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = lock(&self.kept);
         let kept = kept.as_ref()?;
         let current = RecordVersion::read(&self.options)?;
         (current == kept.version).then(|| Arc::clone(&kept.remembered))
@@ -181,8 +183,9 @@ impl Store {
     }
 
     /// Reads what is remembered into memory for whoever asks for it later, such as beside the reading of
-    /// the files. Does nothing if there is no record, if somebody uses it, or if it cannot be read, which
-    /// whoever asks is then told.
+    /// the files. Read in place, the record stays open and locked for the next [opening](Self::open), until
+    /// it is [let go](Self::let_go) of. Does nothing if there is no record, if somebody uses it, or if it
+    /// cannot be read, which whoever asks is then told.
     pub fn read_ahead(&self, access: Access) {
         if RecordVersion::read(&self.options).is_none() || self.kept().is_some() {
             return;
@@ -193,9 +196,22 @@ impl Store {
         };
         let _ = match access {
             Access::Copy => self.read_copy(&options).map(drop),
-            Access::InPlace => Cache::open(&options, self.account.clone())
-                .and_then(|cache| self.opened(cache).close_and_keep()),
+            Access::InPlace => self.read_in_place(&options),
         };
+    }
+
+    fn read_in_place(&self, options: &CacheOptions) -> Result<(), CacheError> {
+        let open = self.opened(Cache::open(options, self.account.clone())?);
+        let remembered = open.remembered()?;
+        self.keep(RecordVersion::read(options), Some(remembered));
+        *lock(&self.ahead) = Some(open.cache);
+        Ok(())
+    }
+
+    /// Lets go of a record that was read ahead in place, so that others may have it. What was read stays in
+    /// memory, for as long as they do not write.
+    pub fn let_go(&self) {
+        drop(lock(&self.ahead).take());
     }
 
     fn read_copy(&self, options: &CacheOptions) -> Result<Arc<Remembered>, CacheError> {
@@ -247,7 +263,8 @@ impl Store {
     /// # Errors
     /// [`CacheError`]
     pub fn open(&self) -> Result<OpenStore<'_>, CacheError> {
-        let cache = Cache::open(&self.options, self.account.clone())?;
+        let ahead = lock(&self.ahead).take();
+        let cache = ahead.map_or_else(|| Cache::open(&self.options, self.account.clone()), Ok)?;
         let open = self.opened(cache);
         // Nobody else writes from here on, so that what is kept now is what the record says.
         *open.lock() = self.kept();
@@ -263,8 +280,7 @@ impl Store {
     }
 
     fn keep(&self, version: Option<RecordVersion>, remembered: Option<Arc<Remembered>>) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        *kept = version.zip(remembered).map(|(version, remembered)| Kept {
+        *lock(&self.kept) = version.zip(remembered).map(|(version, remembered)| Kept {
             version,
             remembered,
         });
@@ -327,8 +343,12 @@ impl OpenStore<'_> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Arc<Remembered>>> {
-        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.read)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Journal for OpenStore<'_> {
@@ -366,9 +386,17 @@ mod tests {
     use crate::webhook::{Key, RemoteId};
 
     fn store(directory: &std::path::Path) -> Store {
+        waiting(directory, Duration::from_secs(10))
+    }
+
+    fn impatient(directory: &std::path::Path) -> Store {
+        waiting(directory, Duration::ZERO)
+    }
+
+    fn waiting(directory: &std::path::Path, lock_timeout: Duration) -> Store {
         let options = CacheOptions {
             directory: directory.to_owned(),
-            lock_timeout: Duration::from_secs(10),
+            lock_timeout,
         };
         Store::new(options, Account::new("qa", "https://api.example"))
     }
@@ -414,7 +442,7 @@ mod tests {
         for access in [Access::Copy, Access::InPlace] {
             let folder = tempfile::tempdir().unwrap();
             let record = folder.path().join("record");
-            let (ours, theirs) = (store(&record), store(&record));
+            let (ours, theirs) = (store(&record), impatient(&record));
             ours.read_ahead(access);
             assert!(ours.kept().is_none() && !record.exists(), "nothing is made");
             let open = theirs.open().unwrap();
@@ -425,10 +453,13 @@ mod tests {
 
             ours.read_ahead(access);
             let ahead = ours.kept().unwrap();
+            assert_eq!(theirs.open().is_err(), access == Access::InPlace);
             let open = ours.open().unwrap();
             assert!(Arc::ptr_eq(&ahead, &open.remembered().unwrap()));
             open.close().unwrap();
 
+            ours.read_ahead(access);
+            ours.let_go();
             let open = theirs.open().unwrap();
             block_on(open.settle(forgotten("b"))).unwrap();
             open.close().unwrap();

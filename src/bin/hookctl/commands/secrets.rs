@@ -102,6 +102,17 @@ pub(crate) async fn resolve_tokens(
     resolved
 }
 
+/// Whether any source of a secret is a program.
+pub(crate) fn runs_programs(declarations: &Declarations, settings: &Settings) -> bool {
+    let target = &settings.target;
+    declarations
+        .secret_sources()
+        .map(|(_, source)| source)
+        .chain([&target.api_key])
+        .chain(&target.fingerprint_key)
+        .any(|source| matches!(source, SecretSource::Command { .. }))
+}
+
 fn at(
     diagnostic: Diagnostic,
     declarations: &Declarations,

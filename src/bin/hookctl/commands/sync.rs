@@ -19,7 +19,7 @@ use hookctl::webhook::RemoteId;
 use tokio_util::sync::CancellationToken;
 
 use super::presenter::{Output, Presenter};
-use super::secrets::{Missing, resolve_tokens};
+use super::secrets::{Missing, resolve_tokens, runs_programs};
 use super::session::{self, RecordAccess, Session, cancel_on_signal, interrupted, record_error};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
@@ -171,6 +171,10 @@ async fn sync(
         let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
         presenter.declarations(&settings, environment)
     })?;
+    if runs_programs(&declarations, &settings) {
+        // They may wait for a person, and others for the record.
+        store.let_go();
+    }
     let resolved = resolve_tokens(&declarations, &settings, environment, args.missing()).await;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
