@@ -2,13 +2,14 @@
 
 #![cfg(unix)]
 
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use hookctl::sandbox::Fault;
 
-use crate::harness::{Account, Repository, Run};
+use crate::harness::{Account, BILLING, Repository, Run};
 
 fn hooks(count: usize) -> String {
     let mut text = "webhooks:\n".to_owned();
@@ -140,4 +141,34 @@ fn who_waits_too_long_is_told_for_whom() {
     first.kill().unwrap();
     first.wait().unwrap();
     repository.settled(&account);
+}
+
+#[test]
+fn others_may_have_the_record_while_a_program_is_asked_for_a_secret() {
+    let account = Account::new();
+    let repository = Repository::with(BILLING);
+    repository.settled(&account);
+    let answer = repository.path("answer");
+    let made = Command::new("mkfifo").arg(&answer).status();
+    assert!(made.unwrap().success());
+    let token = "    bearer_token: { command: [cat, ../answer] }\n";
+    repository.declare(&format!("{BILLING}{token}"));
+    let child = start(&repository, &account);
+    // Opened once the program reads it.
+    let mut answer = File::options().write(true).open(answer).unwrap();
+
+    let url = account.sandbox.base_url();
+    let forget = ["cache", "forget", "billing"];
+    let arguments = [&["--api-url", &url, "--lock-timeout", "0s"], &forget[..]].concat();
+    repository.run(&arguments).code(0);
+
+    answer.write_all(b"s3cr3t-from-a-program").unwrap();
+    drop(answer);
+    let run = Run::of(child.wait_with_output().unwrap()).code(0);
+    assert_eq!(
+        run.json()["summary"]["adopt"],
+        1,
+        "what was forgotten since is seen"
+    );
+    assert_eq!(account.names(), ["Billing"]);
 }
