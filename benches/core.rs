@@ -128,6 +128,24 @@ fn plan_10_percent_changed(bencher: Bencher, count: usize) {
         .bench_local(|| plan(&desired, &observed, &remembered, &Policy::default()));
 }
 
+/// A fifth is bound and no longer declared, another fifth is declared and not there yet.
+#[divan::bench(args = SIZES, max_time = 3)]
+fn plan_a_fifth_replaced(bencher: Bencher, count: usize) {
+    let (mut desired, mut observed, mut remembered) = states(count, 0);
+    let fifth = count / 5;
+    let keys: Vec<_> = desired.webhooks.keys().cloned().collect();
+    for key in keys.iter().take(fifth) {
+        let record = remembered.remove(key).unwrap();
+        observed.webhooks.remove(&record.id);
+    }
+    for key in keys.iter().rev().take(fifth) {
+        desired.webhooks.remove(key);
+    }
+    bencher
+        .counter(ItemsCount::new(count))
+        .bench_local(|| plan(&desired, &observed, &remembered, &Policy::default()));
+}
+
 const SCENE: Scene<'_> = Scene {
     target: "default",
     sandbox: false,

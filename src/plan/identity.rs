@@ -52,8 +52,11 @@ struct Declared<'a> {
 }
 
 impl Declared<'_> {
-    fn is_named_like(&self, webhook: &ObservedWebhook) -> bool {
-        self.name == webhook.spec.name || self.previously.contains(&webhook.spec.name)
+    /// The names under which it may be found, each once.
+    fn names(&self) -> BTreeSet<&str> {
+        std::iter::once(self.name)
+            .chain(self.previously.iter().map(String::as_str))
+            .collect()
     }
 
     fn has_url_of(&self, webhook: &ObservedWebhook) -> bool {
@@ -117,6 +120,10 @@ pub(super) fn identify<'a>(
         })
     }
 }
+
+/// Webhooks, or what is known of them, by their names: there may be as many declarations as webhooks, so
+/// that not every one can be held against every other.
+type ByName<'a, T> = BTreeMap<&'a str, Vec<T>>;
 
 /// A key that is bound and not planned, and its webhook.
 type Orphan<'a> = (&'a Key, &'a ObservedWebhook);
@@ -192,7 +199,7 @@ impl<'a> Search<'a> {
                 .filter(|webhook| match contested.get(&webhook.id) {
                     None => true,
                     Some(Contest::WonBy(winner)) => *winner == declared.key,
-                    Some(Contest::Open) => false,
+                    Some(Contest::Open(..)) => false,
                 })
                 .collect();
             match mine.as_slice() {
@@ -215,9 +222,13 @@ impl<'a> Search<'a> {
                 }
             }
         }
-        for (id, contest) in &contested {
-            if *contest == Contest::Open {
-                self.report_contest(unbound, id);
+        for (id, contest) in contested {
+            if let Contest::Open(first, rivals) = contest {
+                self.problems.push(PlanProblem::Contested {
+                    keys: rivals,
+                    location: first.clone(),
+                    id: id.clone(),
+                });
             }
         }
     }
@@ -239,35 +250,35 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// For each declaration the observed webhooks named like it that nobody is bound to.
-    fn candidates(&self, unbound: &[Declared<'a>]) -> Vec<Vec<&'a ObservedWebhook>> {
+    /// The observed webhooks that nobody is bound to.
+    fn untaken(&self) -> ByName<'a, &'a ObservedWebhook> {
         let taken = self.taken();
-        let mut by_name: BTreeMap<&str, Vec<&ObservedWebhook>> = BTreeMap::new();
+        let mut by_name = ByName::new();
         for webhook in self.observed.webhooks.values() {
             if !taken.contains(&webhook.id) {
-                by_name.entry(&webhook.spec.name).or_default().push(webhook);
+                let namesakes: &mut Vec<_> = by_name.entry(&webhook.spec.name).or_default();
+                namesakes.push(webhook);
             }
         }
+        by_name
+    }
+
+    /// For each declaration the observed webhooks named like it that nobody is bound to.
+    fn candidates(&self, unbound: &[Declared<'a>]) -> Vec<Vec<&'a ObservedWebhook>> {
+        let untaken = self.untaken();
         unbound
             .iter()
-            .map(|declared| {
-                let names: BTreeSet<&str> = std::iter::once(declared.name)
-                    .chain(declared.previously.iter().map(String::as_str))
-                    .collect();
-                names
-                    .into_iter()
-                    .filter_map(|name| by_name.get(name))
-                    .flatten()
-                    .copied()
-                    .collect()
-            })
+            .map(|declared| named_like(declared, &untaken).copied().collect())
             .collect()
     }
 
     /// A bound webhook that shall be absent must be the only one named so, pins apart: once it and its
     /// binding are gone, the name would lead to the next one.
     fn check_namesakes_of_absent(&mut self) {
-        let taken = self.taken();
+        if self.desired.absent.is_empty() {
+            return;
+        }
+        let untaken = self.untaken();
         for declared in declared(self.desired) {
             let absent = self.desired.absent.contains_key(declared.key);
             let Identity::Found(found) = self.found.of(declared.key) else {
@@ -276,33 +287,29 @@ impl<'a> Search<'a> {
             if !absent || declared.pin.is_some() {
                 continue;
             }
-            let namesakes: Vec<_> = self
-                .observed
-                .webhooks
-                .values()
-                .filter(|webhook| declared.is_named_like(webhook))
-                .filter(|webhook| !taken.contains(&webhook.id))
+            let mut namesakes: Vec<_> = named_like(&declared, &untaken)
+                .map(|webhook| &webhook.id)
                 .collect();
             if !namesakes.is_empty() {
+                namesakes.sort_unstable();
                 self.problems.push(PlanProblem::Ambiguous {
                     key: declared.key.clone(),
                     location: declared.location.clone(),
-                    ids: std::iter::once(found)
+                    ids: std::iter::once(&found.id)
                         .chain(namesakes)
-                        .map(|webhook| webhook.id.clone())
+                        .cloned()
                         .collect(),
                 });
             }
         }
     }
 
-    fn without_match(&mut self, declared: &Declared<'a>, orphans: &[Orphan<'a>]) {
-        let mut orphans = orphans
-            .iter()
-            .filter(|(_, webhook)| !self.found.is_claimed(&webhook.id));
+    fn without_match(&mut self, declared: &Declared<'a>, orphans: &ByName<'a, Orphan<'a>>) {
+        let orphan = named_like(declared, orphans)
+            .filter(|(_, webhook)| !self.found.is_claimed(&webhook.id))
+            .min_by_key(|(key, _)| *key);
         if self.desired.webhooks.contains_key(declared.key)
-            && let Some((old, webhook)) =
-                orphans.find(|(_, webhook)| declared.is_named_like(webhook))
+            && let Some((old, webhook)) = orphan
         {
             self.problems.push(PlanProblem::RenamedKey {
                 key: declared.key.clone(),
@@ -323,41 +330,40 @@ impl<'a> Search<'a> {
         self.found.by_key.insert(declared.key, identity);
     }
 
-    /// The bindings that outlive this plan, with their webhooks. Looked up once: there may be as many new
-    /// declarations as bindings.
-    fn orphans(&self) -> Vec<Orphan<'a>> {
-        self.last_applied
-            .iter()
-            .filter(|(key, _)| self.outlives(key))
-            .filter_map(|(key, record)| Some((key, self.observed.webhooks.get(&record.id)?)))
-            .collect()
-    }
-
-    fn report_contest(&mut self, unbound: &[Declared<'a>], id: &RemoteId) {
-        let Some(webhook) = self.observed.webhooks.get(id) else {
-            return;
-        };
-        let rivals: Vec<_> = unbound
-            .iter()
-            .filter(|declared| declared.is_named_like(webhook))
-            .collect();
-        if let Some(first) = rivals.first() {
-            self.problems.push(PlanProblem::Contested {
-                keys: rivals.iter().map(|declared| declared.key.clone()).collect(),
-                location: first.location.clone(),
-                id: id.clone(),
-            });
+    /// The bindings that outlive this plan, with their webhooks.
+    fn orphans(&self) -> ByName<'a, Orphan<'a>> {
+        let mut by_name = ByName::new();
+        for (key, record) in self.last_applied {
+            if self.outlives(key)
+                && let Some(webhook) = self.observed.webhooks.get(&record.id)
+            {
+                let namesakes: &mut Vec<_> = by_name.entry(&webhook.spec.name).or_default();
+                namesakes.push((key, webhook));
+            }
         }
+        by_name
     }
 }
 
+/// Those that a declaration may be found under, by any of its names.
+fn named_like<'b, T>(
+    declared: &Declared<'_>,
+    by_name: &'b ByName<'_, T>,
+) -> impl Iterator<Item = &'b T> {
+    let namesakes: Vec<&Vec<T>> = declared
+        .names()
+        .into_iter()
+        .filter_map(|name| by_name.get(name))
+        .collect();
+    namesakes.into_iter().flatten()
+}
+
 /// How a webhook that several declarations are named like is given to one of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Contest<'a> {
     /// Only this one has its URL too.
     WonBy(&'a Key),
-    /// It cannot be told.
-    Open,
+    /// It cannot be told: the place of the first, and all of them.
+    Open(&'a Location, Vec<Key>),
 }
 
 fn contested<'a>(
@@ -376,15 +382,19 @@ fn contested<'a>(
     rivals
         .into_iter()
         .filter(|(_, rivals)| rivals.len() > 1)
-        .map(|(id, rivals)| {
+        .filter_map(|(id, rivals)| {
             let mut same_url = rivals
                 .iter()
                 .filter(|(declared, webhook)| declared.has_url_of(webhook));
-            let contest = match (same_url.next(), same_url.next()) {
-                (Some((winner, _)), None) => Contest::WonBy(winner.key),
-                _ => Contest::Open,
+            let winner = same_url.next().filter(|_| same_url.next().is_none());
+            let contest = if let Some((winner, _)) = winner {
+                Contest::WonBy(winner.key)
+            } else {
+                let (first, _) = rivals.first()?;
+                let keys = rivals.iter().map(|(declared, _)| declared.key.clone());
+                Contest::Open(first.location, keys.collect())
             };
-            (id, contest)
+            Some((id, contest))
         })
         .collect()
 }
