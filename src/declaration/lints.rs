@@ -298,30 +298,23 @@ fn delivered_twice(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
 }
 
 fn tokens_to_many(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
-    /// One source, its first host and place, and whether more hosts were met.
+    /// The first host and place of a source, and whether more hosts were met.
     struct Use<'a> {
-        source: &'a SecretSource,
         host: &'a str,
         span: Span,
         is_reported: bool,
     }
-    // The source's debug text leaves out whatever may be secret, so equal texts are compared in full.
-    let mut uses: HashMap<String, Vec<Use<'_>>> = HashMap::new();
+    let mut uses: HashMap<&SecretSource, Use<'_>> = HashMap::new();
     for sender in senders {
         let address = sender.address;
         let (Token::Managed(source), Some(host)) = (&sender.webhook.token, &address.host) else {
             continue;
         };
-        let alike = uses.entry(format!("{:?}", source.value)).or_default();
-        let Some(first) = alike.iter_mut().find(|other| *other.source == source.value) else {
-            alike.push(Use {
-                source: &source.value,
-                host,
-                span: address.span,
-                is_reported: false,
-            });
-            continue;
-        };
+        let first = uses.entry(&source.value).or_insert(Use {
+            host,
+            span: address.span,
+            is_reported: false,
+        });
         if first.host == *host || first.is_reported {
             continue;
         }

@@ -1,6 +1,6 @@
 //! One action for each key whose identity is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::action::Bindings;
 use super::identity::{Identities, Identity};
@@ -54,10 +54,9 @@ pub(super) fn decide(
             decisions.undeclared(key, record, found);
         }
     }
-    let bound: std::collections::BTreeSet<_> =
-        last_applied.values().map(|record| &record.id).collect();
+    let bound: HashSet<_> = last_applied.values().map(|record| &record.id).collect();
     for webhook in observed.webhooks.values() {
-        if bound.contains(&webhook.id) || identities.is_claimed(&webhook.id) {
+        if identities.is_claimed(&webhook.id) || bound.contains(&webhook.id) {
             decisions.plan.ours += 1;
         } else {
             decisions.plan.unmanaged.push(Unmanaged {
@@ -74,7 +73,9 @@ pub(super) fn decide(
         known: last_applied.len(),
         present: last_applied
             .values()
-            .filter(|record| observed.get(&record.id).is_some())
+            .filter(|record| {
+                identities.is_claimed(&record.id) || observed.get(&record.id).is_some()
+            })
             .count(),
     };
     if decisions.problems.is_empty() {

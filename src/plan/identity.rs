@@ -1,6 +1,6 @@
 //! Which remote webhook each key stands for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{KeyFilter, PlanError, PlanProblem};
 use crate::diagnostic::Location;
@@ -19,9 +19,11 @@ pub(super) enum Identity<'a> {
 }
 
 /// What every declared key stands for; no webhook stands for two keys.
+///
+/// Only looked up and never gone through, so that no order of it shows in a plan.
 pub(super) struct Identities<'a> {
-    by_key: BTreeMap<&'a Key, Identity<'a>>,
-    claimed: BTreeMap<&'a RemoteId, &'a Key>,
+    by_key: HashMap<&'a Key, Identity<'a>>,
+    claimed: HashMap<&'a RemoteId, &'a Key>,
 }
 
 impl<'a> Identities<'a> {
@@ -101,8 +103,8 @@ pub(super) fn identify<'a>(
         observed,
         last_applied,
         found: Identities {
-            by_key: BTreeMap::new(),
-            claimed: BTreeMap::new(),
+            by_key: HashMap::with_capacity(desired.webhooks.len() + desired.absent.len()),
+            claimed: HashMap::with_capacity(desired.webhooks.len()),
         },
         problems: Vec::new(),
     };
@@ -190,6 +192,9 @@ impl<'a> Search<'a> {
     }
 
     fn adopt(&mut self, unbound: &[Declared<'a>]) {
+        if unbound.is_empty() {
+            return;
+        }
         let candidates = self.candidates(unbound);
         let orphans = self.orphans();
         let contested = contested(unbound, &candidates);
@@ -241,7 +246,7 @@ impl<'a> Search<'a> {
 
     /// The webhooks that are spoken for: by a declared key, or by a binding that outlives this plan. A
     /// binding that its key leaves for a pin counts no longer.
-    fn taken(&self) -> BTreeSet<&'a RemoteId> {
+    fn taken(&self) -> HashSet<&'a RemoteId> {
         self.last_applied
             .iter()
             .filter(|(key, _)| self.outlives(key))
