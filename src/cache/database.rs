@@ -190,12 +190,22 @@ impl Database {
             .rows(&self.observed, OBSERVED, account)?
             .into_iter()
             .collect();
+        let apply = |batch: &mut sled::Batch| {
+            let applied = self.observed.apply_batch(std::mem::take(batch));
+            applied.map_err(|source| self.failed("write", source))
+        };
         let mut batch = sled::Batch::default();
+        let mut waiting = 0;
         for (id, webhook) in &observed.webhooks {
             if known.get(id.as_str().as_bytes()) != Some(webhook) {
                 let key = row_key(account, id.as_str().as_bytes());
                 let value = self.encoded(OBSERVED, &key, webhook)?;
                 batch.insert(key, value);
+                waiting += 1;
+            }
+            if waiting == ROWS_AT_ONCE {
+                apply(&mut batch)?;
+                waiting = 0;
             }
         }
         for id in known.keys() {
@@ -207,9 +217,7 @@ impl Database {
                 batch.remove(row_key(account, id));
             }
         }
-        self.observed
-            .apply_batch(batch)
-            .map_err(|source| self.failed("write", source))?;
+        apply(&mut batch)?;
         self.put(&self.meta, META, &digest_key, &digest)?;
         self.put(&self.meta, META, &observed_at_key(account), &at)
     }
@@ -397,6 +405,10 @@ pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
 fn observed_digest_key(account: &Account) -> Vec<u8> {
     [b"observed-digest\0".as_slice(), &row_key(account, b"")].concat()
 }
+
+/// How many rows of a snapshot are written together. It need not be written as a whole, and one batch of
+/// 10,000 rows took 60 MB more than so many of these.
+const ROWS_AT_ONCE: usize = 256;
 
 /// How many bytes are hashed together: long runs are hashed several times as fast as rows.
 const HASHED_AT_ONCE: usize = 64 * 1024;

@@ -1,8 +1,10 @@
 //! What each request does and is answered, by the documented contract.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use hyper::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::contract::{self, Changes, Problem, Webhook};
@@ -50,8 +52,9 @@ pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: boo
     })
 }
 
-fn json(status: StatusCode, body: &Value) -> Answer {
-    (status, body.to_string().into_bytes())
+fn json(status: StatusCode, body: &impl Serialize) -> Answer {
+    // Our own types always can be written.
+    (status, serde_json::to_vec(body).unwrap_or_default())
 }
 
 fn detail(status: StatusCode, text: &str) -> Answer {
@@ -110,7 +113,7 @@ fn list(state: &State, request: &RecordedRequest, dialect: Dialect) -> Answer {
         Ok(page) => page,
         Err(problem) => return invalid(&[problem]),
     };
-    let rows: Vec<Value> = rows
+    let rows: Vec<Row<'_>> = rows
         .into_iter()
         .map(|webhook| row(webhook, dialect))
         .collect();
@@ -119,23 +122,42 @@ fn list(state: &State, request: &RecordedRequest, dialect: Dialect) -> Answer {
         ListName::Webhooks => "webhooks",
         ListName::WorkflowWebhooks => "workflow_webhooks",
         ListName::Other => "hooks",
-        ListName::Bare => return json(StatusCode::OK, &Value::Array(rows)),
+        ListName::Bare => return json(StatusCode::OK, &rows),
     };
-    let mut envelope = json!({ name: rows });
-    if let (Some(envelope), false) = (envelope.as_object_mut(), dialect.without_total) {
-        envelope.insert("total".to_owned(), total.into());
+    let mut envelope = BTreeMap::from([(name, Part::Rows(rows))]);
+    if !dialect.without_total {
+        envelope.insert("total", Part::Total(total));
     }
     json(StatusCode::OK, &envelope)
 }
 
-fn row(webhook: &Webhook, dialect: Dialect) -> Value {
+/// A part of a list's envelope.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Part<'a> {
+    Rows(Vec<Row<'a>>),
+    Total(usize),
+}
+
+/// A webhook as it is answered. A list has hundreds, so that they are written as they stand.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Row<'a> {
+    AsItIs(&'a Webhook),
+    Respelled(Value),
+}
+
+fn row(webhook: &Webhook, dialect: Dialect) -> Row<'_> {
+    if !dialect.document_ids {
+        return Row::AsItIs(webhook);
+    }
     let mut row = json!(webhook);
-    if let (Some(row), true) = (row.as_object_mut(), dialect.document_ids)
+    if let Some(row) = row.as_object_mut()
         && let Some(id) = row.remove("id")
     {
         row.insert("_id".to_owned(), id);
     }
-    row
+    Row::Respelled(row)
 }
 
 fn written(webhook: &Webhook, dialect: Dialect) -> Answer {

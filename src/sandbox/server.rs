@@ -124,15 +124,22 @@ async fn respond(
     let (head, body) = request.into_parts();
     let body = Limited::new(body, BODY_LIMIT).collect().await;
     let body = body.map(http_body_util::Collected::to_bytes).ok();
-    tokio::time::sleep(emulator.latency()).await;
+    wait(emulator.latency()).await;
     let request = emulator.read(&head, body.as_deref());
     let (delay, exchange) = emulator.exchange(&request, body.is_none());
-    tokio::time::sleep(delay).await;
+    wait(delay).await;
     match exchange {
         Exchange::Answer(reply) => Ok(full(&reply)),
         Exchange::HalfAnswer(reply) => Ok(half(&reply)),
         Exchange::Close => Err(io::Error::other("closed")),
         Exchange::Hang => std::future::pending().await,
+    }
+}
+
+/// Waits, if there is anything to wait for: the timer's own step is a millisecond.
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
     }
 }
 
