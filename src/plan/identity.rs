@@ -20,7 +20,7 @@ pub(super) enum Identity<'a> {
 
 /// What every declared key stands for; no webhook stands for two keys.
 ///
-/// Only looked up and never gone through, so that no order of it shows in a plan.
+/// Looked up, and gone through only into a set, so that no order of it shows in a plan.
 pub(super) struct Identities<'a> {
     by_key: HashMap<&'a Key, Identity<'a>>,
     claimed: HashMap<&'a RemoteId, &'a Key>,
