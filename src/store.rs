@@ -359,7 +359,9 @@ impl Journal for OpenStore<'_> {
 
     async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
         self.lock().take();
-        let change = settlement.history.clone().map(Arc::new);
+        let heard = self.store.changes.receiver_count() > 0;
+        let change = settlement.history.as_ref().filter(|_| heard);
+        let change = change.cloned().map(Arc::new);
         self.cache.settle(settlement).await?;
         if let Some(change) = change {
             // That nobody listens is no error.

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::brake::Brake;
 use super::looks::Looks;
 use super::progress::{ApplyEvent, Listener};
-use super::step::{StepError, Steps};
+use super::step::Steps;
 use crate::plan::{Action, Phase, Plan, PlannedAction};
 use crate::record::{
     ActionResult, After, Journal, JournalError, Outcome, Provenance, Settlement, SyncReport, Twin,
@@ -19,9 +20,13 @@ use crate::secret::Secrets;
 use crate::state::{ObservedState, ObservedWebhook};
 use crate::webhook::normal_name;
 
+/// How many actions are under way for each that may send. The others wait for the record: what waits
+/// together is made durable together, so that many small waits for the disk become few.
+const UNDER_WAY: usize = 16;
+
 /// How a plan is applied.
 pub struct ApplyOptions<'a> {
-    /// How many actions are under way at once, at most; at least 1. The API client may hold back more.
+    /// How many actions send at once, at most; at least 1. The API client may hold back more.
     pub concurrency: usize,
     /// The time, in RFC 3339, for the history.
     pub now: &'a (dyn Fn() -> String + Send + Sync),
@@ -64,13 +69,10 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .and_then(|tell| tell()),
         known: Mutex::new(observed.webhooks.keys().cloned().collect()),
         looks: Looks::default(),
+        brake: Brake::new(options.cancellation.clone()),
+        sending: Semaphore::new(options.concurrency.max(1)),
     };
-    let run = Run {
-        steps,
-        stopped: AtomicBool::new(false),
-        subscribers_missing: AtomicBool::new(false),
-        listener,
-    };
+    let run = Run { steps, listener };
     listener.on(ApplyEvent::Started {
         actions: plan.actions.len(),
     });
@@ -93,10 +95,6 @@ pub async fn apply<A: WebhookApi, J: Journal>(
 
 struct Run<'a, A, J> {
     steps: Steps<'a, A, J>,
-    /// Whether nothing new may start.
-    stopped: AtomicBool,
-    /// Whether a create or an update failed, so that nothing may be deleted.
-    subscribers_missing: AtomicBool,
     listener: &'a dyn Listener,
 }
 
@@ -111,7 +109,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 }
                 results
             })
-            .buffer_unordered(self.steps.options.concurrency.max(1))
+            .buffer_unordered(self.steps.options.concurrency.max(1) * UNDER_WAY)
             .flat_map(futures_util::stream::iter)
             .collect()
             .await;
@@ -131,7 +129,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 _ => None,
             })
             .collect();
-        if made.is_empty() || self.stopped.load(Ordering::SeqCst) {
+        if made.is_empty() || self.steps.brake.is_stopped() {
             return Vec::new();
         }
         let fresh = match observe(self.steps.api).await {
@@ -166,10 +164,10 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     }
 
     async fn one(&self, planned: &PlannedAction) -> ActionResult {
-        let outcome = if self.may_start(planned) {
+        let outcome = if self.steps.brake.lets_pass(planned.action.phase()) {
             match self.steps.take(planned).await {
                 Ok(outcome) => outcome,
-                Err(error) => self.failed(planned, error),
+                Err(error) => error.into_outcome(),
             }
         } else {
             Outcome::NotAttempted
@@ -182,24 +180,6 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
             planned: planned.clone(),
             outcome,
         }
-    }
-
-    fn may_start(&self, planned: &PlannedAction) -> bool {
-        let stopped =
-            self.stopped.load(Ordering::SeqCst) || self.steps.options.cancellation.is_cancelled();
-        let deletes = planned.action.phase() == Phase::Delete;
-        let held_back = deletes && self.subscribers_missing.load(Ordering::SeqCst);
-        !stopped && !held_back
-    }
-
-    fn failed(&self, planned: &PlannedAction, error: StepError) -> Outcome {
-        if error.stops_everything() {
-            self.stopped.store(true, Ordering::SeqCst);
-        }
-        if matches!(planned.action.phase(), Phase::Create | Phase::Update) {
-            self.subscribers_missing.store(true, Ordering::SeqCst);
-        }
-        error.into_outcome()
     }
 }
 

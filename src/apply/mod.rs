@@ -5,6 +5,9 @@
 //! action sends exactly the request that the plan says, compares the answer with what was asked, and
 //! is recorded before its result is reported.
 //!
+//! More actions are under way than may send, so that their intents and settlements are made durable many
+//! at a time. What is intended and then held back, by a failure or an interruption, is withdrawn.
+//!
 //! # Guarantees
 //! - A create is never sent again before a fresh list has shown that it did not happen.
 //! - Nothing that is independent of a failure is held back, with two exceptions: after a refused API
@@ -20,6 +23,7 @@
 //! A webhook that somebody else makes with the same name and URL while a create of ours is undecided
 //! cannot be told from ours; if there are two, neither is taken.
 
+mod brake;
 mod confirm;
 mod executor;
 mod looks;

@@ -166,7 +166,7 @@ fn bound(
             at: intent.at.clone(),
             key: intent.key.clone(),
             id: found.id.clone(),
-            action: "create".to_owned(),
+            action: "create".into(),
             changes: Vec::new(),
             provenance: None,
         }),

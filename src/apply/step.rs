@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::brake::Brake;
 use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
 use super::executor::ApplyOptions;
 use super::looks::Looks;
@@ -46,6 +49,8 @@ pub(super) enum StepError {
     },
     #[error("its token was not resolved, so it cannot be sent")]
     NoSecret,
+    #[error("it was held back before anything was sent")]
+    HeldBack,
     #[error("nothing was sent, since that could not be written down first: {error} ({cause})")]
     NotIntended { error: String, cause: String },
     #[error("done at the API, and then not recorded: {error} ({cause})")]
@@ -59,9 +64,11 @@ impl StepError {
             Self::Api(error) => error.stops_everything(),
             Self::NotIntended { .. } | Self::NotRecorded { .. } => true,
             Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
-            Self::SeveralTraces(_) | Self::NotListed | Self::NotTaken { .. } | Self::NoSecret => {
-                false
-            }
+            Self::SeveralTraces(_)
+            | Self::NotListed
+            | Self::NotTaken { .. }
+            | Self::NoSecret
+            | Self::HeldBack => false,
         }
     }
 
@@ -71,6 +78,9 @@ impl StepError {
     }
 
     pub(super) fn into_outcome(self) -> Outcome {
+        if matches!(self, Self::HeldBack) {
+            return Outcome::NotAttempted;
+        }
         let field = match &self {
             Self::Api(ApiError::Rejected { fields, .. }) => {
                 fields.first().map(|field| field.field.clone())
@@ -106,6 +116,10 @@ pub(super) struct Steps<'a, A, J> {
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
     /// Fresh lists.
     pub(super) looks: Looks,
+    /// What keeps actions from going on.
+    pub(super) brake: Brake,
+    /// The places of those that send.
+    pub(super) sending: Semaphore,
 }
 
 impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
@@ -139,6 +153,16 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 Ok(applied(id, Vec::new()))
             }
         };
+        if let Err(error) = &taken {
+            if matches!(error, StepError::HeldBack) {
+                // Where even that cannot be written, the next list shows that nothing happened.
+                let over = Settlement::nothing(planned.key.clone());
+                let _ = self.journal.settle(over).await;
+                return taken;
+            }
+            let phase = planned.action.phase();
+            self.brake.failed(phase, error.stops_everything());
+        }
         // An earlier try may have set the token, and nothing could tell: the intent stays.
         let sets_token = planned
             .action
@@ -182,7 +206,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             prevent_destroy: creation.prevent_destroy,
         };
         self.intend(planned, write).await?;
-        let (answer, found_by_listing) = self.create_once(creation, token).await?;
+        let (answer, found_by_listing) = {
+            let _place = self.place(planned).await?;
+            self.create_once(creation, token).await?
+        };
         self.know(&answer.id);
         let record = RecordAfter {
             sent: creation.spec.clone(),
@@ -263,9 +290,12 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             },
         };
         self.intend(planned, write).await?;
-        let answer = match self.api.patch(&before.id, patch.fields(), token).await? {
-            Some(answer) => answer,
-            None => self.listed(&before.id).await?,
+        let answer = {
+            let _place = self.place(planned).await?;
+            match self.api.patch(&before.id, patch.fields(), token).await? {
+                Some(answer) => answer,
+                None => self.listed(&before.id).await?,
+            }
         };
         let sent: Vec<Field> = patch.fields().iter().map(|(field, _)| *field).collect();
         let confirmation = confirm(
@@ -283,13 +313,25 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     async fn delete(&self, planned: &PlannedAction, id: &RemoteId) -> Result<Outcome, StepError> {
         self.intend(planned, IntendedWrite::Delete { id: id.clone() })
             .await?;
+        let place = self.place(planned).await?;
         match self.api.delete(id).await {
             // Gone is what was wanted.
             Ok(()) | Err(ApiError::Gone { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+        drop(place);
         self.settle(planned, id, After::Dropped).await?;
         Ok(applied(id, Vec::new()))
+    }
+
+    /// Waits for a place among those that send. What happened meanwhile may hold the action back.
+    async fn place(&self, planned: &PlannedAction) -> Result<SemaphorePermit<'_>, StepError> {
+        let place = self.sending.acquire().await;
+        match place {
+            Ok(place) if self.brake.lets_pass(planned.action.phase()) => Ok(place),
+            // Nobody closes the semaphore.
+            Ok(_) | Err(_) => Err(StepError::HeldBack),
+        }
     }
 
     /// Records what the API confirmed, also where it did not take all of it: the webhook is there.
@@ -325,7 +367,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             at: (self.options.now)(),
             key: planned.key.clone(),
             id: id.clone(),
-            action: planned.action.as_str().to_owned(),
+            action: planned.action.as_str().into(),
             changes: planned.changes.iter().map(history_change).collect(),
             provenance: self.provenance.clone(),
         };
@@ -380,9 +422,9 @@ fn history_change(change: &Change) -> HistoryChange {
         Change::Token { from, to, .. } => (Some(from.as_str().to_owned()), to.as_str().to_owned()),
     };
     HistoryChange {
-        field: change.field_name().to_owned(),
+        field: change.field_name().into(),
         from,
         to,
-        cause: change.cause().as_str().to_owned(),
+        cause: change.cause().as_str().into(),
     }
 }

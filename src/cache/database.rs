@@ -392,7 +392,8 @@ fn sync_file(path: &Path) -> Result<(), CacheError> {
 
 /// The key of a row: the account, then its own part. No part of an account holds a NUL.
 pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
-    let mut key = Vec::new();
+    let length = account.target.len() + account.api.len() + 2 + own.len();
+    let mut key = Vec::with_capacity(length);
     for part in [&account.target, &account.api] {
         key.extend_from_slice(part.as_bytes());
         key.push(0);

@@ -27,6 +27,9 @@ pub(super) const META: &str = "meta-v1";
 const FORM: u8 = 1;
 const CHECKSUM_LENGTH: usize = 16;
 
+/// What most values take, in bytes, so that few have to grow.
+const USUAL_LENGTH: usize = 1024;
+
 /// Why a stored value is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidValue {
@@ -44,11 +47,16 @@ pub(super) fn encode(
     key: &[u8],
     payload: &impl Serialize,
 ) -> Result<Vec<u8>, serde_json::Error> {
-    let payload = serde_json::to_vec(payload)?;
-    let mut value = Vec::with_capacity(1 + CHECKSUM_LENGTH + payload.len());
+    let mut value = Vec::with_capacity(USUAL_LENGTH);
     value.push(FORM);
-    value.extend_from_slice(&checksum(tree, key, &payload));
-    value.extend_from_slice(&payload);
+    value.extend_from_slice(&[0; CHECKSUM_LENGTH]);
+    serde_json::to_writer(&mut value, payload)?;
+    if let Some((place, payload)) = value
+        .get_mut(1..)
+        .and_then(|rest| rest.split_first_chunk_mut())
+    {
+        *place = checksum(tree, key, payload);
+    }
     Ok(value)
 }
 

@@ -69,10 +69,17 @@ fn settlement(number: usize) -> Settlement {
 
 /// Waits for a commit.
 fn settle(cache: &Cache, settlement: Settlement) {
+    settle_at_once(cache, std::iter::once(settlement));
+}
+
+/// Waits for the commits of what is settled at once.
+fn settle_at_once(cache: &Cache, settlements: impl Iterator<Item = Settlement>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    runtime.block_on(cache.settle(settlement)).unwrap();
+    let settled = settlements.map(|settlement| cache.settle(settlement));
+    let settled = futures_util::future::try_join_all(settled);
+    runtime.block_on(settled).unwrap();
 }
 
 fn filled(directory: &Path, count: usize) {
@@ -127,6 +134,16 @@ fn what_is_settled_is_read_back() {
     );
     assert_eq!(cache.last_applied().unwrap().len(), 2);
     assert_eq!(cache.accounts().unwrap(), [account()]);
+}
+
+#[test]
+fn what_waits_together_is_committed_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    settle_at_once(&cache, (0..2_000).map(settlement));
+    let commits = cache.database.generation().unwrap().unwrap().number;
+    assert!(commits < 50, "{commits} commits");
+    cache.close().unwrap();
 }
 
 #[test]

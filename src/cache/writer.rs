@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -12,6 +13,12 @@ use crate::record::{Intent, Settlement};
 
 /// The most writes in one commit.
 const AT_ONCE: usize = 1024;
+
+/// From how many writes in a commit on there are so many under way that it pays to wait for more of them.
+const MANY: usize = 8;
+
+/// How long to wait for more of many. Nobody needs the answer before then: others are under way meanwhile.
+const WINDOW: Duration = Duration::from_millis(1);
 
 /// A write to the record.
 pub(super) enum Write {
@@ -80,14 +87,19 @@ pub(super) enum WriteError {
 }
 
 fn run(database: &Database, account: &Account, waiting: &mpsc::Receiver<Job>) {
+    let mut many = false;
+    let mut jobs: Vec<Job> = Vec::new();
     while let Ok(first) = waiting.recv() {
-        let jobs: Vec<Job> = std::iter::once(first)
-            .chain(waiting.try_iter().take(AT_ONCE - 1))
-            .collect();
+        if many {
+            std::thread::sleep(WINDOW);
+        }
+        jobs.push(first);
+        jobs.extend(waiting.try_iter().take(AT_ONCE - 1));
+        many = jobs.len() >= MANY;
         let result = database
             .commit(account, jobs.iter().map(|job| &job.write))
             .map_err(Arc::new);
-        for job in jobs {
+        for job in jobs.drain(..) {
             // Whoever does not wait any more does not need the answer.
             let _ = job.done.send(result.clone());
         }

@@ -1,5 +1,7 @@
 //! The history of applied changes.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::webhook::{Key, RemoteId};
@@ -15,7 +17,7 @@ pub struct HistoryEntry {
     /// The webhook.
     pub id: RemoteId,
     /// `create`, `update`, `delete`, `adopt`, `recreate`, or `forget`.
-    pub action: String,
+    pub action: Cow<'static, str>,
     /// What changed.
     pub changes: Vec<HistoryChange>,
     /// The Git commit and author of the files, if they are in a repository.
@@ -27,13 +29,13 @@ pub struct HistoryEntry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryChange {
     /// Its name.
-    pub field: String,
+    pub field: Cow<'static, str>,
     /// What it was, on one line; none if the webhook was not there.
     pub from: Option<String>,
     /// What it became, on one line.
     pub to: String,
     /// Why.
-    pub cause: String,
+    pub cause: Cow<'static, str>,
 }
 
 /// The Git commit that the files were at.

@@ -205,6 +205,15 @@ fn a_refused_key_in_the_middle_stops_everything() {
     assert_eq!(results[0], "failed");
     assert!(results[1..].iter().all(|result| *result == "not_attempted"));
     assert_eq!(account.requests().len(), 2, "the list and the first");
+    let url = account.sandbox.base_url();
+    let shown = repository
+        .run(&["--api-url", &url, "cache", "show"])
+        .code(0);
+    assert!(
+        !shown.stdout.contains("pending"),
+        "what was held back is no longer intended: {}",
+        shown.stdout
+    );
 }
 
 #[test]

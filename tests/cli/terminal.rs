@@ -219,6 +219,21 @@ fn a_person_is_asked_before_something_is_lost() {
     assert!(account.names().is_empty());
 }
 
+#[test]
+fn a_question_that_is_interrupted_is_answered_with_no() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    repository.declare("webhooks: { billing: { state: absent } }");
+    let mut terminal = Terminal::start(command(&repository, &account, &["sync"]));
+    terminal.shows("Apply this plan? [y/N] ");
+    let asked = rustix::process::Pid::from_child(&terminal.child);
+    rustix::process::kill_process(asked, rustix::process::Signal::INT).unwrap();
+    let (status, shown) = terminal.end();
+    assert_eq!(status, 130, "{shown}");
+    assert!(shown.contains("nothing was sent but the list"), "{shown}");
+    assert_eq!(account.names(), ["Billing"]);
+}
+
 /// A repository in some state, and what to do in it.
 type Scene = (
     &'static str,

@@ -167,10 +167,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
         _ => LevelFilter::WARN,
     };
     start_log(&cli.global, usual, ui.color_err());
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
         Err(error) => {
             ui.error("error", &format!("could not start: {error}"));
@@ -220,6 +217,16 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
             }
         }
     })
+}
+
+/// What the command runs on. One thread takes fewer turns than several that wake each other; only a server
+/// has to answer while something else is at work.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match command {
+        Command::Watch(_) => tokio::runtime::Builder::new_multi_thread(),
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
 }
 
 /// Shows what clap says. Standard output stays one JSON document if JSON was asked for.

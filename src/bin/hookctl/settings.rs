@@ -78,12 +78,6 @@ impl From<CommandError> for SettingsError {
 }
 
 impl Settings {
-    /// How many actions are under way at once: more than requests may be, so that some wait for the record
-    /// while others wait for the API.
-    pub(crate) const fn actions_at_once(&self) -> usize {
-        self.concurrency + self.concurrency / 2
-    }
-
     /// Reads hookctl.yaml, if there is one, and lays the arguments over it.
     pub(crate) fn resolve(global: &GlobalArgs) -> Result<Self, SettingsError> {
         let here = std::env::current_dir().map_err(|error| {

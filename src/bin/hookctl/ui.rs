@@ -98,12 +98,23 @@ impl Ui {
         }
     }
 
-    /// Asks a question whose answer is yes or no; no answer is no.
-    pub(crate) fn ask(&self, question: &str) -> bool {
+    /// Asks a question whose answer is yes or no; no answer is no. Connections are kept meanwhile, and
+    /// signals heard.
+    pub(crate) async fn ask(&self, question: &str) -> bool {
         self.message(&format!("{question} [y/N] "));
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+        let (said, answer) = tokio::sync::oneshot::channel();
+        let reader = std::thread::Builder::new().spawn(move || {
+            let mut answer = String::new();
+            let read = io::stdin().lock().read_line(&mut answer);
+            // Whoever was interrupted does not wait for the answer.
+            let _ = said.send(read.map(|_| answer));
+        });
+        let answer = match reader {
+            Ok(_) => answer.await,
+            Err(_) => return false,
+        };
+        let yes = |answer: String| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
+        answer.is_ok_and(|answer| answer.is_ok_and(yes))
     }
 
     /// Asks for a text; an empty answer is the default.

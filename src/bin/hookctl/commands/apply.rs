@@ -16,7 +16,7 @@ use hookctl::saved::{FORMAT_VERSION, SavedPlan, Stale};
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
 use super::session::{Session, cancel_on_signal, record_error};
-use super::sync::{apply, conclude, now, policy};
+use super::sync::{Approval, apply, conclude, now, policy};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -122,7 +122,7 @@ async fn run_saved(
             allow_empty: args.allow_empty,
         },
         options: ApplyOptions {
-            concurrency: settings.actions_at_once(),
+            concurrency: settings.concurrency,
             now: &now,
             provenance: Some(&provenance),
             cancellation: cancellation.clone(),
@@ -163,7 +163,7 @@ async fn run_saved(
         if rounds == 1 {
             stale = differing;
         }
-        holds
+        Approval::given_if(holds)
     };
     let result = apply(ui, &pass(&chosen), &store, presenter, &mut approve).await;
     store.close().map_err(|error| record_error(&error))?;

@@ -146,10 +146,13 @@ async fn init(
     drop(session);
 
     let import = !args.no_import
-        && (!ui.can_ask() || ui.ask("Write declarations for the webhooks that are there?"));
+        && (!ui.can_ask()
+            || ui
+                .ask("Write declarations for the webhooks that are there?")
+                .await);
     let ci = match args.ci {
         Some(ci) => ci,
-        None if ui.can_ask() && ui.ask("Write a GitHub workflow?") => Ci::Github,
+        None if ui.can_ask() && ui.ask("Write a GitHub workflow?").await => Ci::Github,
         None => Ci::None,
     };
     let mut files = vec![(config, configuration(&name, url.as_deref(), &key))];

@@ -232,33 +232,60 @@ fn client(options: HttpOptions) -> Result<HttpApi, CommandError> {
     HttpApi::new(options).map_err(|error| CommandError::caused("api-client", &error))
 }
 
-/// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once.
+/// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once. They are heard in a thread
+/// of their own, whatever else is waited for.
 pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
     let failed = |error: std::io::Error| {
         CommandError::new("signals", format!("could not listen for signals: {error}"))
     };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .map_err(failed)?;
+    let mut signals = {
+        let _entered = runtime.enter();
+        Signals::listen().map_err(failed)?
+    };
     let token = CancellationToken::new();
     let cancelled = token.clone();
-    #[cfg(unix)]
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+    let listen = move || {
+        runtime.block_on(async {
+            signals.next().await;
+            cancelled.cancel();
+            signals.next().await;
+            end_at_once();
+        });
+    };
+    std::thread::Builder::new()
+        .name("hookctl-signals".to_owned())
+        .spawn(listen)
         .map_err(failed)?;
-    #[cfg(unix)]
-    let mut interrupted = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())
-        .map_err(failed)?;
-    tokio::spawn(async move {
-        for first in [true, false] {
-            tokio::select! {
-                _ = interrupted.recv() => {}
-                _ = terminated.recv() => {}
-            }
-            if first {
-                cancelled.cancel();
-            } else {
-                end_at_once();
-            }
-        }
-    });
     Ok(token)
+}
+
+/// The signals that end a run.
+#[cfg(unix)]
+struct Signals {
+    interrupted: tokio::signal::unix::Signal,
+    terminated: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupted: signal(SignalKind::interrupt())?,
+            terminated: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
+    }
 }
 
 #[expect(

@@ -109,7 +109,7 @@ async fn status(
             allow_empty: true,
         },
         options: ApplyOptions {
-            concurrency: settings.actions_at_once(),
+            concurrency: settings.concurrency,
             now: &now,
             provenance: None,
             cancellation: cancellation.clone(),

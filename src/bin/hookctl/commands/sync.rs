@@ -197,7 +197,7 @@ async fn sync(
             allow_empty: args.allow_empty,
         },
         options: ApplyOptions {
-            concurrency: settings.actions_at_once(),
+            concurrency: settings.concurrency,
             now: &now,
             provenance: None,
             cancellation: cancellation.clone(),
@@ -224,7 +224,11 @@ async fn sync(
         RecordAccess::Writing(store) => {
             pass.options.provenance = Some(&provenance);
             let mut approve = |plan: &Plan| {
-                args.yes || !ui.can_ask() || !needs_consent(plan) || ui.ask("Apply this plan?")
+                if args.yes || !ui.can_ask() || !needs_consent(plan) {
+                    Approval::Given
+                } else {
+                    Approval::Asked
+                }
             };
             let result = apply(ui, &pass, &store, presenter, &mut approve).await;
             store.close().map_err(|error| record_error(&error))?;
@@ -292,15 +296,15 @@ pub(super) async fn apply(
     pass: &Pass<'_, HttpApi>,
     store: &OpenStore<'_>,
     presenter: &mut Presenter<'_>,
-    approve: &mut (dyn FnMut(&Plan) -> bool + Send),
+    approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<reconcile::PassReport>, PassError> {
     let watched = Watched {
         progress: Progress::new(ui.shows_progress()),
         begun: AtomicBool::new(false),
     };
     let mut review = Shown {
+        ui,
         api: pass.api,
-        counts_events: ui.can_ask(),
         presenter,
         approve,
     };
@@ -319,22 +323,45 @@ pub(super) async fn apply(
     report
 }
 
+/// Whether a plan may be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Approval {
+    /// It may.
+    Given,
+    /// It may not.
+    Denied,
+    /// The person at the terminal decides.
+    Asked,
+}
+
+impl Approval {
+    /// One that nobody is asked for.
+    pub(super) const fn given_if(holds: bool) -> Self {
+        if holds { Self::Given } else { Self::Denied }
+    }
+}
+
 /// Shows a plan, and asks whoever may approve it.
 struct Shown<'a, 'p> {
+    ui: &'a Ui,
     api: &'a HttpApi,
-    /// Whether somebody reads the plan before it is applied, and wants to know what it would silence.
-    counts_events: bool,
     presenter: &'a mut Presenter<'p>,
-    approve: &'a mut (dyn FnMut(&Plan) -> bool + Send),
+    approve: &'a mut (dyn FnMut(&Plan) -> Approval + Send),
 }
 
 impl Review for Shown<'_, '_> {
     async fn review(&mut self, plan: &mut Plan) -> Verdict {
-        if self.counts_events {
+        // Whoever reads the plan before it is applied wants to know what it would silence.
+        if self.ui.can_ask() {
             count_events(self.api, plan).await;
         }
         self.presenter.announce(plan);
-        if (self.approve)(plan) {
+        let approved = match (self.approve)(plan) {
+            Approval::Given => true,
+            Approval::Denied => false,
+            Approval::Asked => self.ui.ask("Apply this plan?").await,
+        };
+        if approved {
             Verdict::Apply
         } else {
             Verdict::Leave

@@ -253,12 +253,12 @@ async fn settle(cache: &Cache, settlements: Vec<Settlement>) -> Result<(), Comma
         .map_err(|error| CommandError::caused("record", &error))
 }
 
-fn entry(key: &Key, id: hookctl::webhook::RemoteId, action: &str) -> HistoryEntry {
+fn entry(key: &Key, id: hookctl::webhook::RemoteId, action: &'static str) -> HistoryEntry {
     HistoryEntry {
         at: jiff::Timestamp::now().to_string(),
         key: key.clone(),
         id,
-        action: action.to_owned(),
+        action: action.into(),
         changes: Vec::new(),
         provenance: None,
     }

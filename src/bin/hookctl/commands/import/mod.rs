@@ -223,7 +223,7 @@ impl Scene<'_> {
                 allow_empty: true,
             },
             options: ApplyOptions {
-                concurrency: self.settings.actions_at_once(),
+                concurrency: self.settings.concurrency,
                 now: &now,
                 provenance: None,
                 cancellation: self.cancellation.clone(),

@@ -268,7 +268,7 @@ fn options(args: &WatchArgs, only: &KeyFilter, settings: &Settings) -> WatchOpti
         prune: args.prune || settings.prune,
         only: only.clone(),
         limits: settings.limits,
-        concurrency: settings.actions_at_once(),
+        concurrency: settings.concurrency,
         ..WatchOptions::default()
     }
 }
