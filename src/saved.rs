@@ -141,7 +141,7 @@ impl SavedPlan {
         let actions: BTreeMap<&Key, &PlannedAction> = now
             .actions
             .iter()
-            .map(|planned| (&planned.key, planned))
+            .map(|planned| (&planned.key, &**planned))
             .collect();
         let keys: BTreeSet<&Key> = self.items.keys().chain(actions.keys().copied()).collect();
         keys.into_iter()
@@ -355,6 +355,7 @@ mod tests {
     }
 
     fn plan(actions: Vec<PlannedAction>) -> Plan {
+        let actions = actions.into_iter().map(std::sync::Arc::new).collect();
         Plan {
             actions,
             ..Plan::default()

@@ -1,7 +1,7 @@
 //! The phases of an apply: what runs side by side, and what stops what.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
@@ -22,7 +22,7 @@ use crate::webhook::normal_name;
 
 /// How many actions are under way for each that may send. The others wait for the record: what waits
 /// together is made durable together, so that many small waits for the disk become few.
-const UNDER_WAY: usize = 16;
+const UNDER_WAY: usize = 32;
 
 /// How a plan is applied.
 pub struct ApplyOptions<'a> {
@@ -100,7 +100,7 @@ struct Run<'a, A, J> {
 
 impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     /// Runs the actions of one phase side by side and returns their results in the plan's order.
-    async fn phase(&self, actions: &[PlannedAction]) -> Vec<ActionResult> {
+    async fn phase(&self, actions: &[Arc<PlannedAction>]) -> Vec<ActionResult> {
         let mut results: Vec<(usize, ActionResult)> = futures_util::stream::iter(lanes(actions))
             .map(|lane| async move {
                 let mut results = Vec::with_capacity(lane.len());
@@ -163,7 +163,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         twins
     }
 
-    async fn one(&self, planned: &PlannedAction) -> ActionResult {
+    async fn one(&self, planned: &Arc<PlannedAction>) -> ActionResult {
         let outcome = if self.steps.brake.lets_pass(planned.action.phase()) {
             match self.steps.take(planned).await {
                 Ok(outcome) => outcome,
@@ -177,7 +177,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
             outcome: &outcome,
         });
         ActionResult {
-            planned: planned.clone(),
+            planned: Arc::clone(planned),
             outcome,
         }
     }
@@ -186,8 +186,8 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
 /// The actions of a phase, each with its place in it, in lanes that may run side by side. Creates of one
 /// name share a lane: were two of them under way at once without an answer, the list could not tell
 /// which of them had made what.
-fn lanes(actions: &[PlannedAction]) -> Vec<Vec<(usize, &PlannedAction)>> {
-    let mut lanes: Vec<Vec<(usize, &PlannedAction)>> = Vec::new();
+fn lanes(actions: &[Arc<PlannedAction>]) -> Vec<Vec<(usize, &Arc<PlannedAction>)>> {
+    let mut lanes: Vec<Vec<(usize, &Arc<PlannedAction>)>> = Vec::new();
     let mut lane_of = HashMap::new();
     for (index, planned) in actions.iter().enumerate() {
         let lane = match planned.action.phase() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use sled::Transactional as _;
-use sled::transaction::{ConflictableTransactionError, TransactionError};
+use sled::transaction::{
+    ConflictableTransactionError, TransactionError, TransactionalTree, UnabortableTransactionError,
+};
 
 use super::database::{Database, GENERATION_KEY, row_key};
 use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredRecord};
@@ -46,9 +48,9 @@ impl Database {
                 }
             }
         }
-        self.transact(&commit)?;
+        let generation = self.transact(&commit)?;
         self.sync()?;
-        self.generation_file.write(commit.generation)
+        self.generation_file.write(generation)
     }
 
     fn stage(
@@ -70,55 +72,57 @@ impl Database {
             let value = self.encoded(HISTORY, &key, entry)?;
             commit.history.push((key, value));
         }
-        let was_there = match commit.records.get(&key) {
-            Some(staged) => staged.is_some(),
-            None => self
-                .records
-                .contains_key(&key)
-                .map_err(|source| self.failed("read", source))?,
-        };
-        let records = &mut commit.generation.records;
         let value = match &settlement.after {
             After::Unchanged => return Ok(()),
             After::Record(record) => {
-                *records += u64::from(!was_there);
                 Some(self.encoded(RECORDS, &key, &StoredRecord::from(&**record))?)
             }
-            After::Dropped => {
-                *records = records.saturating_sub(u64::from(was_there));
-                None
-            }
+            After::Dropped => None,
         };
         commit.records.insert(key, value);
         Ok(())
     }
 
-    fn transact(&self, commit: &Commit) -> Result<(), CacheError> {
-        let counted = self.encoded(META, GENERATION_KEY, &commit.generation)?;
+    /// Writes it all or nothing, and returns the state that the database has then.
+    fn transact(&self, commit: &Commit) -> Result<Generation, CacheError> {
         let done = (&self.records, &self.intents, &self.history, &self.meta).transaction(
-            |(record_tree, intent_tree, history_tree, meta_tree)| {
-                for (tree, rows) in [
-                    (record_tree, &commit.records),
-                    (intent_tree, &commit.intents),
-                ] {
-                    for (key, value) in rows {
-                        match value {
-                            Some(value) => tree.insert(key.as_slice(), value.as_slice())?,
-                            None => tree.remove(key.as_slice())?,
-                        };
-                    }
+            |(records, intents, history, meta)| {
+                let mut generation = commit.generation;
+                for (key, value) in &commit.records {
+                    let before = write(records, key, value.as_deref())?;
+                    generation.records += u64::from(value.is_some());
+                    generation.records = generation
+                        .records
+                        .saturating_sub(u64::from(before.is_some()));
+                }
+                for (key, value) in &commit.intents {
+                    write(intents, key, value.as_deref())?;
                 }
                 for (key, value) in &commit.history {
-                    history_tree.insert(key.as_slice(), value.as_slice())?;
+                    write(history, key, Some(value))?;
                 }
-                meta_tree.insert(GENERATION_KEY, counted.as_slice())?;
-                Ok::<(), ConflictableTransactionError<()>>(())
+                let counted = self
+                    .encoded(META, GENERATION_KEY, &generation)
+                    .map_err(ConflictableTransactionError::Abort)?;
+                write(meta, GENERATION_KEY, Some(&counted))?;
+                Ok(generation)
             },
         );
-        match done {
-            Ok(()) => Ok(()),
-            Err(TransactionError::Storage(source)) => Err(self.failed("write", source)),
-            Err(TransactionError::Abort(())) => Err(self.damaged("a transaction was given up")),
-        }
+        done.map_err(|error| match error {
+            TransactionError::Storage(source) => self.failed("write", source),
+            TransactionError::Abort(error) => error,
+        })
+    }
+}
+
+/// Writes or removes a row, and returns what was there before.
+fn write(
+    tree: &TransactionalTree,
+    key: &[u8],
+    value: Option<&[u8]>,
+) -> Result<Option<sled::IVec>, UnabortableTransactionError> {
+    match value {
+        Some(value) => tree.insert(key, value),
+        None => tree.remove(key),
     }
 }

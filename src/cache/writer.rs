@@ -28,9 +28,12 @@ pub(super) enum Write {
     Settle(Vec<Settlement>),
 }
 
+/// What came of a write, and the write itself: memory is given back cheapest where it was taken.
+type Done = (Result<(), Arc<CacheError>>, Write);
+
 struct Job {
     write: Write,
-    done: oneshot::Sender<Result<(), Arc<CacheError>>>,
+    done: oneshot::Sender<Done>,
 }
 
 /// The thread that commits. Dropping it commits what is still waiting.
@@ -60,10 +63,8 @@ impl Writer {
         let jobs = self.jobs.as_ref().ok_or(WriteError::Stopped)?;
         jobs.send(Job { write, done })
             .map_err(|_| WriteError::Stopped)?;
-        committed
-            .await
-            .map_err(|_| WriteError::Stopped)?
-            .map_err(WriteError::Failed)
+        let (result, _write) = committed.await.map_err(|_| WriteError::Stopped)?;
+        result.map_err(WriteError::Failed)
     }
 }
 
@@ -101,7 +102,7 @@ fn run(database: &Database, account: &Account, waiting: &mpsc::Receiver<Job>) {
             .map_err(Arc::new);
         for job in jobs.drain(..) {
             // Whoever does not wait any more does not need the answer.
-            let _ = job.done.send(result.clone());
+            let _ = job.done.send((result.clone(), job.write));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a plan consists of.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{Cause, Change, Patch, Summary};
 use crate::diagnostic::Location;
@@ -14,7 +15,7 @@ use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec};
 #[must_use = "a plan does nothing until it is applied"]
 pub struct Plan {
     /// Creates, then updates, then deletes, so that there is no moment without a subscriber.
-    pub actions: Vec<PlannedAction>,
+    pub actions: Vec<Arc<PlannedAction>>,
     /// Records that are out of date though nothing has to be sent.
     pub refresh: Vec<Refresh>,
     /// Bound webhooks that no file declares and that are left alone.
@@ -73,7 +74,7 @@ impl Plan {
         self.actions
             .iter()
             .filter(|planned| planned.silences())
-            .filter_map(PlannedAction::id)
+            .filter_map(|planned| planned.id())
     }
 
     /// Whether any action is there because something was not observed: a webhook that is made since there

@@ -1,6 +1,7 @@
 //! One action for each key whose identity is known.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::action::Bindings;
 use super::identity::{Identities, Identity};
@@ -152,13 +153,13 @@ impl<'a> Decisions<'a> {
             Action::Recreate { .. } => Cause::Drift,
             _ => Cause::Edited,
         };
-        self.plan.actions.push(PlannedAction {
+        self.plan.actions.push(Arc::new(PlannedAction {
             key: key.clone(),
             name: webhook.spec.name.clone(),
             changes: creation_changes(webhook, cause),
             action,
             origin: Some(webhook.origin.clone()),
-        });
+        }));
     }
 
     fn found(&mut self, key: &Key, webhook: &DesiredWebhook, found: &ObservedWebhook) {
@@ -215,13 +216,13 @@ impl<'a> Decisions<'a> {
                 return;
             }
         };
-        self.plan.actions.push(PlannedAction {
+        self.plan.actions.push(Arc::new(PlannedAction {
             key: key.clone(),
             name: webhook.spec.name.clone(),
             action,
             changes,
             origin: Some(webhook.origin.clone()),
-        });
+        }));
     }
 
     fn absent(&mut self, key: &Key, webhook: &AbsentWebhook, identity: Identity<'_>) {
@@ -249,13 +250,13 @@ impl<'a> Decisions<'a> {
                 return;
             }
         };
-        self.plan.actions.push(PlannedAction {
+        self.plan.actions.push(Arc::new(PlannedAction {
             key: key.clone(),
             name: webhook.name.clone(),
             action,
             changes: Vec::new(),
             origin: Some(webhook.origin.clone()),
-        });
+        }));
     }
 
     /// What is remembered of a webhook, under whatever key.
@@ -291,7 +292,7 @@ impl<'a> Decisions<'a> {
                 reason: DeletionReason::Orphan,
             }),
         };
-        self.plan.actions.push(PlannedAction {
+        self.plan.actions.push(Arc::new(PlannedAction {
             key: key.clone(),
             name: found
                 .map_or(&record.stored.name, |found| &found.spec.name)
@@ -299,7 +300,7 @@ impl<'a> Decisions<'a> {
             action,
             changes: Vec::new(),
             origin: None,
-        });
+        }));
     }
 
     fn remark(&mut self, key: &Key, webhook: &DesiredWebhook, token: &TokenDecision) {

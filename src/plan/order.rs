@@ -2,6 +2,8 @@
 //!
 //! A webhook that replaces another is there before the other goes, so no event falls between them.
 
+use std::sync::Arc;
+
 use super::{Action, PlannedAction};
 
 /// A group of actions that may run side by side; the groups run one after the other.
@@ -30,7 +32,7 @@ impl Action {
 }
 
 /// Puts actions in the order in which they are applied.
-pub(super) fn sort(actions: &mut [PlannedAction]) {
+pub(super) fn sort(actions: &mut [Arc<PlannedAction>]) {
     actions.sort_by(|one, other| {
         (one.action.phase(), &one.key).cmp(&(other.action.phase(), &other.key))
     });

@@ -1,5 +1,7 @@
 //! How each action of a plan ended.
 
+use std::sync::Arc;
+
 use crate::plan::{PlannedAction, Summary};
 use crate::webhook::{Field, FieldValue, Key, RemoteId};
 
@@ -31,7 +33,7 @@ pub struct Twin {
 #[derive(Clone, Debug)]
 pub struct ActionResult {
     /// What was planned.
-    pub planned: PlannedAction,
+    pub planned: Arc<PlannedAction>,
     /// How it ended.
     pub outcome: Outcome,
 }

@@ -84,7 +84,7 @@ impl StatusDocument {
                 deliveries: None,
             });
         }
-        rows.extend(plan.actions.iter().map(of_action));
+        rows.extend(plan.actions.iter().map(|planned| of_action(planned)));
         rows.extend(plan.orphans.iter().map(|orphan| StatusRow {
             key: Some(orphan.key.to_string()),
             id: Some(orphan.id.to_string()),

@@ -1,6 +1,7 @@
 //! What a watch is run for: the program's side of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::Look;
@@ -186,7 +187,7 @@ pub struct Passed {
     /// What it found and did.
     pub report: PassReport,
     /// The drift that was left as it is, if that is what to do about it.
-    pub left: Vec<PlannedAction>,
+    pub left: Vec<Arc<PlannedAction>>,
     /// How many webhooks are held.
     pub held: usize,
     /// How it ended.

@@ -2,6 +2,7 @@
 //! nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +29,7 @@ pub(super) struct Circumstances<'a> {
 }
 
 /// What a pass did, and the drift that it left.
-pub(super) type Made = (PassReport, Vec<PlannedAction>);
+pub(super) type Made = (PassReport, Vec<Arc<PlannedAction>>);
 
 /// Runs a pass; none if nothing that validates was ever seen.
 pub(super) async fn run<H: Host>(
@@ -175,7 +176,7 @@ fn time() -> String {
 }
 
 /// The actions that are there only because somebody changed the remote.
-fn drifted(plan: &Plan) -> Vec<PlannedAction> {
+fn drifted(plan: &Plan) -> Vec<Arc<PlannedAction>> {
     let drifted = plan
         .actions
         .iter()

@@ -110,6 +110,10 @@ impl EndpointUrl {
 
     /// The address with a password in its user info replaced by `***`.
     pub fn masked(&self) -> String {
+        // User info ends with an @: most addresses need no second look.
+        if !self.0.contains('@') {
+            return self.0.clone();
+        }
         match url::Url::parse(&self.0) {
             Ok(mut url) if url.password().is_some() => match url.set_password(Some("***")) {
                 Ok(()) => url.to_string(),

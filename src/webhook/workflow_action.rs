@@ -194,8 +194,8 @@ impl fmt::Display for WorkflowActions {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("[")?;
         for (index, action) in self.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(formatter, "{separator}{action}")?;
+            formatter.write_str(if index == 0 { "" } else { ", " })?;
+            formatter.write_str(action.as_str())?;
         }
         formatter.write_str("]")
     }

@@ -1,15 +1,20 @@
 //! What is on the disk before a write leaves, told by the system calls of the real process.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
 use crate::harness::{Account, BILLING, Repository};
 
-/// The calls that matter, in order: writes to the database, syncs of it, and requests that write.
+/// The keys, as the record and a request's body or path would show them.
+const KEYS: [&str; 3] = ["billing", "one", "two"];
+
+/// The calls that matter, in order: writes to the database with the keys that they tell of, syncs of it, and
+/// requests that write.
 #[derive(Debug, PartialEq)]
 enum Call {
-    Written,
+    Written(Vec<&'static str>),
     Synced,
-    Sent(&'static str),
+    Sent(&'static str, &'static str),
 }
 
 fn calls(trace: &str) -> Vec<Call> {
@@ -22,14 +27,16 @@ fn calls(trace: &str) -> Vec<Call> {
                 return Some(Call::Synced);
             }
             if database && is(&["pwrite64", "write", "pwritev"]) {
-                return Some(Call::Written);
+                let told = |key: &&str| line.contains(&format!(r#"\"key\":\"{key}\""#));
+                return Some(Call::Written(KEYS.into_iter().filter(told).collect()));
             }
             let method = ["POST", "PATCH", "DELETE"]
                 .into_iter()
-                .find(|method| line.contains(&format!("\"{method} /")));
-            method
-                .filter(|_| is(&["sendto", "write", "writev", "sendmsg"]))
-                .map(Call::Sent)
+                .find(|method| line.contains(&format!("\"{method} /")))
+                .filter(|_| is(&["sendto", "write", "writev", "sendmsg"]))?;
+            let named = |key: &&str| line.contains(&format!(r#"\"name\":\"{key}\""#));
+            let key = KEYS.into_iter().find(named).unwrap_or("billing");
+            Some(Call::Sent(method, key))
         })
         .collect()
 }
@@ -56,7 +63,7 @@ fn every_intent_is_synced_before_its_request_leaves() {
     let plain = repository.command(&["--api-url", &url, "sync"]);
     let mut traced = Command::new("strace");
     traced
-        .args(["-f", "-y", "-s", "40", "-e"])
+        .args(["-f", "-y", "-s", "1000000", "-e"])
         .arg("trace=fsync,fdatasync,write,pwrite64,pwritev,writev,sendto,sendmsg")
         .arg("-o")
         .arg(&trace)
@@ -75,26 +82,29 @@ fn every_intent_is_synced_before_its_request_leaves() {
         return;
     }
     let calls = calls(&std::fs::read_to_string(&trace).unwrap());
+    let mut written: BTreeSet<&str> = BTreeSet::new();
+    let mut durable = BTreeSet::new();
     let mut dirty = false;
-    let mut synced_since_sent = false;
     let mut sent = Vec::new();
     for call in &calls {
         match call {
-            Call::Written => dirty = true,
-            Call::Synced => (dirty, synced_since_sent) = (false, true),
-            Call::Sent(method) => {
-                assert!(
-                    !dirty && synced_since_sent,
-                    "{method} before its intent: {calls:?}"
-                );
-                synced_since_sent = false;
-                sent.push(*method);
+            Call::Written(keys) => {
+                written.extend(keys);
+                dirty = true;
+            }
+            Call::Synced => {
+                durable.append(&mut written);
+                dirty = false;
+            }
+            Call::Sent(method, key) => {
+                assert!(durable.contains(key), "{key} before its intent: {calls:?}");
+                sent.push((*method, *key));
             }
         }
     }
-    assert_eq!(sent, ["POST", "POST", "PATCH"]);
-    assert!(
-        !dirty && synced_since_sent,
-        "the last settlement: {calls:?}"
+    assert_eq!(
+        sent,
+        [("POST", "one"), ("POST", "two"), ("PATCH", "billing")]
     );
+    assert!(!dirty, "the last settlement: {calls:?}");
 }

@@ -2,9 +2,12 @@
 
 use std::error::Error as _;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+
+use url::Url;
 
 use super::options::{ClientError, HttpOptions, ProxyUse};
 
@@ -93,6 +96,8 @@ pub struct NoAnswer {
 /// The network.
 pub struct Network {
     client: reqwest::Client,
+    /// The latest URL, for the next request to the same.
+    latest: Mutex<Option<(String, Url)>>,
 }
 
 impl Network {
@@ -134,7 +139,25 @@ impl Network {
         let client = builder
             .build()
             .map_err(|source| ClientError::Build { source })?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            latest: Mutex::default(),
+        })
+    }
+
+    fn parsed(&self, text: &str) -> Result<Url, NoAnswer> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, url)) = &*latest
+            && known == text
+        {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(text).map_err(|error| NoAnswer {
+            never_sent: true,
+            reason: error.to_string(),
+        })?;
+        *latest = Some((text.to_owned(), url.clone()));
+        Ok(url)
     }
 }
 
@@ -146,7 +169,7 @@ impl Transport for Network {
             Verb::Patch => Method::PATCH,
             Verb::Delete => Method::DELETE,
         };
-        let mut builder = self.client.request(method, request.url);
+        let mut builder = self.client.request(method, self.parsed(request.url)?);
         if let Some(body) = request.body {
             builder = builder.json(body);
         }

@@ -256,7 +256,7 @@ impl Scene<'_> {
             .open()
             .map_err(|error| record_error(&error))?;
         let mut adopts_only = |plan: &Plan| {
-            if plan.actions.iter().all(adopts_as_it_is) {
+            if plan.actions.iter().all(|planned| adopts_as_it_is(planned)) {
                 Verdict::Apply
             } else {
                 Verdict::Leave
