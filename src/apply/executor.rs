@@ -70,7 +70,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         known: Mutex::new(observed.webhooks.keys().cloned().collect()),
         looks: Looks::default(),
         brake: Brake::new(options.cancellation.clone()),
-        sending: Semaphore::new(options.concurrency.max(1)),
+        sending: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
     };
     let run = Run { steps, listener };
     listener.on(ApplyEvent::Started {
@@ -109,7 +109,13 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 }
                 results
             })
-            .buffer_unordered(self.steps.options.concurrency.max(1) * UNDER_WAY)
+            .buffer_unordered(
+                self.steps
+                    .options
+                    .concurrency
+                    .max(1)
+                    .saturating_mul(UNDER_WAY),
+            )
             .flat_map(futures_util::stream::iter)
             .collect()
             .await;

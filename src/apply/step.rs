@@ -170,7 +170,12 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             .is_some_and(|patch| matches!(patch.token(), TokenPatch::Set(_)));
         if !sets_token && taken.as_ref().is_err_and(StepError::had_no_effect) {
             let over = Settlement::nothing(planned.key.clone());
-            self.journal.settle(over).await?;
+            if let Err(error) = self.journal.settle(over).await {
+                let error = StepError::from(error);
+                let phase = planned.action.phase();
+                self.brake.failed(phase, error.stops_everything());
+                return Err(error);
+            }
         }
         taken
     }
