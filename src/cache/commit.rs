@@ -11,14 +11,19 @@ use super::database::{Database, GENERATION_KEY, row_key};
 use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredRecord};
 use super::writer::Write;
 use super::{Account, CacheError};
-use crate::record::{After, Settlement};
+use crate::record::{After, HistoryEntry, Settlement};
+
+/// The most applied changes in one row. sled spends more on a row than on the bytes in it, so what was
+/// committed together is kept together.
+const CHANGES_IN_A_ROW: usize = 16;
 
 /// What one transaction writes.
 #[derive(Default)]
-struct Commit {
+struct Commit<'a> {
     generation: Generation,
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     intents: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    changes: Vec<&'a HistoryEntry>,
     history: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -48,30 +53,21 @@ impl Database {
                 }
             }
         }
+        self.stage_history(account, &mut commit)?;
         let generation = self.transact(&commit)?;
         self.sync()?;
         self.generation_file.write(generation)
     }
 
-    fn stage(
+    fn stage<'a>(
         &self,
         account: &Account,
-        settlement: &Settlement,
-        commit: &mut Commit,
+        settlement: &'a Settlement,
+        commit: &mut Commit<'a>,
     ) -> Result<(), CacheError> {
         let key = row_key(account, settlement.key.as_str().as_bytes());
         commit.intents.insert(key.clone(), None);
-        if let Some(entry) = &settlement.history {
-            let mut number = commit.generation.number.to_be_bytes().to_vec();
-            number.extend_from_slice(
-                &u32::try_from(commit.history.len())
-                    .unwrap_or(u32::MAX)
-                    .to_be_bytes(),
-            );
-            let key = row_key(account, &number);
-            let value = self.encoded(HISTORY, &key, entry)?;
-            commit.history.push((key, value));
-        }
+        commit.changes.extend(&settlement.history);
         let value = match &settlement.after {
             After::Unchanged => return Ok(()),
             After::Record(record) => {
@@ -83,8 +79,19 @@ impl Database {
         Ok(())
     }
 
+    /// Makes rows of the changes, in their order; the order of their keys is that of time.
+    fn stage_history(&self, account: &Account, commit: &mut Commit<'_>) -> Result<(), CacheError> {
+        let number = commit.generation.number.to_be_bytes();
+        for (place, changes) in (0_u32..).zip(commit.changes.chunks(CHANGES_IN_A_ROW)) {
+            let key = row_key(account, &[&number[..], &place.to_be_bytes()].concat());
+            let value = self.encoded(HISTORY, &key, &changes)?;
+            commit.history.push((key, value));
+        }
+        Ok(())
+    }
+
     /// Writes it all or nothing, and returns the state that the database has then.
-    fn transact(&self, commit: &Commit) -> Result<Generation, CacheError> {
+    fn transact(&self, commit: &Commit<'_>) -> Result<Generation, CacheError> {
         let done = (&self.records, &self.intents, &self.history, &self.meta).transaction(
             |(records, intents, history, meta)| {
                 let mut generation = commit.generation;

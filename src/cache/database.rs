@@ -132,18 +132,30 @@ impl Database {
 
     /// Checks every value of a tree, of all accounts, and counts them.
     pub(super) fn verify(&self, name: &str) -> Result<usize, CacheError> {
+        self.sum(name, |_: serde::de::IgnoredAny| 1)
+    }
+
+    /// Checks the history of all accounts, and counts the changes in it.
+    pub(super) fn verify_history(&self) -> Result<usize, CacheError> {
+        self.sum(HISTORY, |changes: Vec<serde::de::IgnoredAny>| changes.len())
+    }
+
+    /// Checks every value of a tree, of all accounts, and adds up what it counts as.
+    fn sum<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        count: impl Fn(T) -> usize,
+    ) -> Result<usize, CacheError> {
         let tree = self
             .sled
             .open_tree(name)
             .map_err(|source| self.failed("read", source))?;
-        let mut count = 0;
+        let mut sum = 0;
         for row in &tree {
             let (key, value) = row.map_err(|source| self.failed("read", source))?;
-            schema::decode::<serde::de::IgnoredAny>(name, &key, &value)
-                .map_err(|error| self.damaged(error))?;
-            count += 1;
+            sum += count(schema::decode(name, &key, &value).map_err(|error| self.damaged(error))?);
         }
-        Ok(count)
+        Ok(sum)
     }
 
     /// The records of an account that can be read; the others are passed over.
@@ -229,15 +241,18 @@ impl Database {
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, CacheError> {
         let prefix = row_key(account, b"");
-        self.history
-            .scan_prefix(&prefix)
-            .rev()
-            .take(limit)
-            .map(|row| {
-                let (key, value) = row.map_err(|source| self.failed("read", source))?;
-                schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))
-            })
-            .collect()
+        let mut latest = Vec::new();
+        for row in self.history.scan_prefix(&prefix).rev() {
+            if latest.len() >= limit {
+                break;
+            }
+            let (key, value) = row.map_err(|source| self.failed("read", source))?;
+            let entries: Vec<HistoryEntry> =
+                schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))?;
+            latest.extend(entries.into_iter().rev());
+        }
+        latest.truncate(limit);
+        Ok(latest)
     }
 
     /// The accounts that anything is remembered of.

@@ -15,8 +15,8 @@ pub(super) const VERSION: u32 = 1;
 
 /// Bindings and last-applied state, by account and key.
 pub(super) const RECORDS: &str = "records-v1";
-/// Applied changes, by account and number.
-pub(super) const HISTORY: &str = "history-v1";
+/// Lists of applied changes, by account, number of the commit, and place in it; the oldest first.
+pub(super) const HISTORY: &str = "history-v2";
 /// Writes that are under way, by account and key.
 pub(super) const INTENTS: &str = "intents-v1";
 /// What was last observed, by account and id.

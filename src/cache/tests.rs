@@ -147,6 +147,28 @@ fn what_waits_together_is_committed_together() {
 }
 
 #[test]
+fn changes_that_share_a_row_are_listed_and_counted_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    settle_at_once(&cache, (0..40).map(settlement));
+    settle(&cache, settlement(40));
+    let newest = |limit: usize| -> Vec<Key> {
+        let entries = cache.history(limit).unwrap();
+        entries.into_iter().map(|entry| entry.key).collect()
+    };
+    let all: Vec<Key> = (0..=40).rev().map(key).collect();
+    assert_eq!(newest(usize::MAX), all);
+    for limit in [0, 1, 2, 10, 17, 40] {
+        assert_eq!(newest(limit), all[..limit], "limit {limit}");
+    }
+    let rows = cache.database.history.len();
+    assert!(rows < 20, "{rows} rows");
+    cache.close().unwrap();
+    let verified = super::verify(&options(folder.path())).unwrap().unwrap();
+    assert_eq!(verified.history, 41);
+}
+
+#[test]
 fn accounts_do_not_see_each_other() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 2);
