@@ -55,6 +55,12 @@ pub(super) enum StepError {
     NotIntended { error: String, cause: String },
     #[error("done at the API, and then not recorded: {error} ({cause})")]
     NotRecorded { error: String, cause: String },
+    #[error("{refusal}; and that could not be recorded: {error} ({cause})")]
+    NotEnded {
+        refusal: Box<StepError>,
+        error: String,
+        cause: String,
+    },
 }
 
 impl StepError {
@@ -62,7 +68,7 @@ impl StepError {
     pub(super) fn stops_everything(&self) -> bool {
         match self {
             Self::Api(error) => error.stops_everything(),
-            Self::NotIntended { .. } | Self::NotRecorded { .. } => true,
+            Self::NotIntended { .. } | Self::NotRecorded { .. } | Self::NotEnded { .. } => true,
             Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
             Self::SeveralTraces(_)
             | Self::NotListed
@@ -81,7 +87,11 @@ impl StepError {
         if matches!(self, Self::HeldBack) {
             return Outcome::NotAttempted;
         }
-        let field = match &self {
+        let refused = match &self {
+            Self::NotEnded { refusal, .. } => refusal,
+            other => other,
+        };
+        let field = match refused {
             Self::Api(ApiError::Rejected { fields, .. }) => {
                 fields.first().map(|field| field.field.clone())
             }
@@ -89,7 +99,7 @@ impl StepError {
             _ => None,
         };
         Outcome::Failed {
-            gone: matches!(self, Self::Api(ApiError::Gone { .. })),
+            gone: matches!(refused, Self::Api(ApiError::Gone { .. })),
             error: self.to_string(),
             field,
         }
@@ -168,16 +178,28 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             .action
             .patch()
             .is_some_and(|patch| matches!(patch.token(), TokenPatch::Set(_)));
-        if !sets_token && taken.as_ref().is_err_and(StepError::had_no_effect) {
-            let over = Settlement::nothing(planned.key.clone());
-            if let Err(error) = self.journal.settle(over).await {
-                let error = StepError::from(error);
-                let phase = planned.action.phase();
-                self.brake.failed(phase, error.stops_everything());
-                return Err(error);
+        match taken {
+            Err(refusal) if !sets_token && refusal.had_no_effect() => {
+                Err(self.end(planned, refusal).await)
             }
+            taken => taken,
         }
-        taken
+    }
+
+    /// Ends the intent of a write that was refused. Where that is lost, nothing new may start.
+    async fn end(&self, planned: &PlannedAction, refusal: StepError) -> StepError {
+        let over = Settlement::nothing(planned.key.clone());
+        let Err(error) = self.journal.settle(over).await else {
+            return refusal;
+        };
+        let error = StepError::NotEnded {
+            refusal: Box::new(refusal),
+            cause: error.source.to_string(),
+            error: error.to_string(),
+        };
+        let phase = planned.action.phase();
+        self.brake.failed(phase, error.stops_everything());
+        error
     }
 
     /// Writes down what is about to be sent.

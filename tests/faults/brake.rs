@@ -1,0 +1,185 @@
+//! What stops an apply: a record that fails, or a cancellation. Nothing new is sent after it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hookctl::apply::{ApplyOptions, Silent, apply};
+use hookctl::declaration::{LoadOptions, load_texts};
+use hookctl::plan::{Plan, Policy, plan};
+use hookctl::record::{Intent, Journal, JournalError, Outcome, Settlement};
+use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
+use hookctl::secret::{PlaintextSecrets, Secret, Secrets};
+use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
+use hookctl::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
+use tokio_util::sync::CancellationToken;
+
+/// An API that has nothing, refuses every write, and counts them.
+#[derive(Default)]
+struct Refusing {
+    writes: AtomicUsize,
+    /// What is cancelled while a write is in flight, and while which.
+    cancels: Option<(usize, CancellationToken)>,
+}
+
+impl Refusing {
+    async fn refuse<T>(&self) -> Result<T, ApiError> {
+        let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
+        if let Some((at, cancellation)) = &self.cancels
+            && *at == number
+        {
+            cancellation.cancel();
+        }
+        // Others get their turn before the answer.
+        tokio::task::yield_now().await;
+        Err(ApiError::Rejected {
+            status: 400,
+            message: "not today".to_owned(),
+            fields: Vec::new(),
+        })
+    }
+}
+
+impl WebhookApi for Refusing {
+    async fn page(&self, _: u32, _: u32) -> Result<Page, ApiError> {
+        Ok(Page {
+            webhooks: Vec::new(),
+            total: Some(0),
+        })
+    }
+
+    async fn create(
+        &self,
+        _: &WebhookSpec,
+        _: Option<&Secret>,
+    ) -> Result<Option<ObservedWebhook>, ApiError> {
+        self.refuse().await
+    }
+
+    async fn patch(
+        &self,
+        _: &RemoteId,
+        _: &[(Field, FieldValue)],
+        _: TokenWrite<'_>,
+    ) -> Result<Option<ObservedWebhook>, ApiError> {
+        self.refuse().await
+    }
+
+    async fn delete(&self, _: &RemoteId) -> Result<(), ApiError> {
+        self.refuse().await
+    }
+}
+
+/// A journal that takes intents, and loses their end if it is broken.
+struct Scrap {
+    broken: bool,
+}
+
+impl Journal for Scrap {
+    async fn intend(&self, _: Intent) -> Result<(), JournalError> {
+        Ok(())
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
+        if !self.broken {
+            return Ok(());
+        }
+        Err(JournalError {
+            key: settlement.key,
+            source: "the disk is full".into(),
+        })
+    }
+}
+
+fn creates(count: usize) -> Plan {
+    let lines = (0..count).map(|number| {
+        format!("  hook-{number:02}: {{ url: 'https://h{number}.example.com/', actions: all }}\n")
+    });
+    let text = lines.fold("webhooks:\n".to_owned(), |text, line| text + &line);
+    let options = LoadOptions {
+        display_root: Path::new("/"),
+        repository_root: Path::new("/"),
+        target: "default",
+        known_targets: &[],
+        lookup: &|_| None,
+        plaintext_secrets: PlaintextSecrets::Warn,
+    };
+    let loaded = load_texts(&[(PathBuf::from("all.yaml"), text)], &options);
+    let desired = loaded.declarations.unwrap().into_desired(&BTreeMap::new());
+    let (observed, remembered) = (ObservedState::default(), LastApplied::new());
+    plan(&desired, &observed, &remembered, &Policy::default()).unwrap()
+}
+
+/// Applies 40 creates: the requests that went out, and what became of each create.
+async fn refused(journal: &Scrap, concurrency: usize) -> (usize, Vec<Outcome>) {
+    sent_to(Refusing::default(), journal, concurrency).await
+}
+
+async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, Vec<Outcome>) {
+    let cancels = api.cancels.as_ref();
+    let options = ApplyOptions {
+        concurrency,
+        now: &|| "2026-01-01T00:00:00Z".to_owned(),
+        provenance: None,
+        cancellation: cancels.map_or_else(CancellationToken::new, |(_, cancellation)| {
+            cancellation.clone()
+        }),
+    };
+    let observed = ObservedState::default();
+    let (plan, secrets) = (creates(40), Secrets::new());
+    let report = apply(&plan, &observed, &secrets, &api, journal, &options, &Silent)
+        .await
+        .unwrap();
+    let outcomes = report.results.into_iter().map(|result| result.outcome);
+    (api.writes.into_inner(), outcomes.collect())
+}
+
+#[tokio::test]
+async fn a_refused_write_whose_end_cannot_be_recorded_is_the_last_one() {
+    let (sent, outcomes) = refused(&Scrap { broken: true }, 1).await;
+    assert_eq!(sent, 1);
+    let Some(Outcome::Failed { error, .. }) = outcomes.first() else {
+        panic!("{outcomes:?}");
+    };
+    assert_eq!(
+        error,
+        "the API refuses it (status 400): not today; and that could not be recorded: \
+         could not record 'hook-00' (the disk is full)"
+    );
+    for outcome in outcomes.iter().skip(1) {
+        assert!(matches!(outcome, Outcome::NotAttempted), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_write_whose_end_is_recorded_holds_back_no_other() {
+    let (sent, outcomes) = refused(&Scrap { broken: false }, 1).await;
+    assert_eq!((sent, outcomes.len()), (40, 40));
+}
+
+#[tokio::test]
+async fn any_concurrency_is_taken() {
+    for concurrency in [0, 1, usize::MAX] {
+        let (sent, _) = refused(&Scrap { broken: false }, concurrency).await;
+        assert_eq!(sent, 40);
+    }
+}
+
+#[tokio::test]
+async fn after_a_cancellation_only_what_had_passed_the_brake_is_sent() {
+    for concurrency in [1, 4, 16] {
+        let api = Refusing {
+            cancels: Some((3, CancellationToken::new())),
+            ..Refusing::default()
+        };
+        let (sent, outcomes) = sent_to(api, &Scrap { broken: false }, concurrency).await;
+        assert!(
+            (3..3 + concurrency).contains(&sent),
+            "{sent} at {concurrency}"
+        );
+        let held_back = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::NotAttempted));
+        assert_eq!(held_back.count(), 40 - sent);
+    }
+}
