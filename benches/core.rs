@@ -1,6 +1,7 @@
 //! What one pass costs apart from the network: parse, plan, render, record, at 10 to 100,000 webhooks.
 //!
-//! `cargo bench --bench core`; a part of it with `cargo bench --bench core -- plan`.
+//! `cargo bench --bench core`; a part of it with `cargo bench --bench core -- plan`. What it measured is
+//! left as JSON in `target/criterion/PART/WEBHOOKS/new/estimates.json`, in nanoseconds for the whole part.
 
 #![expect(
     clippy::unwrap_used,
@@ -9,11 +10,11 @@
 )]
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use divan::Bencher;
-use divan::counter::ItemsCount;
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use hookctl::cache::{Account, Cache, CacheOptions};
 use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
@@ -25,8 +26,36 @@ use hookctl::webhook::RemoteId;
 
 const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
 
+/// What a bench measures for so many webhooks.
+type Part = Box<dyn FnMut()>;
+
+/// Measures a part at each size. `prepare` is not measured.
+fn part(criterion: &mut Criterion, name: &str, sizes: &[usize], prepare: impl Fn(usize) -> Part) {
+    let mut group = criterion.benchmark_group(name);
+    group.sampling_mode(SamplingMode::Flat);
+    for size in sizes {
+        group.throughput(Throughput::Elements(*size as u64));
+        group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
+            let mut part = prepare(*size);
+            bencher.iter(&mut part);
+        });
+    }
+    group.finish();
+}
+
 fn main() {
-    divan::main();
+    // The least that gives a median: ten times each, or for some seconds.
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(500))
+        .measurement_time(Duration::from_secs(2))
+        .without_plots()
+        .configure_from_args();
+    parsing(&mut criterion);
+    planning(&mut criterion);
+    rendering(&mut criterion);
+    recording(&mut criterion);
+    criterion.final_summary();
 }
 
 /// So many webhooks, so many in each file.
@@ -96,41 +125,39 @@ fn planned(count: usize, percent: usize) -> Plan {
     plan(&desired, &observed, &remembered, &Policy::default()).unwrap()
 }
 
-#[divan::bench(args = SIZES, max_time = 3)]
-fn parse_and_validate_files_of_100(bencher: Bencher, count: usize) {
-    let texts = texts(count, 100);
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| load(divan::black_box(&texts)));
+fn parsing(criterion: &mut Criterion) {
+    part(criterion, "parse_files_of_100", &SIZES, |count| {
+        let texts = texts(count, 100);
+        Box::new(move || drop(black_box(load(black_box(&texts)))))
+    });
+    // A file of 100,000 would be larger than what is read of one.
+    let sizes = SIZES.split_last().unwrap().1;
+    part(criterion, "parse_one_file", sizes, |count| {
+        let texts = texts(count, count);
+        Box::new(move || drop(black_box(load(black_box(&texts)))))
+    });
 }
 
-#[divan::bench(args = [10, 100, 1_000, 10_000], max_time = 3)]
-fn parse_and_validate_one_file(bencher: Bencher, count: usize) {
-    let texts = texts(count, count);
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| load(divan::black_box(&texts)));
+fn planning(criterion: &mut Criterion) {
+    let measured = |(desired, observed, remembered): (DesiredState, ObservedState, LastApplied)| {
+        Box::new(move || {
+            let planned = plan(&desired, &observed, &remembered, &Policy::default());
+            drop(black_box(planned.unwrap()));
+        })
+    };
+    part(criterion, "plan_no_change", &SIZES, |count| {
+        measured(states(count, 0))
+    });
+    part(criterion, "plan_10_percent_changed", &SIZES, |count| {
+        measured(states(count, 10))
+    });
+    part(criterion, "plan_a_fifth_replaced", &SIZES, |count| {
+        measured(a_fifth_replaced(count))
+    });
 }
 
-#[divan::bench(args = SIZES, max_time = 3)]
-fn plan_no_change(bencher: Bencher, count: usize) {
-    let (desired, observed, remembered) = states(count, 0);
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| plan(&desired, &observed, &remembered, &Policy::default()));
-}
-
-#[divan::bench(args = SIZES, max_time = 3)]
-fn plan_10_percent_changed(bencher: Bencher, count: usize) {
-    let (desired, observed, remembered) = states(count, 10);
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| plan(&desired, &observed, &remembered, &Policy::default()));
-}
-
-/// A fifth is bound and no longer declared, another fifth is declared and not there yet.
-#[divan::bench(args = SIZES, max_time = 3)]
-fn plan_a_fifth_replaced(bencher: Bencher, count: usize) {
+/// A fifth is declared and not there yet, another fifth is bound and no longer declared.
+fn a_fifth_replaced(count: usize) -> (DesiredState, ObservedState, LastApplied) {
     let (mut desired, mut observed, mut remembered) = states(count, 0);
     let fifth = count / 5;
     let keys: Vec<_> = desired.webhooks.keys().cloned().collect();
@@ -141,9 +168,7 @@ fn plan_a_fifth_replaced(bencher: Bencher, count: usize) {
     for key in keys.iter().rev().take(fifth) {
         desired.webhooks.remove(key);
     }
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| plan(&desired, &observed, &remembered, &Policy::default()));
+    (desired, observed, remembered)
 }
 
 const SCENE: Scene<'_> = Scene {
@@ -152,20 +177,19 @@ const SCENE: Scene<'_> = Scene {
     dry_run: true,
 };
 
-#[divan::bench(args = SIZES, max_time = 3)]
-fn render_human_10_percent(bencher: Bencher, count: usize) {
-    let plan = planned(count, 10);
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| hookctl::render::plan(&plan, SCENE, &Styles::new(true)));
-}
-
-#[divan::bench(args = SIZES, max_time = 3)]
-fn render_json_10_percent(bencher: Bencher, count: usize) {
-    let plan = planned(count, 10);
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| PlanDocument::of_plan(SCENE, &plan, Vec::new()).to_text());
+fn rendering(criterion: &mut Criterion) {
+    part(criterion, "render_for_people", &SIZES, |count| {
+        let plan = planned(count, 10);
+        let styles = Styles::new(true);
+        Box::new(move || drop(black_box(hookctl::render::plan(&plan, SCENE, &styles))))
+    });
+    part(criterion, "render_json", &SIZES, |count| {
+        let plan = planned(count, 10);
+        Box::new(move || {
+            let document = PlanDocument::of_plan(SCENE, &plan, Vec::new());
+            drop(black_box(document.to_text()));
+        })
+    });
 }
 
 fn cache(folder: &Path) -> Cache {
@@ -190,27 +214,28 @@ fn fill(cache: &Cache, remembered: &LastApplied) {
         .unwrap();
 }
 
-#[divan::bench(args = SIZES, max_time = 3)]
-fn record_open_and_read(bencher: Bencher, count: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let (_, _, remembered) = states(count, 0);
-    let opened = cache(folder.path());
-    fill(&opened, &remembered);
-    opened.close().unwrap();
-    bencher.counter(ItemsCount::new(count)).bench_local(|| {
-        let cache = cache(folder.path());
-        let read = cache.last_applied().unwrap();
-        cache.close().unwrap();
-        assert_eq!(read.len(), count);
+fn recording(criterion: &mut Criterion) {
+    part(criterion, "record_open_and_read", &SIZES, |count| {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, _, remembered) = states(count, 0);
+        let opened = cache(folder.path());
+        fill(&opened, &remembered);
+        opened.close().unwrap();
+        Box::new(move || {
+            let cache = cache(folder.path());
+            let read = cache.last_applied().unwrap();
+            cache.close().unwrap();
+            assert_eq!(read.len(), count);
+        })
     });
-}
-
-#[divan::bench(args = [10, 100, 1_000, 10_000], max_time = 3)]
-fn record_write_together(bencher: Bencher, count: usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let (_, _, remembered) = states(count, 0);
-    let cache = cache(folder.path());
-    bencher
-        .counter(ItemsCount::new(count))
-        .bench_local(|| fill(&cache, &remembered));
+    part(criterion, "record_write_together", &SIZES, |count| {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, _, remembered) = states(count, 0);
+        let cache = cache(folder.path());
+        Box::new(move || {
+            // Kept as long as the cache.
+            let _folder = &folder;
+            fill(&cache, &remembered);
+        })
+    });
 }
