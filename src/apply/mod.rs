@@ -25,6 +25,7 @@
 
 mod brake;
 mod confirm;
+mod error;
 mod executor;
 mod looks;
 mod pending;

@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::brake::Brake;
 use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
+use super::error::StepError;
 use super::executor::ApplyOptions;
 use super::looks::Looks;
 use super::unknown::{Trace, trace};
@@ -15,10 +16,10 @@ use crate::plan::{
     Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter, TokenPatch,
 };
 use crate::record::{
-    After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal,
-    JournalError, Outcome, Provenance, Remark, Settlement,
+    After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal, Outcome,
+    Provenance, Remark, Settlement,
 };
-use crate::remote::{ApiError, ObserveError, TokenWrite, WebhookApi};
+use crate::remote::{ApiError, TokenWrite, WebhookApi};
 use crate::secret::{Secret, Secrets};
 use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
 use crate::webhook::{Field, Key, RemoteId};
@@ -28,92 +29,6 @@ const CREATE_ATTEMPTS: u32 = 3;
 
 /// How long to wait before a create is sent again: time for a request that was thought lost to arrive.
 const PAUSE_BEFORE_CREATING_AGAIN: Duration = Duration::from_millis(500);
-
-/// Why an action failed.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum StepError {
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    #[error(
-        "whether the webhook was made is not known, and the list could not be read to find out: {0}"
-    )]
-    Undecided(Arc<ObserveError>),
-    #[error("whether the webhook was made is not known: any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
-    SeveralTraces(Vec<RemoteId>),
-    #[error("the API confirmed it, and the list does not show it")]
-    NotListed,
-    #[error("the API did not take all of it: {message}")]
-    NotTaken {
-        message: String,
-        field: Option<&'static str>,
-    },
-    #[error("its token was not resolved, so it cannot be sent")]
-    NoSecret,
-    #[error("it was held back before anything was sent")]
-    HeldBack,
-    #[error("nothing was sent, since that could not be written down first: {error} ({cause})")]
-    NotIntended { error: String, cause: String },
-    #[error("done at the API, and then not recorded: {error} ({cause})")]
-    NotRecorded { error: String, cause: String },
-    #[error("{refusal}; and that could not be recorded: {error} ({cause})")]
-    NotEnded {
-        refusal: Box<StepError>,
-        error: String,
-        cause: String,
-    },
-}
-
-impl StepError {
-    /// Whether nothing new should start.
-    pub(super) fn stops_everything(&self) -> bool {
-        match self {
-            Self::Api(error) => error.stops_everything(),
-            Self::NotIntended { .. } | Self::NotRecorded { .. } | Self::NotEnded { .. } => true,
-            Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
-            Self::SeveralTraces(_)
-            | Self::NotListed
-            | Self::NotTaken { .. }
-            | Self::NoSecret
-            | Self::HeldBack => false,
-        }
-    }
-
-    /// Whether the write certainly had no effect that a list would not show, so that its intent is over.
-    const fn had_no_effect(&self) -> bool {
-        matches!(self, Self::Api(error) if !error.may_have_happened())
-    }
-
-    pub(super) fn into_outcome(self) -> Outcome {
-        if matches!(self, Self::HeldBack) {
-            return Outcome::NotAttempted;
-        }
-        let refused = match &self {
-            Self::NotEnded { refusal, .. } => refusal,
-            other => other,
-        };
-        let field = match refused {
-            Self::Api(ApiError::Rejected { fields, .. }) => {
-                fields.first().map(|field| field.field.clone())
-            }
-            Self::NotTaken { field, .. } => field.map(str::to_owned),
-            _ => None,
-        };
-        Outcome::Failed {
-            gone: matches!(refused, Self::Api(ApiError::Gone { .. })),
-            error: self.to_string(),
-            field,
-        }
-    }
-}
-
-impl From<JournalError> for StepError {
-    fn from(error: JournalError) -> Self {
-        Self::NotRecorded {
-            cause: error.source.to_string(),
-            error: error.to_string(),
-        }
-    }
-}
 
 /// Takes actions, one at a time or side by side.
 pub(super) struct Steps<'a, A, J> {

@@ -1,7 +1,7 @@
 //! What the files say: from a folder of YAML files to desired state.
 //!
 //! The way of a declaration: `discover` finds the files and reads them, the YAML reader makes trees of
-//! them, `document` takes the trees apart into raw declarations, `validate` (with `fields`) makes valid
+//! them (many files at once, by `parallel`), `document` takes the trees apart into raw declarations, `validate` (with `fields`) makes valid
 //! ones of those, `lints` looks at them side by side, and [`Declarations::into_desired`] hands over.
 //! Every problem of every file is collected; nothing stops at the first.
 //!
@@ -14,6 +14,7 @@ mod document;
 mod fields;
 mod interpolate;
 mod lints;
+mod parallel;
 mod schema;
 mod validate;
 
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
 use crate::secret::PlaintextSecrets;
 use crate::yaml;
+use parallel::{Part, Unread};
 use validate::Found;
 
 pub use declarations::Declarations;
@@ -40,7 +42,7 @@ pub struct LoadOptions<'a> {
     /// All targets that there are; empty if that is not known, so that no name of one is refused.
     pub known_targets: &'a [String],
     /// Answers for the variables in values: the target's own, then the environment's.
-    pub lookup: &'a dyn Fn(&str) -> Option<String>,
+    pub lookup: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
 }
@@ -68,7 +70,6 @@ struct ReadFile {
 /// Reads all declarations below a folder. A file or folder that cannot be read is an error among the
 /// diagnostics, never an absence.
 pub fn load(directory: &Path, options: &LoadOptions<'_>) -> Loaded {
-    let mut run = Run::new(options);
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let directory = absolute(directory);
     let display_root = absolute(options.display_root);
@@ -77,83 +78,72 @@ pub fn load(directory: &Path, options: &LoadOptions<'_>) -> Loaded {
             .unwrap_or(path)
             .to_path_buf()
     };
-    let found = discover::discover(&directory, &shown, &mut run.diagnostics);
+    let mut diagnostics = Diagnostics::default();
+    let mut unread = Vec::new();
     let mut bytes_left = MAX_TOTAL_BYTES;
-    for path in &found {
-        match discover::read(path, &shown(path), &mut bytes_left) {
-            Ok(bytes) => run.add(path, shown(path), bytes),
+    for path in discover::discover(&directory, &shown, &mut diagnostics) {
+        match discover::read(&path, &shown(&path), &mut bytes_left) {
+            Ok(bytes) => unread.push(Unread {
+                folder: path.parent().unwrap_or(&path).to_owned(),
+                shown: shown(&path),
+                bytes,
+            }),
             Err(problem) => {
                 let ends = problem.code == Code::FilesTooLarge;
-                run.diagnostics.push(*problem);
+                diagnostics.push(*problem);
                 if ends {
                     break;
                 }
             }
         }
     }
-    run.finish()
+    read(unread, diagnostics, options)
 }
 
 /// Reads declarations from texts, each with the path that it is shown under; relative paths in them
 /// start at that path's folder below the display root. Nothing on disk is read.
 pub fn load_texts(texts: &[(PathBuf, String)], options: &LoadOptions<'_>) -> Loaded {
-    let mut run = Run::new(options);
-    for (path, text) in texts {
-        run.add(
-            &options.display_root.join(path),
-            path.clone(),
-            text.clone().into_bytes(),
-        );
-    }
-    run.finish()
+    let unread = texts.iter().map(|(path, text)| {
+        let absolute = options.display_root.join(path);
+        Unread {
+            folder: absolute.parent().unwrap_or(&absolute).to_owned(),
+            shown: path.clone(),
+            bytes: text.clone().into_bytes(),
+        }
+    });
+    read(unread.collect(), Diagnostics::default(), options)
 }
 
-/// One reading of a set of files. Each is taken apart as soon as it is read, so that the trees of one file
-/// at a time are in memory.
-struct Run<'a> {
-    options: &'a LoadOptions<'a>,
-    sources: SourceMap,
-    diagnostics: Diagnostics,
-    found: Found,
+fn read(unread: Vec<Unread>, diagnostics: Diagnostics, options: &LoadOptions<'_>) -> Loaded {
+    let files = unread.len();
+    put_together(
+        parallel::read(unread, options).into_iter(),
+        diagnostics,
+        files,
+    )
+}
+
+/// Makes one of the parts, each of which begins where the one before ends.
+fn put_together(
+    parts: impl Iterator<Item = Part>,
+    mut diagnostics: Diagnostics,
     files: usize,
-}
-
-impl<'a> Run<'a> {
-    fn new(options: &'a LoadOptions<'a>) -> Self {
-        Self {
-            options,
-            sources: SourceMap::default(),
-            diagnostics: Diagnostics::default(),
-            found: Found::default(),
-            files: 0,
-        }
+) -> Loaded {
+    let mut sources = SourceMap::default();
+    let mut found = Found::default();
+    for part in parts {
+        sources.append(part.sources);
+        diagnostics.extend(part.diagnostics);
+        found.append(part.found);
     }
-
-    fn add(&mut self, path: &Path, shown: PathBuf, bytes: Vec<u8>) {
-        let mut diagnostics = Diagnostics::default();
-        let documents = yaml::read_bytes(shown, bytes, &mut self.sources, &mut diagnostics);
-        let file = ReadFile {
-            folder: path.parent().unwrap_or(path).to_owned(),
-            documents,
-            is_complete: diagnostics.is_empty(),
-        };
-        self.files += 1;
-        self.diagnostics.extend(diagnostics);
-        let (options, sources) = (self.options, &self.sources);
-        self.found
-            .add(&file, sources, options, &mut self.diagnostics);
-    }
-
-    fn finish(mut self) -> Loaded {
-        let declarations = self.found.finish(&mut self.diagnostics);
-        let mut diagnostics = distinct(&self.diagnostics);
-        diagnostics.sort(&self.sources);
-        Loaded {
-            declarations: (!diagnostics.has_errors()).then_some(declarations),
-            diagnostics,
-            files: self.files,
-            sources: self.sources,
-        }
+    let declarations = found.finish(&mut diagnostics);
+    let mut diagnostics = distinct(&diagnostics);
+    diagnostics.sort(&sources);
+    Loaded {
+        declarations: (!diagnostics.has_errors()).then_some(declarations),
+        diagnostics,
+        files,
+        sources,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Raw declarations to valid ones: all files, all problems.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::declarations::{Declarations, Present};
 use super::document::{Fields, RawWebhook, take_apart};
@@ -18,6 +19,8 @@ use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
 pub(super) struct Found {
     /// Where each key was declared first.
     keys: HashMap<Key, Span>,
+    /// The other declarations of the same keys.
+    again: Vec<(Key, Span)>,
     sides: Vec<Side>,
     declarations: Declarations,
 }
@@ -44,8 +47,54 @@ impl Found {
         }
     }
 
+    /// Adds what was found in the files after these. What is declared here already is not taken again.
+    pub(super) fn append(&mut self, mut next: Self) {
+        if self.keys.is_empty() {
+            *self = next;
+            return;
+        }
+        let mut taken = HashSet::new();
+        for (key, span) in next.keys {
+            match self.keys.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(span);
+                }
+                Entry::Occupied(place) => {
+                    let key = place.key();
+                    next.declarations.present.remove(key);
+                    next.declarations.absent.remove(key);
+                    self.again.push((key.clone(), span));
+                    taken.insert(key.clone());
+                }
+            }
+        }
+        if !taken.is_empty() {
+            next.sides.retain(|side| !taken.contains(&side.key));
+        }
+        self.again.append(&mut next.again);
+        self.sides.append(&mut next.sides);
+        let (declarations, next) = (&mut self.declarations, &mut next.declarations);
+        declarations.present.append(&mut next.present);
+        declarations.absent.append(&mut next.absent);
+        declarations.elsewhere += next.elsewhere;
+    }
+
     /// Looks at all of them side by side.
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Declarations {
+        for (key, span) in &self.again {
+            let first = self.keys.get(key).unwrap_or(span);
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::DuplicateKey,
+                    format!("the key '{key}' is declared twice"),
+                )
+                .at(*span, "the second declaration")
+                .and(*first, "the first declaration")
+                .help(
+                    "a key names one webhook in the whole repository; give one of the two another",
+                ),
+            );
+        }
         lints::side_by_side(&self.sides, &self.declarations, diagnostics);
         self.declarations
     }
@@ -93,22 +142,11 @@ impl Validation<'_> {
     }
 
     fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
-        let first = self.found.keys.get(&raw.key);
-        let is_first = first.is_none();
-        if let Some(first) = first {
-            self.diagnostics.push(
-                Diagnostic::new(
-                    Code::DuplicateKey,
-                    format!("the key '{}' is declared twice", raw.key),
-                )
-                .at(raw.span, "the second declaration")
-                .and(*first, "the first declaration")
-                .help(
-                    "a key names one webhook in the whole repository; give one of the two another",
-                ),
-            );
-        } else {
+        let is_first = !self.found.keys.contains_key(&raw.key);
+        if is_first {
             self.found.keys.insert(raw.key.clone(), raw.span);
+        } else {
+            self.found.again.push((raw.key.clone(), raw.span));
         }
         let options = self.options;
         let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);

@@ -57,10 +57,27 @@ pub struct SourceFile {
 /// marked as secret are left out by whoever shows a line.
 #[derive(Default)]
 pub struct SourceMap {
+    /// The number of the first file.
+    first: usize,
     files: Vec<SourceFile>,
 }
 
 impl SourceMap {
+    /// A map whose first file has a number other than 0: a part of a larger one, filled side by side with
+    /// the others.
+    pub(crate) const fn starting_at(first: usize) -> Self {
+        Self {
+            first,
+            files: Vec::new(),
+        }
+    }
+
+    /// Adds the files of the next part, which begins where this one ends.
+    pub(crate) fn append(&mut self, mut next: Self) {
+        debug_assert_eq!(next.first, self.first + self.files.len());
+        self.files.append(&mut next.files);
+    }
+
     /// Adds a file and names it.
     pub fn add(&mut self, path: PathBuf, text: String) -> SourceId {
         let line_starts = std::iter::once(0)
@@ -83,12 +100,12 @@ impl SourceMap {
             counted,
             secrets: Vec::new(),
         });
-        SourceId(self.files.len() - 1)
+        SourceId(self.first + self.files.len() - 1)
     }
 
     /// The file of that name.
     pub fn file(&self, source: SourceId) -> Option<&SourceFile> {
-        self.files.get(source.0)
+        self.files.get(source.0.checked_sub(self.first)?)
     }
 
     /// All files, in the order in which they were added.
@@ -98,7 +115,8 @@ impl SourceMap {
 
     /// Marks a range that must never be shown.
     pub fn mark_secret(&mut self, span: Span) {
-        if let Some(file) = self.files.get_mut(span.source.0) {
+        let index = span.source.0.checked_sub(self.first);
+        if let Some(file) = index.and_then(|index| self.files.get_mut(index)) {
             file.secrets.push(span.start..span.end);
         }
     }

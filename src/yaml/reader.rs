@@ -32,7 +32,7 @@ pub fn read_bytes(
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Document> {
-    if bytes.len() > MAX_FILE_BYTES {
+    if !adds_a_source(&bytes) {
         diagnostics.push(
             Diagnostic::new(
                 Code::FileTooLarge,
@@ -55,6 +55,11 @@ pub fn read_bytes(
     mark(sources, source, ranges);
     diagnostics.push(undecodable(source, &problem));
     Vec::new()
+}
+
+/// Whether [`read_bytes`] adds a file of this content to the sources: one that is too large is not kept.
+pub(crate) const fn adds_a_source(bytes: &[u8]) -> bool {
+    bytes.len() <= MAX_FILE_BYTES
 }
 
 /// Reads the documents of a file from its text, just as [`read_bytes`] does.

@@ -1,0 +1,194 @@
+//! Reading many files at once. What comes of it does not depend on how they were shared out.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use super::validate::Found;
+use super::{LoadOptions, ReadFile};
+use crate::diagnostic::{Diagnostics, SourceMap};
+use crate::yaml;
+
+/// So many bytes are worth a thread: fewer are read before it has paid for its start and for the memory
+/// that the allocator keeps for it. About two thousand webhooks.
+const WORTH_A_THREAD: usize = 256 * 1024;
+
+/// The most threads: reading is a small part of a run.
+const MOST_THREADS: usize = 8;
+
+/// A file whose content waits to be read.
+pub(super) struct Unread {
+    /// Where relative paths in it start.
+    pub(super) folder: PathBuf,
+    /// Its path, as it is shown.
+    pub(super) shown: PathBuf,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What came of some files that follow each other.
+pub(super) struct Part {
+    pub(super) sources: SourceMap,
+    pub(super) diagnostics: Diagnostics,
+    pub(super) found: Found,
+}
+
+/// Reads files, on as many threads as are worth it, and returns what came of them, in their order.
+pub(super) fn read(unread: Vec<Unread>, options: &LoadOptions<'_>) -> Vec<Part> {
+    let bytes: usize = unread.iter().map(|file| file.bytes.len()).sum();
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = (bytes / WORTH_A_THREAD).min(processors).min(MOST_THREADS);
+    let mut shares = shared_out(unread, bytes, threads.max(1)).into_iter();
+    let Some((first, files)) = shares.next() else {
+        return Vec::new();
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .map(|(first, files)| scope.spawn(move || part(first, files, options)))
+            .collect();
+        let mut parts = vec![part(first, files, options)];
+        parts.extend(others.into_iter().map(|thread| match thread.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }));
+        parts
+    })
+}
+
+/// Shares files out by their bytes, each share with the number of its first source.
+fn shared_out(unread: Vec<Unread>, bytes: usize, shares: usize) -> Vec<(usize, Vec<Unread>)> {
+    let most = bytes / shares + 1;
+    let mut parts: Vec<(usize, Vec<Unread>)> = Vec::new();
+    let (mut first, mut taken) = (0, most);
+    for file in unread {
+        if taken >= most {
+            parts.push((first, Vec::new()));
+            taken = 0;
+        }
+        taken += file.bytes.len();
+        first += usize::from(yaml::adds_a_source(&file.bytes));
+        if let Some((_, files)) = parts.last_mut() {
+            files.push(file);
+        }
+    }
+    parts
+}
+
+/// Reads a share. Each file is taken apart as soon as it is read, so that the trees of one file at a time
+/// are in memory.
+fn part(first: usize, unread: Vec<Unread>, options: &LoadOptions<'_>) -> Part {
+    let mut part = Part {
+        sources: SourceMap::starting_at(first),
+        diagnostics: Diagnostics::default(),
+        found: Found::default(),
+    };
+    for file in unread {
+        let mut diagnostics = Diagnostics::default();
+        let documents =
+            yaml::read_bytes(file.shown, file.bytes, &mut part.sources, &mut diagnostics);
+        let read = ReadFile {
+            folder: file.folder,
+            documents,
+            is_complete: diagnostics.is_empty(),
+        };
+        part.diagnostics.extend(diagnostics);
+        part.found
+            .add(&read, &part.sources, options, &mut part.diagnostics);
+    }
+    part
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::declaration::{Loaded, put_together};
+    use crate::secret::PlaintextSecrets;
+    use crate::yaml::MAX_FILE_BYTES;
+
+    fn options() -> LoadOptions<'static> {
+        LoadOptions {
+            display_root: Path::new("/"),
+            repository_root: Path::new("/"),
+            target: "default",
+            known_targets: &[],
+            lookup: &|_| None,
+            plaintext_secrets: PlaintextSecrets::Warn,
+        }
+    }
+
+    /// Files with all that one may say of another: keys and names that are there twice and three times.
+    fn files(with_errors: bool) -> Vec<Unread> {
+        let mut texts: Vec<Vec<u8>> = (0..400)
+            .map(|number| {
+                let key = if with_errors { number % 150 } else { number };
+                let name = number % 170;
+                match number % 7 {
+                    0 if with_errors => b"webhooks: [".to_vec(),
+                    1 if with_errors => vec![0xff; 10],
+                    2 if with_errors => format!("webhooks: {{ hook-{key}: {{ url: 5 }} }}").into(),
+                    _ => format!(
+                        "webhooks: {{ hook-{key}: {{ name: n{name}, url: 'https://h{number}.example.com', actions: all }} }} {}",
+                        "\n".repeat(number % 90)
+                    )
+                    .into(),
+                }
+            })
+            .collect();
+        if with_errors {
+            texts.insert(7, vec![b' '; MAX_FILE_BYTES + 1]);
+        }
+        let files = texts.into_iter().enumerate();
+        files
+            .map(|(number, bytes)| Unread {
+                folder: PathBuf::from("/"),
+                shown: PathBuf::from(format!("{number:03}.yaml")),
+                bytes,
+            })
+            .collect()
+    }
+
+    /// Everything that is told of the files, with its place, and what is declared.
+    fn told(loaded: &Loaded) -> String {
+        let mut told = String::new();
+        for diagnostic in loaded.diagnostics.iter() {
+            let labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
+            let places: Vec<_> = labels
+                .map(|label| loaded.sources.location(label.span))
+                .collect();
+            let path = &diagnostic.path;
+            writeln!(told, "{} {places:?} {path:?}", diagnostic.message).unwrap();
+        }
+        if let Some(declarations) = &loaded.declarations {
+            let desired = declarations
+                .clone()
+                .into_desired(&std::collections::BTreeMap::new());
+            writeln!(told, "{:?}", desired.webhooks).unwrap();
+        }
+        told
+    }
+
+    fn shared(with_errors: bool, shares: usize) -> String {
+        let files = files(with_errors);
+        let bytes = files.iter().map(|file| file.bytes.len()).sum();
+        let parts = shared_out(files, bytes, shares)
+            .into_iter()
+            .map(|(first, files)| part(first, files, &options()));
+        told(&put_together(parts, Diagnostics::default(), 0))
+    }
+
+    #[test]
+    fn it_makes_no_difference_how_files_are_shared_out() {
+        for with_errors in [true, false] {
+            let one = shared(with_errors, 1);
+            assert!(one.lines().count() > 150, "{one}");
+            for shares in [2, 3, 8, 1000] {
+                assert_eq!(shared(with_errors, shares), one, "{shares}");
+            }
+            let read = read(files(with_errors), &options()).into_iter();
+            assert_eq!(told(&put_together(read, Diagnostics::default(), 0)), one);
+        }
+        let twice = shared(true, 3).matches("is declared twice").count();
+        assert!(twice > 100, "{twice}");
+    }
+}
