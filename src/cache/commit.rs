@@ -8,10 +8,10 @@ use sled::transaction::{
 };
 
 use super::database::{Database, GENERATION_KEY, row_key};
-use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredRecord};
+use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredEntry, StoredRecord};
 use super::writer::Write;
 use super::{Account, CacheError};
-use crate::record::{After, HistoryEntry, Settlement};
+use crate::record::{After, Settlement};
 
 /// The most applied changes in one row. sled spends more on a row than on the bytes in it, so what was
 /// committed together is kept together.
@@ -23,7 +23,7 @@ struct Commit<'a> {
     generation: Generation,
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     intents: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    changes: Vec<&'a HistoryEntry>,
+    changes: Vec<StoredEntry<'a>>,
     history: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -67,7 +67,9 @@ impl Database {
     ) -> Result<(), CacheError> {
         let key = row_key(account, settlement.key.as_str().as_bytes());
         commit.intents.insert(key.clone(), None);
-        commit.changes.extend(&settlement.history);
+        commit
+            .changes
+            .extend(settlement.history.as_ref().map(StoredEntry::from));
         let value = match &settlement.after {
             After::Unchanged => return Ok(()),
             After::Record(record) => {

@@ -15,7 +15,9 @@ use sled::Tree;
 use super::folder::{self, DATABASE, GENERATION};
 use super::generation::{Found, GenerationFile};
 use super::open::{database_error, open_guarded};
-use super::schema::{self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredRecord};
+use super::schema::{
+    self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
+};
 use super::{Account, CacheError, Snapshot, io_error};
 use crate::record::{HistoryEntry, Intent, Pending};
 use crate::state::{LastApplied, ObservedState, ObservedWebhook};
@@ -247,9 +249,9 @@ impl Database {
                 break;
             }
             let (key, value) = row.map_err(|source| self.failed("read", source))?;
-            let entries: Vec<HistoryEntry> =
+            let entries: Vec<StoredEntry<'static>> =
                 schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))?;
-            latest.extend(entries.into_iter().rev());
+            latest.extend(entries.into_iter().rev().map(HistoryEntry::from));
         }
         latest.truncate(limit);
         Ok(latest)

@@ -3,12 +3,15 @@
 //! A value is `[form: 1 byte][checksum: 16 bytes][payload: JSON]`. The checksum is over the tree's name,
 //! the key, and the payload, so a value that turns up in another place is found out as well.
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::record::{HistoryChange, HistoryEntry, Provenance};
 use crate::secret::Fingerprint;
 use crate::state::AppliedRecord;
-use crate::webhook::{RemoteId, WebhookSpec};
+use crate::webhook::{Key, RemoteId, WebhookSpec};
 
 /// The version of the whole schema; a newer one is refused, never rewritten.
 pub(super) const VERSION: u32 = 1;
@@ -129,6 +132,85 @@ impl From<StoredRecord> for AppliedRecord {
     }
 }
 
+/// An applied change on disk.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredEntry<'a> {
+    at: Cow<'a, str>,
+    key: Cow<'a, Key>,
+    id: Cow<'a, RemoteId>,
+    action: Cow<'a, str>,
+    changes: Vec<StoredChange<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provenance: Option<Cow<'a, Provenance>>,
+}
+
+/// A changed field on disk. What most have is left out: a create has one of these for each field, and
+/// sled writes a row several times until it lies where it stays.
+#[derive(Serialize, Deserialize)]
+struct StoredChange<'a> {
+    field: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Cow<'a, str>>,
+    to: Cow<'a, str>,
+    #[serde(default = "usual_cause", skip_serializing_if = "is_usual")]
+    cause: Cow<'a, str>,
+}
+
+/// Why a field changes, mostly.
+const USUAL_CAUSE: &str = "edited";
+
+fn usual_cause<'a>() -> Cow<'a, str> {
+    USUAL_CAUSE.into()
+}
+
+fn is_usual(cause: &str) -> bool {
+    cause == USUAL_CAUSE
+}
+
+impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
+    fn from(entry: &'a HistoryEntry) -> Self {
+        Self {
+            at: Cow::Borrowed(&entry.at),
+            key: Cow::Borrowed(&entry.key),
+            id: Cow::Borrowed(&entry.id),
+            action: Cow::Borrowed(&entry.action),
+            changes: entry
+                .changes
+                .iter()
+                .map(|change| StoredChange {
+                    field: Cow::Borrowed(&change.field),
+                    from: change.from.as_deref().map(Cow::Borrowed),
+                    to: Cow::Borrowed(&change.to),
+                    cause: Cow::Borrowed(&change.cause),
+                })
+                .collect(),
+            provenance: entry.provenance.as_ref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<StoredEntry<'static>> for HistoryEntry {
+    fn from(entry: StoredEntry<'static>) -> Self {
+        Self {
+            at: entry.at.into_owned(),
+            key: entry.key.into_owned(),
+            id: entry.id.into_owned(),
+            action: entry.action,
+            changes: entry
+                .changes
+                .into_iter()
+                .map(|change| HistoryChange {
+                    field: change.field,
+                    from: change.from.map(Cow::into_owned),
+                    to: change.to.into_owned(),
+                    cause: change.cause,
+                })
+                .collect(),
+            provenance: entry.provenance.map(Cow::into_owned),
+        }
+    }
+}
+
 /// Which state the database has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Generation {
@@ -141,6 +223,34 @@ pub(super) struct Generation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_comes_back_as_it_was_and_takes_little() {
+        let change = |from: Option<&str>, cause: &'static str| HistoryChange {
+            field: "url".into(),
+            from: from.map(str::to_owned),
+            to: "b".to_owned(),
+            cause: cause.into(),
+        };
+        let entry = HistoryEntry {
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            key: Key::parse("a-key").unwrap(),
+            id: RemoteId::parse("an-id").unwrap(),
+            action: "update".into(),
+            changes: vec![change(None, "edited"), change(Some("a"), "drifted")],
+            provenance: None,
+        };
+        let text = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
+        assert_eq!(
+            text,
+            r#"{"at":"2026-01-01T00:00:00Z","key":"a-key","id":"an-id","action":"update","changes":[{"field":"url","to":"b"},{"field":"url","from":"a","to":"b","cause":"drifted"}]}"#
+        );
+        let read: StoredEntry<'static> = serde_json::from_str(&text).unwrap();
+        assert_eq!(HistoryEntry::from(read), entry);
+        let whole = serde_json::to_string(&entry).unwrap();
+        let read: StoredEntry<'static> = serde_json::from_str(&whole).unwrap();
+        assert_eq!(HistoryEntry::from(read), entry, "from rows of before");
+    }
 
     #[test]
     fn a_value_is_taken_only_where_and_as_it_was_written() {
