@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::database::Database;
 use super::folder::{DATABASE, GENERATION};
 use super::lock::Lock;
-use super::schema::{INTENTS, OBSERVED, RECORDS};
+use super::schema::{HISTORY, INTENTS, OBSERVED, RECORDS};
 use super::{Account, CacheError, CacheOptions, folder, io_error};
 use crate::state::LastApplied;
 
@@ -37,8 +37,8 @@ pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
     Ok(Some(Verified {
         records: database.verify(RECORDS)?,
         pending: database.verify(INTENTS)?,
-        history: database.verify_history()?,
-        observed: database.verify(OBSERVED)?,
+        history: database.verify_lists(HISTORY)?,
+        observed: database.verify_lists(OBSERVED)?,
     }))
 }
 

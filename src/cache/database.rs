@@ -4,7 +4,6 @@
 //! and a damaged log is silently cut to an older state. So files are synced here, the panic is caught,
 //! and a generation number is kept both in the database and beside it.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -18,10 +17,10 @@ use super::open::{database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
 };
-use super::{Account, CacheError, Snapshot, io_error};
+use super::{Account, CacheError, io_error};
 use crate::record::{HistoryEntry, Intent, Pending};
-use crate::state::{LastApplied, ObservedState, ObservedWebhook};
-use crate::webhook::{Key, RemoteId};
+use crate::state::LastApplied;
+use crate::webhook::Key;
 
 const VERSION_KEY: &[u8] = b"version";
 pub(super) const GENERATION_KEY: &[u8] = b"generation";
@@ -32,7 +31,7 @@ pub(super) struct Database {
     pub(super) records: Tree,
     pub(super) intents: Tree,
     pub(super) history: Tree,
-    observed: Tree,
+    pub(super) observed: Tree,
     pub(super) meta: Tree,
     /// The file that sled writes, for making it durable.
     file: File,
@@ -124,11 +123,11 @@ impl Database {
         let seen = if intents.is_empty() {
             Vec::new()
         } else {
-            self.rows::<ObservedWebhook>(&self.observed, OBSERVED, account)?
+            self.observed_webhooks(account)?
         };
         Ok(Pending {
             intents,
-            seen: seen.into_iter().map(|(_, webhook)| webhook.id).collect(),
+            seen: seen.into_iter().map(|webhook| webhook.id).collect(),
         })
     }
 
@@ -137,9 +136,9 @@ impl Database {
         self.sum(name, |_: serde::de::IgnoredAny| 1)
     }
 
-    /// Checks the history of all accounts, and counts the changes in it.
-    pub(super) fn verify_history(&self) -> Result<usize, CacheError> {
-        self.sum(HISTORY, |changes: Vec<serde::de::IgnoredAny>| changes.len())
+    /// Checks a tree whose rows are lists, of all accounts, and counts what is in the lists.
+    pub(super) fn verify_lists(&self, name: &str) -> Result<usize, CacheError> {
+        self.sum(name, |list: Vec<serde::de::IgnoredAny>| list.len())
     }
 
     /// Checks every value of a tree, of all accounts, and adds up what it counts as.
@@ -172,68 +171,6 @@ impl Database {
                 Some((Key::parse(own).ok()?, record.into()))
             })
             .collect()
-    }
-
-    /// What was last observed of an account.
-    pub(super) fn observed(&self, account: &Account) -> Result<Option<Snapshot>, CacheError> {
-        let at: Option<String> = self.get(&self.meta, META, &observed_at_key(account))?;
-        let Some(at) = at else { return Ok(None) };
-        let webhooks = self
-            .rows::<ObservedWebhook>(&self.observed, OBSERVED, account)?
-            .into_iter()
-            .map(|(_, webhook)| webhook)
-            .collect();
-        Ok(Some(Snapshot { at, webhooks }))
-    }
-
-    /// Keeps what was observed of an account; writes only what differs.
-    pub(super) fn keep_observed(
-        &self,
-        account: &Account,
-        at: &str,
-        observed: &ObservedState,
-    ) -> Result<(), CacheError> {
-        let digest = digest(observed);
-        let digest_key = observed_digest_key(account);
-        if self.get::<String>(&self.meta, META, &digest_key)?.as_ref() == Some(&digest) {
-            return self.put(&self.meta, META, &observed_at_key(account), &at);
-        }
-        // Cut off in between, the rows are of neither digest.
-        self.put(&self.meta, META, &digest_key, &String::new())?;
-        let known: BTreeMap<Vec<u8>, ObservedWebhook> = self
-            .rows(&self.observed, OBSERVED, account)?
-            .into_iter()
-            .collect();
-        let apply = |batch: &mut sled::Batch| {
-            let applied = self.observed.apply_batch(std::mem::take(batch));
-            applied.map_err(|source| self.failed("write", source))
-        };
-        let mut batch = sled::Batch::default();
-        let mut waiting = 0;
-        for (id, webhook) in &observed.webhooks {
-            if known.get(id.as_str().as_bytes()) != Some(webhook) {
-                let key = row_key(account, id.as_str().as_bytes());
-                let value = self.encoded(OBSERVED, &key, webhook)?;
-                batch.insert(key, value);
-                waiting += 1;
-            }
-            if waiting == ROWS_AT_ONCE {
-                apply(&mut batch)?;
-                waiting = 0;
-            }
-        }
-        for id in known.keys() {
-            let still_there = std::str::from_utf8(id)
-                .ok()
-                .and_then(|id| RemoteId::parse(id).ok())
-                .is_some_and(|id| observed.get(&id).is_some());
-            if !still_there {
-                batch.remove(row_key(account, id));
-            }
-        }
-        apply(&mut batch)?;
-        self.put(&self.meta, META, &digest_key, &digest)?;
-        self.put(&self.meta, META, &observed_at_key(account), &at)
     }
 
     /// The latest changes of an account, the newest first.
@@ -337,7 +274,7 @@ impl Database {
     }
 
     /// All rows of an account in a tree, each checked, by the key's own part.
-    fn rows<T: DeserializeOwned>(
+    pub(super) fn rows<T: DeserializeOwned>(
         &self,
         tree: &Tree,
         name: &str,
@@ -355,7 +292,7 @@ impl Database {
             .collect()
     }
 
-    fn get<T: DeserializeOwned>(
+    pub(super) fn get<T: DeserializeOwned>(
         &self,
         tree: &Tree,
         name: &str,
@@ -367,7 +304,7 @@ impl Database {
             .transpose()
     }
 
-    fn put(
+    pub(super) fn put(
         &self,
         tree: &Tree,
         name: &str,
@@ -417,36 +354,4 @@ pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
     }
     key.extend_from_slice(own);
     key
-}
-
-/// The key of the digest of what was last observed.
-fn observed_digest_key(account: &Account) -> Vec<u8> {
-    [b"observed-digest\0".as_slice(), &row_key(account, b"")].concat()
-}
-
-/// How many rows of a snapshot are written together. It need not be written as a whole, and one batch of
-/// 10,000 rows took 60 MB more than so many of these.
-const ROWS_AT_ONCE: usize = 256;
-
-/// How many bytes are hashed together: long runs are hashed several times as fast as rows.
-const HASHED_AT_ONCE: usize = 64 * 1024;
-
-/// A digest of all that was observed, so that what is the same need not be compared row by row.
-fn digest(observed: &ObservedState) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let mut rows = Vec::with_capacity(2 * HASHED_AT_ONCE);
-    for webhook in observed.webhooks.values() {
-        // Our own types always can be written.
-        let _ = serde_json::to_writer(&mut rows, webhook);
-        if rows.len() >= HASHED_AT_ONCE {
-            hasher.update(&rows);
-            rows.clear();
-        }
-    }
-    hasher.update(&rows);
-    hasher.finalize().to_hex().to_string()
-}
-
-fn observed_at_key(account: &Account) -> Vec<u8> {
-    [b"observed-at\0".as_slice(), &row_key(account, b"")].concat()
 }

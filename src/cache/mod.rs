@@ -26,6 +26,7 @@ mod database;
 mod folder;
 mod generation;
 mod lock;
+mod observed;
 mod open;
 mod schema;
 mod writer;

@@ -197,14 +197,31 @@ fn what_was_observed_is_kept_and_replaced() {
     };
     let cache = Cache::open(&options(folder.path()), account()).unwrap();
     assert_eq!(cache.observed().unwrap(), None);
-    cache.keep_observed("one", &observed(&[1, 2], 10)).unwrap();
-    cache.keep_observed("two", &observed(&[2, 3], 20)).unwrap();
-    let snapshot = cache.observed().unwrap().unwrap();
-    assert_eq!(snapshot.at, "two");
-    assert_eq!(
-        snapshot.webhooks.into_iter().collect::<ObservedState>(),
-        observed(&[2, 3], 20)
-    );
+    let all: Vec<usize> = (0..100).collect();
+    let without_some: Vec<usize> = (5..100).filter(|id| id % 7 != 0).collect();
+    for (ids, timeout) in [
+        (&all[1..3], 10),
+        (&all[2..4], 20),
+        (&all[..], 20),
+        (&without_some[..], 20),
+        (&without_some[..], 30),
+        (&all[90..], 30),
+        (&[][..], 30),
+        (&all[..], 30),
+    ] {
+        let at = format!("{} of them, {timeout}", ids.len());
+        cache.keep_observed(&at, &observed(ids, timeout)).unwrap();
+        let snapshot = cache.observed().unwrap().unwrap();
+        assert_eq!(snapshot.at, at);
+        assert_eq!(snapshot.webhooks.len(), ids.len());
+        assert_eq!(
+            snapshot.webhooks.into_iter().collect::<ObservedState>(),
+            observed(ids, timeout)
+        );
+    }
+    cache.close().unwrap();
+    let verified = super::verify(&options(folder.path())).unwrap().unwrap();
+    assert_eq!(verified.observed, 100);
 }
 
 #[test]
