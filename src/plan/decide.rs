@@ -45,12 +45,13 @@ pub(super) fn decide(
         }
     }
     for (key, record) in last_applied {
-        if desired.declares(key) {
-            continue;
-        }
+        let heir = identities
+            .claimed_by(&record.id)
+            .filter(|heir| *heir != key);
+        // A declared key's record is replaced when the key is planned.
+        let stays = desired.declares(key) && (heir.is_none() || decisions.selects(key));
         // A record that another key takes over goes when that key is planned, and not before.
-        let heir = identities.claimed_by(&record.id);
-        if decisions.selects(heir.unwrap_or(key)) {
+        if !stays && decisions.selects(heir.unwrap_or(key)) {
             let found = observed.get(&record.id).filter(|_| heir.is_none());
             decisions.undeclared(key, record, found);
         }

@@ -255,9 +255,23 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// The observed webhooks that nobody is bound to.
-    fn untaken(&self) -> ByName<'a, &'a ObservedWebhook> {
-        let taken = self.taken();
+    /// Those of the webhooks that are spoken for that still are once this plan is applied: a key that is
+    /// not planned now adopts nothing.
+    fn taken_for_good(&self) -> HashSet<&'a RemoteId> {
+        let mut taken = self.taken();
+        taken.retain(|id| {
+            self.found.claimed_by(id).is_none_or(|key| {
+                let bound = self.last_applied.get(key);
+                self.only.selects(key)
+                    || bound.is_some_and(|record| record.id == **id)
+                    || self.desired.pin(key) == Some(*id)
+            })
+        });
+        taken
+    }
+
+    /// The observed webhooks that are not spoken for.
+    fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<'a, &'a ObservedWebhook> {
         let mut by_name = ByName::new();
         for webhook in self.observed.webhooks.values() {
             if !taken.contains(&webhook.id) {
@@ -270,7 +284,7 @@ impl<'a> Search<'a> {
 
     /// For each declaration the observed webhooks named like it that nobody is bound to.
     fn candidates(&self, unbound: &[Declared<'a>]) -> Vec<Vec<&'a ObservedWebhook>> {
-        let untaken = self.untaken();
+        let untaken = self.untaken(&self.taken());
         unbound
             .iter()
             .map(|declared| named_like(declared, &untaken).copied().collect())
@@ -283,7 +297,7 @@ impl<'a> Search<'a> {
         if self.desired.absent.is_empty() {
             return;
         }
-        let untaken = self.untaken();
+        let untaken = self.untaken(&self.taken_for_good());
         for declared in declared(self.desired) {
             let absent = self.desired.absent.contains_key(declared.key);
             let Identity::Found(found) = self.found.of(declared.key) else {

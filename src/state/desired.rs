@@ -22,6 +22,13 @@ impl DesiredState {
         self.webhooks.contains_key(key) || self.absent.contains_key(key)
     }
 
+    /// The remote webhook that a declared key is pinned to.
+    pub fn pin(&self, key: &Key) -> Option<&RemoteId> {
+        let present = self.webhooks.get(key).map(|webhook| &webhook.id);
+        let absent = || self.absent.get(key).map(|webhook| &webhook.id);
+        present.or_else(absent)?.as_ref()
+    }
+
     /// Whether nothing is declared at all.
     pub fn is_empty(&self) -> bool {
         self.webhooks.is_empty() && self.absent.is_empty()

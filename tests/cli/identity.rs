@@ -245,3 +245,59 @@ fn another_key_for_a_bound_webhook_asks_to_be_told() {
     assert_eq!(account.requests(), [LIST]);
     assert_eq!(account.names(), ["Billing"]);
 }
+
+#[test]
+fn what_a_key_that_is_not_planned_would_adopt_leaves_an_absent_name_in_doubt() {
+    let account = Account::new();
+    let repository = Repository::with(
+        "webhooks:\n  a: { name: First, url: 'https://a.example.com', actions: all }\n",
+    );
+    repository.settled(&account);
+    account.put(
+        "5eb7cf5a86d9755df3a6c002",
+        "Second",
+        "https://b.example.com",
+    );
+    repository.declare(
+        "webhooks:
+  a: { name: Second, state: absent }
+  b: { name: Third, previously: [Second], url: 'https://b.example.com', actions: all }
+",
+    );
+    // Once First and its binding are gone, the name would lead to the webhook that is for b.
+    let run = repository.sync(&account, &["--only", "a"]).code(1);
+    run.complains("'a' could be any of 2 webhooks named alike");
+    assert_eq!(account.requests(), [LIST]);
+    repository.sync(&account, &["--yes"]).code(0);
+    assert_eq!(account.names(), ["Third"]);
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+}
+
+#[test]
+fn a_key_that_is_not_planned_gives_up_what_another_is_pinned_to() {
+    let account = Account::new();
+    let hook = |key: &str, id: &str| {
+        format!("  {key}: {{ url: 'https://{key}.example.com', actions: all{id} }}\n")
+    };
+    let repository = Repository::with(&format!("webhooks:\n{}", hook("a", "")));
+    repository.settled(&account);
+    let (was_a, other) = (account.id("a"), "5eb7cf5a86d9755df3a6c002");
+    account.put(other, "other", "https://other.example.com");
+    repository.declare(&format!(
+        "webhooks:\n{}{}",
+        hook("a", &format!(", id: {other}")),
+        hook("b", &format!(", id: {was_a}"))
+    ));
+    repository
+        .sync(&account, &["--only", "b"])
+        .code(0)
+        .shows("1 forgotten");
+    let url = account.sandbox.base_url();
+    let shown = repository
+        .run(&["--api-url", &url, "cache", "show"])
+        .code(0);
+    assert_eq!(shown.stdout.matches(&was_a).count(), 1, "{}", shown.stdout);
+    repository.sync(&account, &[]).code(0);
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+    assert_eq!((account.id("a").as_str(), account.id("b")), (other, was_a));
+}
