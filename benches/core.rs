@@ -20,7 +20,6 @@ use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{After, Settlement};
 use hookctl::render::{PlanDocument, Scene, Styles};
-use hookctl::secret::PlaintextSecrets;
 use hookctl::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::RemoteId;
 
@@ -77,14 +76,7 @@ fn texts(count: usize, in_each: usize) -> Vec<(PathBuf, String)> {
 }
 
 fn load(texts: &[(PathBuf, String)]) -> Loaded {
-    let options = LoadOptions {
-        display_root: Path::new("/"),
-        repository_root: Path::new("/"),
-        target: "default",
-        known_targets: &[],
-        lookup: &|_| None,
-        plaintext_secrets: PlaintextSecrets::Warn,
-    };
+    let options = LoadOptions::below(Path::new("/"));
     load_texts(texts, &options)
 }
 

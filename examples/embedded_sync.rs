@@ -16,7 +16,7 @@ use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::reconcile::{self, Pass, Records as _, Verdict};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
-use hookctl::secret::{FingerprintKey, PlaintextSecrets, Salt, Secret, Secrets, resolve};
+use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets, resolve};
 use tokio_util::sync::CancellationToken;
 
 /// Hears of every action when it ends.
@@ -106,17 +106,7 @@ async fn sync(
 
 fn declarations() -> Result<Declarations, Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let loaded = declaration::load(
-        &root.join("webhooks.d"),
-        &LoadOptions {
-            display_root: root,
-            repository_root: root,
-            target: "default",
-            known_targets: &[],
-            lookup: &|_| None,
-            plaintext_secrets: PlaintextSecrets::Warn,
-        },
-    );
+    let loaded = declaration::load(&root.join("webhooks.d"), &LoadOptions::below(root));
     loaded
         .declarations
         .ok_or_else(|| "the files do not validate".into())

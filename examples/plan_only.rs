@@ -9,22 +9,14 @@ use std::path::Path;
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::{Policy, plan};
 use hookctl::render::{PlanDocument, Scene, Styles};
-use hookctl::secret::PlaintextSecrets;
 use hookctl::state::{LastApplied, ObservedState};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let loaded = declaration::load(
         &root.join("webhooks.d"),
-        &LoadOptions {
-            display_root: root,
-            repository_root: root,
-            target: "default",
-            known_targets: &[],
-            // The library never reads the environment by itself. Here every variable has a default.
-            lookup: &|_| None,
-            plaintext_secrets: PlaintextSecrets::Warn,
-        },
+        // The library never reads the environment by itself. Here every variable has a default.
+        &LoadOptions::below(root),
     );
     let styles = Styles::new(false);
     let Some(declarations) = loaded.declarations else {

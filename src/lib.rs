@@ -15,7 +15,6 @@
 //! use std::collections::BTreeMap;
 //! use hookctl::declaration::{self, LoadOptions};
 //! use hookctl::plan::{Policy, plan};
-//! use hookctl::secret::PlaintextSecrets;
 //! use hookctl::state::{LastApplied, ObservedState};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,14 +25,7 @@
 //! )?;
 //! let loaded = declaration::load(
 //!     folder.path(),
-//!     &LoadOptions {
-//!         display_root: folder.path(),
-//!         repository_root: folder.path(),
-//!         target: "default",
-//!         known_targets: &[],
-//!         lookup: &|_| None,
-//!         plaintext_secrets: PlaintextSecrets::Warn,
-//!     },
+//!     &LoadOptions::below(folder.path()),
 //! );
 //! let desired = loaded.declarations.ok_or("mistakes")?.into_desired(&BTreeMap::new());
 //! let plan = plan(

@@ -28,7 +28,7 @@
 //! use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
 //! use hookctl::sandbox::{Sandbox, SandboxOptions};
-//! use hookctl::secret::{PlaintextSecrets, Secret, Secrets};
+//! use hookctl::secret::{Secret, Secrets};
 //! use hookctl::store::Store;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -59,14 +59,7 @@
 //! let text = "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }";
 //! let desired = load_texts(
 //!     &[("billing.yaml".into(), text.to_owned())],
-//!     &LoadOptions {
-//!         display_root: folder.path(),
-//!         repository_root: folder.path(),
-//!         target: "default",
-//!         known_targets: &[],
-//!         lookup: &|_| None,
-//!         plaintext_secrets: PlaintextSecrets::Warn,
-//!     },
+//!     &LoadOptions::below(folder.path()),
 //! )
 //! .declarations
 //! .ok_or("mistakes")?

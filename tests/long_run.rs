@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use hookctl::cache::{Account, CacheOptions};
 use hookctl::declaration::LoadOptions;
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
-use hookctl::secret::{FingerprintKey, PlaintextSecrets, Secret, Secrets};
+use hookctl::secret::{FingerprintKey, Secret, Secrets};
 use hookctl::store::Store;
 use hookctl::watch::{Ended, Files, Host, Look, News, Wanted, WatchOptions, Watched, watch};
 use serde_json::json;
@@ -80,17 +80,6 @@ struct Weeks {
     warm: OnceLock<Option<f64>>,
 }
 
-fn load_options(root: &Path) -> LoadOptions<'_> {
-    LoadOptions {
-        display_root: root,
-        repository_root: root,
-        target: "default",
-        known_targets: &[],
-        lookup: &|_| None,
-        plaintext_secrets: PlaintextSecrets::Warn,
-    }
-}
-
 impl Host for Weeks {
     type Api = HttpApi<Wire>;
     type Error = Infallible;
@@ -119,7 +108,9 @@ impl Host for Weeks {
     }
 
     fn look(&mut self) -> Look {
-        self.files.look(&self.root, &load_options(&self.root)).0
+        self.files
+            .look(&self.root, &LoadOptions::below(&self.root))
+            .0
     }
 
     async fn wanted(&self) -> Result<Option<Wanted>, Infallible> {
@@ -131,7 +122,7 @@ impl Host for Weeks {
             let drift = json!({ "timeout_seconds": 10 + number % 49 + 1 });
             self.emulator.edit(&webhook.id, &drift).unwrap();
         }
-        let declarations = self.files.declarations(&load_options(&self.root));
+        let declarations = self.files.declarations(&LoadOptions::below(&self.root));
         Ok(declarations.map(|declarations| Wanted {
             declarations,
             secrets: Secrets::new(),

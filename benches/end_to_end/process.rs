@@ -64,12 +64,47 @@ impl Sandbox {
 
     /// Runs `sync` against it in a folder.
     pub(crate) fn sync(&self, folder: &Path, url: &str) -> Cost {
-        let cpu = || sample(self.process.id()).map_or(0.0, |(_, cpu)| cpu);
-        let before = cpu();
-        let cost = sync(folder, url);
+        let server_cpu = || sample(self.process.id()).map_or(0.0, |(_, cpu)| cpu);
+        let server_before = server_cpu();
+        let started = Instant::now();
+        let mut child = Command::new(&*BINARY)
+            .args(["--api-url", url, "sync", "--yes", "--force", "--quiet"])
+            .env("INTERACTLY_API_KEY", "sandbox-api-key")
+            .env("TOKEN", "a-token-of-the-bench")
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            let lines = BufReader::new(stdout).lines().map_while(Result::ok);
+            lines.last().unwrap_or_default()
+        });
+        let (mut peak, mut cpu) = (0.0, 0.0);
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if let Some((new_peak, new_cpu)) = sample(child.id()) {
+                (peak, cpu) = (new_peak, new_cpu);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let wall = started.elapsed();
+        assert!(status.success(), "{status}");
+        let last = reader.join().unwrap();
+        let words: Vec<&str> = last.split_whitespace().collect();
+        let at = words.iter().position(|word| word.starts_with("request"));
+        let requests = at
+            .and_then(|at| words.get(at - 1))
+            .and_then(|word| word.parse().ok());
         Cost {
-            server_cpu: cpu() - before,
-            ..cost
+            wall,
+            cpu,
+            server_cpu: server_cpu() - server_before,
+            peak,
+            requests: requests.unwrap_or_default(),
         }
     }
 }
@@ -90,47 +125,4 @@ fn sample(id: u32) -> Option<(f64, f64)> {
     let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some((peak / 1024.0, ticks / 100.0))
-}
-
-fn sync(folder: &Path, url: &str) -> Cost {
-    let started = Instant::now();
-    let mut child = Command::new(&*BINARY)
-        .args(["--api-url", url, "sync", "--yes", "--force", "--quiet"])
-        .env("INTERACTLY_API_KEY", "sandbox-api-key")
-        .env("TOKEN", "a-token-of-the-bench")
-        .current_dir(folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::inherit())
-        .spawn()
-        .unwrap();
-    let stdout = child.stdout.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        lines.last().unwrap_or_default()
-    });
-    let (mut peak, mut cpu) = (0.0, 0.0);
-    let status = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break status;
-        }
-        if let Some((new_peak, new_cpu)) = sample(child.id()) {
-            (peak, cpu) = (new_peak, new_cpu);
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    };
-    let wall = started.elapsed();
-    assert!(status.success(), "{status}");
-    let last = reader.join().unwrap();
-    let words: Vec<&str> = last.split_whitespace().collect();
-    let at = words.iter().position(|word| word.starts_with("request"));
-    let requests = at
-        .and_then(|at| words.get(at - 1))
-        .and_then(|word| word.parse().ok());
-    Cost {
-        wall,
-        cpu,
-        server_cpu: 0.0,
-        peak,
-        requests: requests.unwrap_or_default(),
-    }
 }

@@ -28,15 +28,14 @@ pub(super) enum StepError {
     NoSecret,
     #[error("it was held back before anything was sent")]
     HeldBack,
-    #[error("nothing was sent, since that could not be written down first: {error} ({cause})")]
-    NotIntended { error: String, cause: String },
-    #[error("done at the API, and then not recorded: {error} ({cause})")]
-    NotRecorded { error: String, cause: String },
-    #[error("{refusal}; and that could not be recorded: {error} ({cause})")]
+    #[error("nothing was sent, since that could not be written down first: {0} ({cause})", cause = .0.source)]
+    NotIntended(JournalError),
+    #[error("done at the API, and then not recorded: {0} ({cause})", cause = .0.source)]
+    NotRecorded(#[from] JournalError),
+    #[error("{refusal}; and that could not be recorded: {error} ({cause})", cause = .error.source)]
     NotEnded {
         refusal: Box<StepError>,
-        error: String,
-        cause: String,
+        error: JournalError,
     },
 }
 
@@ -45,7 +44,7 @@ impl StepError {
     pub(super) fn stops_everything(&self) -> bool {
         match self {
             Self::Api(error) => error.stops_everything(),
-            Self::NotIntended { .. } | Self::NotRecorded { .. } | Self::NotEnded { .. } => true,
+            Self::NotIntended(_) | Self::NotRecorded(_) | Self::NotEnded { .. } => true,
             Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
             Self::SeveralTraces(_)
             | Self::NotListed
@@ -79,15 +78,6 @@ impl StepError {
             gone: matches!(refused, Self::Api(ApiError::Gone { .. })),
             error: self.to_string(),
             field,
-        }
-    }
-}
-
-impl From<JournalError> for StepError {
-    fn from(error: JournalError) -> Self {
-        Self::NotRecorded {
-            cause: error.source.to_string(),
-            error: error.to_string(),
         }
     }
 }

@@ -109,8 +109,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         };
         let error = StepError::NotEnded {
             refusal: Box::new(refusal),
-            cause: error.source.to_string(),
-            error: error.to_string(),
+            error,
         };
         let phase = planned.action.phase();
         self.brake.failed(phase, error.stops_everything());
@@ -127,10 +126,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         self.journal
             .intend(intent)
             .await
-            .map_err(|error| StepError::NotIntended {
-                cause: error.source.to_string(),
-                error: error.to_string(),
-            })
+            .map_err(StepError::NotIntended)
     }
 
     async fn create(

@@ -214,6 +214,7 @@ fn what_was_observed_is_kept_and_replaced() {
         let snapshot = cache.observed().unwrap().unwrap();
         assert_eq!(snapshot.at, at);
         assert_eq!(snapshot.webhooks.len(), ids.len());
+        assert_eq!(cache.database.observed.len(), ids.len().div_ceil(16));
         assert_eq!(
             snapshot.webhooks.into_iter().collect::<ObservedState>(),
             observed(ids, timeout)

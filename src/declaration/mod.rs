@@ -1,9 +1,10 @@
 //! What the files say: from a folder of YAML files to desired state.
 //!
-//! The way of a declaration: `discover` finds the files and reads them, the YAML reader makes trees of
-//! them (many files at once, by `parallel`), `document` takes the trees apart into raw declarations, `validate` (with `fields`) makes valid
-//! ones of those, `lints` looks at them side by side, and [`Declarations::into_desired`] hands over.
-//! Every problem of every file is collected; nothing stops at the first.
+//! The way of a declaration: `discover` finds the files and reads them; for many of them at once, by
+//! `parallel`, the YAML reader makes trees, `document` takes the trees apart into raw declarations, and
+//! `validate` (with `fields`) makes valid ones of those; `lints` looks at all of them side by side, and
+//! [`Declarations::into_desired`] hands over. Every problem of every file is collected; nothing stops at
+//! the first.
 //!
 //! It resolves no secret: it says where each comes from, and takes back what came of it. It knows
 //! nothing of the API, of the cache, or of how a diagnostic is shown.
@@ -45,6 +46,21 @@ pub struct LoadOptions<'a> {
     pub lookup: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
+}
+
+impl<'a> LoadOptions<'a> {
+    /// For the repository below a folder: the target `default` and no other that is known, no variables,
+    /// and a warning for a secret in plain text.
+    pub fn below(root: &'a Path) -> Self {
+        Self {
+            display_root: root,
+            repository_root: root,
+            target: "default",
+            known_targets: &[],
+            lookup: &|_| None,
+            plaintext_secrets: PlaintextSecrets::Warn,
+        }
+    }
 }
 
 /// What came of reading the files.

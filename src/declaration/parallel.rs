@@ -102,27 +102,16 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::declaration::{Loaded, put_together};
-    use crate::secret::PlaintextSecrets;
+    use crate::declaration::{Declarations, Loaded, put_together};
     use crate::yaml::MAX_FILE_BYTES;
 
-    fn options() -> LoadOptions<'static> {
-        LoadOptions {
-            display_root: Path::new("/"),
-            repository_root: Path::new("/"),
-            target: "default",
-            known_targets: &[],
-            lookup: &|_| None,
-            plaintext_secrets: PlaintextSecrets::Warn,
-        }
-    }
-
-    /// Files with all that one may say of another: keys and names that are there twice and three times.
+    /// Files that are right, or files with all that one may say of another: keys and names that are there
+    /// twice and three times.
     fn files(with_errors: bool) -> Vec<Unread> {
         let mut texts: Vec<Vec<u8>> = (0..400)
             .map(|number| {
                 let key = if with_errors { number % 150 } else { number };
-                let name = number % 170;
+                let name = if with_errors { number % 170 } else { number };
                 match number % 7 {
                     0 if with_errors => b"webhooks: [".to_vec(),
                     1 if with_errors => vec![0xff; 10],
@@ -168,27 +157,30 @@ mod tests {
         told
     }
 
-    fn shared(with_errors: bool, shares: usize) -> String {
+    fn shared(with_errors: bool, shares: usize) -> Loaded {
         let files = files(with_errors);
         let bytes = files.iter().map(|file| file.bytes.len()).sum();
         let parts = shared_out(files, bytes, shares)
             .into_iter()
-            .map(|(first, files)| part(first, files, &options()));
-        told(&put_together(parts, Diagnostics::default(), 0))
+            .map(|(first, files)| part(first, files, &LoadOptions::below(Path::new("/"))));
+        put_together(parts, Diagnostics::default(), 0)
     }
 
     #[test]
     fn it_makes_no_difference_how_files_are_shared_out() {
         for with_errors in [true, false] {
             let one = shared(with_errors, 1);
-            assert!(one.lines().count() > 150, "{one}");
+            let declared = one.declarations.as_ref().map(Declarations::len);
+            assert_eq!(declared, (!with_errors).then_some(400));
+            let one = told(&one);
             for shares in [2, 3, 8, 1000] {
-                assert_eq!(shared(with_errors, shares), one, "{shares}");
+                assert_eq!(told(&shared(with_errors, shares)), one, "{shares}");
             }
-            let read = read(files(with_errors), &options()).into_iter();
-            assert_eq!(told(&put_together(read, Diagnostics::default(), 0)), one);
+            let parts = read(files(with_errors), &LoadOptions::below(Path::new("/")));
+            let read = put_together(parts.into_iter(), Diagnostics::default(), 0);
+            assert_eq!(told(&read), one);
+            let twice = one.matches("is declared twice").count();
+            assert_eq!(twice > 100, with_errors, "{twice}");
         }
-        let twice = shared(true, 3).matches("is declared twice").count();
-        assert!(twice > 100, "{twice}");
     }
 }

@@ -438,12 +438,8 @@ fn a_folder_is_read_and_shown_by_relative_paths() {
     std::fs::write(directory.join("b.yaml"), "webhooks: {b: {state: absent}}").unwrap();
     std::fs::write(directory.join("c.yaml"), b"webhooks: {\xff").unwrap();
     let options = LoadOptions {
-        display_root: folder.path(),
-        repository_root: folder.path(),
-        target: "default",
-        known_targets: &[],
         lookup: &lookup,
-        plaintext_secrets: PlaintextSecrets::Warn,
+        ..LoadOptions::below(folder.path())
     };
     let loaded = load(&directory, &options);
     let found: Vec<_> = loaded

@@ -26,7 +26,7 @@
 //! use hookctl::declaration::LoadOptions;
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
 //! use hookctl::sandbox::{Sandbox, SandboxOptions};
-//! use hookctl::secret::{FingerprintKey, PlaintextSecrets, ResolveError, Secret, Secrets, resolve};
+//! use hookctl::secret::{FingerprintKey, ResolveError, Secret, Secrets, resolve};
 //! use hookctl::store::Store;
 //! use hookctl::watch::{Files, Host, Look, News, WatchOptions, Wanted, Watched, watch};
 //! use tokio::sync::Notify;
@@ -40,17 +40,6 @@
 //!     fingerprint_key: FingerprintKey,
 //!     options: WatchOptions,
 //!     stop: CancellationToken,
-//! }
-//!
-//! fn load_options(root: &std::path::Path) -> LoadOptions<'_> {
-//!     LoadOptions {
-//!         display_root: root,
-//!         repository_root: root,
-//!         target: "default",
-//!         known_targets: &[],
-//!         lookup: &|_| None,
-//!         plaintext_secrets: PlaintextSecrets::Warn,
-//!     }
 //! }
 //!
 //! impl Host for Service {
@@ -74,11 +63,11 @@
 //!     }
 //!     fn look(&mut self) -> Look {
 //!         // What was read is there for showing what is wrong with it.
-//!         let (look, _loaded) = self.files.look(&self.root, &load_options(&self.root));
+//!         let (look, _loaded) = self.files.look(&self.root, &LoadOptions::below(&self.root));
 //!         look
 //!     }
 //!     async fn wanted(&self) -> Result<Option<Wanted>, ResolveError> {
-//!         let Some(declarations) = self.files.declarations(&load_options(&self.root)) else {
+//!         let Some(declarations) = self.files.declarations(&LoadOptions::below(&self.root)) else {
 //!             return Ok(None);
 //!         };
 //!         let mut secrets = Secrets::new();

@@ -4,7 +4,6 @@ use std::fs;
 
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::diagnostic::Code;
-use hookctl::secret::PlaintextSecrets;
 use serde_json::Value;
 
 use crate::documents::{conforms, validator};
@@ -15,14 +14,7 @@ const PAGE: &str = include_str!("../../docs/diagnostics.md");
 /// The codes that a reading of one text gives.
 fn codes(text: &str) -> Vec<&'static str> {
     let nowhere = tempfile::tempdir().unwrap();
-    let options = LoadOptions {
-        display_root: nowhere.path(),
-        repository_root: nowhere.path(),
-        target: "default",
-        known_targets: &[],
-        lookup: &|_| None,
-        plaintext_secrets: PlaintextSecrets::Warn,
-    };
+    let options = LoadOptions::below(nowhere.path());
     let loaded = load_texts(&[("a.yaml".into(), text.to_owned())], &options);
     loaded
         .diagnostics

@@ -9,7 +9,7 @@ use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{Intent, Journal, JournalError, Outcome, Settlement};
 use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
-use hookctl::secret::{PlaintextSecrets, Secret, Secrets};
+use hookctl::secret::{Secret, Secrets};
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
 use tokio_util::sync::CancellationToken;
@@ -96,14 +96,7 @@ fn creates(count: usize) -> Plan {
         format!("  hook-{number:02}: {{ url: 'https://h{number}.example.com/', actions: all }}\n")
     });
     let text = lines.fold("webhooks:\n".to_owned(), |text, line| text + &line);
-    let options = LoadOptions {
-        display_root: Path::new("/"),
-        repository_root: Path::new("/"),
-        target: "default",
-        known_targets: &[],
-        lookup: &|_| None,
-        plaintext_secrets: PlaintextSecrets::Warn,
-    };
+    let options = LoadOptions::below(Path::new("/"));
     let loaded = load_texts(&[(PathBuf::from("all.yaml"), text)], &options);
     let desired = loaded.declarations.unwrap().into_desired(&BTreeMap::new());
     let (observed, remembered) = (ObservedState::default(), LastApplied::new());

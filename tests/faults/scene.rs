@@ -13,7 +13,7 @@ use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, reconcile};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RetryPolicy};
 use hookctl::sandbox::{Dialect, RecordedRequest, Sandbox, SandboxOptions};
-use hookctl::secret::{PlaintextSecrets, Secret, Secrets};
+use hookctl::secret::{Secret, Secrets};
 use hookctl::state::DesiredState;
 use tokio_util::sync::CancellationToken;
 
@@ -65,17 +65,7 @@ impl Scene {
 
     fn desired(&self) -> DesiredState {
         let root = self.folder.path();
-        let loaded = declaration::load(
-            &root.join("webhooks.d"),
-            &LoadOptions {
-                display_root: root,
-                repository_root: root,
-                target: "default",
-                known_targets: &[],
-                lookup: &|_| None,
-                plaintext_secrets: PlaintextSecrets::Warn,
-            },
-        );
+        let loaded = declaration::load(&root.join("webhooks.d"), &LoadOptions::below(root));
         loaded.declarations.unwrap().into_desired(&BTreeMap::new())
     }
 

@@ -258,6 +258,7 @@ pub(super) fn conclude(
     cost: impl FnOnce() -> Cost,
 ) -> Result<ExitStatus, CommandError> {
     let report = match result {
+        // Left to the end of the process, like all that is large.
         Ok(Some(report)) => ManuallyDrop::new(report),
         Ok(None) => return Err(interrupted()),
         Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
