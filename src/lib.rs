@@ -64,6 +64,7 @@
 
 pub mod apply;
 pub mod cache;
+pub mod clock;
 pub mod config;
 pub mod declaration;
 pub mod diagnostic;

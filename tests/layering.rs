@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 /// added in passing.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("webhook", &[]),
+    ("clock", &[]),
     ("diagnostic", &[]),
     ("template", &[]),
     ("sandbox", &[]),
@@ -40,7 +41,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("remote", &["secret", "state", "webhook"]),
-    ("record", &["plan", "secret", "state", "webhook"]),
+    ("record", &["clock", "plan", "secret", "state", "webhook"]),
     (
         "render",
         &["diagnostic", "plan", "record", "remote", "state", "webhook"],
@@ -48,12 +49,14 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cache", &["record", "secret", "state", "webhook"]),
     (
         "apply",
-        &["plan", "record", "remote", "secret", "state", "webhook"],
+        &[
+            "clock", "plan", "record", "remote", "secret", "state", "webhook",
+        ],
     ),
     (
         "reconcile",
         &[
-            "apply", "cache", "plan", "record", "remote", "secret", "state", "webhook",
+            "apply", "cache", "clock", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
     ("import", &["state", "webhook"]),
@@ -64,6 +67,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "apply",
             "cache",
+            "clock",
             "declaration",
             "plan",
             "reconcile",

@@ -6,16 +6,19 @@
 mod api_url;
 mod file;
 mod reader;
+mod times;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{PlaintextSecrets, SecretSource};
 
 pub use api_url::{ApiBaseUrl, InvalidApiUrl};
 pub use file::{DiscoverError, FILE_NAMES, discover, load, load_text};
+pub use times::{InvalidTime, parse_time};
 
 /// The default of `webhooks_dir`.
 pub const DEFAULT_WEBHOOKS_DIR: &str = "webhooks.d";
@@ -23,6 +26,11 @@ pub const DEFAULT_WEBHOOKS_DIR: &str = "webhooks.d";
 pub const DEFAULT_CACHE_DIR: &str = ".hookctl";
 /// The default of `concurrency`: a ceiling; the number of requests at a time adapts below it.
 pub const DEFAULT_CONCURRENCY: usize = 16;
+
+/// The default of `request_timeout`.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than a request may take its effect may, where no `settle_horizon` says otherwise.
+pub const DEFAULT_SETTLE_MARGIN: Duration = Duration::from_secs(15);
 
 /// What the configuration file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +51,11 @@ pub struct Config {
     pub concurrency: usize,
     /// The most requests in a second; None for no limit. Greater than zero.
     pub requests_per_second: Option<f64>,
+    /// How long a request may take, 100 ms to 10 minutes.
+    pub request_timeout: Duration,
+    /// How long a request without an answer may still take effect, 0 s to 1 hour. `None` for
+    /// `request_timeout` and [`DEFAULT_SETTLE_MARGIN`].
+    pub settle_horizon: Option<Duration>,
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
 }
@@ -62,6 +75,8 @@ pub struct Target {
     pub vars: BTreeMap<String, String>,
     /// Where the secret comes from that fingerprints are made with; the API key if there is none.
     pub fingerprint_key: Option<SecretSource>,
+    /// What holds for this target in place of the whole file's.
+    pub settle_horizon: Option<Duration>,
 }
 
 /// Shows the names of the variables only: a value may be a token that somebody put there.
@@ -74,6 +89,7 @@ impl fmt::Debug for Target {
             user_id,
             vars,
             fingerprint_key,
+            settle_horizon,
         } = self;
         formatter
             .debug_struct("Target")
@@ -83,6 +99,7 @@ impl fmt::Debug for Target {
             .field("user_id", user_id)
             .field("vars", &vars.keys())
             .field("fingerprint_key", fingerprint_key)
+            .field("settle_horizon", settle_horizon)
             .finish()
     }
 }
@@ -99,6 +116,8 @@ impl Default for Config {
             safety: SafetyLimits::default(),
             concurrency: DEFAULT_CONCURRENCY,
             requests_per_second: None,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            settle_horizon: None,
             plaintext_secrets: PlaintextSecrets::default(),
         }
     }

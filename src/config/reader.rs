@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{ApiBaseUrl, Config, Target};
+use super::{ApiBaseUrl, Config, Target, parse_time};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -19,15 +20,18 @@ const KEYS: [&str; 9] = [
     "safety",
     "concurrency",
     "requests_per_second",
+    "request_timeout",
+    "settle_horizon",
     "plaintext_secrets",
 ];
-const TARGET_KEYS: [&str; 6] = [
+const TARGET_KEYS: [&str; 7] = [
     "api_url",
     "api_key",
     "team_id",
     "user_id",
     "vars",
     "fingerprint_key",
+    "settle_horizon",
 ];
 const SAFETY_KEYS: [&str; 4] = [
     "max_delete_percent",
@@ -36,6 +40,11 @@ const SAFETY_KEYS: [&str; 4] = [
     "max_update_count",
 ];
 const CONCURRENCY: RangeInclusive<i64> = 1..=256;
+const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_mins(10);
+const SETTLE_HORIZON: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+/// Fewer than one request in 20 seconds makes no progress that a person would wait for.
+const SLOWEST_RATE: f64 = 0.05;
 const PERCENT: RangeInclusive<i64> = 0..=100;
 const COUNT: RangeInclusive<i64> = 0..=u32::MAX as i64;
 /// The longest name of a target, in characters: it is the name of a folder in the cache.
@@ -109,13 +118,17 @@ impl Reader<'_> {
         if let Some(node) = root.get("requests_per_second") {
             config.requests_per_second = self.rate(node);
         }
+        if let Some(timeout) = self.time(root, "request_timeout", &REQUEST_TIMEOUT) {
+            config.request_timeout = timeout;
+        }
+        config.settle_horizon = self.horizon(root, config.request_timeout);
         if let Some(targets) = root
             .get("targets")
             .and_then(|node| node.mapping("targets", self.diagnostics))
         {
             for entry in targets.iter() {
                 self.target_name(&entry.key);
-                let target = self.target(&entry.key.value, &entry.value);
+                let target = self.target(&entry.key.value, &entry.value, config.request_timeout);
                 config.targets.insert(entry.key.value.clone(), target);
             }
         }
@@ -235,18 +248,69 @@ impl Reader<'_> {
             );
             return None;
         };
-        if number > 0.0 {
+        if number >= SLOWEST_RATE {
             return Some(number);
         }
         self.diagnostics.push(
             node.problem(
                 Code::OutOfRange,
                 "'requests_per_second' is out of range",
-                "must be greater than 0",
+                "must be at least 0.05",
             )
             .help("leave the line out to have no limit"),
         );
         None
+    }
+
+    fn time(
+        &mut self,
+        mapping: &Mapping,
+        key: &str,
+        range: &RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let node = mapping.get(key)?;
+        let is_text = matches!(node.kind()?, Kind::Text | Kind::Integer);
+        let text = node.as_scalar().filter(|_| is_text);
+        let Some(time) = text.and_then(|text| parse_time(text.text()).ok()) else {
+            self.diagnostics.push(
+                node.problem(
+                    Code::WrongType,
+                    format!("'{key}' must be a time"),
+                    "not a time",
+                )
+                .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+            );
+            return None;
+        };
+        if range.contains(&time) {
+            return Some(time);
+        }
+        self.diagnostics.push(
+            node.problem(
+                Code::OutOfRange,
+                format!("'{key}' is out of range"),
+                format!("must be {:?} to {:?}", range.start(), range.end()),
+            )
+            .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+        );
+        None
+    }
+
+    fn horizon(&mut self, mapping: &Mapping, request_timeout: Duration) -> Option<Duration> {
+        let horizon = self.time(mapping, "settle_horizon", &SETTLE_HORIZON)?;
+        if let Some(node) = mapping.get("settle_horizon")
+            && horizon < request_timeout
+        {
+            self.diagnostics.push(
+                node.problem(
+                    Code::ShortHorizon,
+                    "'settle_horizon' is shorter than 'request_timeout'",
+                    format!("a request may take {request_timeout:?}"),
+                )
+                .help("a create that outlives its horizon can be doubled; make it longer, or leave it out"),
+            );
+        }
+        Some(horizon)
     }
 
     fn target_name(&mut self, key: &Name) {
@@ -270,7 +334,7 @@ impl Reader<'_> {
         }
     }
 
-    fn target(&mut self, name: &str, node: &Node) -> Target {
+    fn target(&mut self, name: &str, node: &Node, request_timeout: Duration) -> Target {
         let mut target = Target {
             api_url: None,
             api_key: None,
@@ -278,6 +342,7 @@ impl Reader<'_> {
             user_id: None,
             vars: BTreeMap::new(),
             fingerprint_key: None,
+            settle_horizon: None,
         };
         let Some(mapping) = node.mapping(&excerpt(name), self.diagnostics) else {
             return target;
@@ -286,6 +351,7 @@ impl Reader<'_> {
         target.api_url = self.api_url(mapping);
         target.api_key = self.secret(mapping, "api_key");
         target.fingerprint_key = self.secret(mapping, "fingerprint_key");
+        target.settle_horizon = self.horizon(mapping, request_timeout);
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());
         target.team_id = owned(self.text(mapping, "team_id"));
         target.user_id = owned(self.text(mapping, "user_id"));

@@ -145,6 +145,8 @@ codes! {
     TokenScheme = "token-scheme", Warning;
     /// A password in the user info of an address.
     PasswordInUrl = "password-in-url", Warning;
+    /// A settle horizon below the request time-out.
+    ShortHorizon = "short-horizon", Warning;
     /// An address without TLS.
     PlainHttp = "plain-http", Warning;
     /// An address that only the own machine or network can reach.

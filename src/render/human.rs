@@ -309,6 +309,15 @@ fn outcome(result: &ActionResult, styles: &Styles) -> String {
             }
             text
         }
+        Outcome::Pending { error, .. } => format!(
+            "  {}: {}: {}\n",
+            planned.key,
+            paint(
+                styles.warning,
+                &format!("{} pending", planned.action.as_str())
+            ),
+            sanitize(error)
+        ),
         Outcome::Failed { error, field, .. } => {
             let place = planned.origin.as_ref().map(|origin| {
                 let location = field

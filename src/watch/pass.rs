@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::host::{Drift, Host, News, PassFailure, Wanted};
 use super::schedule::Reason;
-use crate::apply::{ApplyEvent, ApplyOptions, Listener};
+use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use crate::declaration::Declarations;
 use crate::plan::safety::Overrides;
 use crate::plan::{Plan, PlannedAction, Policy, Prune, UnverifiedSecrets};
@@ -102,7 +102,8 @@ impl<H: Host> Runner<'_, H> {
             plan: planned.plan,
             report: None,
             rounds: 1,
-            unsettled: false,
+            contested: false,
+            waits: None,
             ended_by: None,
         };
         Ok(Some((report, left)))
@@ -161,18 +162,17 @@ impl<H: Host> Runner<'_, H> {
             policy,
             limits: options.limits,
             overrides: Overrides::default(),
+            settle: Settle::Wait,
             options: ApplyOptions {
                 concurrency: options.concurrency,
-                now: &time,
+                clock: self.host.clock(),
+                horizon: options.horizon,
+                grace: options.request_grace,
                 provenance: None,
                 cancellation: self.cancellation.clone(),
             },
         }
     }
-}
-
-fn time() -> String {
-    jiff::Timestamp::now().to_string()
 }
 
 /// The actions that are there only because somebody changed the remote.

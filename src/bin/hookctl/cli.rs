@@ -56,6 +56,12 @@ pub(crate) struct GlobalArgs {
     /// Allow an http:// API that is not on this machine
     #[arg(long, global = true)]
     pub(crate) insecure_http: bool,
+    /// How long a request may take, such as 30s
+    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_REQUEST_TIMEOUT", value_parser = duration, hide = true)]
+    pub(crate) request_timeout: Option<Duration>,
+    /// How long a request without an answer may still take effect, such as 45s
+    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_SETTLE_HORIZON", value_parser = duration, hide = true)]
+    pub(crate) settle_horizon: Option<Duration>,
     /// How long to wait for another run that uses the local record, such as 10s or 500ms
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
@@ -131,19 +137,7 @@ enum Command {
 
 /// Reads `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| format!("'{text}' is not a time such as 500ms, 10s, 2m, or 1h"))?;
-    match text.get(digits.len()..) {
-        Some("ms") => Ok(Duration::from_millis(number)),
-        Some("s" | "") => Ok(Duration::from_secs(number)),
-        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        Some("h") => Ok(Duration::from_secs(number.saturating_mul(3_600))),
-        _ => Err(format!(
-            "'{text}' is not a time such as 500ms, 10s, 2m, or 1h"
-        )),
-    }
+    hookctl::config::parse_time(text).map_err(|error| format!("'{text}' is {error}"))
 }
 
 /// Parses the arguments and runs the command.

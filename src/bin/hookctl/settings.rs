@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookctl::config::{ApiBaseUrl, Config};
+use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::safety::SafetyLimits;
 use hookctl::secret::{PlaintextSecrets, SecretSource};
@@ -37,6 +37,10 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     /// The most requests per second.
     pub(crate) requests_per_second: Option<f64>,
+    /// How long a request may take.
+    pub(crate) request_timeout: Duration,
+    /// How long a request without an answer may still take effect.
+    pub(crate) settle_horizon: Duration,
     /// What a secret in plain text is.
     pub(crate) plaintext_secrets: PlaintextSecrets,
     /// How long to wait for the local record.
@@ -113,6 +117,13 @@ impl Settings {
             None => root.join(&config.cache_dir),
         };
         let target = target(global, &config)?;
+        let request_timeout = global.request_timeout.unwrap_or(config.request_timeout);
+        let of_target = config.targets.get(&target.name);
+        let settle_horizon = global
+            .settle_horizon
+            .or_else(|| of_target.and_then(|target| target.settle_horizon))
+            .or(config.settle_horizon)
+            .unwrap_or(request_timeout + DEFAULT_SETTLE_MARGIN);
         Ok(Self {
             webhooks_dir,
             cache_dir,
@@ -122,6 +133,8 @@ impl Settings {
             limits: config.safety,
             concurrency: config.concurrency,
             requests_per_second: config.requests_per_second,
+            request_timeout,
+            settle_horizon,
             plaintext_secrets: config.plaintext_secrets,
             lock_timeout: global.lock_timeout,
             insecure_http: global.insecure_http,

@@ -124,12 +124,6 @@ fn list<'text>(envelope: &Envelope<'text>) -> Result<&'text RawValue, WireError>
     }
 }
 
-/// Whether an answer is JSON, or empty.
-pub(super) fn is_json_or_nothing(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_whitespace)
-        || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
-}
-
 /// Reads one webhook as a write answers it.
 pub(super) fn written(text: &[u8]) -> Result<ObservedWebhook, WireError> {
     let row = serde_json::from_slice(text).map_err(|error| {

@@ -16,7 +16,7 @@ use hookctl::saved::{FORMAT_VERSION, SavedPlan, Stale};
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
 use super::session::{Session, cancel_on_signal, record_error};
-use super::sync::{Approval, apply, conclude, now, policy};
+use super::sync::{Approval, SettlingArgs, apply, conclude, policy};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -43,6 +43,8 @@ pub(crate) struct ApplyArgs {
     /// Apply what still holds, and leave the rest
     #[arg(long)]
     partial: bool,
+    #[command(flatten)]
+    settling: SettlingArgs,
     /// Apply also what the safety limits refuse
     #[arg(long)]
     force: bool,
@@ -121,11 +123,10 @@ async fn run_saved(
             force: args.force,
             allow_empty: args.allow_empty,
         },
+        settle: args.settling.settle(),
         options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
             provenance: Some(&provenance),
-            cancellation: cancellation.clone(),
+            ..session.apply_options(&settings, args.settling.grace, &cancellation)
         },
     };
     let compare = |presenter: &Presenter<'_>, plan: &Plan| {
@@ -165,8 +166,8 @@ async fn run_saved(
         }
         Approval::given_if(holds)
     };
-    let result = apply(ui, &pass(&chosen), &store, presenter, &mut approve).await;
-    store.close().map_err(|error| record_error(&error))?;
+    let pass = pass(&chosen);
+    let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
     if let Ok(Some(report)) = &result
         && report.plan.actions.is_empty()
         && !args.partial

@@ -188,7 +188,7 @@ impl<'a> Presenter<'a> {
             self.ui.remark("Nothing was applied.\n");
             return ExitStatus::Success;
         };
-        if report.unsettled {
+        if report.contested {
             self.messages.push(Message::error(
                 "unsettled",
                 format!(
@@ -252,7 +252,7 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&document.to_text());
             }
         }
-        if report.unsettled {
+        if report.contested {
             self.ui.error(
                 "error",
                 "somebody else was still at work after the last round; find out who, then sync \
@@ -265,7 +265,7 @@ impl<'a> Presenter<'a> {
         for twin in &results.twins {
             self.ui.error("error[doubled]", &twin.to_string());
         }
-        if results.is_complete() && !report.unsettled && report.ended_by.is_none() {
+        if results.is_complete() && !report.contested && report.ended_by.is_none() {
             ExitStatus::Success
         } else {
             ExitStatus::PartlyFailed

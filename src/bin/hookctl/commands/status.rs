@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use hookctl::apply::ApplyOptions;
+use hookctl::apply::Settle;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{KeyFilter, Policy};
 use hookctl::reconcile::{Pass, prepare};
@@ -15,7 +15,6 @@ use super::deliveries::{Form, ago};
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens};
 use super::session::{Session, cancel_on_signal, interrupted, record_error};
-use super::sync::now;
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -108,12 +107,8 @@ async fn status(
             force: true,
             allow_empty: true,
         },
-        options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
-            provenance: None,
-            cancellation: cancellation.clone(),
-        },
+        settle: Settle::Wait,
+        options: session.apply_options(&settings, Duration::ZERO, &cancellation),
     };
     let since = ago(WINDOW);
     let look = async {

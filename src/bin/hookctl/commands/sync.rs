@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::cache::Account;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, UnverifiedSecrets};
@@ -15,13 +15,13 @@ use hookctl::reconcile::{self, Pass, PassError, Review, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
-use hookctl::store::{Access, OpenStore};
+use hookctl::store::{Access, OpenStore, Store};
 use hookctl::webhook::RemoteId;
 use tokio_util::sync::CancellationToken;
 
 use super::presenter::{Output, Presenter};
 use super::secrets::{Missing, resolve_tokens, runs_programs};
-use super::session::{self, RecordAccess, Session, cancel_on_signal, interrupted, record_error};
+use super::session::{self, RecordAccess, Session, cancel_on_signal, interrupted};
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -78,12 +78,42 @@ pub(crate) struct SyncArgs {
     /// Exit with 2 if the files ask for changes, with 3 if there is only drift
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    settling: SettlingArgs,
     /// The form of the result
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
     output: Output,
     /// Use the built-in emulator of the API, kept under the local record's folder
     #[arg(long)]
     sandbox: bool,
+}
+
+/// What is done about requests that may still take effect.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct SettlingArgs {
+    /// Whether to wait for requests without an answer that may still take effect
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Wait)]
+    settle: When,
+    /// How long requests in flight are waited for after Ctrl-C or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = crate::cli::duration)]
+    pub(super) grace: Duration,
+}
+
+impl SettlingArgs {
+    pub(super) const fn settle(self) -> Settle {
+        match self.settle {
+            When::Wait => Settle::Wait,
+            When::Now => Settle::Now,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// Wait until they are certain, for one settle horizon at most.
+    Wait,
+    /// Go on as if they could no longer take effect.
+    Now,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -200,12 +230,8 @@ async fn sync(
             force: args.force,
             allow_empty: args.allow_empty,
         },
-        options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
-            provenance: None,
-            cancellation: cancellation.clone(),
-        },
+        settle: args.settling.settle(),
+        options: session.apply_options(&settings, args.settling.grace, &cancellation),
     };
     match records {
         RecordAccess::Reading(_) => {
@@ -234,8 +260,7 @@ async fn sync(
                     Approval::Asked
                 }
             };
-            let result = apply(ui, &pass, &store, presenter, &mut approve).await;
-            store.close().map_err(|error| record_error(&error))?;
+            let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
             let cost = || Cost {
                 requests: session.stats().requests,
                 duration: started.elapsed(),
@@ -260,7 +285,7 @@ pub(super) fn conclude(
     let report = match result {
         // Left to the end of the process, like all that is large.
         Ok(Some(report)) => ManuallyDrop::new(report),
-        Ok(None) => return Err(interrupted()),
+        Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
         Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
         Err(error) if cancellation.is_cancelled() => {
             return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
@@ -296,10 +321,11 @@ fn dry_run(
 }
 
 /// Runs the pass; none if it was interrupted before anything was sent but the list.
-pub(super) async fn apply(
+pub(super) async fn apply<'s>(
     ui: &Ui,
     pass: &Pass<'_, HttpApi>,
-    store: &OpenStore<'_>,
+    store: &'s Store,
+    open: OpenStore<'s>,
     presenter: &mut Presenter<'_>,
     approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<reconcile::PassReport>, PassError> {
@@ -321,7 +347,9 @@ pub(super) async fn apply(
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile(pass, store, &watched, &mut review) => report.map(Some),
+        report = reconcile::reconcile_settling(pass, store, open, &watched, &mut review) => {
+            report.map(Some)
+        }
         () = cancelled => Ok(None),
     };
     watched.progress.finish();

@@ -4,7 +4,7 @@ mod repair;
 
 use clap::{Args, Subcommand, ValueEnum};
 use hookctl::cache::{Account, Cache, CacheOptions, CacheReader};
-use hookctl::record::{After, HistoryEntry, Settlement};
+use hookctl::record::{After, HistoryEntry, Intent, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
 use hookctl::webhook::Key;
 
@@ -200,6 +200,7 @@ async fn forget(
     let forgotten = Settlement {
         key: key.clone(),
         after: After::Dropped,
+        lingering: None,
         history: Some(entry(key, record.id.clone(), "forget")),
     };
     settle(&cache, vec![forgotten]).await?;
@@ -221,6 +222,7 @@ async fn rename(
     let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
     let records = cache.last_applied().map_err(|error| record_error(&error))?;
     let record = records.get(old).ok_or_else(|| not_bound(old))?;
+    let pending = cache.pending().map_err(|error| record_error(&error))?;
     if let Some(other) = records.get(&new) {
         return Err(CommandError::new(
             "bound",
@@ -231,11 +233,18 @@ async fn rename(
     let dropped = Settlement {
         key: old.clone(),
         after: After::Dropped,
+        lingering: None,
         history: None,
     };
     let bound = Settlement {
         key: new.clone(),
         after: After::Record(Box::new(record.clone())),
+        lingering: pending.of(old).map(|intent| {
+            Box::new(Intent {
+                key: new.clone(),
+                ..intent.clone()
+            })
+        }),
         history: Some(entry(&new, record.id.clone(), "rename")),
     };
     settle(&cache, vec![dropped, bound]).await?;

@@ -51,6 +51,7 @@ pub(super) async fn repair(
                 key,
                 after: After::Record(Box::new(record)),
                 history: None,
+                lingering: None,
             })
         })
         .collect();

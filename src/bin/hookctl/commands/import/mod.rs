@@ -4,9 +4,10 @@ mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::Severity;
 use hookctl::import::{Imported, declare, file};
@@ -22,7 +23,6 @@ use tokio_util::sync::CancellationToken;
 use self::files::{files, shown, write};
 use super::presenter::{Output, Presenter, with_load_options};
 use super::session::{Session, cancel_on_signal, record_error};
-use super::sync::now;
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -222,12 +222,10 @@ impl Scene<'_> {
                 force: true,
                 allow_empty: true,
             },
-            options: ApplyOptions {
-                concurrency: self.settings.concurrency,
-                now: &now,
-                provenance: None,
-                cancellation: self.cancellation.clone(),
-            },
+            settle: Settle::Wait,
+            options: self
+                .session
+                .apply_options(self.settings, Duration::ZERO, &self.cancellation),
         }
     }
 

@@ -42,6 +42,9 @@ pub(crate) struct WatchArgs {
     prune: bool,
     /// How long the files must stay as they are before something is pruned
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    prune_grace: Duration,
+    /// How long requests in flight are waited for after SIGINT or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
     grace: Duration,
     /// Look at the files every half second, for file systems that report no changes
     #[arg(long)]

@@ -1,0 +1,132 @@
+//! Late effects by name: each is the smallest schedule in which a request outlives its sender.
+
+use hookctl::sandbox::{Dialect, Fault};
+
+use crate::machine::{Hears, Late};
+use crate::schedule::{Before, Declaration, Declared, Run, Schedule, Token, Trouble};
+use crate::{hold, in_virtual_time};
+
+/// The step at which the first write of a run has just left: three steps of the list, two of its intent,
+/// and the one before it leaves.
+const WRITE_HAS_LEFT: u64 = 6;
+
+fn declared(token: Token) -> Declared {
+    let mut webhooks = vec![None; crate::schedule::KEYS.len()];
+    webhooks[0] = Some(Declaration::Present {
+        timeout_seconds: 10,
+        token,
+    });
+    Declared {
+        webhooks,
+        prune: false,
+    }
+}
+
+fn run(declared: Declared) -> Run {
+    Run {
+        declared,
+        edits: Vec::new(),
+        pause: 0,
+        faults: Vec::new(),
+        late: Vec::new(),
+        dies_at: None,
+        interrupted_at: None,
+    }
+}
+
+fn late(transit: u64, hears: Hears) -> Vec<(u64, Late)> {
+    vec![(2, Late { transit, hears })]
+}
+
+fn check(runs: Vec<Run>, last: Declared) {
+    let schedule = Schedule {
+        dialect: Dialect::default(),
+        before: Vec::new(),
+        runs,
+        last,
+        latencies: vec![3],
+    };
+    in_virtual_time(hold(&schedule));
+}
+
+#[test]
+fn a_create_that_outlives_a_killed_run_is_not_doubled() {
+    for transit in [50, 3_000, 44_000] {
+        let killed = Run {
+            late: late(transit, Hears::Nothing),
+            dies_at: Some(WRITE_HAS_LEFT),
+            ..run(declared(Token::LeftOut))
+        };
+        check(vec![killed], declared(Token::LeftOut));
+    }
+}
+
+#[test]
+fn a_create_behind_a_gateways_timeout_is_not_doubled() {
+    for transit in [100, 600, 5_000, 44_000] {
+        for hears in [Hears::Gateway(5), Hears::Reset(5), Hears::Nothing] {
+            let run = Run {
+                late: late(transit, hears),
+                ..run(declared(Token::LeftOut))
+            };
+            check(vec![run], declared(Token::LeftOut));
+        }
+    }
+}
+
+#[test]
+fn a_token_that_outlives_a_killed_run_does_not_replace_the_next_one() {
+    for transit in [50, 3_000, 44_000] {
+        let killed = Run {
+            late: late(transit, Hears::Nothing),
+            dies_at: Some(WRITE_HAS_LEFT),
+            ..run(declared(Token::Secret(1)))
+        };
+        let first = run(declared(Token::Secret(0)));
+        check(vec![first, killed], declared(Token::Secret(2)));
+    }
+}
+
+#[test]
+fn a_token_behind_a_gateways_timeout_does_not_replace_the_next_one() {
+    for transit in [600, 5_000, 44_000] {
+        let repeated = Run {
+            late: late(transit, Hears::Gateway(5)),
+            ..run(declared(Token::Secret(1)))
+        };
+        let first = run(declared(Token::Secret(0)));
+        check(vec![first, repeated], declared(Token::Secret(2)));
+    }
+}
+
+/// A list that began before a create took effect, and took longer than its horizon.
+#[test]
+fn a_slow_list_tells_of_the_moment_that_it_began() {
+    let killed = Run {
+        late: late(1_000, Hears::Nothing),
+        dies_at: Some(WRITE_HAS_LEFT),
+        ..run(declared(Token::LeftOut))
+    };
+    let hang = |number| (number, Trouble::Fault(Fault::Hang));
+    let slow = Run {
+        // The first page is read before the effect, and the second is asked for three times after it.
+        pause: 900,
+        faults: vec![hang(2), hang(3)],
+        ..run(declared(Token::LeftOut))
+    };
+    let schedule = Schedule {
+        dialect: Dialect {
+            without_total: true,
+            ..Dialect::default()
+        },
+        before: vec![Before {
+            like: None,
+            timeout_seconds: 10,
+            has_token: false,
+        }],
+        runs: vec![killed, slow],
+        last: declared(Token::LeftOut),
+        latencies: vec![3],
+    };
+    in_virtual_time(hold(&schedule));
+}
