@@ -5,12 +5,15 @@
 
 mod api_url;
 mod file;
+mod folder;
+mod lints;
 mod reader;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::diagnostic::Lints;
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{PlaintextSecrets, SecretSource};
 
@@ -24,7 +27,8 @@ pub const DEFAULT_CACHE_DIR: &str = ".hookctl";
 /// The default of `concurrency`: a ceiling; the number of requests at a time adapts below it.
 pub const DEFAULT_CONCURRENCY: usize = 16;
 
-/// What the configuration file says.
+/// What the configuration file says. Its values are literal: variables have no meaning there, so a `${`
+/// is an error, but for a secret that is given as text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The folder of the declarations, joined to the folder of the file.
@@ -45,6 +49,8 @@ pub struct Config {
     pub requests_per_second: Option<f64>,
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
+    /// What becomes of each warning.
+    pub lints: Lints,
 }
 
 /// One API, with the key and the variables for it.
@@ -100,6 +106,7 @@ impl Default for Config {
             concurrency: DEFAULT_CONCURRENCY,
             requests_per_second: None,
             plaintext_secrets: PlaintextSecrets::default(),
+            lints: Lints::default(),
         }
     }
 }

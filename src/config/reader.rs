@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::folder::literal;
 use super::{ApiBaseUrl, Config, Target};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
+use crate::template::is_variable_name;
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
 
-const KEYS: [&str; 9] = [
+/// The keys of the configuration.
+pub(crate) const KEYS: [&str; 10] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -20,6 +23,7 @@ const KEYS: [&str; 9] = [
     "concurrency",
     "requests_per_second",
     "plaintext_secrets",
+    "lints",
 ];
 const TARGET_KEYS: [&str; 6] = [
     "api_url",
@@ -77,10 +81,10 @@ pub(super) fn read(documents: &[Document], folder: &Path, diagnostics: &mut Diag
     config
 }
 
-struct Reader<'a> {
-    folder: &'a Path,
+pub(super) struct Reader<'a> {
+    pub(super) folder: &'a Path,
     plaintext_secrets: PlaintextSecrets,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl Reader<'_> {
@@ -91,11 +95,14 @@ impl Reader<'_> {
             self.plaintext_secrets = self.policy(node).unwrap_or_default();
             config.plaintext_secrets = self.plaintext_secrets;
         }
-        if let Some(path) = self.path(root, "webhooks_dir") {
+        if let Some(path) = self.folder(root, "webhooks_dir", "--dir") {
             config.webhooks_dir = path;
         }
-        if let Some(path) = self.path(root, "cache_dir") {
+        if let Some(path) = self.folder(root, "cache_dir", "--cache-dir") {
             config.cache_dir = path;
+        }
+        if let Some(node) = root.get("lints") {
+            config.lints = self.lints(node);
         }
         if let Some(node) = root.get("prune") {
             config.prune = node.boolean("prune", self.diagnostics).unwrap_or_default();
@@ -145,9 +152,18 @@ impl Reader<'_> {
         }
     }
 
-    fn text<'n>(&mut self, mapping: &'n Mapping, key: &str) -> Option<(&'n str, &'n Node)> {
+    pub(super) fn text<'n>(
+        &mut self,
+        mapping: &'n Mapping,
+        key: &str,
+    ) -> Option<(&'n str, &'n Node)> {
         let node = mapping.get(key)?;
-        let text = node.text(key, self.diagnostics)?;
+        let text = literal(
+            key,
+            node,
+            node.text(key, self.diagnostics)?,
+            self.diagnostics,
+        )?;
         if text.trim().is_empty() {
             self.diagnostics.push(
                 node.problem(Code::InvalidLength, format!("'{key}' is empty"), "empty")
@@ -158,9 +174,30 @@ impl Reader<'_> {
         Some((text, node))
     }
 
-    fn path(&mut self, mapping: &Mapping, key: &str) -> Option<PathBuf> {
-        self.text(mapping, key)
-            .map(|(text, _)| self.folder.join(text))
+    /// One of the words that a key takes.
+    pub(super) fn word<'n>(
+        &mut self,
+        key: &str,
+        node: &'n Node,
+        known: &[&str],
+    ) -> Option<&'n str> {
+        let word = node.text(key, self.diagnostics)?;
+        if known.contains(&word) {
+            return Some(word);
+        }
+        let help = match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("write one of {}", known.join(", ")),
+        };
+        self.diagnostics.push(
+            node.problem(
+                Code::UnknownValue,
+                format!("'{key}' cannot be '{}'", excerpt(word)),
+                "unknown value",
+            )
+            .help(help),
+        );
+        None
     }
 
     fn number(&mut self, mapping: &Mapping, key: &str, range: &RangeInclusive<i64>) -> Option<i64> {
@@ -168,24 +205,9 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self, node: &Node) -> Option<PlaintextSecrets> {
-        match node.text("plaintext_secrets", self.diagnostics)? {
-            "warn" => Some(PlaintextSecrets::Warn),
+        match self.word("plaintext_secrets", node, &["warn", "deny"])? {
             "deny" => Some(PlaintextSecrets::Deny),
-            other => {
-                let help = match nearest(other, ["warn", "deny"]) {
-                    Some(near) => format!("did you mean '{near}'?"),
-                    None => "write warn or deny".to_owned(),
-                };
-                self.diagnostics.push(
-                    node.problem(
-                        Code::UnknownValue,
-                        format!("'plaintext_secrets' cannot be '{}'", excerpt(other)),
-                        "unknown value",
-                    )
-                    .help(help),
-                );
-                None
-            }
+            _ => Some(PlaintextSecrets::Warn),
         }
     }
 
@@ -284,8 +306,8 @@ impl Reader<'_> {
         };
         self.known_keys(mapping, &TARGET_KEYS);
         target.api_url = self.api_url(mapping);
-        target.api_key = self.secret(mapping, "api_key");
-        target.fingerprint_key = self.secret(mapping, "fingerprint_key");
+        let api_key = self.secret(mapping, "api_key");
+        let fingerprint_key = self.secret(mapping, "fingerprint_key");
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());
         target.team_id = owned(self.text(mapping, "team_id"));
         target.user_id = owned(self.text(mapping, "user_id"));
@@ -299,6 +321,14 @@ impl Reader<'_> {
                 }
             }
         }
+        for (key, secret) in [("api_key", &api_key), ("fingerprint_key", &fingerprint_key)] {
+            if let Some((source, span)) = secret {
+                let policy = self.plaintext_secrets;
+                policy.check(source, key, *span, &target.vars, self.diagnostics);
+            }
+        }
+        target.api_key = api_key.map(|(source, _)| source);
+        target.fingerprint_key = fingerprint_key.map(|(source, _)| source);
         target
     }
 
@@ -320,7 +350,7 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<SecretSource> {
+    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<(SecretSource, Span)> {
         let node = mapping.get(key)?;
         let source = secret::read_source(
             node,
@@ -329,27 +359,16 @@ impl Reader<'_> {
                 folder: self.folder,
                 root: self.folder,
             },
-            &|_, text, _| Some(text.to_owned()),
+            &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
             self.diagnostics,
         )?;
-        if source.is_plain_text() {
-            self.diagnostics
-                .push(self.plaintext_secrets.diagnostic(key, node.span()));
-        }
-        Some(source)
+        Some((source, node.span()))
     }
 
     /// A variable's value: text, or a number or switch by its text.
     fn variable(&mut self, key: &Name, node: &Node) -> Option<String> {
         let name = key.value.as_str();
-        let is_name = name
-            .bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name {
+        if !is_variable_name(name) {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::InvalidTemplate,
@@ -363,14 +382,17 @@ impl Reader<'_> {
             Kind::Integer | Kind::Float | Kind::Boolean => {
                 node.as_scalar().map(|scalar| scalar.text().to_owned())
             }
-            _ => node
-                .text(&excerpt(name), self.diagnostics)
-                .map(str::to_owned),
+            _ => {
+                let what = excerpt(name);
+                let text = node.text(&what, self.diagnostics)?;
+                literal(&what, node, text, self.diagnostics).map(str::to_owned)
+            }
         }
     }
 
     fn default_target(&mut self, node: &Node, config: &Config) -> Option<String> {
         let name = node.text("default_target", self.diagnostics)?;
+        let name = literal("default_target", node, name, self.diagnostics)?;
         if config.targets.contains_key(name) {
             return Some(name.to_owned());
         }

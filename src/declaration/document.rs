@@ -72,8 +72,10 @@ pub(super) struct RawField {
 
 /// A webhook as it is written.
 pub(super) struct RawWebhook {
-    /// Its key, and where it stands.
-    pub(super) key: Key,
+    /// Its key. None if what stands there is none; that has been reported.
+    pub(super) key: Option<Key>,
+    /// The key as it is written.
+    pub(super) written: String,
     /// Where the key stands.
     pub(super) span: Span,
     /// Its fields, those from `defaults` filled in.
@@ -212,7 +214,8 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
         });
     }
     Some(RawWebhook {
-        key: key.ok()?,
+        key: key.ok(),
+        written: entry.key.value.clone(),
         span: entry.key.span,
         fields,
     })

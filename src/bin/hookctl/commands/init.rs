@@ -127,7 +127,12 @@ async fn init(
         }
         None => "INTERACTLY_API_KEY".to_owned(),
     };
-    let mut settings = presenter.settings(global)?;
+    // The target is not configured yet: it is what this command writes.
+    let mut settings = presenter.settings(&GlobalArgs {
+        target: None,
+        ..global.clone()
+    })?;
+    settings.target.name.clone_from(&name);
     settings.target.api_url = address;
     settings.target.api_key = SecretSource::Env { name: key.clone() };
     let session = Session::open(&settings, environment, args.sandbox).await?;

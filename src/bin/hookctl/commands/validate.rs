@@ -52,7 +52,7 @@ pub(crate) fn run(
     environment: &Environment,
 ) -> ExitStatus {
     let human = args.output == ValidateOutput::Human;
-    let settings = match Settings::resolve(global) {
+    let mut settings = match Settings::resolve(global) {
         Ok(settings) => settings,
         Err(SettingsError::Command(error)) => {
             ui.failure(&error);
@@ -72,18 +72,26 @@ pub(crate) fn run(
             return ExitStatus::Error;
         }
     };
+    let remarks = settings.remarks.take();
     let loaded = load(&settings, environment);
     let webhooks = loaded
         .declarations
         .as_ref()
         .map_or(0, hookctl::declaration::Declarations::len);
-    let messages = loaded
-        .diagnostics
+    let messages = remarks
         .iter()
-        .map(|diagnostic| Message::of_diagnostic(diagnostic, &loaded.sources))
+        .map(|(sources, diagnostics)| (sources, diagnostics))
+        .chain([(&loaded.sources, &loaded.diagnostics)])
+        .flat_map(|(sources, diagnostics)| {
+            let all = diagnostics.iter();
+            all.map(move |diagnostic| Message::of_diagnostic(diagnostic, sources))
+        })
         .collect();
     show(ui, args.output, loaded.files, webhooks, messages);
     if human {
+        if let Some((sources, diagnostics)) = &remarks {
+            show_diagnostics(ui, diagnostics, sources, 1);
+        }
         show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         if loaded.diagnostics.count(Severity::Error) == 0 {
             let noun = |count: usize, word: &str| {
