@@ -9,16 +9,18 @@ use std::path::{Path, PathBuf};
 /// What each module may import. An arrow that is not here is a decision to be made, not a line to be
 /// added in passing.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("webhook", &[]),
+    ("address", &[]),
+    ("webhook", &["address"]),
     ("diagnostic", &[]),
     ("template", &[]),
     ("sandbox", &[]),
-    ("yaml", &["diagnostic"]),
+    ("yaml", &["address", "diagnostic"]),
     ("secret", &["diagnostic", "template", "webhook", "yaml"]),
     ("state", &["diagnostic", "secret", "webhook"]),
     (
         "config",
         &[
+            "address",
             "diagnostic",
             "plan",
             "secret",
@@ -31,6 +33,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "declaration",
         &[
+            "address",
             "diagnostic",
             "secret",
             "state",

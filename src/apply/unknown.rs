@@ -71,8 +71,8 @@ mod tests {
             Trace::None
         );
         assert_eq!(
-            look(vec![webhook("old", "Billing"), webhook("new", "billing ")]),
-            Trace::One(webhook("new", "billing "))
+            look(vec![webhook("old", "Billing"), webhook("new", "Billing ")]),
+            Trace::One(webhook("new", "Billing "))
         );
         assert!(matches!(
             look(vec![webhook("a", "Billing"), webhook("b", "Billing")]),

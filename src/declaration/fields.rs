@@ -10,14 +10,12 @@ use std::ops::RangeInclusive;
 use super::declarations::Token;
 use super::document::{Fields, RawField};
 use super::interpolate::{Interpolation, Scope};
-use super::lints::{self, Address};
+use super::lints;
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
 use crate::secret::{self, PlaintextSecrets, SecretSource, SourcePart, Surroundings};
 use crate::state::IgnoreChanges;
 use crate::template::looks_interpolated;
-use crate::webhook::{
-    EndpointUrl, Field, InvalidEndpointUrl, RemoteId, WorkflowAction, WorkflowActions, limits,
-};
+use crate::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
 use crate::yaml::{Kind, Node, Scalar, Style};
 
 /// Reads the fields of one webhook, or those that a file shares.
@@ -49,7 +47,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// The final text of a field, and its node.
-    fn text(&mut self, name: &str) -> Option<(String, &'a Node)> {
+    pub(super) fn text(&mut self, name: &str) -> Option<(String, &'a Node)> {
         let node = &self.field(name)?.value;
         let text = node.text(name, self.diagnostics)?;
         let text = self
@@ -117,42 +115,6 @@ impl<'a> FieldReader<'a> {
             );
         }
         is_valid.then(|| name.to_owned())
-    }
-
-    pub(super) fn url(&mut self) -> Option<(EndpointUrl, Address)> {
-        let (text, node) = self.text("url")?;
-        match EndpointUrl::parse_whole(&text) {
-            Ok((url, parts)) => {
-                let address = lints::address(parts, node, self.diagnostics);
-                Some((url, address))
-            }
-            Err(error) => {
-                let help = match error {
-                    InvalidEndpointUrl::Length { .. } => "shorten it, or write one",
-                    InvalidEndpointUrl::ControlCharacter => match node.as_scalar() {
-                        Some(scalar) if scalar.style() == Style::Block => {
-                            "a block after '|' or '>' ends with a line break, and its lines are joined \
-                             by white space; write the address on one line, behind 'url:'"
-                        }
-                        Some(scalar) if !looks_interpolated(scalar.text()) => {
-                            "percent-encode it (a space is %20); an address that goes on in the next \
-                             line is joined by a space: write it on one line"
-                        }
-                        _ => "look at what its variables hold; white space is percent-encoded",
-                    },
-                    _ => "write an absolute address, such as https://hooks.example.com/path",
-                };
-                self.diagnostics.push(
-                    node.problem(
-                        Code::InvalidUrl,
-                        format!("'url' {error}"),
-                        "not an address that events can be sent to",
-                    )
-                    .help(help),
-                );
-                None
-            }
-        }
     }
 
     pub(super) fn actions(&mut self) -> Option<WorkflowActions> {

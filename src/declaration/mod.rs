@@ -17,6 +17,7 @@ mod interpolate;
 mod lints;
 mod parallel;
 mod schema;
+mod url;
 mod validate;
 
 use std::collections::{BTreeMap, HashSet};

@@ -149,8 +149,8 @@ codes! {
     PlaintextSecret = "plaintext-secret", Warning;
     /// A token that begins with `Bearer `, which the API adds by itself.
     TokenScheme = "token-scheme", Warning;
-    /// A password in the user info of an address.
-    PasswordInUrl = "password-in-url", Warning;
+    /// User info in an address: a user name, a password, or a token.
+    PasswordInUrl = "password-in-url", Error;
     /// An address without TLS.
     PlainHttp = "plain-http", Warning;
     /// An address that only the own machine or network can reach.

@@ -260,6 +260,10 @@ fn invalid_fields() {
         ("http://a.example", "1:21 plain-http"),
         ("https://10.0.0.1", "1:21 private-host"),
         ("https://me:hunter2@a.example", "1:21 password-in-url"),
+        ("https://hunter2@a.example", "1:21 password-in-url"),
+        ("'https:/me:hunter2@a.example'", "1:21 password-in-url"),
+        ("'https://me:hun/ter2@a.example'", "1:21 password-in-url"),
+        ("'https://p.example.com}/x'", "1:21 invalid-url"),
     ] {
         let text = format!("webhooks: {{a: {{url: {url}, actions: all}}}}");
         let loaded = load_one(&text);
@@ -427,7 +431,7 @@ webhooks: {
         .collect();
     insta::assert_snapshot!(found.join("\n"), @r"
     2:3 invalid-key: a key is 1 to 63 characters of a-z, 0-9, '.', '_', '-', and begins with a letter or digit; write 'billing-run', and keep the text as its 'name'
-    6:10 invalid-url: 'url' is not an absolute URL (relative URL without a base); write an absolute address, such as https://hooks.example.com/path
+    6:10 invalid-url: 'url' is not an absolute URL (no scheme and host); write an absolute address, such as https://hooks.example.com/path
     7:33 unknown-action: unknown action 'workflow_run_complete'; did you mean 'workflow_run_completed'?
     8:14 wrong-type: 'enabled' must be true or false; old YAML readers take it for true, newer ones for text; write true
     9:22 out-of-range: 'timeout_seconds' is out of range; write a whole number from 1 to 60
