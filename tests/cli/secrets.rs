@@ -123,9 +123,38 @@ fn a_plain_text_is_a_warning_or_an_error_and_never_shown() {
     assert!(account.requests().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_program_gets_no_variable_of_ours() {
+    let (account, mut repository) = (
+        Account::new(),
+        Repository::with(&guarded(
+            "{ command: [sh, -c, 'env > seen; printf s3cr\"\"3t-program'] }",
+        )),
+    );
+    repository.set("HOOKCTL_VAR_X", "hunter2");
+    repository.set("OTHER", "other");
+    repository.sync(&account, &[]).code(0);
+    let seen = fs::read_to_string(repository.path("webhooks.d/seen")).unwrap();
+    assert!(seen.contains("OTHER=other"), "{seen}");
+    assert!(
+        !seen.contains("INTERACTLY_") && !seen.contains("HOOKCTL_"),
+        "{seen}"
+    );
+}
+
 #[test]
 fn what_would_break_or_clear_a_token_is_refused() {
-    for useless in ["", "****", "one\ntwo", "   "] {
+    for useless in [
+        "",
+        "****",
+        "one\ntwo",
+        "   ",
+        "s3cr3t\u{a0}",
+        "s3cr3t\u{200b}",
+        "s3cr3t ",
+        "\u{feff}s3cr3t",
+    ] {
         let (account, mut repository) = (
             Account::new(),
             Repository::with(&guarded("{ env: HOOK_TOKEN }")),
