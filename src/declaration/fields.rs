@@ -16,7 +16,7 @@ use crate::secret::{self, PlaintextSecrets, SecretSource, SourcePart, Surroundin
 use crate::state::IgnoreChanges;
 use crate::template::looks_interpolated;
 use crate::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
-use crate::yaml::{Kind, Node, Scalar, Style};
+use crate::yaml::{Kind, Node, Scalar};
 
 /// Reads the fields of one webhook, or those that a file shares.
 pub(super) struct FieldReader<'a> {
