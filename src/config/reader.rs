@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::folder::literal;
 use super::{ApiBaseUrl, Config, Target};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
 use crate::template::is_variable_name;
@@ -144,7 +144,7 @@ impl Reader<'_> {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::UnknownField,
-                    format!("unknown key '{}'", excerpt(key)),
+                    format!("unknown key '{}'", excerpt_key(key)),
                 )
                 .at(entry.key.span, "not a key of the configuration")
                 .help(help),

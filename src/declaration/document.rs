@@ -1,12 +1,12 @@
 //! Trees to raw declarations: which webhooks a file declares, and which fields each of them has.
 
 use super::ReadFile;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::webhook::Key;
 use crate::yaml::{Entry, Name, Node};
 
 /// The fields of a declaration.
-pub(super) const FIELDS: [&str; 14] = [
+pub(crate) const FIELDS: [&str; 14] = [
     "name",
     "url",
     "actions",
@@ -151,7 +151,7 @@ fn unknown_section(key: &Name) -> Diagnostic {
     };
     Diagnostic::new(
         Code::UnknownField,
-        format!("unknown section '{}'", excerpt(&key.value)),
+        format!("unknown section '{}'", excerpt_key(&key.value)),
     )
     .at(key.span, "not a section of a declaration file")
     .help(help)
@@ -267,7 +267,7 @@ fn unknown_field(key: &Name) -> Diagnostic {
     };
     Diagnostic::new(
         Code::UnknownField,
-        format!("unknown field '{}'", excerpt(&key.value)),
+        format!("unknown field '{}'", excerpt_key(&key.value)),
     )
     .at(key.span, "not a field of a webhook")
     .help(help)

@@ -31,6 +31,8 @@ use validate::Found;
 
 pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
+#[cfg(test)]
+pub(crate) use document::FIELDS;
 pub use interpolate::VARIABLE_PREFIX;
 pub use schema::json_schema;
 

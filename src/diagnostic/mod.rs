@@ -12,4 +12,4 @@ pub use code::{Code, Severity};
 pub use lint::{Level, Lints};
 pub use report::{Diagnostic, Diagnostics, Label};
 pub use source::{Location, SourceFile, SourceId, SourceMap, Span, Spanned};
-pub use suggest::{excerpt, nearest};
+pub use suggest::{excerpt, excerpt_key, is_word, nearest};
