@@ -22,6 +22,20 @@ fn only_touches_what_it_selects() {
         .sync(&account, &["--only", "a[", "--output", "json"])
         .code(64)
         .json();
+    account.requests();
+    repository
+        .sync(&account, &["--only", "biling-*", "--only", "sched*"])
+        .code(64)
+        .complains("no key matches 'biling-*'")
+        .complains("did you mean 'billing-a'?");
+    repository
+        .sync(&account, &["--only", "zzz"])
+        .code(64)
+        .complains("hookctl status");
+    assert!(account.requests().is_empty());
+    // A key that no file declares any more can still be meant.
+    repository.declare(&TWO.replace("billing-a", "billing-b"));
+    repository.sync(&account, &["--only", "billing-a"]).code(0);
 }
 
 #[test]
