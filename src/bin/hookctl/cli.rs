@@ -177,9 +177,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
         Err(error) => return usage(&error, wants_json),
     };
     let environment = Environment::of_process();
-    let no_color = environment
-        .get("NO_COLOR")
-        .is_some_and(|value| !value.is_empty());
+    let no_color = environment.setting("NO_COLOR").is_some();
     let ui = Ui::new(cli.global.color, no_color, cli.global.quiet);
     // A watch is read by its log; other commands show results.
     let usual = match cli.command {
