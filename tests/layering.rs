@@ -59,7 +59,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply", "cache", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
-    ("import", &["state", "webhook"]),
+    ("import", &["state", "webhook", "yaml"]),
     ("saved", &["plan", "secret", "state", "webhook"]),
     ("store", &["cache", "reconcile", "record", "state"]),
     (

@@ -8,8 +8,8 @@ use crate::template::looks_interpolated;
 use crate::yaml::{Mapping, Node};
 
 impl Reader<'_> {
-    /// A folder below the one of the file. Whoever wants another names it by a flag, which a shell
-    /// expands, and which does not come with the repository.
+    /// Reads a folder below the one of the file. Any other folder is named by a flag, which a shell expands,
+    /// and which does not come with the repository.
     pub(super) fn folder(&mut self, mapping: &Mapping, key: &str, flag: &str) -> Option<PathBuf> {
         let node = mapping.get(key)?;
         let text = node.text(key, self.diagnostics)?;

@@ -18,11 +18,13 @@ mod scalar;
 mod secret_key;
 mod tree;
 mod typed;
+mod write;
 
 pub(crate) use reader::adds_a_source;
 pub use reader::{MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, read_bytes, read_text};
 pub use scalar::{Kind, Scalar, Style};
 pub use tree::{Document, Entry, Mapping, Name, Node, Value};
+pub use write::{quoted, scalar};
 
 #[cfg(test)]
 mod tests;

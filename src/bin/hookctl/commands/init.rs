@@ -202,7 +202,7 @@ fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<String, Com
 }
 
 fn configuration(name: &str, url: Option<&str>, key: &str) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let quoted = hookctl::yaml::quoted;
     let url = url.map_or_else(String::new, |url| format!("    api_url: {}\n", quoted(url)));
     format!(
         "# Where the declarations go. `hookctl --help` and the docs say what else can stand here.
@@ -210,10 +210,11 @@ webhooks_dir: webhooks.d
 default_target: {}
 targets:
   {}:
-{url}    api_key: {{ env: {key} }}
+{url}    api_key: {{ env: {} }}
 ",
         quoted(name),
-        quoted(name)
+        quoted(name),
+        hookctl::yaml::scalar(key)
     )
 }
 
