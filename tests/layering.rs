@@ -9,17 +9,19 @@ use std::path::{Path, PathBuf};
 /// What each module may import. An arrow that is not here is a decision to be made, not a line to be
 /// added in passing.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("webhook", &[]),
+    ("address", &[]),
+    ("webhook", &["address"]),
     ("clock", &[]),
     ("diagnostic", &[]),
     ("template", &[]),
     ("sandbox", &[]),
-    ("yaml", &["diagnostic"]),
+    ("yaml", &["address", "diagnostic"]),
     ("secret", &["diagnostic", "template", "webhook", "yaml"]),
     ("state", &["diagnostic", "secret", "webhook"]),
     (
         "config",
         &[
+            "address",
             "diagnostic",
             "plan",
             "secret",
@@ -32,6 +34,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "declaration",
         &[
+            "address",
             "diagnostic",
             "secret",
             "state",
@@ -59,7 +62,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "apply", "cache", "clock", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
-    ("import", &["state", "webhook"]),
+    ("import", &["state", "webhook", "yaml"]),
     ("saved", &["plan", "secret", "state", "webhook"]),
     ("store", &["cache", "reconcile", "record", "state"]),
     (
@@ -170,7 +173,10 @@ fn every_file_can_be_read_at_one_sitting() {
     let long: Vec<_> = sources()
         .into_iter()
         .filter(|(path, text)| {
-            let is_tests = path.ends_with("tests.rs");
+            let is_tests = path.ends_with("tests.rs")
+                || path
+                    .parent()
+                    .is_some_and(|folder| folder.ends_with("tests"));
             let code = if is_tests { "" } else { without_tests(text) };
             code.lines().count() > 450 || text.lines().count() > 600
         })

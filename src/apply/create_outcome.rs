@@ -73,8 +73,8 @@ mod tests {
             CreateOutcome::NotMade
         );
         assert_eq!(
-            look(vec![webhook("old", "Billing"), webhook("new", "billing ")]),
-            CreateOutcome::Made(webhook("new", "billing "))
+            look(vec![webhook("old", "Billing"), webhook("new", "Billing ")]),
+            CreateOutcome::Made(webhook("new", "Billing "))
         );
         assert!(matches!(
             look(vec![webhook("a", "Billing"), webhook("b", "Billing")]),

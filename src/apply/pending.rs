@@ -402,11 +402,11 @@ mod tests {
     #[test]
     fn an_edit_since_is_not_taken_for_the_apis_form() {
         let mut found = webhook("new", 55);
-        found.spec.name = "billing ".into();
+        found.spec.name = "Billing ".into();
         let settled = settle(vec![create("a", 10)], &LastApplied::new(), vec![found]).unwrap();
         let bound = record(&settled[0]);
         assert_eq!(bound.stored.timeout_seconds, 10);
-        assert_eq!(bound.stored.name, "billing ");
+        assert_eq!(bound.stored.name, "Billing ");
     }
 
     #[test]

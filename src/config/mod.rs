@@ -5,6 +5,8 @@
 
 mod api_url;
 mod file;
+mod folder;
+mod lints;
 mod reader;
 mod times;
 
@@ -13,6 +15,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::diagnostic::Lints;
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{PlaintextSecrets, SecretSource};
 
@@ -32,7 +35,8 @@ pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much longer than a request may take its effect may, where no `settle_horizon` says otherwise.
 pub const DEFAULT_SETTLE_MARGIN: Duration = Duration::from_secs(15);
 
-/// What the configuration file says.
+/// What the configuration file says. Its values are literal: variables have no meaning there, so a `${`
+/// is an error, but for a secret that is given as text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The folder of the declarations, joined to the folder of the file.
@@ -58,6 +62,8 @@ pub struct Config {
     pub settle_horizon: Option<Duration>,
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
+    /// What becomes of each warning.
+    pub lints: Lints,
 }
 
 /// One API, with the key and the variables for it.
@@ -119,6 +125,7 @@ impl Default for Config {
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             settle_horizon: None,
             plaintext_secrets: PlaintextSecrets::default(),
+            lints: Lints::default(),
         }
     }
 }

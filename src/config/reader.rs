@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use super::{ApiBaseUrl, Config, Target, parse_time};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, nearest};
+use super::folder::literal;
+use super::times::REQUEST_TIMEOUT;
+use super::{ApiBaseUrl, Config, Target};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
+use crate::template::is_variable_name;
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
 
-const KEYS: [&str; 11] = [
+/// The keys of the configuration.
+pub(crate) const KEYS: [&str; 12] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -23,6 +27,7 @@ const KEYS: [&str; 11] = [
     "request_timeout",
     "settle_horizon",
     "plaintext_secrets",
+    "lints",
 ];
 const TARGET_KEYS: [&str; 7] = [
     "api_url",
@@ -40,9 +45,6 @@ const SAFETY_KEYS: [&str; 4] = [
     "max_update_count",
 ];
 const CONCURRENCY: RangeInclusive<i64> = 1..=256;
-const REQUEST_TIMEOUT: RangeInclusive<Duration> =
-    Duration::from_millis(100)..=Duration::from_mins(10);
-const SETTLE_HORIZON: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
 /// Fewer than one request in 20 seconds makes no progress that a person would wait for.
 const SLOWEST_RATE: f64 = 0.05;
 const PERCENT: RangeInclusive<i64> = 0..=100;
@@ -86,10 +88,10 @@ pub(super) fn read(documents: &[Document], folder: &Path, diagnostics: &mut Diag
     config
 }
 
-struct Reader<'a> {
-    folder: &'a Path,
+pub(super) struct Reader<'a> {
+    pub(super) folder: &'a Path,
     plaintext_secrets: PlaintextSecrets,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl Reader<'_> {
@@ -100,11 +102,14 @@ impl Reader<'_> {
             self.plaintext_secrets = self.policy(node).unwrap_or_default();
             config.plaintext_secrets = self.plaintext_secrets;
         }
-        if let Some(path) = self.path(root, "webhooks_dir") {
+        if let Some(path) = self.folder(root, "webhooks_dir", "--dir") {
             config.webhooks_dir = path;
         }
-        if let Some(path) = self.path(root, "cache_dir") {
+        if let Some(path) = self.folder(root, "cache_dir", "--cache-dir") {
             config.cache_dir = path;
+        }
+        if let Some(node) = root.get("lints") {
+            config.lints = self.lints(node);
         }
         if let Some(node) = root.get("prune") {
             config.prune = node.boolean("prune", self.diagnostics).unwrap_or_default();
@@ -150,7 +155,7 @@ impl Reader<'_> {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::UnknownField,
-                    format!("unknown key '{}'", excerpt(key)),
+                    format!("unknown key '{}'", excerpt_key(key)),
                 )
                 .at(entry.key.span, "not a key of the configuration")
                 .help(help),
@@ -158,9 +163,18 @@ impl Reader<'_> {
         }
     }
 
-    fn text<'n>(&mut self, mapping: &'n Mapping, key: &str) -> Option<(&'n str, &'n Node)> {
+    pub(super) fn text<'n>(
+        &mut self,
+        mapping: &'n Mapping,
+        key: &str,
+    ) -> Option<(&'n str, &'n Node)> {
         let node = mapping.get(key)?;
-        let text = node.text(key, self.diagnostics)?;
+        let text = literal(
+            key,
+            node,
+            node.text(key, self.diagnostics)?,
+            self.diagnostics,
+        )?;
         if text.trim().is_empty() {
             self.diagnostics.push(
                 node.problem(Code::InvalidLength, format!("'{key}' is empty"), "empty")
@@ -171,9 +185,30 @@ impl Reader<'_> {
         Some((text, node))
     }
 
-    fn path(&mut self, mapping: &Mapping, key: &str) -> Option<PathBuf> {
-        self.text(mapping, key)
-            .map(|(text, _)| self.folder.join(text))
+    /// One of the words that a key takes.
+    pub(super) fn word<'n>(
+        &mut self,
+        key: &str,
+        node: &'n Node,
+        known: &[&str],
+    ) -> Option<&'n str> {
+        let word = node.text(key, self.diagnostics)?;
+        if known.contains(&word) {
+            return Some(word);
+        }
+        let help = match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("write one of {}", known.join(", ")),
+        };
+        self.diagnostics.push(
+            node.problem(
+                Code::UnknownValue,
+                format!("'{key}' cannot be '{}'", excerpt(word)),
+                "unknown value",
+            )
+            .help(help),
+        );
+        None
     }
 
     fn number(&mut self, mapping: &Mapping, key: &str, range: &RangeInclusive<i64>) -> Option<i64> {
@@ -181,24 +216,9 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self, node: &Node) -> Option<PlaintextSecrets> {
-        match node.text("plaintext_secrets", self.diagnostics)? {
-            "warn" => Some(PlaintextSecrets::Warn),
+        match self.word("plaintext_secrets", node, &["warn", "deny"])? {
             "deny" => Some(PlaintextSecrets::Deny),
-            other => {
-                let help = match nearest(other, ["warn", "deny"]) {
-                    Some(near) => format!("did you mean '{near}'?"),
-                    None => "write warn or deny".to_owned(),
-                };
-                self.diagnostics.push(
-                    node.problem(
-                        Code::UnknownValue,
-                        format!("'plaintext_secrets' cannot be '{}'", excerpt(other)),
-                        "unknown value",
-                    )
-                    .help(help),
-                );
-                None
-            }
+            _ => Some(PlaintextSecrets::Warn),
         }
     }
 
@@ -262,57 +282,6 @@ impl Reader<'_> {
         None
     }
 
-    fn time(
-        &mut self,
-        mapping: &Mapping,
-        key: &str,
-        range: &RangeInclusive<Duration>,
-    ) -> Option<Duration> {
-        let node = mapping.get(key)?;
-        let is_text = matches!(node.kind()?, Kind::Text | Kind::Integer);
-        let text = node.as_scalar().filter(|_| is_text);
-        let Some(time) = text.and_then(|text| parse_time(text.text()).ok()) else {
-            self.diagnostics.push(
-                node.problem(
-                    Code::WrongType,
-                    format!("'{key}' must be a time"),
-                    "not a time",
-                )
-                .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
-            );
-            return None;
-        };
-        if range.contains(&time) {
-            return Some(time);
-        }
-        self.diagnostics.push(
-            node.problem(
-                Code::OutOfRange,
-                format!("'{key}' is out of range"),
-                format!("must be {:?} to {:?}", range.start(), range.end()),
-            )
-            .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
-        );
-        None
-    }
-
-    fn horizon(&mut self, mapping: &Mapping, request_timeout: Duration) -> Option<Duration> {
-        let horizon = self.time(mapping, "settle_horizon", &SETTLE_HORIZON)?;
-        if let Some(node) = mapping.get("settle_horizon")
-            && horizon < request_timeout
-        {
-            self.diagnostics.push(
-                node.problem(
-                    Code::ShortHorizon,
-                    "'settle_horizon' is shorter than 'request_timeout'",
-                    format!("a request may take {request_timeout:?}"),
-                )
-                .help("a create that outlives its horizon can be doubled; make it longer, or leave it out"),
-            );
-        }
-        Some(horizon)
-    }
-
     fn target_name(&mut self, key: &Name) {
         let name = key.value.as_str();
         let is_start = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -349,9 +318,9 @@ impl Reader<'_> {
         };
         self.known_keys(mapping, &TARGET_KEYS);
         target.api_url = self.api_url(mapping);
-        target.api_key = self.secret(mapping, "api_key");
-        target.fingerprint_key = self.secret(mapping, "fingerprint_key");
         target.settle_horizon = self.horizon(mapping, request_timeout);
+        let api_key = self.secret(mapping, "api_key");
+        let fingerprint_key = self.secret(mapping, "fingerprint_key");
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());
         target.team_id = owned(self.text(mapping, "team_id"));
         target.user_id = owned(self.text(mapping, "user_id"));
@@ -365,6 +334,14 @@ impl Reader<'_> {
                 }
             }
         }
+        for (key, secret) in [("api_key", &api_key), ("fingerprint_key", &fingerprint_key)] {
+            if let Some((source, span)) = secret {
+                let policy = self.plaintext_secrets;
+                policy.check(source, key, *span, &target.vars, self.diagnostics);
+            }
+        }
+        target.api_key = api_key.map(|(source, _)| source);
+        target.fingerprint_key = fingerprint_key.map(|(source, _)| source);
         target
     }
 
@@ -386,7 +363,7 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<SecretSource> {
+    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<(SecretSource, Span)> {
         let node = mapping.get(key)?;
         let source = secret::read_source(
             node,
@@ -395,27 +372,16 @@ impl Reader<'_> {
                 folder: self.folder,
                 root: self.folder,
             },
-            &|_, text, _| Some(text.to_owned()),
+            &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
             self.diagnostics,
         )?;
-        if source.is_plain_text() {
-            self.diagnostics
-                .push(self.plaintext_secrets.diagnostic(key, node.span()));
-        }
-        Some(source)
+        Some((source, node.span()))
     }
 
     /// A variable's value: text, or a number or switch by its text.
     fn variable(&mut self, key: &Name, node: &Node) -> Option<String> {
         let name = key.value.as_str();
-        let is_name = name
-            .bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name {
+        if !is_variable_name(name) {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::InvalidTemplate,
@@ -429,14 +395,17 @@ impl Reader<'_> {
             Kind::Integer | Kind::Float | Kind::Boolean => {
                 node.as_scalar().map(|scalar| scalar.text().to_owned())
             }
-            _ => node
-                .text(&excerpt(name), self.diagnostics)
-                .map(str::to_owned),
+            _ => {
+                let what = excerpt(name);
+                let text = node.text(&what, self.diagnostics)?;
+                literal(&what, node, text, self.diagnostics).map(str::to_owned)
+            }
         }
     }
 
     fn default_target(&mut self, node: &Node, config: &Config) -> Option<String> {
         let name = node.text("default_target", self.diagnostics)?;
+        let name = literal("default_target", node, name, self.diagnostics)?;
         if config.targets.contains_key(name) {
             return Some(name.to_owned());
         }

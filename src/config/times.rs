@@ -1,6 +1,11 @@
 //! Times as people write them: `500ms`, `10s`, `2m`, `1h`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
+
+use super::reader::Reader;
+use crate::diagnostic::Code;
+use crate::yaml::{Kind, Mapping};
 
 /// A text that is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +25,67 @@ pub fn parse_time(text: &str) -> Result<Duration, InvalidTime> {
         Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
         Some("h") => Ok(Duration::from_secs(number.saturating_mul(3_600))),
         _ => Err(InvalidTime),
+    }
+}
+
+pub(super) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_mins(10);
+const SETTLE_HORIZON: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+impl Reader<'_> {
+    pub(super) fn time(
+        &mut self,
+        mapping: &Mapping,
+        key: &str,
+        range: &RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let node = mapping.get(key)?;
+        let is_text = matches!(node.kind()?, Kind::Text | Kind::Integer);
+        let text = node.as_scalar().filter(|_| is_text);
+        let Some(time) = text.and_then(|text| parse_time(text.text()).ok()) else {
+            self.diagnostics.push(
+                node.problem(
+                    Code::WrongType,
+                    format!("'{key}' must be a time"),
+                    "not a time",
+                )
+                .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+            );
+            return None;
+        };
+        if range.contains(&time) {
+            return Some(time);
+        }
+        self.diagnostics.push(
+            node.problem(
+                Code::OutOfRange,
+                format!("'{key}' is out of range"),
+                format!("must be {:?} to {:?}", range.start(), range.end()),
+            )
+            .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+        );
+        None
+    }
+
+    pub(super) fn horizon(
+        &mut self,
+        mapping: &Mapping,
+        request_timeout: Duration,
+    ) -> Option<Duration> {
+        let horizon = self.time(mapping, "settle_horizon", &SETTLE_HORIZON)?;
+        if let Some(node) = mapping.get("settle_horizon")
+            && horizon < request_timeout
+        {
+            self.diagnostics.push(
+                node.problem(
+                    Code::ShortHorizon,
+                    "'settle_horizon' is shorter than 'request_timeout'",
+                    format!("a request may take {request_timeout:?}"),
+                )
+                .help("a create that outlives its horizon can be doubled; make it longer, or leave it out"),
+            );
+        }
+        Some(horizon)
     }
 }
 

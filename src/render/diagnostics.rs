@@ -1,6 +1,6 @@
 //! Diagnostics of files, for people: the line, the exact value underlined, and what to do.
 //!
-//! A range that is marked as secret is shown as `(secret)`, whatever points at it.
+//! A range that is marked as not to be shown is replaced by `(hidden)`, whatever points at it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -18,8 +18,8 @@ use crate::diagnostic::{
 /// How many lines of a file one diagnostic shows at most.
 const LINES: usize = 400;
 
-/// What stands in place of a secret.
-const MASK: &str = "(secret)";
+/// What stands in place of what is not shown.
+const MASK: &str = "(hidden)";
 
 /// All diagnostics, each followed by an empty line.
 pub fn diagnostics(

@@ -136,7 +136,17 @@ fn is_default(field: Field, to: &FieldValue) -> bool {
 
 fn changed(change: &Change, styles: &Styles) -> String {
     let (from, to) = match change {
-        Change::Field { from, to, .. } => (from.as_ref().map(value).unwrap_or_default(), value(to)),
+        Change::Field { from, to, .. } => {
+            let from = from.as_ref().map(value).unwrap_or_default();
+            let to = value(to);
+            // What differs is not shown.
+            let to = if from == to {
+                format!("{to} (another query)")
+            } else {
+                to
+            };
+            (from, to)
+        }
         Change::Token { from, to, .. } => (from.as_str().to_owned(), token(*from, *to)),
     };
     let cause = paint(styles.aside, &format!("({})", change.cause()));

@@ -21,6 +21,9 @@ const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// the longest token there can be; whatever is larger is the wrong file.
 const SIZE_LIMIT: u64 = 64 * 1024;
 
+/// How the names of variables begin that no child gets.
+const WITHHELD: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
+
 /// Why a source gave no secret. No variant holds what the source gave.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
@@ -166,7 +169,15 @@ async fn run(
         program: program.to_owned(),
         source: error,
     };
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // Settings and keys of ours are no business of a program that a file names.
+    for (name, _) in std::env::vars_os() {
+        let ours = |name: &str| WITHHELD.iter().any(|prefix| name.starts_with(prefix));
+        if name.to_str().is_some_and(ours) {
+            command.env_remove(&name);
+        }
+    }
+    let mut child = command
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())
@@ -213,11 +224,13 @@ async fn read_limited(
     Ok(Ok(bytes))
 }
 
-/// The text without one trailing line break, which editors and `echo` add.
+/// The text without a byte order mark before it and without one trailing line break, which editors and
+/// `echo` add.
 fn text(source: &SecretSource, bytes: &[u8]) -> Result<String, ResolveError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ResolveError::NotText {
         what: source.to_string(),
     })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').unwrap_or(text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
@@ -284,6 +297,9 @@ mod tests {
         let outside = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(outside.path(), "outside").unwrap();
         std::fs::write(folder.path().join("token"), "inside\r\n").unwrap();
+        std::fs::write(folder.path().join("marked"), "\u{feff}inside\r\n").unwrap();
+        std::fs::write(folder.path().join("twice"), "\u{feff}\u{feff}inside").unwrap();
+        std::fs::write(folder.path().join("blank"), "inside \n").unwrap();
         std::fs::write(folder.path().join("two"), "inside\n\n").unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
         let file = |name: &str| SecretSource::File {
@@ -292,6 +308,19 @@ mod tests {
             confined_to: Some(folder.path().to_owned()),
         };
         assert_eq!(value(file("token")).await.unwrap(), "inside");
+        assert_eq!(value(file("marked")).await.unwrap(), "inside");
+        for (name, message) in [
+            (
+                "twice",
+                "the file twice gave a value that cannot be used: it holds the invisible character U+FEFF",
+            ),
+            (
+                "blank",
+                "the file blank gave a value that cannot be used: it ends with a blank (U+0020)",
+            ),
+        ] {
+            assert_eq!(value(file(name)).await.unwrap_err(), message);
+        }
         assert!(
             value(file("two"))
                 .await

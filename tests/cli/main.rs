@@ -19,6 +19,7 @@ mod interruption;
 mod kills;
 mod mistakes;
 mod options;
+mod provenance;
 mod readme;
 mod record;
 mod repository;

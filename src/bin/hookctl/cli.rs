@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -36,7 +36,7 @@ pub(crate) struct Cli {
 }
 
 /// What holds for every command.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct GlobalArgs {
     /// The configuration file [default: hookctl.yaml, searched for upwards]
     #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
@@ -62,6 +62,9 @@ pub(crate) struct GlobalArgs {
     /// How long a request without an answer may still take effect, such as 45s
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_SETTLE_HORIZON", value_parser = duration, hide = true)]
     pub(crate) settle_horizon: Option<Duration>,
+    /// Treat warnings about the files as errors
+    #[arg(long, global = true)]
+    pub(crate) deny_warnings: bool,
     /// How long to wait for another run that uses the local record, such as 10s or 500ms
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
@@ -140,20 +143,35 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     hookctl::config::parse_time(text).map_err(|error| format!("'{text}' is {error}"))
 }
 
+/// Parses the arguments. A variable that is set to nothing counts as not set, whichever it is.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let matches = without_empty_variables(Cli::command()).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(name) if is_empty(name) => arg.env(clap::builder::Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
 /// Parses the arguments and runs the command.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     if commands::shell::answers_shell(&arguments) {
         return ExitStatus::Success;
     }
     let wants_json = asks_for_json(&arguments);
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
     let environment = Environment::of_process();
-    let no_color = environment
-        .get("NO_COLOR")
-        .is_some_and(|value| !value.is_empty());
+    let no_color = environment.setting("NO_COLOR").is_some();
     let ui = Ui::new(cli.global.color, no_color, cli.global.quiet);
     // A watch is read by its log; other commands show results.
     let usual = match cli.command {

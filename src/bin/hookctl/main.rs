@@ -5,6 +5,7 @@ mod commands;
 mod environment;
 mod error;
 mod exit_status;
+mod git;
 mod progress;
 mod provenance;
 mod settings;

@@ -78,8 +78,12 @@ impl<'a> Presenter<'a> {
     /// Reads the settings; what is wrong with hookctl.yaml is shown.
     pub(crate) fn settings(&mut self, global: &GlobalArgs) -> Result<Settings, CommandError> {
         match Settings::resolve(global) {
-            Ok(settings) => {
+            Ok(mut settings) => {
                 self.target = Some(settings.target.name.clone());
+                if let Some((sources, diagnostics)) = settings.remarks.take() {
+                    self.sources = sources;
+                    self.diagnostics(&diagnostics, 1);
+                }
                 Ok(settings)
             }
             Err(SettingsError::Command(error)) => Err(error),
@@ -375,17 +379,15 @@ pub(crate) fn with_load_options<T>(
     environment: &Environment,
     read: impl FnOnce(&LoadOptions<'_>) -> T,
 ) -> T {
-    let lookup = |name: &str| {
-        let variable = settings.target.vars.get(name).cloned();
-        variable.or_else(|| environment.get(name))
-    };
     read(&LoadOptions {
         display_root: &settings.root,
         repository_root: &settings.root,
         target: &settings.target.name,
         known_targets: &settings.known_targets,
-        lookup: &lookup,
+        vars: &settings.target.vars,
+        environment: &|name| environment.get(name),
         plaintext_secrets: settings.plaintext_secrets,
+        lints: Some(&settings.lints),
     })
 }
 

@@ -1,6 +1,6 @@
 //! `hookctl sync`: make the plan and apply it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::cache::Account;
+use hookctl::diagnostic::nearest;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, UnverifiedSecrets};
 use hookctl::reconcile::{self, Pass, PassError, Review, Verdict};
@@ -16,7 +17,7 @@ use hookctl::remote::http::HttpApi;
 use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::{Access, OpenStore, Store};
-use hookctl::webhook::RemoteId;
+use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
 
 use super::presenter::{Output, Presenter};
@@ -168,6 +169,38 @@ pub(super) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
     })
 }
 
+/// Checks that each pattern of `--only` matches a key that is declared or remembered.
+fn selects_something<'a>(
+    only: &KeyFilter,
+    keys: impl Iterator<Item = &'a Key> + Clone,
+) -> Result<(), CommandError> {
+    let unmatched = only.unmatched(keys.clone());
+    let Some(first) = unmatched.first() else {
+        return Ok(());
+    };
+    let bare = first.trim_matches(|character: char| !character.is_ascii_alphanumeric());
+    let near: BTreeSet<_> = keys
+        .filter(|key| {
+            let begins = key.as_str().get(..bare.len()).unwrap_or(key.as_str());
+            nearest(bare, [begins, key.as_str()]).is_some()
+        })
+        .collect();
+    let near: Vec<_> = near.iter().take(3).map(|key| format!("'{key}'")).collect();
+    let help = if near.is_empty() {
+        "`hookctl status` lists the keys".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    let patterns: Vec<_> = unmatched
+        .iter()
+        .map(|pattern| format!("'{pattern}'"))
+        .collect();
+    let message = format!("--only: no key matches {}", patterns.join(", "));
+    Err(CommandError::new("usage", message)
+        .help(help)
+        .status(ExitStatus::Usage))
+}
+
 /// Runs the command.
 pub(crate) async fn run(
     ui: &Ui,
@@ -218,6 +251,8 @@ async fn sync(
     let remembered = ManuallyDrop::new(records.remembered()?);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
+    let declared = desired.webhooks.keys().chain(desired.absent.keys());
+    selects_something(&policy.only, declared.chain(remembered.last_applied.keys()))?;
     let cancellation = cancel_on_signal()?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let mut pass = Pass {

@@ -140,8 +140,7 @@ pub(super) async fn import(
             format!("the key '{key}' is declared or bound already"),
         ));
     }
-    let imported = declare(chosen.iter().copied(), &wishes, taken)
-        .map_err(|error| CommandError::caused("import", &error))?;
+    let imported = declare(chosen.iter().copied(), &wishes, taken);
     let (kept, left) = tested(
         imported,
         &texts,
