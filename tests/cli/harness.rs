@@ -323,3 +323,14 @@ pub(crate) fn codes(document: &Value) -> Vec<&str> {
         .map(|diagnostic| diagnostic["code"].as_str().unwrap())
         .collect()
 }
+
+/// Declarations of so many webhooks.
+pub(crate) fn hooks(count: usize) -> String {
+    let mut text = "webhooks:\n".to_owned();
+    for number in 0..count {
+        text += &format!(
+            "  hook-{number:02}: {{ url: 'https://hooks.example.com/{number}', actions: all }}\n"
+        );
+    }
+    text
+}

@@ -17,6 +17,7 @@ mod identity;
 mod import;
 mod interruption;
 mod kills;
+mod late;
 mod mistakes;
 mod options;
 mod provenance;

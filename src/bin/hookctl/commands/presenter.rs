@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use hookctl::apply::Unsettled;
 use hookctl::declaration::{Declarations, LoadOptions, Loaded};
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
@@ -10,6 +11,7 @@ use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles};
 use hookctl::saved::Stale;
+use hookctl::webhook::Key;
 
 use crate::cli::GlobalArgs;
 use crate::environment::Environment;
@@ -202,6 +204,20 @@ impl<'a> Presenter<'a> {
                 Some("find out who, then sync again".to_owned()),
             ));
         }
+        if let Some(waits) = &report.waits {
+            let keys: Vec<&str> = waits.keys.iter().map(Key::as_str).collect();
+            let message = format!(
+                "whether the last requests for {} took effect is not known",
+                keys.join(", ")
+            );
+            let help =
+                "sync again: the list tells, at the latest once the settle horizon has passed";
+            self.ui
+                .failure(&CommandError::new("unsettled", message.clone()).help(help));
+            let help = Some(help.to_owned());
+            self.messages
+                .push(Message::error("unsettled", message, help));
+        }
         let ended_by = report.ended_by.as_ref().map(|error| {
             let error = self.failed(error);
             self.messages.push(Message::error(
@@ -269,7 +285,7 @@ impl<'a> Presenter<'a> {
         for twin in &results.twins {
             self.ui.error("error[doubled]", &twin.to_string());
         }
-        if results.is_complete() && !report.contested && report.ended_by.is_none() {
+        if report.is_complete() {
             ExitStatus::Success
         } else {
             ExitStatus::PartlyFailed
@@ -294,6 +310,36 @@ impl<'a> Presenter<'a> {
                     "{}[{}]: {}\n",
                     message.severity, message.code, message.message
                 ));
+            }
+            self.messages.push(message);
+        }
+    }
+
+    /// Says which requests may still take effect, and for how long.
+    pub(crate) fn unsettled(&mut self, unsettled: &[Unsettled]) {
+        for Unsettled { intent, remaining } in unsettled {
+            let state = if intent.superseded {
+                "was repeated or replaced since"
+            } else {
+                "has no answer"
+            };
+            let message = Message::notice(
+                "unsettled",
+                format!(
+                    "'{}': a {} that was sent at {} {state}, and may still take effect for {} s; a \
+                     sync waits where that matters",
+                    intent.key,
+                    intent.write.method(),
+                    intent.sent.at,
+                    remaining.time.as_millis().div_ceil(1_000),
+                ),
+            );
+            if self.output != Output::Json {
+                let line = format!(
+                    "{}[{}]: {}\n",
+                    message.severity, message.code, message.message
+                );
+                self.ui.message(&line);
             }
             self.messages.push(message);
         }

@@ -274,6 +274,9 @@ async fn sync(
                 planned = reconcile::prepare(&pass, &remembered) => planned,
                 () = cancellation.cancelled() => return Err(interrupted()),
             };
+            if let Ok(planned) = &planned {
+                presenter.unsettled(&planned.settled.unsettled);
+            }
             let mut planned = planned.map(|planned| planned.plan);
             if let Ok(plan) = &mut planned {
                 count_events(session.api(), plan).await;
