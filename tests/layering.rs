@@ -184,3 +184,133 @@ fn every_file_can_be_read_at_one_sitting() {
         .collect();
     assert!(long.is_empty(), "{long:?}");
 }
+
+/// The modules of the command line, each with the files' own imports: `crate::`, `super::`, and `self::`.
+mod command_line {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    type Module = Vec<String>;
+
+    /// The module of a file below `src/bin/hookctl`.
+    fn module(path: &Path) -> Module {
+        let mut parts: Module = path
+            .with_extension("")
+            .components()
+            .map(|part| part.as_os_str().to_str().unwrap().to_owned())
+            .collect();
+        if matches!(parts.last().map(String::as_str), Some("mod" | "main")) {
+            parts.pop();
+        }
+        parts
+    }
+
+    /// The paths of a use tree, such as `{a::{self, B}, c}`.
+    fn leaves(tree: &str, before: &[String], found: &mut Vec<Module>) {
+        let tree = tree.trim();
+        if let Some(inner) = tree.strip_prefix('{') {
+            let inner = inner.strip_suffix('}').unwrap();
+            let (mut depth, mut start) = (0, 0);
+            for (index, character) in inner.char_indices() {
+                match character {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => {
+                        leaves(&inner[start..index], before, found);
+                        start = index + 1;
+                    }
+                    _ => {}
+                }
+            }
+            leaves(&inner[start..], before, found);
+        } else if let Some((head, rest)) = tree.split_once("::") {
+            leaves(rest, &[before, &[head.to_owned()]].concat(), found);
+        } else if !tree.is_empty() {
+            let name = tree.split_whitespace().next().unwrap();
+            found.push([before, &[name.to_owned()]].concat());
+        }
+    }
+
+    /// Every path that a file names, from the root of the binary.
+    fn named(own: &Module, text: &str) -> Vec<Module> {
+        let code: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let code = code.join(" ");
+        let mut found = Vec::new();
+        for (word, base) in [
+            ("crate::", Vec::new()),
+            ("self::", own.clone()),
+            (
+                "super::",
+                own.split_last()
+                    .map_or_else(Vec::new, |(_, above)| above.to_vec()),
+            ),
+        ] {
+            for (index, _) in code.match_indices(word) {
+                let starts_a_path = !code[..index].ends_with([':', '_'])
+                    && !code[..index].ends_with(|before: char| before.is_alphanumeric());
+                if !starts_a_path {
+                    continue;
+                }
+                let rest = &code[index + word.len()..];
+                let mut depth = 0;
+                let end = rest.find(|character: char| {
+                    match character {
+                        '{' => depth += 1,
+                        '}' => depth -= 1,
+                        _ => {}
+                    }
+                    depth < 0
+                        || (depth == 0
+                            && !(character.is_alphanumeric() || "_:}".contains(character)))
+                });
+                let tree = rest[..end.unwrap_or(rest.len())].trim_end_matches(':');
+                leaves(tree, &base, &mut found);
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn the_modules_of_the_command_line_have_no_cycle() {
+        let files: Vec<(Module, String)> = super::sources()
+            .into_iter()
+            .filter_map(|(path, text)| {
+                let path = path.strip_prefix("bin/hookctl").ok()?;
+                Some((module(path), text))
+            })
+            .collect();
+        let modules: BTreeSet<&Module> = files.iter().map(|(module, _)| module).collect();
+        let mut arrows: BTreeMap<&Module, BTreeSet<&Module>> = BTreeMap::new();
+        for (own, text) in &files {
+            let arrows = arrows.entry(own).or_default();
+            for path in named(own, super::without_tests(text)) {
+                // The longest part of the path that is a module.
+                let target = (0..=path.len())
+                    .rev()
+                    .find_map(|length| modules.get(&path[..length].to_vec()));
+                arrows.extend(target.filter(|target| **target != own));
+            }
+        }
+        let run = vec!["run".to_owned()];
+        let sync = vec!["commands".to_owned(), "sync".to_owned()];
+        assert!(arrows[&sync].contains(&run), "the arrows are found");
+        let mut settled: BTreeSet<&Module> = BTreeSet::new();
+        loop {
+            let next = arrows
+                .iter()
+                .find(|(own, targets)| !settled.contains(**own) && targets.is_subset(&settled));
+            match next {
+                Some((own, _)) => settled.insert(own),
+                None => break,
+            };
+        }
+        let knot: Vec<_> = arrows
+            .iter()
+            .filter(|(own, _)| !settled.contains(**own))
+            .collect();
+        assert!(knot.is_empty(), "{knot:#?}");
+    }
+}

@@ -236,8 +236,13 @@ fn more(count: usize) -> String {
     }
 }
 
-/// A message: what, where, and what to do.
+/// A message and an empty line below it.
 pub(super) fn message(message: &Message, styles: &Styles) -> String {
+    line(message, styles) + "\n"
+}
+
+/// A message: what, where, and what to do.
+pub fn line(message: &Message, styles: &Styles) -> String {
     let style = match message.severity {
         "error" => styles.destroy,
         "warning" => styles.warning,
@@ -254,7 +259,6 @@ pub(super) fn message(message: &Message, styles: &Styles) -> String {
     if let Some(help) = &message.help {
         text += &format!("  {}: {}\n", paint(styles.hint, "help"), sanitize(help));
     }
-    text.push('\n');
     text
 }
 

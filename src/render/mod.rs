@@ -21,7 +21,7 @@ mod table;
 pub use annotations::{github, sarif};
 pub use diagnostics::{count_line, diagnostics};
 pub use diff::diff;
-pub use human::{beside, plan, report};
+pub use human::{beside, line, plan, report};
 pub use json::{PlanDocument, ValidateDocument};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;

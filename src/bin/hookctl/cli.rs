@@ -1,18 +1,19 @@
 //! The arguments, as written, and where they lead.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::args::{ColorWhen, GlobalArgs, LogFormat};
 use crate::commands;
 use crate::commands::deliveries::Request;
+use crate::completers;
 use crate::environment::Environment;
 use crate::exit_status::ExitStatus;
+use crate::presenter::early_json;
 use crate::ui::Ui;
 
 /// Keep the workflow webhooks of an Interactly team as the YAML files in a Git repository say.
@@ -33,73 +34,6 @@ pub(crate) struct Cli {
     pub(crate) global: GlobalArgs,
     #[command(subcommand)]
     command: Command,
-}
-
-/// What holds for every command.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct GlobalArgs {
-    /// The configuration file [default: hookctl.yaml, searched for upwards]
-    #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
-    pub(crate) config: Option<PathBuf>,
-    /// The target of hookctl.yaml to work on [default: its default_target]
-    #[arg(long, value_name = "NAME", global = true, env = "HOOKCTL_TARGET", add = commands::shell::targets())]
-    pub(crate) target: Option<String>,
-    /// The folder of declarations [default: webhooks.d]
-    #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_DIR")]
-    pub(crate) dir: Option<PathBuf>,
-    /// The folder of the local record [default: .hookctl]
-    #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_CACHE_DIR")]
-    pub(crate) cache_dir: Option<PathBuf>,
-    /// The base URL of the API
-    #[arg(long, value_name = "URL", global = true, env = "HOOKCTL_API_URL")]
-    pub(crate) api_url: Option<String>,
-    /// Allow an http:// API that is not on this machine
-    #[arg(long, global = true)]
-    pub(crate) insecure_http: bool,
-    /// How long a request may take, such as 30s
-    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_REQUEST_TIMEOUT", value_parser = duration, hide = true)]
-    pub(crate) request_timeout: Option<Duration>,
-    /// How long a request without an answer may still take effect, such as 45s
-    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_SETTLE_HORIZON", value_parser = duration, hide = true)]
-    pub(crate) settle_horizon: Option<Duration>,
-    /// Treat warnings about the files as errors
-    #[arg(long, global = true)]
-    pub(crate) deny_warnings: bool,
-    /// How long to wait for another run that uses the local record, such as 10s or 500ms
-    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
-    pub(crate) lock_timeout: Duration,
-    /// When to colour
-    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto)]
-    pub(crate) color: ColorWhen,
-    /// The form of log lines on standard error
-    #[arg(long, value_name = "FORM", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
-    pub(crate) log_format: LogFormat,
-    /// Log more: -v each action, -vv each request (never headers or bodies)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
-    pub(crate) verbose: u8,
-    /// Say only what is a result or an error
-    #[arg(short, long, global = true)]
-    pub(crate) quiet: bool,
-}
-
-/// When to colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorWhen {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-/// The form of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -138,14 +72,14 @@ enum Command {
     Man(commands::shell::ManArgs),
 }
 
-/// Reads `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    hookctl::config::parse_time(text).map_err(|error| format!("'{text}' is {error}"))
+/// The command line, with what shells complete.
+fn command() -> clap::Command {
+    completers::attach(Cli::command())
 }
 
 /// Parses the arguments. A variable that is set to nothing counts as not set, whichever it is.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let matches = without_empty_variables(Cli::command()).try_get_matches_from(arguments)?;
+    let matches = without_empty_variables(command()).try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
 }
 
@@ -162,7 +96,7 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 
 /// Parses the arguments and runs the command.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
-    if commands::shell::answers_shell(&arguments) {
+    if completers::answers_shell(command, &arguments) {
         return ExitStatus::Success;
     }
     let wants_json = asks_for_json(&arguments);
@@ -220,7 +154,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
             Command::Schema => commands::schema::run(&ui),
             Command::Explain(args) => commands::explain::run(&ui, &args),
             Command::Completions(args) => commands::shell::completions(&ui, &args),
-            Command::Man(args) => commands::shell::man(&ui, &args),
+            Command::Man(args) => commands::shell::man(&ui, command(), &args),
             Command::Cache(args) => {
                 commands::cache::run(&ui, &cli.global, &args, &environment).await
             }
@@ -253,7 +187,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitStatus {
     if wants_json {
         let message = text.lines().next().unwrap_or_default();
         let message = message.strip_prefix("error: ").unwrap_or(message);
-        ui.result(&commands::early_json("usage", message, None));
+        ui.result(&early_json("usage", message, None));
     }
     ExitStatus::Usage
 }

@@ -3,10 +3,13 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use hookctl::render::Message;
+use serde_json::json;
+
 use crate::exit_status::ExitStatus;
 
 /// A failed command.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct CommandError {
     /// The exit code.
     pub(crate) status: ExitStatus,
@@ -45,6 +48,11 @@ impl CommandError {
         self.help = Some(help.into());
         self
     }
+
+    /// The error as one of the messages of a document.
+    pub(crate) fn into_message(self) -> Message {
+        Message::error(self.code, self.message, self.help)
+    }
 }
 
 /// An error and its causes on one line.
@@ -57,4 +65,13 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// An error as the one document that standard output is.
+pub(crate) fn error_json(error: &CommandError) -> String {
+    let document = json!({
+        "format_version": "1",
+        "error": { "code": error.code, "message": error.message, "help": error.help },
+    });
+    format!("{document:#}\n")
 }

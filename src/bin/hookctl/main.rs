@@ -1,14 +1,23 @@
 //! The command line: the only place that prints, reads the environment, and picks exit codes.
 
+mod args;
 mod cli;
 mod commands;
+mod completers;
 mod environment;
 mod error;
 mod exit_status;
+mod files;
 mod git;
+mod plan_file;
+mod presenter;
 mod progress;
 mod provenance;
+mod run;
+mod secrets;
+mod session;
 mod settings;
+mod signals;
 mod ui;
 
 use std::process::ExitCode;

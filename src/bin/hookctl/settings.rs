@@ -9,7 +9,7 @@ use hookctl::diagnostic::{Diagnostics, Lints, SourceMap, nearest};
 use hookctl::plan::safety::SafetyLimits;
 use hookctl::secret::{PlaintextSecrets, SecretSource};
 
-use crate::cli::GlobalArgs;
+use crate::args::GlobalArgs;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 

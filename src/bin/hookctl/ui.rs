@@ -2,9 +2,9 @@
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
-use hookctl::render::Styles;
+use hookctl::render::{Message, Styles};
 
-use crate::cli::ColorWhen;
+use crate::args::ColorWhen;
 use crate::error::CommandError;
 
 /// Where a person or a machine reads.
@@ -89,6 +89,14 @@ impl Ui {
             let style = Styles::new(self.color_err).hint;
             self.message(&format!("  {style}help{style:#}: {help}\n"));
         }
+    }
+
+    /// Writes a message: its severity and code, its text, its place, and what to do.
+    pub(crate) fn tell(&self, message: &Message) {
+        self.message(&hookctl::render::line(
+            message,
+            &Styles::new(self.color_err),
+        ));
     }
 
     /// Writes a message unless silence was asked for.

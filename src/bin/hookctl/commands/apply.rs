@@ -1,8 +1,6 @@
 //! `hookctl apply`: apply a plan that was saved and reviewed, if it still holds.
 
-use std::fs;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
@@ -11,21 +9,20 @@ use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
 use hookctl::render::Cost;
-use hookctl::saved::{FORMAT_VERSION, SavedPlan, Stale};
+use hookctl::saved::{SavedPlan, Stale};
 
-use super::presenter::{Output, Presenter};
-use super::secrets::{Missing, resolve_tokens};
-use super::session::{Session, cancel_on_signal, record_error};
-use super::sync::{Approval, SettlingArgs, apply, conclude, policy};
-use crate::cli::GlobalArgs;
+use crate::args::{GlobalArgs, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::plan_file::{read, refused};
+use crate::presenter::{Output, Presenter};
+use crate::run::{Approval, apply, conclude, policy};
+use crate::secrets::{Missing, resolve_tokens};
+use crate::session::{Session, record_error};
 use crate::settings::Settings;
+use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
-
-/// The largest plan file that is read, in bytes: a plan for 100,000 webhooks is smaller.
-const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// The arguments of `hookctl apply`.
 #[derive(Debug, Args)]
@@ -198,61 +195,4 @@ fn is_for(settings: &Settings, saved: &SavedPlan) -> Result<(), CommandError> {
         saved.terms.target, settings.target.name
     ))
     .help(format!("add --target {}", saved.terms.target)))
-}
-
-fn refused(message: String) -> CommandError {
-    CommandError::new("stale-plan", message).status(ExitStatus::Refused)
-}
-
-/// Writes a plan, as a whole or not at all.
-pub(super) fn write(saved: &SavedPlan, path: &Path) -> Result<(), CommandError> {
-    let failed = |error: &dyn std::fmt::Display| {
-        let path = path.display();
-        CommandError::new(
-            "plan-file",
-            format!("could not write the plan to {path}: {error}"),
-        )
-    };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
-    let mut text = serde_json::to_string_pretty(saved).map_err(|error| failed(&error))?;
-    text.push('\n');
-    fs::write(file.path(), text).map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error))?;
-    Ok(())
-}
-
-fn read(path: &Path) -> Result<SavedPlan, CommandError> {
-    let shown = path.display();
-    let failed = |what: String| {
-        CommandError::new(
-            "plan-file",
-            format!("could not read the plan in {shown}: {what}"),
-        )
-    };
-    let mut content = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_end(&mut content))
-        .map_err(|error| failed(error.to_string()))?;
-    let value: serde_json::Value = serde_json::from_slice(&content)
-        .map_err(|error| failed(format!("it is not JSON ({error})")))?;
-    let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
-    let theirs = text("tool_version");
-    let (Some(FORMAT_VERSION), Some(theirs)) = (text("format_version"), theirs) else {
-        return Err(
-            failed("it is not a plan that --out of this version wrote".to_owned())
-                .help("make it with `hookctl sync --dry-run --out FILE`"),
-        );
-    };
-    let ours = env!("CARGO_PKG_VERSION");
-    if theirs != ours {
-        return Err(refused(format!(
-            "the plan in {shown} was made by hookctl {theirs}, and this is {ours}"
-        ))
-        .help("make and apply it with one version"));
-    }
-    serde_json::from_value(value).map_err(|error| failed(error.to_string()))
 }

@@ -3,32 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-use futures_util::StreamExt as _;
+use clap::Args;
 use hookctl::remote::{ApiError, Attempt, DeliveryApi as _, Event, EventQuery, read_events};
 use hookctl::render::{deliveries, sanitize};
 use hookctl::webhook::{Key, RemoteId};
 use serde_json::json;
 
-use super::presenter::{Output, Presenter};
-use super::session::{Session, record_error};
-use crate::cli::{GlobalArgs, duration};
+use crate::args::{Form, GlobalArgs, duration};
 use crate::environment::Environment;
-use crate::error::CommandError;
+use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
+use crate::presenter::{Output, Presenter};
+use crate::run::ago;
+use crate::session::{Session, record_error};
 use crate::ui::Ui;
 
 /// How many events are looked through for one id.
 const LOOKED_THROUGH: usize = 3_000;
-
-/// The form of the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Form {
-    /// For people.
-    Human,
-    /// One JSON document (schemas/deliveries-v1.schema.json).
-    Json,
-}
 
 /// The arguments of `hookctl events`.
 #[derive(Debug, Args)]
@@ -40,7 +31,7 @@ Examples:
   hookctl events --since 24h --output json")]
 pub(crate) struct EventsArgs {
     /// A key, or the id of a webhook
-    #[arg(value_name = "KEY|ID", add = super::shell::keys())]
+    #[arg(value_name = "KEY|ID")]
     webhook: Option<String>,
     /// Only those in this status
     #[arg(long, value_name = "STATUS", value_parser = ["pending", "retrying", "delivered", "failed"])]
@@ -128,15 +119,6 @@ pub(crate) async fn run(
             presenter.fail(&error)
         }
     }
-}
-
-/// An error as the one document that standard output is.
-pub(super) fn error_json(error: &CommandError) -> String {
-    let document = json!({
-        "format_version": "1",
-        "error": { "code": error.code, "message": error.message, "help": error.help },
-    });
-    format!("{document:#}\n")
 }
 
 async fn answer(
@@ -304,38 +286,4 @@ async fn find(
         }
     }
     Ok(None)
-}
-
-/// How many events webhooks received in the last 24 hours: one small request for each. Where the API does
-/// not say, nothing is said.
-pub(super) async fn recent(
-    api: &hookctl::remote::http::HttpApi,
-    ids: Vec<RemoteId>,
-) -> BTreeMap<RemoteId, u64> {
-    const AT_ONCE: usize = 16;
-    let start = ago(Duration::from_hours(24));
-    futures_util::stream::iter(ids)
-        .map(|id| {
-            let query = EventQuery {
-                webhook: Some(id.clone()),
-                start: Some(start.clone()),
-                ..EventQuery::default()
-            };
-            async move {
-                let read = api.events(&query, 1, 1).await.ok()?;
-                Some((id, read.total?))
-            }
-        })
-        .buffer_unordered(AT_ONCE)
-        .filter_map(std::future::ready)
-        .collect()
-        .await
-}
-
-/// The time so long ago, in RFC 3339.
-pub(super) fn ago(time: Duration) -> String {
-    jiff::Timestamp::now()
-        .checked_sub(time)
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_string()
 }

@@ -9,12 +9,12 @@ use hookctl::remote::WebhookApi as _;
 use hookctl::secret::SecretSource;
 
 use super::import::{self, ImportArgs};
-use super::presenter::{Output, Presenter};
-use super::session::Session;
-use crate::cli::GlobalArgs;
+use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::presenter::{Output, Presenter};
+use crate::session::Session;
 use crate::ui::Ui;
 
 const WORKFLOW: &str = include_str!("../../../../examples/ci/workflows/hookctl.yml");

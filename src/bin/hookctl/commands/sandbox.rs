@@ -6,13 +6,14 @@ use std::time::Duration;
 use clap::Args;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 
-use super::presenter::show_settings_error;
-use super::session::{SANDBOX_KEY, cancel_on_signal};
-use crate::cli::GlobalArgs;
+use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
+use crate::presenter::show_settings_error;
+use crate::session::SANDBOX_KEY;
 use crate::settings::Settings;
+use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sandbox`.

@@ -1,19 +1,11 @@
 //! `hookctl completions` and `hookctl man`: what shells and manuals need.
 
-use std::ffi::{OsStr, OsString};
-
-use clap::{Args, CommandFactory as _, Parser as _};
-use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap::{Args, Command};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
 
-use crate::cli::Cli;
-use crate::environment::Environment;
+use crate::completers::VARIABLE;
 use crate::exit_status::ExitStatus;
-use crate::settings::Settings;
 use crate::ui::Ui;
-
-/// The variable by which a shell asks for completions.
-const VARIABLE: &str = "HOOKCTL_COMPLETE";
 
 /// A shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -73,15 +65,6 @@ pub(crate) fn completions(ui: &Ui, args: &CompletionsArgs) -> ExitStatus {
     }
 }
 
-/// Answers a shell, if one asks; then the program has nothing else to do.
-pub(crate) fn answers_shell(arguments: &[OsString]) -> bool {
-    let here = std::env::current_dir().ok();
-    clap_complete::CompleteEnv::with_factory(Cli::command)
-        .var(VARIABLE)
-        .try_complete(arguments.iter().cloned(), here.as_deref())
-        .unwrap_or(false)
-}
-
 /// The arguments of `hookctl man`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -93,14 +76,13 @@ pub(crate) struct ManArgs {
     folder: Option<std::path::PathBuf>,
 }
 
-/// Prints or writes the manual.
-pub(crate) fn man(ui: &Ui, args: &ManArgs) -> ExitStatus {
+/// Prints or writes the manual of a command line.
+pub(crate) fn man(ui: &Ui, command: Command, args: &ManArgs) -> ExitStatus {
     let done = if let Some(folder) = &args.folder {
-        std::fs::create_dir_all(folder)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+        std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder))
     } else {
         let mut page = Vec::new();
-        clap_mangen::Man::new(Cli::command())
+        clap_mangen::Man::new(command)
             .render(&mut page)
             .map(|()| ui.result(&String::from_utf8_lossy(&page)))
     };
@@ -111,48 +93,4 @@ pub(crate) fn man(ui: &Ui, args: &ManArgs) -> ExitStatus {
             ExitStatus::Error
         }
     }
-}
-
-/// Completes the keys of the declarations.
-pub(crate) fn keys() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| {
-        let Ok(cli) = Cli::try_parse_from(["hookctl", "validate"]) else {
-            return Vec::new();
-        };
-        let Ok(settings) = Settings::resolve(&cli.global) else {
-            return Vec::new();
-        };
-        let loaded = super::presenter::load(&settings, &Environment::of_process());
-        let keys = loaded.declarations.map(|declarations| {
-            let desired = declarations.into_desired(&std::collections::BTreeMap::new());
-            desired
-                .webhooks
-                .into_keys()
-                .map(|key| key.to_string())
-                .collect()
-        });
-        candidates(current, keys.unwrap_or_default())
-    })
-}
-
-/// Completes the targets of hookctl.yaml.
-pub(crate) fn targets() -> ArgValueCompleter {
-    ArgValueCompleter::new(|current: &OsStr| {
-        let here = std::env::current_dir().unwrap_or_default();
-        let config = hookctl::config::discover(&here)
-            .ok()
-            .flatten()
-            .and_then(|path| hookctl::config::load(&path).2);
-        let names = config.map(|config| config.targets.into_keys().collect());
-        candidates(current, names.unwrap_or_default())
-    })
-}
-
-fn candidates(current: &OsStr, known: Vec<String>) -> Vec<CompletionCandidate> {
-    let current = current.to_string_lossy();
-    known
-        .into_iter()
-        .filter(|name| name.starts_with(current.as_ref()))
-        .map(CompletionCandidate::new)
-        .collect()
 }

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use clap::Args;
 use hookctl::apply::Settle;
+use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{KeyFilter, Policy};
 use hookctl::reconcile::{Pass, prepare};
 use hookctl::remote::{ApiError, EventQuery, read_events};
 use hookctl::render::{StatusDocument, Styles};
 
-use super::deliveries::{Form, ago};
-use super::presenter::{Output, Presenter};
-use super::secrets::{Missing, resolve_tokens};
-use super::session::{Session, cancel_on_signal, interrupted, record_error};
-use crate::cli::GlobalArgs;
+use crate::args::{Form, GlobalArgs, KeyGlob};
 use crate::environment::Environment;
-use crate::error::CommandError;
+use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
+use crate::presenter::{Output, Presenter};
+use crate::run::{ago, selected};
+use crate::secrets::{Missing, resolve_tokens};
+use crate::session::{Session, record_error};
+use crate::signals::{cancel_on_signal, interrupted};
 use crate::ui::Ui;
 
 /// How many events are counted, at most.
@@ -31,8 +32,8 @@ const WINDOW: Duration = Duration::from_hours(24);
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Only these keys; may be given several times
-    #[arg(long, value_name = "KEY-GLOB", add = super::shell::keys())]
-    only: Vec<String>,
+    #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
+    only: Vec<KeyGlob>,
     /// Do not ask for deliveries
     #[arg(long)]
     no_deliveries: bool,
@@ -62,7 +63,7 @@ pub(crate) async fn run(
         }
         Err(error) => {
             if args.output == Form::Json {
-                ui.result(&super::deliveries::error_json(&error));
+                ui.result(&error_json(&error));
             }
             presenter.fail(&error)
         }
@@ -77,9 +78,7 @@ async fn status(
     presenter: &mut Presenter<'_>,
 ) -> Result<StatusDocument, CommandError> {
     let settings = presenter.settings(global)?;
-    let only = KeyFilter::matching(args.only.iter().map(String::as_str)).map_err(|error| {
-        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
-    })?;
+    let only = selected(&args.only)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let resolved = resolve_tokens(&declarations, &settings, environment, Missing::Allowed).await;
     presenter.secrets(resolved.diagnostics)?;

@@ -3,32 +3,30 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::cache::Account;
 use hookctl::diagnostic::nearest;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, KeyFilter, Plan, Policy, Prune, TokenPatch, UnverifiedSecrets};
-use hookctl::reconcile::{self, Pass, PassError, Review, Verdict};
-use hookctl::remote::http::HttpApi;
+use hookctl::plan::{Action, KeyFilter, Plan, TokenPatch};
+use hookctl::reconcile::{self, Pass, PassError};
 use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
-use hookctl::store::{Access, OpenStore, Store};
-use hookctl::webhook::{Key, RemoteId};
-use tokio_util::sync::CancellationToken;
+use hookctl::store::Access;
+use hookctl::webhook::Key;
 
-use super::presenter::{Output, Presenter};
-use super::secrets::{Missing, resolve_tokens, runs_programs};
-use super::session::{self, RecordAccess, Session, cancel_on_signal, interrupted};
-use crate::cli::GlobalArgs;
+use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::progress::Progress;
+use crate::plan_file;
+use crate::presenter::{Output, Presenter};
+use crate::run::{Approval, apply, conclude, count_events, now, policy};
+use crate::secrets::{Missing, resolve_tokens, runs_programs};
+use crate::session::{self, RecordAccess, Session};
 use crate::settings::Settings;
+use crate::signals::{cancel_on_signal, interrupted};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sync`.
@@ -60,8 +58,8 @@ pub(crate) struct SyncArgs {
     #[arg(long)]
     allow_empty: bool,
     /// Only these keys; may be given several times
-    #[arg(long, value_name = "KEY-GLOB", add = super::shell::keys())]
-    only: Vec<String>,
+    #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
+    only: Vec<KeyGlob>,
     /// What to do with a token that is there and cannot be compared with ours
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Unverified::Assert)]
     unverified_secrets: Unverified,
@@ -89,34 +87,6 @@ pub(crate) struct SyncArgs {
     sandbox: bool,
 }
 
-/// What is done about requests that may still take effect.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub(super) struct SettlingArgs {
-    /// Whether to wait for requests without an answer that may still take effect
-    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Wait)]
-    settle: When,
-    /// How long requests in flight are waited for after Ctrl-C or SIGTERM
-    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = crate::cli::duration)]
-    pub(super) grace: Duration,
-}
-
-impl SettlingArgs {
-    pub(super) const fn settle(self) -> Settle {
-        match self.settle {
-            When::Wait => Settle::Wait,
-            When::Now => Settle::Now,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum When {
-    /// Wait until they are certain, for one settle horizon at most.
-    Wait,
-    /// Go on as if they could no longer take effect.
-    Now,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Unverified {
     /// Write it once more.
@@ -130,7 +100,11 @@ impl SyncArgs {
         Terms {
             target: account.target().to_owned(),
             api: account.api().to_owned(),
-            only: self.only.clone(),
+            only: self
+                .only
+                .iter()
+                .map(|glob| glob.as_str().to_owned())
+                .collect(),
             prune: self.prune || settings.prune,
             keep_unverified_secrets: self.unverified_secrets == Unverified::Keep,
         }
@@ -151,22 +125,6 @@ impl SyncArgs {
             Missing::Error
         }
     }
-}
-
-/// What a plan's terms mean for it.
-pub(super) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
-    let only = KeyFilter::matching(terms.only.iter().map(String::as_str)).map_err(|error| {
-        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
-    })?;
-    Ok(Policy {
-        only,
-        prune: if terms.prune { Prune::Yes } else { Prune::No },
-        unverified_secrets: if terms.keep_unverified_secrets {
-            UnverifiedSecrets::Keep
-        } else {
-            UnverifiedSecrets::Assert
-        },
-    })
 }
 
 /// Checks that each pattern of `--only` matches a key that is declared or remembered.
@@ -224,10 +182,6 @@ async fn sync(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let settings = presenter.settings(global)?;
-    // Before anything is read: a pattern that is none is wrong usage.
-    KeyFilter::matching(args.only.iter().map(String::as_str)).map_err(|error| {
-        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
-    })?;
     let store = session::store(&settings, args.sandbox);
     let declarations = std::thread::scope(|threads| {
         let ahead = || store.read_ahead(args.access());
@@ -285,7 +239,7 @@ async fn sync(
                 let document = presenter.document(plan);
                 let key = session.fingerprint_key();
                 let saved = SavedPlan::of(plan, document, terms, key, now());
-                super::apply::write(&saved, path)?;
+                plan_file::write(&saved, path)?;
             }
             dry_run(args, planned, presenter)
         }
@@ -308,36 +262,6 @@ async fn sync(
     }
 }
 
-/// The time, for the history.
-pub(super) fn now() -> String {
-    jiff::Timestamp::now().to_string()
-}
-
-/// Shows how a pass ended, and picks the exit code.
-pub(super) fn conclude(
-    result: Result<Option<reconcile::PassReport>, PassError>,
-    cancellation: &CancellationToken,
-    presenter: &mut Presenter<'_>,
-    cost: impl FnOnce() -> Cost,
-) -> Result<ExitStatus, CommandError> {
-    let report = match result {
-        // Left to the end of the process, like all that is large.
-        Ok(Some(report)) => ManuallyDrop::new(report),
-        Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
-        Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
-        Err(error) if cancellation.is_cancelled() => {
-            return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
-        }
-        Err(error) => return Err(presenter.failed(&error)),
-    };
-    let status = presenter.applied(&report, cost());
-    Ok(if cancellation.is_cancelled() {
-        ExitStatus::Interrupted
-    } else {
-        status
-    })
-}
-
 fn dry_run(
     args: &SyncArgs,
     planned: Result<Plan, PassError>,
@@ -358,94 +282,6 @@ fn dry_run(
     })
 }
 
-/// Runs the pass; none if it was interrupted before anything was sent but the list.
-pub(super) async fn apply<'s>(
-    ui: &Ui,
-    pass: &Pass<'_, HttpApi>,
-    store: &'s Store,
-    open: OpenStore<'s>,
-    presenter: &mut Presenter<'_>,
-    approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
-) -> Result<Option<reconcile::PassReport>, PassError> {
-    let watched = Watched {
-        progress: Progress::new(ui.shows_progress()),
-        begun: AtomicBool::new(false),
-    };
-    let mut review = Shown {
-        ui,
-        api: pass.api,
-        presenter,
-        approve,
-    };
-    let cancelled = async {
-        pass.options.cancellation.cancelled().await;
-        if watched.begun.load(Ordering::SeqCst) {
-            // What is in flight is settled and recorded first.
-            std::future::pending::<()>().await;
-        }
-    };
-    let report = tokio::select! {
-        report = reconcile::reconcile_settling(pass, store, open, &watched, &mut review) => {
-            report.map(Some)
-        }
-        () = cancelled => Ok(None),
-    };
-    watched.progress.finish();
-    report
-}
-
-/// Whether a plan may be applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Approval {
-    /// It may.
-    Given,
-    /// It may not.
-    Denied,
-    /// The person at the terminal decides.
-    Asked,
-}
-
-impl Approval {
-    /// One that nobody is asked for.
-    pub(super) const fn given_if(holds: bool) -> Self {
-        if holds { Self::Given } else { Self::Denied }
-    }
-}
-
-/// Shows a plan, and asks whoever may approve it.
-struct Shown<'a, 'p> {
-    ui: &'a Ui,
-    api: &'a HttpApi,
-    presenter: &'a mut Presenter<'p>,
-    approve: &'a mut (dyn FnMut(&Plan) -> Approval + Send),
-}
-
-impl Review for Shown<'_, '_> {
-    async fn review(&mut self, plan: &mut Plan) -> Verdict {
-        // Whoever reads the plan before it is applied wants to know what it would silence.
-        if self.ui.can_ask() {
-            count_events(self.api, plan).await;
-        }
-        self.presenter.announce(plan);
-        let approved = match (self.approve)(plan) {
-            Approval::Given => true,
-            Approval::Denied => false,
-            Approval::Asked => self.ui.ask("Apply this plan?").await,
-        };
-        if approved {
-            Verdict::Apply
-        } else {
-            Verdict::Leave
-        }
-    }
-}
-
-/// Fills in how many events the webhooks received of late that the plan would silence.
-async fn count_events(api: &HttpApi, plan: &mut Plan) {
-    let ids: Vec<RemoteId> = plan.silenced().cloned().collect();
-    plan.recent_events = super::deliveries::recent(api, ids).await;
-}
-
 /// Whether a person should look first: a delete or a cleared token cannot be taken back.
 fn needs_consent(plan: &Plan) -> bool {
     plan.actions.iter().any(|planned| {
@@ -455,17 +291,4 @@ fn needs_consent(plan: &Plan) -> bool {
                 .patch()
                 .is_some_and(|patch| patch.token() == TokenPatch::Clear)
     })
-}
-
-/// Progress, and whether anything was begun.
-struct Watched {
-    progress: Progress,
-    begun: AtomicBool,
-}
-
-impl Listener for Watched {
-    fn on(&self, event: ApplyEvent<'_>) {
-        self.begun.store(true, Ordering::SeqCst);
-        self.progress.on(event);
-    }
 }

@@ -6,11 +6,12 @@ use clap::{Args, ValueEnum};
 use hookctl::diagnostic::Severity;
 use hookctl::render::{Message, ValidateDocument};
 
-use super::presenter::{load, show_diagnostics};
-use crate::cli::GlobalArgs;
+use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::exit_status::ExitStatus;
+use crate::files::load;
 use crate::git::Repository;
+use crate::presenter::show_diagnostics;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
 

@@ -1,19 +1,21 @@
 //! `hookctl cache`: look into the local record and mend it.
 
 mod repair;
+mod settle;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use hookctl::cache::{Account, Cache, CacheOptions, CacheReader};
 use hookctl::record::{After, HistoryEntry, Intent, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
 use hookctl::webhook::Key;
 
-use super::presenter::show_settings_error;
-use super::session::record_error;
-use crate::cli::GlobalArgs;
+use self::settle::settle;
+use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::presenter::show_settings_error;
+use crate::session::record_error;
 use crate::settings::Settings;
 use crate::ui::Ui;
 
@@ -62,14 +64,6 @@ enum CacheCommand {
         /// The key that it shall have
         new: String,
     },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people.
-    Human,
-    /// One JSON document.
-    Json,
 }
 
 /// Runs the command.
@@ -253,13 +247,6 @@ async fn rename(
         record.id.as_str()
     ));
     cache.close().map_err(|error| record_error(&error))
-}
-
-async fn settle(cache: &Cache, settlements: Vec<Settlement>) -> Result<(), CommandError> {
-    cache
-        .settle_together(settlements)
-        .await
-        .map_err(|error| CommandError::caused("record", &error))
 }
 
 fn entry(key: &Key, id: hookctl::webhook::RemoteId, action: &'static str) -> HistoryEntry {

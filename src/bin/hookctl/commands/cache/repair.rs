@@ -5,10 +5,10 @@ use hookctl::cache::{Cache, CacheOptions, salvage, set_aside, verify};
 use hookctl::record::{After, Settlement};
 use hookctl::state::{AppliedRecord, ObservedState};
 
-use super::settle;
-use crate::commands::session::{Session, record_error};
+use super::settle::settle;
 use crate::environment::Environment;
 use crate::error::CommandError;
+use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::ui::Ui;
 

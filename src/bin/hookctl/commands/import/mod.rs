@@ -21,13 +21,15 @@ use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
 
 use self::files::{files, shown, write};
-use super::presenter::{Output, Presenter, with_load_options};
-use super::session::{Session, cancel_on_signal, record_error};
-use crate::cli::GlobalArgs;
+use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::files::with_load_options;
+use crate::presenter::{Output, Presenter};
+use crate::session::{Session, record_error};
 use crate::settings::Settings;
+use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
 
 pub(crate) use files::write_schema;

@@ -16,15 +16,16 @@ use hookctl::watch::{
     Watched,
 };
 
+use super::args::WatchArgs;
 use super::metrics::Metrics;
 use super::service::Service;
-use super::{WatchArgs, settings};
-use crate::cli::GlobalArgs;
-use crate::commands::presenter::{show_diagnostics, with_load_options};
-use crate::commands::secrets::{Missing, resolve_tokens};
-use crate::commands::session::{Session, record_error};
+use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
+use crate::files::with_load_options;
+use crate::presenter::{show_diagnostics, show_settings_error};
+use crate::secrets::{Missing, resolve_tokens};
+use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::ui::Ui;
 
@@ -240,12 +241,13 @@ impl Host for Workstation<'_> {
             args,
             environment,
         } = self.surroundings;
-        let reloaded = match settings(ui, global) {
-            Ok(settings) => Session::open(&settings, environment, args.sandbox)
-                .await
-                .map(|session| (settings, session)),
-            Err(error) => Err(error),
-        };
+        let reloaded =
+            match Settings::resolve(global).map_err(|error| show_settings_error(ui, error)) {
+                Ok(settings) => Session::open(&settings, environment, args.sandbox)
+                    .await
+                    .map(|session| (settings, session)),
+                Err(error) => Err(error),
+            };
         match reloaded {
             Ok((settings, session)) => {
                 tracing::info!("hookctl.yaml was read again");

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
-use hookctl::declaration::{Declarations, LoadOptions, Loaded};
+use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
@@ -13,10 +13,11 @@ use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
-use crate::cli::GlobalArgs;
+use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::files::load;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
 
@@ -187,15 +188,16 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Shows what became of a plan, and picks the exit code.
-    pub(crate) fn applied(&mut self, report: &PassReport, cost: Cost) -> ExitStatus {
+    /// Shows what became of a plan.
+    pub(crate) fn applied(&mut self, report: &PassReport, cost: Cost) {
         let Some(results) = &report.report else {
             self.planned(&report.plan);
             self.ui.remark("Nothing was applied.\n");
-            return ExitStatus::Success;
+            return;
         };
+        let mut beside = Vec::new();
         if report.contested {
-            self.messages.push(Message::error(
+            beside.push(Message::error(
                 "unsettled",
                 format!(
                     "somebody else was still at work after {} rounds",
@@ -212,26 +214,20 @@ impl<'a> Presenter<'a> {
             );
             let help =
                 "sync again: the list tells, at the latest once the settle horizon has passed";
-            self.ui
-                .failure(&CommandError::new("unsettled", message.clone()).help(help));
-            let help = Some(help.to_owned());
-            self.messages
-                .push(Message::error("unsettled", message, help));
+            beside.push(Message::error("unsettled", message, Some(help.to_owned())));
         }
-        let ended_by = report.ended_by.as_ref().map(|error| {
+        if let Some(error) = &report.ended_by {
             let error = self.failed(error);
-            self.messages.push(Message::error(
-                error.code,
-                error.message.clone(),
-                error.help,
-            ));
-            error.message
-        });
-        let doubled = results
-            .twins
-            .iter()
-            .map(|twin| Message::error("doubled", twin.to_string(), None));
-        self.messages.extend(doubled);
+            beside.push(error.into_message());
+        }
+        beside.extend(
+            results
+                .twins
+                .iter()
+                .map(|twin| Message::error("doubled", twin.to_string(), None)),
+        );
+        self.messages.extend(beside.iter().cloned());
+        let messages = std::mem::take(&mut self.messages);
         match self.output {
             Output::Human => {
                 let styles = self.styles_out();
@@ -256,7 +252,6 @@ impl<'a> Presenter<'a> {
                 self.ui.remark(&text);
             }
             Output::Markdown => {
-                let messages = std::mem::take(&mut self.messages);
                 let text = hookctl::render::markdown(
                     self.scene(),
                     Some(&report.plan),
@@ -266,30 +261,22 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&text);
             }
             Output::Json => {
-                let messages = std::mem::take(&mut self.messages);
                 let document =
                     PlanDocument::of_report(self.scene(), &report.plan, results, messages);
                 self.ui.result(&document.to_text());
             }
         }
-        if report.contested {
-            self.ui.error(
-                "error",
-                "somebody else was still at work after the last round; find out who, then sync \
-                 again",
-            );
+        for message in &beside {
+            self.ui.tell(message);
         }
-        if let Some(message) = &ended_by {
-            self.ui.error("error", message);
+    }
+
+    /// Takes note of a message, and shows it where it is not a part of the one document.
+    fn tell(&mut self, message: Message) {
+        if self.output != Output::Json {
+            self.ui.tell(&message);
         }
-        for twin in &results.twins {
-            self.ui.error("error[doubled]", &twin.to_string());
-        }
-        if report.is_complete() {
-            ExitStatus::Success
-        } else {
-            ExitStatus::PartlyFailed
-        }
+        self.messages.push(message);
     }
 
     /// A plan as the JSON document shows it, without what is said beside it.
@@ -305,13 +292,7 @@ impl<'a> Presenter<'a> {
             } else {
                 Message::error("stale-action", format!("'{key}': {difference}"), None)
             };
-            if self.output != Output::Json {
-                self.ui.message(&format!(
-                    "{}[{}]: {}\n",
-                    message.severity, message.code, message.message
-                ));
-            }
-            self.messages.push(message);
+            self.tell(message);
         }
     }
 
@@ -334,23 +315,16 @@ impl<'a> Presenter<'a> {
                     remaining.time.as_millis().div_ceil(1_000),
                 ),
             );
-            if self.output != Output::Json {
-                let line = format!(
-                    "{}[{}]: {}\n",
-                    message.severity, message.code, message.message
-                );
-                self.ui.message(&line);
-            }
-            self.messages.push(message);
+            self.tell(message);
         }
     }
 
     /// Shows a plan that is refused.
     pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Refusal) -> ExitStatus {
-        self.messages.push(Message::of_refusal(refusal));
+        let message = Message::of_refusal(refusal);
+        self.messages.push(message.clone());
         self.planned(plan);
-        self.ui
-            .error(&format!("error[{}]", refusal.code()), &refusal.to_string());
+        self.ui.tell(&message);
         ExitStatus::Refused
     }
 
@@ -364,15 +338,7 @@ impl<'a> Presenter<'a> {
                     ExitStatus::Error
                 };
                 for problem in &problems.problems {
-                    let message = Message::of_problem(problem);
-                    if self.output != Output::Json {
-                        let place = message.place().map(|place| format!("\n  --> {place}"));
-                        self.ui.error(
-                            &format!("error[{}]", message.code),
-                            &(message.message.clone() + &place.unwrap_or_default()),
-                        );
-                    }
-                    self.messages.push(message);
+                    self.tell(Message::of_problem(problem));
                 }
                 CommandError::new("no-plan", "no plan can be made; nothing was sent").status(status)
             }
@@ -388,53 +354,26 @@ impl<'a> Presenter<'a> {
     /// Shows an error that ends the run.
     pub(crate) fn fail(&mut self, error: &CommandError) -> ExitStatus {
         self.ui.failure(error);
-        if matches!(self.output, Output::Json | Output::Markdown) {
-            let mut messages = std::mem::take(&mut self.messages);
-            messages.push(Message::error(
-                error.code,
-                error.message.clone(),
-                error.help.clone(),
-            ));
-            if self.output == Output::Markdown {
+        let mut messages = std::mem::take(&mut self.messages);
+        messages.push(error.clone().into_message());
+        match self.output {
+            Output::Human | Output::Diff => {}
+            Output::Markdown => {
                 let text = hookctl::render::markdown(self.scene(), None, None, &messages);
                 self.ui.result(&text);
-                return error.status;
             }
-            let document = PlanDocument::of_messages(
-                self.target.as_deref(),
-                self.sandbox,
-                self.dry_run,
-                messages,
-            );
-            self.ui.result(&document.to_text());
+            Output::Json => {
+                let document = PlanDocument::of_messages(
+                    self.target.as_deref(),
+                    self.sandbox,
+                    self.dry_run,
+                    messages,
+                );
+                self.ui.result(&document.to_text());
+            }
         }
         error.status
     }
-}
-
-/// Reads the declarations of a target.
-pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
-    with_load_options(settings, environment, |options| {
-        hookctl::declaration::load(&settings.webhooks_dir, options)
-    })
-}
-
-/// Reads declarations by what the settings and the environment say they mean.
-pub(crate) fn with_load_options<T>(
-    settings: &Settings,
-    environment: &Environment,
-    read: impl FnOnce(&LoadOptions<'_>) -> T,
-) -> T {
-    read(&LoadOptions {
-        display_root: &settings.root,
-        repository_root: &settings.root,
-        target: &settings.target.name,
-        known_targets: &settings.known_targets,
-        vars: &settings.target.vars,
-        environment: &|name| environment.get(name),
-        plaintext_secrets: settings.plaintext_secrets,
-        lints: Some(&settings.lints),
-    })
 }
 
 fn invalid_config() -> CommandError {

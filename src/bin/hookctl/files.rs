@@ -1,0 +1,31 @@
+//! The declarations of a target, read as the settings and the environment say.
+
+use hookctl::declaration::{LoadOptions, Loaded};
+
+use crate::environment::Environment;
+use crate::settings::Settings;
+
+/// Reads the declarations of a target.
+pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
+    with_load_options(settings, environment, |options| {
+        hookctl::declaration::load(&settings.webhooks_dir, options)
+    })
+}
+
+/// Reads declarations by what the settings and the environment say they mean.
+pub(crate) fn with_load_options<T>(
+    settings: &Settings,
+    environment: &Environment,
+    read: impl FnOnce(&LoadOptions<'_>) -> T,
+) -> T {
+    read(&LoadOptions {
+        display_root: &settings.root,
+        repository_root: &settings.root,
+        target: &settings.target.name,
+        known_targets: &settings.known_targets,
+        vars: &settings.target.vars,
+        environment: &|name| environment.get(name),
+        lints: Some(&settings.lints),
+        plaintext_secrets: settings.plaintext_secrets,
+    })
+}

@@ -1,0 +1,225 @@
+//! What every run that plans or applies shares: the policy, the approval, the pass, and its end.
+
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use hookctl::apply::{ApplyEvent, Listener};
+use hookctl::plan::{KeyFilter, Plan, Policy, Prune, UnverifiedSecrets};
+use hookctl::reconcile::{self, Pass, PassError, PassReport, Review, Verdict};
+use hookctl::remote::http::HttpApi;
+use hookctl::remote::{DeliveryApi as _, EventQuery};
+use hookctl::render::Cost;
+use hookctl::saved::Terms;
+use hookctl::store::{OpenStore, Store};
+use hookctl::webhook::RemoteId;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::KeyGlob;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::presenter::Presenter;
+use crate::progress::Progress;
+use crate::signals::interrupted;
+use crate::ui::Ui;
+
+/// The keys that patterns select; all of them where there is no pattern.
+pub(crate) fn selected(globs: &[KeyGlob]) -> Result<KeyFilter, CommandError> {
+    filter(globs.iter().map(KeyGlob::as_str))
+}
+
+fn filter<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<KeyFilter, CommandError> {
+    KeyFilter::matching(patterns).map_err(|error| {
+        CommandError::new("usage", format!("--only: {error}")).status(ExitStatus::Usage)
+    })
+}
+
+/// What a plan's terms mean for it.
+pub(crate) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
+    let only = filter(terms.only.iter().map(String::as_str))?;
+    Ok(Policy {
+        only,
+        prune: if terms.prune { Prune::Yes } else { Prune::No },
+        unverified_secrets: if terms.keep_unverified_secrets {
+            UnverifiedSecrets::Keep
+        } else {
+            UnverifiedSecrets::Assert
+        },
+    })
+}
+
+/// The time, for the history.
+pub(crate) fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+/// Shows how a pass ended, and picks the exit code.
+pub(crate) fn conclude(
+    result: Result<Option<PassReport>, PassError>,
+    cancellation: &CancellationToken,
+    presenter: &mut Presenter<'_>,
+    cost: impl FnOnce() -> Cost,
+) -> Result<ExitStatus, CommandError> {
+    let report = match result {
+        // Left to the end of the process, like all that is large.
+        Ok(Some(report)) => ManuallyDrop::new(report),
+        Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
+        Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
+        Err(error) if cancellation.is_cancelled() => {
+            return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
+        }
+        Err(error) => return Err(presenter.failed(&error)),
+    };
+    presenter.applied(&report, cost());
+    Ok(if cancellation.is_cancelled() {
+        ExitStatus::Interrupted
+    } else {
+        exit_status(&report)
+    })
+}
+
+/// How a pass that came to an end ends the program.
+fn exit_status(report: &PassReport) -> ExitStatus {
+    if report.is_complete() {
+        ExitStatus::Success
+    } else {
+        ExitStatus::PartlyFailed
+    }
+}
+
+/// Runs the pass; none if it was interrupted before anything was sent but the list.
+pub(crate) async fn apply<'s>(
+    ui: &Ui,
+    pass: &Pass<'_, HttpApi>,
+    store: &'s Store,
+    open: OpenStore<'s>,
+    presenter: &mut Presenter<'_>,
+    approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
+) -> Result<Option<PassReport>, PassError> {
+    let watched = Watched {
+        progress: Progress::new(ui.shows_progress()),
+        begun: AtomicBool::new(false),
+    };
+    let mut review = Shown {
+        ui,
+        api: pass.api,
+        presenter,
+        approve,
+    };
+    let cancelled = async {
+        pass.options.cancellation.cancelled().await;
+        if watched.begun.load(Ordering::SeqCst) {
+            // What is in flight is settled and recorded first.
+            std::future::pending::<()>().await;
+        }
+    };
+    let report = tokio::select! {
+        report = reconcile::reconcile_settling(pass, store, open, &watched, &mut review) => {
+            report.map(Some)
+        }
+        () = cancelled => Ok(None),
+    };
+    watched.progress.finish();
+    report
+}
+
+/// Whether a plan may be applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Approval {
+    /// It may.
+    Given,
+    /// It may not.
+    Denied,
+    /// The person at the terminal decides.
+    Asked,
+}
+
+impl Approval {
+    /// One that nobody is asked for.
+    pub(crate) const fn given_if(holds: bool) -> Self {
+        if holds { Self::Given } else { Self::Denied }
+    }
+}
+
+/// Shows a plan, and asks whoever may approve it.
+struct Shown<'a, 'p> {
+    ui: &'a Ui,
+    api: &'a HttpApi,
+    presenter: &'a mut Presenter<'p>,
+    approve: &'a mut (dyn FnMut(&Plan) -> Approval + Send),
+}
+
+impl Review for Shown<'_, '_> {
+    async fn review(&mut self, plan: &mut Plan) -> Verdict {
+        // Whoever reads the plan before it is applied wants to know what it would silence.
+        if self.ui.can_ask() {
+            count_events(self.api, plan).await;
+        }
+        self.presenter.announce(plan);
+        let approved = match (self.approve)(plan) {
+            Approval::Given => true,
+            Approval::Denied => false,
+            Approval::Asked => self.ui.ask("Apply this plan?").await,
+        };
+        if approved {
+            Verdict::Apply
+        } else {
+            Verdict::Leave
+        }
+    }
+}
+
+/// Fills in how many events the webhooks received of late that the plan would silence.
+pub(crate) async fn count_events(api: &HttpApi, plan: &mut Plan) {
+    let ids: Vec<RemoteId> = plan.silenced().cloned().collect();
+    plan.recent_events = recent(api, ids).await;
+}
+
+/// Progress, and whether anything was begun.
+struct Watched {
+    progress: Progress,
+    begun: AtomicBool,
+}
+
+impl Listener for Watched {
+    fn on(&self, event: ApplyEvent<'_>) {
+        self.begun.store(true, Ordering::SeqCst);
+        self.progress.on(event);
+    }
+}
+
+/// How many events webhooks received in the last 24 hours: one small request for each. Where the API does
+/// not say, nothing is said.
+async fn recent(
+    api: &hookctl::remote::http::HttpApi,
+    ids: Vec<RemoteId>,
+) -> BTreeMap<RemoteId, u64> {
+    const AT_ONCE: usize = 16;
+    let start = ago(Duration::from_hours(24));
+    futures_util::stream::iter(ids)
+        .map(|id| {
+            let query = EventQuery {
+                webhook: Some(id.clone()),
+                start: Some(start.clone()),
+                ..EventQuery::default()
+            };
+            async move {
+                let read = api.events(&query, 1, 1).await.ok()?;
+                Some((id, read.total?))
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}
+
+/// The time so long ago, in RFC 3339.
+pub(crate) fn ago(time: Duration) -> String {
+    jiff::Timestamp::now()
+        .checked_sub(time)
+        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+        .to_string()
+}
