@@ -45,32 +45,37 @@ pub struct ApplyOptions<'a> {
     pub cancellation: CancellationToken,
 }
 
-/// What an apply is not to send, and what it is to remember while it sends.
+/// What was seen when the plan was made.
 #[derive(Clone, Copy, Debug)]
-pub struct Unsent<'a> {
+pub struct Seen<'a> {
+    /// The webhooks.
+    pub observed: &'a ObservedState,
     /// The actions that wait.
     pub held: &'a Held,
     /// The earlier writes that may still take effect.
     pub unsettled: &'a [Unsettled],
 }
 
-/// Applies a plan that was made from `observed`.
+/// Applies a plan that was made from what was seen.
 ///
 /// # Errors
 /// [`JournalError`] if the records that are merely out of date could not be written; nothing was sent
 /// then. Every other failure is in the report.
 pub async fn apply<A: WebhookApi, J: Journal>(
     plan: &Plan,
-    observed: &ObservedState,
-    unsent: Unsent<'_>,
+    seen: Seen<'_>,
     secrets: &Secrets,
     api: &A,
     journal: &J,
     options: &ApplyOptions<'_>,
     listener: &dyn Listener,
 ) -> Result<SyncReport, JournalError> {
-    let earlier: BTreeMap<Key, Intent> = unsent
-        .unsettled
+    let Seen {
+        observed,
+        held,
+        unsettled,
+    } = seen;
+    let earlier: BTreeMap<Key, Intent> = unsettled
         .iter()
         .map(|one| (one.intent.key.clone(), one.intent.clone()))
         .collect();
@@ -95,14 +100,14 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         known: Mutex::new(observed.webhooks.keys().cloned().collect()),
         named: by_name(observed),
         earlier,
-        contested: &unsent.held.contested,
+        contested: &held.contested,
         refresher: ListRefresher::default(),
         stop_gate: StopGate::new(options.cancellation.clone(), options.grace),
         sending: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
     };
     let run = Run {
         steps,
-        held: unsent.held,
+        held,
         listener,
     };
     listener.on(ApplyEvent::Started {

@@ -9,8 +9,8 @@
 //! | delete | the same delete, or a record to drop | goes on |
 //! | delete | otherwise on its webhook or its key | waits |
 //!
-//! A write that may still take effect and that no action repeats is waited for: until then the files and the account may
-//! come to differ again by themselves.
+//! A write that may still take effect and that no action repeats is waited for: until then the account may come to
+//! differ from the files by itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -37,7 +37,7 @@ mod step;
 mod stop_gate;
 mod write_gate;
 
-pub use executor::{ApplyOptions, Unsent, apply};
+pub use executor::{ApplyOptions, Seen, apply};
 pub use hold::{Held, Settle, hold};
 pub use pending::{Settled, UndecidedCreate, Unsettled, remember, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

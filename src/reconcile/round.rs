@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{
     MAX_ROUNDS, Pass, PassError, PassReport, Planned, Records, Remembered, Review, Verdict, Waits,
 };
-use crate::apply::{Listener, Settled, Unsent, apply, hold, settle_pending};
+use crate::apply::{Listener, Seen, Settled, apply, hold, settle_pending};
 use crate::clock::Stamp;
 use crate::plan::{Action, Plan, PlannedAction, plan, safety};
 use crate::record::{After, Intent, Outcome, Remark, SyncReport};
@@ -220,8 +220,8 @@ async fn round<A: WebhookApi, R: Records>(
         .map_err(PassError::Records)?;
     apply(
         &planned.plan,
-        &planned.observed,
-        Unsent {
+        Seen {
+            observed: &planned.observed,
             held: &planned.held,
             unsettled: &planned.settled.unsettled,
         },

@@ -201,8 +201,8 @@ impl Pending {
     /// The fingerprint of a token that a pending write sent for a key.
     pub fn token_of(&self, key: &Key) -> Option<&Fingerprint> {
         match &self.of(key)?.write {
-            IntendedWrite::Create { token, .. } => token.as_ref(),
-            IntendedWrite::Patch {
+            IntendedWrite::Create { token, .. }
+            | IntendedWrite::Patch {
                 token: IntendedToken::Set(token),
                 ..
             } => token.as_ref(),

@@ -40,10 +40,10 @@ impl SendGate for Ungated {
     fn unanswered(&self) {}
 
     async fn stopped(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn abandoned(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

@@ -5,8 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod brake;
 mod scene;
+mod stop_gate;
 
 use std::time::Duration;
 

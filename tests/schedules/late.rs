@@ -1,9 +1,13 @@
 //! Late effects by name: each is the smallest schedule in which a request outlives its sender.
 
+use std::time::Duration;
+
+use hookctl::plan::Notice;
 use hookctl::sandbox::{Dialect, Fault};
 
 use crate::machine::{Hears, Late};
 use crate::schedule::{Before, Declaration, Declared, Run, Schedule, Token, Trouble};
+use crate::world::{Ending, World};
 use crate::{hold, in_virtual_time};
 
 /// The step at which the first write of a run has just left: three steps of the list, two of its intent,
@@ -129,4 +133,32 @@ fn a_slow_list_tells_of_the_moment_that_it_began() {
         latencies: vec![3],
     };
     in_virtual_time(hold(&schedule));
+}
+
+/// What remains: a request that takes effect after its horizon doubles, and the next plan says so.
+#[test]
+fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
+    let beyond = 60_000;
+    let run = Run {
+        late: late(beyond, Hears::Gateway(5)),
+        ..run(declared(Token::LeftOut))
+    };
+    let schedule = Schedule {
+        dialect: Dialect::default(),
+        before: Vec::new(),
+        runs: Vec::new(),
+        last: declared(Token::LeftOut),
+        latencies: vec![3],
+    };
+    in_virtual_time(async {
+        let mut world = World::new(&schedule);
+        let (ending, _) = world.run(&run).await;
+        assert!(matches!(ending, Ending::Done(report) if report.is_complete()));
+        tokio::time::sleep(Duration::from_millis(beyond)).await;
+        assert_eq!(world.emulator.webhooks().len(), 2);
+        let plan = world.rehearse(&schedule.last).await.unwrap();
+        assert!(plan.is_empty());
+        let told = |notice: &Notice| matches!(notice, Notice::Twin { .. });
+        assert!(plan.notices.iter().any(told), "{:?}", plan.notices);
+    });
 }

@@ -193,7 +193,7 @@ impl<T: Transport> HttpApi<T> {
             }
             Word::Refused => {
                 self.throttle.on_success();
-                let said = self.complaint(&answer, redactor);
+                let said = said(&answer, redactor);
                 Read::Decided(Err(ApiError::Rejected {
                     status: answer.status,
                     message: said.message,
@@ -207,7 +207,7 @@ impl<T: Transport> HttpApi<T> {
                 Read::Decided(Err(ApiError::Unauthorized {
                     status: answer.status,
                     key_source: self.options.api_key_source.clone(),
-                    message: self.complaint(&answer, redactor).message,
+                    message: said(&answer, redactor).message,
                     team_headers_sent: self.options.team_id.is_some()
                         && self.options.user_id.is_some(),
                 }))
@@ -259,14 +259,6 @@ impl<T: Transport> HttpApi<T> {
                 retry_after: asked,
             },
         )
-    }
-
-    fn complaint(&self, answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
-        let mut said = complaint(&answer.body, redactor);
-        if let Some(id) = answer.header("x-request-id") {
-            said.message = format!("{} (request {})", said.message, redactor.clean(id, 100));
-        }
-        said
     }
 
     fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
@@ -360,6 +352,19 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         // The contract leaves the body open.
         gone_if_404(self.send(delete, None, gate).await, id).map(drop)
     }
+}
+
+/// What an answer says that refuses.
+fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
+    let mut complaint = complaint(&answer.body, redactor);
+    if let Some(id) = answer.header("x-request-id") {
+        complaint.message = format!(
+            "{} (request {})",
+            complaint.message,
+            redactor.clean(id, 100)
+        );
+    }
+    complaint
 }
 
 /// What an answer to a read or a write leads to.

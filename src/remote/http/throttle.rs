@@ -118,8 +118,7 @@ impl Throttle {
             throttle: self,
             closings: 0,
         };
-        loop {
-            let Some(slot) = self.slot() else { break };
+        while let Some(slot) = self.slot() {
             tokio::time::sleep_until(slot).await;
             let is_open = |state: &State| state.opens_at.is_none_or(|at| at <= Instant::now());
             if is_open(&self.lock()) {

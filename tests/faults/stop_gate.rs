@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hookctl::apply::{ApplyOptions, Held, Silent, Unsent, apply};
+use hookctl::apply::{ApplyOptions, Held, Seen, Silent, apply};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
@@ -126,16 +126,15 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
     };
     let observed = ObservedState::default();
     let held = Held::default();
-    let unsent = Unsent {
+    let seen = Seen {
+        observed: &observed,
         held: &held,
         unsettled: &[],
     };
     let (plan, secrets) = (creates(40), Secrets::new());
-    let report = apply(
-        &plan, &observed, unsent, &secrets, &api, journal, &options, &Silent,
-    )
-    .await
-    .unwrap();
+    let report = apply(&plan, seen, &secrets, &api, journal, &options, &Silent)
+        .await
+        .unwrap();
     let outcomes = report.results.into_iter().map(|result| result.outcome);
     (api.writes.into_inner(), outcomes.collect())
 }
