@@ -73,10 +73,15 @@ impl StepError {
             return Outcome::NotAttempted;
         }
         if self.is_pending() {
-            let is_answered = matches!(self, Self::Unknown(ApiError::Unexpected { .. }));
+            // What a failing server answered was retried already.
+            let look_again = matches!(
+                self,
+                Self::Unknown(ApiError::Unexpected { status, .. })
+                    if !matches!(status, 500 | 502..=504)
+            );
             return Outcome::Pending {
                 error: self.to_string(),
-                look_again: is_answered,
+                look_again,
             };
         }
         let refused = match &self {
