@@ -87,11 +87,16 @@ impl<T: Transport> HttpApi<T> {
         };
         let redactor = self.redactor(secret);
         let mut attempt = 1;
+        let mut is_retry = false;
+        // Why it is not known what became of it, if nothing more may be sent.
         let mut last = ApiError::Withheld;
         loop {
             let Ok((permit, sent)) = self.attempt(request, attempt, gate).await else {
                 return Err(last);
             };
+            if std::mem::replace(&mut is_retry, true) {
+                self.retries.fetch_add(1, Ordering::Relaxed);
+            }
             let (failure, error) = match sent {
                 Ok(answer) => match self.read(answer, &permit, &redactor, gate) {
                     Read::Decided(decided) => return decided,
@@ -118,7 +123,7 @@ impl<T: Transport> HttpApi<T> {
                     tracing::debug!(attempt, pause_ms = pause.as_millis(), "retry");
                     tokio::select! {
                         biased;
-                        () = gate.stopped() => return Err(error),
+                        () = gate.stopped() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                     attempt += 1;
@@ -127,8 +132,9 @@ impl<T: Transport> HttpApi<T> {
                 Decision::GiveUp => return Err(error),
                 Decision::OutcomeUnknown => return Err(unknown_outcome(error)),
             }
-            self.retries.fetch_add(1, Ordering::Relaxed);
-            last = error;
+            if failure.is_undecided() {
+                last = error;
+            }
         }
     }
 

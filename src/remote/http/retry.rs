@@ -60,6 +60,17 @@ pub(super) enum Failure {
     Undecided,
 }
 
+impl Failure {
+    /// Whether the try may have been processed.
+    pub(super) const fn is_undecided(self) -> bool {
+        match self {
+            Self::Throttled { undecided, .. } => undecided,
+            Self::NotSent => false,
+            Self::Undecided => true,
+        }
+    }
+}
+
 /// What to do after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
@@ -81,12 +92,7 @@ pub(super) fn decide(
     attempt: u32,
     random: f64,
 ) -> Decision {
-    let undecided = match failure {
-        Failure::Throttled { undecided, .. } => undecided,
-        Failure::NotSent => false,
-        Failure::Undecided => true,
-    };
-    if undecided && effect == Effect::OnceOnly {
+    if failure.is_undecided() && effect == Effect::OnceOnly {
         return Decision::OutcomeUnknown;
     }
     if let Failure::Throttled { blocked, asked, .. } = failure {
