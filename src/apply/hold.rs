@@ -50,10 +50,14 @@ pub fn hold(plan: &Plan, unsettled: &[Unsettled], settle: Settle) -> Held {
         let intent = &one.intent;
         let mut is_waited_for = false;
         let mut is_repeated = false;
-        for planned in &plan.actions {
-            match relation(&intent.key, &intent.write, planned) {
+        let pairs = plan
+            .actions
+            .iter()
+            .flat_map(|planned| intent.chain().map(move |write| (planned, write)));
+        for (planned, write) in pairs {
+            match relation(&write.key, &write.write, planned) {
                 Relation::None => {}
-                Relation::Repeats => is_repeated = true,
+                Relation::Repeats => is_repeated |= std::ptr::eq(write, intent),
                 Relation::Contests => {
                     is_waited_for = true;
                     let keys = match settle {

@@ -142,15 +142,29 @@ pub fn settle_pending(
                 is_over.then(|| Settlement::nothing(intent.key.clone()))
             }
         };
-        match over {
-            Some(settlement) => settled.settlements.push(settlement),
-            None => settled.unsettled.push(Unsettled {
-                intent: Intent {
-                    superseded,
-                    ..intent.clone()
-                },
-                remaining,
+        let earlier = intent
+            .earlier
+            .iter()
+            .filter(|one| one.is_open(now, horizon));
+        let earlier: Vec<Intent> = earlier.cloned().collect();
+        let left = match over {
+            Some(settlement) => {
+                let lingering = Intent::superseded(earlier);
+                settled.settlements.push(Settlement {
+                    lingering: lingering.clone().map(Box::new),
+                    ..settlement
+                });
+                lingering
+            }
+            None => Some(Intent {
+                superseded,
+                earlier,
+                ..intent.clone()
             }),
+        };
+        if let Some(intent) = left {
+            let remaining = intent.remaining(now, horizon);
+            settled.unsettled.push(Unsettled { intent, remaining });
         }
     }
     Ok(settled)
@@ -330,6 +344,7 @@ mod tests {
             sent: at(0),
             first_seen: None,
             superseded: false,
+            earlier: Vec::new(),
             write: IntendedWrite::Create {
                 spec: spec(timeout_seconds),
                 token: Some(trace_of(name)),

@@ -119,7 +119,19 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         write: IntendedWrite,
     ) -> Result<WriteGate<'_, J>, StepError> {
         let clock = self.options.clock;
-        let intent = Intent::new(planned.key.clone(), clock.now(), write);
+        let replaced = self.earlier.get(&planned.key);
+        let replaced = replaced.into_iter().flat_map(Intent::chain);
+        // A PATCH of fields alone is seen by the list, and set back.
+        let matters = |one: &&Intent| one.write.touches_token() || self.is_contested(planned);
+        let earlier = replaced.filter(matters).map(|one| Intent {
+            superseded: true,
+            earlier: Vec::new(),
+            ..one.clone()
+        });
+        let intent = Intent {
+            earlier: earlier.collect(),
+            ..Intent::new(planned.key.clone(), clock.now(), write)
+        };
         self.journal
             .intend(intent.clone())
             .await
@@ -130,7 +142,6 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             &self.stop_gate,
             self.options.horizon,
             intent,
-            self.earlier.get(&planned.key),
         ))
     }
 
@@ -191,7 +202,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             },
             &answer,
         );
-        let lingering = gate.lingering().filter(|_| self.is_contested(planned));
+        let lingering = gate.lingering(self.is_contested(planned));
         self.conclude(planned, confirmation, lingering).await
     }
 
@@ -247,9 +258,8 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             },
             &answer,
         );
-        let lingering = gate
-            .lingering()
-            .filter(|lingering| lingering.write.touches_token() || self.is_contested(planned));
+        let own_matters = intended != IntendedToken::Keep || self.is_contested(planned);
+        let lingering = gate.lingering(own_matters);
         if self.is_contested(planned) && lingering.is_some() {
             let token = &mut confirmation.record.token;
             *token = token.map(Fingerprint::unverifiable);

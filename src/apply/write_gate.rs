@@ -17,7 +17,6 @@ pub(super) struct WriteGate<'a, J> {
     clock: &'a dyn Clock,
     stop_gate: &'a StopGate,
     horizon: Horizon,
-    earlier: Option<&'a Intent>,
     state: Mutex<State>,
     is_unanswered: AtomicBool,
 }
@@ -32,14 +31,13 @@ struct State {
 }
 
 impl<'a, J: Journal> WriteGate<'a, J> {
-    /// A gate for a write whose intent is in the journal, where it replaced `earlier`.
+    /// A gate for a write whose intent is in the journal.
     pub(super) const fn new(
         journal: &'a J,
         clock: &'a dyn Clock,
         stop_gate: &'a StopGate,
         horizon: Horizon,
         intent: Intent,
-        earlier: Option<&'a Intent>,
     ) -> Self {
         Self {
             journal,
@@ -51,7 +49,6 @@ impl<'a, J: Journal> WriteGate<'a, J> {
                 unanswered: None,
                 failure: None,
             }),
-            earlier,
             is_unanswered: AtomicBool::new(false),
         }
     }
@@ -61,20 +58,18 @@ impl<'a, J: Journal> WriteGate<'a, J> {
         self.is_unanswered.load(Ordering::SeqCst)
     }
 
-    /// Returns what may still take effect once this write is confirmed: a send of its own or of an earlier run
-    /// that got no answer.
-    pub(super) fn lingering(&self) -> Option<Intent> {
+    /// Returns what may still take effect once this write is confirmed, the latest first: a send of its own without an
+    /// answer, if that matters, and the writes that it replaced.
+    pub(super) fn lingering(&self, own_matters: bool) -> Option<Intent> {
         let state = self.lock();
         let own = state.unanswered.clone().map(|sent| Intent {
             sent,
             ..state.intent.clone()
         });
-        let lingering = Intent {
-            superseded: true,
-            ..own.or_else(|| self.earlier.cloned())?
-        };
-        let remaining = lingering.remaining(&self.clock.now(), self.horizon);
-        (!remaining.time.is_zero()).then_some(lingering)
+        let now = self.clock.now();
+        let all = own.into_iter().filter(|_| own_matters);
+        let all = all.chain(state.intent.earlier.iter().cloned());
+        Intent::superseded(all.filter(|one| one.is_open(&now, self.horizon)))
     }
 
     /// Returns why the intent could not be written anew, once.

@@ -28,6 +28,10 @@ pub struct Intent {
     pub superseded: bool,
     /// What is sent, as far as it matters if its answer is never seen.
     pub write: IntendedWrite,
+    /// Earlier writes of this key that it replaced while they could still take effect, the latest first. Theirs are
+    /// empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Intent>,
 }
 
 /// What is to be sent.
@@ -160,7 +164,33 @@ impl Intent {
             first_seen: None,
             superseded: false,
             write,
+            earlier: Vec::new(),
         }
+    }
+
+    /// Returns it and those that it replaced, the latest first.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.earlier)
+    }
+
+    /// Returns what is left of it once its outcome no longer matters: the latest of `intents`, the others behind
+    /// it.
+    pub fn superseded(intents: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut intents = intents.into_iter().map(|intent| Self {
+            superseded: true,
+            earlier: Vec::new(),
+            ..intent
+        });
+        let latest = intents.next()?;
+        Some(Self {
+            earlier: intents.collect(),
+            ..latest
+        })
+    }
+
+    /// Returns whether it may still take effect.
+    pub fn is_open(&self, now: &Stamp, horizon: Horizon) -> bool {
+        !self.remaining(now, horizon).time.is_zero()
     }
 
     /// Returns how long it may still take effect.
