@@ -293,3 +293,12 @@ fn environment_of_requests_is_not_a_proxy_for_this_machine() {
     let (_, plan) = repository.plan(&account, &[]);
     assert_eq!(plan["summary"]["create"], json!(1));
 }
+
+#[test]
+fn a_watch_does_not_read_the_list_without_a_pause() {
+    let repository = Repository::new();
+    for interval in ["0s", "999ms"] {
+        let run = repository.run(&["watch", "--interval", interval]).code(64);
+        run.complains("is shorter than 1s");
+    }
+}

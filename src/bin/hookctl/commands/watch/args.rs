@@ -15,7 +15,7 @@ again and runs a pass at once."
 )]
 pub(crate) struct WatchArgs {
     /// How often drift is looked for, such as 5m or 30s; each time up to half longer
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
     pub(super) interval: Duration,
     /// What to do about drift
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Drift::Fix)]
@@ -42,6 +42,17 @@ pub(crate) struct WatchArgs {
     /// Use the built-in emulator of the API, kept under the local record's folder
     #[arg(long)]
     pub(super) sandbox: bool,
+}
+
+/// The shortest interval: below it the list would be read without a pause.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < SHORTEST_INTERVAL {
+        return Err(format!("'{text}' is shorter than 1s"));
+    }
+    Ok(interval)
 }
 
 /// What to do about drift.
