@@ -6,7 +6,7 @@
 //!
 //! # Guarantees
 //! - A field that has the API's documented default is left out; the id is pinned.
-//! - A token, which nobody can read back, is left alone, and the text says how to take it over.
+//! - A token, which the API never returns, is left alone, and the text says how to take it over.
 //!
 //! # Caveats
 //! A webhook that no declaration can describe (an action that this version does not know, a value outside
@@ -138,7 +138,7 @@ fn text(key: &Key, webhook: &ObservedWebhook) -> String {
     lines.push(format!("id: {}", quoted(webhook.id.as_str())));
     if webhook.has_bearer_token {
         lines.push(
-            "# It has a bearer token, which nobody can read back. To manage it here, put its source in place"
+            "# It has a bearer token, which the API never returns. To manage it here, put its source in place"
                 .to_owned(),
         );
         lines.push(format!(
@@ -214,7 +214,7 @@ webhooks:
     enabled: false
     max_retries: 5
     id: "id-1"
-    # It has a bearer token, which nobody can read back. To manage it here, put its source in place
+    # It has a bearer token, which the API never returns. To manage it here, put its source in place
     # of the next line, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
     ignore_changes: [bearer_token]
 "#

@@ -69,7 +69,9 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 record,
             }) => {
                 let after = After::Record(Box::new(record.confirmed(before)));
-                self.settle(planned, &before.id, after, None).await?;
+                let replaced = self.replaced(planned);
+                self.settle(planned, &before.id, after, Intent::superseded(replaced))
+                    .await?;
                 Ok(applied(&before.id, Vec::new()))
             }
             Action::Delete(deletion) => self.delete(planned, &deletion.before.id).await,
@@ -119,17 +121,8 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         write: IntendedWrite,
     ) -> Result<WriteGate<'_, J>, StepError> {
         let clock = self.options.clock;
-        let replaced = self.earlier.get(&planned.key);
-        let replaced = replaced.into_iter().flat_map(Intent::chain);
-        // A PATCH of fields alone is seen by the list, and set back.
-        let matters = |one: &&Intent| one.write.touches_token() || self.is_contested(planned);
-        let earlier = replaced.filter(matters).map(|one| Intent {
-            superseded: true,
-            earlier: Vec::new(),
-            ..one.clone()
-        });
         let intent = Intent {
-            earlier: earlier.collect(),
+            earlier: self.replaced(planned),
             ..Intent::new(planned.key.clone(), clock.now(), write)
         };
         self.journal
@@ -143,6 +136,20 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             self.options.horizon,
             intent,
         ))
+    }
+
+    /// The earlier writes that an action replaces and that could still undo it, the latest first.
+    fn replaced(&self, planned: &PlannedAction) -> Vec<Intent> {
+        let earlier = self.earlier.get(&planned.key);
+        let earlier = earlier.into_iter().flat_map(Intent::chain);
+        // The fields of a late PATCH are seen in the list, and set back.
+        let matters = |one: &&Intent| one.write.touches_token() || self.is_contested(planned);
+        let superseded = |one: &Intent| Intent {
+            superseded: true,
+            earlier: Vec::new(),
+            ..one.clone()
+        };
+        earlier.filter(matters).map(superseded).collect()
     }
 
     /// What an error of the API means for the write: whether it may still take effect.

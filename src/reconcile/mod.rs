@@ -12,7 +12,7 @@
 //! - Nothing is sent that an earlier request, which may still take effect, could double or undo.
 //!
 //! # Assumptions
-//! The desired state is complete, and whoever keeps the record lets nobody else write it meanwhile.
+//! The desired state is complete, and the record is locked against other writers while it is open.
 //!
 //! # Caveats
 //! The API has no versions, so an edit between our list and our write shows only in the answer.
@@ -192,6 +192,18 @@ impl Planned {
 }
 
 impl PassReport {
+    /// A pass that applied nothing.
+    pub(crate) const fn left(plan: Plan) -> Self {
+        Self {
+            plan,
+            report: None,
+            rounds: 1,
+            contested: false,
+            waits: None,
+            ended_by: None,
+        }
+    }
+
     /// The results of the actions, in the order in which they were taken; none if the plan was left.
     pub fn results(&self) -> &[ActionResult] {
         self.report

@@ -168,14 +168,7 @@ pub(super) async fn rounds<A: WebhookApi, R: Records>(
             review.review(&mut planned.plan).await
         };
         if verdict == Verdict::Leave {
-            progress.done.get_or_insert(PassReport {
-                plan: planned.plan,
-                report: None,
-                rounds: 1,
-                contested: false,
-                waits: None,
-                ended_by: None,
-            });
+            progress.done.get_or_insert(PassReport::left(planned.plan));
             return Ok(Verdict::Leave);
         }
         progress
@@ -247,12 +240,10 @@ fn merge<A>(
     let waits = waits(pass, &planned, &report);
     let Some(merged) = done else {
         *done = Some(PassReport {
-            plan: planned.plan,
             report: Some(report),
-            rounds: 1,
             contested,
             waits,
-            ended_by: None,
+            ..PassReport::left(planned.plan)
         });
         return;
     };

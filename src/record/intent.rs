@@ -173,6 +173,17 @@ impl Intent {
         std::iter::once(self).chain(&self.earlier)
     }
 
+    /// Returns it, and those that it replaced, under another key.
+    #[must_use]
+    pub fn renamed(self, key: &Key) -> Self {
+        let rename = |intent: Self| intent.renamed(key);
+        Self {
+            key: key.clone(),
+            earlier: self.earlier.into_iter().map(rename).collect(),
+            ..self
+        }
+    }
+
     /// Returns what is left of it once its outcome no longer matters: the latest of `intents`, the others behind
     /// it.
     pub fn superseded(intents: impl IntoIterator<Item = Self>) -> Option<Self> {

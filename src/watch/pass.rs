@@ -98,14 +98,7 @@ impl<H: Host> Runner<'_, H> {
         if !planned.is_idle() {
             return Ok(None);
         }
-        let report = PassReport {
-            plan: planned.plan,
-            report: None,
-            rounds: 1,
-            contested: false,
-            waits: None,
-            ended_by: None,
-        };
+        let report = PassReport::left(planned.plan);
         Ok(Some((report, left)))
     }
 

@@ -162,3 +162,27 @@ fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
         assert!(plan.notices.iter().any(told), "{:?}", plan.notices);
     });
 }
+
+/// A clear whose first send is still under way, while the second one took effect unheard; then an adoption that
+/// sends nothing, and a token.
+#[test]
+fn an_adoption_that_sends_nothing_does_not_forget_a_clear_that_is_under_way() {
+    let second_has_arrived = 10;
+    let killed = Run {
+        late: late(20_000, Hears::Gateway(5)),
+        dies_at: Some(second_has_arrived),
+        ..run(declared(Token::Null))
+    };
+    let schedule = Schedule {
+        dialect: Dialect::default(),
+        before: vec![Before {
+            like: Some(0),
+            timeout_seconds: 10,
+            has_token: true,
+        }],
+        runs: vec![killed, run(declared(Token::Null))],
+        last: declared(Token::Secret(1)),
+        latencies: vec![3],
+    };
+    in_virtual_time(hold(&schedule));
+}

@@ -89,7 +89,7 @@ fn exit_status(report: &PassReport) -> ExitStatus {
     }
 }
 
-/// Runs the pass; none if it was interrupted before anything was sent but the list.
+/// Runs the pass. Returns `None` if it was interrupted before any change was made.
 pub(crate) async fn apply<'s>(
     ui: &Ui,
     pass: &Pass<'_, HttpApi>,
@@ -137,13 +137,13 @@ pub(crate) enum Approval {
 }
 
 impl Approval {
-    /// One that nobody is asked for.
+    /// An approval that needs no answer.
     pub(crate) const fn given_if(holds: bool) -> Self {
         if holds { Self::Given } else { Self::Denied }
     }
 }
 
-/// Shows a plan, and asks whoever may approve it.
+/// Shows a plan, and asks for approval.
 struct Shown<'a, 'p> {
     ui: &'a Ui,
     api: &'a HttpApi,
@@ -153,7 +153,7 @@ struct Shown<'a, 'p> {
 
 impl Review for Shown<'_, '_> {
     async fn review(&mut self, plan: &mut Plan) -> Verdict {
-        // Whoever reads the plan before it is applied wants to know what it would silence.
+        // A reader of the plan wants to know what it would silence.
         if self.ui.can_ask() {
             count_events(self.api, plan).await;
         }

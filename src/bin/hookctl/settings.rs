@@ -16,7 +16,7 @@ use crate::exit_status::ExitStatus;
 /// The variable that the API key comes from where no file says otherwise.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
 
-/// The target that there is where none is configured.
+/// The name of the target when none is configured.
 const DEFAULT_TARGET: &str = "default";
 
 /// What holds for this run.

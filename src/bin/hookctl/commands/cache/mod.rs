@@ -5,7 +5,7 @@ mod settle;
 
 use clap::{Args, Subcommand};
 use hookctl::cache::{Account, Cache, CacheOptions, CacheReader};
-use hookctl::record::{After, HistoryEntry, Intent, Settlement};
+use hookctl::record::{After, HistoryEntry, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
 use hookctl::webhook::Key;
 
@@ -191,10 +191,12 @@ async fn forget(
     let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
     let records = cache.last_applied().map_err(|error| record_error(&error))?;
     let record = records.get(key).ok_or_else(|| not_bound(key))?;
+    let pending = cache.pending().map_err(|error| record_error(&error))?;
     let forgotten = Settlement {
         key: key.clone(),
         after: After::Dropped,
-        lingering: None,
+        // What was sent may still arrive.
+        lingering: pending.of(key).cloned().map(Box::new),
         history: Some(entry(key, record.id.clone(), "forget")),
     };
     settle(&cache, vec![forgotten]).await?;
@@ -233,12 +235,9 @@ async fn rename(
     let bound = Settlement {
         key: new.clone(),
         after: After::Record(Box::new(record.clone())),
-        lingering: pending.of(old).map(|intent| {
-            Box::new(Intent {
-                key: new.clone(),
-                ..intent.clone()
-            })
-        }),
+        lingering: pending
+            .of(old)
+            .map(|intent| Box::new(intent.clone().renamed(&new))),
         history: Some(entry(&new, record.id.clone(), "rename")),
     };
     settle(&cache, vec![dropped, bound]).await?;

@@ -37,7 +37,7 @@ pub(crate) use files::write_schema;
 /// The arguments of `hookctl import`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Nothing is changed at the API. Tokens, which nobody can read back, are left alone; the \
+    after_help = "Nothing is changed at the API. Tokens, which the API never returns, are left alone; the \
 files say how to take them over.
 
 Examples:
