@@ -10,6 +10,8 @@
 //! | delete | gone | over | over |
 //! | delete | still there | unsettled | over: the plan deletes it again |
 //! | superseded | | unsettled | over |
+//!
+//! A write that was not confirmed, and that replaced one that set a token, leaves a token that can no longer be verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,6 +144,7 @@ pub fn settle_pending(
                 is_over.then(|| Settlement::nothing(intent.key.clone()))
             }
         };
+        let over = doubted(intent, over, records, observed, &mut settled.provisional);
         let earlier = intent
             .earlier
             .iter()
@@ -168,6 +171,40 @@ pub fn settle_pending(
         }
     }
     Ok(settled)
+}
+
+/// What a write leaves that replaced others and was not confirmed itself: one of them may have set a token, so the one
+/// in the record can no longer be verified.
+fn doubted(
+    intent: &Intent,
+    over: Option<Settlement>,
+    records: &LastApplied,
+    observed: &ObservedState,
+    provisional: &mut Vec<(Key, AppliedRecord)>,
+) -> Option<Settlement> {
+    let leaves_record = over
+        .as_ref()
+        .is_none_or(|over| over.after == After::Unchanged);
+    if intent.superseded || !leaves_record {
+        return over;
+    }
+    let doubt = intent.earlier.iter().find_map(|one| match &one.write {
+        IntendedWrite::Patch { id, token, .. } => {
+            let recorded = records.get(&intent.key).and_then(|record| record.token);
+            let is_recorded = *token == IntendedToken::Set(recorded);
+            let after = patched(one, id, *token, records, observed).after;
+            (!is_recorded && after != After::Unchanged).then_some(after)
+        }
+        IntendedWrite::Create { .. } | IntendedWrite::Delete { .. } => None,
+    });
+    match (doubt, over) {
+        (Some(after), Some(over)) => Some(Settlement { after, ..over }),
+        (Some(After::Record(record)), None) => {
+            provisional.push((intent.key.clone(), *record));
+            None
+        }
+        (_, over) => over,
+    }
 }
 
 /// Whether a webhook is as a patch would make it, as far as a list can tell.

@@ -239,9 +239,10 @@ impl Pending {
         self.intents.iter().find(|intent| intent.key == *key)
     }
 
-    /// The fingerprint of a token that a pending write sent for a key.
+    /// The fingerprint of a token that a pending write sent for a key. One that was superseded is of no use: the
+    /// record has a later one.
     pub fn token_of(&self, key: &Key) -> Option<&Fingerprint> {
-        match &self.of(key)?.write {
+        match &self.of(key).filter(|intent| !intent.superseded)?.write {
             IntendedWrite::Create { token, .. }
             | IntendedWrite::Patch {
                 token: IntendedToken::Set(token),

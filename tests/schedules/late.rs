@@ -186,3 +186,23 @@ fn an_adoption_that_sends_nothing_does_not_forget_a_clear_that_is_under_way() {
     };
     in_virtual_time(hold(&schedule));
 }
+
+/// A token that took effect unheard, behind a delete that was intended and never sent: the record's older token is not
+/// vouched for.
+#[test]
+fn a_token_behind_a_write_that_was_never_sent_is_not_forgotten() {
+    let heard = run(declared(Token::Secret(0)));
+    let unheard = Run {
+        late: late(50, Hears::Nothing),
+        dies_at: Some(WRITE_HAS_LEFT),
+        ..run(declared(Token::Secret(1)))
+    };
+    let mut absent = declared(Token::LeftOut);
+    absent.webhooks[0] = Some(Declaration::Absent);
+    let unsent = Run {
+        pause: 1_000,
+        dies_at: Some(WRITE_HAS_LEFT - 1),
+        ..run(absent)
+    };
+    check(vec![heard, unheard, unsent], declared(Token::Secret(0)));
+}
