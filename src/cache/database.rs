@@ -1,19 +1,21 @@
 //! sled, wrapped: no type of it leaves this file but its error.
 //!
-//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file,
-//! and a damaged log is silently cut to an older state. So files are synced here, the panic is caught,
+//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file, its last
+//! `drop` on a failing disk, and a damaged log is silently cut to an older state. So files are synced here, panics
+//! are caught,
 //! and a generation number is kept both in the database and beside it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sled::Tree;
 
-use super::folder::{self, DATABASE, GENERATION};
+use super::folder::{self, DATABASE, GENERATION, SETTINGS, UNFINISHED};
 use super::generation::{Found, GenerationFile};
-use super::open::{database_error, open_guarded};
+use super::open::{LastHandle, database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
 };
@@ -40,6 +42,8 @@ pub(super) struct Database {
     directory: PathBuf,
     /// Where people know it to be; another one for a copy.
     shown: PathBuf,
+    // Fields are dropped in their order; this one has to be the last.
+    _last: LastHandle,
 }
 
 impl Database {
@@ -57,47 +61,55 @@ impl Database {
 
     /// Opens or makes the one in a folder.
     pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+        check_clock(SystemTime::now())?;
         folder::clear_unfinished(directory)?;
-        let database = open_guarded(&directory.join(DATABASE), shown)?;
+        if directory.join(GENERATION).is_dir() {
+            return Err(CacheError::Damaged {
+                directory: shown.to_owned(),
+                what: "'generation' is no file".to_owned(),
+            });
+        }
+        let path = directory.join(DATABASE);
+        if is_missing(&path)? {
+            Self::make(directory, shown)?;
+        }
+        Self::open_in(directory, &path, shown)
+    }
+
+    /// Makes one beside its place, and gives it its name when all of it is durable: what bears the name is whole.
+    fn make(directory: &Path, shown: &Path) -> Result<(), CacheError> {
+        let path = directory.join(UNFINISHED);
+        let made = Self::open_in(directory, &path, shown)?;
+        made.put(&made.meta, META, VERSION_KEY, &schema::VERSION)?;
+        made.sync()?;
+        drop(made);
+        folder::sync(&path.join(SETTINGS))?;
+        folder::sync(&path)?;
+        let named = directory.join(DATABASE);
+        std::fs::rename(&path, &named).map_err(io_error("make", &named))?;
+        folder::sync(directory)
+    }
+
+    fn open_in(directory: &Path, path: &Path, shown: &Path) -> Result<Self, CacheError> {
+        let database = open_guarded(path, shown)?;
         let tree = |name: &str| {
             database
                 .open_tree(name)
                 .map_err(|source| database_error("open", shown, source))
         };
-        let opened = Self {
+        Ok(Self {
             records: tree(RECORDS)?,
             history: tree(HISTORY)?,
             intents: tree(INTENTS)?,
             observed: tree(OBSERVED)?,
             meta: tree(META)?,
-            file: File::open(directory.join(DATABASE).join("db"))
-                .map_err(io_error("open", &directory.join(DATABASE)))?,
+            file: File::open(path.join("db")).map_err(io_error("open", path))?,
             generation_file: GenerationFile::open(&directory.join(GENERATION))?,
+            _last: LastHandle::of(&database),
             sled: database,
             directory: directory.to_owned(),
             shown: shown.to_owned(),
-        };
-        if opened.is_empty() {
-            opened.put(&opened.meta, META, VERSION_KEY, &schema::VERSION)?;
-            opened.sync()?;
-            for folder in [directory.join(DATABASE), directory.to_owned()] {
-                sync_file(&folder)?;
-            }
-        }
-        Ok(opened)
-    }
-
-    /// Whether nothing was ever committed. Its making may have been cut off at any point; that a
-    /// database lost what it had is told by the generation beside it.
-    fn is_empty(&self) -> bool {
-        let trees = [
-            &self.records,
-            &self.intents,
-            &self.history,
-            &self.observed,
-            &self.meta,
-        ];
-        trees.iter().all(|tree| tree.is_empty())
+        })
     }
 
     /// What is remembered of each bound webhook of an account.
@@ -338,10 +350,18 @@ impl Database {
     }
 }
 
-fn sync_file(path: &Path) -> Result<(), CacheError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(io_error("make durable", path))
+/// sled counts from 1970 and panics before it.
+fn check_clock(now: SystemTime) -> Result<(), CacheError> {
+    now.duration_since(SystemTime::UNIX_EPOCH)
+        .map(|_| ())
+        .map_err(|_| CacheError::Clock)
+}
+
+/// Whether nothing bears a name. What cannot be looked at is an error, not missing.
+fn is_missing(path: &Path) -> Result<bool, CacheError> {
+    path.try_exists()
+        .map(|exists| !exists)
+        .map_err(io_error("look at", path))
 }
 
 /// The key of a row: the account, then its own part. No part of an account holds a NUL.
@@ -354,4 +374,18 @@ pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
     }
     key.extend_from_slice(own);
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_an_error() {
+        assert!(check_clock(SystemTime::UNIX_EPOCH).is_ok());
+        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        assert!(matches!(check_clock(before), Err(CacheError::Clock)));
+    }
 }
