@@ -103,7 +103,10 @@ fn a_disk_that_refuses_for_good_is_an_error_and_no_crash() {
         let told = document.to_string();
         match run.status {
             1 => assert!(
-                account.requests().iter().all(|sent| sent.starts_with("GET")),
+                account
+                    .requests()
+                    .iter()
+                    .all(|sent| sent.starts_with("GET")),
                 "{told}"
             ),
             4 => assert_eq!(document["actions"][0]["result"], "failed", "{told}"),
