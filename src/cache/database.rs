@@ -7,7 +7,6 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -61,7 +60,7 @@ impl Database {
 
     /// Opens or makes the one in a folder.
     pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
-        check_clock(SystemTime::now())?;
+        check_clock(jiff::Timestamp::now())?;
         folder::clear_unfinished(directory)?;
         if directory.join(GENERATION).is_dir() {
             return Err(CacheError::Damaged {
@@ -351,10 +350,11 @@ impl Database {
 }
 
 /// sled counts from 1970 and panics before it.
-fn check_clock(now: SystemTime) -> Result<(), CacheError> {
-    now.duration_since(SystemTime::UNIX_EPOCH)
-        .map(|_| ())
-        .map_err(|_| CacheError::Clock)
+fn check_clock(now: jiff::Timestamp) -> Result<(), CacheError> {
+    if now < jiff::Timestamp::UNIX_EPOCH {
+        return Err(CacheError::Clock);
+    }
+    Ok(())
 }
 
 /// Whether nothing bears a name. What cannot be looked at is an error, not missing.
@@ -378,14 +378,13 @@ pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
     fn a_clock_before_1970_is_an_error() {
-        assert!(check_clock(SystemTime::UNIX_EPOCH).is_ok());
-        let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+        let epoch = jiff::Timestamp::UNIX_EPOCH;
+        assert!(check_clock(epoch).is_ok());
+        let before = epoch - jiff::SignedDuration::from_secs(1);
         assert!(matches!(check_clock(before), Err(CacheError::Clock)));
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 pub const GUARDED_THREAD: &str = "hookctl-record-guard";
 
 /// How long a call may take. Minutes, since a disk of a busy machine may need many seconds for one.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Why a call gave no answer.
 #[derive(Debug)]

@@ -266,7 +266,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_answer() {
         let commit = |_: &[Write]| panic!("on purpose");
-        let writer = Writer::start_with(commit, Duration::from_secs(60)).unwrap();
+        let writer = Writer::start_with(commit, Duration::from_mins(1)).unwrap();
         for _ in 0..2 {
             let result = writer.commit(forget()).await;
             assert!(matches!(result, Err(WriteError::Stopped)), "{result:?}");

@@ -63,7 +63,7 @@ async fn after_a_boot_the_horizon_counts_from_the_first_sight() {
 async fn the_first_sight_is_written_down() {
     let mut scene = killed_long_ago().await;
     scene.boot = Some("the next boot".to_owned());
-    scene.horizon.0 = Duration::from_secs(60);
+    scene.horizon.0 = Duration::from_mins(1);
     killed_after(&mut scene, 4).await;
     assert_eq!(scene.requests(), ["L", "L"], "it waits");
 
@@ -82,7 +82,7 @@ async fn after_a_boot_what_took_effect_meanwhile_is_found() {
     let mut scene = Scene::new(Dialect::default()).await;
     scene.declare(HOOK);
     let (after, hears) = (Duration::from_millis(200), Hears::Nothing);
-    scene.horizon.0 = Duration::from_secs(60);
+    scene.horizon.0 = Duration::from_mins(1);
     scene
         .sandbox()
         .fault(FIRST_POST, Fault::Late { after, hears });
