@@ -72,7 +72,7 @@ fn json(node: &Node) -> Json {
             .iter()
             .map(|entry| (entry.key.value.clone(), json(&entry.value)))
             .collect(),
-        Value::Broken => panic!("something broken without a diagnostic"),
+        Value::Broken => "(broken)".into(),
         Value::Scalar(scalar) => match scalar.kind() {
             Kind::Null => Json::Null,
             Kind::Boolean => scalar.text().eq_ignore_ascii_case("true").into(),
