@@ -373,5 +373,11 @@ fn io_error(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Cac
     }
 }
 
+/// Reads a row, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn fuzz_row(bytes: &[u8]) {
+    schema::fuzz(bytes);
+}
+
 #[cfg(test)]
 mod tests;
