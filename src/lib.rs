@@ -68,6 +68,8 @@ pub mod config;
 pub mod declaration;
 pub mod diagnostic;
 pub mod import;
+pub mod input;
+pub mod outside;
 pub mod plan;
 pub mod reconcile;
 pub mod record;

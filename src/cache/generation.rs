@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use crate::input::open_regular;
 use super::folder::GENERATION;
 use super::schema::{self, Generation, InvalidValue};
 use super::{CacheError, CacheOptions, io_error};
@@ -58,7 +59,7 @@ impl GenerationFile {
     /// Reads the file in a folder.
     pub(super) fn read(path: &Path) -> Result<Found, CacheError> {
         let mut content = Vec::new();
-        match File::open(path) {
+        match open_regular(path) {
             Ok(file) => file
                 .take(4 * PLACE as u64)
                 .read_to_end(&mut content)

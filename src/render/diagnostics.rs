@@ -68,7 +68,7 @@ fn one(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer) -> Str
     if elements.is_empty()
         && let Some(path) = &diagnostic.path
     {
-        elements.push(Origin::path(path.display().to_string()).into());
+        elements.push(Origin::path(Outside::path(path).to_string()).into());
     }
     if let Some(help) = &diagnostic.help {
         elements.push(Level::HELP.message(sanitize(help).into_owned()).into());

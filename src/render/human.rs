@@ -10,6 +10,7 @@ use super::message::Message;
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use super::{Cost, Scene};
+use crate::outside::Outside;
 use crate::plan::{Action, Change, DeletionReason, Plan, PlannedAction, Summary, TokenShown};
 use crate::record::{ActionResult, Outcome, Remark, SyncReport};
 use crate::webhook::{Field, FieldValue, limits};
@@ -95,7 +96,7 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
     let place = planned.location().map_or_else(String::new, |location| {
         paint(
             styles.aside,
-            &format!("   {}:{}", location.path.display(), location.line),
+            &format!("   {}:{}", Outside::path(&location.path), location.line),
         )
     });
     let head = paint(style, &format!("{sign} {}{id}: {word}", planned.key));
@@ -324,7 +325,7 @@ fn outcome(result: &ActionResult, styles: &Styles) -> String {
                         styles.aside,
                         &format!(
                             "--> {}:{}:{}",
-                            location.path.display(),
+                            Outside::path(&location.path),
                             location.line,
                             location.column
                         )

@@ -39,7 +39,12 @@ pub(super) async fn run<H: Host>(
     let Some(Wanted {
         declarations,
         secrets,
-    }) = host.wanted().await.map_err(PassFailure::Wanted)?
+    }) = tokio::select! {
+        biased;
+        // Programs that are asked for secrets end with it.
+        () = circumstances.cancellation.cancelled() => return Ok(None),
+        wanted = host.wanted() => wanted.map_err(PassFailure::Wanted)?,
+    }
     else {
         return Ok(None);
     };

@@ -21,7 +21,7 @@ use crate::run::{Approval, apply, conclude, now, policy};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
-use crate::signals::cancel_on_signal;
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl apply`.
@@ -84,13 +84,22 @@ async fn run_saved(
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
+    let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     is_for(&settings, saved)?;
     let declarations = presenter.declarations(&settings, environment)?;
-    let resolved = resolve_tokens(&declarations, &settings, environment, Missing::Error).await;
+    let resolved = unless_cancelled(
+        &cancellation,
+        resolve_tokens(&declarations, &settings, environment, Missing::Error),
+    )
+    .await?;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = Session::open(&settings, environment, is_for_sandbox(saved)).await?;
+    let session = unless_cancelled(
+        &cancellation,
+        Session::open(&settings, environment, is_for_sandbox(saved)),
+    )
+    .await??;
     if session.account().api() != saved.terms.api {
         return Err(refused(format!(
             "the plan was made for the API at {}, and this is {}",
@@ -106,7 +115,6 @@ async fn run_saved(
         .map_err(|error| record_error(&error))?;
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
     let desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
-    let cancellation = cancel_on_signal()?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let pass = |policy| Pass {
         api: session.api(),

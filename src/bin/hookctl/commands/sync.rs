@@ -25,7 +25,7 @@ use crate::run::{Approval, apply, conclude, count_events, now, policy};
 use crate::secrets::{Missing, resolve_tokens, runs_programs};
 use crate::session::{self, RecordAccess, Session, record_error};
 use crate::settings::Settings;
-use crate::signals::{cancel_on_signal, interrupted};
+use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sync`.
@@ -146,6 +146,7 @@ async fn sync(
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
+    let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let store = session::store(&settings, args.sandbox);
     let declarations = std::thread::scope(|threads| {
@@ -158,10 +159,18 @@ async fn sync(
         // They may wait for a person, and others for the record.
         store.let_go();
     }
-    let resolved = resolve_tokens(&declarations, &settings, environment, args.missing()).await;
+    let resolved = unless_cancelled(
+        &cancellation,
+        resolve_tokens(&declarations, &settings, environment, args.missing()),
+    )
+    .await?;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = Session::over(store, &settings, environment, args.sandbox).await?;
+    let session = unless_cancelled(
+        &cancellation,
+        Session::over(store, &settings, environment, args.sandbox),
+    )
+    .await??;
     let terms = args.terms(&settings, session.account());
     let policy = policy(&terms)?;
     let records = session.records(args.dry_run)?;
@@ -170,7 +179,6 @@ async fn sync(
     let remembered = ManuallyDrop::new(records.remembered()?);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
-    let cancellation = cancel_on_signal()?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let mut pass = Pass {
         api: session.api(),
