@@ -219,7 +219,7 @@ fn a_file_system_without_events_is_looked_at() {
 #[test]
 fn a_broken_file_leaves_what_is_applied_and_drift_is_still_mended() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
-    let watch = Watch::settled(&repository, &account, &["--interval", "200ms"]);
+    let watch = Watch::settled(&repository, &account, &["--interval", "1s"]);
     repository.write("webhooks.d/broken.yaml", "webhooks: [");
     account.edit("Billing", &json!({ "timeout_seconds": 55 }));
     watch.until_timeout("Billing", 10);
@@ -259,7 +259,7 @@ fn drift_can_be_told_instead_of_mended() {
     let watch = Watch::settled(
         &repository,
         &account,
-        &["--interval", "100ms", "--drift", "warn"],
+        &["--interval", "1s", "--drift", "warn"],
     );
     account.edit("Billing", &json!({ "timeout_seconds": 55 }));
     let seen = account.sandbox.received();
@@ -273,7 +273,7 @@ fn drift_can_be_told_instead_of_mended() {
 #[test]
 fn a_field_that_somebody_keeps_changing_is_held_until_the_file_changes() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
-    let watch = Watch::settled(&repository, &account, &["--interval", "100ms"]);
+    let watch = Watch::settled(&repository, &account, &["--interval", "1s"]);
     for seconds in 51..54 {
         account.edit("Billing", &json!({ "timeout_seconds": seconds }));
         watch.until_timeout("Billing", 10);
@@ -296,7 +296,7 @@ fn pruning_waits_until_the_folder_has_been_stable() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     let other = "webhooks:\n  other: { url: 'https://other.example.com', actions: all }\n";
     repository.write("webhooks.d/other.yaml", other);
-    let arguments = ["--prune", "--grace", "3s", "--interval", "100ms"];
+    let arguments = ["--prune", "--grace", "3s", "--interval", "1s"];
     let watch = Watch::start(&repository, &account, &arguments);
     watch.until("both", |webhooks| webhooks.len() == 2);
     fs::remove_file(repository.path("webhooks.d/other.yaml")).unwrap();
@@ -340,7 +340,7 @@ fn an_api_that_is_down_is_tried_again_for_ever() {
 #[test]
 fn other_commands_live_beside_it() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
-    let watch = Watch::settled(&repository, &account, &["--interval", "50ms"]);
+    let watch = Watch::settled(&repository, &account, &["--interval", "1s"]);
     for _ in 0..5 {
         repository
             .sync(&account, &["--dry-run"])
@@ -441,7 +441,7 @@ fn metrics_tell_what_it_does() {
         "Mine",
         "https://mine.example.com",
     );
-    let arguments = ["--interval", "100ms", "--metrics", "127.0.0.1:0"];
+    let arguments = ["--interval", "1s", "--metrics", "127.0.0.1:0"];
     repository.declare("webhooks: { billing: [] }");
     let mut watch = Watch::start(&repository, &account, &arguments);
     let mut log = std::io::BufReader::new(watch.child.stderr.take().unwrap());

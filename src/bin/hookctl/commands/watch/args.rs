@@ -15,7 +15,7 @@ again and runs a pass at once."
 )]
 pub(crate) struct WatchArgs {
     /// How often drift is looked for, such as 5m or 30s; each time up to half longer
-    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
     pub(super) interval: Duration,
     /// What to do about drift
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Drift::Fix)]
@@ -39,6 +39,15 @@ pub(crate) struct WatchArgs {
     /// Use the built-in emulator of the API, kept under the local record's folder
     #[arg(long)]
     pub(super) sandbox: bool,
+}
+
+/// An interval: at least a second, so that a typing error is no load test.
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration(text)?;
+    if interval < Duration::from_secs(1) {
+        return Err("an interval is at least 1s".to_owned());
+    }
+    Ok(interval)
 }
 
 /// What to do about drift.
