@@ -115,7 +115,12 @@ fn module(path: &Path) -> Option<String> {
 
 /// The part of a file that is not its tests.
 fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or(text)
+    ["#[cfg(test)]", "#[cfg(all(test"]
+        .into_iter()
+        .filter_map(|mark| text.split_once(mark))
+        .map(|(before, _)| before)
+        .min_by_key(|before| before.len())
+        .unwrap_or(text)
 }
 
 #[test]

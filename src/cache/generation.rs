@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use crate::input::open_regular;
 use super::folder::GENERATION;
 use super::schema::{self, Generation, InvalidValue};
 use super::{CacheError, CacheOptions, io_error};
+use crate::input::open_regular;
 
 /// The bytes of one place.
 const PLACE: usize = 128;

@@ -5,8 +5,8 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::input::open_regular;
 use super::{CacheError, io_error};
+use crate::input::open_regular;
 
 /// How often a held lock is tried again.
 const PAUSE: Duration = Duration::from_millis(20);

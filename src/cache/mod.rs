@@ -108,7 +108,10 @@ pub enum CacheError {
         source: io::Error,
     },
     /// The database is damaged.
-    #[error("the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API", Outside::path(directory))]
+    #[error(
+        "the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        Outside::path(directory)
+    )]
     Damaged {
         /// The folder.
         directory: PathBuf,
@@ -116,7 +119,10 @@ pub enum CacheError {
         what: String,
     },
     /// The database went back to an older state.
-    #[error("the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API", Outside::path(directory))]
+    #[error(
+        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        Outside::path(directory)
+    )]
     RolledBack {
         /// The folder.
         directory: PathBuf,
@@ -126,7 +132,10 @@ pub enum CacheError {
         found: u64,
     },
     /// The database was made by a newer version.
-    #[error("the local record in {} was made by a newer version of hookctl (schema {found}); use that version, or move the folder aside", Outside::path(directory))]
+    #[error(
+        "the local record in {} was made by a newer version of hookctl (schema {found}); use that version, or move the folder aside",
+        Outside::path(directory)
+    )]
     Newer {
         /// The folder.
         directory: PathBuf,

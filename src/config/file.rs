@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::reader;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
 use crate::input::read_regular;
 use crate::outside::Outside;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
 use crate::yaml::{self, MAX_FILE_BYTES};
 
 /// The names that the file may have. If a folder has both, that is an error.
@@ -26,7 +26,10 @@ pub enum DiscoverError {
         source: io::Error,
     },
     /// A folder has two of them.
-    #[error("{} has both hookctl.yaml and hookctl.yml; keep one of the two", Outside::path(folder))]
+    #[error(
+        "{} has both hookctl.yaml and hookctl.yml; keep one of the two",
+        Outside::path(folder)
+    )]
     Both {
         /// The folder.
         folder: PathBuf,

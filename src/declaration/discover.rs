@@ -6,8 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::input::read_regular;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::input::read_regular;
 use crate::yaml::MAX_FILE_BYTES;
 
 /// The most files that are read: one webhook per file, ten times as many as are planned for.

@@ -298,9 +298,13 @@ impl ValidateDocument {
         }
     }
 
-    /// The document as text, with a line break at its end.
-    pub fn to_text(&self) -> String {
-        text(self)
+    /// Writes the document, with a line break at its end.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
     }
 }
 

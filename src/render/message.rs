@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::outside::Outside;
 use crate::diagnostic::{Diagnostic, Location, SourceMap};
+use crate::outside::Outside;
 use crate::plan::safety::Refusal;
 use crate::plan::{Notice, PlanProblem};
 

@@ -289,7 +289,9 @@ impl Form<'_> {
         let folder = self.surroundings.folder;
         Some(SecretSource::Command {
             program: if program.contains('/') && !Path::new(&program).is_absolute() {
-                normal(&folder.join(&program)).to_string_lossy().into_owned()
+                normal(&folder.join(&program))
+                    .to_string_lossy()
+                    .into_owned()
             } else {
                 program
             },

@@ -54,7 +54,8 @@ pub(super) async fn run(
     let mut group = Group::prepare(&mut command);
     let mut child = command.spawn().map_err(ProgramError::System)?;
     group.lead(&child);
-    let mut stdout = Pipe::of(child.stdout.take(), MAX_SECRET_BYTES as usize)?;
+    let most = usize::try_from(MAX_SECRET_BYTES).unwrap_or(usize::MAX - 1);
+    let mut stdout = Pipe::of(child.stdout.take(), most)?;
     let mut stderr = Pipe::of(child.stderr.take(), MOST_SAID)?;
     let ended = async {
         tokio::select! {
@@ -90,7 +91,10 @@ impl Ended {
             .filter(|word| word.len() >= 4)
             .collect();
         let said = String::from_utf8_lossy(&self.stderr);
-        let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+        let lines: Vec<&str> = said
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
         let first = lines.len().saturating_sub(LINES);
         lines
             .into_iter()
@@ -113,18 +117,19 @@ fn masked_words(line: &str) -> String {
     let mut rest = line;
     while let Some(start) = rest.find(belongs) {
         let (before, from) = rest.split_at(start);
-        let end = from.find(|character| !belongs(character)).unwrap_or(from.len());
+        let end = from
+            .find(|character| !belongs(character))
+            .unwrap_or(from.len());
         let (word, after) = from.split_at(end);
         let has = |test: fn(&u8) -> bool| word.as_bytes().iter().any(test);
         masked += before;
-        masked += if word.len() >= WORD_LENGTH
-            && has(u8::is_ascii_digit)
-            && has(u8::is_ascii_alphabetic)
-        {
-            MASK
-        } else {
-            word
-        };
+        masked +=
+            if word.len() >= WORD_LENGTH && has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic)
+            {
+                MASK
+            } else {
+                word
+            };
         rest = after;
     }
     masked + rest
@@ -168,7 +173,7 @@ impl<R: End> Pipe<R> {
         })
     }
 
-    const fn is_over(&self) -> bool {
+    fn is_over(&self) -> bool {
         self.bytes.len() > self.limit
     }
 
@@ -176,7 +181,9 @@ impl<R: End> Pipe<R> {
     async fn fill(&mut self) {
         while !self.is_over() {
             let left = self.limit + 1 - self.bytes.len();
-            let Some(reader) = &mut self.reader else { break };
+            let Some(reader) = &mut self.reader else {
+                break;
+            };
             match reader.take(left as u64).read_buf(&mut *self.bytes).await {
                 Ok(count) if count > 0 => {}
                 _ => break,
@@ -199,7 +206,7 @@ impl<R: End> Pipe<R> {
     /// Reads what is there, and waits for nothing.
     fn rest(&mut self) -> Result<(), ProgramError> {
         #[cfg(unix)]
-        if let Some(now) = &mut self.now {
+        if let Some(mut now) = self.now.take() {
             use std::io::Read as _;
 
             let mut buffer = Zeroizing::new([0; 4096]);

@@ -44,7 +44,11 @@ pub enum ResolveError {
         source: io::Error,
     },
     /// The file is outside the folder that it may not leave.
-    #[error("the file {} leads outside {}; write an absolute path if that is meant", Outside::path(path), Outside::path(root))]
+    #[error(
+        "the file {} leads outside {}; write an absolute path if that is meant",
+        Outside::path(path),
+        Outside::path(root)
+    )]
     Escapes {
         /// Its path.
         path: PathBuf,
@@ -64,7 +68,11 @@ pub enum ResolveError {
         what: String,
     },
     /// The command could not be run.
-    #[error("could not run '{}' in {}", Outside::text(program), Outside::path(directory))]
+    #[error(
+        "could not run '{}' in {}",
+        Outside::text(program),
+        Outside::path(directory)
+    )]
     Spawn {
         /// The program.
         program: String,
@@ -74,7 +82,12 @@ pub enum ResolveError {
         source: io::Error,
     },
     /// The command failed. Of what it wrote, the last lines of its standard error are shown, masked.
-    #[error("'{}' ended with {status} in {}{}", Outside::text(program), Outside::path(directory), quoted(said))]
+    #[error(
+        "'{}' ended with {status} in {}{}",
+        Outside::text(program),
+        Outside::path(directory),
+        quoted(said)
+    )]
     Failed {
         /// The program.
         program: String,
@@ -170,8 +183,8 @@ async fn read_file(
             });
         }
     }
-    let read = move || read_regular(&real, MAX_SECRET_BYTES).map(Zeroizing::new);
-    let bytes = tokio::task::spawn_blocking(read)
+    let reading = move || read_regular(&real, MAX_SECRET_BYTES).map(Zeroizing::new);
+    let bytes = tokio::task::spawn_blocking(reading)
         .await
         .map_err(io::Error::other)
         .flatten()
@@ -344,7 +357,7 @@ mod tests {
         let started = std::time::Instant::now();
         let script = "sleep 20 & printf tok";
         assert_eq!(value(command("sh", &["-c", script])).await.unwrap(), "tok");
-        let large = "sleep 20 & head -c 60000 /dev/zero | tr '\\0' x";
+        let large = "sleep 20 & head -c 60000 /dev/zero | tr '\\0' a";
         let error = value(command("sh", &["-c", large])).await.unwrap_err();
         assert!(error.contains("longer than"), "{error}");
         assert!(started.elapsed() < Duration::from_secs(10));
@@ -354,7 +367,10 @@ mod tests {
     async fn a_program_ends_with_its_children_when_nobody_waits_for_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pid");
-        let script = format!("sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60'; true", path.to_string_lossy());
+        let script = format!(
+            "sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60'; true",
+            path.to_string_lossy()
+        );
         let source = command("sh", &["-c", &script]);
         let asked = resolve(&source, &lookup);
         let began = async {
@@ -366,7 +382,11 @@ mod tests {
             _ = asked => panic!("it does not end by itself"),
             () = began => {}
         }
-        let pid: i32 = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
+        let pid: i32 = std::fs::read_to_string(&path)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         let is_there = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));

@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     let no_color = environment
         .get("NO_COLOR")
         .is_some_and(|value| !value.is_empty());
-    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet);
+    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet).showing_all(cli.global.all);
     // A watch is read by its log; other commands show results.
     let usual = match cli.command {
         Command::Watch(_) => LevelFilter::INFO,

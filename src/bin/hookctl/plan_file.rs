@@ -22,13 +22,15 @@ pub(crate) fn write(saved: &SavedPlan, path: &Path) -> Result<(), CommandError> 
             format!("could not write the plan to {path}: {error}"),
         )
     };
-    let text = text(saved).map_err(|error| failed(&error))?;
+    let text = text(saved)?;
     output_file::put(path, text.as_bytes()).map_err(|error| failed(&error))
 }
 
 /// A plan as the text of its file.
-pub(crate) fn text(saved: &SavedPlan) -> serde_json::Result<String> {
-    Ok(serde_json::to_string_pretty(saved)? + "\n")
+pub(crate) fn text(saved: &SavedPlan) -> Result<String, CommandError> {
+    let text = serde_json::to_string_pretty(saved)
+        .map_err(|error| CommandError::caused("plan-file", &error))?;
+    Ok(text + "\n")
 }
 
 /// Reads a plan that this version wrote.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, fresh_evidence};
-use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats};
+use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse};
+use hookctl::render::Cost;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::DesiredState;
@@ -130,8 +132,12 @@ impl Session {
         Ok(declarations.into_desired(&evidence))
     }
 
-    pub(crate) fn stats(&self) -> RequestStats {
-        self.api.stats()
+    /// What a run that began then has cost by now.
+    pub(crate) fn cost(&self, started: Instant) -> Cost {
+        Cost {
+            requests: self.api.stats().requests,
+            duration: started.elapsed(),
+        }
     }
 
     /// Opens the record: for a dry run a copy, if there is one.

@@ -15,6 +15,7 @@ pub(crate) struct Ui {
     color_out: bool,
     color_err: bool,
     quiet: bool,
+    most_diagnostics: usize,
     /// Why the last result could not be written.
     unwritten: Mutex<Option<io::Error>>,
 }
@@ -35,6 +36,7 @@ impl Ui {
             color_out: colored(io::stdout().is_terminal()),
             color_err: colored(io::stderr().is_terminal()),
             quiet,
+            most_diagnostics: hookctl::render::SHOWN,
             unwritten: Mutex::default(),
         }
     }
@@ -52,6 +54,19 @@ impl Ui {
     /// Whether progress is shown: to a person, on a terminal.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// With every diagnostic, however many there are.
+    pub(crate) const fn showing_all(mut self, shows_all: bool) -> Self {
+        if shows_all {
+            self.most_diagnostics = usize::MAX;
+        }
+        self
+    }
+
+    /// How many diagnostics are shown.
+    pub(crate) const fn most_diagnostics(&self) -> usize {
+        self.most_diagnostics
     }
 
     /// How many columns a message may take.

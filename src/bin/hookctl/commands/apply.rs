@@ -8,7 +8,6 @@ use hookctl::apply::ApplyOptions;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
-use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Stale};
 
 use crate::args::GlobalArgs;
@@ -100,13 +99,7 @@ async fn run_saved(
         Session::open(&settings, environment, is_for_sandbox(saved)),
     )
     .await??;
-    if session.account().api() != saved.terms.api {
-        return Err(refused(format!(
-            "the plan was made for the API at {}, and this is {}",
-            saved.terms.api,
-            session.account().api()
-        )));
-    }
+    is_for_account(&session, saved)?;
     let whole = policy(&saved.terms)?;
     let chosen;
     let store = session
@@ -185,11 +178,20 @@ async fn run_saved(
                 .help("make another plan, or apply what still holds with --partial"),
         );
     }
-    let cost = || Cost {
-        requests: session.stats().requests,
-        duration: started.elapsed(),
-    };
+    let cost = || session.cost(started);
     conclude(result, &cancellation, presenter, cost)
+}
+
+/// Whether the plan was made for this account.
+fn is_for_account(session: &Session, saved: &SavedPlan) -> Result<(), CommandError> {
+    let api = session.account().api();
+    if api == saved.terms.api {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "the plan was made for the API at {}, and this is {api}",
+        saved.terms.api
+    )))
 }
 
 /// Whether the plan was made for this target.

@@ -11,7 +11,6 @@ use hookctl::cache::Account;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, TokenPatch};
 use hookctl::reconcile::{self, Pass, PassError};
-use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::Access;
 
@@ -65,7 +64,7 @@ pub(crate) struct SyncArgs {
     /// Go on without tokens that cannot be resolved
     #[arg(long, requires = "dry_run")]
     allow_missing_secrets: bool,
-    /// Save the plan to this file, for `hookctl apply`
+    /// Save the plan to this file, for `hookctl apply`; `-` is standard output
     #[arg(
         long,
         value_name = "FILE",
@@ -105,6 +104,11 @@ impl SyncArgs {
             prune: self.prune || settings.prune,
             keep_unverified_secrets: self.unverified_secrets == Unverified::Keep,
         }
+    }
+
+    /// Whether the saved plan is the result: `--out -`.
+    fn writes_to_stdout(&self) -> bool {
+        self.out.as_deref() == Some(std::path::Path::new("-"))
     }
 
     const fn access(&self) -> Access {
@@ -147,6 +151,13 @@ async fn sync(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
+    if args.writes_to_stdout() && matches!(args.output, Output::Json | Output::Markdown) {
+        return Err(CommandError::new(
+            "usage",
+            "--out - and this --output would both write to standard output",
+        )
+        .status(ExitStatus::Usage));
+    }
     let settings = presenter.settings(global)?;
     let store = session::store(&settings, args.sandbox);
     let declarations = std::thread::scope(|threads| {
@@ -211,7 +222,12 @@ async fn sync(
                 let document = presenter.document(plan);
                 let key = session.fingerprint_key();
                 let saved = SavedPlan::of(plan, document, terms, key, now());
-                plan_file::write(&saved, path)?;
+                if args.writes_to_stdout() {
+                    ui.result(&plan_file::text(&saved)?);
+                    presenter.stand_aside();
+                } else {
+                    plan_file::write(&saved, path)?;
+                }
             }
             dry_run(args, planned, presenter)
         }
@@ -226,10 +242,7 @@ async fn sync(
             };
             let result = apply(ui, &pass, &store, presenter, &mut approve).await;
             store.close().map_err(|error| record_error(&error))?;
-            let cost = || Cost {
-                requests: session.stats().requests,
-                duration: started.elapsed(),
-            };
+            let cost = || session.cost(started);
             conclude(result, &cancellation, presenter, cost)
         }
     }

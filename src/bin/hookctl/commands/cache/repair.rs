@@ -64,7 +64,7 @@ pub(super) async fn repair(
     if let Some(aside) = aside {
         ui.remark(&format!(
             "The damaged record is in {}.\n",
-            Outside::path(aside)
+            Outside::path(&aside)
         ));
     }
     ui.result(&format!(
