@@ -197,6 +197,7 @@ fn fill(cache: &Cache, remembered: &LastApplied) {
         key: key.clone(),
         after: After::Record(Box::new(record.clone())),
         history: None,
+        lingering: None,
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -3,7 +3,7 @@
 //! The files go on saying `bearer_token: { env: NAME }`; what NAME means is up to the program, which
 //! gives the library a lookup instead of the environment.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::path::Path;
 
@@ -27,15 +27,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ]));
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/infrastructure");
     let targets = ["qa".to_owned(), "prod".to_owned()];
+    let vars = BTreeMap::from([("HOOK_HOST".to_owned(), "hooks.qa.clinic.example".to_owned())]);
     let loaded = declaration::load(
         &root.join("webhooks.d"),
         &LoadOptions {
-            display_root: &root,
-            repository_root: &root,
             target: "qa",
             known_targets: &targets,
-            lookup: &|name| (name == "HOOK_HOST").then(|| "hooks.qa.clinic.example".to_owned()),
+            vars: &vars,
             plaintext_secrets: PlaintextSecrets::Deny,
+            ..LoadOptions::below(&root)
         },
     );
     let declarations = loaded.declarations.ok_or("the files do not validate")?;

@@ -8,12 +8,14 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use hookctl::cache::{Account, Cache, CacheOptions};
+use hookctl::clock::SystemClock;
 use hookctl::declaration::{self, Declarations, LoadOptions};
 use hookctl::plan::Policy;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::reconcile::{self, Pass, Records as _, Verdict};
+use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets, resolve};
@@ -87,9 +89,12 @@ async fn sync(
         policy: &Policy::default(),
         limits: SafetyLimits::default(),
         overrides: Overrides::default(),
+        settle: Settle::Wait,
         options: ApplyOptions {
             concurrency: 8,
-            now: &|| jiff::Timestamp::now().to_string(),
+            clock: &SystemClock::new(),
+            horizon: Horizon::default(),
+            grace: Duration::from_secs(25),
             provenance: None,
             cancellation: CancellationToken::new(),
         },

@@ -6,7 +6,7 @@
 //!
 //! # Guarantees
 //! - A field that has the API's documented default is left out; the id is pinned.
-//! - A token, which nobody can read back, is left alone, and the text says how to take it over.
+//! - A token, which the API never returns, is left alone, and the text says how to take it over.
 //!
 //! # Caveats
 //! A webhook that no declaration can describe (an action that this version does not know, a value outside
@@ -14,10 +14,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use crate::state::ObservedWebhook;
 use crate::webhook::{Key, RemoteId, limits};
+use crate::yaml::{quoted, scalar};
 
 /// The schema beside the files, for editors. Hidden, so that it is not taken for declarations.
 pub const SCHEMA_FILE: &str = ".schema.json";
@@ -35,50 +34,13 @@ pub struct Imported {
     pub text: String,
 }
 
-/// One declaration, in the order in which people write it.
-#[derive(Serialize)]
-struct Written {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
-    url: String,
-    actions: Actions,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enabled: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_seconds: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_retries: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retry_backoff_seconds: Option<i64>,
-    id: String,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Actions {
-    All(&'static str),
-    Some(Vec<String>),
-}
-
-/// Why a webhook got no declaration.
-#[derive(Debug, thiserror::Error)]
-#[error("the declaration of {id} could not be written")]
-pub struct WriteError {
-    id: RemoteId,
-    #[source]
-    source: serde_yaml::Error,
-}
-
 /// Declares webhooks, each under the key that is wished for, or else one made from its name that is not
 /// taken.
-///
-/// # Errors
-/// [`WriteError`] if a value cannot be written as YAML.
 pub fn declare<'a>(
     webhooks: impl IntoIterator<Item = &'a ObservedWebhook>,
     wishes: &BTreeMap<RemoteId, Key>,
     mut taken: BTreeSet<Key>,
-) -> Result<Vec<Imported>, WriteError> {
+) -> Vec<Imported> {
     taken.extend(wishes.values().cloned());
     let mut imported = Vec::new();
     for webhook in webhooks {
@@ -87,10 +49,7 @@ pub fn declare<'a>(
             None => free_key(&webhook.spec.name, &taken),
         };
         taken.insert(key.clone());
-        let text = text(&key, webhook).map_err(|source| WriteError {
-            id: webhook.id.clone(),
-            source,
-        })?;
+        let text = text(&key, webhook);
         imported.push(Imported {
             key,
             id: webhook.id.clone(),
@@ -98,7 +57,7 @@ pub fn declare<'a>(
             text,
         });
     }
-    Ok(imported)
+    imported
 }
 
 /// A whole file of declarations.
@@ -139,46 +98,60 @@ fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
     }
 }
 
-fn text(key: &Key, webhook: &ObservedWebhook) -> Result<String, serde_yaml::Error> {
+fn text(key: &Key, webhook: &ObservedWebhook) -> String {
     let spec = &webhook.spec;
-    let number = |value: i64, default: i64| (value != default).then_some(value);
-    let written = Written {
-        name: (spec.name != key.as_str()).then(|| literal(&spec.name)),
-        url: literal(spec.url.as_str()),
-        actions: if spec.actions.is_all() {
-            Actions::All("all")
-        } else {
-            let names = spec.actions.iter().map(|action| action.as_str().to_owned());
-            Actions::Some(names.collect())
-        },
-        enabled: (spec.enabled != limits::DEFAULT_ENABLED).then_some(spec.enabled),
-        timeout_seconds: number(spec.timeout_seconds, limits::DEFAULT_TIMEOUT_SECONDS),
-        max_retries: number(spec.max_retries, limits::DEFAULT_MAX_RETRIES),
-        retry_backoff_seconds: number(
+    let mut lines = Vec::new();
+    if spec.name != key.as_str() {
+        lines.push(format!("name: {}", scalar(&literal(&spec.name))));
+    }
+    lines.push(format!("url: {}", scalar(&literal(spec.url.as_str()))));
+    lines.push(if spec.actions.is_all() {
+        "actions: all".to_owned()
+    } else {
+        let names = spec.actions.iter();
+        let names: Vec<_> = names
+            .map(|action| scalar(&literal(action.as_str())).into_owned())
+            .collect();
+        format!("actions: [{}]", names.join(", "))
+    });
+    if spec.enabled != limits::DEFAULT_ENABLED {
+        lines.push(format!("enabled: {}", spec.enabled));
+    }
+    for (field, value, default) in [
+        (
+            "timeout_seconds",
+            spec.timeout_seconds,
+            limits::DEFAULT_TIMEOUT_SECONDS,
+        ),
+        ("max_retries", spec.max_retries, limits::DEFAULT_MAX_RETRIES),
+        (
+            "retry_backoff_seconds",
             spec.retry_backoff_seconds,
             limits::DEFAULT_RETRY_BACKOFF_SECONDS,
         ),
-        id: webhook.id.as_str().to_owned(),
-    };
-    let mut lines = serde_yaml::to_string(&BTreeMap::from([(key.as_str(), written)]))?;
-    if webhook.has_bearer_token {
-        lines += &format!(
-            "  # It has a bearer token, which nobody can read back. To manage it here, put its source in place\n\
-             \x20 # of the next line, such as: bearer_token: {{ env: {} }}\n\
-             \x20 ignore_changes: [bearer_token]\n",
-            variable(key)
-        );
+    ] {
+        if value != default {
+            lines.push(format!("{field}: {value}"));
+        }
     }
-    Ok(lines
-        .lines()
-        .map(|line| {
-            if line.is_empty() {
-                "\n".to_owned()
-            } else {
-                format!("  {line}\n")
-            }
-        })
-        .collect())
+    // In quotes always: an id of digits, or of digits around an 'e', is a number elsewhere.
+    lines.push(format!("id: {}", quoted(webhook.id.as_str())));
+    if webhook.has_bearer_token {
+        lines.push(
+            "# It has a bearer token, which the API never returns. To manage it here, put its source in place"
+                .to_owned(),
+        );
+        lines.push(format!(
+            "# of the next line, such as: bearer_token: {{ env: {} }}",
+            variable(key)
+        ));
+        lines.push("ignore_changes: [bearer_token]".to_owned());
+    }
+    let mut text = format!("  {}:\n", scalar(key.as_str()));
+    for line in lines {
+        text += &format!("    {line}\n");
+    }
+    text
 }
 
 /// A text that interpolation leaves as it is.
@@ -229,23 +202,22 @@ mod tests {
             [&webhook("id-1", "Billing: run (v2)")],
             &BTreeMap::new(),
             BTreeSet::new(),
-        )
-        .unwrap();
+        );
         assert_eq!(
             file(&imported),
-            "# yaml-language-server: $schema=.schema.json
+            r#"# yaml-language-server: $schema=.schema.json
 webhooks:
   billing-run-v2:
-    name: 'Billing: run (v2)'
-    url: https://a.example.com/?a=$${b}
+    name: "Billing: run (v2)"
+    url: "https://a.example.com/?a=$${b}"
     actions: all
     enabled: false
     max_retries: 5
-    id: id-1
-    # It has a bearer token, which nobody can read back. To manage it here, put its source in place
+    id: "id-1"
+    # It has a bearer token, which the API never returns. To manage it here, put its source in place
     # of the next line, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
     ignore_changes: [bearer_token]
-"
+"#
         );
     }
 
@@ -263,7 +235,7 @@ webhooks:
             RemoteId::parse("id-2").unwrap(),
             Key::parse("webhook").unwrap(),
         )]);
-        let imported = declare(&webhooks, &wishes, taken).unwrap();
+        let imported = declare(&webhooks, &wishes, taken);
         let keys: Vec<&str> = imported.iter().map(|one| one.key.as_str()).collect();
         let x = "x".repeat(56);
         assert_eq!(

@@ -62,8 +62,10 @@
 //! It prints nothing, reads no environment variable by itself (it is given a lookup), and ends no
 //! process. `RUST_LOG` and the like are the program's business: events go to [`tracing`].
 
+pub mod address;
 pub mod apply;
 pub mod cache;
+pub mod clock;
 pub mod config;
 pub mod declaration;
 pub mod diagnostic;

@@ -20,12 +20,14 @@
 //! use std::collections::BTreeMap;
 //! use std::time::Duration;
 //!
-//! use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+//! use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 //! use hookctl::cache::{Account, CacheOptions};
+//! use hookctl::clock::SystemClock;
 //! use hookctl::declaration::{LoadOptions, load_texts};
 //! use hookctl::plan::{Plan, Policy};
 //! use hookctl::plan::safety::{Overrides, SafetyLimits};
 //! use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
+//! use hookctl::record::Horizon;
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
 //! use hookctl::sandbox::{Sandbox, SandboxOptions};
 //! use hookctl::secret::{Secret, Secrets};
@@ -71,9 +73,12 @@
 //!     policy: &Policy::default(),
 //!     limits: SafetyLimits::default(),
 //!     overrides: Overrides::default(),
+//!     settle: Settle::Wait,
 //!     options: ApplyOptions {
 //!         concurrency: 4,
-//!         now: &|| "2026-01-01T00:00:00Z".to_owned(),
+//!         clock: &SystemClock::new(),
+//!         horizon: Horizon::default(),
+//!         grace: Duration::from_secs(25),
 //!         provenance: None,
 //!         cancellation: CancellationToken::new(),
 //!     },
@@ -105,7 +110,7 @@ use tokio::sync::broadcast;
 use crate::cache::{
     Account, Cache, CacheError, CacheOptions, CacheReader, RecordVersion, Snapshot,
 };
-use crate::reconcile::{Records, RecordsError, Remembered};
+use crate::reconcile::{RecordSource, Records, RecordsError, Remembered};
 use crate::record::{HistoryEntry, Intent, Journal, JournalError, Settlement};
 use crate::state::ObservedState;
 
@@ -364,6 +369,18 @@ impl Journal for OpenStore<'_> {
     }
 }
 
+impl RecordSource for Store {
+    type Open<'a> = OpenStore<'a>;
+
+    fn open(&self) -> Result<OpenStore<'_>, RecordsError> {
+        Ok(Self::open(self)?)
+    }
+
+    fn close(&self, open: OpenStore<'_>) -> Result<(), RecordsError> {
+        Ok(open.close()?)
+    }
+}
+
 impl Records for OpenStore<'_> {
     fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
         Ok(Self::remembered(self)?)
@@ -401,6 +418,7 @@ mod tests {
         Settlement {
             key: key.clone(),
             after: After::Dropped,
+            lingering: None,
             history: Some(HistoryEntry {
                 at: "2026-01-01T00:00:00Z".into(),
                 key,

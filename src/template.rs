@@ -1,9 +1,14 @@
 //! Interpolation: `${NAME}`, `${NAME:-default}`, and `$$` for a dollar.
 //!
-//! Works on a value after parsing, so that a variable can never inject YAML. It is given a lookup and
-//! knows nothing of where variables come from.
+//! Works on a value after parsing, so that a variable can never inject YAML. A default is a template
+//! itself, so that `${NEW:-${OLD}}` falls back from one variable to another. What a variable holds is
+//! never expanded again. The module is given a lookup and knows nothing of where variables come from.
 
 use std::fmt;
+
+/// How deep defaults may be nested: `${A:-${B:-${C}}}` has depth 3. Small enough that a walk over a
+/// template may recurse.
+pub const MAX_TEMPLATE_DEPTH: usize = 8;
 
 /// A text with variables in it, parsed once.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -16,7 +21,7 @@ enum Segment {
     Literal(String),
     Variable {
         name: String,
-        default: Option<String>,
+        default: Option<Template>,
     },
 }
 
@@ -29,7 +34,7 @@ pub enum InvalidTemplate {
     /// `${` without `}`.
     #[error("'${{' is never closed by '}}'")]
     Unclosed,
-    /// Something else than `[A-Za-z_][A-Za-z0-9_]*` in the braces.
+    /// Something other than `[A-Za-z_][A-Za-z0-9_]*` in the braces.
     #[error(
         "'{name}' is not a variable name: letters, digits, and '_', not beginning with a digit"
     )]
@@ -37,6 +42,9 @@ pub enum InvalidTemplate {
         /// What stands where the name should.
         name: String,
     },
+    /// Defaults nested deeper than [`MAX_TEMPLATE_DEPTH`].
+    #[error("defaults are nested more than {MAX_TEMPLATE_DEPTH} deep")]
+    TooDeep,
 }
 
 /// A variable that is needed and has no value.
@@ -53,44 +61,77 @@ impl Template {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`InvalidTemplate`] for the first `$` that is neither a variable nor doubled.
+    /// [`InvalidTemplate`] for the first `$` that neither begins a variable nor is doubled.
     pub fn parse(text: &str) -> Result<Self, InvalidTemplate> {
+        let mut rest = text;
+        Self::read(&mut rest, 0)
+    }
+
+    /// Reads up to the end of the text, or, inside a default, up to the `}` that closes it.
+    fn read(rest: &mut &str, depth: usize) -> Result<Self, InvalidTemplate> {
         let mut segments = Vec::new();
         let mut literal = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('$') {
+        let is_stop = |character: char| character == '$' || (depth > 0 && character == '}');
+        while let Some(index) = rest.find(is_stop) {
+            let (before, after) = rest.split_at(index);
             literal.push_str(before);
-            if let Some(after) = after.strip_prefix('$') {
+            *rest = after;
+            if after.starts_with('}') {
+                break;
+            }
+            if let Some(after) = after.strip_prefix("$$") {
                 literal.push('$');
-                rest = after;
-            } else if let Some(after) = after.strip_prefix('{') {
-                let (inside, after) = after.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
-                let (name, default) = match inside.split_once(":-") {
-                    Some((name, default)) => (name, Some(default.to_owned())),
-                    None => (inside, None),
-                };
-                if !is_variable_name(name) {
-                    return Err(InvalidTemplate::Name {
-                        name: name.to_owned(),
-                    });
-                }
+                *rest = after;
+            } else if let Some(after) = after.strip_prefix("${") {
+                *rest = after;
                 if !literal.is_empty() {
                     segments.push(Segment::Literal(std::mem::take(&mut literal)));
                 }
-                segments.push(Segment::Variable {
-                    name: name.to_owned(),
-                    default,
-                });
-                rest = after;
+                segments.push(Self::variable(rest, depth + 1)?);
             } else {
                 return Err(InvalidTemplate::LoneDollar);
             }
         }
-        literal.push_str(rest);
+        if !rest.starts_with('}') || depth == 0 {
+            literal.push_str(rest);
+            *rest = "";
+        }
         if !literal.is_empty() {
             segments.push(Segment::Literal(literal));
         }
         Ok(Self { segments })
+    }
+
+    /// Reads a variable from behind its `${` to behind its `}`.
+    fn variable(rest: &mut &str, depth: usize) -> Result<Segment, InvalidTemplate> {
+        if depth > MAX_TEMPLATE_DEPTH {
+            return Err(InvalidTemplate::TooDeep);
+        }
+        let end = rest
+            .find(['}', '$', ':'])
+            .ok_or(InvalidTemplate::Unclosed)?;
+        let (name, after) = rest.split_at(end);
+        let name = if after.starts_with('}') || after.starts_with(":-") {
+            name
+        } else {
+            // What stands there is quoted up to the end of the braces.
+            rest.split('}').next().unwrap_or(name)
+        };
+        if !is_variable_name(name) {
+            return Err(InvalidTemplate::Name {
+                name: name.to_owned(),
+            });
+        }
+        let name = name.to_owned();
+        let default = if let Some(after) = after.strip_prefix(":-") {
+            *rest = after;
+            Some(Self::read(rest, depth)?)
+        } else {
+            *rest = after;
+            None
+        };
+        *rest = rest.strip_prefix('}').ok_or(InvalidTemplate::Unclosed)?;
+        Ok(Segment::Variable { name, default })
     }
 
     /// Whether there is no variable in it, so that the text stands in the file as it is.
@@ -100,7 +141,22 @@ impl Template {
             .all(|segment| matches!(segment, Segment::Literal(_)))
     }
 
-    /// The text with every variable replaced. A variable that is empty counts as not set.
+    /// Whether the text is one variable and nothing else, so that its value takes the place of the whole
+    /// text.
+    pub fn is_one_variable(&self) -> bool {
+        matches!(self.segments.as_slice(), [Segment::Variable { .. }])
+    }
+
+    /// Whether any part of what it may expand to stands in the file: literal text, or a default with
+    /// text in it, at any depth.
+    pub fn holds_text(&self) -> bool {
+        self.segments.iter().any(|segment| match segment {
+            Segment::Literal(_) => true,
+            Segment::Variable { default, .. } => default.as_ref().is_some_and(Self::holds_text),
+        })
+    }
+
+    /// Returns the text with every variable replaced. A variable that is empty counts as not set.
     ///
     /// # Errors
     /// [`UndefinedVariable`] for the first variable that has neither a value nor a default.
@@ -108,6 +164,21 @@ impl Template {
         &self,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<String, UndefinedVariable> {
+        let mut undefined = Vec::new();
+        let text = self.expand_all(lookup, &mut undefined);
+        match undefined.into_iter().next() {
+            None => Ok(text),
+            Some(first) => Err(first),
+        }
+    }
+
+    /// Returns the text with every variable replaced, and adds each variable that has neither a value
+    /// nor a default to `undefined`; nothing stands in its place then.
+    pub fn expand_all(
+        &self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        undefined: &mut Vec<UndefinedVariable>,
+    ) -> String {
         let mut text = String::new();
         for segment in &self.segments {
             match segment {
@@ -117,27 +188,36 @@ impl Template {
                     let empty = value.as_deref() == Some("");
                     match (value, default) {
                         (Some(value), _) if !empty => text.push_str(&value),
-                        (_, Some(default)) => text.push_str(default),
-                        _ => {
-                            return Err(UndefinedVariable {
-                                name: name.clone(),
-                                empty,
-                            });
+                        (_, Some(default)) => {
+                            text.push_str(&default.expand_all(lookup, undefined));
                         }
+                        _ => undefined.push(UndefinedVariable {
+                            name: name.clone(),
+                            empty,
+                        }),
                     }
                 }
             }
         }
-        Ok(text)
+        text
     }
 
-    /// The names of the variables, in order of appearance.
-    pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Variable { name, .. } => Some(name.as_str()),
-            Segment::Literal(_) => None,
-        })
+    /// Returns the names of the variables in order of appearance, those inside defaults included.
+    pub fn variables(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for segment in &self.segments {
+            if let Segment::Variable { name, default } = segment {
+                names.push(name.as_str());
+                names.extend(default.iter().flat_map(Self::variables));
+            }
+        }
+        names
     }
+}
+
+/// Whether a text that is taken literally looks as if it were to be interpolated.
+pub fn looks_interpolated(text: &str) -> bool {
+    text.contains("${")
 }
 
 /// Shows the variables only: the literal parts, and a default, may be a secret in plain text.
@@ -147,7 +227,8 @@ impl fmt::Debug for Template {
     }
 }
 
-fn is_variable_name(name: &str) -> bool {
+/// Whether a text is the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
+pub fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes
         .next()
@@ -178,6 +259,75 @@ mod tests {
         assert_eq!(expand("${NONE:-}").unwrap(), "");
         assert_eq!(expand("$$5 and $${HOST}").unwrap(), "$5 and ${HOST}");
         assert_eq!(expand("${TRICKY}").unwrap(), "${HOST}: [x]");
+        assert_eq!(expand("a}b").unwrap(), "a}b");
+    }
+
+    #[test]
+    fn a_default_is_a_template() {
+        assert_eq!(expand("${NONE:-${HOST}}").unwrap(), "a.example");
+        assert_eq!(expand("${HOST:-${NONE}}").unwrap(), "a.example");
+        assert_eq!(expand("${NONE:-${EMPTY:-x$$y}}z").unwrap(), "x$yz");
+        assert_eq!(
+            expand("${NONE:-p-${HOST}-s}/${NONE:-:-}").unwrap(),
+            "p-a.example-s/:-"
+        );
+        assert_eq!(
+            expand("${NONE:-${OTHER}}").unwrap_err().to_string(),
+            "the variable OTHER is not set"
+        );
+        let nested = |depth: usize| "${N:-".repeat(depth) + "x" + &"}".repeat(depth);
+        assert_eq!(expand(&nested(MAX_TEMPLATE_DEPTH)).unwrap(), "x");
+        assert_eq!(
+            Template::parse(&nested(MAX_TEMPLATE_DEPTH + 1)),
+            Err(InvalidTemplate::TooDeep)
+        );
+        assert_eq!(
+            Template::parse(&"${N:-".repeat(1_000_000)),
+            Err(InvalidTemplate::TooDeep)
+        );
+    }
+
+    #[test]
+    fn nothing_that_looks_like_a_variable_goes_out_as_it_is() {
+        for text in [
+            "${A:-${B}",
+            "${A:-${B",
+            "${A:-$B}",
+            "${A:-${}}",
+            "${A:-${B C}}",
+            "${A:-$",
+            "${A:?x}",
+            "${A-x}",
+            "${A${B}}",
+            "${${A}}",
+            "${ A }",
+            "$A",
+        ] {
+            assert!(Template::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn text_in_the_file_is_told_from_text_of_variables() {
+        let holds_text = |text: &str| Template::parse(text).unwrap().holds_text();
+        for text in ["a", "${A}b", "${A:-b}", "${A:-${B:-c}}", "$$", "${A:- }"] {
+            assert!(holds_text(text), "{text}");
+        }
+        for text in [
+            "",
+            "${A}",
+            "${A}${B}",
+            "${A:-}",
+            "${A:-${B}}",
+            "${A:-${B:-}}",
+        ] {
+            assert!(!holds_text(text), "{text}");
+        }
+        let is_one = |text: &str| Template::parse(text).unwrap().is_one_variable();
+        assert!(is_one("${A}") && is_one("${A:-${B:-5}}"));
+        assert!(!is_one("") && !is_one("5") && !is_one("${A}0") && !is_one("${A}${B}"));
+        let template = Template::parse("${A:-x${B}}${C:-${D:-${A}}}").unwrap();
+        assert_eq!(template.variables(), ["A", "B", "C", "D", "A"]);
     }
 
     #[test]
@@ -185,6 +335,12 @@ mod tests {
         let error = |text: &str| expand(text).unwrap_err().to_string();
         assert_eq!(error("${NONE}"), "the variable NONE is not set");
         assert_eq!(error("${EMPTY}"), "the variable EMPTY is empty");
+        let mut undefined = Vec::new();
+        Template::parse("${A}/${B:-${C}}/${D:-x}")
+            .unwrap()
+            .expand_all(&|_| None, &mut undefined);
+        let names: Vec<_> = undefined.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["A", "C"]);
     }
 
     #[test]
@@ -193,6 +349,7 @@ mod tests {
         assert_eq!(error("a$b"), InvalidTemplate::LoneDollar);
         assert_eq!(error("a$"), InvalidTemplate::LoneDollar);
         assert_eq!(error("${A"), InvalidTemplate::Unclosed);
+        assert_eq!(error("${A:-b"), InvalidTemplate::Unclosed);
         assert_eq!(error("${1A}"), InvalidTemplate::Name { name: "1A".into() });
         assert_eq!(
             error("${}"),

@@ -12,18 +12,21 @@ const EVERYWHERE: &[&str] = &["input", "outside"];
 /// What each module may import. An arrow that is not here is a decision to be made, not a line to be
 /// added in passing.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("address", &[]),
     ("input", &[]),
     ("outside", &[]),
-    ("webhook", &[]),
+    ("webhook", &["address"]),
+    ("clock", &[]),
     ("diagnostic", &[]),
     ("template", &[]),
     ("sandbox", &[]),
-    ("yaml", &["diagnostic"]),
+    ("yaml", &["address", "diagnostic"]),
     ("secret", &["diagnostic", "template", "webhook", "yaml"]),
     ("state", &["diagnostic", "secret", "webhook"]),
     (
         "config",
         &[
+            "address",
             "diagnostic",
             "plan",
             "secret",
@@ -36,6 +39,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "declaration",
         &[
+            "address",
             "diagnostic",
             "secret",
             "state",
@@ -45,7 +49,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("remote", &["secret", "state", "webhook"]),
-    ("record", &["plan", "secret", "state", "webhook"]),
+    ("record", &["clock", "plan", "secret", "state", "webhook"]),
     (
         "render",
         &["diagnostic", "plan", "record", "remote", "state", "webhook"],
@@ -53,15 +57,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cache", &["record", "secret", "state", "webhook"]),
     (
         "apply",
-        &["plan", "record", "remote", "secret", "state", "webhook"],
+        &[
+            "clock", "plan", "record", "remote", "secret", "state", "webhook",
+        ],
     ),
     (
         "reconcile",
         &[
-            "apply", "cache", "plan", "record", "remote", "secret", "state", "webhook",
+            "apply", "cache", "clock", "plan", "record", "remote", "secret", "state", "webhook",
         ],
     ),
-    ("import", &["state", "webhook"]),
+    ("import", &["state", "webhook", "yaml"]),
     ("saved", &["plan", "secret", "state", "webhook"]),
     ("store", &["cache", "reconcile", "record", "state"]),
     (
@@ -69,6 +75,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "apply",
             "cache",
+            "clock",
             "declaration",
             "plan",
             "reconcile",
@@ -219,7 +226,10 @@ fn every_file_can_be_read_at_one_sitting() {
     let long: Vec<_> = sources()
         .into_iter()
         .filter(|(path, text)| {
-            let is_tests = path.ends_with("tests.rs");
+            let is_tests = path.ends_with("tests.rs")
+                || path
+                    .parent()
+                    .is_some_and(|folder| folder.ends_with("tests"));
             let code = if is_tests { "" } else { without_tests(text) };
             code.lines().count() > 450 || text.lines().count() > 600
         })

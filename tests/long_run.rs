@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hookctl::cache::{Account, CacheOptions};
+use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
@@ -73,6 +74,7 @@ struct Weeks {
     api: HttpApi<Wire>,
     store: Store,
     fingerprint_key: FingerprintKey,
+    clock: SystemClock,
     options: WatchOptions,
     stop: CancellationToken,
     passes: AtomicU32,
@@ -86,6 +88,10 @@ impl Host for Weeks {
 
     fn options(&self) -> &WatchOptions {
         &self.options
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &self.clock
     }
 
     fn api(&self) -> &HttpApi<Wire> {
@@ -189,6 +195,7 @@ async fn ten_thousand_passes_leave_no_trace() {
         api,
         store,
         fingerprint_key,
+        clock: SystemClock::new(),
         options: WatchOptions {
             // Nothing changes the files; looking at them every half minute would only cost time.
             rescan: Duration::from_hours(24),

@@ -11,13 +11,14 @@ use crate::webhook::RemoteId;
 pub(super) enum StepError {
     #[error(transparent)]
     Api(#[from] ApiError),
-    #[error(
-        "whether the webhook was made is not known, and the list could not be read to find out: {0}"
-    )]
+    /// It may still take effect.
+    #[error("no answer tells whether it took effect: {0}")]
+    Unknown(#[source] ApiError),
+    #[error("the API confirmed it, and the list could not be read to see what it stored: {0}")]
     Undecided(Arc<ObserveError>),
-    #[error("whether the webhook was made is not known: any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
-    SeveralTraces(Vec<RemoteId>),
-    #[error("the API confirmed it, and the list does not show it")]
+    #[error("the API confirmed the create, but any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
+    Ambiguous(Vec<RemoteId>),
+    #[error("the API confirmed it, but the webhook is missing from the list")]
     NotListed,
     #[error("the API did not take all of it: {message}")]
     NotTaken {
@@ -43,10 +44,10 @@ impl StepError {
     /// Whether nothing new should start.
     pub(super) fn stops_everything(&self) -> bool {
         match self {
-            Self::Api(error) => error.stops_everything(),
+            Self::Api(error) | Self::Unknown(error) => error.stops_everything(),
             Self::NotIntended(_) | Self::NotRecorded(_) | Self::NotEnded { .. } => true,
             Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
-            Self::SeveralTraces(_)
+            Self::Ambiguous(_)
             | Self::NotListed
             | Self::NotTaken { .. }
             | Self::NoSecret
@@ -54,14 +55,34 @@ impl StepError {
         }
     }
 
-    /// Whether the write certainly had no effect that a list would not show, so that its intent is over.
+    /// Whether the write certainly had no effect and will have none, so that its intent is over.
     pub(super) const fn had_no_effect(&self) -> bool {
-        matches!(self, Self::Api(error) if !error.may_have_happened())
+        matches!(self, Self::Api(_) | Self::HeldBack)
+    }
+
+    /// Whether the list may tell what became of it.
+    const fn is_pending(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown(_) | Self::Undecided(_) | Self::NotListed
+        )
     }
 
     pub(super) fn into_outcome(self) -> Outcome {
         if matches!(self, Self::HeldBack) {
             return Outcome::NotAttempted;
+        }
+        if self.is_pending() {
+            // What a failing server answered was retried already.
+            let look_again = matches!(
+                self,
+                Self::Unknown(ApiError::Unexpected { status, .. })
+                    if !matches!(status, 500 | 502..=504)
+            );
+            return Outcome::Pending {
+                error: self.to_string(),
+                look_again,
+            };
         }
         let refused = match &self {
             Self::NotEnded { refusal, .. } => refusal,

@@ -1,24 +1,29 @@
 //! The phases of an apply: what runs side by side, and what stops what.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::brake::Brake;
-use super::looks::Looks;
+use super::hold::Held;
+use super::list_refresher::ListRefresher;
+use super::pending::Unsettled;
 use super::progress::{ApplyEvent, Listener};
 use super::step::Steps;
+use super::stop_gate::StopGate;
+use crate::clock::Clock;
 use crate::plan::{Action, Phase, Plan, PlannedAction};
 use crate::record::{
-    ActionResult, After, Journal, JournalError, Outcome, Provenance, Settlement, SyncReport, Twin,
+    ActionResult, After, Horizon, Intent, Journal, JournalError, Outcome, Provenance, Settlement,
+    SyncReport, Twin,
 };
 use crate::remote::{WebhookApi, observe};
 use crate::secret::Secrets;
 use crate::state::{ObservedState, ObservedWebhook};
-use crate::webhook::normal_name;
+use crate::webhook::{Key, RemoteId, normal_name};
 
 /// How many actions are under way for each that may send. The others wait for the record: what waits
 /// together is made durable together, so that many small waits for the disk become few.
@@ -28,33 +33,58 @@ const UNDER_WAY: usize = 32;
 pub struct ApplyOptions<'a> {
     /// How many actions send at once, at most; at least 1. The API client may hold back more.
     pub concurrency: usize,
-    /// The time, in RFC 3339, for the history.
-    pub now: &'a (dyn Fn() -> String + Send + Sync),
+    /// Tells the time, for intents and the history.
+    pub clock: &'a dyn Clock,
+    /// How long a request without an answer may still take effect.
+    pub horizon: Horizon,
+    /// How long requests in flight are waited for after a cancellation.
+    pub grace: Duration,
     /// Tells the Git commit of the files, for the history. Asked once, and only if there is an action.
     pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
-    /// Once cancelled, nothing new starts; what is in flight is settled and recorded.
+    /// Once cancelled, nothing is sent any more; what is in flight is settled and recorded.
     pub cancellation: CancellationToken,
 }
 
-/// Applies a plan that was made from `observed`.
+/// What was seen when the plan was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The webhooks.
+    pub observed: &'a ObservedState,
+    /// The actions that wait.
+    pub held: &'a Held,
+    /// The earlier writes that may still take effect.
+    pub unsettled: &'a [Unsettled],
+}
+
+/// Applies a plan that was made from what was seen.
 ///
 /// # Errors
 /// [`JournalError`] if the records that are merely out of date could not be written; nothing was sent
 /// then. Every other failure is in the report.
 pub async fn apply<A: WebhookApi, J: Journal>(
     plan: &Plan,
-    observed: &ObservedState,
+    seen: Seen<'_>,
     secrets: &Secrets,
     api: &A,
     journal: &J,
     options: &ApplyOptions<'_>,
     listener: &dyn Listener,
 ) -> Result<SyncReport, JournalError> {
+    let Seen {
+        observed,
+        held,
+        unsettled,
+    } = seen;
+    let earlier: BTreeMap<Key, Intent> = unsettled
+        .iter()
+        .map(|one| (one.intent.key.clone(), one.intent.clone()))
+        .collect();
     let refreshed = plan.refresh.iter().map(|refresh| {
         journal.settle(Settlement {
             key: refresh.key.clone(),
             after: After::Record(Box::new(refresh.record.clone())),
             history: None,
+            lingering: earlier.get(&refresh.key).cloned().map(Box::new),
         })
     });
     futures_util::future::try_join_all(refreshed).await?;
@@ -68,11 +98,18 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .filter(|_| !plan.actions.is_empty())
             .and_then(|tell| tell()),
         known: Mutex::new(observed.webhooks.keys().cloned().collect()),
-        looks: Looks::default(),
-        brake: Brake::new(options.cancellation.clone()),
+        named: by_name(observed),
+        earlier,
+        contested: &held.contested,
+        refresher: ListRefresher::default(),
+        stop_gate: StopGate::new(options.cancellation.clone(), options.grace),
         sending: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
     };
-    let run = Run { steps, listener };
+    let run = Run {
+        steps,
+        held,
+        listener,
+    };
     listener.on(ApplyEvent::Started {
         actions: plan.actions.len(),
     });
@@ -95,6 +132,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
 
 struct Run<'a, A, J> {
     steps: Steps<'a, A, J>,
+    held: &'a Held,
     listener: &'a dyn Listener,
 }
 
@@ -123,7 +161,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Looks in a fresh list for what somebody else made while we made the same.
+    /// Looks in a fresh list for duplicates that another writer made while we made the same.
     async fn twins(&self, results: &[ActionResult]) -> Vec<Twin> {
         let made: Vec<_> = results
             .iter()
@@ -135,10 +173,15 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 _ => None,
             })
             .collect();
-        if made.is_empty() || self.steps.brake.is_stopped() {
+        if made.is_empty() || self.steps.stop_gate.is_stopped() {
             return Vec::new();
         }
-        let fresh = match observe(self.steps.api).await {
+        let listed = tokio::select! {
+            biased;
+            () = self.steps.stop_gate.stopped() => return Vec::new(),
+            listed = observe(self.steps.api) => listed,
+        };
+        let fresh = match listed {
             Ok(listing) => listing.observed,
             Err(error) => {
                 tracing::warn!(%error, "could not look whether somebody else made the same");
@@ -170,7 +213,15 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     }
 
     async fn one(&self, planned: &Arc<PlannedAction>) -> ActionResult {
-        let outcome = if self.steps.brake.lets_pass(planned.action.phase()) {
+        let phase = planned.action.phase();
+        let outcome = if self.held.keys.contains(&planned.key) {
+            // What is deleted may be what it replaces.
+            self.steps.stop_gate.failed(phase, false);
+            Outcome::Pending {
+                error: "it waits for an earlier request that may still take effect".to_owned(),
+                look_again: false,
+            }
+        } else if self.steps.stop_gate.lets_pass(phase) {
             match self.steps.take(planned).await {
                 Ok(outcome) => outcome,
                 Err(error) => error.into_outcome(),
@@ -187,6 +238,16 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
             outcome,
         }
     }
+}
+
+/// The observed ids by the normal form of their names.
+fn by_name(observed: &ObservedState) -> HashMap<String, Vec<RemoteId>> {
+    let mut named: HashMap<String, Vec<RemoteId>> = HashMap::new();
+    for webhook in observed.webhooks.values() {
+        let same_name = named.entry(normal_name(&webhook.spec.name)).or_default();
+        same_name.push(webhook.id.clone());
+    }
+    named
 }
 
 /// The actions of a phase, each with its place in it, in lanes that may run side by side. Creates of one

@@ -9,7 +9,9 @@
 //! at a time. What is intended and then held back, by a failure or an interruption, is withdrawn.
 //!
 //! # Guarantees
-//! - A create is never sent again before a fresh list has shown that it did not happen.
+//! - A create is sent once. What becomes of one without an answer is for the next list to tell.
+//! - Whether a request may leave is asked right before each send, retries included: nothing is sent after a
+//!   cancellation, a refused API key, or a record that could not be written.
 //! - Nothing that is independent of a failure is held back, with two exceptions: after a refused API
 //!   key, or a record that could not be written, nothing new starts; and nothing is deleted after a
 //!   create or an update failed, since the webhook to be deleted may be the one that it replaces.
@@ -20,19 +22,22 @@
 //! client's business; the place where the record is kept is the journal's.
 //!
 //! # Caveats
-//! A webhook that somebody else makes with the same name and URL while a create of ours is undecided
-//! cannot be told from ours; if there are two, neither is taken.
+//! A webhook that is made by hand with the same name and URL while a create of ours is undecided cannot be
+//! told from ours; if there are two, neither is taken.
 
-mod brake;
 mod confirm;
+mod create_outcome;
 mod error;
 mod executor;
-mod looks;
+mod hold;
+mod list_refresher;
 mod pending;
 mod progress;
 mod step;
-mod unknown;
+mod stop_gate;
+mod write_gate;
 
-pub use executor::{ApplyOptions, apply};
-pub use pending::{UndecidedCreate, remember, settle_pending};
+pub use executor::{ApplyOptions, Seen, apply};
+pub use hold::{Held, Settle, hold};
+pub use pending::{Settled, UndecidedCreate, Unsettled, remember, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

@@ -1,23 +1,30 @@
-//! What became of writes whose answers were never seen. Pure: a look at a fresh list.
+//! What became of writes whose answers were never seen. Pure: judged by a fresh list and a moment.
 //!
-//! | pending | the list | what is recorded |
-//! | --- | --- | --- |
-//! | create | one new webhook with its name and URL | bound to it, as if it had been answered |
-//! | create | none | nothing: it did not happen, and the plan makes it |
-//! | create | several | an error, unless the file pins one |
-//! | patch | | nothing of its fields: the plan compares them. A token that it set on a webhook whose token was ours can no longer be verified |
-//! | delete | | nothing: the plan sees whether it is gone |
+//! | pending | the list | until its horizon | after it |
+//! | --- | --- | --- | --- |
+//! | create | one new webhook with its name and URL | bound to it, as if it had been answered | the same |
+//! | create | none | unsettled | it did not happen, and the plan makes it |
+//! | create | several | an error, unless the file pins one | the same |
+//! | patch | its fields, and it left the token alone | over | over |
+//! | patch | otherwise | unsettled | over: the plan compares fields. A token that it set on a webhook whose token was ours can no longer be verified |
+//! | delete | gone | over | over |
+//! | delete | still there | unsettled | over: the plan deletes it again |
+//! | superseded | | unsettled | over |
+//!
+//! A write that was not confirmed, and that replaced one that set a token, leaves a token that can no longer be verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::confirm::is_other_form;
-use super::unknown::{Trace, trace};
+use super::create_outcome::{CreateOutcome, create_outcome};
+use crate::clock::Stamp;
 use crate::record::{
-    After, HistoryEntry, IntendedToken, IntendedWrite, Intent, Pending, Settlement,
+    After, HistoryEntry, Horizon, IntendedToken, IntendedWrite, Intent, Pending, Remaining,
+    Settlement,
 };
 use crate::secret::Fingerprint;
 use crate::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
-use crate::webhook::{Field, Key, RemoteId, WebhookSpec, normal_name};
+use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec, normal_name};
 
 /// A create that may have happened, and no way to tell as what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +36,39 @@ pub struct UndecidedCreate {
     pub ids: Vec<RemoteId>,
 }
 
+/// What a fresh list and the time say of what is pending.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settled {
+    /// What is over.
+    pub settlements: Vec<Settlement>,
+    /// What may still take effect.
+    pub unsettled: Vec<Unsettled>,
+    /// What the records are worth until then: tokens that can no longer be verified.
+    provisional: Vec<(Key, AppliedRecord)>,
+}
+
+/// A write that may still take effect.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unsettled {
+    /// The write.
+    pub intent: Intent,
+    /// How long it may.
+    pub remaining: Remaining,
+}
+
+impl Settled {
+    /// Lays what was settled, and what is provisional, over records in memory.
+    pub fn apply_to(&self, records: &mut LastApplied) {
+        remember(&self.settlements, records);
+        records.extend(self.provisional.iter().cloned());
+    }
+
+    /// Whether it changes nothing about the records.
+    pub const fn changes_nothing(&self) -> bool {
+        self.settlements.is_empty() && self.provisional.is_empty()
+    }
+}
+
 /// Settles what is pending by a fresh list, before anything is planned from it.
 ///
 /// # Errors
@@ -38,35 +78,39 @@ pub fn settle_pending(
     desired: &DesiredState,
     records: &LastApplied,
     observed: &ObservedState,
-) -> Result<Vec<Settlement>, UndecidedCreate> {
+    now: &Stamp,
+    horizon: Horizon,
+) -> Result<Settled, UndecidedCreate> {
+    let mut settled = Settled::default();
     if pending.intents.is_empty() {
-        return Ok(Vec::new());
+        return Ok(settled);
     }
     let mut known = pending.seen.clone();
     known.extend(records.values().map(|record| record.id.clone()));
     let alike = alike(&pending.intents);
-    let mut settlements = Vec::new();
     for intent in &pending.intents {
-        let settlement = match &intent.write {
+        let remaining = intent.remaining(now, horizon);
+        let is_open = !remaining.time.is_zero();
+        let mut superseded = intent.superseded;
+        let over = match &intent.write {
+            _ if intent.superseded => (!is_open).then(|| Settlement::nothing(intent.key.clone())),
             IntendedWrite::Create {
                 spec,
                 token,
                 prevent_destroy,
+                seen,
             } => {
-                let pinned = desired
-                    .webhooks
-                    .get(&intent.key)
-                    .and_then(|webhook| webhook.id.as_ref());
-                let found = if pinned.is_some() {
+                let companions = alike.get(&normal_name(&spec.name)).copied().unwrap_or(1);
+                let pinned = desired.webhooks.get(&intent.key);
+                let found = if pinned.is_some_and(|webhook| webhook.id.is_some()) {
                     None
                 } else {
-                    let companions = alike.get(&normal_name(&spec.name)).copied().unwrap_or(1);
+                    known.extend(seen.iter().cloned());
                     find(&intent.key, spec, companions, &known, observed)?
-                        .map(|found| (found, companions))
                 };
                 match found {
-                    None => Settlement::nothing(intent.key.clone()),
-                    Some((found, companions)) => {
+                    None => (!is_open).then(|| Settlement::nothing(intent.key.clone())),
+                    Some(found) => {
                         known.insert(found.id.clone());
                         let token = token.filter(|_| found.has_bearer_token);
                         // Of several that are alike, this one may have been made with another's token.
@@ -75,16 +119,113 @@ pub fn settle_pending(
                         } else {
                             token
                         };
-                        bound(intent, spec, token, *prevent_destroy, &found)
+                        Some(bound(intent, spec, token, *prevent_destroy, &found))
                     }
                 }
             }
-            IntendedWrite::Patch { id, token } => patched(intent, id, *token, records, observed),
-            IntendedWrite::Delete { .. } => Settlement::nothing(intent.key.clone()),
+            IntendedWrite::Patch { id, fields, token } => {
+                let there = observed.get(id);
+                let is_visible = there.is_none_or(|there| shows(there, fields, *token));
+                superseded |= is_visible;
+                if there.is_none() || (is_visible && *token == IntendedToken::Keep) {
+                    Some(Settlement::nothing(intent.key.clone()))
+                } else if is_open {
+                    let doubtful = patched(intent, id, *token, records, observed);
+                    if let After::Record(record) = doubtful.after {
+                        settled.provisional.push((intent.key.clone(), *record));
+                    }
+                    None
+                } else {
+                    Some(patched(intent, id, *token, records, observed))
+                }
+            }
+            IntendedWrite::Delete { id } => {
+                let is_over = !is_open || observed.get(id).is_none();
+                is_over.then(|| Settlement::nothing(intent.key.clone()))
+            }
         };
-        settlements.push(settlement);
+        let over = doubted(intent, over, records, observed, &mut settled.provisional);
+        let earlier = intent
+            .earlier
+            .iter()
+            .filter(|one| one.is_open(now, horizon));
+        let earlier: Vec<Intent> = earlier.cloned().collect();
+        let left = match over {
+            Some(settlement) => {
+                let lingering = Intent::superseded(earlier);
+                settled.settlements.push(Settlement {
+                    lingering: lingering.clone().map(Box::new),
+                    ..settlement
+                });
+                lingering
+            }
+            None => Some(Intent {
+                superseded,
+                earlier,
+                ..intent.clone()
+            }),
+        };
+        if let Some(intent) = left {
+            let remaining = intent.remaining(now, horizon);
+            settled.unsettled.push(Unsettled { intent, remaining });
+        }
     }
-    Ok(settlements)
+    Ok(settled)
+}
+
+/// What a write leaves that replaced others and was not confirmed itself: one of them may have set a token, so the one
+/// in the record can no longer be verified.
+fn doubted(
+    intent: &Intent,
+    over: Option<Settlement>,
+    records: &LastApplied,
+    observed: &ObservedState,
+    provisional: &mut Vec<(Key, AppliedRecord)>,
+) -> Option<Settlement> {
+    let leaves_record = over
+        .as_ref()
+        .is_none_or(|over| over.after == After::Unchanged);
+    if intent.superseded || !leaves_record {
+        return over;
+    }
+    let doubt = intent.earlier.iter().find_map(|one| match &one.write {
+        IntendedWrite::Patch { id, token, .. } => {
+            let recorded = records.get(&intent.key).and_then(|record| record.token);
+            let is_recorded = *token == IntendedToken::Set(recorded);
+            let after = patched(one, id, *token, records, observed).after;
+            (!is_recorded && after != After::Unchanged).then_some(after)
+        }
+        IntendedWrite::Create { .. } | IntendedWrite::Delete { .. } => None,
+    });
+    match (doubt, over) {
+        (Some(after), Some(over)) => Some(Settlement { after, ..over }),
+        (Some(After::Record(record)), None) => {
+            provisional.push((intent.key.clone(), *record));
+            None
+        }
+        (_, over) => over,
+    }
+}
+
+/// Whether a webhook is as a patch would make it, as far as a list can tell.
+fn shows(
+    there: &ObservedWebhook,
+    fields: &BTreeMap<Field, serde_json::Value>,
+    token: IntendedToken,
+) -> bool {
+    let is_there =
+        |(field, value): (&Field, &serde_json::Value)| spells(&there.spec.get(*field), value);
+    let token = match token {
+        IntendedToken::Keep => true,
+        IntendedToken::Set(_) => false,
+        IntendedToken::Clear => !there.has_bearer_token,
+    };
+    token && fields.iter().all(is_there)
+}
+
+/// Whether the API spells a value like this.
+pub(super) fn spells(value: &FieldValue, spelled: &serde_json::Value) -> bool {
+    serde_json::to_value(value).is_ok_and(|value| value == *spelled)
 }
 
 /// Applies settlements to records in memory.
@@ -121,18 +262,18 @@ fn find(
     known: &BTreeSet<RemoteId>,
     observed: &ObservedState,
 ) -> Result<Option<ObservedWebhook>, UndecidedCreate> {
-    match trace(spec, known, observed) {
-        Trace::None => Ok(None),
-        Trace::One(found) => Ok(Some(found)),
+    match create_outcome(spec, known, observed) {
+        CreateOutcome::NotMade => Ok(None),
+        CreateOutcome::Made(found) => Ok(Some(found)),
         // As many at most as were made: any of them will do, and the one that fits best is taken.
-        Trace::Several(ids) if ids.len() <= companions => {
+        CreateOutcome::Several(ids) if ids.len() <= companions => {
             let candidates = || ids.iter().filter_map(|id| observed.get(id));
             let best = candidates()
                 .find(|candidate| candidate.spec == *spec)
                 .or_else(|| candidates().next());
             Ok(best.cloned())
         }
-        Trace::Several(ids) => Err(UndecidedCreate {
+        CreateOutcome::Several(ids) => Err(UndecidedCreate {
             key: key.clone(),
             ids,
         }),
@@ -162,8 +303,9 @@ fn bound(
             token,
             prevent_destroy,
         })),
+        lingering: None,
         history: Some(HistoryEntry {
-            at: intent.at.clone(),
+            at: intent.sent.at.to_string(),
             key: intent.key.clone(),
             id: found.id.clone(),
             action: "create".into(),
@@ -185,7 +327,7 @@ fn patched(
     let has_one = observed.get(id).is_some_and(|found| found.has_bearer_token);
     // A token that was not ours before may be anybody's now: it may not be cleared as ours.
     let ours = record.and_then(|record| Some((record, record.token?)));
-    if let (IntendedToken::Set, true, Some((record, ours))) = (token, has_one, ours) {
+    if let (IntendedToken::Set(_), true, Some((record, ours))) = (token, has_one, ours) {
         settlement.after = After::Record(Box::new(AppliedRecord {
             token: Some(ours.unverifiable()),
             ..record.clone()
@@ -236,28 +378,57 @@ mod tests {
     fn create(name: &str, timeout_seconds: i64) -> Intent {
         Intent {
             key: key(name),
-            at: "2026-01-01T00:00:00Z".into(),
+            sent: at(0),
+            first_seen: None,
+            superseded: false,
+            earlier: Vec::new(),
             write: IntendedWrite::Create {
                 spec: spec(timeout_seconds),
                 token: Some(trace_of(name)),
                 prevent_destroy: true,
+                seen: Vec::new(),
             },
         }
     }
 
+    fn at(seconds: u64) -> Stamp {
+        Stamp {
+            at: jiff::Timestamp::UNIX_EPOCH,
+            uptime_ms: seconds * 1_000,
+            writer: crate::clock::Writer {
+                host: "host".to_owned(),
+                boot: Some("boot".to_owned()),
+                run: "run".to_owned(),
+            },
+        }
+    }
+
+    /// What is settled once the horizon has passed.
     fn settle(
         intents: Vec<Intent>,
         records: &LastApplied,
         observed: Vec<ObservedWebhook>,
     ) -> Result<Vec<After>, UndecidedCreate> {
+        let settled = settle_at(60, intents, records, observed)?;
+        assert_eq!(settled.unsettled, []);
+        let settlements = settled.settlements.into_iter();
+        Ok(settlements.map(|one| one.after).collect())
+    }
+
+    fn settle_at(
+        seconds: u64,
+        intents: Vec<Intent>,
+        records: &LastApplied,
+        observed: Vec<ObservedWebhook>,
+    ) -> Result<Settled, UndecidedCreate> {
         let pending = Pending {
             intents,
             seen: BTreeSet::from([id("old")]),
         };
         let desired = DesiredState::default();
         let observed = observed.into_iter().collect();
-        let settled = settle_pending(&pending, &desired, records, &observed)?;
-        Ok(settled.into_iter().map(|one| one.after).collect())
+        let (now, horizon) = (at(seconds), Horizon::default());
+        settle_pending(&pending, &desired, records, &observed, &now, horizon)
     }
 
     fn record(after: &After) -> &AppliedRecord {
@@ -283,11 +454,11 @@ mod tests {
     #[test]
     fn an_edit_since_is_not_taken_for_the_apis_form() {
         let mut found = webhook("new", 55);
-        found.spec.name = "billing ".into();
+        found.spec.name = "Billing ".into();
         let settled = settle(vec![create("a", 10)], &LastApplied::new(), vec![found]).unwrap();
         let bound = record(&settled[0]);
         assert_eq!(bound.stored.timeout_seconds, 10);
-        assert_eq!(bound.stored.name, "billing ");
+        assert_eq!(bound.stored.name, "Billing ");
     }
 
     #[test]
@@ -317,14 +488,9 @@ mod tests {
 
     #[test]
     fn a_token_on_its_way_can_no_longer_be_verified() {
-        let patch = Intent {
-            key: key("a"),
-            at: String::new(),
-            write: IntendedWrite::Patch {
-                id: id("new"),
-                token: IntendedToken::Set,
-            },
-        };
+        let token = IntendedToken::Set(Some(trace_of("u")));
+        let write = IntendedWrite::patch(id("new"), &[], token);
+        let patch = Intent::new(key("a"), at(0), write);
         let applied = |token| AppliedRecord {
             id: id("new"),
             sent: spec(10),
@@ -340,5 +506,56 @@ mod tests {
         let told = ours.compare(&trace_of("t"));
         assert_eq!(told, crate::secret::Comparison::Incomparable);
         assert_eq!(after(None), [After::Unchanged]);
+    }
+
+    #[test]
+    fn until_its_horizon_a_write_that_does_not_show_is_unsettled() {
+        let none = LastApplied::new();
+        let webhook = || webhook("new", 10);
+        let patch = |number, token| {
+            let fields = [(Field::TimeoutSeconds, FieldValue::Number(number))];
+            let write = IntendedWrite::patch(id("new"), &fields, token);
+            Intent::new(key("a"), at(0), write)
+        };
+        let delete = Intent::new(key("a"), at(0), IntendedWrite::Delete { id: id("new") });
+        let cases = [
+            (create("a", 10), vec![], false),
+            (create("a", 10), vec![webhook()], true),
+            (patch(10, IntendedToken::Keep), vec![webhook()], true),
+            (patch(11, IntendedToken::Keep), vec![webhook()], false),
+            (patch(10, IntendedToken::Clear), vec![webhook()], false),
+            (patch(10, IntendedToken::Set(None)), vec![webhook()], false),
+            (patch(11, IntendedToken::Set(None)), vec![], true),
+            (delete.clone(), vec![webhook()], false),
+            (delete, vec![], true),
+        ];
+        for (intent, observed, is_over) in cases {
+            for (seconds, is_over) in [(0, is_over), (49, is_over), (50, true)] {
+                let settled =
+                    settle_at(seconds, vec![intent.clone()], &none, observed.clone()).unwrap();
+                let over = settled.unsettled.is_empty();
+                assert_eq!(over, is_over, "{intent:?} after {seconds} s");
+                assert_eq!(settled.settlements.len(), usize::from(is_over));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_superseded_is_over_with_its_horizon_and_says_nothing() {
+        let superseded = Intent {
+            superseded: true,
+            ..create("a", 10)
+        };
+        let none = LastApplied::new();
+        let settle = |seconds| {
+            let observed = vec![webhook("new", 10)];
+            settle_at(seconds, vec![superseded.clone()], &none, observed).unwrap()
+        };
+        assert_eq!(settle(49).unsettled.len(), 1);
+        assert_eq!(
+            settle(50).settlements,
+            [Settlement::nothing(key("a"))],
+            "the webhook is not bound to it"
+        );
     }
 }

@@ -1,7 +1,11 @@
 //! What an apply tells whoever listens, as it happens.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use crate::plan::PlannedAction;
 use crate::record::Outcome;
+use crate::webhook::Key;
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +14,13 @@ pub enum ApplyEvent<'a> {
     Started {
         /// How many actions there are.
         actions: usize,
+    },
+    /// Nothing is left to do but to wait for requests that may still take effect.
+    Waiting {
+        /// The keys of those requests.
+        keys: &'a BTreeSet<Key>,
+        /// How long they may.
+        remaining: Duration,
     },
     /// An action ended.
     Ended {

@@ -1,17 +1,17 @@
 //! One action: call, check the answer, settle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::brake::Brake;
 use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
+use super::create_outcome::{CreateOutcome, create_outcome};
 use super::error::StepError;
 use super::executor::ApplyOptions;
-use super::looks::Looks;
-use super::unknown::{Trace, trace};
+use super::list_refresher::ListRefresher;
+use super::stop_gate::StopGate;
+use super::write_gate::WriteGate;
 use crate::plan::{
     Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter, TokenPatch,
 };
@@ -20,15 +20,9 @@ use crate::record::{
     Provenance, Remark, Settlement,
 };
 use crate::remote::{ApiError, TokenWrite, WebhookApi};
-use crate::secret::{Secret, Secrets};
+use crate::secret::{Fingerprint, Secret, Secrets};
 use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
-use crate::webhook::{Field, Key, RemoteId};
-
-/// How often a create is sent if each time the list shows that it did not happen.
-const CREATE_ATTEMPTS: u32 = 3;
-
-/// How long to wait before a create is sent again: time for a request that was thought lost to arrive.
-const PAUSE_BEFORE_CREATING_AGAIN: Duration = Duration::from_millis(500);
+use crate::webhook::{Field, Key, RemoteId, normal_name};
 
 /// Takes actions, one at a time or side by side.
 pub(super) struct Steps<'a, A, J> {
@@ -39,11 +33,17 @@ pub(super) struct Steps<'a, A, J> {
     pub(super) provenance: Option<Provenance>,
     /// The ids that were observed before, or that are ours by now.
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
-    /// Fresh lists.
-    pub(super) looks: Looks,
+    /// The ids that were observed before, by normal name.
+    pub(super) named: HashMap<String, Vec<RemoteId>>,
+    /// Earlier writes that may still take effect, and that the plan's actions replace.
+    pub(super) earlier: BTreeMap<Key, Intent>,
+    /// The keys whose actions an earlier write may undo.
+    pub(super) contested: &'a BTreeSet<Key>,
+    /// Refreshes the list.
+    pub(super) refresher: ListRefresher,
     /// What keeps actions from going on.
-    pub(super) brake: Brake,
-    /// The places of those that send.
+    pub(super) stop_gate: StopGate,
+    /// The permits of the actions that send.
     pub(super) sending: Semaphore,
 }
 
@@ -69,64 +69,100 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 record,
             }) => {
                 let after = After::Record(Box::new(record.confirmed(before)));
-                self.settle(planned, &before.id, after).await?;
+                let replaced = self.replaced(planned);
+                self.settle(planned, &before.id, after, Intent::superseded(replaced))
+                    .await?;
                 Ok(applied(&before.id, Vec::new()))
             }
             Action::Delete(deletion) => self.delete(planned, &deletion.before.id).await,
             Action::Forget { id } => {
-                self.settle(planned, id, After::Dropped).await?;
+                self.settle(planned, id, After::Dropped, None).await?;
                 Ok(applied(id, Vec::new()))
             }
         };
         if let Err(error) = &taken {
-            if matches!(error, StepError::HeldBack) {
-                // Where even that cannot be written, the next list shows that nothing happened.
-                let over = Settlement::nothing(planned.key.clone());
-                let _ = self.journal.settle(over).await;
-                return taken;
-            }
             let phase = planned.action.phase();
-            self.brake.failed(phase, error.stops_everything());
-        }
-        // An earlier try may have set the token, and nothing could tell: the intent stays.
-        let sets_token = planned
-            .action
-            .patch()
-            .is_some_and(|patch| matches!(patch.token(), TokenPatch::Set(_)));
-        match taken {
-            Err(refusal) if !sets_token && refusal.had_no_effect() => {
-                Err(self.end(planned, refusal).await)
+            if !matches!(error, StepError::HeldBack) {
+                self.stop_gate.failed(phase, error.stops_everything());
             }
+        }
+        match taken {
+            Err(refusal) if refusal.had_no_effect() => Err(self.end(planned, refusal).await),
             taken => taken,
         }
     }
 
-    /// Ends the intent of a write that was refused. Where that is lost, nothing new may start.
+    /// Ends the intent of a write that had no effect. Where that is lost, nothing new may start.
     async fn end(&self, planned: &PlannedAction, refusal: StepError) -> StepError {
-        let over = Settlement::nothing(planned.key.clone());
+        let over = Settlement {
+            lingering: self.earlier.get(&planned.key).cloned().map(Box::new),
+            ..Settlement::nothing(planned.key.clone())
+        };
         let Err(error) = self.journal.settle(over).await else {
             return refusal;
         };
+        if matches!(refusal, StepError::HeldBack) {
+            // The next list shows that nothing happened.
+            return refusal;
+        }
         let error = StepError::NotEnded {
             refusal: Box::new(refusal),
             error,
         };
         let phase = planned.action.phase();
-        self.brake.failed(phase, error.stops_everything());
+        self.stop_gate.failed(phase, error.stops_everything());
         error
     }
 
-    /// Writes down what is about to be sent.
-    async fn intend(&self, planned: &PlannedAction, write: IntendedWrite) -> Result<(), StepError> {
+    /// Writes down what is about to be sent, and returns the gate that it is sent through.
+    async fn intend(
+        &self,
+        planned: &PlannedAction,
+        write: IntendedWrite,
+    ) -> Result<WriteGate<'_, J>, StepError> {
+        let clock = self.options.clock;
         let intent = Intent {
-            key: planned.key.clone(),
-            at: (self.options.now)(),
-            write,
+            earlier: self.replaced(planned),
+            ..Intent::new(planned.key.clone(), clock.now(), write)
         };
         self.journal
-            .intend(intent)
+            .intend(intent.clone())
             .await
-            .map_err(StepError::NotIntended)
+            .map_err(StepError::NotIntended)?;
+        Ok(WriteGate::new(
+            self.journal,
+            clock,
+            &self.stop_gate,
+            self.options.horizon,
+            intent,
+        ))
+    }
+
+    /// The earlier writes that an action replaces and that could still undo it, the latest first.
+    fn replaced(&self, planned: &PlannedAction) -> Vec<Intent> {
+        let earlier = self.earlier.get(&planned.key);
+        let earlier = earlier.into_iter().flat_map(Intent::chain);
+        // The fields of a late PATCH are seen in the list, and set back.
+        let matters = |one: &&Intent| one.write.touches_token() || self.is_contested(planned);
+        let superseded = |one: &Intent| Intent {
+            superseded: true,
+            earlier: Vec::new(),
+            ..one.clone()
+        };
+        earlier.filter(matters).map(superseded).collect()
+    }
+
+    /// What an error of the API means for the write: whether it may still take effect.
+    fn failed(gate: &WriteGate<'_, J>, error: ApiError) -> StepError {
+        if let Some(error) = gate.take_failure() {
+            return StepError::NotIntended(error);
+        }
+        match error {
+            ApiError::Gone { .. } => StepError::Api(error),
+            _ if gate.is_unanswered() => StepError::Unknown(error),
+            ApiError::Withheld => StepError::HeldBack,
+            _ => StepError::Api(error),
+        }
     }
 
     async fn create(
@@ -138,15 +174,22 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             .token
             .map(|_| self.secret(&planned.key))
             .transpose()?;
+        let same_name = self.named.get(&normal_name(&creation.spec.name));
         let write = IntendedWrite::Create {
             spec: creation.spec.clone(),
             token: creation.token.and_then(TokenEvidence::fingerprint),
             prevent_destroy: creation.prevent_destroy,
+            seen: same_name.cloned().unwrap_or_default(),
         };
-        self.intend(planned, write).await?;
-        let (answer, found_by_listing) = {
-            let _place = self.place(planned).await?;
-            self.create_once(creation, token).await?
+        let gate = self.intend(planned, write).await?;
+        let answer = {
+            let _permit = self.acquire(planned).await?;
+            let _creating = self.refresher.creating().await;
+            self.api.create(&creation.spec, token, &gate).await
+        };
+        let answer = match answer.map_err(|error| Self::failed(&gate, error))? {
+            Some(answer) => answer,
+            None => self.find_created(creation).await?,
         };
         self.know(&answer.id);
         let record = RecordAfter {
@@ -154,7 +197,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             token: creation.token.and_then(TokenEvidence::fingerprint),
             prevent_destroy: creation.prevent_destroy,
         };
-        let mut confirmation = confirm(
+        let confirmation = confirm(
             Asked {
                 before: None,
                 sent: &Field::ALL,
@@ -166,41 +209,17 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             },
             &answer,
         );
-        if found_by_listing {
-            confirmation.remarks.push(Remark::FoundAfterNoAnswer);
-        }
-        self.conclude(planned, confirmation).await
+        let lingering = gate.lingering(self.is_contested(planned));
+        self.conclude(planned, confirmation, lingering).await
     }
 
-    /// Makes the webhook exactly once, and says whether only the list showed that it was made.
-    async fn create_once(
-        &self,
-        creation: &Creation,
-        token: Option<&Secret>,
-    ) -> Result<(ObservedWebhook, bool), StepError> {
-        let mut attempt = 1;
-        loop {
-            let answer = {
-                let _making = self.looks.making().await;
-                self.api.create(&creation.spec, token).await
-            };
-            let error = match answer {
-                Ok(Some(answer)) => return Ok((answer, false)),
-                Ok(None) => StepError::NotListed,
-                Err(error @ ApiError::UnknownOutcome { .. }) => StepError::Api(error),
-                Err(error) => return Err(error.into()),
-            };
-            let confirmed = matches!(error, StepError::NotListed);
-            let fresh = self.fresh_list().await?;
-            match trace(&creation.spec, &self.known_ids(), &fresh) {
-                Trace::One(found) => return Ok((found, !confirmed)),
-                Trace::Several(ids) => return Err(StepError::SeveralTraces(ids)),
-                Trace::None if confirmed || attempt == CREATE_ATTEMPTS => return Err(error),
-                Trace::None => {
-                    attempt += 1;
-                    tokio::time::sleep(PAUSE_BEFORE_CREATING_AGAIN).await;
-                }
-            }
+    /// Finds a webhook whose creation was confirmed without saying what was stored.
+    async fn find_created(&self, creation: &Creation) -> Result<ObservedWebhook, StepError> {
+        let fresh = self.fresh_list().await?;
+        match create_outcome(&creation.spec, &self.known_ids(), &fresh) {
+            CreateOutcome::Made(found) => Ok(found),
+            CreateOutcome::Several(ids) => Err(StepError::Ambiguous(ids)),
+            CreateOutcome::NotMade => Err(StepError::NotListed),
         }
     }
 
@@ -219,24 +238,25 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 TokenAsked::Present,
             ),
         };
-        let write = IntendedWrite::Patch {
-            id: before.id.clone(),
-            token: match patch.token() {
-                TokenPatch::Keep => IntendedToken::Keep,
-                TokenPatch::Clear => IntendedToken::Clear,
-                TokenPatch::Set(_) => IntendedToken::Set,
-            },
+        let intended = match patch.token() {
+            TokenPatch::Keep => IntendedToken::Keep,
+            TokenPatch::Clear => IntendedToken::Clear,
+            TokenPatch::Set(evidence) => IntendedToken::Set(evidence.fingerprint()),
         };
-        self.intend(planned, write).await?;
+        let write = IntendedWrite::patch(before.id.clone(), patch.fields(), intended);
+        let gate = self.intend(planned, write).await?;
         let answer = {
-            let _place = self.place(planned).await?;
-            match self.api.patch(&before.id, patch.fields(), token).await? {
-                Some(answer) => answer,
-                None => self.listed(&before.id).await?,
-            }
+            let _permit = self.acquire(planned).await?;
+            self.api
+                .patch(&before.id, patch.fields(), token, &gate)
+                .await
+        };
+        let answer = match answer.map_err(|error| Self::failed(&gate, error))? {
+            Some(answer) => answer,
+            None => self.listed(&before.id).await?,
         };
         let sent: Vec<Field> = patch.fields().iter().map(|(field, _)| *field).collect();
-        let confirmation = confirm(
+        let mut confirmation = confirm(
             Asked {
                 before: Some(before),
                 sent: &sent,
@@ -245,29 +265,46 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             },
             &answer,
         );
-        self.conclude(planned, confirmation).await
+        let own_matters = intended != IntendedToken::Keep || self.is_contested(planned);
+        let lingering = gate.lingering(own_matters);
+        if self.is_contested(planned) && lingering.is_some() {
+            let token = &mut confirmation.record.token;
+            *token = token.map(Fingerprint::unverifiable);
+        }
+        self.conclude(planned, confirmation, lingering).await
     }
 
     async fn delete(&self, planned: &PlannedAction, id: &RemoteId) -> Result<Outcome, StepError> {
-        self.intend(planned, IntendedWrite::Delete { id: id.clone() })
-            .await?;
-        let place = self.place(planned).await?;
-        match self.api.delete(id).await {
+        let write = IntendedWrite::Delete { id: id.clone() };
+        let gate = self.intend(planned, write).await?;
+        let answer = {
+            let _permit = self.acquire(planned).await?;
+            self.api.delete(id, &gate).await
+        };
+        match answer {
             // Gone is what was wanted.
             Ok(()) | Err(ApiError::Gone { .. }) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Self::failed(&gate, error)),
         }
-        drop(place);
-        self.settle(planned, id, After::Dropped).await?;
+        self.settle(planned, id, After::Dropped, None).await?;
         Ok(applied(id, Vec::new()))
     }
 
-    /// Waits for a place among those that send. What happened meanwhile may hold the action back.
-    async fn place(&self, planned: &PlannedAction) -> Result<SemaphorePermit<'_>, StepError> {
-        let place = self.sending.acquire().await;
-        match place {
-            Ok(place) if self.brake.lets_pass(planned.action.phase()) => Ok(place),
-            // Nobody closes the semaphore.
+    /// Whether an earlier write may undo an action that did not wait for it.
+    fn is_contested(&self, planned: &PlannedAction) -> bool {
+        self.contested.contains(&planned.key)
+    }
+
+    /// Waits for a permit to send. What happened meanwhile may hold the action back.
+    async fn acquire(&self, planned: &PlannedAction) -> Result<SemaphorePermit<'_>, StepError> {
+        let permit = tokio::select! {
+            biased;
+            () = self.stop_gate.stopped() => return Err(StepError::HeldBack),
+            permit = self.sending.acquire() => permit,
+        };
+        match permit {
+            Ok(permit) if self.stop_gate.lets_pass(planned.action.phase()) => Ok(permit),
+            // The semaphore is never closed.
             Ok(_) | Err(_) => Err(StepError::HeldBack),
         }
     }
@@ -277,10 +314,11 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         &self,
         planned: &PlannedAction,
         confirmation: Confirmation,
+        lingering: Option<Intent>,
     ) -> Result<Outcome, StepError> {
         let id = confirmation.record.id.clone();
         let after = After::Record(Box::new(confirmation.record));
-        self.settle(planned, &id, after).await?;
+        self.settle(planned, &id, after, lingering).await?;
         if confirmation.not_taken.is_empty() {
             return Ok(applied(&id, confirmation.remarks));
         }
@@ -300,9 +338,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         planned: &PlannedAction,
         id: &RemoteId,
         after: After,
+        lingering: Option<Intent>,
     ) -> Result<(), StepError> {
         let history = HistoryEntry {
-            at: (self.options.now)(),
+            at: self.options.clock.now().at.to_string(),
             key: planned.key.clone(),
             id: id.clone(),
             action: planned.action.as_str().into(),
@@ -313,6 +352,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             key: planned.key.clone(),
             after,
             history: Some(history),
+            lingering: lingering.map(Box::new),
         };
         Ok(self.journal.settle(settlement).await?)
     }
@@ -322,10 +362,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         fresh.get(id).cloned().ok_or(StepError::NotListed)
     }
 
-    /// A list by which to tell what is there and what is not.
+    /// Reads the list again.
     async fn fresh_list(&self) -> Result<Arc<ObservedState>, StepError> {
-        let looked = self.looks.look(self.api).await;
-        looked.map_err(StepError::Undecided)
+        let refreshed = self.refresher.refresh(self.api).await;
+        refreshed.map_err(StepError::Undecided)
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {

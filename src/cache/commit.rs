@@ -66,7 +66,9 @@ impl Database {
         commit: &mut Commit<'a>,
     ) -> Result<(), CacheError> {
         let key = row_key(account, settlement.key.as_str().as_bytes());
-        commit.intents.insert(key.clone(), None);
+        let lingering = settlement.lingering.as_deref();
+        let lingering = lingering.map(|intent| self.encoded(INTENTS, &key, intent));
+        commit.intents.insert(key.clone(), lingering.transpose()?);
         commit
             .changes
             .extend(settlement.history.as_ref().map(StoredEntry::from));

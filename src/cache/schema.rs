@@ -21,7 +21,7 @@ pub(super) const RECORDS: &str = "records-v1";
 /// Lists of applied changes, by account, number of the commit, and place in it; the oldest first.
 pub(super) const HISTORY: &str = "history-v2";
 /// Writes that are under way, by account and key.
-pub(super) const INTENTS: &str = "intents-v1";
+pub(super) const INTENTS: &str = "intents-v2";
 /// Lists of what was last observed, by account and place; the order is that of the ids.
 pub(super) const OBSERVED: &str = "observed-v2";
 /// The schema's version, the generation, and when each account was observed.

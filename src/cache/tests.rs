@@ -56,6 +56,7 @@ fn settlement(number: usize) -> Settlement {
     Settlement {
         key: key(number),
         after: After::Record(Box::new(record(number))),
+        lingering: None,
         history: Some(HistoryEntry {
             at: format!("2026-01-01T00:00:{number:02}Z"),
             key: key(number),
@@ -129,6 +130,7 @@ fn what_is_settled_is_read_back() {
         Settlement {
             after: After::Dropped,
             history: None,
+            lingering: None,
             ..settlement(1)
         },
     );

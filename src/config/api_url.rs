@@ -4,6 +4,8 @@ use std::fmt;
 
 use url::Url;
 
+use crate::address::{self, InvalidAddress};
+
 /// The base address of an API: absolute http or https, without a query, a fragment, user info, a
 /// trailing `/`, or a trailing `/workflows`, so that a path can be put behind it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,21 +14,12 @@ pub struct ApiBaseUrl(String);
 /// Why a text is not an [`ApiBaseUrl`]. No variant holds the text, which may hold a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApiUrl {
-    /// Not absolute, or no address at all.
-    #[error("is not an absolute address")]
-    NotAbsolute,
-    /// A scheme other than http and https.
-    #[error("is neither https nor http")]
-    Scheme,
-    /// User info: the API takes its key in a header.
-    #[error("holds a user or password, which the API does not take")]
-    UserInfo,
+    /// Not an address at all, or one that the key is never sent to.
+    #[error(transparent)]
+    Address(#[from] InvalidAddress),
     /// A query or fragment, behind which no path can be put.
-    #[error("holds a '?' or '#', behind which no path can be put")]
+    #[error("must not contain a query or fragment")]
     QueryOrFragment,
-    /// White space or a control character, which would silently be dropped.
-    #[error("holds white space or a control character")]
-    ControlCharacter,
 }
 
 impl ApiBaseUrl {
@@ -35,20 +28,7 @@ impl ApiBaseUrl {
     /// # Errors
     /// [`InvalidApiUrl`] if a path cannot be put behind it to get an address of the API.
     pub fn parse(text: &str) -> Result<Self, InvalidApiUrl> {
-        let is_odd = |character: char| character.is_whitespace() || character.is_control();
-        if text.chars().any(is_odd) {
-            return Err(InvalidApiUrl::ControlCharacter);
-        }
-        let url = Url::parse(text).map_err(|_| InvalidApiUrl::NotAbsolute)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(InvalidApiUrl::Scheme);
-        }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(InvalidApiUrl::NotAbsolute);
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(InvalidApiUrl::UserInfo);
-        }
+        let url = address::parse(text)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidApiUrl::QueryOrFragment);
         }
@@ -119,18 +99,22 @@ mod tests {
     #[test]
     fn what_no_path_can_be_put_behind_is_refused() {
         for (text, error) in [
-            ("api.example", InvalidApiUrl::NotAbsolute),
-            ("", InvalidApiUrl::NotAbsolute),
-            ("https://", InvalidApiUrl::NotAbsolute),
-            ("ftp://api.example", InvalidApiUrl::Scheme),
-            ("https://a@api.example", InvalidApiUrl::UserInfo),
-            ("https://:b@api.example", InvalidApiUrl::UserInfo),
+            ("https://", InvalidAddress::NoHost.into()),
+            ("ftp://api.example", InvalidAddress::Scheme.into()),
+            ("https://a@api.example", InvalidAddress::UserInfo.into()),
+            ("https://:b@api.example", InvalidAddress::UserInfo.into()),
+            ("https://api.example}", InvalidAddress::Host.into()),
+            (
+                "https://api.example\n",
+                InvalidAddress::ControlCharacter.into(),
+            ),
             ("https://api.example?a", InvalidApiUrl::QueryOrFragment),
             ("https://api.example/#", InvalidApiUrl::QueryOrFragment),
-            ("https://api.example\n", InvalidApiUrl::ControlCharacter),
         ] {
             assert_eq!(ApiBaseUrl::parse(text), Err(error), "{text}");
         }
+        assert!(ApiBaseUrl::parse("api.example").is_err());
+        assert!(ApiBaseUrl::parse("").is_err());
     }
 
     #[test]

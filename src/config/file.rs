@@ -110,6 +110,7 @@ fn read_bytes(
     let mut diagnostics = Diagnostics::default();
     let documents = yaml::read_bytes(path.to_owned(), bytes, &mut sources, &mut diagnostics);
     let config = reader::read(&documents, folder, &mut diagnostics);
+    let mut diagnostics = config.lints.apply(diagnostics);
     diagnostics.sort(&sources);
     let config = (!diagnostics.has_errors()).then_some(config);
     (sources, diagnostics, config)

@@ -5,17 +5,23 @@
 
 mod api_url;
 mod file;
+mod folder;
+mod lints;
 mod reader;
+mod times;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::diagnostic::Lints;
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{PlaintextSecrets, SecretSource};
 
 pub use api_url::{ApiBaseUrl, InvalidApiUrl};
 pub use file::{DiscoverError, FILE_NAMES, discover, load, load_text};
+pub use times::{InvalidTime, parse_time};
 
 /// The default of `webhooks_dir`.
 pub const DEFAULT_WEBHOOKS_DIR: &str = "webhooks.d";
@@ -24,7 +30,13 @@ pub const DEFAULT_CACHE_DIR: &str = ".hookctl";
 /// The default of `concurrency`: a ceiling; the number of requests at a time adapts below it.
 pub const DEFAULT_CONCURRENCY: usize = 16;
 
-/// What the configuration file says.
+/// The default of `request_timeout`.
+pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+/// How much longer than a request may take its effect may, where no `settle_horizon` says otherwise.
+pub const DEFAULT_SETTLE_MARGIN: Duration = Duration::from_secs(15);
+
+/// What the configuration file says. Its values are literal: variables have no meaning there, so a `${`
+/// is an error, but for a secret that is given as text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The folder of the declarations, joined to the folder of the file.
@@ -43,8 +55,15 @@ pub struct Config {
     pub concurrency: usize,
     /// The most requests in a second; None for no limit. Greater than zero.
     pub requests_per_second: Option<f64>,
+    /// How long a request may take, 100 ms to 10 minutes.
+    pub request_timeout: Duration,
+    /// How long a request without an answer may still take effect, 0 s to 1 hour. `None` for
+    /// `request_timeout` and [`DEFAULT_SETTLE_MARGIN`].
+    pub settle_horizon: Option<Duration>,
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
+    /// What becomes of each warning.
+    pub lints: Lints,
 }
 
 /// One API, with the key and the variables for it.
@@ -62,6 +81,8 @@ pub struct Target {
     pub vars: BTreeMap<String, String>,
     /// Where the secret comes from that fingerprints are made with; the API key if there is none.
     pub fingerprint_key: Option<SecretSource>,
+    /// What holds for this target in place of the whole file's.
+    pub settle_horizon: Option<Duration>,
 }
 
 /// Shows the names of the variables only: a value may be a token that somebody put there.
@@ -74,6 +95,7 @@ impl fmt::Debug for Target {
             user_id,
             vars,
             fingerprint_key,
+            settle_horizon,
         } = self;
         formatter
             .debug_struct("Target")
@@ -83,6 +105,7 @@ impl fmt::Debug for Target {
             .field("user_id", user_id)
             .field("vars", &vars.keys())
             .field("fingerprint_key", fingerprint_key)
+            .field("settle_horizon", settle_horizon)
             .finish()
     }
 }
@@ -99,7 +122,10 @@ impl Default for Config {
             safety: SafetyLimits::default(),
             concurrency: DEFAULT_CONCURRENCY,
             requests_per_second: None,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            settle_horizon: None,
             plaintext_secrets: PlaintextSecrets::default(),
+            lints: Lints::default(),
         }
     }
 }

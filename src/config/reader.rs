@@ -2,15 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::Duration;
 
+use super::folder::literal;
+use super::times::REQUEST_TIMEOUT;
 use super::{ApiBaseUrl, Config, Target};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
+use crate::template::is_variable_name;
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
 
-const KEYS: [&str; 9] = [
+/// The keys of the configuration.
+pub(crate) const KEYS: [&str; 12] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -19,15 +24,19 @@ const KEYS: [&str; 9] = [
     "safety",
     "concurrency",
     "requests_per_second",
+    "request_timeout",
+    "settle_horizon",
     "plaintext_secrets",
+    "lints",
 ];
-const TARGET_KEYS: [&str; 6] = [
+const TARGET_KEYS: [&str; 7] = [
     "api_url",
     "api_key",
     "team_id",
     "user_id",
     "vars",
     "fingerprint_key",
+    "settle_horizon",
 ];
 const SAFETY_KEYS: [&str; 4] = [
     "max_delete_percent",
@@ -36,6 +45,8 @@ const SAFETY_KEYS: [&str; 4] = [
     "max_update_count",
 ];
 const CONCURRENCY: RangeInclusive<i64> = 1..=256;
+/// Fewer than one request in 20 seconds makes no progress that a person would wait for.
+const SLOWEST_RATE: f64 = 0.05;
 const PERCENT: RangeInclusive<i64> = 0..=100;
 const COUNT: RangeInclusive<i64> = 0..=u32::MAX as i64;
 /// The longest name of a target, in characters: it is the name of a folder in the cache.
@@ -77,10 +88,10 @@ pub(super) fn read(documents: &[Document], folder: &Path, diagnostics: &mut Diag
     config
 }
 
-struct Reader<'a> {
-    folder: &'a Path,
+pub(super) struct Reader<'a> {
+    pub(super) folder: &'a Path,
     plaintext_secrets: PlaintextSecrets,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) diagnostics: &'a mut Diagnostics,
 }
 
 impl Reader<'_> {
@@ -91,11 +102,14 @@ impl Reader<'_> {
             self.plaintext_secrets = self.policy(node).unwrap_or_default();
             config.plaintext_secrets = self.plaintext_secrets;
         }
-        if let Some(path) = self.path(root, "webhooks_dir") {
+        if let Some(path) = self.folder(root, "webhooks_dir", "--dir") {
             config.webhooks_dir = path;
         }
-        if let Some(path) = self.path(root, "cache_dir") {
+        if let Some(path) = self.folder(root, "cache_dir", "--cache-dir") {
             config.cache_dir = path;
+        }
+        if let Some(node) = root.get("lints") {
+            config.lints = self.lints(node);
         }
         if let Some(node) = root.get("prune") {
             config.prune = node.boolean("prune", self.diagnostics).unwrap_or_default();
@@ -109,13 +123,17 @@ impl Reader<'_> {
         if let Some(node) = root.get("requests_per_second") {
             config.requests_per_second = self.rate(node);
         }
+        if let Some(timeout) = self.time(root, "request_timeout", &REQUEST_TIMEOUT) {
+            config.request_timeout = timeout;
+        }
+        config.settle_horizon = self.horizon(root, config.request_timeout);
         if let Some(targets) = root
             .get("targets")
             .and_then(|node| node.mapping("targets", self.diagnostics))
         {
             for entry in targets.iter() {
                 self.target_name(&entry.key);
-                let target = self.target(&entry.key.value, &entry.value);
+                let target = self.target(&entry.key.value, &entry.value, config.request_timeout);
                 config.targets.insert(entry.key.value.clone(), target);
             }
         }
@@ -137,7 +155,7 @@ impl Reader<'_> {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::UnknownField,
-                    format!("unknown key '{}'", excerpt(key)),
+                    format!("unknown key '{}'", excerpt_key(key)),
                 )
                 .at(entry.key.span, "not a key of the configuration")
                 .help(help),
@@ -145,9 +163,18 @@ impl Reader<'_> {
         }
     }
 
-    fn text<'n>(&mut self, mapping: &'n Mapping, key: &str) -> Option<(&'n str, &'n Node)> {
+    pub(super) fn text<'n>(
+        &mut self,
+        mapping: &'n Mapping,
+        key: &str,
+    ) -> Option<(&'n str, &'n Node)> {
         let node = mapping.get(key)?;
-        let text = node.text(key, self.diagnostics)?;
+        let text = literal(
+            key,
+            node,
+            node.text(key, self.diagnostics)?,
+            self.diagnostics,
+        )?;
         if text.trim().is_empty() {
             self.diagnostics.push(
                 node.problem(Code::InvalidLength, format!("'{key}' is empty"), "empty")
@@ -158,9 +185,30 @@ impl Reader<'_> {
         Some((text, node))
     }
 
-    fn path(&mut self, mapping: &Mapping, key: &str) -> Option<PathBuf> {
-        self.text(mapping, key)
-            .map(|(text, _)| self.folder.join(text))
+    /// One of the words that a key takes.
+    pub(super) fn word<'n>(
+        &mut self,
+        key: &str,
+        node: &'n Node,
+        known: &[&str],
+    ) -> Option<&'n str> {
+        let word = node.text(key, self.diagnostics)?;
+        if known.contains(&word) {
+            return Some(word);
+        }
+        let help = match nearest(word, known.iter().copied()) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("write one of {}", known.join(", ")),
+        };
+        self.diagnostics.push(
+            node.problem(
+                Code::UnknownValue,
+                format!("'{key}' cannot be '{}'", excerpt(word)),
+                "unknown value",
+            )
+            .help(help),
+        );
+        None
     }
 
     fn number(&mut self, mapping: &Mapping, key: &str, range: &RangeInclusive<i64>) -> Option<i64> {
@@ -168,24 +216,9 @@ impl Reader<'_> {
     }
 
     fn policy(&mut self, node: &Node) -> Option<PlaintextSecrets> {
-        match node.text("plaintext_secrets", self.diagnostics)? {
-            "warn" => Some(PlaintextSecrets::Warn),
+        match self.word("plaintext_secrets", node, &["warn", "deny"])? {
             "deny" => Some(PlaintextSecrets::Deny),
-            other => {
-                let help = match nearest(other, ["warn", "deny"]) {
-                    Some(near) => format!("did you mean '{near}'?"),
-                    None => "write warn or deny".to_owned(),
-                };
-                self.diagnostics.push(
-                    node.problem(
-                        Code::UnknownValue,
-                        format!("'plaintext_secrets' cannot be '{}'", excerpt(other)),
-                        "unknown value",
-                    )
-                    .help(help),
-                );
-                None
-            }
+            _ => Some(PlaintextSecrets::Warn),
         }
     }
 
@@ -235,14 +268,14 @@ impl Reader<'_> {
             );
             return None;
         };
-        if number > 0.0 {
+        if number >= SLOWEST_RATE {
             return Some(number);
         }
         self.diagnostics.push(
             node.problem(
                 Code::OutOfRange,
                 "'requests_per_second' is out of range",
-                "must be greater than 0",
+                "must be at least 0.05",
             )
             .help("leave the line out to have no limit"),
         );
@@ -270,7 +303,7 @@ impl Reader<'_> {
         }
     }
 
-    fn target(&mut self, name: &str, node: &Node) -> Target {
+    fn target(&mut self, name: &str, node: &Node, request_timeout: Duration) -> Target {
         let mut target = Target {
             api_url: None,
             api_key: None,
@@ -278,14 +311,16 @@ impl Reader<'_> {
             user_id: None,
             vars: BTreeMap::new(),
             fingerprint_key: None,
+            settle_horizon: None,
         };
         let Some(mapping) = node.mapping(&excerpt(name), self.diagnostics) else {
             return target;
         };
         self.known_keys(mapping, &TARGET_KEYS);
         target.api_url = self.api_url(mapping);
-        target.api_key = self.secret(mapping, "api_key");
-        target.fingerprint_key = self.secret(mapping, "fingerprint_key");
+        target.settle_horizon = self.horizon(mapping, request_timeout);
+        let api_key = self.secret(mapping, "api_key");
+        let fingerprint_key = self.secret(mapping, "fingerprint_key");
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());
         target.team_id = owned(self.text(mapping, "team_id"));
         target.user_id = owned(self.text(mapping, "user_id"));
@@ -299,6 +334,14 @@ impl Reader<'_> {
                 }
             }
         }
+        for (key, secret) in [("api_key", &api_key), ("fingerprint_key", &fingerprint_key)] {
+            if let Some((source, span)) = secret {
+                let policy = self.plaintext_secrets;
+                policy.check(source, key, *span, &target.vars, self.diagnostics);
+            }
+        }
+        target.api_key = api_key.map(|(source, _)| source);
+        target.fingerprint_key = fingerprint_key.map(|(source, _)| source);
         target
     }
 
@@ -320,7 +363,7 @@ impl Reader<'_> {
         }
     }
 
-    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<SecretSource> {
+    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<(SecretSource, Span)> {
         let node = mapping.get(key)?;
         let source = secret::read_source(
             node,
@@ -329,27 +372,16 @@ impl Reader<'_> {
                 folder: self.folder,
                 root: self.folder,
             },
-            &|_, text, _| Some(text.to_owned()),
+            &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
             self.diagnostics,
         )?;
-        if source.is_plain_text() {
-            self.diagnostics
-                .push(self.plaintext_secrets.diagnostic(key, node.span()));
-        }
-        Some(source)
+        Some((source, node.span()))
     }
 
     /// A variable's value: text, or a number or switch by its text.
     fn variable(&mut self, key: &Name, node: &Node) -> Option<String> {
         let name = key.value.as_str();
-        let is_name = name
-            .bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name {
+        if !is_variable_name(name) {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::InvalidTemplate,
@@ -363,14 +395,17 @@ impl Reader<'_> {
             Kind::Integer | Kind::Float | Kind::Boolean => {
                 node.as_scalar().map(|scalar| scalar.text().to_owned())
             }
-            _ => node
-                .text(&excerpt(name), self.diagnostics)
-                .map(str::to_owned),
+            _ => {
+                let what = excerpt(name);
+                let text = node.text(&what, self.diagnostics)?;
+                literal(&what, node, text, self.diagnostics).map(str::to_owned)
+            }
         }
     }
 
     fn default_target(&mut self, node: &Node, config: &Config) -> Option<String> {
         let name = node.text("default_target", self.diagnostics)?;
+        let name = literal("default_target", node, name, self.diagnostics)?;
         if config.targets.contains_key(name) {
             return Some(name.to_owned());
         }

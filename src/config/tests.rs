@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::diagnostic::{Code, Level};
 
 fn read(text: &str) -> (Vec<String>, Option<Config>) {
     let (sources, diagnostics, config) = load_text(
@@ -58,7 +59,7 @@ fn everything_is_optional() {
 fn everything_can_be_said() {
     let text = "\
 webhooks_dir: hooks
-cache_dir: /var/cache/hookctl
+cache_dir: state/hookctl
 default_target: qa
 targets:
   qa:
@@ -76,12 +77,13 @@ safety: { max_delete_percent: 0, max_update_count: 99 }
 concurrency: 256
 requests_per_second: 0.5
 plaintext_secrets: deny
+lints: { plain-http: deny, shared-token: allow, private-host: warn }
 ";
     let (codes, config) = read(text);
     assert_eq!(codes, [""; 0]);
     let config = config.unwrap();
     assert_eq!(config.webhooks_dir, Path::new("/repo/hooks"));
-    assert_eq!(config.cache_dir, Path::new("/var/cache/hookctl"));
+    assert_eq!(config.cache_dir, Path::new("/repo/state/hookctl"));
     assert_eq!(config.default_target.as_deref(), Some("qa"));
     let qa = &config.targets["qa"];
     assert_eq!(
@@ -126,6 +128,70 @@ plaintext_secrets: deny
     assert_eq!(config.concurrency, 256);
     assert_eq!(config.requests_per_second, Some(0.5));
     assert_eq!(config.plaintext_secrets, PlaintextSecrets::Deny);
+    let levels: Vec<_> = config.lints.levels().collect();
+    assert_eq!(
+        levels,
+        [
+            (Code::PlainHttp, Level::Deny),
+            (Code::PrivateHost, Level::Warn),
+            (Code::SharedToken, Level::Allow),
+        ]
+    );
+}
+
+#[test]
+fn values_are_literal_folders_stay_below_and_lints_are_known() {
+    for (text, expected) in [
+        ("cache_dir: ~/hc", vec!["1:12 invalid-folder"]),
+        ("cache_dir: ${HOME}/hc", vec!["1:12 invalid-folder"]),
+        ("cache_dir: $HOME/hc", vec!["1:12 invalid-folder"]),
+        ("cache_dir: /var/cache/hc", vec!["1:12 invalid-folder"]),
+        ("cache_dir: ../hc", vec!["1:12 invalid-folder"]),
+        ("cache_dir: a/../../hc", vec!["1:12 invalid-folder"]),
+        ("webhooks_dir: /etc", vec!["1:15 invalid-folder"]),
+        ("webhooks_dir: ../other", vec!["1:15 invalid-folder"]),
+        // Values are literal, and nothing that looks otherwise is taken.
+        ("default_target: ${T}", vec!["1:17 invalid-template"]),
+        (
+            "targets: {qa: {api_url: 'https://${HOST}/'}}",
+            vec!["1:25 invalid-template"],
+        ),
+        (
+            "targets: {qa: {team_id: '${T}', user_id: 'a${U'}}",
+            vec!["1:25 invalid-template", "1:42 invalid-template"],
+        ),
+        (
+            "targets: {qa: {vars: {A: 'x-${B}', C: '$${D}'}}}",
+            vec!["1:26 invalid-template", "1:39 invalid-template"],
+        ),
+        (
+            "targets: {qa: {api_key: {file: '${DIR}/x'}}}",
+            vec!["1:32 invalid-template"],
+        ),
+        (
+            "targets: {qa: {api_key: {command: [pass, '${KEY}']}}}",
+            vec!["1:42 invalid-template"],
+        ),
+        (
+            "targets: {qa: {api_key: '${K', vars: {A: '${B}'}}}",
+            vec!["1:25 invalid-template", "1:42 invalid-template"],
+        ),
+        ("lints: {plain-htp: deny}", vec!["1:9 unknown-value"]),
+        ("lints: {syntax: allow}", vec!["1:9 unknown-value"]),
+        (
+            "lints: {plan-http: den, shared-token: no}",
+            vec![
+                "1:9 unknown-value",
+                "1:20 unknown-value",
+                "1:39 unknown-value",
+            ],
+        ),
+        ("lints: [plain-http]", vec!["1:8 wrong-type"]),
+    ] {
+        let (codes, config) = read(text);
+        assert_eq!(codes, expected, "{text}");
+        assert_eq!(config, None, "{text}");
+    }
 }
 
 #[test]
@@ -139,6 +205,10 @@ fn mistakes() {
         ("webhook_dir: a", vec!["1:1 unknown-field"]),
         ("webhooks_dir: ''", vec!["1:15 invalid-length"]),
         ("cache_dir: 5", vec!["1:12 wrong-type"]),
+        (
+            "lints: {plaintext-secret: deny}\ntargets: {qa: {api_key: hunter2}}",
+            vec!["2:25 plaintext-secret"],
+        ),
         ("prune: yes", vec!["1:8 wrong-type"]),
         ("concurrency: 0", vec!["1:14 out-of-range"]),
         ("concurrency: 257", vec!["1:14 out-of-range"]),
@@ -177,6 +247,14 @@ fn mistakes() {
             "targets: {qa: {api_key: hunter2}}",
             vec!["1:25 plaintext-secret"],
         ),
+        (
+            "targets: {qa: {api_key: '${K:-hunter2}', fingerprint_key: 'hunter2${K}'}}",
+            vec!["1:25 plaintext-secret", "1:59 plaintext-secret"],
+        ),
+        (
+            "targets: {qa: {api_key: '${K}', vars: {K: hunter2}}}",
+            vec!["1:25 plaintext-secret"],
+        ),
         ("targets: {qa: {api_key: }}", vec!["1:16 wrong-type"]),
         (
             "targets: {qa: {fingerprint_key: {file: ../x}}}",
@@ -197,7 +275,8 @@ fn mistakes() {
     ] {
         let (codes, config) = read(text);
         assert_eq!(codes, expected, "{text}");
-        let only_warnings = codes.iter().all(|code| code.ends_with("plaintext-secret"));
+        let only_warnings =
+            codes.iter().all(|code| code.ends_with("plaintext-secret")) && !text.contains("deny");
         assert_eq!(config.is_some(), only_warnings, "{text}");
     }
     let (_, config) = read("targets: {qa: {vars: {TOKEN: hunter3}, api_key: hunter3}}");

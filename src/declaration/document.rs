@@ -1,12 +1,12 @@
 //! Trees to raw declarations: which webhooks a file declares, and which fields each of them has.
 
 use super::ReadFile;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, nearest};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::webhook::Key;
 use crate::yaml::{Entry, Name, Node};
 
 /// The fields of a declaration.
-pub(super) const FIELDS: [&str; 14] = [
+pub(crate) const FIELDS: [&str; 14] = [
     "name",
     "url",
     "actions",
@@ -72,8 +72,10 @@ pub(super) struct RawField {
 
 /// A webhook as it is written.
 pub(super) struct RawWebhook {
-    /// Its key, and where it stands.
-    pub(super) key: Key,
+    /// Its key. None if what stands there is none; that has been reported.
+    pub(super) key: Option<Key>,
+    /// The key as it is written.
+    pub(super) written: String,
     /// Where the key stands.
     pub(super) span: Span,
     /// Its fields, those from `defaults` filled in.
@@ -149,7 +151,7 @@ fn unknown_section(key: &Name) -> Diagnostic {
     };
     Diagnostic::new(
         Code::UnknownField,
-        format!("unknown section '{}'", excerpt(&key.value)),
+        format!("unknown section '{}'", excerpt_key(&key.value)),
     )
     .at(key.span, "not a section of a declaration file")
     .help(help)
@@ -212,7 +214,8 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
         });
     }
     Some(RawWebhook {
-        key: key.ok()?,
+        key: key.ok(),
+        written: entry.key.value.clone(),
         span: entry.key.span,
         fields,
     })
@@ -264,7 +267,7 @@ fn unknown_field(key: &Name) -> Diagnostic {
     };
     Diagnostic::new(
         Code::UnknownField,
-        format!("unknown field '{}'", excerpt(&key.value)),
+        format!("unknown field '{}'", excerpt_key(&key.value)),
     )
     .at(key.span, "not a field of a webhook")
     .help(help)

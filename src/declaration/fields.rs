@@ -3,20 +3,20 @@
 //! Each method gives None for a field that is not written and for one that is wrong; what is wrong has
 //! been reported then.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::RangeInclusive;
 
 use super::declarations::Token;
 use super::document::{Fields, RawField};
-use super::interpolate::Interpolation;
-use super::lints::{self, Address};
+use super::interpolate::{Interpolation, Scope};
+use super::lints;
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
-use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
+use crate::secret::{self, PlaintextSecrets, SecretSource, SourcePart, Surroundings};
 use crate::state::IgnoreChanges;
-use crate::webhook::{
-    EndpointUrl, Field, InvalidEndpointUrl, RemoteId, WorkflowAction, WorkflowActions, limits,
-};
-use crate::yaml::{Kind, Node};
+use crate::template::looks_interpolated;
+use crate::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
+use crate::yaml::{Kind, Node, Scalar};
 
 /// Reads the fields of one webhook, or those that a file shares.
 pub(super) struct FieldReader<'a> {
@@ -24,7 +24,14 @@ pub(super) struct FieldReader<'a> {
     pub(super) interpolation: Interpolation<'a>,
     pub(super) surroundings: Surroundings<'a>,
     pub(super) plaintext_secrets: PlaintextSecrets,
+    pub(super) vars: &'a BTreeMap<String, String>,
     pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+/// The items of a list of words, with their places.
+struct Words<'a> {
+    items: Vec<(&'a str, &'a Node)>,
+    all_are_valid: bool,
 }
 
 /// Whether a webhook shall be there.
@@ -40,19 +47,60 @@ impl<'a> FieldReader<'a> {
     }
 
     /// The final text of a field, and its node.
-    fn text(&mut self, name: &str) -> Option<(String, &'a Node)> {
+    pub(super) fn text(&mut self, name: &str) -> Option<(String, &'a Node)> {
         let node = &self.field(name)?.value;
         let text = node.text(name, self.diagnostics)?;
-        let text = self.interpolation.expand(node, text, self.diagnostics)?;
+        let text = self
+            .interpolation
+            .expand(node, text, Scope::Public, self.diagnostics)?;
         Some((text, node))
+    }
+
+    /// A field that is not text, for the reader of its type. What a variable holds takes its place.
+    fn typed(&mut self, name: &str) -> Option<Cow<'a, Node>> {
+        let node = &self.field(name)?.value;
+        let text = node.as_scalar().map_or("", Scalar::text);
+        if node.kind() != Some(Kind::Text) || !looks_interpolated(text) {
+            return Some(Cow::Borrowed(node));
+        }
+        let text = self
+            .interpolation
+            .expand_one(name, node, text, self.diagnostics)?;
+        Some(Cow::Owned(node.with_text(text)))
     }
 
     pub(super) fn name(&mut self) -> Option<String> {
         let (name, node) = self.text("name")?;
-        self.is_name(&name, "name", node).then_some(name)
+        self.valid_name(&name, "name", node)
     }
 
-    fn is_name(&mut self, name: &str, what: &str, node: &Node) -> bool {
+    /// The name without white space around it, which has no meaning: names are compared without.
+    fn valid_name(&mut self, written: &str, what: &str, node: &Node) -> Option<String> {
+        let name = written.trim();
+        if name.len() < written.len() {
+            self.diagnostics.push(
+                node.problem(
+                    Code::SpaceAroundName,
+                    format!("'{what}' has white space around it"),
+                    "it is sent and compared without",
+                )
+                .help("remove it; a block after '|' or '>' ends with a line break, after '|-' not"),
+            );
+        }
+        if let Some(character) = name.chars().find(|character| character.is_control()) {
+            self.diagnostics.push(
+                node.problem(
+                    Code::ControlCharacter,
+                    format!(
+                        "'{what}' holds the control character U+{:04X}",
+                        u32::from(character)
+                    ),
+                    "a name is one line of text",
+                )
+                .help("remove it"),
+            );
+            return None;
+        }
         let length = name.chars().count();
         let is_valid = limits::NAME_LENGTH.contains(&length);
         if !is_valid {
@@ -66,50 +114,28 @@ impl<'a> FieldReader<'a> {
                 .help(format!("write {shortest} to {longest} characters")),
             );
         }
-        is_valid
-    }
-
-    pub(super) fn url(&mut self) -> Option<(EndpointUrl, Address)> {
-        let (text, node) = self.text("url")?;
-        match EndpointUrl::parse_whole(&text) {
-            Ok((url, parts)) => {
-                let address = lints::address(parts, node, self.diagnostics);
-                Some((url, address))
-            }
-            Err(error) => {
-                let help = match error {
-                    InvalidEndpointUrl::Length { .. } => "shorten it, or write one",
-                    InvalidEndpointUrl::ControlCharacter => {
-                        "percent-encode it: a space is %20, for example"
-                    }
-                    _ => "write an absolute address, such as https://hooks.example.com/path",
-                };
-                self.diagnostics.push(
-                    node.problem(
-                        Code::InvalidUrl,
-                        format!("'url' {error}"),
-                        "not an address that events can be sent to",
-                    )
-                    .help(help),
-                );
-                None
-            }
-        }
+        is_valid.then(|| name.to_owned())
     }
 
     pub(super) fn actions(&mut self) -> Option<WorkflowActions> {
         let node = &self.field("actions")?.value;
         if let Some(word) = node.as_scalar().filter(|_| node.kind() == Some(Kind::Text)) {
-            if word.text() == "all" {
+            let word =
+                self.interpolation
+                    .expand(node, word.text(), Scope::Public, self.diagnostics)?;
+            if word == "all" {
                 return Some(WorkflowActions::all());
             }
-            if WorkflowAction::known(word.text()).is_none() {
-                self.unknown_action(node, word.text());
+            if WorkflowAction::known(&word).is_none() {
+                self.unknown_action(node, &word);
                 return None;
             }
         }
-        let items = self.words(node, "actions")?;
-        if items.is_empty() {
+        let Words {
+            items,
+            all_are_valid,
+        } = self.words(node, "actions")?;
+        if items.is_empty() && all_are_valid {
             self.empty(
                 "actions",
                 node,
@@ -119,15 +145,19 @@ impl<'a> FieldReader<'a> {
         }
         let actions: Vec<_> = items
             .iter()
-            .map(|word| {
-                let action = WorkflowAction::known(word.value.0);
+            .map(|(text, node)| {
+                let word =
+                    self.interpolation
+                        .expand(node, text, Scope::Public, self.diagnostics)?;
+                let action = WorkflowAction::known(&word);
                 if action.is_none() {
-                    self.unknown_action(word.value.1, word.value.0);
+                    self.unknown_action(node, &word);
                 }
                 action
             })
             .collect();
-        actions.into_iter().collect()
+        let actions = actions.into_iter().collect::<Option<WorkflowActions>>();
+        actions.filter(|_| all_are_valid)
     }
 
     fn unknown_action(&mut self, node: &Node, written: &str) {
@@ -155,9 +185,10 @@ impl<'a> FieldReader<'a> {
         );
     }
 
-    /// The items of a list of words, none of them twice.
-    fn words(&mut self, node: &'a Node, what: &str) -> Option<Vec<Spanned<(&'a str, &'a Node)>>> {
-        let mut words: Vec<Spanned<(&str, &Node)>> = Vec::new();
+    /// The items of a list of words, none of them twice. One that is wrong is left out, so that the others
+    /// are looked at all the same.
+    fn words(&mut self, node: &'a Node, what: &str) -> Option<Words<'a>> {
+        let mut items: Vec<(&str, &Node)> = Vec::new();
         let mut places: HashMap<&str, Span> = HashMap::new();
         let mut all_are_valid = true;
         for item in node.sequence(what, self.diagnostics)? {
@@ -179,12 +210,12 @@ impl<'a> FieldReader<'a> {
                 continue;
             }
             places.insert(word, item.span());
-            words.push(Spanned {
-                value: (word, item),
-                span: item.span(),
-            });
+            items.push((word, item));
         }
-        all_are_valid.then_some(words)
+        Some(Words {
+            items,
+            all_are_valid,
+        })
     }
 
     /// What is said of the token. One that is wrong counts as left out; it has been reported.
@@ -204,15 +235,22 @@ impl<'a> FieldReader<'a> {
             node,
             "bearer_token",
             self.surroundings,
-            &|node, text, diagnostics| interpolation.expand(node, text, diagnostics),
+            &|part, node, text, diagnostics| {
+                let scope = match part {
+                    SourcePart::Path => Scope::Public,
+                    SourcePart::Command => Scope::Command,
+                };
+                interpolation.expand(node, text, scope, diagnostics)
+            },
             self.diagnostics,
         )?;
-        if source.is_plain_text() {
-            self.diagnostics.push(
-                self.plaintext_secrets
-                    .diagnostic("bearer_token", node.span()),
-            );
-        }
+        // The `vars` are those of the selected target; a webhook for another one has others.
+        let vars = match interpolation {
+            Interpolation::Replace(_) => self.vars,
+            Interpolation::CheckOnly => &BTreeMap::new(),
+        };
+        self.plaintext_secrets
+            .check(&source, "bearer_token", node.span(), vars, self.diagnostics);
         lints::token_scheme(node, self.diagnostics);
         Some(Spanned {
             value: source,
@@ -221,12 +259,11 @@ impl<'a> FieldReader<'a> {
     }
 
     pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
-        self.field(name)?.value.boolean(name, self.diagnostics)
+        self.typed(name)?.boolean(name, self.diagnostics)
     }
 
     pub(super) fn number(&mut self, name: &str, range: &RangeInclusive<i64>) -> Option<i64> {
-        self.field(name)?
-            .value
+        self.typed(name)?
             .whole_number(name, range, self.diagnostics)
     }
 
@@ -261,23 +298,29 @@ impl<'a> FieldReader<'a> {
 
     pub(super) fn previously(&mut self) -> Option<Vec<String>> {
         let node = &self.field("previously")?.value;
-        let names: Vec<_> = self
-            .words(node, "previously")?
+        let words = self.words(node, "previously")?;
+        let names: Vec<_> = words
+            .items
             .into_iter()
-            .map(|word| {
-                let (text, node) = word.value;
-                let name = self.interpolation.expand(node, text, self.diagnostics)?;
-                self.is_name(&name, "previously", node).then_some(name)
+            .map(|(text, node)| {
+                let name =
+                    self.interpolation
+                        .expand(node, text, Scope::Public, self.diagnostics)?;
+                self.valid_name(&name, "previously", node)
             })
             .collect();
-        names.into_iter().collect()
+        let names = names.into_iter().collect::<Option<Vec<_>>>();
+        names.filter(|_| words.all_are_valid)
     }
 
     /// The targets that it is for: their names and places.
     pub(super) fn targets(&mut self, known: &[String]) -> Option<Vec<String>> {
         let node = &self.field("targets")?.value;
-        let words = self.words(node, "targets")?;
-        if words.is_empty() {
+        let Words {
+            items: words,
+            all_are_valid,
+        } = self.words(node, "targets")?;
+        if words.is_empty() && all_are_valid {
             self.empty(
                 "targets",
                 node,
@@ -285,10 +328,19 @@ impl<'a> FieldReader<'a> {
             );
             return None;
         }
-        let mut all_are_known = true;
-        for word in &words {
-            let (name, node) = word.value;
-            if !known.is_empty() && !known.iter().any(|known| known == name) {
+        let mut all_are_known = all_are_valid;
+        for &(name, node) in &words {
+            if looks_interpolated(name) {
+                all_are_known = false;
+                self.diagnostics.push(
+                    node.problem(
+                        Code::InvalidTemplate,
+                        "variables have no meaning in 'targets'",
+                        "variables depend on the target",
+                    )
+                    .help("write the names of targets of hookctl.yaml"),
+                );
+            } else if !known.is_empty() && !known.iter().any(|known| known == name) {
                 all_are_known = false;
                 let help = match nearest(name, known.iter().map(String::as_str)) {
                     Some(near) => format!("did you mean '{near}'?"),
@@ -304,14 +356,13 @@ impl<'a> FieldReader<'a> {
                 );
             }
         }
-        all_are_known.then(|| words.iter().map(|word| word.value.0.to_owned()).collect())
+        all_are_known.then(|| words.iter().map(|(name, _)| (*name).to_owned()).collect())
     }
 
     pub(super) fn ignore_changes(&mut self) -> Option<IgnoreChanges> {
         let node = &self.field("ignore_changes")?.value;
         let mut ignored = IgnoreChanges::default();
-        for word in self.words(node, "ignore_changes")? {
-            let (name, node) = word.value;
+        for (name, node) in self.words(node, "ignore_changes")?.items {
             match Field::named(name) {
                 Some(field) => {
                     ignored.fields.insert(field);

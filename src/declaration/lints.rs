@@ -8,7 +8,7 @@ use url::{Host, Url};
 use super::declarations::{Declarations, Present, Token};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, Spanned};
 use crate::secret::SecretSource;
-use crate::webhook::{Key, RemoteId};
+use crate::webhook::{Key, RemoteId, normal_name};
 use crate::yaml::Node;
 
 /// The longest that one wait of the API's exponential backoff is taken to be, in seconds. The API
@@ -36,18 +36,8 @@ pub(super) struct Address {
     host: Option<String>,
 }
 
-/// Looks at an address: plain http, a private host, a password.
+/// Looks at an address: plain http, a private host.
 pub(super) fn address(url: Url, node: &Node, diagnostics: &mut Diagnostics) -> Address {
-    if url.password().is_some() {
-        diagnostics.push(
-            node.problem(
-                Code::PasswordInUrl,
-                "'url' holds a password",
-                "whoever sees the webhook sees the password",
-            )
-            .help("use 'bearer_token', which nobody can read back"),
-        );
-    }
     if url.scheme() == "http" {
         diagnostics.push(
             node.problem(
@@ -245,10 +235,11 @@ fn pinned_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
 }
 
 fn named_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
-    let mut first_by_name: HashMap<&str, &Side> = HashMap::new();
+    let mut first_by_name: HashMap<String, &Side> = HashMap::new();
     for side in sides {
-        let Some(first) = first_by_name.get(side.name.as_str()) else {
-            first_by_name.insert(&side.name, side);
+        let name = normal_name(&side.name);
+        let Some(first) = first_by_name.get(&name) else {
+            first_by_name.insert(name, side);
             continue;
         };
         if first.id.is_some() && side.id.is_some() {

@@ -17,12 +17,13 @@ mod interpolate;
 mod lints;
 mod parallel;
 mod schema;
+mod url;
 mod validate;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Lints, SourceMap};
 use crate::secret::PlaintextSecrets;
 use crate::yaml;
 use parallel::{Part, Unread};
@@ -30,6 +31,9 @@ use validate::Found;
 
 pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
+#[cfg(test)]
+pub(crate) use document::FIELDS;
+pub use interpolate::VARIABLE_PREFIX;
 pub use schema::json_schema;
 
 /// What the meaning of the files depends on beside their text.
@@ -42,11 +46,18 @@ pub struct LoadOptions<'a> {
     pub target: &'a str,
     /// All targets that there are; empty if that is not known, so that no name of one is refused.
     pub known_targets: &'a [String],
-    /// Answers for the variables in values: the target's own, then the environment's.
-    pub lookup: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// The target's variables, for public fields and commands.
+    pub vars: &'a BTreeMap<String, String>,
+    /// Answers for the variables of the environment. A public field asks for `HOOKCTL_VAR_NAME`, before
+    /// `vars`; for `NAME` it asks only whether there is one, so as to say that it is not read.
+    pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
+    /// What becomes of warnings; None for all of them as they are.
+    pub lints: Option<&'a Lints>,
 }
+
+static NO_VARS: BTreeMap<String, String> = BTreeMap::new();
 
 impl<'a> LoadOptions<'a> {
     /// For the repository below a folder: the target `default` and no other that is known, no variables,
@@ -57,8 +68,10 @@ impl<'a> LoadOptions<'a> {
             repository_root: root,
             target: "default",
             known_targets: &[],
-            lookup: &|_| None,
+            vars: &NO_VARS,
+            environment: &|_| None,
             plaintext_secrets: PlaintextSecrets::Warn,
+            lints: None,
         }
     }
 }
@@ -132,11 +145,18 @@ pub fn load_texts(texts: &[(PathBuf, String)], options: &LoadOptions<'_>) -> Loa
 
 fn read(unread: Vec<Unread>, diagnostics: Diagnostics, options: &LoadOptions<'_>) -> Loaded {
     let files = unread.len();
-    put_together(
+    let mut loaded = put_together(
         parallel::read(unread, options).into_iter(),
         diagnostics,
         files,
-    )
+    );
+    if let Some(lints) = options.lints {
+        loaded.diagnostics = lints.apply(loaded.diagnostics);
+        if loaded.diagnostics.has_errors() {
+            loaded.declarations = None;
+        }
+    }
+    loaded
 }
 
 /// Makes one of the parts, each of which begins where the one before ends.

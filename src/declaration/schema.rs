@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 use super::document::{FIELDS, NOT_SHARED, OF_ABSENT};
 use crate::webhook::{Field, WorkflowAction, limits};
 
+/// A value that is one variable.
+const VARIABLE: &str = "^\\$\\{.*\\}$";
+
 /// The schema (JSON Schema 2020-12) of one YAML document.
 pub fn json_schema() -> Value {
     let all = properties(&FIELDS);
@@ -87,7 +90,11 @@ fn property(field: &str) -> Value {
                 "description": "The events to deliver, at least one; or `all`.",
                 "oneOf": [
                     { "const": "all" },
-                    list(&json!({ "enum": known.each_ref().map(WorkflowAction::as_str) }), 1),
+                    { "type": "string", "pattern": VARIABLE },
+                    list(&json!({ "anyOf": [
+                        { "enum": known.each_ref().map(WorkflowAction::as_str) },
+                        { "type": "string", "pattern": VARIABLE },
+                    ] }), 1),
                 ],
             })
         }
@@ -103,7 +110,7 @@ fn property(field: &str) -> Value {
             ],
         }),
         "enabled" => {
-            json!({ "description": "Whether events are delivered.", "type": "boolean", "default": limits::DEFAULT_ENABLED })
+            json!({ "description": "Whether events are delivered.", "type": ["boolean", "string"], "pattern": VARIABLE, "default": limits::DEFAULT_ENABLED })
         }
         "timeout_seconds" => number(
             "How long the receiver may take to answer, in seconds.",
@@ -149,7 +156,8 @@ fn property(field: &str) -> Value {
         }
         "prevent_destroy" => json!({
             "description": "Whether a plan that deletes it is an error.",
-            "type": "boolean",
+            "type": ["boolean", "string"],
+            "pattern": VARIABLE,
             "default": false,
         }),
         _ => json!({
@@ -168,7 +176,8 @@ fn text_of(longest: usize) -> Value {
 fn number(description: &str, range: &std::ops::RangeInclusive<i64>, default: i64) -> Value {
     json!({
         "description": description,
-        "type": "integer",
+        "type": ["integer", "string"],
+        "pattern": VARIABLE,
         "minimum": range.start(),
         "maximum": range.end(),
         "default": default,

@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use super::declarations::{Declarations, Present};
 use super::document::{Fields, RawWebhook, take_apart};
 use super::fields::{FieldReader, Presence};
-use super::interpolate::Interpolation;
+use super::interpolate::{Interpolation, Variables};
 use super::lints::{self, Side};
 use super::{LoadOptions, ReadFile};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap, Span, Spanned};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap, Span, Spanned, excerpt};
 use crate::secret::Surroundings;
 use crate::state::{AbsentWebhook, Origin};
 use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
@@ -122,6 +122,7 @@ impl Validation<'_> {
                 root: self.options.repository_root,
             },
             plaintext_secrets: self.options.plaintext_secrets,
+            vars: self.options.vars,
             diagnostics: self.diagnostics,
         }
     }
@@ -142,12 +143,16 @@ impl Validation<'_> {
     }
 
     fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
-        let is_first = !self.found.keys.contains_key(&raw.key);
-        if is_first {
-            self.found.keys.insert(raw.key.clone(), raw.span);
-        } else {
-            self.found.again.push((raw.key.clone(), raw.span));
-        }
+        // What is wrong with a key hides nothing of what is below it.
+        let is_first = raw.key.as_ref().is_some_and(|key| {
+            let is_first = !self.found.keys.contains_key(key);
+            if is_first {
+                self.found.keys.insert(key.clone(), raw.span);
+            } else {
+                self.found.again.push((key.clone(), raw.span));
+            }
+            is_first
+        });
         let options = self.options;
         let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);
         let targets = reader.targets(options.known_targets);
@@ -159,7 +164,10 @@ impl Validation<'_> {
         };
         let presence = reader.state().unwrap_or(Presence::Present);
         let interpolation = if is_selected {
-            Interpolation::Replace(options.lookup)
+            Interpolation::Replace(Variables {
+                vars: options.vars,
+                environment: options.environment,
+            })
         } else {
             Interpolation::CheckOnly
         };
@@ -168,21 +176,17 @@ impl Validation<'_> {
             Presence::Present => {
                 let found = self.present(raw, file, interpolation, origin);
                 if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                    let key = side.key.clone();
                     self.found.sides.push(side);
-                    self.found
-                        .declarations
-                        .present
-                        .insert(raw.key.clone(), webhook);
+                    self.found.declarations.present.insert(key, webhook);
                 }
             }
             Presence::Absent => {
                 let found = self.absent(raw, file, interpolation, origin);
                 if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                    let key = side.key.clone();
                     self.found.sides.push(side);
-                    self.found
-                        .declarations
-                        .absent
-                        .insert(raw.key.clone(), webhook);
+                    self.found.declarations.absent.insert(key, webhook);
                 }
             }
         }
@@ -244,7 +248,7 @@ impl Validation<'_> {
             retry_backoff_seconds: backoff,
         };
         let side = Side {
-            key: raw.key.clone(),
+            key: raw.key.clone()?,
             key_span: raw.span,
             address: Some(address),
             name: identity.name,
@@ -273,7 +277,7 @@ impl Validation<'_> {
         let mut reader = self.reader(&raw.fields, file, interpolation);
         let identity = identity(&mut reader, raw)?;
         let side = Side {
-            key: raw.key.clone(),
+            key: raw.key.clone()?,
             key_span: raw.span,
             address: None,
             name: identity.name.clone(),
@@ -301,9 +305,12 @@ impl Validation<'_> {
             _ => "add 'url: https://...', the address that events are sent to",
         };
         self.diagnostics.push(
-            Diagnostic::new(Code::MissingField, format!("'{}' has no '{name}'", raw.key))
-                .at(raw.span, format!("'{name}' is missing"))
-                .help(help),
+            Diagnostic::new(
+                Code::MissingField,
+                format!("'{}' has no '{name}'", excerpt(&raw.written)),
+            )
+            .at(raw.span, format!("'{name}' is missing"))
+            .help(help),
         );
     }
 }
@@ -324,7 +331,7 @@ fn identity(reader: &mut FieldReader<'_>, raw: &RawWebhook) -> Option<Identity> 
     Some(Identity {
         name: match name_span {
             Some(_) => name?,
-            None => raw.key.as_str().to_owned(),
+            None => raw.written.clone(),
         },
         name_span: name_span.unwrap_or(raw.span),
         id,

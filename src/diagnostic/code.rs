@@ -67,7 +67,7 @@ codes! {
     FileTooLarge = "file-too-large", Error;
     /// The bytes of a file are not UTF-8 text.
     NotUtf8 = "not-utf8", Error;
-    /// A control character that may not stand in YAML.
+    /// A control character that may not stand in YAML, or in a name.
     ControlCharacter = "control-character", Error;
     /// The text is not YAML.
     Syntax = "syntax", Error;
@@ -121,15 +121,21 @@ codes! {
     UnusualId = "unusual-id", Warning;
     /// A text that is not the address of a webhook or of the API.
     InvalidUrl = "invalid-url", Error;
+    /// White space around a name.
+    SpaceAroundName = "space-around-name", Warning;
     /// An action that the API does not know.
     UnknownAction = "unknown-action", Error;
+    /// A folder of the configuration that is not below its file.
+    InvalidFolder = "invalid-folder", Error;
     /// A text that is not the name of a target.
     InvalidTarget = "invalid-target", Error;
     /// A target that is not configured.
     UnknownTarget = "unknown-target", Error;
     /// A variable that is needed and has no value.
     UndefinedVariable = "undefined-variable", Error;
-    /// A `$` that begins no variable.
+    /// A variable of the environment that a public field does not read.
+    VariableNotRead = "variable-not-read", Warning;
+    /// A `$` that begins no variable, or `${` where variables have no meaning.
     InvalidTemplate = "invalid-template", Error;
     /// A value that does not say where one secret comes from.
     InvalidSecretSource = "invalid-secret-source", Error;
@@ -139,12 +145,14 @@ codes! {
     SecretUnresolved = "secret-unresolved", Error;
     /// A secret in plain text that must never be sent: empty, a placeholder, with control characters.
     UnusableSecret = "unusable-secret", Error;
-    /// A secret in plain text. An error where `plaintext_secrets` is `deny`.
+    /// A secret of which a part stands in a file in plain text. An error where `plaintext_secrets` is `deny`.
     PlaintextSecret = "plaintext-secret", Warning;
     /// A token that begins with `Bearer `, which the API adds by itself.
     TokenScheme = "token-scheme", Warning;
-    /// A password in the user info of an address.
-    PasswordInUrl = "password-in-url", Warning;
+    /// User info in an address: a user name, a password, or a token.
+    PasswordInUrl = "password-in-url", Error;
+    /// A settle horizon below the request time-out.
+    ShortHorizon = "short-horizon", Warning;
     /// An address without TLS.
     PlainHttp = "plain-http", Warning;
     /// An address that only the own machine or network can reach.

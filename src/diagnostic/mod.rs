@@ -3,11 +3,13 @@
 //! Problems are collected, never thrown one at a time, and are rendered elsewhere.
 
 mod code;
+mod lint;
 mod report;
 mod source;
 mod suggest;
 
 pub use code::{Code, Severity};
+pub use lint::{Level, Lints};
 pub use report::{Diagnostic, Diagnostics, Label};
 pub use source::{Location, SourceFile, SourceId, SourceMap, Span, Spanned};
-pub use suggest::{excerpt, nearest};
+pub use suggest::{excerpt, excerpt_key, is_word, nearest};

@@ -132,6 +132,15 @@ impl SourceMap {
             |file| file.location(span.start),
         )
     }
+
+    /// Where a span ends: the place behind its last character.
+    pub fn end_location(&self, span: Span) -> Location {
+        let end = Span {
+            start: span.end.max(span.start),
+            ..span
+        };
+        self.location(end)
+    }
 }
 
 impl SourceFile {

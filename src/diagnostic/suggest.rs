@@ -20,6 +20,20 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
+/// Whether a text is a word that a key could be: letters, digits, `.`, `_`, and `-`, and not too many. A
+/// message quotes no other key, since what was pasted there may be a secret.
+pub fn is_word(text: &str) -> bool {
+    (1..=EXCERPT_LENGTH).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+}
+
+/// A key that is not known, for a message: only if it [is a word](is_word).
+pub fn excerpt_key(text: &str) -> &str {
+    if is_word(text) { text } else { "…" }
+}
+
 /// The most characters of somebody's text that a message quotes.
 const EXCERPT_LENGTH: usize = 60;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::{KeyFilter, PlanError, PlanProblem};
 use crate::diagnostic::Location;
 use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook};
-use crate::webhook::{EndpointUrl, Key, RemoteId};
+use crate::webhook::{EndpointUrl, Key, RemoteId, normal_name};
 
 /// What a declared key stands for on the remote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,10 +54,11 @@ struct Declared<'a> {
 }
 
 impl Declared<'_> {
-    /// The names under which it may be found, each once.
-    fn names(&self) -> BTreeSet<&str> {
+    /// The names under which it may be found, each once, in their normal form.
+    fn names(&self) -> BTreeSet<String> {
         std::iter::once(self.name)
             .chain(self.previously.iter().map(String::as_str))
+            .map(normal_name)
             .collect()
     }
 
@@ -123,9 +124,9 @@ pub(super) fn identify<'a>(
     }
 }
 
-/// Webhooks, or what is known of them, by their names: there may be as many declarations as webhooks, so
+/// Webhooks, or what is known of them, by their names in normal form: there may be as many declarations as webhooks, so
 /// that not every one can be held against every other.
-type ByName<'a, T> = BTreeMap<&'a str, Vec<T>>;
+type ByName<T> = BTreeMap<String, Vec<T>>;
 
 /// A key that is bound and not planned, and its webhook.
 type Orphan<'a> = (&'a Key, &'a ObservedWebhook);
@@ -271,11 +272,12 @@ impl<'a> Search<'a> {
     }
 
     /// The observed webhooks that are not spoken for.
-    fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<'a, &'a ObservedWebhook> {
+    fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<&'a ObservedWebhook> {
         let mut by_name = ByName::new();
         for webhook in self.observed.webhooks.values() {
             if !taken.contains(&webhook.id) {
-                let namesakes: &mut Vec<_> = by_name.entry(&webhook.spec.name).or_default();
+                let name = normal_name(&webhook.spec.name);
+                let namesakes: &mut Vec<_> = by_name.entry(name).or_default();
                 namesakes.push(webhook);
             }
         }
@@ -323,7 +325,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn without_match(&mut self, declared: &Declared<'a>, orphans: &ByName<'a, Orphan<'a>>) {
+    fn without_match(&mut self, declared: &Declared<'a>, orphans: &ByName<Orphan<'a>>) {
         let orphan = named_like(declared, orphans)
             .filter(|(_, webhook)| !self.found.is_claimed(&webhook.id))
             .min_by_key(|(key, _)| *key);
@@ -350,13 +352,14 @@ impl<'a> Search<'a> {
     }
 
     /// The bindings that outlive this plan, with their webhooks.
-    fn orphans(&self) -> ByName<'a, Orphan<'a>> {
+    fn orphans(&self) -> ByName<Orphan<'a>> {
         let mut by_name = ByName::new();
         for (key, record) in self.last_applied {
             if self.outlives(key)
                 && let Some(webhook) = self.observed.webhooks.get(&record.id)
             {
-                let namesakes: &mut Vec<_> = by_name.entry(&webhook.spec.name).or_default();
+                let name = normal_name(&webhook.spec.name);
+                let namesakes: &mut Vec<_> = by_name.entry(name).or_default();
                 namesakes.push((key, webhook));
             }
         }
@@ -367,12 +370,12 @@ impl<'a> Search<'a> {
 /// Those that a declaration may be found under, by any of its names.
 fn named_like<'b, T>(
     declared: &Declared<'_>,
-    by_name: &'b ByName<'_, T>,
+    by_name: &'b ByName<T>,
 ) -> impl Iterator<Item = &'b T> {
     let namesakes: Vec<&Vec<T>> = declared
         .names()
         .into_iter()
-        .filter_map(|name| by_name.get(name))
+        .filter_map(|name| by_name.get(&name))
         .collect();
     namesakes.into_iter().flatten()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
+use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
 
 use crate::webhook::Key;
 
@@ -43,6 +43,8 @@ pub enum UnverifiedSecrets {
 pub struct KeyFilter {
     /// None means all.
     only: Option<GlobSet>,
+    /// Each pattern as it was written, to say which of them matches nothing.
+    patterns: Vec<(String, GlobMatcher)>,
     except: BTreeSet<Key>,
 }
 
@@ -62,14 +64,29 @@ impl KeyFilter {
         patterns: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, globset::Error> {
         let mut builder = GlobSetBuilder::new();
+        let mut written = Vec::new();
         for pattern in patterns {
-            builder.add(Glob::new(pattern)?);
+            let glob = Glob::new(pattern)?;
+            written.push((pattern.to_owned(), glob.compile_matcher()));
+            builder.add(glob);
         }
         let set = builder.build()?;
         Ok(Self {
             only: (!set.is_empty()).then_some(set),
+            patterns: written,
             except: BTreeSet::new(),
         })
+    }
+
+    /// Returns the patterns that match none of these keys: an empty selection is a mistake, not a wish to do
+    /// nothing.
+    pub fn unmatched<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Vec<&str> {
+        let mut unmatched: Vec<_> = self.patterns.iter().collect();
+        for key in keys {
+            unmatched.retain(|(_, glob)| !glob.is_match(key.as_str()));
+        }
+        let patterns = unmatched.into_iter();
+        patterns.map(|(pattern, _)| pattern.as_str()).collect()
     }
 
     /// Whether a key is planned.
@@ -79,5 +96,23 @@ impl KeyFilter {
             .as_ref()
             .is_none_or(|set| set.is_match(key.as_str()));
         asked_for && !self.except.contains(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_match_nothing_are_told() {
+        let keys = ["billing-a", "billing-b", "other"].map(|key| Key::parse(key).unwrap());
+        let unmatched = |patterns: &[&str]| {
+            let filter = KeyFilter::matching(patterns.iter().copied()).unwrap();
+            let unmatched = filter.unmatched(&keys);
+            unmatched.into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(unmatched(&[]), [""; 0]);
+        assert_eq!(unmatched(&["billing-*", "o*"]), [""; 0]);
+        assert_eq!(unmatched(&["biling-*", "other", "x"]), ["biling-*", "x"]);
     }
 }

@@ -27,8 +27,9 @@ pub trait Journal: Send + Sync {
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 }
 
-/// What one settled write leaves in the record. Its key's intent, if there was one, is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What one settled write leaves in the record. Its key's intent, if there was one, is over, unless one
+/// [lingers](Self::lingering).
+#[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
     /// The key.
     pub key: Key,
@@ -36,6 +37,8 @@ pub struct Settlement {
     pub after: After,
     /// What to note in the history; none where nothing changed at the API or in a binding.
     pub history: Option<HistoryEntry>,
+    /// A send of this key that may still take effect; `None` ends its intent.
+    pub lingering: Option<Box<Intent>>,
 }
 
 /// The record of a key after a settled write.
@@ -57,6 +60,7 @@ impl Settlement {
             key,
             after: After::Unchanged,
             history: None,
+            lingering: None,
         }
     }
 }

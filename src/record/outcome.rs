@@ -57,6 +57,13 @@ pub enum Outcome {
         /// Whether the webhook was gone, so that planning again may help.
         gone: bool,
     },
+    /// It may still take effect, or waits for a write that may: the list will tell.
+    Pending {
+        /// Why, for people. It holds no secret.
+        error: String,
+        /// Whether the next list may tell at once, because a gateway answered instead of the API.
+        look_again: bool,
+    },
     /// It was not tried, because something before it failed or the run was interrupted.
     NotAttempted,
 }
@@ -104,18 +111,24 @@ impl SyncReport {
             .count()
     }
 
-    /// How many actions failed.
+    /// How many actions failed, those included whose outcome is not known.
     pub fn failed(&self) -> usize {
         self.results
             .iter()
-            .filter(|result| matches!(result.outcome, Outcome::Failed { .. }))
+            .filter(|result| {
+                matches!(
+                    result.outcome,
+                    Outcome::Failed { .. } | Outcome::Pending { .. }
+                )
+            })
             .count()
     }
 
-    /// Whether planning again may help: a webhook was gone, or somebody else was at work.
+    /// Whether planning again may help: a webhook was gone, another writer was at work, or a gateway answered.
     pub fn asks_for_another_round(&self) -> bool {
         self.results.iter().any(|result| match &result.outcome {
             Outcome::Failed { gone, .. } => *gone,
+            Outcome::Pending { look_again, .. } => *look_again,
             Outcome::Applied { remarks, .. } => remarks
                 .iter()
                 .any(|remark| matches!(remark, Remark::ConcurrentEdit { .. })),

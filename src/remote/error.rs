@@ -46,13 +46,13 @@ pub enum ApiError {
         /// What it says of single fields.
         fields: Vec<FieldError>,
     },
-    /// 429, or 503 with the budget of retries spent.
-    #[error("the API asks to slow down (status {status}), and still did after {attempts} tries{}", wait_hint(*retry_after))]
+    /// 429 or 503, and nothing got through for longer than a run waits.
+    #[error("the API asks to slow down (status {status}), and nothing got through for {} s{}", blocked.as_secs(), wait_hint(*retry_after))]
     Throttled {
         /// The status.
         status: u16,
-        /// How often it was tried.
-        attempts: u32,
+        /// For how long nothing got through.
+        blocked: Duration,
         /// How long the API asked to wait.
         retry_after: Option<Duration>,
     },
@@ -65,9 +65,10 @@ pub enum ApiError {
         reason: String,
         /// How often it was tried.
         attempts: u32,
-        /// Whether the last try certainly never reached the API.
-        never_sent: bool,
     },
+    /// Nothing may be sent any more: the run was interrupted, or something before stopped it.
+    #[error("it was held back before it was sent")]
+    Withheld,
     /// The request may or may not have had its effect.
     #[error("the API gave no usable answer ({reason}), so whether it happened is not known")]
     UnknownOutcome {
@@ -89,20 +90,6 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Whether a write that ended so may have had its effect: its last try, that is, and a POST has no
-    /// other that may.
-    pub const fn may_have_happened(&self) -> bool {
-        match self {
-            Self::Unauthorized { .. }
-            | Self::Gone { .. }
-            | Self::NotServed { .. }
-            | Self::Rejected { .. } => false,
-            Self::Throttled { status, .. } => *status != 429,
-            Self::Unreachable { never_sent, .. } => !*never_sent,
-            Self::UnknownOutcome { .. } | Self::Unexpected { .. } => true,
-        }
-    }
-
     /// Whether nothing else should be tried either.
     pub const fn stops_everything(&self) -> bool {
         matches!(self, Self::Unauthorized { .. } | Self::NotServed { .. })

@@ -7,10 +7,12 @@ mod deliveries;
 mod error;
 pub mod http;
 mod observe;
+mod sending;
 
 pub use deliveries::{Attempt, DeliveryApi, Event, EventQuery, Rows, read_events};
 pub use error::{ApiError, FieldError};
 pub use observe::{Listing, ObserveError, observe, observe_absences};
+pub use sending::{SendGate, Ungated, Withheld};
 
 use std::future::Future;
 
@@ -29,19 +31,20 @@ pub trait WebhookApi: Send + Sync {
     /// [`ApiError`]; also for an answer that holds no list.
     fn page(&self, page: u32, size: u32) -> impl Future<Output = Result<Page, ApiError>> + Send;
 
-    /// Makes a webhook. Never repeated after an unknown outcome. The answer is none if the API
-    /// confirmed without saying what it stores.
+    /// Makes a webhook. Never repeated after an unknown outcome. Returns `None` if the API confirmed without
+    /// saying what it stores. `gate` hears of each send whose outcome is unknown.
     ///
     /// # Errors
-    /// [`ApiError`]; [`ApiError::UnknownOutcome`] if it may or may not have happened.
+    /// [`ApiError`]
     fn create(
         &self,
         spec: &WebhookSpec,
         token: Option<&Secret>,
+        gate: &impl SendGate,
     ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
 
-    /// Patches a webhook with exactly these fields. The answer is none if the API confirmed without
-    /// saying what it stores.
+    /// Patches a webhook with exactly these fields. Returns `None` if the API confirmed without saying what it
+    /// stores. `gate` hears of each send whose outcome is unknown, also if a later one is confirmed.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::Gone`] if there is no such webhook.
@@ -50,13 +53,18 @@ pub trait WebhookApi: Send + Sync {
         id: &RemoteId,
         fields: &[(Field, FieldValue)],
         token: TokenWrite<'_>,
+        gate: &impl SendGate,
     ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
 
-    /// Deletes a webhook.
+    /// Deletes a webhook. `gate` hears of each send whose outcome is unknown.
     ///
     /// # Errors
     /// [`ApiError`]; [`ApiError::Gone`] if there is no such webhook.
-    fn delete(&self, id: &RemoteId) -> impl Future<Output = Result<(), ApiError>> + Send;
+    fn delete(
+        &self,
+        id: &RemoteId,
+        gate: &impl SendGate,
+    ) -> impl Future<Output = Result<(), ApiError>> + Send;
 }
 
 /// What one PATCH does with the token: at most one thing.

@@ -214,7 +214,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::remote::TokenWrite;
+    use crate::remote::{SendGate, TokenWrite};
     use crate::secret::Secret;
     use crate::webhook::{EndpointUrl, Field, FieldValue, WebhookSpec, WorkflowActions};
 
@@ -232,6 +232,7 @@ mod tests {
             &self,
             _: &WebhookSpec,
             _: Option<&Secret>,
+            _: &impl SendGate,
         ) -> Result<Option<ObservedWebhook>, ApiError> {
             panic!("observing never writes")
         }
@@ -241,11 +242,12 @@ mod tests {
             _: &RemoteId,
             _: &[(Field, FieldValue)],
             _: TokenWrite<'_>,
+            _: &impl SendGate,
         ) -> Result<Option<ObservedWebhook>, ApiError> {
             panic!("observing never writes")
         }
 
-        async fn delete(&self, _: &RemoteId) -> Result<(), ApiError> {
+        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
             panic!("observing never writes")
         }
     }

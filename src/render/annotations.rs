@@ -34,6 +34,14 @@ fn command(message: &Message) -> String {
     if let Some(column) = message.column {
         properties.push(format!("col={column}"));
     }
+    if let Some((line, column)) = message.end {
+        properties.push(format!("endLine={line}"));
+        // The column of the last character. GitHub takes columns within one line only.
+        if message.line == Some(line) {
+            let last = column.saturating_sub(1).max(message.column.unwrap_or(1));
+            properties.push(format!("endColumn={last}"));
+        }
+    }
     properties.push(format!("title={}", property(message.code)));
     format!(
         "::{} {}::{}\n",
@@ -154,6 +162,10 @@ fn result(message: &Message, codes: &[&str]) -> Value {
         if let (Some(column), Some(region)) = (message.column, region.as_object_mut()) {
             region.insert("startColumn".to_owned(), column.into());
         }
+        if let (Some((line, column)), Some(region)) = (message.end, region.as_object_mut()) {
+            region.insert("endLine".to_owned(), line.into());
+            region.insert("endColumn".to_owned(), column.into());
+        }
         place.insert("region".to_owned(), region);
     }
     object.insert(
@@ -190,6 +202,7 @@ mod tests {
             file: Some(PathBuf::from("webhooks.d/a b,c.yaml")),
             line: Some(3),
             column: Some(7),
+            end: Some((3, 12)),
             help: Some("mend it".to_owned()),
         }
     }
@@ -200,7 +213,7 @@ mod tests {
         github(&[message()], &mut text).unwrap();
         assert_eq!(
             String::from_utf8(text).unwrap(),
-            "::error file=webhooks.d/a b%2Cc.yaml,line=3,col=7,title=out-of-range::\
+            "::error file=webhooks.d/a b%2Cc.yaml,line=3,col=7,endLine=3,endColumn=11,title=out-of-range::\
              100%25 wrong,%0Areally: yes%0Ahelp: mend it\n"
         );
     }
@@ -220,6 +233,9 @@ mod tests {
             place["artifactLocation"]["uri"],
             "webhooks.d/a%20b%2Cc.yaml"
         );
-        assert_eq!(place["region"], json!({ "startLine": 3, "startColumn": 7 }));
+        assert_eq!(
+            place["region"],
+            json!({ "startLine": 3, "startColumn": 7, "endLine": 3, "endColumn": 12 })
+        );
     }
 }

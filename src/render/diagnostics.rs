@@ -1,6 +1,6 @@
 //! Diagnostics of files, for people: the line, the exact value underlined, and what to do.
 //!
-//! A range that is marked as secret is shown as `(secret)`, whatever points at it.
+//! A range that is marked as not to be shown is replaced by `(hidden)`, whatever points at it.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,8 +34,8 @@ const LABELLED: usize = 80;
 /// How many diagnostics are shown unless all are asked for.
 pub const SHOWN: usize = 100;
 
-/// What stands in place of a secret.
-const MASK: &str = "(secret)";
+/// What stands in place of what is not shown.
+const MASK: &str = "(hidden)";
 
 /// The first `most` diagnostics, each followed by an empty line: errors before warnings where not all fit.
 /// How many are left out is said at the end.

@@ -74,7 +74,11 @@ fn sides(planned: &PlannedAction) -> (Option<String>, Option<String>) {
         Action::Update(update) => changed(planned, &update.before),
         Action::Adopt(adoption) => changed(planned, &adoption.before),
         Action::Delete(deletion) => (
-            Some(yaml(&deletion.before.spec, presence(&deletion.before))),
+            Some(yaml(
+                &deletion.before.spec,
+                presence(&deletion.before),
+                None,
+            )),
             None,
         ),
         Action::Forget { .. } => (None, None),
@@ -87,7 +91,7 @@ fn made(creation: &Creation) -> String {
     } else {
         "(none)"
     };
-    yaml(&creation.spec, token)
+    yaml(&creation.spec, token, None)
 }
 
 fn changed(planned: &PlannedAction, before: &ObservedWebhook) -> (Option<String>, Option<String>) {
@@ -106,8 +110,8 @@ fn changed(planned: &PlannedAction, before: &ObservedWebhook) -> (Option<String>
         }
     }
     (
-        Some(yaml(&before.spec, token_before)),
-        Some(yaml(&after, token_after)),
+        Some(yaml(&before.spec, token_before, None)),
+        Some(yaml(&after, token_after, Some(&before.spec))),
     )
 }
 
@@ -135,10 +139,15 @@ fn set(spec: &mut WebhookSpec, field: Field, to: &FieldValue) {
     }
 }
 
-fn yaml(spec: &WebhookSpec, bearer_token: &'static str) -> String {
+/// The canonical YAML of a webhook. An address that differs from `from` only in what is not shown says so.
+fn yaml(spec: &WebhookSpec, bearer_token: &'static str, from: Option<&WebhookSpec>) -> String {
+    let mut url = spec.url.masked();
+    if from.is_some_and(|from| from.url.masked() == url && !from.url.is_same_as(&spec.url)) {
+        url += " (another query)";
+    }
     let canonical = Canonical {
         name: spec.name.clone(),
-        url: spec.url.masked(),
+        url,
         actions: spec.actions.iter().map(ToString::to_string).collect(),
         enabled: spec.enabled,
         timeout_seconds: spec.timeout_seconds,

@@ -7,12 +7,13 @@ use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
 use super::message::Message;
+use super::outcome::outcome;
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use super::{Cost, Scene};
 use crate::outside::Outside;
 use crate::plan::{Action, Change, DeletionReason, Plan, PlannedAction, Summary, TokenShown};
-use crate::record::{ActionResult, Outcome, Remark, SyncReport};
+use crate::record::{Outcome, SyncReport};
 use crate::webhook::{Field, FieldValue, limits};
 
 /// Values longer than this are shown on lines of their own, in characters: two of them and the words
@@ -137,7 +138,17 @@ fn is_default(field: Field, to: &FieldValue) -> bool {
 
 fn changed(change: &Change, styles: &Styles) -> String {
     let (from, to) = match change {
-        Change::Field { from, to, .. } => (from.as_ref().map(value).unwrap_or_default(), value(to)),
+        Change::Field { from, to, .. } => {
+            let from = from.as_ref().map(value).unwrap_or_default();
+            let to = value(to);
+            // What differs is not shown.
+            let to = if from == to {
+                format!("{to} (another query)")
+            } else {
+                to
+            };
+            (from, to)
+        }
         Change::Token { from, to, .. } => (from.as_str().to_owned(), token(*from, *to)),
     };
     let cause = paint(styles.aside, &format!("({})", change.cause()));
@@ -298,87 +309,6 @@ fn rest(plan: &Plan) -> String {
         parts.push(format!("{} unmanaged and untouched", plan.unmanaged.len()));
     }
     format!("{}.", parts.join(", "))
-}
-
-fn outcome(result: &ActionResult, styles: &Styles) -> String {
-    let planned = &result.planned;
-    match &result.outcome {
-        Outcome::Applied { id, remarks } => {
-            let done = past(&planned.action);
-            let mut text = format!(
-                "  {} ({id}): {done}\n",
-                paint(styles.create, planned.key.as_str())
-            );
-            for remark in remarks {
-                text += &format!("      {}\n", sanitize(&remark_text(remark)));
-            }
-            text
-        }
-        Outcome::Failed { error, field, .. } => {
-            let place = planned.origin.as_ref().map(|origin| {
-                let location = field
-                    .as_deref()
-                    .map_or(&origin.key, |field| origin.of_field(field));
-                format!(
-                    "      {}\n",
-                    paint(
-                        styles.aside,
-                        &format!(
-                            "--> {}:{}:{}",
-                            Outside::path(&location.path),
-                            location.line,
-                            location.column
-                        )
-                    )
-                )
-            });
-            format!(
-                "  {}: {}: {}\n{}",
-                planned.key,
-                paint(
-                    styles.destroy,
-                    &format!("{} failed", planned.action.as_str())
-                ),
-                sanitize(error),
-                place.unwrap_or_default()
-            )
-        }
-        Outcome::NotAttempted => format!(
-            "  {}: {} not attempted\n",
-            planned.key,
-            planned.action.as_str()
-        ),
-    }
-}
-
-fn past(action: &Action) -> &'static str {
-    match action {
-        Action::Create(_) => "created",
-        Action::Update(_) => "updated",
-        Action::Delete(_) => "deleted",
-        Action::Adopt(_) => "adopted",
-        Action::Recreate { .. } => "recreated",
-        Action::Forget { .. } => "forgotten",
-    }
-}
-
-fn remark_text(remark: &Remark) -> String {
-    match remark {
-        Remark::StoredOtherwise {
-            field,
-            sent,
-            stored,
-        } => format!(
-            "the API stores {field} as {stored}, sent as {sent}; this is remembered, and not sent \
-             again"
-        ),
-        Remark::ConcurrentEdit { field, before, now } => format!(
-            "somebody else changed {field} meanwhile, from {before} to {now}; planned again"
-        ),
-        Remark::FoundAfterNoAnswer => {
-            "the API gave no answer; the list showed that it was made".to_owned()
-        }
-    }
 }
 
 pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: Cost) -> String {

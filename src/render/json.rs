@@ -155,7 +155,7 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
     let (result, error, id) = match outcome {
         None => ("planned", None, planned.id().cloned()),
         Some(Outcome::Applied { id, .. }) => ("applied", None, Some(id.clone())),
-        Some(Outcome::Failed { error, .. }) => {
+        Some(Outcome::Failed { error, .. } | Outcome::Pending { error, .. }) => {
             ("failed", Some(error.clone()), planned.id().cloned())
         }
         Some(Outcome::NotAttempted) => ("not_attempted", None, planned.id().cloned()),

@@ -146,6 +146,7 @@ fn of_result(result: &ActionResult) -> String {
     let ended = match &result.outcome {
         Outcome::Applied { .. } => ": applied".to_owned(),
         Outcome::Failed { error, .. } => format!(": <b>failed</b>: {}", escaped(&cut(error))),
+        Outcome::Pending { error, .. } => format!(": <b>pending</b>: {}", escaped(&cut(error))),
         Outcome::NotAttempted => ": not attempted".to_owned(),
     };
     folded(&result.planned, &ended)

@@ -25,6 +25,9 @@ pub struct Message {
     pub line: Option<usize>,
     /// The column in it, from 1.
     pub column: Option<usize>,
+    /// Where it ends: the line and the column behind the last character, from 1. For annotations.
+    #[serde(skip)]
+    pub end: Option<(usize, usize)>,
     /// What to do.
     pub help: Option<String>,
 }
@@ -39,6 +42,7 @@ impl Message {
             file: None,
             line: None,
             column: None,
+            end: None,
             help,
         }
     }
@@ -77,6 +81,10 @@ impl Message {
             file: diagnostic.path.clone(),
             line: None,
             column: None,
+            end: diagnostic.primary.as_ref().map(|label| {
+                let end = sources.end_location(label.span);
+                (end.line, end.column)
+            }),
             help: diagnostic.help.clone(),
         };
         match &location {

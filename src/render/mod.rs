@@ -12,6 +12,7 @@ mod human;
 mod json;
 mod markdown;
 mod message;
+mod outcome;
 mod record;
 mod sanitize;
 mod status;

@@ -43,12 +43,18 @@ pub fn record(
         );
     }
     for intent in &pending.intents {
+        let state = if intent.superseded {
+            "was sent without an answer, and repeated or replaced since: it may still arrive"
+        } else {
+            "has no known outcome; the next sync settles it"
+        };
         text += &format!(
-            "{}: a {} of '{}' was begun at {} and its outcome is not known; the next sync settles it\n",
+            "{}: the {} of '{}' sent at {} by {} {state}\n",
             paint(styles.warning, "pending"),
             verb(&intent.write),
             intent.key,
-            sanitize(&intent.at)
+            intent.sent.at,
+            sanitize(&intent.sent.writer.host),
         );
     }
     let seen = observed.map_or_else(String::new, |(at, count)| {
@@ -141,7 +147,9 @@ struct Binding<'a> {
 struct PendingEntry<'a> {
     key: &'a str,
     action: &'static str,
-    at: &'a str,
+    at: jiff::Timestamp,
+    host: &'a str,
+    superseded: bool,
 }
 
 impl<'a> RecordDocument<'a> {
@@ -172,7 +180,9 @@ impl<'a> RecordDocument<'a> {
                 .map(|intent| PendingEntry {
                     key: intent.key.as_str(),
                     action: verb(&intent.write),
-                    at: &intent.at,
+                    at: intent.sent.at,
+                    host: &intent.sent.writer.host,
+                    superseded: intent.superseded,
                 })
                 .collect(),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::contract::Webhook;
-use super::fault::{Fault, Faults, When};
+use super::fault::{Fault, Faults, Hears, When};
 use super::options::{Dialect, SandboxOptions, Storage};
 use super::request::RecordedRequest;
 use super::routes;
@@ -141,6 +141,10 @@ impl Emulator {
                     let _ = remove(&mut self.lock().store, &webhook);
                 }
                 Fault::Delay(time) => delay += time,
+                Fault::Late { after, hears } => {
+                    self.happen_later(request.clone(), after);
+                    return (delay, heard(hears));
+                }
                 Fault::CloseBefore => return (delay, Exchange::Close),
                 Fault::Hang => return (delay, Exchange::Hang),
                 Fault::Answer {
@@ -165,6 +169,15 @@ impl Emulator {
             Some(_) => Exchange::Close,
         };
         (delay, exchange)
+    }
+
+    /// Lets a request have its effect after a while. Needs a Tokio runtime, as the server has one.
+    fn happen_later(&self, request: RecordedRequest, after: Duration) {
+        let shared = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            let _ = routes::process(&shared, &request, false);
+        });
     }
 
     /// The requests so far, the oldest first; at most the last 100,000.
@@ -245,6 +258,18 @@ impl Emulator {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock()
+    }
+}
+
+fn heard(hears: Hears) -> Exchange {
+    match hears {
+        Hears::Nothing => Exchange::Hang,
+        Hears::Close => Exchange::Close,
+        Hears::GatewayTimeout => Exchange::Answer(scripted(
+            504,
+            vec![("content-type".to_owned(), "text/html".to_owned())],
+            "<html>Gateway Time-out</html>".to_owned(),
+        )),
     }
 }
 

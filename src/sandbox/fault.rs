@@ -51,6 +51,24 @@ pub enum Fault {
     },
     /// All goes well, after a while.
     Delay(Duration),
+    /// It happens after a while, whatever becomes of its sender, who hears something else at once.
+    Late {
+        /// How long after its arrival it happens.
+        after: Duration,
+        /// What the sender hears.
+        hears: Hears,
+    },
+}
+
+/// What the sender of a late request hears at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hears {
+    /// Nothing: the connection stays open without an answer.
+    Nothing,
+    /// The connection is closed.
+    Close,
+    /// A gateway's 504, in HTML.
+    GatewayTimeout,
 }
 
 /// Which request a fault is for.

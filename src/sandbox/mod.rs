@@ -23,7 +23,7 @@ mod store;
 
 pub use contract::Webhook;
 pub use emulator::{Emulator, Exchange, Reply};
-pub use fault::{Fault, When};
+pub use fault::{Fault, Hears, When};
 pub use options::{Dialect, ListName, SandboxOptions, Storage};
 pub use request::RecordedRequest;
 pub use server::{Sandbox, SandboxError};

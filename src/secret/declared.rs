@@ -3,11 +3,12 @@
 //! The four forms, and everything that can be wrong with them before anything is resolved. No text here
 //! quotes what stands in the file: whoever puts a token in the wrong place still put a token there.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Secret, SecretSource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span, nearest};
-use crate::template::Template;
+use crate::template::{Template, is_variable_name};
 use crate::yaml::{Entry, Kind, Node};
 
 /// The forms, for help texts.
@@ -33,9 +34,18 @@ pub struct Surroundings<'a> {
     pub root: &'a Path,
 }
 
-/// Makes the text of a value final: replaces its variables, where that is wanted. Gives None where the
+/// A part of a source that may hold variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourcePart {
+    /// The path of a file.
+    Path,
+    /// A word of a command.
+    Command,
+}
+
+/// Makes the text of a value final: replaces its variables, where that is wanted. Returns None where the
 /// text cannot be known; a problem has been reported then.
-pub type Expand<'a> = dyn Fn(&Node, &str, &mut Diagnostics) -> Option<String> + 'a;
+pub type Expand<'a> = dyn Fn(SourcePart, &Node, &str, &mut Diagnostics) -> Option<String> + 'a;
 
 /// Reads where a secret comes from. `what` names the value in messages; `expand` is asked about paths
 /// and commands, never about a secret's own text.
@@ -71,22 +81,48 @@ pub fn read_source(
 }
 
 impl PlaintextSecrets {
-    /// What to say of a secret in plain text that stands there.
-    pub fn diagnostic(self, what: &str, span: Span) -> Diagnostic {
+    /// Checks that no part of a secret stands in a file in plain text: neither in the text of the value,
+    /// nor in a default, nor in `vars`. `what` names the value in messages.
+    pub fn check(
+        self,
+        source: &SecretSource,
+        what: &str,
+        span: Span,
+        vars: &BTreeMap<String, String>,
+        diagnostics: &mut Diagnostics,
+    ) {
         let severity = match self {
             Self::Warn => Severity::Warning,
             Self::Deny => Severity::Error,
         };
-        Diagnostic::new(
-            Code::PlaintextSecret,
-            format!("'{what}' is in the file in plain text"),
-        )
-        .severity(severity)
-        .at(span, "whoever can read the repository can read this")
-        .help(
-            "move it to a secret store, refer to it with { env: NAME }, { file: path }, or \
-             { command: [...] }, and have a new one issued: it is in the history of the repository",
-        )
+        if source.holds_plain_text() {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::PlaintextSecret,
+                    format!("'{what}', or a part of it, is in the file in plain text"),
+                )
+                .severity(severity)
+                .at(span, "everyone who can read the repository can read this")
+                .help(
+                    "move it to a secret store, refer to it with { env: NAME }, { file: path }, or \
+                     { command: [...] }, and have a new one issued: it is in the history of the \
+                     repository",
+                ),
+            );
+        }
+        if let Some(name) = source.defined_in(vars) {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::PlaintextSecret,
+                    format!("'{what}' uses the variable {name}, which 'vars' holds in plain text"),
+                )
+                .severity(severity)
+                .at(span, "a secret reads the environment only, never 'vars'")
+                .help(format!(
+                    "remove {name} from 'vars' of the target, and set it in the environment"
+                )),
+            );
+        }
     }
 }
 
@@ -139,12 +175,10 @@ impl Form<'_> {
                 self.unknown_form(entry, what);
             }
         }
-        match forms.as_slice() {
-            [entry] if all_known => match entry.key.value.as_str() {
-                "env" => self.env(&entry.value),
-                "file" => self.file(&entry.value),
-                _ => self.command(&entry.value),
-            },
+        // Each form is read, whatever else is wrong, so that one mistake does not hide another.
+        let sources: Vec<_> = forms.iter().map(|entry| self.form(entry)).collect();
+        match sources.as_slice() {
+            [source] if all_known => source.clone(),
             [] | [_] if !all_known => None,
             found => {
                 let problem = if found.is_empty() {
@@ -165,6 +199,14 @@ impl Form<'_> {
         }
     }
 
+    fn form(&mut self, entry: &Entry) -> Option<SecretSource> {
+        match entry.key.value.as_str() {
+            "env" => self.env(&entry.value),
+            "file" => self.file(&entry.value),
+            _ => self.command(&entry.value),
+        }
+    }
+
     fn unknown_form(&mut self, entry: &Entry, what: &str) {
         let help = match nearest(&entry.key.value, ["env", "file", "command"]) {
             Some(known) => format!("did you mean '{known}'?"),
@@ -182,12 +224,7 @@ impl Form<'_> {
 
     fn env(&mut self, node: &Node) -> Option<SecretSource> {
         let name = node.text("env", self.diagnostics)?;
-        let is_name = !name.is_empty()
-            && !name.starts_with(|first: char| first.is_ascii_digit())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !is_name {
+        if !is_variable_name(name) {
             self.diagnostics.push(
                 node.problem(
                     Code::InvalidSecretSource,
@@ -205,7 +242,7 @@ impl Form<'_> {
 
     fn file(&mut self, node: &Node) -> Option<SecretSource> {
         let text = node.text("file", self.diagnostics)?;
-        let written = (self.expand)(node, text, self.diagnostics)?;
+        let written = (self.expand)(SourcePart::Path, node, text, self.diagnostics)?;
         let mut refuse = |code, message: &str, label: &str, help: &str| {
             self.diagnostics
                 .push(node.problem(code, message, label).help(help));
@@ -224,7 +261,7 @@ impl Form<'_> {
                 Code::InvalidSecretSource,
                 "'~' does not mean the home folder here",
                 "begins with '~'",
-                "write an absolute path, or use a variable: ${HOME}/...",
+                "write an absolute path, or one relative to this file",
             );
         }
         if Path::new(&written).is_absolute() {
@@ -271,7 +308,7 @@ impl Form<'_> {
             .iter()
             .map(|item| {
                 let text = item.text("command", self.diagnostics)?;
-                (self.expand)(item, text, self.diagnostics)
+                (self.expand)(SourcePart::Command, item, text, self.diagnostics)
             })
             .collect();
         let mut words = words.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
@@ -345,7 +382,7 @@ mod tests {
                 folder: Path::new("/repo/webhooks.d/team"),
                 root: Path::new("/repo"),
             },
-            &|_, text, _| Some(text.replace("${ENV}", "qa")),
+            &|_, _, text, _| Some(text.replace("${ENV}", "qa")),
             &mut diagnostics,
         );
         for diagnostic in diagnostics.iter() {
@@ -399,8 +436,17 @@ mod tests {
             read("command: [../bin/token]").unwrap(),
             command("/repo/webhooks.d/bin/token", &[])
         );
-        assert!(read("hunter2").unwrap().is_plain_text());
-        assert!(!read("'a${TOKEN}'").unwrap().is_plain_text());
+        for plain in [
+            "hunter2",
+            "'a${TOKEN}'",
+            "'${A:-hunter2}'",
+            "'${A:-${B:-hunter2}}'",
+        ] {
+            assert!(read(plain).unwrap().holds_plain_text(), "{plain}");
+        }
+        for other in ["'${A}${B}'", "'${A:-}'", "'${A:-${B}}'", "{ env: hunter }"] {
+            assert!(!read(other).unwrap().holds_plain_text(), "{other}");
+        }
         assert_eq!(
             read("'${A}'").unwrap(),
             SecretSource::Text {

@@ -11,7 +11,7 @@ mod resolve;
 mod source;
 mod value;
 
-pub use declared::{Expand, PlaintextSecrets, Surroundings, read_source};
+pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
 };

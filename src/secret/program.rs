@@ -18,6 +18,8 @@ const LINES: usize = 5;
 const LINE_LENGTH: usize = 200;
 /// Words of at least so many characters, with letters and digits, may be credentials.
 const WORD_LENGTH: usize = 20;
+/// How the names of variables begin that no child gets.
+const WITHHELD: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
 /// What stands in place of a secret.
 const MASK: &str = "(secret)";
 
@@ -44,6 +46,16 @@ pub(super) async fn run(
     limit: Duration,
 ) -> Result<Ended, ProgramError> {
     let mut command = Command::new(program);
+    // Settings and keys of ours are no business of a program that a file names.
+    for (name, _) in std::env::vars_os() {
+        let bytes = name.as_encoded_bytes();
+        if WITHHELD
+            .iter()
+            .any(|prefix| bytes.starts_with(prefix.as_bytes()))
+        {
+            command.env_remove(&name);
+        }
+    }
     command
         .args(arguments)
         .current_dir(directory)

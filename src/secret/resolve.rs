@@ -228,11 +228,13 @@ async fn run(
     text(source, &output.stdout)
 }
 
-/// The text without one trailing line break, which editors and `echo` add.
+/// The text without a byte order mark before it and without one trailing line break, which editors and
+/// `echo` add.
 fn text(source: &SecretSource, bytes: &[u8]) -> Result<String, ResolveError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ResolveError::NotText {
         what: source.to_string(),
     })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.strip_suffix('\n').unwrap_or(text);
     Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
 }
@@ -299,6 +301,9 @@ mod tests {
         let outside = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(outside.path(), "outside").unwrap();
         std::fs::write(folder.path().join("token"), "inside\r\n").unwrap();
+        std::fs::write(folder.path().join("marked"), "\u{feff}inside\r\n").unwrap();
+        std::fs::write(folder.path().join("twice"), "\u{feff}\u{feff}inside").unwrap();
+        std::fs::write(folder.path().join("blank"), "inside \n").unwrap();
         std::fs::write(folder.path().join("two"), "inside\n\n").unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
         let file = |name: &str| SecretSource::File {
@@ -307,6 +312,19 @@ mod tests {
             confined_to: Some(folder.path().to_owned()),
         };
         assert_eq!(value(file("token")).await.unwrap(), "inside");
+        assert_eq!(value(file("marked")).await.unwrap(), "inside");
+        for (name, message) in [
+            (
+                "twice",
+                "the file twice gave a value that cannot be used: it holds the invisible character U+FEFF",
+            ),
+            (
+                "blank",
+                "the file blank gave a value that cannot be used: it ends with a blank (U+0020)",
+            ),
+        ] {
+            assert_eq!(value(file(name)).await.unwrap_err(), message);
+        }
         assert!(
             value(file("two"))
                 .await

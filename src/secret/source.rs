@@ -1,5 +1,6 @@
 //! Where a secret comes from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -40,9 +41,20 @@ pub enum SecretSource {
 }
 
 impl SecretSource {
-    /// Whether it is a secret in plain text: a text without a variable in it.
-    pub fn is_plain_text(&self) -> bool {
-        matches!(self, Self::Text { template } if template.is_literal())
+    /// Whether any part of the secret may stand in the file in plain text: a text, or a default of a
+    /// variable in it. What counts is where the bytes come from, not the form in which they are written.
+    pub fn holds_plain_text(&self) -> bool {
+        matches!(self, Self::Text { template } if template.holds_text() || template.is_literal())
+    }
+
+    /// Returns the first of its variables that `vars` of hookctl.yaml also defines. A secret never reads
+    /// `vars`, so its value stands there in plain text for nothing, or by mistake.
+    pub fn defined_in<'a, V>(&'a self, vars: &BTreeMap<String, V>) -> Option<&'a str> {
+        let Self::Text { template } = self else {
+            return None;
+        };
+        let mut names = template.variables().into_iter();
+        names.find(|name| vars.contains_key(*name))
     }
 }
 

@@ -18,8 +18,29 @@ pub enum InvalidSecret {
     #[error("it is empty")]
     Empty,
     /// A line break or another control character: it could split the header that carries it.
-    #[error("it holds a control character (a line break inside the value, perhaps)")]
-    ControlCharacter,
+    #[error("it holds the control character U+{:04X} (a line break inside the value, perhaps)", u32::from(*.character))]
+    ControlCharacter {
+        /// Which one.
+        character: char,
+    },
+    /// A character that cannot be seen, so that two secrets look alike, and that no header carries.
+    #[error("it holds the invisible character U+{:04X}", u32::from(*.character))]
+    Invisible {
+        /// Which one.
+        character: char,
+    },
+    /// A blank before or after the value, which cannot be seen, and which a header loses.
+    #[error("it {} with a blank (U+0020)", if *.at_start { "begins" } else { "ends" })]
+    Blank {
+        /// Whether it stands before the value.
+        at_start: bool,
+    },
+    /// A character that a header cannot carry. It is not named: it is a part of the secret.
+    #[error("character {position} of it is not ASCII, and a header cannot carry it")]
+    NotAscii {
+        /// Which character it is, from 1.
+        position: usize,
+    },
     /// A mask such as `****`, as copied from a user interface.
     #[error("it is a placeholder such as '****', not a secret")]
     Placeholder,
@@ -38,11 +59,24 @@ impl Secret {
         if value.trim().is_empty() {
             return Err(InvalidSecret::Empty);
         }
-        if value.chars().any(char::is_control) {
-            return Err(InvalidSecret::ControlCharacter);
+        if let Some(character) = value.chars().find(|character| character.is_control()) {
+            return Err(InvalidSecret::ControlCharacter { character });
+        }
+        if let Some(character) = value.chars().find(|character| is_invisible(*character)) {
+            return Err(InvalidSecret::Invisible { character });
         }
         if is_placeholder(&value) {
             return Err(InvalidSecret::Placeholder);
+        }
+        if value.starts_with(' ') || value.ends_with(' ') {
+            return Err(InvalidSecret::Blank {
+                at_start: value.starts_with(' '),
+            });
+        }
+        if let Some(index) = value.chars().position(|character| !character.is_ascii()) {
+            return Err(InvalidSecret::NotAscii {
+                position: index + 1,
+            });
         }
         if !BEARER_TOKEN_LENGTH.contains(&value.chars().count()) {
             return Err(InvalidSecret::TooLong);
@@ -68,6 +102,18 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Secret(***)")
     }
+}
+
+/// Characters that leave no trace on a screen, or look like a blank.
+fn is_invisible(character: char) -> bool {
+    (character.is_whitespace() && character != ' ')
+        || matches!(
+            character,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
 /// Masks that user interfaces and tools show in place of a secret.
@@ -107,8 +153,31 @@ mod tests {
         let error = |value: &str| Secret::new(value.to_owned()).unwrap_err();
         assert_eq!(error(""), InvalidSecret::Empty);
         assert_eq!(error(" \t "), InvalidSecret::Empty);
-        assert_eq!(error("a\nb"), InvalidSecret::ControlCharacter);
-        assert_eq!(error("a\r"), InvalidSecret::ControlCharacter);
+        for (value, message) in [
+            (
+                "a\nb",
+                "it holds the control character U+000A (a line break inside the value, perhaps)",
+            ),
+            (
+                "a\r",
+                "it holds the control character U+000D (a line break inside the value, perhaps)",
+            ),
+            ("hunter2\u{a0}", "it holds the invisible character U+00A0"),
+            ("hun\u{200b}ter2", "it holds the invisible character U+200B"),
+            ("\u{feff}hunter2", "it holds the invisible character U+FEFF"),
+            (
+                "hunter2\u{e0041}",
+                "it holds the invisible character U+E0041",
+            ),
+            ("hunter2 ", "it ends with a blank (U+0020)"),
+            (" hunter2", "it begins with a blank (U+0020)"),
+            (
+                "hunter2\u{e4}",
+                "character 8 of it is not ASCII, and a header cannot carry it",
+            ),
+        ] {
+            assert_eq!(error(value).to_string(), message);
+        }
         for mask in [
             "****",
             "•••",
@@ -120,12 +189,20 @@ mod tests {
         ] {
             assert_eq!(error(mask), InvalidSecret::Placeholder, "{mask}");
         }
-        assert_eq!(error(&"ä".repeat(2001)), InvalidSecret::TooLong);
+        assert_eq!(error(&"a".repeat(2001)), InvalidSecret::TooLong);
     }
 
     #[test]
     fn what_is_odd_but_possible_is_taken() {
-        for value in ["a", "x", "dGVzdA==", "Bearer abc", "**a", &"ä".repeat(2000)] {
+        for value in [
+            "a",
+            "x",
+            "dGVzdA==",
+            "Bearer abc",
+            "**a",
+            "a b",
+            &"a".repeat(2000),
+        ] {
             assert_eq!(Secret::new(value.to_owned()).unwrap().expose(), value);
         }
         assert!(

@@ -9,11 +9,12 @@ use super::hints::HintsError;
 use super::schedule::Reason;
 use crate::apply::ApplyEvent;
 use crate::cache::CacheError;
+use crate::clock::Clock;
 use crate::declaration::Declarations;
 use crate::plan::safety::SafetyLimits;
 use crate::plan::{KeyFilter, PlannedAction};
 use crate::reconcile::{PassError, PassReport};
-use crate::record::Provenance;
+use crate::record::{Horizon, Provenance};
 use crate::remote::WebhookApi;
 use crate::secret::{FingerprintKey, NoRandomness, Secrets};
 use crate::store::Store;
@@ -50,6 +51,10 @@ pub struct WatchOptions {
     pub limits: SafetyLimits,
     /// How many actions are under way at once, at most; at least 1.
     pub concurrency: usize,
+    /// How long a request without an answer may still take effect.
+    pub horizon: Horizon,
+    /// How long requests in flight are waited for after a cancellation.
+    pub request_grace: Duration,
 }
 
 impl Default for WatchOptions {
@@ -66,6 +71,8 @@ impl Default for WatchOptions {
             only: KeyFilter::default(),
             limits: SafetyLimits::default(),
             concurrency: 4,
+            horizon: Horizon::default(),
+            request_grace: Duration::from_secs(25),
         }
     }
 }
@@ -96,6 +103,9 @@ pub trait Host: Send + Sync {
 
     /// How the watch is run. Asked for again at every pass, except for the times.
     fn options(&self) -> &WatchOptions;
+
+    /// The clock, for intents and the history.
+    fn clock(&self) -> &dyn Clock;
 
     /// The API.
     fn api(&self) -> &Self::Api;

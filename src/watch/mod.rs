@@ -23,6 +23,7 @@
 //! use std::time::Duration;
 //!
 //! use hookctl::cache::{Account, CacheOptions};
+//! use hookctl::clock::{Clock, SystemClock};
 //! use hookctl::declaration::LoadOptions;
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
 //! use hookctl::sandbox::{Sandbox, SandboxOptions};
@@ -38,6 +39,7 @@
 //!     api: HttpApi,
 //!     store: Store,
 //!     fingerprint_key: FingerprintKey,
+//!     clock: SystemClock,
 //!     options: WatchOptions,
 //!     stop: CancellationToken,
 //! }
@@ -57,6 +59,9 @@
 //!     }
 //!     fn fingerprint_key(&self) -> &FingerprintKey {
 //!         &self.fingerprint_key
+//!     }
+//!     fn clock(&self) -> &dyn Clock {
+//!         &self.clock
 //!     }
 //!     fn watched(&self) -> Watched<'_> {
 //!         Watched { root: &self.root, files: self.files.secret_files() }
@@ -106,6 +111,7 @@
 //!     root,
 //!     files: Files::default(),
 //!     fingerprint_key: FingerprintKey::derive(&key),
+//!     clock: SystemClock::new(),
 //!     api: HttpApi::new(HttpOptions {
 //!         https_only: false,
 //!         ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())

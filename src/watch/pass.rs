@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::host::{Drift, Host, News, PassFailure, Wanted};
 use super::schedule::Reason;
-use crate::apply::{ApplyEvent, ApplyOptions, Listener};
+use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use crate::declaration::Declarations;
 use crate::plan::safety::Overrides;
 use crate::plan::{Plan, PlannedAction, Policy, Prune, UnverifiedSecrets};
@@ -104,13 +104,7 @@ impl<H: Host> Runner<'_, H> {
         if !planned.is_idle() {
             return Ok(None);
         }
-        let report = PassReport {
-            plan: planned.plan,
-            report: None,
-            rounds: 1,
-            unsettled: false,
-            ended_by: None,
-        };
+        let report = PassReport::left(planned.plan);
         Ok(Some((report, left)))
     }
 
@@ -167,18 +161,17 @@ impl<H: Host> Runner<'_, H> {
             policy,
             limits: options.limits,
             overrides: Overrides::default(),
+            settle: Settle::Wait,
             options: ApplyOptions {
                 concurrency: options.concurrency,
-                now: &time,
+                clock: self.host.clock(),
+                horizon: options.horizon,
+                grace: options.request_grace,
                 provenance: None,
                 cancellation: self.cancellation.clone(),
             },
         }
     }
-}
-
-fn time() -> String {
-    jiff::Timestamp::now().to_string()
 }
 
 /// The actions that are there only because somebody changed the remote.

@@ -47,11 +47,12 @@ impl WebhookSpec {
         }
     }
 
-    /// Whether a field has the same value in both, without copying it.
+    /// Whether a field has the same value in both: before a write as after one, names are compared in their
+    /// normal form, and addresses as a parser takes them.
     pub fn field_equals(&self, other: &Self, field: Field) -> bool {
         match field {
-            Field::Name => self.name == other.name,
-            Field::Url => self.url == other.url,
+            Field::Name => names_match(&self.name, &other.name),
+            Field::Url => self.url.is_same_as(&other.url),
             Field::Actions => self.actions == other.actions,
             Field::Enabled => self.enabled == other.enabled,
             Field::TimeoutSeconds => self.timeout_seconds == other.timeout_seconds,
@@ -76,15 +77,28 @@ impl WebhookSpec {
     }
 }
 
-/// Whether two names are the same but for case and white space.
+/// Whether two names are the same in their normal form.
 pub fn names_match(one: &str, other: &str) -> bool {
     one == other || normal_name(one) == normal_name(other)
 }
 
-/// A name without what an API may change about it: case and white space.
+/// Returns the normal form of a name: without white space around it, and with one space for each run of
+/// white space in it. Case counts. Everything that asks whether two names are the same goes by it.
 pub fn normal_name(name: &str) -> String {
-    name.split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .to_lowercase()
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_same_but_for_white_space() {
+        for name in ["Billing run", " Billing run\n", "Billing\t \u{a0} run"] {
+            assert!(names_match("Billing run", name), "{name:?}");
+        }
+        for name in ["billing run", "Billingrun", "Billing run 2", ""] {
+            assert!(!names_match("Billing run", name), "{name:?}");
+        }
+    }
 }

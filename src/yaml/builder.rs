@@ -7,11 +7,11 @@ use granit_parser::{Event, ScalarStyle, Span as ParserSpan, StructureStyle, Tag}
 
 use super::collection::{Frame, Items, Key, OpenMapping};
 use super::conceal::Concealed;
+use super::exposure::{Exposure, is_address};
 use super::reader::{MAX_DEPTH, MAX_NODES};
 use super::scalar::{Scalar, Style};
-use super::secret_key::{is_named_thing, is_secret_key};
 use super::tree::{Name, Node, Value, text_weight};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceId, Span};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceId, Span, is_word};
 
 /// How much has to be given up after a problem.
 pub(super) enum GiveUp {
@@ -221,14 +221,14 @@ impl<'run, 'text> Builder<'run, 'text> {
         if broken {
             self.unknown_tag(at, &place);
         }
-        let secret = self.next_is_secret(wanted == "map");
+        let exposure = self.next_exposure(wanted == "map");
         self.open.push(Frame {
             start: self.collection_start(&items, &place),
             end: place.end,
             is_flow: style == StructureStyle::Flow,
             anchor,
             broken,
-            secret,
+            exposure,
             items,
         });
         Ok(())
@@ -252,23 +252,22 @@ impl<'run, 'text> Builder<'run, 'text> {
         }
     }
 
-    /// Whether the value that comes next is a secret's, or part of one.
-    fn next_is_secret(&self, is_mapping: bool) -> bool {
-        let Some(parent) = self.open.last() else {
-            return false;
+    /// What may be shown of the entries of the collection that comes next.
+    fn next_exposure(&self, is_mapping: bool) -> Exposure {
+        let value = match self.open.last() {
+            None => Exposure::Root,
+            Some(parent) => match parent.pending_key() {
+                Some(key) => parent.exposure.of_key(key, is_mapping),
+                // A key that is a collection, or an item of a list.
+                None => match &parent.items {
+                    Items::Mapping(_) => Exposure::Hidden,
+                    Items::Sequence(_) => parent.exposure,
+                },
+            },
         };
-        parent.secret
-            || parent
-                .pending_key()
-                .is_some_and(|key| is_secret_key(key) && !self.is_named_thing(key, is_mapping))
-    }
-
-    fn is_named_thing(&self, key: &str, is_mapping: bool) -> bool {
-        match self.open.as_slice() {
-            [root, _] => root
-                .pending_key()
-                .is_some_and(|top| is_named_thing(top, key, is_mapping)),
-            _ => false,
+        match value {
+            Exposure::Root if !is_mapping => Exposure::Hidden,
+            other => other.of_collection(is_mapping),
         }
     }
 
@@ -311,6 +310,9 @@ impl<'run, 'text> Builder<'run, 'text> {
     fn complete(&mut self, mut node: Node, place: Range<usize>, anchor: usize) {
         let Some(mut frame) = self.open.pop() else {
             self.remember(anchor, &node);
+            if node.as_mapping().is_none() && !node.is_null() {
+                self.concealed.range(place.start, place.end);
+            }
             self.root = Some(node);
             return;
         };
@@ -326,7 +328,7 @@ impl<'run, 'text> Builder<'run, 'text> {
             Items::Mapping(mapping) => match mapping.key.take() {
                 None => {
                     self.remember(anchor, &node);
-                    mapping.key = Some(self.key(&node, &place, frame.secret));
+                    mapping.key = Some(self.key(&node, &place, frame.exposure));
                 }
                 Some(Key::Unusable) => self.concealed.range(place.start, place.end),
                 Some(Key::Name { name, is_merge }) => {
@@ -334,8 +336,10 @@ impl<'run, 'text> Builder<'run, 'text> {
                         node = node.with_span(name.span);
                     }
                     self.remember(anchor, &node);
-                    self.conceal(&name, &node, &place);
-                    if frame.secret && (is_merge || mapping.place_of(&name.value).is_some()) {
+                    self.conceal(frame.exposure, &name, &node, &place);
+                    if frame.exposure.hides_keys()
+                        && (is_merge || mapping.place_of(&name.value).is_some())
+                    {
                         self.concealed.range(name.span.start, place.end);
                     }
                     mapping.insert(name, is_merge, node, self.diagnostics);
@@ -362,8 +366,13 @@ impl<'run, 'text> Builder<'run, 'text> {
         self.span(&(start..place.start.min(start + 1)))
     }
 
-    fn key(&mut self, node: &Node, place: &Range<usize>, secret: bool) -> Key {
+    fn key(&mut self, node: &Node, place: &Range<usize>, exposure: Exposure) -> Key {
         if let Some(scalar) = node.as_scalar() {
+            // What is no word may be a line that was pasted, with a secret in it.
+            let text = scalar.text();
+            if exposure != Exposure::Named && text != "<<" && !is_word(text) {
+                self.concealed.range(place.start, place.end);
+            }
             return Key::Name {
                 is_merge: scalar.style() == Style::Plain && scalar.text() == "<<",
                 name: Name {
@@ -372,9 +381,7 @@ impl<'run, 'text> Builder<'run, 'text> {
                 },
             };
         }
-        if secret {
-            self.concealed.range(place.start, place.end);
-        }
+        self.concealed.range(place.start, place.end);
         if node.kind().is_some() {
             self.broken(
                 Code::ComplexKey,
@@ -387,16 +394,28 @@ impl<'run, 'text> Builder<'run, 'text> {
         Key::Unusable
     }
 
-    fn conceal(&mut self, name: &Name, node: &Node, place: &Range<usize>) {
-        // The collection that the entry belongs to is taken off the stack while it is completed.
-        let is_named = match self.open.as_slice() {
-            [root] => root
-                .pending_key()
-                .is_some_and(|top| is_named_thing(top, &name.value, node.as_mapping().is_some())),
-            _ => false,
+    fn conceal(&mut self, parent: Exposure, name: &Name, node: &Node, place: &Range<usize>) {
+        if parent == Exposure::Secret {
+            // A part of a secret's source, which is judged as a whole.
+            return;
+        }
+        let exposure = parent.of_key(&name.value, node.as_mapping().is_some());
+        let is_collection = node.as_mapping().is_some() || node.as_sequence().is_some();
+        let is_shown = if is_collection {
+            let entries = exposure.of_collection(node.as_mapping().is_some());
+            entries != Exposure::Hidden
+        } else {
+            exposure.shows_scalar() || node.is_null()
         };
-        if is_secret_key(&name.value) && !is_named {
+        if exposure == Exposure::Secret {
             self.concealed.entry(name, node, place);
+        } else if !is_shown {
+            self.concealed.hide(name, place);
+        } else if is_address(&name.value) {
+            self.concealed.address(place.clone());
+        }
+        if is_shown && !is_collection {
+            self.concealed.shown(place.clone());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::exposure::Exposure;
 use super::tree::{Entry, Mapping, Name, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
@@ -12,8 +13,8 @@ pub(super) struct Frame {
     pub(super) is_flow: bool,
     pub(super) anchor: usize,
     pub(super) broken: bool,
-    /// Whether it is part of a secret's value.
-    pub(super) secret: bool,
+    /// What may be shown of what it holds.
+    pub(super) exposure: Exposure,
     pub(super) items: Items,
 }
 

@@ -1,14 +1,18 @@
-//! Which parts of a file may hold a secret in plain text, so that no rendered line ever shows one.
+//! Which parts of a file are never shown in a rendered line: everything but the values of fields that are
+//! known to be public, and the references of secrets (`env`, the program of a `command`, `${NAME}`).
 //!
-//! Goes by the key, wherever it stands and however it is misspelt, because the value is shown most
-//! often when something about it is wrong. Where a secret is only referred to (`env`, `file`, the
-//! program of a `command`, `${NAME}`), the reference stays readable.
+//! A value is shown most often when something about it is wrong, a secret in the wrong place for example.
+//! So what may be shown is listed, and what may hold a secret is not guessed. Comments are not shown
+//! either, nor are user info and query values of addresses.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use super::exposure::is_public;
 use super::secret_key::is_secret_key;
 use super::tree::{Mapping, Name, Node, Value};
+use crate::address;
+use crate::diagnostic::is_word;
 
 /// The forms in which a secret is referred to.
 const REFERENCES: [&str; 3] = ["env", "file", "command"];
@@ -17,6 +21,8 @@ const REFERENCES: [&str; 3] = ["env", "file", "command"];
 pub(super) struct Concealed<'text> {
     text: &'text str,
     ranges: BTreeSet<(usize, usize)>,
+    /// Public values with a `#` in them, which begins no comment there.
+    with_hash: BTreeMap<usize, usize>,
 }
 
 impl<'text> Concealed<'text> {
@@ -24,6 +30,7 @@ impl<'text> Concealed<'text> {
         Self {
             text,
             ranges: BTreeSet::new(),
+            with_hash: BTreeMap::new(),
         }
     }
 
@@ -39,6 +46,44 @@ impl<'text> Concealed<'text> {
     pub(super) fn range(&mut self, start: usize, end: usize) {
         if start < end {
             self.ranges.insert((start, end));
+        }
+    }
+
+    /// Conceals the value of a key, and whatever stands between the two.
+    pub(super) fn hide(&mut self, key: &Name, place: &Range<usize>) {
+        let between = self.text.get(key.span.end..place.start).unwrap_or("");
+        let start = if between.contains(['!', '&']) {
+            key.span.end
+        } else {
+            place.start
+        };
+        self.range(start, place.end);
+    }
+
+    /// Notes a value that is shown.
+    pub(super) fn shown(&mut self, place: Range<usize>) {
+        if self
+            .text
+            .get(place.clone())
+            .is_some_and(|value| value.contains('#'))
+        {
+            self.with_hash.insert(place.start, place.end);
+        }
+    }
+
+    /// Conceals the parts of an address that are not public.
+    pub(super) fn address(&mut self, place: Range<usize>) {
+        let written = self.text.get(place.clone()).unwrap_or("");
+        let quotes = ['"', '\''];
+        let bare = written.trim_start_matches(quotes);
+        let start = place.start + written.len() - bare.len();
+        let bare = bare.trim_end_matches(quotes);
+        // An escape or a fold may hide what a parser sees.
+        if bare.contains(['\\', '\n']) && bare.contains(['@', '?', '#']) {
+            return self.range(start, start + bare.len());
+        }
+        for part in address::sensitive(bare) {
+            self.range(start + part.start, start + part.end);
         }
     }
 
@@ -72,8 +117,7 @@ impl<'text> Concealed<'text> {
             let key = entry.key.value.as_str();
             let value = &entry.value;
             match (key, value.value()) {
-                ("env", Value::Scalar(scalar)) if is_name(scalar.text()) => {}
-                ("file", Value::Scalar(_)) => {}
+                ("env", Value::Scalar(scalar)) if is_constant(scalar.text()) => {}
                 ("command", Value::Sequence(items)) => {
                     items.iter().skip(1).for_each(|item| self.value(item));
                 }
@@ -92,50 +136,44 @@ impl<'text> Concealed<'text> {
         self.range(node.span().start, node.span().end);
     }
 
-    /// Conceals what comments say of secrets: `# bearer_token: ...`, left behind while trying.
+    /// Conceals comments: the whole text of each. Called once the public values are known.
     pub(super) fn comments(&mut self) {
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
-            let comment = line.char_indices().find(|(index, character)| {
-                *character == '#'
-                    && line
-                        .get(..*index)
-                        .is_some_and(|before| before.is_empty() || before.ends_with([' ', '\t']))
+            let comment = line.match_indices('#').find(|(index, _)| {
+                let before = line.get(..*index).unwrap_or("");
+                let begins = before.is_empty() || before.ends_with([' ', '\t']);
+                begins && !self.is_in_a_value(start + index)
             });
-            if let Some((index, _)) = comment
-                && let Some(comment) = line.get(index..)
-                && let Some(end) = mention(comment)
-                && comment
-                    .get(end..)
-                    .is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
-            {
-                self.range(start + index + end, start + line.trim_end().len());
+            if let Some((index, sign)) = comment {
+                self.range(start + index + sign.len(), start + line.trim_end().len());
             }
             start += line.len();
         }
     }
 
-    /// Conceals the passwords of addresses: `https://user:password@host`.
+    fn is_in_a_value(&self, offset: usize) -> bool {
+        let before = self.with_hash.range(..=offset).next_back();
+        before.is_some_and(|(_, end)| offset < *end)
+    }
+
+    /// Conceals what is not public of every address, wherever it stands.
     pub(super) fn addresses(&mut self) {
         for (index, separator) in self.text.match_indices("://") {
             let start = index + separator.len();
             let rest = self.text.get(start..).unwrap_or("");
             let is_end = |character: char| {
-                character.is_whitespace() || matches!(character, '/' | '?' | '#' | '"' | '\'')
+                character.is_whitespace() || matches!(character, '"' | '\'' | ',' | '}' | ']')
             };
-            let authority = rest.split(is_end).next().unwrap_or("");
-            if let Some((user_info, _)) = authority.rsplit_once('@')
-                && let Some((user, password)) = user_info.split_once(':')
-                && !is_reference(password)
-            {
-                let start = start + user.len() + 1;
-                self.range(start, start + password.len());
+            let word = rest.split(is_end).next().unwrap_or("");
+            if let Some(last) = word.rfind('@') {
+                self.range(start, start + last);
             }
         }
     }
 
-    /// Conceals by the look of the text, for a part that could not be parsed: whatever follows a
-    /// secret's key on its line, and the lines after it that may belong to the value.
+    /// Conceals by the look of the text, for a part that could not be parsed: of each line, everything but
+    /// a key and the value of a public one.
     pub(super) fn unparsed(&mut self, part: Range<usize>) {
         let Some(text) = self.text.get(part.clone()) else {
             return;
@@ -145,22 +183,52 @@ impl<'text> Concealed<'text> {
         for line in text.split_inclusive('\n') {
             let content = line.trim_end();
             let indent = content.len() - content.trim_start().len();
-            if let Some(value) = &mut open {
-                if value.takes(content, indent) {
-                    self.range(start + indent, start + content.len());
-                } else {
-                    open = None;
-                }
+            let belongs = open
+                .as_mut()
+                .is_some_and(|value| value.takes(content, indent));
+            if !belongs {
+                open = None;
             }
             if let Some(end) = mention(content) {
-                self.range(start + end, start + content.len());
                 if open.is_none() {
                     open = Some(OpenValue::after(content.get(end..).unwrap_or(""), indent));
                 }
+                self.range(start + end, start + content.len());
+            }
+            let shown = if belongs { indent } else { shown_of(content) };
+            self.range(start + shown, start + content.len());
+            if shown == content.len() {
+                self.address(start + indent..start + content.len());
             }
             start += line.len();
         }
     }
+}
+
+/// How much of a line that could not be parsed may be shown, from its start.
+fn shown_of(content: &str) -> usize {
+    let body = content.trim_start_matches([' ', '\t', '-', '?', '{', '[']);
+    let before = content.len() - body.len();
+    if body.chars().all(is_punctuation) {
+        return content.len();
+    }
+    let Some((key, rest)) = body.split_once(':') else {
+        return before;
+    };
+    let bare = key.trim_matches(['"', '\'']);
+    if !is_word(bare) || !(rest.is_empty() || rest.starts_with([' ', '\t'])) {
+        return before;
+    }
+    let is_one_value = !rest.contains(['#', '{', '&', '*', '!', '|', '>']) && !rest.contains(": ");
+    if rest.chars().all(is_punctuation) || (is_public(bare) && is_one_value) {
+        content.len()
+    } else {
+        before + key.len() + 1
+    }
+}
+
+fn is_punctuation(character: char) -> bool {
+    character.is_ascii_punctuation() && !matches!(character, '#' | '*') || character.is_whitespace()
 }
 
 /// A value that may go on in the next lines of a part that could not be parsed.
@@ -221,8 +289,8 @@ fn closes(text: &str, quote: char) -> bool {
 /// be the value.
 fn mention(line: &str) -> Option<usize> {
     let mut end = 0;
-    for word in line.split_inclusive(|character: char| !is_word(character)) {
-        let bare = word.trim_end_matches(|character: char| !is_word(character));
+    for word in line.split_inclusive(|character: char| !is_of_word(character)) {
+        let bare = word.trim_end_matches(|character: char| !is_of_word(character));
         if !bare.is_empty() && is_secret_key(bare) {
             return Some(end + bare.len());
         }
@@ -231,7 +299,7 @@ fn mention(line: &str) -> Option<usize> {
     None
 }
 
-fn is_word(character: char) -> bool {
+fn is_of_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
@@ -256,6 +324,11 @@ fn is_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Whether a text is what constants of the environment are called, rather than a token: `BILLING_TOKEN`.
+fn is_constant(text: &str) -> bool {
+    is_name(text) && !text.contains(|character: char| character.is_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -308,21 +381,21 @@ mod tests {
                 "bearer_token: #######\nurl: x",
             ),
             (
-                "a: {api_key: 'hunter2', b: c}",
-                "a: {api_key: #########, b: c}",
+                "targets: {a: {api_key: 'hunter2', team_id: c}}",
+                "targets: {a: {api_key: #########, team_id: c}}",
             ),
             ("bearer_tokn: hunter2", "bearer_tokn: #######"),
             ("baerer_tken: hunter2", "baerer_tken: #######"),
             ("API-KEY: hunter2", "API-KEY: #######"),
             ("api_url: x", "api_url: x"),
             (
-                "db_password: |\n  hunter2\n  hunter3\nb: c",
-                "db_password: |\n  #######\n#########\nb: c",
+                "db_password: |\n  hunter2\n  hunter3\nurl: c",
+                "db_password: |\n  #######\n#########\nurl: c",
             ),
             ("bearer_token: [hunter2, a]", "bearer_token: [#######, #]"),
             (
                 "x-a: &t hunter2\nbearer_token: *t",
-                "x-a: &t #######\nbearer_token: *t",
+                "x-a############\nbearer_token: *t",
             ),
             ("bearer_token: &t hunter2", "bearer_token: &t #######"),
             ("bearer_token: !hunter2 x", "bearer_token############"),
@@ -340,6 +413,47 @@ mod tests {
                 "{<<: {bearer_token: hunter2}, bearer_token: null}",
                 "{<<: {bearer_token: #######}, bearer_token: null}",
             ),
+            // A password in an address.
+            (
+                "url: https://me:hunter2@a.example/x",
+                "url: https://##########@a.example/x",
+            ),
+            (
+                "url: 'https://${A}:${B}@a.example:80/x@y'",
+                "url: 'https://########################@y'",
+            ),
+            // A webhook may be called so.
+            (
+                "webhooks:\n  token-made:\n    url: x\n    bearer_token: y",
+                "webhooks:\n  token-made:\n    url: x\n    bearer_token: #",
+            ),
+            ("webhoks: {token: {url: x}}", "webhoks: #################"),
+            ("webhooks: {token: hunter2}", "webhooks: {token: #######}"),
+            (
+                "webhooks: {bearer_token: {value: x}}",
+                "webhooks: {bearer_token: {value: #}}",
+            ),
+            (
+                "defaults: {token: {value: x}}",
+                "defaults: {token: {#####: #}}",
+            ),
+            // What is left behind in comments.
+            (
+                "# bearer_token: hunter2\nurl: b # hunter2",
+                "#######################\nurl: b #########",
+            ),
+            (
+                "name: 'Billing #1' # hunter2\nid: a#b",
+                "name: 'Billing #1' #########\nid: a#b",
+            ),
+        ] {
+            assert_eq!(shown(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn only_values_of_public_fields_and_references_are_shown() {
+        for (text, expected) in [
             // References stay readable.
             (
                 "bearer_token: ${A_TOKEN}${B}",
@@ -352,7 +466,12 @@ mod tests {
                 "bearer_token: {env: hunter-2}",
                 "bearer_token: {env: ########}",
             ),
-            ("bearer_token: {file: a/b}", "bearer_token: {file: a/b}"),
+            ("bearer_token: {env: hunter}", "bearer_token: {env: ######}"),
+            // A path may be a token that was put in the wrong place.
+            (
+                "bearer_token: {file: hunter2/}",
+                "bearer_token: {file: ########}",
+            ),
             (
                 "bearer_token: {command: [pass, hunter2]}",
                 "bearer_token: {command: [pass, #######]}",
@@ -370,38 +489,46 @@ mod tests {
                 "bearer_token: {<<: {value: hunter2}, value: x}",
                 "bearer_token: {####################, #####: #}",
             ),
-            // A password in an address.
+            // The value of a key that is not known is not shown, whatever it is called.
             (
-                "url: https://me:hunter2@a.example/x",
-                "url: https://me:#######@a.example/x",
+                "webhooks: {a: {headers: {Authorization: 'Bearer hunter2'}, name: b}}",
+                "webhooks: {a: {headers: #################################, name: b}}",
+            ),
+            ("key: hunter2", "key: #######"),
+            (
+                "webhooks: {a: {key: [hunter2], enabled: x}}",
+                "webhooks: {a: {key: #########, enabled: x}}",
+            ),
+            ("webhooks: {a: hunter2}", "webhooks: {a: #######}"),
+            ("webhooks: hunter2", "webhooks: #######"),
+            ("defaults: [hunter2]", "defaults: #########"),
+            (
+                "webhooks: {a: {name: {b: hunter2}}}",
+                "webhooks: {a: {name: ############}}",
             ),
             (
-                "url: 'https://${A}:${B}@a.example:80/x@y'",
-                "url: 'https://${A}:${B}@a.example:80/x@y'",
+                "webhooks: {a: {actions: [a, {b: hunter2}]}}",
+                "webhooks: {a: {actions: [a, {b: #######}]}}",
             ),
-            // A webhook may be called so.
+            ("TOKEN=hunter2", "#############"),
+            ("TOKEN=hunter2: x", "#############: #"),
+            ("- hunter2", "#########"),
             (
-                "webhooks:\n  token-made:\n    url: x\n    bearer_token: y",
-                "webhooks:\n  token-made:\n    url: x\n    bearer_token: #",
-            ),
-            ("webhoks: {token: {url: x}}", "webhoks: {token: {url: x}}"),
-            ("webhooks: {token: hunter2}", "webhooks: {token: #######}"),
-            (
-                "webhooks: {bearer_token: {value: x}}",
-                "webhooks: {bearer_token: {#####: #}}",
+                "targets: {qa: {vars: {A: hunter2}}}",
+                "targets: {qa: {vars: ############}}",
             ),
             (
-                "defaults: {token: {value: x}}",
-                "defaults: {token: {#####: #}}",
+                "x-a: {url: b, other: hunter2}",
+                "x-a: {url: b, other: #######}",
             ),
-            // What is left behind in comments.
+            ("lints: {plain-http: denny}", "lints: {plain-http: denny}"),
             (
-                "# bearer_token: hunter2\na: b",
-                "# bearer_token#########\na: b",
+                "url: https://a.example/x?t=hunter2",
+                "url: https://a.example/x?t=#######",
             ),
             (
-                "# the token is kept elsewhere\na: b",
-                "# the token is kept elsewhere\na: b",
+                "url: https:/me:hunter2@a.example",
+                "url: https:/##########@a.example",
             ),
         ] {
             assert_eq!(shown(text), expected, "{text:?}");
@@ -424,6 +551,10 @@ mod tests {
             "ok: 1\n---\napi-key: |\n hunter2\na: b: c\n---\nok: 1\n",
             "a: b: c\n---\nbearer_token: hunter2: b\n---\nd: 1\n",
             "token: hunter2\nx\0",
+            "webhooks:\n  a:\n    url: b\n  TOKEN=hunter2\n",
+            "webhooks:\n  a: [\n  key: hunter2,\n  url: https://u:hunter2@h\n",
+            "# hunter2\nurl: b # hunter2\na: b: c",
+            "name: 'a\n hunter2\n",
         ] {
             assert!(!shown(text).contains("hunter2"), "{}", shown(text));
             let read = read(text);
@@ -434,7 +565,7 @@ mod tests {
         }
         assert_eq!(
             shown("a: 1\ntoken: x\n---\nb: c: d\ntoken: y\n  z\ne: f\n---\ng: h"),
-            "a: 1\ntoken: #\n---\nb: c: d\ntoken###\n  #\ne: f\n---\ng: h"
+            "a: #\ntoken: #\n---\nb:#####\ntoken###\n  #\ne:##\n---\ng: #"
         );
     }
 }

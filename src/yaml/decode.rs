@@ -1,4 +1,5 @@
-//! Bytes to text: UTF-8, without a byte order mark and without control characters.
+//! Bytes to text: UTF-8, without a byte order mark and without control characters, with one form of line
+//! end.
 
 /// Why bytes are not the text of a YAML file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub(super) enum Undecodable {
 }
 
 /// The text of these bytes, or as much of it as could be read and why no more. Offsets are those of
-/// the text, so without the byte order mark.
+/// the text, so without the byte order mark, and with each line end as one `\n`.
 pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
     let looks_like_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let (mut text, mut problem) = match String::from_utf8(bytes) {
@@ -35,6 +36,11 @@ pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
     };
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
+    }
+    // YAML reads all three line ends as one. With one form in the text, every reader of it counts lines
+    // alike.
+    if text.contains('\r') {
+        text = text.replace("\r\n", "\n").replace('\r', "\n");
     }
     let forbidden = text
         .char_indices()
@@ -56,7 +62,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
 /// The characters that YAML does not call printable, but for line breaks and tabs.
 fn is_forbidden(character: char) -> bool {
     match character {
-        '\t' | '\n' | '\r' | '\u{85}' => false,
+        '\t' | '\n' | '\u{85}' => false,
         '\u{fffe}' | '\u{ffff}' => true,
         other => other.is_control(),
     }
@@ -70,8 +76,13 @@ mod tests {
     fn a_byte_order_mark_is_dropped() {
         assert_eq!(
             decode("\u{feff}a: ä\r\n".into()),
-            ("a: ä\r\n".to_owned(), None)
+            ("a: ä\n".to_owned(), None)
         );
+    }
+
+    #[test]
+    fn every_line_end_is_one() {
+        assert_eq!(decode(b"a\rb\r\nc\n\rd\r".to_vec()).0, "a\nb\nc\n\nd\n");
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! One reader for every file that a person writes. It resolves aliases and merge keys, refuses
 //! repeated keys, judges plain scalars by the rules of YAML 1.2's core schema, and keeps to limits, so
 //! that any input ends in bounded time and memory with trees or with diagnostics. After a syntax error
-//! it goes on at the next `---`. What looks like a secret is marked in the source map before anybody
-//! can render a line of the file.
+//! it goes on at the next `---`. What may not be shown is marked in the source map before
+//! a line of the file can be rendered.
 //!
 //! It knows nothing of webhooks, and opens no file: it is given bytes or text.
 
@@ -12,16 +12,19 @@ mod builder;
 mod collection;
 mod conceal;
 mod decode;
+mod exposure;
 mod reader;
 mod scalar;
 mod secret_key;
 mod tree;
 mod typed;
+mod write;
 
 pub(crate) use reader::adds_a_source;
 pub use reader::{MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, read_bytes, read_text};
 pub use scalar::{Kind, Scalar, Style};
 pub use tree::{Document, Entry, Mapping, Name, Node, Value};
+pub use write::{quoted, scalar};
 
 #[cfg(test)]
 mod tests;

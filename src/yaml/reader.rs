@@ -113,7 +113,6 @@ fn read_documents(
     let source = sources.add(path, text);
     let text = sources.file(source).map_or("", SourceFile::text);
     let mut concealed = Concealed::new(text);
-    concealed.comments();
     concealed.addresses();
     let mut reader = Reader {
         source,
@@ -127,6 +126,7 @@ fn read_documents(
     };
     reader.run(diagnostics);
     let documents = reader.documents;
+    reader.concealed.comments();
     let ranges = reader.concealed.into_ranges();
     mark(sources, source, ranges);
     documents

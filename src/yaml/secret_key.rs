@@ -20,10 +20,6 @@ const SECRET_WORDS: [Word; 9] = [
     Word::new("credential"),
 ];
 
-/// Top-level mappings whose keys are names that people choose: a webhook called `token-refreshed` is no
-/// secret.
-const NAMED_THINGS: [&str; 2] = ["webhooks", "targets"];
-
 /// Whether a key holds a secret, or looks as if it did.
 pub(super) fn is_secret_key(key: &str) -> bool {
     // This is asked of every key, and the letters alone tell most of them apart.
@@ -111,15 +107,6 @@ impl Letters {
             (self.ascii & !text.ascii).count_ones() as usize
         }
     }
-}
-
-/// Whether the value of a key below that top-level key is a thing with a chosen name, not a secret.
-pub(super) fn is_named_thing(top_level_key: &str, key: &str, value_is_mapping: bool) -> bool {
-    value_is_mapping
-        && NAMED_THINGS
-            .iter()
-            .any(|known| is_misspelling(top_level_key, known))
-        && !SECRET_KEYS.iter().any(|known| known.text == key)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use super::scalar::{Kind, Scalar};
+use super::scalar::{Kind, Scalar, Style};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 
 /// A key of a mapping: its text and its place.
@@ -111,6 +111,16 @@ impl Node {
     pub(super) fn with_span(mut self, span: Span) -> Self {
         self.span = span;
         self
+    }
+
+    /// Returns a value of that text at the same place, as if the text were written there without quotes:
+    /// what a variable holds is read like what the file holds.
+    #[must_use]
+    pub fn with_text(&self, text: String) -> Self {
+        Self {
+            alias: self.alias,
+            ..Self::new(self.span, Value::Scalar(Scalar::new(text, Style::Plain)))
+        }
     }
 
     /// How much there is from here down, repeats by alias counted: one for each value and key, and one

@@ -84,7 +84,7 @@ fn reviews_get_annotations_and_code_scanning_a_log() {
         .stdout;
     assert!(
         annotations
-            .starts_with("::error file=webhooks.d/all.yaml,line=6,col=5,title=unknown-field::"),
+            .starts_with("::error file=webhooks.d/all.yaml,line=6,col=5,endLine=6,endColumn=11,title=unknown-field::"),
         "{annotations}"
     );
     assert_eq!(annotations.lines().count(), 1);
@@ -147,4 +147,51 @@ fn shells_and_manuals_get_what_they_need() {
     repository.run(&["man", "--folder", "man"]).code(0);
     let page = fs::read_to_string(repository.path("man/hookctl-sync.1")).unwrap();
     assert!(page.contains("dry\\-run"), "{page}");
+}
+
+#[test]
+fn reviews_get_paths_from_the_root_of_the_repository() {
+    let mut repository = Repository::new();
+    let mistake = format!("{BILLING}    timeout: 5\n");
+    repository.write("infra/webhooks.d/all.yaml", &mistake);
+    repository.write("infra/hookctl.yaml", "");
+    repository.write(".git/HEAD", "");
+    let places = |repository: &Repository| {
+        let annotations = repository
+            .run(&[
+                "--config",
+                "infra/hookctl.yaml",
+                "validate",
+                "--output",
+                "github",
+            ])
+            .code(1)
+            .stdout;
+        let log = repository
+            .run(&[
+                "--config",
+                "infra/hookctl.yaml",
+                "validate",
+                "--output",
+                "sarif",
+            ])
+            .code(1)
+            .json();
+        let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        (annotations, uri)
+    };
+    let (annotations, uri) = places(&repository);
+    assert!(annotations.starts_with(
+        "::error file=infra/webhooks.d/all.yaml,line=6,col=5,endLine=6,endColumn=11,"
+    ));
+    assert_eq!(uri, "infra/webhooks.d/all.yaml");
+    let workspace = repository.path("infra");
+    repository.set("GITHUB_WORKSPACE", workspace.to_str().unwrap());
+    assert_eq!(places(&repository).1, "webhooks.d/all.yaml");
+    repository.set("GITHUB_WORKSPACE", "");
+    assert_eq!(places(&repository).1, "infra/webhooks.d/all.yaml");
 }

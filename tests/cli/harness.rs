@@ -178,6 +178,7 @@ impl Repository {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("INTERACTLY_API_KEY", API_KEY)
+            .env("HOOKCTL_SETTLE_HORIZON", "200ms")
             .envs(&self.variables)
             .stdin(Stdio::null());
         command
@@ -321,4 +322,15 @@ pub(crate) fn codes(document: &Value) -> Vec<&str> {
         .iter()
         .map(|diagnostic| diagnostic["code"].as_str().unwrap())
         .collect()
+}
+
+/// Declarations of so many webhooks.
+pub(crate) fn hooks(count: usize) -> String {
+    let mut text = "webhooks:\n".to_owned();
+    for number in 0..count {
+        text += &format!(
+            "  hook-{number:02}: {{ url: 'https://hooks.example.com/{number}', actions: all }}\n"
+        );
+    }
+    text
 }

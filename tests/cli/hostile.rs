@@ -261,12 +261,3 @@ fn silent_connections_do_not_keep_a_watch_from_its_work() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
-
-#[test]
-fn an_interval_below_a_second_is_wrong_usage() {
-    let repository = Repository::with(BILLING);
-    for interval in ["0s", "0", "999ms"] {
-        let run = repository.run(&["watch", "--interval", interval]);
-        run.code(64).complains("at least 1s");
-    }
-}

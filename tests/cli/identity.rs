@@ -1,5 +1,6 @@
 //! Which remote webhook a declaration means: every way, and every doubt.
 
+use hookctl::sandbox::Dialect;
 use serde_json::json;
 
 use crate::harness::{Account, BILLING, Repository};
@@ -300,4 +301,63 @@ fn a_key_that_is_not_planned_gives_up_what_another_is_pinned_to() {
     repository.sync(&account, &[]).code(0);
     repository.sync(&account, &[]).code(0).shows("No changes.");
     assert_eq!((account.id("a").as_str(), account.id("b")), (other, was_a));
+}
+
+#[test]
+fn what_the_api_normalises_is_no_difference_before_a_write_either() {
+    let account = Account::speaking(Dialect {
+        normalizes: true,
+        ..Dialect::default()
+    });
+    let repository = Repository::with(
+        "webhooks:
+  billing:
+    name: |
+      Billing   run
+    url: HTTPS://Hooks.Example.com:443
+    actions: [workflow_run_completed]
+",
+    );
+    for _ in 0..3 {
+        repository
+            .sync(&account, &[])
+            .code(0)
+            .complains("space-around-name");
+        repository.lose_record();
+    }
+    assert_eq!(account.sandbox.webhooks().len(), 1);
+    let writes = account
+        .requests()
+        .into_iter()
+        .filter(|line| !line.starts_with("GET"));
+    assert_eq!(writes.count(), 1);
+}
+
+#[test]
+fn a_slash_at_the_end_of_a_path_is_a_difference() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    repository.declare(&BILLING.replace("/billing\n", "/billing/\n"));
+    let (_, plan) = repository.plan(&account, &[]);
+    assert_eq!(plan["summary"]["update"], json!(1));
+}
+
+#[test]
+fn the_values_of_a_query_are_nowhere_and_a_change_of_them_is_seen() {
+    let with = |value: &str| BILLING.replace("/billing\n", &format!("/billing?key={value}\n"));
+    let (account, repository) = (Account::new(), Repository::with(&with("hunter2")));
+    repository.settled(&account);
+    repository.declare(&with("hunter3"));
+    for output in ["human", "json", "diff", "markdown"] {
+        let run = repository
+            .sync(&account, &["--dry-run", "--output", output])
+            .code(0)
+            .shows("key=***");
+        assert!(!run.stdout.contains("hunter"), "{}", run.stdout);
+        if output != "json" {
+            assert!(run.stdout.contains("another query"), "{}", run.stdout);
+        }
+    }
+    repository.sync(&account, &[]).code(0);
+    assert!(account.sandbox.webhooks()[0].url.ends_with("key=hunter3"));
 }

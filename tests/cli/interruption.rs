@@ -9,17 +9,7 @@ use std::time::Duration;
 
 use hookctl::sandbox::Fault;
 
-use crate::harness::{Account, BILLING, Repository, Run};
-
-fn hooks(count: usize) -> String {
-    let mut text = "webhooks:\n".to_owned();
-    for number in 0..count {
-        text += &format!(
-            "  hook-{number:02}: {{ url: 'https://hooks.example.com/{number}', actions: all }}\n"
-        );
-    }
-    text
-}
+use crate::harness::{Account, BILLING, Repository, Run, hooks};
 
 fn start(repository: &Repository, account: &Account) -> Child {
     let url = account.sandbox.base_url();
@@ -31,7 +21,7 @@ fn start(repository: &Repository, account: &Account) -> Child {
         .unwrap()
 }
 
-fn signal(child: &Child, signal: &str) {
+pub(crate) fn signal(child: &Child, signal: &str) {
     let status = Command::new("kill")
         .args([&format!("-{signal}"), &child.id().to_string()])
         .status();
@@ -39,7 +29,7 @@ fn signal(child: &Child, signal: &str) {
 }
 
 /// Waits until the account got so many requests.
-fn reached(account: &Account, requests: usize) {
+pub(crate) fn reached(account: &Account, requests: usize) {
     let mut patience = 6_000;
     while account.sandbox.received() < requests {
         std::thread::sleep(Duration::from_millis(5));
@@ -49,7 +39,7 @@ fn reached(account: &Account, requests: usize) {
 }
 
 /// What was held back before it was sent is no longer intended.
-fn nothing_pends(repository: &Repository, account: &Account) {
+pub(crate) fn nothing_pends(repository: &Repository, account: &Account) {
     let url = account.sandbox.base_url();
     let shown = repository
         .run(&["--api-url", &url, "cache", "show"])
@@ -113,7 +103,7 @@ fn a_second_signal_ends_at_once_and_the_journal_holds() {
 
     let url = account.sandbox.base_url();
     let shown = repository.run(&["--api-url", &url, "cache", "show"]);
-    shown.code(0).shows("pending: a create of");
+    shown.code(0).shows("pending: the create of");
     repository.settled(&account);
     assert_eq!(account.names().len(), 2, "neither doubled nor lost");
     nothing_pends(&repository, &account);

@@ -22,6 +22,20 @@ fn only_touches_what_it_selects() {
         .sync(&account, &["--only", "a[", "--output", "json"])
         .code(64)
         .json();
+    account.requests();
+    repository
+        .sync(&account, &["--only", "biling-*", "--only", "sched*"])
+        .code(64)
+        .complains("no key matches 'biling-*'")
+        .complains("did you mean 'billing-a'?");
+    repository
+        .sync(&account, &["--only", "zzz"])
+        .code(64)
+        .complains("hookctl status");
+    assert!(account.requests().is_empty());
+    // A key that no file declares any more can still be meant.
+    repository.declare(&TWO.replace("billing-a", "billing-b"));
+    repository.sync(&account, &["--only", "billing-a"]).code(0);
 }
 
 #[test]
@@ -43,6 +57,98 @@ fn a_flag_wins_over_a_variable_over_the_file() {
     repository.set("HOOKCTL_TARGET", "prod");
     assert_eq!(target(&repository, &[]), "prod");
     assert_eq!(target(&repository, &["--target", "qa"]), "qa");
+}
+
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let (account, mut repository) = (Account::new(), Repository::with(BILLING));
+    for name in [
+        "HOOKCTL_TARGET",
+        "HOOKCTL_CONFIG",
+        "HOOKCTL_DIR",
+        "HOOKCTL_CACHE_DIR",
+        "HOOKCTL_API_URL",
+        "HOOKCTL_LOCK_TIMEOUT",
+        "HOOKCTL_LOG_FORMAT",
+    ] {
+        repository.set(name, "");
+    }
+    repository.settled(&account);
+    let (_, plan) = repository.plan(&account, &[]);
+    assert_eq!(plan["target"], "default");
+    assert_eq!(plan["summary"]["unchanged"], json!(1));
+    assert!(repository.path(".hookctl").is_dir());
+}
+
+#[test]
+fn a_target_that_is_not_configured_is_an_error() {
+    let repository = Repository::with(BILLING);
+    let unknown = |repository: &Repository, name: &str, hint: &str| {
+        repository
+            .run(&["--target", name, "sync", "--sandbox"])
+            .code(64)
+            .complains(&format!("unknown target '{name}'"))
+            .complains(hint);
+        assert!(!repository.path(".hookctl").exists());
+    };
+    unknown(&repository, "defalt", "did you mean 'default'?");
+    unknown(&repository, "prod", "under 'targets'");
+    unknown(&repository, "", "under 'targets'");
+    repository.write("hookctl.yaml", "targets: { qa: {}, prod: {} }\n");
+    unknown(&repository, "prodd", "did you mean 'prod'?");
+    unknown(&repository, "default", "qa");
+}
+
+#[test]
+fn the_configuration_names_folders_below_it_and_flags_name_any() {
+    let repository = Repository::with(BILLING);
+    for folder in ["~/hc", "${HOME}/hc", "/tmp/hc", "../hc"] {
+        repository.write("hookctl.yaml", &format!("cache_dir: '{folder}'\n"));
+        repository
+            .run(&["sync", "--sandbox"])
+            .code(1)
+            .complains("invalid-folder")
+            .complains("--cache-dir");
+    }
+    assert!(!repository.path("~").exists());
+    repository.write("hookctl.yaml", "cache_dir: state\n");
+    repository.run(&["sync", "--sandbox"]).code(0);
+    assert!(repository.path("state").is_dir());
+}
+
+#[test]
+fn warnings_can_be_allowed_and_denied() {
+    let repository = Repository::with(&BILLING.replace("https:", "http:"));
+    repository
+        .run(&["validate"])
+        .code(0)
+        .complains("warning[plain-http]");
+    repository
+        .run(&["--deny-warnings", "validate"])
+        .code(1)
+        .complains("error[plain-http]");
+    repository.write("hookctl.yaml", "lints: { plain-http: deny }\n");
+    repository
+        .run(&["validate"])
+        .code(1)
+        .complains("error[plain-http]");
+    repository.write("hookctl.yaml", "lints: { plain-http: allow }\n");
+    let run = repository.run(&["--deny-warnings", "validate"]).code(0);
+    assert_eq!(run.stderr, "");
+    // The warnings about the configuration itself are shown, and can be denied as well.
+    repository.declare(BILLING);
+    repository.write(
+        "hookctl.yaml",
+        "targets: { qa: { api_key: s3cr3t-plain } }\n",
+    );
+    repository
+        .run(&["validate"])
+        .code(0)
+        .complains("warning[plaintext-secret]");
+    repository
+        .run(&["--deny-warnings", "sync", "--sandbox"])
+        .code(1)
+        .complains("error[plaintext-secret]");
 }
 
 #[test]
@@ -186,4 +292,13 @@ fn environment_of_requests_is_not_a_proxy_for_this_machine() {
     repository.set("ALL_PROXY", "http://127.0.0.1:1");
     let (_, plan) = repository.plan(&account, &[]);
     assert_eq!(plan["summary"]["create"], json!(1));
+}
+
+#[test]
+fn a_watch_does_not_read_the_list_without_a_pause() {
+    let repository = Repository::new();
+    for interval in ["0s", "999ms"] {
+        let run = repository.run(&["watch", "--interval", interval]).code(64);
+        run.complains("is shorter than 1s");
+    }
 }

@@ -52,11 +52,59 @@ fn a_token_may_come_from_a_program_that_validate_never_runs() {
 fn a_token_may_be_a_text_with_variables() {
     let (account, mut repository) = (
         Account::new(),
-        Repository::with(&guarded("'prefix-${PART}'")),
+        Repository::with(&guarded("'${NEW:-${OLD}}${PART}'")),
     );
+    repository.set("OLD", "s3cr3t-old-");
     repository.set("PART", "s3cr3t-part");
+    let run = repository.sync(&account, &[]).code(0);
+    assert_eq!(run.stderr, "");
+    assert_eq!(token(&account).unwrap(), "s3cr3t-old-s3cr3t-part");
+}
+
+#[test]
+fn a_token_reads_the_environment_and_never_the_variables_of_a_target() {
+    let (account, mut repository) = (
+        Account::new(),
+        Repository::with(&guarded("{ env: HOOK_TOKEN }")),
+    );
+    repository.write(
+        "hookctl.yaml",
+        "targets: { qa: { vars: { HOOK_TOKEN: s3cr3t-vars } } }\n",
+    );
+    let run = repository.sync(&account, &[]).code(1);
+    assert!(
+        run.stderr.contains("HOOK_TOKEN is not set"),
+        "{}",
+        run.stderr
+    );
+    repository.set("HOOK_TOKEN", "s3cr3t-environment");
     repository.sync(&account, &[]).code(0);
-    assert_eq!(token(&account).unwrap(), "prefix-s3cr3t-part");
+    assert_eq!(token(&account).unwrap(), "s3cr3t-environment");
+
+    repository.declare(&guarded("'${HOOK_TOKEN}'"));
+    let run = repository.sync(&account, &[]).code(0);
+    assert!(run.stderr.contains("plaintext-secret"), "{}", run.stderr);
+    assert_eq!(token(&account).unwrap(), "s3cr3t-environment");
+}
+
+#[test]
+fn what_stands_in_a_file_is_plain_text_in_whatever_form() {
+    for source in [
+        "s3cr3t-plain",
+        "'${NONE:-s3cr3t-default}'",
+        "'${NONE:-${OTHER:-s3cr3t-default}}'",
+        "'s3cr3t-${NONE:-}'",
+        "'${HOOK_TOKEN}-suffix'",
+    ] {
+        let (account, mut repository) = (Account::new(), Repository::with(&guarded(source)));
+        repository.set("HOOK_TOKEN", "s3cr3t-environment");
+        repository.write("hookctl.yaml", "plaintext_secrets: deny\n");
+        repository
+            .sync(&account, &[])
+            .code(1)
+            .complains("plaintext-secret");
+        assert!(account.requests().is_empty(), "{source}");
+    }
 }
 
 #[test]
@@ -75,9 +123,38 @@ fn a_plain_text_is_a_warning_or_an_error_and_never_shown() {
     assert!(account.requests().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_program_gets_no_variable_of_ours() {
+    let (account, mut repository) = (
+        Account::new(),
+        Repository::with(&guarded(
+            "{ command: [sh, -c, 'env > seen; printf s3cr\"\"3t-program'] }",
+        )),
+    );
+    repository.set("HOOKCTL_VAR_X", "hunter2");
+    repository.set("OTHER", "other");
+    repository.sync(&account, &[]).code(0);
+    let seen = fs::read_to_string(repository.path("webhooks.d/seen")).unwrap();
+    assert!(seen.contains("OTHER=other"), "{seen}");
+    assert!(
+        !seen.contains("INTERACTLY_") && !seen.contains("HOOKCTL_"),
+        "{seen}"
+    );
+}
+
 #[test]
 fn what_would_break_or_clear_a_token_is_refused() {
-    for useless in ["", "****", "one\ntwo", "   "] {
+    for useless in [
+        "",
+        "****",
+        "one\ntwo",
+        "   ",
+        "s3cr3t\u{a0}",
+        "s3cr3t\u{200b}",
+        "s3cr3t ",
+        "\u{feff}s3cr3t",
+    ] {
         let (account, mut repository) = (
             Account::new(),
             Repository::with(&guarded("{ env: HOOK_TOKEN }")),

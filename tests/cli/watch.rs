@@ -296,7 +296,7 @@ fn pruning_waits_until_the_folder_has_been_stable() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     let other = "webhooks:\n  other: { url: 'https://other.example.com', actions: all }\n";
     repository.write("webhooks.d/other.yaml", other);
-    let arguments = ["--prune", "--grace", "3s", "--interval", "1s"];
+    let arguments = ["--prune", "--prune-grace", "3s", "--interval", "1s"];
     let watch = Watch::start(&repository, &account, &arguments);
     watch.until("both", |webhooks| webhooks.len() == 2);
     fs::remove_file(repository.path("webhooks.d/other.yaml")).unwrap();

@@ -5,16 +5,19 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hookctl::apply::{ApplyOptions, Silent};
+use hookctl::apply::{ApplyOptions, Settle, Silent};
 use hookctl::cache::{Account, Cache, CacheOptions};
+use hookctl::clock::SystemClock;
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Plan, Policy};
-use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, reconcile};
+use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, reconcile_settling};
+use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RetryPolicy};
 use hookctl::sandbox::{Dialect, RecordedRequest, Sandbox, SandboxOptions};
 use hookctl::secret::{Secret, Secrets};
 use hookctl::state::DesiredState;
+use hookctl::store::Store;
 use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "the-key";
@@ -26,6 +29,8 @@ pub(crate) struct Scene {
     base_url: String,
     /// How long a request may take: long, so that a busy machine is not taken for a fault.
     pub(crate) patience: Duration,
+    /// How long a request without an answer may still take effect.
+    pub(crate) horizon: Horizon,
 }
 
 impl Scene {
@@ -42,6 +47,7 @@ impl Scene {
             base_url: sandbox.base_url(),
             sandbox: Some(sandbox),
             patience: Duration::from_secs(30),
+            horizon: Horizon(Duration::from_millis(100)),
         }
     }
 
@@ -71,11 +77,18 @@ impl Scene {
 
     /// Opens the record.
     pub(crate) fn cache(&self) -> Cache {
-        let options = CacheOptions {
+        Cache::open(&self.record(), self.account()).unwrap()
+    }
+
+    fn record(&self) -> CacheOptions {
+        CacheOptions {
             directory: self.folder.path().join("record"),
             lock_timeout: Duration::from_secs(5),
-        };
-        Cache::open(&options, Account::new("default", &self.base_url)).unwrap()
+        }
+    }
+
+    fn account(&self) -> Account {
+        Account::new("default", &self.base_url)
     }
 
     /// One pass.
@@ -105,7 +118,8 @@ impl Scene {
             )
         })
         .unwrap();
-        let cache = self.cache();
+        let store = Store::new(self.record(), self.account());
+        let open = store.open().unwrap();
         let pass = Pass {
             api: &api,
             desired: &desired,
@@ -113,18 +127,19 @@ impl Scene {
             policy: &Policy::default(),
             limits: SafetyLimits::default(),
             overrides: Overrides::default(),
+            settle: Settle::Wait,
             options: ApplyOptions {
                 concurrency: 4,
-                now: &|| "2026-01-01T00:00:00Z".to_owned(),
+                clock: &SystemClock::new(),
+                horizon: self.horizon,
+                grace: Duration::from_secs(25),
                 provenance: None,
                 cancellation: CancellationToken::new(),
             },
         };
         let sandbox = &mut self.sandbox;
         let mut decide = |plan: &Plan| decide(plan, sandbox);
-        let result = reconcile(&pass, &cache, &Silent, &mut decide).await;
-        cache.close().unwrap();
-        result
+        reconcile_settling(&pass, &store, open, &Silent, &mut decide).await
     }
 }
 

@@ -14,10 +14,12 @@ mod model;
 use std::collections::BTreeSet;
 
 use generate::{World, world};
-use hookctl::apply::{ApplyOptions, Silent};
+use hookctl::apply::{ApplyOptions, Settle, Silent};
+use hookctl::clock::SystemClock;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Action, Plan, Policy, TokenPatch, plan};
 use hookctl::reconcile::{Pass, Verdict, reconcile};
+use hookctl::record::Horizon;
 use hookctl::state::{DeclaredToken, DesiredState, LastApplied, ObservedState};
 use hookctl::webhook::{Field, RemoteId};
 use model::{MemoryApi, MemoryRecords};
@@ -26,7 +28,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs one pass over a world and returns the first plan.
 fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, String> {
-    let now = || "2026-01-01T00:00:00Z".to_owned();
     let pass = Pass {
         api,
         desired: &world.desired,
@@ -37,9 +38,12 @@ fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, 
             force: true,
             allow_empty: true,
         },
+        settle: Settle::Wait,
         options: ApplyOptions {
             concurrency: 4,
-            now: &now,
+            clock: &SystemClock::new(),
+            horizon: Horizon::default(),
+            grace: std::time::Duration::from_secs(25),
             provenance: None,
             cancellation: CancellationToken::new(),
         },
@@ -118,11 +122,11 @@ proptest! {
             let observed = world.observed.get(planned.id().unwrap()).unwrap();
             let record = world.records.values().find(|record| record.id == observed.id);
             for field in Field::ALL {
-                let differs = desired.spec.get(field) != observed.spec.get(field);
+                let differs = !desired.spec.field_equals(&observed.spec, field);
                 let ignored = desired.ignore_changes.fields.contains(&field);
                 let other_form = record.is_some_and(|record| {
-                    record.sent.get(field) == desired.spec.get(field)
-                        && record.stored.get(field) == observed.spec.get(field)
+                    record.sent.field_equals(&desired.spec, field)
+                        && record.stored.field_equals(&observed.spec, field)
                 });
                 prop_assert_eq!(patch.sends(field), differs && !ignored && !other_form, "{} of {:?}", field, planned);
             }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use hookctl::apply::remember;
 use hookctl::reconcile::{Records, RecordsError, Remembered};
 use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
-use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
+use hookctl::remote::{ApiError, Page, SendGate, TokenWrite, WebhookApi};
 use hookctl::secret::Secret;
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec};
@@ -58,6 +58,7 @@ impl WebhookApi for MemoryApi {
         &self,
         spec: &WebhookSpec,
         token: Option<&Secret>,
+        _: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         let mut made = self.made.lock().unwrap();
         *made += 1;
@@ -78,6 +79,7 @@ impl WebhookApi for MemoryApi {
         id: &RemoteId,
         fields: &[(Field, FieldValue)],
         token: TokenWrite<'_>,
+        _: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         assert!(
             !fields.is_empty() || !matches!(token, TokenWrite::Keep),
@@ -116,7 +118,7 @@ impl WebhookApi for MemoryApi {
         Ok(Some(webhook.clone()))
     }
 
-    async fn delete(&self, id: &RemoteId) -> Result<(), ApiError> {
+    async fn delete(&self, id: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
         match self.webhooks.lock().unwrap().remove(id) {
             Some(_) => Ok(()),
             None => Err(ApiError::Gone { id: id.clone() }),

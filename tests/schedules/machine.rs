@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookctl::apply::remember;
-use hookctl::reconcile::{Records, RecordsError, Remembered};
+use hookctl::clock::{Clock, Stamp, Writer};
+use hookctl::reconcile::{RecordSource, Records, RecordsError, Remembered};
 use hookctl::record::{After, Intent, Journal, JournalError, Pending, Settlement};
-use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport};
+use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport, Verb};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
 use hookctl::state::{LastApplied, ObservedState};
 use hookctl::webhook::{Key, RemoteId};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 /// How long a request may take: what the client of the binary allows.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -69,6 +70,55 @@ impl Life {
     }
 }
 
+/// The clocks of a machine in virtual time.
+pub(crate) struct VirtualClock {
+    started: tokio::time::Instant,
+}
+
+impl VirtualClock {
+    pub(crate) fn new() -> Self {
+        Self {
+            started: tokio::time::Instant::now(),
+        }
+    }
+}
+
+impl Clock for VirtualClock {
+    fn now(&self) -> Stamp {
+        let uptime = self.started.elapsed();
+        Stamp {
+            at: jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::try_from(uptime).unwrap(),
+            uptime_ms: uptime.as_millis().try_into().unwrap(),
+            writer: Writer {
+                host: "model".to_owned(),
+                boot: Some("boot".to_owned()),
+                run: String::new(),
+            },
+        }
+    }
+}
+
+/// Opens the record of a process.
+pub(crate) struct MemorySource {
+    pub(crate) disk: Arc<Mutex<Disk>>,
+    pub(crate) life: Arc<Life>,
+}
+
+impl RecordSource for MemorySource {
+    type Open<'a> = Memory;
+
+    fn open(&self) -> Result<Memory, RecordsError> {
+        Ok(Memory {
+            disk: Arc::clone(&self.disk),
+            life: Arc::clone(&self.life),
+        })
+    }
+
+    fn close(&self, _: Memory) -> Result<(), RecordsError> {
+        Ok(())
+    }
+}
+
 /// The record of a process.
 pub(crate) struct Memory {
     pub(crate) disk: Arc<Mutex<Disk>>,
@@ -94,7 +144,10 @@ impl Journal for Memory {
             if settlement.after != After::Unchanged {
                 remember(std::slice::from_ref(&settlement), &mut disk.records);
             }
-            disk.intents.remove(&settlement.key);
+            match settlement.lingering {
+                Some(intent) => disk.intents.insert(settlement.key, *intent),
+                None => disk.intents.remove(&settlement.key),
+            };
         }
         self.life.step().await;
         Ok(())
@@ -119,10 +172,34 @@ impl Records for Memory {
 /// Looks at each request before it has its effect.
 pub(crate) type Witness = dyn Fn(&RecordedRequest, &Emulator) + Send + Sync;
 
+/// A write whose effect comes later than the client hears of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Late {
+    /// How long the write is under way before it has its effect, in milliseconds.
+    pub(crate) transit: u64,
+    /// What the client hears meanwhile.
+    pub(crate) hears: Hears,
+}
+
+/// What the client hears of a late write before its effect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Hears {
+    /// Nothing until its time-out.
+    Nothing,
+    /// The connection is closed after so many milliseconds.
+    Reset(u64),
+    /// A gateway answers 504 after so many milliseconds.
+    Gateway(u64),
+}
+
 /// The way to the API.
 pub(crate) struct Wire {
     pub(crate) emulator: Emulator,
     pub(crate) life: Arc<Life>,
+    /// Late writes, by the request's number in this life, from 1.
+    pub(crate) late: BTreeMap<u64, Late>,
+    /// How many requests are under way to the API, over all lives.
+    pub(crate) under_way: Arc<AtomicU64>,
     /// How long each request takes, in turn: what shuffles the order of answers.
     pub(crate) latencies: Vec<u64>,
     pub(crate) sent: AtomicU64,
@@ -134,35 +211,86 @@ impl Transport for Wire {
         let number = self.sent.fetch_add(1, Ordering::SeqCst);
         let latency = |turn: u64| {
             let index = usize::try_from(number * 2 + turn).unwrap() % self.latencies.len();
-            tokio::time::sleep(Duration::from_millis(self.latencies[index]))
+            Duration::from_millis(self.latencies[index])
         };
         self.life.step().await;
-        latency(0).await;
-        let recorded = recorded(request);
-        (self.witness)(&recorded, &self.emulator);
-        let (delay, exchange) = self.emulator.exchange(&recorded, false);
+        let late = self.late.get(&(number + 1)).copied();
+        let late = late.filter(|_| request.verb != Verb::Get);
+        let transit = latency(0) + Duration::from_millis(late.map_or(0, |late| late.transit));
+        let answer = self.depart(recorded(request), transit);
         self.life.step().await;
-        tokio::time::sleep(delay).await;
-        latency(1).await;
-        let lost = |reason: &str| {
-            Err(NoAnswer {
-                never_sent: false,
-                reason: reason.to_owned(),
-            })
+        let answered = async {
+            let (delay, exchange) = answer.await.unwrap();
+            tokio::time::sleep(delay).await;
+            exchange
         };
-        match exchange {
-            Exchange::Answer(reply) => Ok(Answer {
-                status: reply.status,
-                headers: reply.headers,
-                body: reply.body,
-            }),
-            Exchange::HalfAnswer(_) => lost("half an answer"),
-            Exchange::Close => lost("connection closed"),
-            Exchange::Hang => {
-                tokio::time::sleep(TIMEOUT).await;
-                lost("it took too long")
-            }
-        }
+        let gives_up = async {
+            let (after, heard) = match late.map_or(Hears::Nothing, |late| late.hears) {
+                Hears::Nothing => (TIMEOUT, lost("it took too long")),
+                Hears::Reset(after) => (Duration::from_millis(after), lost("connection reset")),
+                Hears::Gateway(after) => (Duration::from_millis(after), Ok(gateway_timeout())),
+            };
+            tokio::time::sleep(after).await;
+            heard
+        };
+        let answer = tokio::select! {
+            biased;
+            exchange = answered => match exchange {
+                Exchange::Answer(reply) => Ok(Answer {
+                    status: reply.status,
+                    headers: reply.headers,
+                    body: reply.body,
+                }),
+                Exchange::HalfAnswer(_) => lost("half an answer"),
+                Exchange::Close => lost("connection closed"),
+                Exchange::Hang => {
+                    tokio::time::sleep(TIMEOUT).await;
+                    lost("it took too long")
+                }
+            },
+            heard = gives_up => heard,
+        };
+        self.life.step().await;
+        tokio::time::sleep(latency(1)).await;
+        answer
+    }
+}
+
+impl Wire {
+    /// Lets a request leave: from here on it has its effect whatever becomes of its sender.
+    fn depart(
+        &self,
+        request: RecordedRequest,
+        transit: Duration,
+    ) -> oneshot::Receiver<(Duration, Exchange)> {
+        let (answer, answered) = oneshot::channel();
+        let emulator = self.emulator.clone();
+        let witness = Arc::clone(&self.witness);
+        let under_way = Arc::clone(&self.under_way);
+        under_way.fetch_add(1, Ordering::SeqCst);
+        tokio::spawn(async move {
+            tokio::time::sleep(transit).await;
+            under_way.fetch_sub(1, Ordering::SeqCst);
+            witness(&request, &emulator);
+            // Without a sender there is nobody to answer.
+            let _ = answer.send(emulator.exchange(&request, false));
+        });
+        answered
+    }
+}
+
+fn lost(reason: &str) -> Result<Answer, NoAnswer> {
+    Err(NoAnswer {
+        never_sent: false,
+        reason: reason.to_owned(),
+    })
+}
+
+fn gateway_timeout() -> Answer {
+    Answer {
+        status: 504,
+        headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+        body: b"<html>Gateway Time-out</html>".to_vec(),
     }
 }
 

@@ -8,6 +8,8 @@ use proptest::option;
 use proptest::prelude::*;
 use serde_json::json;
 
+use crate::machine::{Hears, Late};
+
 /// The keys that may be declared.
 pub(crate) const KEYS: [&str; 5] = ["a", "b", "c", "d", "e"];
 
@@ -40,8 +42,12 @@ pub(crate) struct Run {
     pub(crate) declared: Declared,
     /// Edits by hand before it.
     pub(crate) edits: Vec<(usize, Edit)>,
+    /// How long after the run before it, in milliseconds.
+    pub(crate) pause: u64,
     /// Faults by request number within the run, from 1.
     pub(crate) faults: Vec<(usize, Trouble)>,
+    /// Writes whose effect is late, by request number within the run, from 1.
+    pub(crate) late: Vec<(u64, Late)>,
     /// The step at which the process dies.
     pub(crate) dies_at: Option<u64>,
     /// Whether it is interrupted by a signal after so many requests.
@@ -215,28 +221,57 @@ fn dialect() -> impl Strategy<Value = Dialect> {
     )
 }
 
-fn run(deaths: f64, faults: usize) -> impl Strategy<Value = Run> {
+/// The longest that a late write is under way, in milliseconds: below the default horizon, which is 45 s.
+const LONGEST_TRANSIT: u64 = 44_000;
+
+fn late() -> impl Strategy<Value = Late> {
+    let transit = prop_oneof![1..3_000u64, 1..LONGEST_TRANSIT];
+    let hears = prop_oneof![
+        2 => Just(Hears::Nothing),
+        1 => (0..200u64).prop_map(Hears::Reset),
+        1 => (0..200u64).prop_map(Hears::Gateway),
+    ];
+    (transit, hears).prop_map(|(transit, hears)| Late { transit, hears })
+}
+
+fn run(trouble_of: Odds) -> impl Strategy<Value = Run> {
     (
         declared(),
         vec((0..8usize, edit()), 0..2),
-        vec((1..14usize, trouble()), 0..=faults),
-        option::weighted(deaths.clamp(0.001, 0.999), 0..70u64),
+        prop_oneof![2 => Just(0), 2 => 0..3_000u64, 1 => 0..90_000u64],
+        vec((1..14usize, trouble()), 0..=trouble_of.faults),
+        vec((1..14u64, late()), 0..=trouble_of.late),
+        option::weighted(trouble_of.deaths.clamp(0.001, 0.999), 0..70u64),
         option::weighted(0.1, 1..10u64),
     )
-        .prop_map(|(declared, edits, faults, dies_at, interrupted_at)| Run {
-            declared,
-            edits,
-            faults,
-            dies_at,
-            interrupted_at,
-        })
+        .prop_map(
+            |(declared, edits, pause, faults, late, dies_at, interrupted_at)| Run {
+                declared,
+                edits,
+                pause,
+                faults,
+                late,
+                dies_at,
+                interrupted_at,
+            },
+        )
 }
 
-/// Schedules of so many runs, with that probability of a death and at most so many faults in each.
+/// How much goes wrong in each run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Odds {
+    /// The probability that it dies.
+    pub(crate) deaths: f64,
+    /// The most faults.
+    pub(crate) faults: usize,
+    /// The most late writes.
+    pub(crate) late: usize,
+}
+
+/// Schedules of so many runs, with so much trouble in each.
 pub(crate) fn schedules(
     runs: std::ops::Range<usize>,
-    deaths: f64,
-    faults: usize,
+    trouble: Odds,
 ) -> impl Strategy<Value = Schedule> {
     let before = (
         option::weighted(0.6, 0..KEYS.len()),
@@ -251,7 +286,7 @@ pub(crate) fn schedules(
     (
         dialect(),
         vec(before, 0..3),
-        vec(run(deaths, faults), runs),
+        vec(run(trouble), runs),
         declared(),
         vec(0..20u64, 1..8),
     )

@@ -4,10 +4,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use hookctl::apply::Settle;
 use hookctl::plan::KeyFilter;
 
 /// What holds for every command.
-#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct GlobalArgs {
     /// The configuration file [default: hookctl.yaml, searched for upwards]
     #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
@@ -27,6 +32,15 @@ pub(crate) struct GlobalArgs {
     /// Allow an http:// API that is not on this machine
     #[arg(long, global = true)]
     pub(crate) insecure_http: bool,
+    /// How long a request may take, such as 30s
+    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_REQUEST_TIMEOUT", value_parser = duration, hide = true)]
+    pub(crate) request_timeout: Option<Duration>,
+    /// How long a request without an answer may still take effect, such as 45s
+    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_SETTLE_HORIZON", value_parser = duration, hide = true)]
+    pub(crate) settle_horizon: Option<Duration>,
+    /// Treat warnings about the files as errors
+    #[arg(long, global = true)]
+    pub(crate) deny_warnings: bool,
     /// How long to wait for another run that uses the local record, such as 10s or 500ms
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
@@ -96,17 +110,34 @@ impl KeyGlob {
 
 /// Reads `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
-    let number: u64 = digits
-        .parse()
-        .map_err(|_| format!("'{text}' is not a time such as 500ms, 10s, 2m, or 1h"))?;
-    match text.get(digits.len()..) {
-        Some("ms") => Ok(Duration::from_millis(number)),
-        Some("s" | "") => Ok(Duration::from_secs(number)),
-        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
-        Some("h") => Ok(Duration::from_secs(number.saturating_mul(3_600))),
-        _ => Err(format!(
-            "'{text}' is not a time such as 500ms, 10s, 2m, or 1h"
-        )),
+    hookctl::config::parse_time(text).map_err(|error| format!("'{text}' is {error}"))
+}
+
+/// What is done about requests that may still take effect.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct SettlingArgs {
+    /// Whether to wait for requests without an answer that may still take effect
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Wait)]
+    settle: When,
+    /// How long requests in flight are waited for after Ctrl-C or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
+    pub(crate) grace: Duration,
+}
+
+impl SettlingArgs {
+    /// What the pass does about them.
+    pub(crate) const fn settle(self) -> Settle {
+        match self.settle {
+            When::Wait => Settle::Wait,
+            When::Now => Settle::Now,
+        }
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    /// Wait until they are certain, for one settle horizon at most.
+    Wait,
+    /// Go on as if they could no longer take effect.
+    Now,
 }

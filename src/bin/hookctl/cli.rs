@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -77,6 +77,23 @@ fn command() -> clap::Command {
     completers::attach(Cli::command())
 }
 
+/// Parses the arguments. A variable that is set to nothing counts as not set, whichever it is.
+fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let matches = without_empty_variables(command()).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty =
+        |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|arg| match arg.get_env() {
+            Some(name) if is_empty(name) => arg.env(clap::builder::Resettable::Reset),
+            _ => arg,
+        })
+        .mut_subcommands(without_empty_variables)
+}
+
 /// Parses the arguments and runs the command.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     match completers::answers_shell(command, &arguments) {
@@ -85,14 +102,12 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
         Err(error) => return usage(&error, false),
     }
     let wants_json = asks_for_json(&arguments);
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return usage(&error, wants_json),
     };
     let environment = Environment::of_process();
-    let no_color = environment
-        .get("NO_COLOR")
-        .is_some_and(|value| !value.is_empty());
+    let no_color = environment.setting("NO_COLOR").is_some();
     let ui = Ui::new(cli.global.color, no_color, cli.global.quiet).showing_all(cli.global.all);
     // A watch is read by its log; other commands show results.
     let usual = match cli.command {

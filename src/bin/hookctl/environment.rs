@@ -17,6 +17,11 @@ impl Environment {
         )
     }
 
+    /// The value of one that is a setting: empty is not set.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+
     /// The value of one.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()

@@ -18,16 +18,14 @@ pub(crate) fn with_load_options<T>(
     environment: &Environment,
     read: impl FnOnce(&LoadOptions<'_>) -> T,
 ) -> T {
-    let lookup = |name: &str| {
-        let variable = settings.target.vars.get(name).cloned();
-        variable.or_else(|| environment.get(name))
-    };
     read(&LoadOptions {
         display_root: &settings.root,
         repository_root: &settings.root,
         target: &settings.target.name,
         known_targets: &settings.known_targets,
-        lookup: &lookup,
+        vars: &settings.target.vars,
+        environment: &|name| environment.get(name),
+        lints: Some(&settings.lints),
         plaintext_secrets: settings.plaintext_secrets,
     })
 }

@@ -8,6 +8,7 @@ mod environment;
 mod error;
 mod exit_status;
 mod files;
+mod git;
 mod output_file;
 mod plan_file;
 mod presenter;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use hookctl::apply::Unsettled;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
@@ -10,6 +11,7 @@ use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles};
 use hookctl::saved::Stale;
+use hookctl::webhook::Key;
 
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
@@ -92,8 +94,12 @@ impl<'a> Presenter<'a> {
     /// Reads the settings; what is wrong with hookctl.yaml is shown.
     pub(crate) fn settings(&mut self, global: &GlobalArgs) -> Result<Settings, CommandError> {
         match Settings::resolve(global) {
-            Ok(settings) => {
+            Ok(mut settings) => {
                 self.target = Some(settings.target.name.clone());
+                if let Some((sources, diagnostics)) = settings.remarks.take() {
+                    self.sources = sources;
+                    self.diagnostics(&diagnostics, 1);
+                }
                 Ok(settings)
             }
             Err(SettingsError::Command(error)) => Err(error),
@@ -213,7 +219,7 @@ impl<'a> Presenter<'a> {
             return;
         };
         let mut beside = Vec::new();
-        if report.unsettled {
+        if report.contested {
             beside.push(Message::error(
                 "unsettled",
                 format!(
@@ -222,6 +228,16 @@ impl<'a> Presenter<'a> {
                 ),
                 Some("find out who, then sync again".to_owned()),
             ));
+        }
+        if let Some(waits) = &report.waits {
+            let keys: Vec<&str> = waits.keys.iter().map(Key::as_str).collect();
+            let message = format!(
+                "whether the last requests for {} took effect is not known",
+                keys.join(", ")
+            );
+            let help =
+                "sync again: the list tells, at the latest once the settle horizon has passed";
+            beside.push(Message::error("unsettled", message, Some(help.to_owned())));
         }
         if let Some(error) = &report.ended_by {
             let error = self.failed(error);
@@ -299,6 +315,29 @@ impl<'a> Presenter<'a> {
             } else {
                 Message::error("stale-action", format!("'{key}': {difference}"), None)
             };
+            self.tell(message);
+        }
+    }
+
+    /// Says which requests may still take effect, and for how long.
+    pub(crate) fn unsettled(&mut self, unsettled: &[Unsettled]) {
+        for Unsettled { intent, remaining } in unsettled {
+            let state = if intent.superseded {
+                "was repeated or replaced since"
+            } else {
+                "has no answer"
+            };
+            let message = Message::notice(
+                "unsettled",
+                format!(
+                    "'{}': a {} that was sent at {} {state}, and may still take effect for {} s; a \
+                     sync waits where that matters",
+                    intent.key,
+                    intent.write.method(),
+                    intent.sent.at,
+                    remaining.time.as_millis().div_ceil(1_000),
+                ),
+            );
             self.tell(message);
         }
     }

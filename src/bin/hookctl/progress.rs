@@ -2,6 +2,7 @@
 
 use hookctl::apply::{ApplyEvent, Listener};
 use hookctl::record::Outcome;
+use hookctl::webhook::Key;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A bar on standard error, and a log line per action.
@@ -36,12 +37,29 @@ impl Listener for Progress {
     fn on(&self, event: ApplyEvent<'_>) {
         match event {
             ApplyEvent::Started { actions } => self.bar.set_length(actions as u64),
+            ApplyEvent::Waiting { keys, remaining } => {
+                let named = keys.iter().map(Key::as_str).take(3).collect::<Vec<_>>();
+                let more = keys.len() - named.len();
+                let more = if more > 0 {
+                    format!(" and {more} more")
+                } else {
+                    String::new()
+                };
+                let text = format!(
+                    "waiting up to {} s for what became of {}{more}",
+                    remaining.as_secs() + 1,
+                    named.join(", ")
+                );
+                self.bar.set_message(text.clone());
+                tracing::warn!("{text}");
+            }
             ApplyEvent::Ended { planned, outcome } => {
                 self.bar.inc(1);
                 self.bar.set_message(planned.key.to_string());
                 let ended = match outcome {
                     Outcome::Applied { .. } => "applied",
                     Outcome::Failed { .. } => "failed",
+                    Outcome::Pending { .. } => "pending",
                     Outcome::NotAttempted => "not attempted",
                 };
                 tracing::info!(key = %planned.key, action = planned.action.as_str(), ended, "action");

@@ -1,34 +1,73 @@
 //! The Git commit that the files are at, for the history.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use hookctl::record::Provenance;
 
-/// Asks git; none if there is no git or no repository.
+use crate::git::Repository;
+
+/// Asks Git. None if there is no Git, no repository, or no commit.
 pub(crate) fn of(directory: &Path) -> Option<Provenance> {
-    let head = git(directory, &["log", "-1", "--format=%H%n%an"])?;
-    let (commit, author) = head.split_once('\n')?;
-    let status = git(directory, &["status", "--porcelain", "--", "."])?;
+    let repository = Repository::around(directory)?;
+    let head = repository.ask(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"])?;
+    let commit = head.trim();
+    let is_hash = matches!(commit.len(), 40 | 64)
+        && commit
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if !is_hash {
+        return None;
+    }
+    let text = repository.ask(&["cat-file", "commit", commit])?;
     Some(Provenance {
         commit: commit.to_owned(),
-        author: author.trim_end().to_owned(),
-        modified: !status.is_empty(),
+        author: author(&text)?.to_owned(),
+        modified: is_modified(&repository, directory)?,
     })
 }
 
-fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(directory)
-        .args(["-c", "core.fsmonitor=false"])
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+/// The name in the `author` line of a commit.
+fn author(commit: &str) -> Option<&str> {
+    let line = commit
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .find_map(|line| line.strip_prefix("author "))?;
+    line.rsplit_once(" <").map(|(name, _)| name)
+}
+
+/// Whether the files differ from the commit: in the work tree, in the index, or by files that are not
+/// tracked.
+fn is_modified(repository: &Repository, directory: &Path) -> Option<bool> {
+    let absolute = std::path::absolute(directory).ok()?;
+    let below = absolute.strip_prefix(repository.root()).ok()?;
+    // The magic word keeps a folder's name from being read as a pattern.
+    let path = match below.to_str()? {
+        "" => ":(top)".to_owned(),
+        below => format!(":(top,literal){below}"),
+    };
+    let files = repository.ask(&[
+        "ls-files",
+        "-z",
+        "--modified",
+        "--deleted",
+        "--others",
+        "--exclude-standard",
+        "--",
+        &path,
+    ])?;
+    let index = ["diff-index", "--cached", "--quiet", "HEAD", "--", &path];
+    Some(!files.is_empty() || !repository.agrees(&index)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_author_is_read_from_the_commit_itself() {
+        let commit = "tree 1\nparent 2\nauthor A <b> C <a@example.com> 1700000000 +0100\n\
+                      committer D <d@example.com> 1 +0000\n\nauthor X <x>\n";
+        assert_eq!(author(commit), Some("A <b> C"));
+        assert_eq!(author("tree 1\n\nauthor X <x>\n"), None);
+    }
 }

@@ -13,7 +13,7 @@ use hookctl::remote::http::HttpApi;
 use hookctl::remote::{DeliveryApi as _, EventQuery};
 use hookctl::render::Cost;
 use hookctl::saved::Terms;
-use hookctl::store::OpenStore;
+use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::RemoteId;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ pub(crate) fn conclude(
     let report = match result {
         // Left to the end of the process, like all that is large.
         Ok(Some(report)) => ManuallyDrop::new(report),
-        Ok(None) => return Err(interrupted()),
+        Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
         Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
         Err(error) if cancellation.is_cancelled() => {
             return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
@@ -82,22 +82,19 @@ pub(crate) fn conclude(
 
 /// How a pass that came to an end ends the program.
 fn exit_status(report: &PassReport) -> ExitStatus {
-    let is_complete = report
-        .report
-        .as_ref()
-        .is_none_or(hookctl::record::SyncReport::is_complete);
-    if is_complete && !report.unsettled && report.ended_by.is_none() {
+    if report.is_complete() {
         ExitStatus::Success
     } else {
         ExitStatus::PartlyFailed
     }
 }
 
-/// Runs the pass; none if it was interrupted before anything was sent but the list.
-pub(crate) async fn apply(
+/// Runs the pass. Returns `None` if it was interrupted before any change was made.
+pub(crate) async fn apply<'s>(
     ui: &Ui,
     pass: &Pass<'_, HttpApi>,
-    store: &OpenStore<'_>,
+    store: &'s Store,
+    open: OpenStore<'s>,
     presenter: &mut Presenter<'_>,
     approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<PassReport>, PassError> {
@@ -119,7 +116,9 @@ pub(crate) async fn apply(
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile(pass, store, &watched, &mut review) => report.map(Some),
+        report = reconcile::reconcile_settling(pass, store, open, &watched, &mut review) => {
+            report.map(Some)
+        }
         () = cancelled => Ok(None),
     };
     watched.progress.finish();
@@ -138,13 +137,13 @@ pub(crate) enum Approval {
 }
 
 impl Approval {
-    /// One that nobody is asked for.
+    /// An approval that needs no answer.
     pub(crate) const fn given_if(holds: bool) -> Self {
         if holds { Self::Given } else { Self::Denied }
     }
 }
 
-/// Shows a plan, and asks whoever may approve it.
+/// Shows a plan, and asks for approval.
 struct Shown<'a, 'p> {
     ui: &'a Ui,
     api: &'a HttpApi,
@@ -154,7 +153,7 @@ struct Shown<'a, 'p> {
 
 impl Review for Shown<'_, '_> {
     async fn review(&mut self, plan: &mut Plan) -> Verdict {
-        // Whoever reads the plan before it is applied wants to know what it would silence.
+        // A reader of the plan wants to know what it would silence.
         if self.ui.can_ask() {
             count_events(self.api, plan).await;
         }

@@ -38,10 +38,8 @@ pub(crate) async fn resolve_tokens(
     environment: &Environment,
     missing: Missing,
 ) -> Resolved {
-    let lookup = |name: &str| {
-        let variable = settings.target.vars.get(name).cloned();
-        variable.or_else(|| environment.get(name))
-    };
+    // The environment alone: a token never comes from `vars`, which stand in a file.
+    let lookup = |name: &str| environment.get(name);
     let mut distinct: Vec<&SecretSource> = Vec::new();
     let mut places: HashMap<&SecretSource, usize> = HashMap::new();
     let mut wanted = BTreeMap::new();
@@ -99,6 +97,7 @@ pub(crate) async fn resolve_tokens(
             None => {}
         }
     }
+    resolved.diagnostics = settings.lints.apply(resolved.diagnostics);
     resolved
 }
 

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use hookctl::apply::ApplyOptions;
 use hookctl::cache::{Account, CacheError, CacheOptions};
+use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, fresh_evidence};
+use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse};
 use hookctl::render::Cost;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
@@ -15,6 +18,7 @@ use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::DesiredState;
 use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::Key;
+use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -29,6 +33,8 @@ pub(crate) struct Session {
     api: HttpApi,
     store: Store,
     fingerprint_key: FingerprintKey,
+    clock: SystemClock,
+    horizon: Horizon,
     // Stops when the session ends.
     _sandbox: Option<Sandbox>,
 }
@@ -64,6 +70,9 @@ impl Session {
                 api: client(options)?,
                 store,
                 fingerprint_key: fingerprint_key(settings, environment, None).await?,
+                clock: SystemClock::new(),
+                // What this process sends to itself takes effect before it is answered.
+                horizon: Horizon(Duration::ZERO),
                 _sandbox: Some(running),
             });
         }
@@ -98,8 +107,35 @@ impl Session {
             api: client(options)?,
             store,
             fingerprint_key,
+            clock: SystemClock::new(),
+            horizon: Horizon(settings.settle_horizon),
             _sandbox: None,
         })
+    }
+
+    /// How a plan is applied.
+    pub(crate) fn apply_options(
+        &self,
+        settings: &Settings,
+        grace: Duration,
+        cancellation: &CancellationToken,
+    ) -> ApplyOptions<'_> {
+        ApplyOptions {
+            concurrency: settings.concurrency,
+            clock: &self.clock,
+            horizon: self.horizon,
+            grace,
+            provenance: None,
+            cancellation: cancellation.clone(),
+        }
+    }
+
+    pub(crate) const fn clock(&self) -> &SystemClock {
+        &self.clock
+    }
+
+    pub(crate) const fn horizon(&self) -> Horizon {
+        self.horizon
     }
 
     pub(crate) const fn api(&self) -> &HttpApi {
@@ -228,6 +264,7 @@ fn options(settings: &Settings, base_url: String, key: Secret, source: String) -
         user_id: settings.target.user_id.clone(),
         concurrency: settings.concurrency,
         requests_per_second: settings.requests_per_second,
+        request_timeout: settings.request_timeout,
         ..HttpOptions::new(base_url, key, source)
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookctl::config::{ApiBaseUrl, Config};
-use hookctl::diagnostic::{Diagnostics, SourceMap};
+use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
+use hookctl::diagnostic::{Diagnostics, Lints, SourceMap, nearest};
 use hookctl::plan::safety::SafetyLimits;
 use hookctl::secret::{PlaintextSecrets, SecretSource};
 
@@ -15,6 +15,9 @@ use crate::exit_status::ExitStatus;
 
 /// The variable that the API key comes from where no file says otherwise.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
+
+/// The name of the target when none is configured.
+const DEFAULT_TARGET: &str = "default";
 
 /// What holds for this run.
 pub(crate) struct Settings {
@@ -37,12 +40,20 @@ pub(crate) struct Settings {
     pub(crate) concurrency: usize,
     /// The most requests per second.
     pub(crate) requests_per_second: Option<f64>,
+    /// How long a request may take.
+    pub(crate) request_timeout: Duration,
+    /// How long a request without an answer may still take effect.
+    pub(crate) settle_horizon: Duration,
     /// What a secret in plain text is.
     pub(crate) plaintext_secrets: PlaintextSecrets,
+    /// What becomes of warnings.
+    pub(crate) lints: Lints,
     /// How long to wait for the local record.
     pub(crate) lock_timeout: Duration,
     /// Whether plain http to another machine is allowed.
     pub(crate) insecure_http: bool,
+    /// The warnings about hookctl.yaml, for the one who shows them.
+    pub(crate) remarks: Option<(SourceMap, Diagnostics)>,
 }
 
 /// The target of this run.
@@ -95,13 +106,20 @@ impl Settings {
             .as_deref()
             .and_then(Path::parent)
             .map_or_else(|| here.clone(), Path::to_owned);
-        let config = match &path {
+        let (config, remarks) = match &path {
             Some(path) => {
                 let shown = path.strip_prefix(&here).unwrap_or(path);
                 let (sources, diagnostics, config) = hookctl::config::load(shown);
-                config.ok_or(SettingsError::Diagnostics(sources, diagnostics))?
+                let denied = Lints::default().deny_warnings(global.deny_warnings);
+                let diagnostics = denied.apply(diagnostics);
+                match config {
+                    Some(config) if !diagnostics.has_errors() => {
+                        (config, Some((sources, diagnostics)))
+                    }
+                    _ => return Err(SettingsError::Diagnostics(sources, diagnostics)),
+                }
             }
-            None => Config::default(),
+            None => (Config::default(), None),
         };
         let known_targets: Vec<String> = config.targets.keys().cloned().collect();
         let webhooks_dir = match &global.dir {
@@ -113,6 +131,13 @@ impl Settings {
             None => root.join(&config.cache_dir),
         };
         let target = target(global, &config)?;
+        let request_timeout = global.request_timeout.unwrap_or(config.request_timeout);
+        let of_target = config.targets.get(&target.name);
+        let settle_horizon = global
+            .settle_horizon
+            .or_else(|| of_target.and_then(|target| target.settle_horizon))
+            .or(config.settle_horizon)
+            .unwrap_or(request_timeout + DEFAULT_SETTLE_MARGIN);
         Ok(Self {
             webhooks_dir,
             cache_dir,
@@ -122,9 +147,13 @@ impl Settings {
             limits: config.safety,
             concurrency: config.concurrency,
             requests_per_second: config.requests_per_second,
+            request_timeout,
+            settle_horizon,
             plaintext_secrets: config.plaintext_secrets,
+            lints: config.lints.deny_warnings(global.deny_warnings),
             lock_timeout: global.lock_timeout,
             insecure_http: global.insecure_http,
+            remarks,
             root,
         })
     }
@@ -144,7 +173,7 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
     let asked_for = global.target.as_ref().or(config.default_target.as_ref());
     let name = match (asked_for, config.targets.len()) {
         (Some(name), _) => name.clone(),
-        (None, 0) => "default".to_owned(),
+        (None, 0) => DEFAULT_TARGET.to_owned(),
         (None, 1) => config.targets.keys().next().cloned().unwrap_or_default(),
         (None, _) => {
             return Err(usage(format!(
@@ -154,7 +183,7 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
         }
     };
     let Some(target) = config.targets.get(&name) else {
-        if config.targets.is_empty() {
+        if config.targets.is_empty() && name == DEFAULT_TARGET {
             return Ok(TargetSettings {
                 name,
                 api_url,
@@ -165,10 +194,7 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
                 vars: BTreeMap::new(),
             });
         }
-        return Err(usage(format!(
-            "hookctl.yaml has no target '{name}'; it has {}",
-            known(config)
-        )));
+        return Err(unknown_target(&name, config));
     };
     Ok(TargetSettings {
         name,
@@ -179,6 +205,34 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
         user_id: target.user_id.clone(),
         vars: target.vars.clone(),
     })
+}
+
+/// A target that is not configured. Without any, there is only the default one: a name of another would
+/// begin a record of its own.
+fn unknown_target(name: &str, config: &Config) -> CommandError {
+    let error = if config.targets.is_empty() {
+        CommandError::new(
+            "usage",
+            format!(
+                "unknown target '{name}': no targets are configured, so there is only '{DEFAULT_TARGET}'"
+            ),
+        )
+    } else {
+        CommandError::new(
+            "usage",
+            format!(
+                "unknown target '{name}'; the targets of hookctl.yaml are {}",
+                known(config)
+            ),
+        )
+    };
+    let names = config.targets.keys().map(String::as_str);
+    let default = config.targets.is_empty().then_some(DEFAULT_TARGET);
+    let help = match nearest(name, names.chain(default)) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None => "add it under 'targets' of hookctl.yaml".to_owned(),
+    };
+    error.help(help).status(ExitStatus::Usage)
 }
 
 fn known(config: &Config) -> String {

@@ -22,6 +22,58 @@ pub(super) struct Complaint {
     pub(super) fields: Vec<FieldError>,
 }
 
+/// Whose word an answer is, and what it decides. The one place that tells the API's own word from that of a
+/// gateway, a proxy, or a login page: the API speaks JSON in a documented shape, whatever the status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    /// The API did it.
+    Done,
+    /// The API refuses what was sent: it was not done.
+    Refused,
+    /// The key is refused, by the API itself if `own`.
+    KeyRefused {
+        /// Whether it is the API's own word, so that it was certainly not done.
+        own: bool,
+    },
+    /// 429: it was not done. By assumption, since a limiter stands before what it limits.
+    TooManyRequests,
+    /// 500, 502, 503, or 504: it may have been done, and may be tried again.
+    Failed,
+    /// Somebody else's word, which decides nothing: a redirect, a page, another status.
+    Foreign,
+}
+
+/// Reads whose word an answer is.
+pub(super) fn word(status: u16, body: &[u8]) -> Word {
+    match status {
+        200..=299 if is_blank(body) || is_json(body) => Word::Done,
+        429 => Word::TooManyRequests,
+        401 | 403 => Word::KeyRefused {
+            own: is_complaint(body),
+        },
+        400..=499 if is_complaint(body) => Word::Refused,
+        500 | 502..=504 => Word::Failed,
+        _ => Word::Foreign,
+    }
+}
+
+fn is_blank(body: &[u8]) -> bool {
+    body.iter().all(u8::is_ascii_whitespace)
+}
+
+fn is_json(body: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
+}
+
+/// Whether a body is an error as the API documents it: an object with `detail`, `message`, or `error`.
+fn is_complaint(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|answer| {
+        ["detail", "message", "error"]
+            .iter()
+            .any(|name| answer.get(name).is_some())
+    })
+}
+
 /// Cuts secrets and control characters out of texts that come from outside.
 #[derive(Clone)]
 pub(super) struct Redactor<'a> {
@@ -130,6 +182,33 @@ mod tests {
 
     fn read(body: &str) -> Complaint {
         complaint(body.as_bytes(), &Redactor::new(["hunter2", "api-key\"x"]))
+    }
+
+    #[test]
+    fn only_json_in_a_documented_shape_is_the_apis_own_word() {
+        let page = b"<html>Not found</html>".as_slice();
+        let complaint = br#"{"detail":"No such webhook"}"#.as_slice();
+        for (status, body, expected) in [
+            (200, b"".as_slice(), Word::Done),
+            (204, b"", Word::Done),
+            (201, b"{}", Word::Done),
+            (200, page, Word::Foreign),
+            (302, b"", Word::Foreign),
+            (404, complaint, Word::Refused),
+            (404, page, Word::Foreign),
+            (404, b"{}", Word::Foreign),
+            (404, b"", Word::Foreign),
+            (422, complaint, Word::Refused),
+            (413, page, Word::Foreign),
+            (401, complaint, Word::KeyRefused { own: true }),
+            (403, page, Word::KeyRefused { own: false }),
+            (429, page, Word::TooManyRequests),
+            (500, complaint, Word::Failed),
+            (504, page, Word::Failed),
+            (501, page, Word::Foreign),
+        ] {
+            assert_eq!(word(status, body), expected, "{status}");
+        }
     }
 
     #[test]

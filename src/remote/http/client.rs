@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::answer::{Redactor, complaint};
+use super::answer::{Complaint, Redactor, Word, complaint, word};
 use super::options::{ClientError, HttpOptions, RequestStats};
-use super::retry::{Decision, Effect, Failure, decide, retry_after};
-use super::throttle::Throttle;
+use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
+use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::wire;
-use crate::remote::{ApiError, Page, TokenWrite, WebhookApi};
+use crate::remote::{ApiError, Page, SendGate, TokenWrite, Ungated, WebhookApi, Withheld};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
 use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
@@ -79,6 +79,7 @@ impl<T: Transport> HttpApi<T> {
         &self,
         request: Outgoing<'_>,
         secret: Option<&Secret>,
+        gate: &impl SendGate,
     ) -> Result<Answer, ApiError> {
         let effect = match request.verb {
             Verb::Post => Effect::OnceOnly,
@@ -86,114 +87,184 @@ impl<T: Transport> HttpApi<T> {
         };
         let redactor = self.redactor(secret);
         let mut attempt = 1;
+        let mut is_retry = false;
+        // Why it is not known what became of it, if nothing more may be sent.
+        let mut last = ApiError::Withheld;
         loop {
-            let (failure, wait, error) = match self.attempt(request, attempt).await {
-                Ok(answer) => match failure_of(answer.status) {
-                    None => {
-                        self.throttle.went_well();
-                        return self.judge(answer, &redactor);
-                    }
-                    Some(failure) => {
-                        if matches!(answer.status, 429 | 503) {
-                            self.throttle.slow_down();
-                        }
-                        let wait = answer
-                            .header("retry-after")
-                            .and_then(|text| retry_after(text, jiff::Timestamp::now()));
-                        (failure, wait, spent(&answer, wait, attempt, &redactor))
-                    }
+            let Ok((permit, sent)) = self.attempt(request, attempt, gate).await else {
+                return Err(last);
+            };
+            if std::mem::replace(&mut is_retry, true) {
+                self.retries.fetch_add(1, Ordering::Relaxed);
+            }
+            let (failure, error) = match sent {
+                Ok(answer) => match self.read(answer, &permit, &redactor, gate) {
+                    Read::Decided(decided) => return decided,
+                    Read::Failed(failure, error) => (failure, error),
                 },
                 Err(NoAnswer { never_sent, reason }) => {
                     let failure = if never_sent {
                         Failure::NotSent
                     } else {
+                        gate.unanswered();
                         Failure::Undecided
                     };
                     let error = ApiError::Unreachable {
                         url: self.options.base_url.clone(),
                         reason,
                         attempts: attempt,
-                        never_sent,
                     };
-                    (failure, None, error)
+                    (failure, error)
                 }
             };
-            match decide(
-                &self.options.retry,
-                effect,
-                failure,
-                attempt,
-                wait,
-                random(),
-            ) {
+            drop(permit);
+            match decide(&self.options.retry, effect, failure, attempt, random()) {
                 Decision::Wait(pause) => {
                     tracing::debug!(attempt, pause_ms = pause.as_millis(), "retry");
-                    tokio::time::sleep(pause).await;
-                    self.retries.fetch_add(1, Ordering::Relaxed);
+                    tokio::select! {
+                        biased;
+                        () = gate.stopped() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
                     attempt += 1;
                 }
+                Decision::WhenOpen => {}
                 Decision::GiveUp => return Err(error),
-                Decision::OutcomeUnknown => {
-                    return Err(ApiError::UnknownOutcome {
-                        reason: match error {
-                            ApiError::Unreachable { reason, .. } => reason,
-                            other => other.to_string(),
-                        },
-                    });
-                }
+                Decision::OutcomeUnknown => return Err(unknown_outcome(error)),
+            }
+            if failure.is_undecided() {
+                last = error;
             }
         }
     }
 
-    /// One try.
-    async fn attempt(&self, request: Outgoing<'_>, attempt: u32) -> Result<Answer, NoAnswer> {
-        let _place = self.throttle.enter().await;
+    /// One try: waits until it may leave, and sends it.
+    async fn attempt(
+        &self,
+        request: Outgoing<'_>,
+        attempt: u32,
+        gate: &impl SendGate,
+    ) -> Result<(Permit<'_>, Result<Answer, NoAnswer>), Withheld> {
+        let permit = tokio::select! {
+            biased;
+            () = gate.stopped() => return Err(Withheld),
+            permit = self.throttle.acquire() => permit,
+        };
+        gate.permit().await?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let started = tokio::time::Instant::now();
-        let answer = self.transport.exchange(request).await;
+        let answer = tokio::select! {
+            biased;
+            answer = self.transport.exchange(request) => answer,
+            () = gate.abandoned() => Err(NoAnswer {
+                never_sent: false,
+                reason: "interrupted".to_owned(),
+            }),
+        };
         let status = answer.as_ref().ok().map(|answer| answer.status);
         let outcome = (request.verb.as_str(), status);
         *self.lock_outcomes().entry(outcome).or_default() += 1;
-        let answer = answer?;
         tracing::debug!(
             method = request.verb.as_str(),
             path = request
                 .url
                 .strip_prefix(&self.options.base_url)
                 .unwrap_or_default(),
-            status = answer.status,
+            status,
             milliseconds = started.elapsed().as_millis(),
             attempt,
             "request"
         );
-        Ok(answer)
+        Ok((permit, answer))
     }
 
-    /// What an answer means that is not to be tried again: a success, or an error by meaning.
-    fn judge(&self, answer: Answer, redactor: &Redactor<'_>) -> Result<Answer, ApiError> {
-        match answer.status {
-            200..=299 => return Ok(answer),
-            300..=399 => return Err(unexpected(&answer, redirect(&answer))),
-            400..=499 => {}
-            _ => return Err(unexpected(&answer, redactor.excerpt(&answer.body))),
+    /// What an answer means.
+    fn read(
+        &self,
+        answer: Answer,
+        permit: &Permit<'_>,
+        redactor: &Redactor<'_>,
+        gate: &impl SendGate,
+    ) -> Read {
+        let asked = || {
+            let sent = answer.header("date").and_then(http_date);
+            let now = sent.unwrap_or_else(jiff::Timestamp::now);
+            let header = answer.header("retry-after");
+            header.and_then(|text| retry_after(text, now))
+        };
+        match word(answer.status, &answer.body) {
+            Word::Done => {
+                self.throttle.on_success();
+                Read::Decided(Ok(answer))
+            }
+            Word::Refused => {
+                self.throttle.on_success();
+                let said = said(&answer, redactor);
+                Read::Decided(Err(ApiError::Rejected {
+                    status: answer.status,
+                    message: said.message,
+                    fields: said.fields,
+                }))
+            }
+            Word::KeyRefused { own } => {
+                if !own {
+                    gate.unanswered();
+                }
+                Read::Decided(Err(ApiError::Unauthorized {
+                    status: answer.status,
+                    key_source: self.options.api_key_source.clone(),
+                    message: said(&answer, redactor).message,
+                    team_headers_sent: self.options.team_id.is_some()
+                        && self.options.user_id.is_some(),
+                }))
+            }
+            Word::TooManyRequests => self.throttled(answer.status, permit, asked(), false),
+            Word::Failed => {
+                gate.unanswered();
+                let asked = asked();
+                if answer.status == 503 && asked.is_some() {
+                    return self.throttled(answer.status, permit, asked, true);
+                }
+                if answer.status == 503 {
+                    self.throttle.on_overload(permit);
+                }
+                let error = unexpected(&answer, redactor.excerpt(&answer.body));
+                Read::Failed(Failure::Undecided, error)
+            }
+            Word::Foreign => {
+                gate.unanswered();
+                let excerpt = match answer.status {
+                    300..=399 => redirect(&answer),
+                    _ => redactor.excerpt(&answer.body),
+                };
+                Read::Decided(Err(unexpected(&answer, excerpt)))
+            }
         }
-        let mut said = complaint(&answer.body, redactor);
-        if let Some(id) = answer.header("x-request-id") {
-            said.message = format!("{} (request {})", said.message, redactor.clean(id, 100));
-        }
-        Err(match answer.status {
-            status @ (401 | 403) => ApiError::Unauthorized {
-                status,
-                key_source: self.options.api_key_source.clone(),
-                message: said.message,
-                team_headers_sent: self.options.team_id.is_some() && self.options.user_id.is_some(),
+    }
+
+    fn throttled(
+        &self,
+        status: u16,
+        permit: &Permit<'_>,
+        asked: Option<Duration>,
+        undecided: bool,
+    ) -> Read {
+        // A wait that is too long ends this run: then the gate stays as it is for what is in flight.
+        let patience = self.options.retry.patience;
+        let named = asked.filter(|asked| *asked <= patience);
+        let blocked = self.throttle.on_throttled(permit, named, random());
+        Read::Failed(
+            Failure::Throttled {
+                blocked,
+                asked,
+                undecided,
             },
-            status => ApiError::Rejected {
+            ApiError::Throttled {
                 status,
-                message: said.message,
-                fields: said.fields,
+                blocked,
+                retry_after: asked,
             },
-        })
+        )
     }
 
     fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
@@ -214,11 +285,17 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             url: &url,
             body: None,
         };
-        let answer = match self.send(get, None).await {
-            Err(ApiError::Rejected {
-                status: status @ (404 | 405),
-                ..
-            }) => {
+        let answer = match self.send(get, None, &Ungated).await {
+            Err(
+                ApiError::Rejected {
+                    status: status @ (404 | 405),
+                    ..
+                }
+                | ApiError::Unexpected {
+                    status: status @ (404 | 405),
+                    ..
+                },
+            ) => {
                 return Err(ApiError::NotServed {
                     url: self.url(None),
                     status,
@@ -239,6 +316,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         &self,
         spec: &WebhookSpec,
         token: Option<&Secret>,
+        gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         let body = wire::create_body(spec, token);
         let post = Outgoing {
@@ -246,16 +324,8 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             url: &self.url(None),
             body: Some(&body),
         };
-        let answer = self.send(post, token).await?;
-        if answer.body.is_empty() {
-            return Ok(None);
-        }
-        // It was confirmed, but as what is not known: only the list can tell.
-        wire::written(&answer.body)
-            .map(Some)
-            .map_err(|error| ApiError::UnknownOutcome {
-                reason: format!("status {}, and {error}", answer.status),
-            })
+        let answer = self.send(post, token, gate).await?;
+        written(&answer, gate).map_err(unknown_outcome)
     }
 
     async fn patch(
@@ -263,6 +333,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         id: &RemoteId,
         fields: &[(Field, FieldValue)],
         token: TokenWrite<'_>,
+        gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         let secret = match token {
             TokenWrite::Set(secret) => Some(secret),
@@ -274,29 +345,60 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             url: &self.url(Some(id)),
             body: Some(&body),
         };
-        let answer = gone_if_404(self.send(patch, secret).await, id)?;
-        if answer.body.is_empty() {
-            return Ok(None);
-        }
-        wire::written(&answer.body)
-            .map(Some)
-            .map_err(|error| unexpected(&answer, error.to_string()))
+        let answer = gone_if_404(self.send(patch, secret, gate).await, id)?;
+        written(&answer, gate)
     }
 
-    async fn delete(&self, id: &RemoteId) -> Result<(), ApiError> {
+    async fn delete(&self, id: &RemoteId, gate: &impl SendGate) -> Result<(), ApiError> {
         let delete = Outgoing {
             verb: Verb::Delete,
             url: &self.url(Some(id)),
             body: None,
         };
-        let answer = gone_if_404(self.send(delete, None).await, id)?;
-        // The contract leaves the body open; a page of a gateway is not the API's word, though.
-        if wire::is_json_or_nothing(&answer.body) {
-            Ok(())
-        } else {
-            let excerpt = self.redactor(None).excerpt(&answer.body);
-            Err(unexpected(&answer, excerpt))
-        }
+        // The contract leaves the body open.
+        gone_if_404(self.send(delete, None, gate).await, id).map(drop)
+    }
+}
+
+/// What an answer says that refuses.
+fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
+    let mut complaint = complaint(&answer.body, redactor);
+    if let Some(id) = answer.header("x-request-id") {
+        complaint.message = format!(
+            "{} (request {})",
+            complaint.message,
+            redactor.clean(id, 100)
+        );
+    }
+    complaint
+}
+
+/// What an answer to a read or a write leads to.
+enum Read {
+    /// It decides: a success, or an error by meaning.
+    Decided(Result<Answer, ApiError>),
+    /// It may be tried again.
+    Failed(Failure, ApiError),
+}
+
+/// Reads the webhook in the answer to a write; `None` if the answer is empty.
+fn written(answer: &Answer, gate: &impl SendGate) -> Result<Option<ObservedWebhook>, ApiError> {
+    if answer.body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    wire::written(&answer.body).map(Some).map_err(|error| {
+        gate.unanswered();
+        unexpected(answer, error.to_string())
+    })
+}
+
+/// The error of a POST whose outcome is not known.
+fn unknown_outcome(error: ApiError) -> ApiError {
+    ApiError::UnknownOutcome {
+        reason: match error {
+            ApiError::Unreachable { reason, .. } => reason,
+            other => other.to_string(),
+        },
     }
 }
 
@@ -304,32 +406,6 @@ fn gone_if_404(sent: Result<Answer, ApiError>, id: &RemoteId) -> Result<Answer, 
     match sent {
         Err(ApiError::Rejected { status: 404, .. }) => Err(ApiError::Gone { id: id.clone() }),
         other => other,
-    }
-}
-
-/// Whether an answer is one to try again after, and how much is known.
-fn failure_of(status: u16) -> Option<Failure> {
-    match status {
-        429 => Some(Failure::TooManyRequests),
-        500 | 502 | 503 | 504 => Some(Failure::Undecided),
-        _ => None,
-    }
-}
-
-/// The error of an answer after which nothing is tried any more.
-fn spent(
-    answer: &Answer,
-    retry_after: Option<Duration>,
-    attempts: u32,
-    redactor: &Redactor<'_>,
-) -> ApiError {
-    match answer.status {
-        status @ (429 | 503) => ApiError::Throttled {
-            status,
-            attempts,
-            retry_after,
-        },
-        _ => unexpected(answer, redactor.excerpt(&answer.body)),
     }
 }
 

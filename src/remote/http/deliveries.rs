@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::HttpApi;
 use super::transport::{Outgoing, Transport, Verb};
-use crate::remote::{ApiError, Attempt, DeliveryApi, Event, EventQuery, Rows};
+use crate::remote::{ApiError, Attempt, DeliveryApi, Event, EventQuery, Rows, Ungated};
 use crate::webhook::RemoteId;
 
 impl<T: Transport> DeliveryApi for HttpApi<T> {
@@ -37,7 +37,7 @@ impl<T: Transport> DeliveryApi for HttpApi<T> {
             url: &url,
             body: None,
         };
-        self.send(post, None).await.map(|_| ())
+        self.send(post, None, &Ungated).await.map(|_| ())
     }
 }
 
@@ -50,7 +50,7 @@ impl<T: Transport> HttpApi<T> {
             url: &url,
             body: None,
         };
-        let answer = self.send(get, None).await?;
+        let answer = self.send(get, None, &Ungated).await?;
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let Some(rows) = document.get(name).and_then(Value::as_array) else {
             return Err(super::client::unexpected(

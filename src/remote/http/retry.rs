@@ -15,19 +15,20 @@ pub struct RetryPolicy {
     pub base: Duration,
     /// The upper bound of every wait that we choose.
     pub cap: Duration,
-    /// The longest wait that the API may ask for; if it asks for more, that is an error at once.
-    pub longest_retry_after: Duration,
+    /// How long a throttled request is retried while nothing gets through, and the longest wait that the API may
+    /// ask for.
+    pub patience: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Five tries over at most 7.5 s of our own waits (0.5 + 1 + 2 + 4), and at most two minutes where
-    /// the API asks for them: what a person waits for in CI.
+    /// Five tries over at most 7.5 s of our own waits (0.5 + 1 + 2 + 4), and two minutes without progress where
+    /// the API throttles: what a person waits for in CI.
     fn default() -> Self {
         Self {
             attempts: 5,
             base: Duration::from_millis(500),
             cap: Duration::from_secs(30),
-            longest_retry_after: Duration::from_mins(2),
+            patience: Duration::from_mins(2),
         }
     }
 }
@@ -44,12 +45,30 @@ pub(super) enum Effect {
 /// How a try failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// 429: it was not processed.
-    TooManyRequests,
+    /// The API asks to slow down: 429, or 503 with `Retry-After`. Nothing got through for so long.
+    Throttled {
+        /// For how long nothing got through.
+        blocked: Duration,
+        /// How long the API asks to wait.
+        asked: Option<Duration>,
+        /// Whether it may have been processed, which a 429 was not.
+        undecided: bool,
+    },
     /// The connection was never made: it was not sent.
     NotSent,
     /// 5xx, a time-out, a lost connection, half an answer: it may have been processed.
     Undecided,
+}
+
+impl Failure {
+    /// Whether the try may have been processed.
+    pub(super) const fn is_undecided(self) -> bool {
+        match self {
+            Self::Throttled { undecided, .. } => undecided,
+            Self::NotSent => false,
+            Self::Undecided => true,
+        }
+    }
 }
 
 /// What to do after a failed try.
@@ -57,6 +76,8 @@ pub(super) enum Failure {
 pub(super) enum Decision {
     /// Wait, then try again.
     Wait(Duration),
+    /// Try again as soon as the gate opens; that costs no try.
+    WhenOpen,
     /// The budget is spent, or the API asks for too much patience.
     GiveUp,
     /// It may have happened, and must not be sent again.
@@ -69,61 +90,68 @@ pub(super) fn decide(
     effect: Effect,
     failure: Failure,
     attempt: u32,
-    retry_after: Option<Duration>,
     random: f64,
 ) -> Decision {
-    if effect == Effect::OnceOnly && failure == Failure::Undecided {
+    if failure.is_undecided() && effect == Effect::OnceOnly {
         return Decision::OutcomeUnknown;
     }
-    if attempt >= policy.attempts
-        || retry_after.is_some_and(|wait| wait > policy.longest_retry_after)
-    {
+    if let Failure::Throttled { blocked, asked, .. } = failure {
+        let too_long = asked.is_some_and(|asked| asked > policy.patience);
+        return if too_long || blocked > policy.patience {
+            Decision::GiveUp
+        } else {
+            Decision::WhenOpen
+        };
+    }
+    if attempt >= policy.attempts {
         return Decision::GiveUp;
     }
     let doubled = policy
         .base
         .saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
-    let jittered = doubled.min(policy.cap).mul_f64(random.clamp(0.0, 1.0));
-    Decision::Wait(retry_after.unwrap_or_default().max(jittered))
+    Decision::Wait(doubled.min(policy.cap).mul_f64(random.clamp(0.0, 1.0)))
 }
 
-/// Reads `Retry-After`: a number of seconds or an HTTP date. `now` is the time of the answer.
+/// Reads `Retry-After`: a number of seconds or an HTTP date. `now` is the time of the answer by the clock of its
+/// sender.
 pub(super) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = jiff::fmt::rfc2822::DateTimeParser::new()
-        .parse_timestamp(header)
-        .ok()?;
-    let wait = date.duration_since(now);
+    let wait = http_date(header)?.duration_since(now);
     Some(Duration::try_from(wait).unwrap_or_default())
+}
+
+/// Reads an HTTP date.
+pub(super) fn http_date(header: &str) -> Option<jiff::Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new()
+        .parse_timestamp(header.trim())
+        .ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn after(effect: Effect, failure: Failure, attempt: u32, retry_after: Option<u64>) -> Decision {
-        let retry_after = retry_after.map(Duration::from_secs);
-        decide(
-            &RetryPolicy::default(),
-            effect,
-            failure,
-            attempt,
-            retry_after,
-            1.0,
-        )
+    fn after(effect: Effect, failure: Failure, attempt: u32) -> Decision {
+        decide(&RetryPolicy::default(), effect, failure, attempt, 1.0)
+    }
+
+    const fn throttled(blocked: u64, asked: u64, undecided: bool) -> Failure {
+        Failure::Throttled {
+            blocked: Duration::from_secs(blocked),
+            asked: Some(Duration::from_secs(asked)),
+            undecided,
+        }
     }
 
     #[test]
     fn a_post_is_repeated_only_if_it_was_certainly_not_processed() {
-        let post = |failure| after(Effect::OnceOnly, failure, 1, None);
+        let post = |failure| after(Effect::OnceOnly, failure, 1);
         assert_eq!(post(Failure::Undecided), Decision::OutcomeUnknown);
-        assert_eq!(
-            post(Failure::TooManyRequests),
-            Decision::Wait(Duration::from_millis(500))
-        );
+        assert_eq!(post(throttled(0, 1, true)), Decision::OutcomeUnknown);
+        assert_eq!(post(throttled(0, 1, false)), Decision::WhenOpen);
         assert_eq!(
             post(Failure::NotSent),
             Decision::Wait(Duration::from_millis(500))
@@ -132,7 +160,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_cap_and_end_with_the_budget() {
-        let repeatable = |attempt| after(Effect::Repeatable, Failure::Undecided, attempt, None);
+        let repeatable = |attempt| after(Effect::Repeatable, Failure::Undecided, attempt);
         assert_eq!(repeatable(1), Decision::Wait(Duration::from_millis(500)));
         assert_eq!(repeatable(4), Decision::Wait(Duration::from_secs(4)));
         assert_eq!(repeatable(5), Decision::GiveUp);
@@ -140,42 +168,24 @@ mod tests {
             attempts: 100,
             ..RetryPolicy::default()
         };
-        assert_eq!(
-            decide(
-                &patient,
-                Effect::Repeatable,
-                Failure::Undecided,
-                60,
-                None,
-                1.0
-            ),
-            Decision::Wait(Duration::from_secs(30))
-        );
-        assert_eq!(
-            decide(
-                &patient,
-                Effect::Repeatable,
-                Failure::Undecided,
-                3,
-                None,
-                0.0
-            ),
-            Decision::Wait(Duration::ZERO)
-        );
+        let late = |random| decide(&patient, Effect::Repeatable, Failure::Undecided, 60, random);
+        assert_eq!(late(1.0), Decision::Wait(Duration::from_secs(30)));
+        assert_eq!(late(0.0), Decision::Wait(Duration::ZERO));
     }
 
     #[test]
-    fn what_the_api_asks_for_is_kept_unless_it_is_too_much() {
-        let asked = |seconds| {
+    fn throttling_costs_no_try_until_nothing_got_through_for_too_long() {
+        let throttled = |blocked, asked, attempt| {
             after(
                 Effect::Repeatable,
-                Failure::TooManyRequests,
-                1,
-                Some(seconds),
+                throttled(blocked, asked, false),
+                attempt,
             )
         };
-        assert_eq!(asked(7), Decision::Wait(Duration::from_secs(7)));
-        assert_eq!(asked(121), Decision::GiveUp);
+        assert_eq!(throttled(0, 7, 1_000), Decision::WhenOpen);
+        assert_eq!(throttled(120, 120, 1), Decision::WhenOpen);
+        assert_eq!(throttled(121, 1, 1), Decision::GiveUp);
+        assert_eq!(throttled(0, 121, 1), Decision::GiveUp);
     }
 
     #[test]

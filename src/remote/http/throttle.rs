@@ -1,7 +1,12 @@
-//! How many requests at once, and how many per second: one gate for every caller.
+//! How many requests at once, how many per second, and when none: one gate for every request.
 //!
-//! The width starts small and grows by one with each good answer, which doubles it with each round. When
-//! the API asks to slow down it halves, and grows by one with each round from then on, as TCP does.
+//! The width starts small and grows by one with each good answer, which doubles it with each round. When the API
+//! asks to slow down it halves, and grows by one with each round from then on, as TCP does. Once a rate is learned, the rate
+//! alone answers a 429.
+//!
+//! A `Retry-After` closes the gate for everybody. Between two such answers a limiter's bucket goes from empty to
+//! empty, so what was accepted in between is the rate that it allows: that rate is learned, lowered a little, and raised
+//! slowly until the API objects again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,12 +17,33 @@ use tokio::time::Instant;
 /// The width at the start: what comparable APIs were seen to take without complaint.
 const FIRST_WIDTH: usize = 4;
 
+/// How long after one throttled answer another one still tells of the same limit.
+const MEMORY: Duration = Duration::from_mins(2);
+
+/// What is taken of a learned rate, so that a limiter's bucket does not run dry at once.
+const CAUTION: f64 = 0.97;
+
+/// By how much each good answer raises a learned rate, in requests per second: about 1 % each second.
+const RAISE: f64 = 0.01;
+
+/// After so many seconds without an objection the rate is raised twice as fast, then three times, and so on.
+const RAISE_FASTER_AFTER: f64 = 10.0;
+
+/// The lowest rate that is learned, in requests per second.
+const SLOWEST: f64 = 0.05;
+
+/// The first pause after a 429 that names none; it doubles with each one in a row.
+const UNNAMED_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause after a 429 that names none.
+const LONGEST_UNNAMED_PAUSE: Duration = Duration::from_secs(30);
+
 /// The gate that every request goes through.
 pub(super) struct Throttle {
     state: Mutex<State>,
     freed: Notify,
     ceiling: usize,
-    spacing: Option<Duration>,
+    limit: Option<f64>,
 }
 
 struct State {
@@ -27,15 +53,28 @@ struct State {
     unchecked: bool,
     good_in_a_row: usize,
     next_slot: Option<Instant>,
+    /// Nothing leaves before.
+    opens_at: Option<Instant>,
+    /// Counts closings: a request that left before the last one says nothing new.
+    closings: u64,
+    /// The rate that the API was seen to allow, in requests per second.
+    learned: Option<f64>,
+    /// When the API last asked to slow down, and how many good answers came since.
+    last_throttled: Option<(Instant, u64)>,
+    /// Since when the API throttles without a good answer in between, and how often.
+    blocked: Option<(Instant, u32)>,
 }
 
-/// A place in the gate; dropping it frees the place.
-pub(super) struct Place<'a>(&'a Throttle);
+/// A permit to send; dropping it frees its place.
+pub(super) struct Permit<'a> {
+    throttle: &'a Throttle,
+    closings: u64,
+}
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        self.0.lock().in_flight -= 1;
-        self.0.freed.notify_one();
+        self.throttle.lock().in_flight -= 1;
+        self.throttle.freed.notify_one();
     }
 }
 
@@ -50,17 +89,20 @@ impl Throttle {
                 unchecked: true,
                 good_in_a_row: 0,
                 next_slot: None,
+                opens_at: None,
+                closings: 0,
+                learned: None,
+                last_throttled: None,
+                blocked: None,
             }),
             freed: Notify::new(),
             ceiling,
-            spacing: per_second
-                .filter(|rate| rate.is_finite() && *rate > 0.0)
-                .map(|rate| Duration::from_secs_f64((1.0 / rate).min(3600.0))),
+            limit: per_second.filter(|rate| *rate > 0.0),
         }
     }
 
-    /// Waits for a place, then for a slot of the rate.
-    pub(super) async fn enter(&self) -> Place<'_> {
+    /// Waits for a place, then for a slot of the rate, then until the gate is open.
+    pub(super) async fn acquire(&self) -> Permit<'_> {
         loop {
             let freed = self.freed.notified();
             {
@@ -72,16 +114,32 @@ impl Throttle {
             }
             freed.await;
         }
-        let place = Place(self);
-        if let Some(slot) = self.slot() {
+        let mut permit = Permit {
+            throttle: self,
+            closings: 0,
+        };
+        while let Some(slot) = self.slot() {
             tokio::time::sleep_until(slot).await;
+            let is_open = |state: &State| state.opens_at.is_none_or(|at| at <= Instant::now());
+            if is_open(&self.lock()) {
+                break;
+            }
         }
-        place
+        permit.closings = self.lock().closings;
+        permit
     }
 
     /// Takes note of a good answer.
-    pub(super) fn went_well(&self) {
+    pub(super) fn on_success(&self) {
         let mut state = self.lock();
+        state.blocked = None;
+        if let Some((since, accepted)) = &mut state.last_throttled {
+            *accepted += 1;
+            let quiet = since.elapsed().as_secs_f64();
+            if let Some(rate) = &mut state.learned {
+                *rate += RAISE * (1.0 + quiet / RAISE_FASTER_AFTER);
+            }
+        }
         state.good_in_a_row += 1;
         let is_round = state.good_in_a_row >= state.width;
         if (state.unchecked || is_round) && state.width < self.ceiling {
@@ -91,21 +149,60 @@ impl Throttle {
         }
     }
 
-    /// Takes note that the API asks to slow down.
-    pub(super) fn slow_down(&self) {
+    /// Takes note that the API is overloaded, and names no pause.
+    pub(super) fn on_overload(&self, permit: &Permit<'_>) {
         let mut state = self.lock();
-        state.width = (state.width / 2).max(1);
-        state.unchecked = false;
-        state.good_in_a_row = 0;
+        if permit.closings == state.closings {
+            state.narrow();
+        }
     }
 
-    /// When the next request may go, if there is a rate.
+    /// Takes note that the API asks to slow down, and closes the gate for the pause that it names, or for one of our
+    /// own, of which `random` (0..=1) takes a part. Returns since when nothing got through.
+    pub(super) fn on_throttled(
+        &self,
+        permit: &Permit<'_>,
+        named: Option<Duration>,
+        random: f64,
+    ) -> Duration {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let (since, times) = state.blocked.unwrap_or((now, 0));
+        let is_news = permit.closings == state.closings;
+        if is_news {
+            state.blocked = Some((since, times.saturating_add(1)));
+            state.closings += 1;
+            if state.learned.is_none() {
+                state.narrow();
+            }
+            state.learn(now);
+        }
+        let pause = named.unwrap_or_else(|| {
+            let doubled = UNNAMED_PAUSE.saturating_mul(2_u32.saturating_pow(times));
+            let longest = doubled.min(LONGEST_UNNAMED_PAUSE);
+            longest.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
+        });
+        let opens_at = now + pause;
+        if (is_news || named.is_some()) && state.opens_at.is_none_or(|at| at < opens_at) {
+            state.opens_at = Some(opens_at);
+            state.next_slot = None;
+        }
+        now.duration_since(since)
+    }
+
+    /// When the next request may leave; `None` if at once.
     fn slot(&self) -> Option<Instant> {
-        let spacing = self.spacing?;
         let mut state = self.lock();
         let now = Instant::now();
-        let slot = state.next_slot.map_or(now, |next| next.max(now));
-        state.next_slot = Some(slot + spacing);
+        let opens_at = state.opens_at.filter(|at| *at > now);
+        let rate = match (self.limit, state.learned) {
+            (Some(limit), Some(learned)) => Some(limit.min(learned)),
+            (limit, learned) => limit.or(learned),
+        };
+        let Some(rate) = rate else { return opens_at };
+        let earliest = opens_at.unwrap_or(now);
+        let slot = state.next_slot.map_or(earliest, |next| next.max(earliest));
+        state.next_slot = Some(slot + Duration::from_secs_f64(1.0 / rate.max(SLOWEST)));
         Some(slot)
     }
 
@@ -119,39 +216,185 @@ impl Throttle {
     }
 }
 
+impl State {
+    fn narrow(&mut self) {
+        self.width = (self.width / 2).max(1);
+        self.unchecked = false;
+        self.good_in_a_row = 0;
+    }
+
+    /// Learns the rate from what was accepted since the API last asked to slow down.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count of requests of one run is far below 2^52"
+    )]
+    fn learn(&mut self, now: Instant) {
+        if let Some((since, accepted)) = self.last_throttled
+            && accepted > 0
+        {
+            let elapsed = now.duration_since(since);
+            if elapsed < MEMORY && !elapsed.is_zero() {
+                let rate = accepted as f64 / elapsed.as_secs_f64();
+                self.learned = Some((rate * CAUTION).max(SLOWEST));
+            }
+        }
+        self.last_throttled = Some((now, 0));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A limiter that lets so many through at once, and so many per second.
+    struct Bucket {
+        tokens: f64,
+        burst: f64,
+        rate: f64,
+        filled: Instant,
+        rejected: u32,
+    }
+
+    impl Bucket {
+        fn new(burst: f64, rate: f64) -> Self {
+            Self {
+                tokens: burst,
+                burst,
+                rate,
+                filled: Instant::now(),
+                rejected: 0,
+            }
+        }
+
+        fn take(&mut self) -> bool {
+            let gained = self.filled.elapsed().as_secs_f64() * self.rate;
+            self.tokens = (self.tokens + gained).min(self.burst);
+            self.filled = Instant::now();
+            let accepted = self.tokens >= 1.0;
+            if accepted {
+                self.tokens -= 1.0;
+            } else {
+                self.rejected += 1;
+            }
+            accepted
+        }
+    }
+
+    /// Sends requests through the gate until so many are accepted: how long it took, and how many were
+    /// rejected.
+    async fn through(bucket: Bucket, count: usize, latency: Duration) -> (Duration, u32) {
+        let throttle = Throttle::new(16, None);
+        let bucket = Mutex::new(bucket);
+        let started = Instant::now();
+        let requests = (0..count).map(|_| async {
+            loop {
+                let permit = throttle.acquire().await;
+                tokio::time::sleep(latency).await;
+                if bucket.lock().unwrap().take() {
+                    throttle.on_success();
+                    return;
+                }
+                throttle.on_throttled(&permit, Some(Duration::from_secs(1)), 1.0);
+            }
+        });
+        futures_util::future::join_all(requests).await;
+        (started.elapsed(), bucket.into_inner().unwrap().rejected)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_learned_and_used_to_the_full() {
+        for (latency, least_used) in [(2, 0.95), (20, 0.95), (200, 0.9)] {
+            let latency = Duration::from_millis(latency);
+            for burst in [10.0, 20.0] {
+                let (took, rejected) = through(Bucket::new(burst, 10.0), 500, latency).await;
+                let least = (500.0 - burst) / 10.0;
+                let used = least / took.as_secs_f64();
+                assert!(
+                    used > least_used,
+                    "{used} of the limit, {latency:?}, burst {burst}"
+                );
+                assert!(
+                    rejected < 25,
+                    "{rejected} rejected, {latency:?}, burst {burst}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_objection_is_no_limit() {
+        let throttle = Throttle::new(16, None);
+        let permit = throttle.acquire().await;
+        throttle.on_throttled(&permit, Some(Duration::from_secs(1)), 1.0);
+        drop(permit);
+        let started = Instant::now();
+        for _ in 0..1_000 {
+            drop(throttle.acquire().await);
+            throttle.on_success();
+        }
+        assert_eq!(started.elapsed(), Duration::from_secs(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_under_way_when_the_gate_closed_counts_once() {
+        let throttle = Throttle::new(16, None);
+        let permits = [throttle.acquire().await, throttle.acquire().await];
+        for permit in &permits {
+            throttle.on_throttled(permit, None, 1.0);
+        }
+        assert_eq!(throttle.width(), 2, "halved once");
+        drop(permits);
+        let started = Instant::now();
+        drop(throttle.acquire().await);
+        assert_eq!(started.elapsed(), UNNAMED_PAUSE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unnamed_pauses_double_until_something_gets_through() {
+        let throttle = Throttle::new(16, None);
+        let mut pauses = Vec::new();
+        for _ in 0..3 {
+            let permit = throttle.acquire().await;
+            let blocked = throttle.on_throttled(&permit, None, 1.0);
+            pauses.push(blocked.as_millis());
+        }
+        assert_eq!(pauses, [0, 500, 1_500]);
+        let _permit = throttle.acquire().await;
+        throttle.on_success();
+        let permit = throttle.acquire().await;
+        assert_eq!(throttle.on_throttled(&permit, None, 1.0), Duration::ZERO);
+    }
 
     #[tokio::test]
     async fn the_width_doubles_until_it_is_halved_and_then_grows_by_rounds() {
         let throttle = Throttle::new(14, None);
         assert_eq!(throttle.width(), 4);
-        (0..4).for_each(|_| throttle.went_well());
+        (0..4).for_each(|_| throttle.on_success());
         assert_eq!(throttle.width(), 8);
-        (0..50).for_each(|_| throttle.went_well());
+        (0..50).for_each(|_| throttle.on_success());
         assert_eq!(throttle.width(), 14, "the ceiling");
-        throttle.slow_down();
+        let permit = throttle.acquire().await;
+        throttle.on_overload(&permit);
         assert_eq!(throttle.width(), 7);
-        (0..6).for_each(|_| throttle.went_well());
+        (0..6).for_each(|_| throttle.on_success());
         assert_eq!(throttle.width(), 7);
-        throttle.went_well();
+        throttle.on_success();
         assert_eq!(throttle.width(), 8);
-        (0..8).for_each(|_| throttle.went_well());
+        (0..8).for_each(|_| throttle.on_success());
         assert_eq!(throttle.width(), 9);
-        (0..5).for_each(|_| throttle.slow_down());
+        (0..5).for_each(|_| throttle.on_overload(&permit));
         assert_eq!(throttle.width(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_more_enter_than_there_is_room() {
         let throttle = Throttle::new(2, None);
-        let first = throttle.enter().await;
-        let _second = throttle.enter().await;
-        let third = tokio::time::timeout(Duration::from_secs(1), throttle.enter()).await;
+        let first = throttle.acquire().await;
+        let _second = throttle.acquire().await;
+        let third = tokio::time::timeout(Duration::from_secs(1), throttle.acquire()).await;
         assert!(third.is_err());
         drop(first);
-        let _third = tokio::time::timeout(Duration::from_secs(1), throttle.enter())
+        let _third = tokio::time::timeout(Duration::from_secs(1), throttle.acquire())
             .await
             .unwrap();
     }
@@ -161,7 +404,7 @@ mod tests {
         let throttle = Throttle::new(16, Some(10.0));
         let started = Instant::now();
         for _ in 0..11 {
-            drop(throttle.enter().await);
+            drop(throttle.acquire().await);
         }
         let waited = started.elapsed();
         assert!(

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 
 use url::Url;
 
@@ -113,7 +113,9 @@ impl Network {
         };
         let mut authorization = header("API key", &format!("Bearer {}", options.api_key.expose()))?;
         authorization.set_sensitive(true);
-        let mut headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
+        let identity = HeaderValue::from_static("identity");
+        let mut headers =
+            HeaderMap::from_iter([(AUTHORIZATION, authorization), (ACCEPT_ENCODING, identity)]);
         if let Some(team) = &options.team_id {
             headers.insert("teamid", header("team_id", team)?);
         }

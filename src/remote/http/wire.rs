@@ -29,6 +29,10 @@ pub(super) enum WireError {
     NotJson,
     #[error("it holds no list of webhooks, only {0}")]
     NoList(String),
+    #[error("its `total` is not a whole number")]
+    Total,
+    #[error("it holds an error beside an empty list")]
+    Failed,
     #[error("a webhook in it is not as documented: {0}")]
     NotAWebhook(String),
 }
@@ -79,9 +83,15 @@ pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
     let text = std::str::from_utf8(text).map_err(|_| WireError::NotJson)?;
     let (rows, total) = if text.trim_ascii_start().starts_with('{') {
         let envelope: Envelope<'_> = json(text)?;
-        let total = envelope.get("total");
-        let total = total.and_then(|total| serde_json::from_str(total.get()).ok());
-        (list(&envelope)?, total)
+        let total = match envelope.get("total").map(|total| total.get()) {
+            None | Some("null") => None,
+            Some(total) => Some(serde_json::from_str(total).map_err(|_| WireError::Total)?),
+        };
+        let rows = list(&envelope)?;
+        if envelope.contains_key("error") && is_empty_list(rows) {
+            return Err(WireError::Failed);
+        }
+        (rows, total)
     } else {
         let answer: &RawValue = json(text)?;
         if !is_list(answer) {
@@ -104,6 +114,11 @@ fn is_list(value: &RawValue) -> bool {
     value.get().starts_with('[')
 }
 
+fn is_empty_list(value: &RawValue) -> bool {
+    serde_json::from_str::<Vec<serde::de::IgnoredAny>>(value.get())
+        .is_ok_and(|rows| rows.is_empty())
+}
+
 fn list<'text>(envelope: &Envelope<'text>) -> Result<&'text RawValue, WireError> {
     let named = LIST_NAMES
         .into_iter()
@@ -122,12 +137,6 @@ fn list<'text>(envelope: &Envelope<'text>) -> Result<&'text RawValue, WireError>
             Err(WireError::NoList(seen.join(", ")))
         }
     }
-}
-
-/// Whether an answer is JSON, or empty.
-pub(super) fn is_json_or_nothing(text: &[u8]) -> bool {
-    text.iter().all(u8::is_ascii_whitespace)
-        || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// Reads one webhook as a write answers it.
@@ -229,6 +238,18 @@ mod tests {
             Ok((1, None))
         );
         assert_eq!(read(&json!({ "webhooks": [], "other": [] })), Ok((0, None)));
+    }
+
+    #[test]
+    fn a_list_whose_total_is_no_whole_number_or_that_holds_an_error_decides_nothing() {
+        for total in ["\"2\"", "-1", "1e400", "1.5", "true", "{}"] {
+            let text = format!(r#"{{"subscriptions": [], "total": {total}}}"#);
+            assert_eq!(page(text.as_bytes()), Err(WireError::Total), "{total}");
+        }
+        let failed = json!({ "data": [], "error": "upstream timed out" });
+        assert_eq!(read(&failed), Err(WireError::Failed));
+        let beside = json!({ "data": [row("id")], "error": "one shard is slow" });
+        assert_eq!(read(&beside), Ok((1, None)));
     }
 
     #[test]

@@ -10,13 +10,13 @@ use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
 use hookctl::saved::{SavedPlan, Stale};
 
-use crate::args::GlobalArgs;
+use crate::args::{GlobalArgs, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::plan_file::{read, refused};
 use crate::presenter::{Output, Presenter};
-use crate::run::{Approval, apply, conclude, now, policy};
+use crate::run::{Approval, apply, conclude, policy};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -39,6 +39,8 @@ pub(crate) struct ApplyArgs {
     /// Apply what still holds, and leave the rest
     #[arg(long)]
     partial: bool,
+    #[command(flatten)]
+    settling: SettlingArgs,
     /// Apply also what the safety limits refuse
     #[arg(long)]
     force: bool,
@@ -119,11 +121,10 @@ async fn run_saved(
             force: args.force,
             allow_empty: args.allow_empty,
         },
+        settle: args.settling.settle(),
         options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
             provenance: Some(&provenance),
-            cancellation: cancellation.clone(),
+            ..session.apply_options(&settings, args.settling.grace, &cancellation)
         },
     };
     let compare = |presenter: &Presenter<'_>, plan: &Plan| {
@@ -163,8 +164,8 @@ async fn run_saved(
         }
         Approval::given_if(holds)
     };
-    let result = apply(ui, &pass(&chosen), &store, presenter, &mut approve).await;
-    store.close().map_err(|error| record_error(&error))?;
+    let pass = pass(&chosen);
+    let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
     if let Ok(Some(report)) = &result
         && report.plan.actions.is_empty()
         && !args.partial

@@ -128,7 +128,12 @@ async fn init(
         }
         None => "INTERACTLY_API_KEY".to_owned(),
     };
-    let mut settings = presenter.settings(global)?;
+    // The target is not configured yet: it is what this command writes.
+    let mut settings = presenter.settings(&GlobalArgs {
+        target: None,
+        ..global.clone()
+    })?;
+    settings.target.name.clone_from(&name);
     settings.target.api_url = address;
     settings.target.api_key = SecretSource::Env { name: key.clone() };
     let session = Session::open(&settings, environment, args.sandbox).await?;
@@ -198,7 +203,7 @@ fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<String, Com
 }
 
 fn configuration(name: &str, url: Option<&str>, key: &str) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let quoted = hookctl::yaml::quoted;
     let url = url.map_or_else(String::new, |url| format!("    api_url: {}\n", quoted(url)));
     format!(
         "# Where the declarations go. `hookctl --help` and the docs say what else can stand here.
@@ -206,10 +211,11 @@ webhooks_dir: webhooks.d
 default_target: {}
 targets:
   {}:
-{url}    api_key: {{ env: {key} }}
+{url}    api_key: {{ env: {} }}
 ",
         quoted(name),
-        quoted(name)
+        quoted(name),
+        hookctl::yaml::scalar(key)
     )
 }
 

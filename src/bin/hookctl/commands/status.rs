@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use hookctl::apply::ApplyOptions;
+use hookctl::apply::Settle;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
 use hookctl::reconcile::{Pass, prepare};
@@ -16,7 +16,7 @@ use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
-use crate::run::{ago, now, selected};
+use crate::run::{ago, selected};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
@@ -114,12 +114,8 @@ async fn status(
             force: true,
             allow_empty: true,
         },
-        options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
-            provenance: None,
-            cancellation: cancellation.clone(),
-        },
+        settle: Settle::Wait,
+        options: session.apply_options(&settings, Duration::ZERO, &cancellation),
     };
     let since = ago(WINDOW);
     let look = async {

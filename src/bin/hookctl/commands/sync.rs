@@ -1,20 +1,21 @@
 //! `hookctl sync`: make the plan and apply it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use hookctl::apply::ApplyOptions;
 use hookctl::cache::Account;
+use hookctl::diagnostic::nearest;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, Plan, TokenPatch};
+use hookctl::plan::{Action, KeyFilter, Plan, TokenPatch};
 use hookctl::reconcile::{self, Pass, PassError};
 use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::Access;
+use hookctl::webhook::Key;
 
-use crate::args::{GlobalArgs, KeyGlob};
+use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -22,7 +23,7 @@ use crate::plan_file;
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, apply, conclude, count_events, now, policy};
 use crate::secrets::{Missing, resolve_tokens, runs_programs};
-use crate::session::{self, RecordAccess, Session, record_error};
+use crate::session::{self, RecordAccess, Session};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
 use crate::ui::Ui;
@@ -75,6 +76,8 @@ pub(crate) struct SyncArgs {
     /// Exit with 2 if the files ask for changes, with 3 if there is only drift
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    settling: SettlingArgs,
     /// The form of the result
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
     output: Output,
@@ -126,6 +129,38 @@ impl SyncArgs {
             Missing::Error
         }
     }
+}
+
+/// Checks that each pattern of `--only` matches a key that is declared or remembered.
+fn selects_something<'a>(
+    only: &KeyFilter,
+    keys: impl Iterator<Item = &'a Key> + Clone,
+) -> Result<(), CommandError> {
+    let unmatched = only.unmatched(keys.clone());
+    let Some(first) = unmatched.first() else {
+        return Ok(());
+    };
+    let bare = first.trim_matches(|character: char| !character.is_ascii_alphanumeric());
+    let near: BTreeSet<_> = keys
+        .filter(|key| {
+            let begins = key.as_str().get(..bare.len()).unwrap_or(key.as_str());
+            nearest(bare, [begins, key.as_str()]).is_some()
+        })
+        .collect();
+    let near: Vec<_> = near.iter().take(3).map(|key| format!("'{key}'")).collect();
+    let help = if near.is_empty() {
+        "`hookctl status` lists the keys".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    let patterns: Vec<_> = unmatched
+        .iter()
+        .map(|pattern| format!("'{pattern}'"))
+        .collect();
+    let message = format!("--only: no key matches {}", patterns.join(", "));
+    Err(CommandError::new("usage", message)
+        .help(help)
+        .status(ExitStatus::Usage))
 }
 
 /// Runs the command.
@@ -190,6 +225,8 @@ async fn sync(
     let remembered = ManuallyDrop::new(records.remembered()?);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
+    let declared = desired.webhooks.keys().chain(desired.absent.keys());
+    selects_something(&policy.only, declared.chain(remembered.last_applied.keys()))?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let mut pass = Pass {
         api: session.api(),
@@ -201,12 +238,8 @@ async fn sync(
             force: args.force,
             allow_empty: args.allow_empty,
         },
-        options: ApplyOptions {
-            concurrency: settings.concurrency,
-            now: &now,
-            provenance: None,
-            cancellation: cancellation.clone(),
-        },
+        settle: args.settling.settle(),
+        options: session.apply_options(&settings, args.settling.grace, &cancellation),
     };
     match records {
         RecordAccess::Reading(_) => {
@@ -214,6 +247,9 @@ async fn sync(
                 planned = reconcile::prepare(&pass, &remembered) => planned,
                 () = cancellation.cancelled() => return Err(interrupted()),
             };
+            if let Ok(planned) = &planned {
+                presenter.unsettled(&planned.settled.unsettled);
+            }
             let mut planned = planned.map(|planned| planned.plan);
             if let Ok(plan) = &mut planned {
                 count_events(session.api(), plan).await;
@@ -240,8 +276,7 @@ async fn sync(
                     Approval::Asked
                 }
             };
-            let result = apply(ui, &pass, &store, presenter, &mut approve).await;
-            store.close().map_err(|error| record_error(&error))?;
+            let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
             let cost = || session.cost(started);
             conclude(result, &cancellation, presenter, cost)
         }

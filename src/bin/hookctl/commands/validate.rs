@@ -1,5 +1,7 @@
 //! `hookctl validate`: check the files, offline and without any secret.
 
+use std::path::{Path, PathBuf};
+
 use clap::{Args, ValueEnum};
 use hookctl::diagnostic::Severity;
 use hookctl::render::{Message, ValidateDocument};
@@ -8,6 +10,7 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
+use crate::git::Repository;
 use crate::presenter::show_diagnostics;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
@@ -34,7 +37,26 @@ enum ValidateOutput {
 }
 
 /// Shows what was found in a form for machines; nothing in the form for people.
-fn show(ui: &Ui, output: ValidateOutput, files: usize, webhooks: usize, messages: Vec<Message>) {
+/// Paths below `root` become paths below the repository's root, as reviews name files.
+fn show(
+    ui: &Ui,
+    output: ValidateOutput,
+    root: &Path,
+    environment: &Environment,
+    (files, webhooks): (usize, usize),
+    mut messages: Vec<Message>,
+) {
+    if matches!(output, ValidateOutput::Github | ValidateOutput::Sarif) {
+        let repository = review_root(root, environment);
+        for message in &mut messages {
+            if let (Some(file), Some(repository)) = (&mut message.file, &repository) {
+                let absolute = root.join(&file);
+                if let Ok(below) = absolute.strip_prefix(repository) {
+                    below.clone_into(file);
+                }
+            }
+        }
+    }
     match output {
         ValidateOutput::Human => {}
         ValidateOutput::Json => {
@@ -46,6 +68,16 @@ fn show(ui: &Ui, output: ValidateOutput, files: usize, webhooks: usize, messages
     }
 }
 
+/// The folder that reviews name files relative to: the workspace of a GitHub job, or the root of the Git
+/// repository.
+fn review_root(root: &Path, environment: &Environment) -> Option<PathBuf> {
+    let workspace = environment
+        .setting("GITHUB_WORKSPACE")
+        .map(PathBuf::from)
+        .filter(|workspace| root.starts_with(workspace));
+    workspace.or_else(|| Some(Repository::around(root)?.root().to_owned()))
+}
+
 /// Runs the command.
 pub(crate) fn run(
     ui: &Ui,
@@ -54,12 +86,14 @@ pub(crate) fn run(
     environment: &Environment,
 ) -> ExitStatus {
     let human = args.output == ValidateOutput::Human;
-    let settings = match Settings::resolve(global) {
+    // What is said of hookctl.yaml is relative to the working directory.
+    let here = std::env::current_dir().unwrap_or_default();
+    let mut settings = match Settings::resolve(global) {
         Ok(settings) => settings,
         Err(SettingsError::Command(error)) => {
             ui.failure(&error);
             let message = Message::error(error.code, error.message.clone(), error.help);
-            show(ui, args.output, 0, 0, vec![message]);
+            show(ui, args.output, &here, environment, (0, 0), vec![message]);
             return error.status;
         }
         Err(SettingsError::Diagnostics(sources, diagnostics)) => {
@@ -67,25 +101,41 @@ pub(crate) fn run(
                 .iter()
                 .map(|diagnostic| Message::of_diagnostic(diagnostic, &sources))
                 .collect();
-            show(ui, args.output, 1, 0, messages);
+            show(ui, args.output, &here, environment, (1, 0), messages);
             if human {
                 show_diagnostics(ui, &diagnostics, &sources, 1);
             }
             return ExitStatus::Error;
         }
     };
+    let remarks = settings.remarks.take();
     let loaded = load(&settings, environment);
     let webhooks = loaded
         .declarations
         .as_ref()
         .map_or(0, hookctl::declaration::Declarations::len);
-    let messages = loaded
-        .diagnostics
+    let messages = remarks
         .iter()
-        .map(|diagnostic| Message::of_diagnostic(diagnostic, &loaded.sources))
+        .map(|(sources, diagnostics)| (sources, diagnostics))
+        .chain([(&loaded.sources, &loaded.diagnostics)])
+        .flat_map(|(sources, diagnostics)| {
+            let all = diagnostics.iter();
+            all.map(move |diagnostic| Message::of_diagnostic(diagnostic, sources))
+        })
         .collect();
-    show(ui, args.output, loaded.files, webhooks, messages);
+    let counts = (loaded.files, webhooks);
+    show(
+        ui,
+        args.output,
+        &settings.root,
+        environment,
+        counts,
+        messages,
+    );
     if human {
+        if let Some((sources, diagnostics)) = &remarks {
+            show_diagnostics(ui, diagnostics, sources, 1);
+        }
         show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         if loaded.diagnostics.count(Severity::Error) == 0 {
             let noun = |count: usize, word: &str| {

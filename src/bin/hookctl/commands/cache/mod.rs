@@ -191,9 +191,12 @@ async fn forget(
     let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
     let records = cache.last_applied().map_err(|error| record_error(&error))?;
     let record = records.get(key).ok_or_else(|| not_bound(key))?;
+    let pending = cache.pending().map_err(|error| record_error(&error))?;
     let forgotten = Settlement {
         key: key.clone(),
         after: After::Dropped,
+        // What was sent may still arrive.
+        lingering: pending.of(key).cloned().map(Box::new),
         history: Some(entry(key, record.id.clone(), "forget")),
     };
     settle(&cache, vec![forgotten]).await?;
@@ -215,6 +218,7 @@ async fn rename(
     let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
     let records = cache.last_applied().map_err(|error| record_error(&error))?;
     let record = records.get(old).ok_or_else(|| not_bound(old))?;
+    let pending = cache.pending().map_err(|error| record_error(&error))?;
     if let Some(other) = records.get(&new) {
         return Err(CommandError::new(
             "bound",
@@ -225,11 +229,15 @@ async fn rename(
     let dropped = Settlement {
         key: old.clone(),
         after: After::Dropped,
+        lingering: None,
         history: None,
     };
     let bound = Settlement {
         key: new.clone(),
         after: After::Record(Box::new(record.clone())),
+        lingering: pending
+            .of(old)
+            .map(|intent| Box::new(intent.clone().renamed(&new))),
         history: Some(entry(&new, record.id.clone(), "rename")),
     };
     settle(&cache, vec![dropped, bound]).await?;

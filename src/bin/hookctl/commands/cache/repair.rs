@@ -55,6 +55,7 @@ pub(super) async fn repair(
                 key,
                 after: After::Record(Box::new(record)),
                 history: None,
+                lingering: None,
             })
         })
         .collect();

@@ -4,9 +4,10 @@ mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::Severity;
 use hookctl::import::{Imported, declare, file};
@@ -27,7 +28,6 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
 use crate::presenter::{Output, Presenter};
-use crate::run::now;
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
@@ -38,7 +38,7 @@ pub(crate) use files::write_schema;
 /// The arguments of `hookctl import`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Nothing is changed at the API. Tokens, which nobody can read back, are left alone; the \
+    after_help = "Nothing is changed at the API. Tokens, which the API never returns, are left alone; the \
 files say how to take them over.
 
 Examples:
@@ -147,8 +147,7 @@ pub(super) async fn import(
             format!("the key '{key}' is declared or bound already"),
         ));
     }
-    let imported = declare(chosen.iter().copied(), &wishes, taken)
-        .map_err(|error| CommandError::caused("import", &error))?;
+    let imported = declare(chosen.iter().copied(), &wishes, taken);
     let (kept, left) = tested(
         imported,
         &texts,
@@ -229,12 +228,10 @@ impl Scene<'_> {
                 force: true,
                 allow_empty: true,
             },
-            options: ApplyOptions {
-                concurrency: self.settings.concurrency,
-                now: &now,
-                provenance: None,
-                cancellation: self.cancellation.clone(),
-            },
+            settle: Settle::Wait,
+            options: self
+                .session
+                .apply_options(self.settings, Duration::ZERO, &self.cancellation),
         }
     }
 

@@ -26,6 +26,9 @@ pub(crate) struct WatchArgs {
     pub(super) prune: bool,
     /// How long the files must stay as they are before something is pruned
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub(super) prune_grace: Duration,
+    /// How long requests in flight are waited for after SIGINT or SIGTERM
+    #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
     pub(super) grace: Duration,
     /// Look at the files every half second, for file systems that report no changes
     #[arg(long)]
@@ -41,11 +44,13 @@ pub(crate) struct WatchArgs {
     pub(super) sandbox: bool,
 }
 
-/// An interval: at least a second, so that a typing error is no load test.
+/// The shortest interval: below it the list would be read without a pause.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
+
 fn interval(text: &str) -> Result<Duration, String> {
     let interval = duration(text)?;
-    if interval < Duration::from_secs(1) {
-        return Err("an interval is at least 1s".to_owned());
+    if interval < SHORTEST_INTERVAL {
+        return Err(format!("'{text}' is shorter than 1s"));
     }
     Ok(interval)
 }

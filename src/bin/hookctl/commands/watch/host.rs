@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookctl::apply::ApplyEvent;
+use hookctl::clock::Clock;
 use hookctl::plan::{Change, KeyFilter, PlannedAction};
 use hookctl::reconcile::PassError;
-use hookctl::record::{Outcome, Provenance, SyncReport};
+use hookctl::record::{Horizon, Outcome, Provenance, SyncReport};
 use hookctl::remote::http::HttpApi;
 use hookctl::secret::FingerprintKey;
 use hookctl::store::Store;
@@ -57,7 +58,7 @@ impl<'a> Workstation<'a> {
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            options: options(surroundings.args, &only, &settings),
+            options: options(surroundings.args, &only, &settings, session.horizon()),
             service: Service::of(surroundings.environment),
             surroundings,
             only,
@@ -145,6 +146,10 @@ impl Host for Workstation<'_> {
 
     fn options(&self) -> &WatchOptions {
         &self.options
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        self.session.clock()
     }
 
     fn api(&self) -> &HttpApi {
@@ -246,7 +251,7 @@ impl Host for Workstation<'_> {
         match reloaded {
             Ok((settings, session)) => {
                 tracing::info!("hookctl.yaml was read again");
-                self.options = options(args, &self.only, &settings);
+                self.options = options(args, &self.only, &settings, session.horizon());
                 self.settings = settings;
                 self.session = session;
                 self.metrics.counts_start_anew();
@@ -261,16 +266,23 @@ impl Host for Workstation<'_> {
     }
 }
 
-fn options(args: &WatchArgs, only: &KeyFilter, settings: &Settings) -> WatchOptions {
+fn options(
+    args: &WatchArgs,
+    only: &KeyFilter,
+    settings: &Settings,
+    horizon: Horizon,
+) -> WatchOptions {
     WatchOptions {
         interval: args.interval,
-        grace: args.grace,
+        grace: args.prune_grace,
         poll: args.poll,
         drift: args.drift.into(),
         prune: args.prune || settings.prune,
         only: only.clone(),
         limits: settings.limits,
         concurrency: settings.concurrency,
+        horizon,
+        request_grace: args.grace,
         ..WatchOptions::default()
     }
 }
@@ -307,6 +319,7 @@ fn acted(event: ApplyEvent<'_>) {
             tracing::info!(key, action, fields, cause, id, "applied");
         }
         Outcome::Failed { error, .. } => tracing::error!(key, action, error, "failed"),
+        Outcome::Pending { error, .. } => tracing::warn!(key, action, error, "pending"),
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
     }
 }

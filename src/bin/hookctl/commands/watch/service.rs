@@ -23,7 +23,7 @@ impl Service {
             .and_then(|text| text.parse().ok())
             .map(Duration::from_micros);
         Self {
-            socket: environment.get("NOTIFY_SOCKET"),
+            socket: environment.setting("NOTIFY_SOCKET"),
             every: patience.map(|patience| patience / 2),
             last_sign: None,
             is_ready: AtomicBool::new(false),

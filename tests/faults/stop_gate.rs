@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use hookctl::apply::{ApplyOptions, Silent, apply};
+use hookctl::apply::{ApplyOptions, Held, Seen, Silent, apply};
+use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
-use hookctl::record::{Intent, Journal, JournalError, Outcome, Settlement};
-use hookctl::remote::{ApiError, Page, TokenWrite, WebhookApi};
+use hookctl::record::{Horizon, Intent, Journal, JournalError, Outcome, Settlement};
+use hookctl::remote::{ApiError, Page, SendGate, TokenWrite, WebhookApi};
 use hookctl::secret::{Secret, Secrets};
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
@@ -52,6 +54,7 @@ impl WebhookApi for Refusing {
         &self,
         _: &WebhookSpec,
         _: Option<&Secret>,
+        _: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         self.refuse().await
     }
@@ -61,11 +64,12 @@ impl WebhookApi for Refusing {
         _: &RemoteId,
         _: &[(Field, FieldValue)],
         _: TokenWrite<'_>,
+        _: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         self.refuse().await
     }
 
-    async fn delete(&self, _: &RemoteId) -> Result<(), ApiError> {
+    async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
         self.refuse().await
     }
 }
@@ -112,15 +116,23 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
     let cancels = api.cancels.as_ref();
     let options = ApplyOptions {
         concurrency,
-        now: &|| "2026-01-01T00:00:00Z".to_owned(),
+        clock: &SystemClock::new(),
+        horizon: Horizon::default(),
+        grace: Duration::from_secs(25),
         provenance: None,
         cancellation: cancels.map_or_else(CancellationToken::new, |(_, cancellation)| {
             cancellation.clone()
         }),
     };
     let observed = ObservedState::default();
+    let held = Held::default();
+    let seen = Seen {
+        observed: &observed,
+        held: &held,
+        unsettled: &[],
+    };
     let (plan, secrets) = (creates(40), Secrets::new());
-    let report = apply(&plan, &observed, &secrets, &api, journal, &options, &Silent)
+    let report = apply(&plan, seen, &secrets, &api, journal, &options, &Silent)
         .await
         .unwrap();
     let outcomes = report.results.into_iter().map(|result| result.outcome);
@@ -159,7 +171,7 @@ async fn any_concurrency_is_taken() {
 }
 
 #[tokio::test]
-async fn after_a_cancellation_only_what_had_passed_the_brake_is_sent() {
+async fn after_a_cancellation_only_what_had_passed_the_gate_is_sent() {
     for concurrency in [1, 4, 16] {
         let api = Refusing {
             cancels: Some((3, CancellationToken::new())),

@@ -3,15 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Level, Severity};
 use crate::state::{DeclaredToken, TokenEvidence};
 use crate::webhook::{Field, Key};
 
-fn lookup(name: &str) -> Option<String> {
+fn environment(name: &str) -> Option<String> {
+    let name = match name {
+        "HOME" => return Some("/home/hunter2".to_owned()),
+        _ => name.strip_prefix(VARIABLE_PREFIX)?,
+    };
     match name {
         "HOST" => Some("hooks.example.com".to_owned()),
         "EMPTY" => Some(String::new()),
         "LONG" => Some("x".repeat(151)),
+        "FIVE" => Some("5".to_owned()),
+        "OFF" => Some("false".to_owned()),
+        "NESTED" => Some("${HOST}".to_owned()),
+        "RUN_COMPLETED" => Some("workflow_run_completed".to_owned()),
+        "ALL" => Some("all".to_owned()),
         _ => None,
     }
 }
@@ -28,8 +37,10 @@ fn load_with(files: &[(&str, &str)], plaintext_secrets: PlaintextSecrets) -> Loa
             repository_root: Path::new("/repo"),
             target: "qa",
             known_targets: &["qa".to_owned(), "prod".to_owned()],
-            lookup: &lookup,
+            vars: &BTreeMap::from([("DUPLICATED".to_owned(), "x".to_owned())]),
+            environment: &environment,
             plaintext_secrets,
+            lints: None,
         },
     )
 }
@@ -233,6 +244,8 @@ fn invalid_fields() {
             "1:62 repeated-value",
         ),
         ("[workflow_ended]", "1:44 unknown-action"),
+        ("['${FIVE}']", "1:44 unknown-action"),
+        ("'${HOST}'", "1:43 unknown-action"),
         ("{}", "1:43 wrong-type"),
     ] {
         let text = format!("webhooks: {{a: {{url: https://a.x, actions: {actions}}}}}");
@@ -247,6 +260,10 @@ fn invalid_fields() {
         ("http://a.example", "1:21 plain-http"),
         ("https://10.0.0.1", "1:21 private-host"),
         ("https://me:hunter2@a.example", "1:21 password-in-url"),
+        ("https://hunter2@a.example", "1:21 password-in-url"),
+        ("'https:/me:hunter2@a.example'", "1:21 password-in-url"),
+        ("'https://me:hun/ter2@a.example'", "1:21 password-in-url"),
+        ("'https://p.example.com}/x'", "1:21 invalid-url"),
     ] {
         let text = format!("webhooks: {{a: {{url: {url}, actions: all}}}}");
         let loaded = load_one(&text);
@@ -345,6 +362,7 @@ webhooks:
         [
             "3:12 duplicate-delivery",
             "6:12 shared-token",
+            "8:63 plaintext-secret",
             "8:63 token-scheme",
             "8:84 ambiguous-name",
         ]
@@ -413,13 +431,13 @@ webhooks: {
         .collect();
     insta::assert_snapshot!(found.join("\n"), @r"
     2:3 invalid-key: a key is 1 to 63 characters of a-z, 0-9, '.', '_', '-', and begins with a letter or digit; write 'billing-run', and keep the text as its 'name'
-    6:10 invalid-url: 'url' is not an absolute URL (relative URL without a base); write an absolute address, such as https://hooks.example.com/path
+    6:10 invalid-url: 'url' is not an absolute URL (no scheme and host); write an absolute address, such as https://hooks.example.com/path
     7:33 unknown-action: unknown action 'workflow_run_complete'; did you mean 'workflow_run_completed'?
     8:14 wrong-type: 'enabled' must be true or false; old YAML readers take it for true, newer ones for text; write true
     9:22 out-of-range: 'timeout_seconds' is out of range; write a whole number from 1 to 60
     10:21 unknown-field: 'bearer_token' has a field that is none of env, file, and command; did you mean 'env'?
     11:3 missing-field: 'c' has no 'url'; add 'url: https://...', the address that events are sent to
-    13:11 undefined-variable: the variable UNDEFINED is not set; set it under 'vars' of the target or in the environment, or give it a default: ${UNDEFINED:-default}
+    13:11 undefined-variable: the variable UNDEFINED is not set; set it under 'vars' of the target or as HOOKCTL_VAR_UNDEFINED in the environment, or give it a default: ${UNDEFINED:-default}
     14:22 unknown-value: 'ignore_changes' cannot be 'token'; write one of name, url, actions, enabled, timeout_seconds, max_retries, retry_backoff_seconds, bearer_token
     16:11 syntax: unclosed bracket '{'; check the brackets, braces, and commas
     ");
@@ -438,7 +456,7 @@ fn a_folder_is_read_and_shown_by_relative_paths() {
     std::fs::write(directory.join("b.yaml"), "webhooks: {b: {state: absent}}").unwrap();
     std::fs::write(directory.join("c.yaml"), b"webhooks: {\xff").unwrap();
     let options = LoadOptions {
-        lookup: &lookup,
+        environment: &environment,
         ..LoadOptions::below(folder.path())
     };
     let loaded = load(&directory, &options);
@@ -468,3 +486,5 @@ fn a_folder_is_read_and_shown_by_relative_paths() {
     assert_eq!(problem.path.as_deref(), Some(Path::new("none")));
     assert!(missing.declarations.is_none());
 }
+
+mod variables;

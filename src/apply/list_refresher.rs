@@ -1,8 +1,7 @@
 //! Fresh lists in the middle of an apply.
 //!
-//! A list of several pages is one state of the account only if nothing is made meanwhile, so that a look
-//! waits for the creates under way, and they for it. Whoever asked before a look began shares it: after so
-//! many creates without an answer, one look tells of all of them.
+//! A list of several pages is one state of the account only if nothing is created meanwhile. So a refresh waits for
+//! the creates under way, and they wait for it. One refresh serves every caller that asked before it began.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,40 +11,40 @@ use tokio::sync::{RwLock, RwLockReadGuard};
 use crate::remote::{ObserveError, WebhookApi, observe, observe_absences};
 use crate::state::ObservedState;
 
-/// What a look brought: the list, or why there is none, which is the same for everybody who waited.
-pub(super) type Looked = Result<Arc<ObservedState>, Arc<ObserveError>>;
+/// The list, or why it could not be read: the same for every caller that waited.
+pub(super) type Refreshed = Result<Arc<ObservedState>, Arc<ObserveError>>;
 
-/// The looks of one apply.
+/// Refreshes the list during one apply.
 #[derive(Debug, Default)]
-pub(super) struct Looks {
-    /// Shared by the creates under way, and held alone by a look.
-    last: RwLock<Option<Look>>,
-    /// Counts questions and looks, so that it can be told which was first.
+pub(super) struct ListRefresher {
+    /// Shared by the creates under way, and held alone by a refresh.
+    last: RwLock<Option<Refresh>>,
+    /// Counts calls and refreshes, which tells which was first.
     turns: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Look {
+struct Refresh {
     turn: u64,
-    brought: Looked,
+    brought: Refreshed,
 }
 
-impl Looks {
-    /// Keeps looks away, for as long as a webhook is being made.
-    pub(super) async fn making(&self) -> Making<'_> {
-        Making {
+impl ListRefresher {
+    /// Keeps refreshes away while a webhook is being created.
+    pub(super) async fn creating(&self) -> Creating<'_> {
+        Creating {
             _shared: self.last.read().await,
         }
     }
 
     /// A list that was read after this was called.
-    pub(super) async fn look(&self, api: &impl WebhookApi) -> Looked {
+    pub(super) async fn refresh(&self, api: &impl WebhookApi) -> Refreshed {
         let asked = self.turn();
         let mut last = self.last.write().await;
-        if let Some(look) = &*last
-            && look.turn > asked
+        if let Some(refresh) = &*last
+            && refresh.turn > asked
         {
-            return look.brought.clone();
+            return refresh.brought.clone();
         }
         let turn = self.turn();
         let read = match observe(api).await {
@@ -55,7 +54,7 @@ impl Looks {
         let brought = read
             .map(|listing| Arc::new(listing.observed))
             .map_err(Arc::new);
-        *last = Some(Look {
+        *last = Some(Refresh {
             turn,
             brought: brought.clone(),
         });
@@ -68,8 +67,8 @@ impl Looks {
 }
 
 /// A webhook is being made.
-pub(super) struct Making<'a> {
-    _shared: RwLockReadGuard<'a, Option<Look>>,
+pub(super) struct Creating<'a> {
+    _shared: RwLockReadGuard<'a, Option<Refresh>>,
 }
 
 #[cfg(test)]
@@ -80,7 +79,7 @@ mod tests {
     use futures_util::future::join3;
 
     use super::*;
-    use crate::remote::{ApiError, Page, TokenWrite};
+    use crate::remote::{ApiError, Page, SendGate, TokenWrite};
     use crate::secret::Secret;
     use crate::state::ObservedWebhook;
     use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
@@ -112,8 +111,9 @@ mod tests {
             &self,
             _: &WebhookSpec,
             _: Option<&Secret>,
+            _: &impl SendGate,
         ) -> Result<Option<ObservedWebhook>, ApiError> {
-            panic!("looking never writes")
+            panic!("a refresh never writes")
         }
 
         async fn patch(
@@ -121,12 +121,13 @@ mod tests {
             _: &RemoteId,
             _: &[(Field, FieldValue)],
             _: TokenWrite<'_>,
+            _: &impl SendGate,
         ) -> Result<Option<ObservedWebhook>, ApiError> {
-            panic!("looking never writes")
+            panic!("a refresh never writes")
         }
 
-        async fn delete(&self, _: &RemoteId) -> Result<(), ApiError> {
-            panic!("looking never writes")
+        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
+            panic!("a refresh never writes")
         }
     }
 
@@ -137,34 +138,39 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_look_waits_for_what_is_being_made() {
-        let (looks, api) = (Looks::default(), Empty::default());
-        let making = looks.making().await;
-        let mut look = std::pin::pin!(looks.look(&api));
-        assert!(look.as_mut().now_or_never().is_none());
+    async fn a_refresh_waits_for_what_is_being_created() {
+        let (refresher, api) = (ListRefresher::default(), Empty::default());
+        let making = refresher.creating().await;
+        let mut refresh = std::pin::pin!(refresher.refresh(&api));
+        assert!(refresh.as_mut().now_or_never().is_none());
         assert_eq!(api.asked(), 0);
         drop(making);
-        look.await.unwrap();
+        refresh.await.unwrap();
         assert_eq!(api.asked(), 1);
     }
 
     #[tokio::test]
-    async fn who_asked_before_a_look_began_shares_it_and_nobody_else() {
+    async fn a_call_before_a_refresh_began_shares_it_and_no_other_does() {
         for refuses in [false, true] {
-            let (looks, api) = (
-                Looks::default(),
+            let (refresher, api) = (
+                ListRefresher::default(),
                 Empty {
                     refuses,
                     ..Empty::default()
                 },
             );
-            let all = join3(looks.look(&api), looks.look(&api), looks.look(&api)).await;
+            let all = join3(
+                refresher.refresh(&api),
+                refresher.refresh(&api),
+                refresher.refresh(&api),
+            )
+            .await;
             assert_eq!(all.0.is_err(), refuses);
             assert_eq!(all.1.is_err(), refuses);
             assert_eq!(all.2.is_err(), refuses);
             // The second asked while the first one read, and the third did, too.
             assert_eq!(api.asked(), 2);
-            let _later = looks.look(&api).await;
+            let _later = refresher.refresh(&api).await;
             assert_eq!(api.asked(), 3);
         }
     }

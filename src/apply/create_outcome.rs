@@ -7,30 +7,30 @@ use crate::webhook::{RemoteId, WebhookSpec};
 
 /// What a fresh list says about a create without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Trace {
+pub(super) enum CreateOutcome {
     /// It did not happen.
-    None,
+    NotMade,
     /// It happened: this is it.
-    One(ObservedWebhook),
+    Made(ObservedWebhook),
     /// More than one webhook could be it.
     Several(Vec<RemoteId>),
 }
 
 /// Looks for a webhook that is new, that nobody is bound to, and that has the name and URL that were
 /// sent. `known` are the ids that were there before, or that are ours by now: never taken for it.
-pub(super) fn trace(
+pub(super) fn create_outcome(
     sent: &WebhookSpec,
     known: &BTreeSet<RemoteId>,
     fresh: &ObservedState,
-) -> Trace {
+) -> CreateOutcome {
     let mut matches = fresh
         .webhooks
         .values()
         .filter(|webhook| !known.contains(&webhook.id) && sent.looks_like(&webhook.spec));
     match (matches.next(), matches.next()) {
-        (None, _) => Trace::None,
-        (Some(found), None) => Trace::One(found.clone()),
-        (Some(first), Some(second)) => Trace::Several(
+        (None, _) => CreateOutcome::NotMade,
+        (Some(found), None) => CreateOutcome::Made(found.clone()),
+        (Some(first), Some(second)) => CreateOutcome::Several(
             [first, second]
                 .into_iter()
                 .chain(matches)
@@ -65,18 +65,20 @@ mod tests {
     fn only_what_is_new_and_alike_is_taken() {
         let sent = webhook("x", "Billing").spec;
         let known = BTreeSet::from([RemoteId::parse("old").unwrap()]);
-        let look = |fresh: Vec<ObservedWebhook>| trace(&sent, &known, &fresh.into_iter().collect());
+        let look = |fresh: Vec<ObservedWebhook>| {
+            create_outcome(&sent, &known, &fresh.into_iter().collect())
+        };
         assert_eq!(
             look(vec![webhook("old", "Billing"), webhook("new", "Other")]),
-            Trace::None
+            CreateOutcome::NotMade
         );
         assert_eq!(
-            look(vec![webhook("old", "Billing"), webhook("new", "billing ")]),
-            Trace::One(webhook("new", "billing "))
+            look(vec![webhook("old", "Billing"), webhook("new", "Billing ")]),
+            CreateOutcome::Made(webhook("new", "Billing "))
         );
         assert!(matches!(
             look(vec![webhook("a", "Billing"), webhook("b", "Billing")]),
-            Trace::Several(ids) if ids.len() == 2
+            CreateOutcome::Several(ids) if ids.len() == 2
         ));
     }
 }

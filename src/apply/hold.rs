@@ -1,0 +1,145 @@
+//! Which actions wait for a write that may still take effect. Pure.
+//!
+//! | may still take effect | action | |
+//! | --- | --- | --- |
+//! | create | a create of its name, anything on its key | waits |
+//! | patch | one that leaves the webhook as the patch would | goes on: the late effect changes nothing |
+//! | patch | a delete, or a record to drop | goes on: the patch finds no webhook |
+//! | patch | otherwise on its webhook or its key | waits |
+//! | delete | the same delete, or a record to drop | goes on |
+//! | delete | otherwise on its webhook or its key | waits |
+//!
+//! A write that may still take effect and that no action repeats is waited for: until then the account may come to
+//! differ from the files by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::pending::{Unsettled, spells};
+use crate::plan::{Action, Patch, Plan, PlannedAction, RecordAfter, TokenPatch};
+use crate::record::{IntendedToken, IntendedWrite};
+use crate::webhook::{Key, names_match};
+
+/// What is held back, and what is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The keys whose actions wait.
+    pub keys: BTreeSet<Key>,
+    /// The keys whose actions do not wait, though an earlier write may undo them.
+    pub contested: BTreeSet<Key>,
+    /// The keys of the writes that are waited for.
+    pub waits_for: BTreeSet<Key>,
+    /// How long the longest of them may still take effect.
+    pub remaining: Duration,
+}
+
+/// Whether writes that may still take effect are waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Settle {
+    /// They are: nothing is sent that they could double or undo.
+    #[default]
+    Wait,
+    /// They are not. What is sent all the same is recorded as contested.
+    Now,
+}
+
+/// Tells which actions of a plan wait for which writes.
+pub fn hold(plan: &Plan, unsettled: &[Unsettled], settle: Settle) -> Held {
+    let mut held = Held::default();
+    for one in unsettled {
+        let intent = &one.intent;
+        let mut is_waited_for = false;
+        let mut is_repeated = false;
+        let pairs = plan
+            .actions
+            .iter()
+            .flat_map(|planned| intent.chain().map(move |write| (planned, write)));
+        for (planned, write) in pairs {
+            match relation(&write.key, &write.write, planned) {
+                Relation::None => {}
+                Relation::Repeats => is_repeated |= std::ptr::eq(write, intent),
+                Relation::Contests => {
+                    is_waited_for = true;
+                    let keys = match settle {
+                        Settle::Wait => &mut held.keys,
+                        Settle::Now => &mut held.contested,
+                    };
+                    keys.insert(planned.key.clone());
+                }
+            }
+        }
+        let is_waited_for = is_waited_for || !(is_repeated || intent.superseded);
+        if is_waited_for && settle == Settle::Wait {
+            held.waits_for.insert(intent.key.clone());
+            held.remaining = held.remaining.max(one.remaining.time);
+        }
+    }
+    held
+}
+
+enum Relation {
+    /// They have nothing to do with each other.
+    None,
+    /// After the action the late effect changes nothing.
+    Repeats,
+    /// The late effect could double or undo the action.
+    Contests,
+}
+
+fn relation(key: &Key, write: &IntendedWrite, planned: &PlannedAction) -> Relation {
+    let Some(id) = write.id() else {
+        return match (write, &planned.action) {
+            (
+                IntendedWrite::Create { spec, .. },
+                Action::Create(creation) | Action::Recreate { creation, .. },
+            ) if names_match(&spec.name, &creation.spec.name) => Relation::Contests,
+            _ if planned.key == *key => Relation::Contests,
+            _ => Relation::None,
+        };
+    };
+    if planned.id() != Some(id) {
+        // What is recorded of the key would end the intent.
+        return if planned.key == *key {
+            Relation::Contests
+        } else {
+            Relation::None
+        };
+    }
+    match (write, &planned.action) {
+        (_, Action::Delete(_) | Action::Forget { .. } | Action::Recreate { .. }) => {
+            Relation::Repeats
+        }
+        (IntendedWrite::Patch { .. }, Action::Update(update))
+            if agrees(write, Some(&update.patch), &update.record) =>
+        {
+            Relation::Repeats
+        }
+        (IntendedWrite::Patch { .. }, Action::Adopt(adoption))
+            if agrees(write, adoption.patch.as_ref(), &adoption.record) =>
+        {
+            Relation::Repeats
+        }
+        _ => Relation::Contests,
+    }
+}
+
+/// Whether a late PATCH would leave a webhook as an action leaves it.
+fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &RecordAfter) -> bool {
+    let IntendedWrite::Patch { fields, token, .. } = write else {
+        return false;
+    };
+    let has_fields = fields
+        .iter()
+        .all(|(field, value)| spells(&after.sent.get(*field), value));
+    let to = patch.map_or(TokenPatch::Keep, Patch::token);
+    let has_token = match (token, to) {
+        (IntendedToken::Keep, _) | (IntendedToken::Clear, TokenPatch::Clear) => true,
+        (IntendedToken::Set(Some(late)), TokenPatch::Set(evidence)) => {
+            evidence.fingerprint() == Some(*late)
+        }
+        (IntendedToken::Set(Some(late)), TokenPatch::Keep) => after.token == Some(*late),
+        (IntendedToken::Clear, TokenPatch::Keep) => after.token.is_none(),
+        (IntendedToken::Set(_) | IntendedToken::Clear, _) => false,
+    };
+    has_fields && has_token
+}

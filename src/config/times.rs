@@ -1,0 +1,107 @@
+//! Times as people write them: `500ms`, `10s`, `2m`, `1h`.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::reader::Reader;
+use crate::diagnostic::Code;
+use crate::yaml::{Kind, Mapping};
+
+/// A text that is no time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a time such as 500ms, 10s, 2m, or 1h")]
+pub struct InvalidTime;
+
+/// Reads a time: a whole number with the unit `ms`, `s`, `m`, or `h`; without a unit it counts seconds.
+///
+/// # Errors
+/// [`InvalidTime`]
+pub fn parse_time(text: &str) -> Result<Duration, InvalidTime> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| InvalidTime)?;
+    match text.get(digits.len()..) {
+        Some("ms") => Ok(Duration::from_millis(number)),
+        Some("s" | "") => Ok(Duration::from_secs(number)),
+        Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
+        Some("h") => Ok(Duration::from_secs(number.saturating_mul(3_600))),
+        _ => Err(InvalidTime),
+    }
+}
+
+pub(super) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_mins(10);
+const SETTLE_HORIZON: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
+
+impl Reader<'_> {
+    pub(super) fn time(
+        &mut self,
+        mapping: &Mapping,
+        key: &str,
+        range: &RangeInclusive<Duration>,
+    ) -> Option<Duration> {
+        let node = mapping.get(key)?;
+        let is_text = matches!(node.kind()?, Kind::Text | Kind::Integer);
+        let text = node.as_scalar().filter(|_| is_text);
+        let Some(time) = text.and_then(|text| parse_time(text.text()).ok()) else {
+            self.diagnostics.push(
+                node.problem(
+                    Code::WrongType,
+                    format!("'{key}' must be a time"),
+                    "not a time",
+                )
+                .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+            );
+            return None;
+        };
+        if range.contains(&time) {
+            return Some(time);
+        }
+        self.diagnostics.push(
+            node.problem(
+                Code::OutOfRange,
+                format!("'{key}' is out of range"),
+                format!("must be {:?} to {:?}", range.start(), range.end()),
+            )
+            .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+        );
+        None
+    }
+
+    pub(super) fn horizon(
+        &mut self,
+        mapping: &Mapping,
+        request_timeout: Duration,
+    ) -> Option<Duration> {
+        let horizon = self.time(mapping, "settle_horizon", &SETTLE_HORIZON)?;
+        if let Some(node) = mapping.get("settle_horizon")
+            && horizon < request_timeout
+        {
+            self.diagnostics.push(
+                node.problem(
+                    Code::ShortHorizon,
+                    "'settle_horizon' is shorter than 'request_timeout'",
+                    format!("a request may take {request_timeout:?}"),
+                )
+                .help("a create that outlives its horizon can be doubled; make it longer, or leave it out"),
+            );
+        }
+        Some(horizon)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_whole_number_and_a_unit() {
+        assert_eq!(parse_time("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(parse_time("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_time("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(parse_time("2m"), Ok(Duration::from_mins(2)));
+        assert_eq!(parse_time("1h"), Ok(Duration::from_hours(1)));
+        for wrong in ["", "s", "1.5s", "-1s", "1 s", "1d", "99999999999999999999s"] {
+            assert_eq!(parse_time(wrong), Err(InvalidTime), "{wrong}");
+        }
+    }
+}

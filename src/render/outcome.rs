@@ -1,0 +1,98 @@
+//! What became of one action, for people.
+
+use super::sanitize::sanitize;
+use super::style::{Styles, paint};
+use crate::outside::Outside;
+use crate::plan::Action;
+use crate::record::{ActionResult, Outcome, Remark};
+
+/// The lines of one action's end.
+pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
+    let planned = &result.planned;
+    match &result.outcome {
+        Outcome::Applied { id, remarks } => {
+            let done = past(&planned.action);
+            let mut text = format!(
+                "  {} ({id}): {done}\n",
+                paint(styles.create, planned.key.as_str())
+            );
+            for remark in remarks {
+                text += &format!("      {}\n", sanitize(&remark_text(remark)));
+            }
+            text
+        }
+        Outcome::Pending { error, .. } => format!(
+            "  {}: {}: {}\n",
+            planned.key,
+            paint(
+                styles.warning,
+                &format!("{} pending", planned.action.as_str())
+            ),
+            sanitize(error)
+        ),
+        Outcome::Failed { error, field, .. } => {
+            let place = planned.origin.as_ref().map(|origin| {
+                let location = field
+                    .as_deref()
+                    .map_or(&origin.key, |field| origin.of_field(field));
+                format!(
+                    "      {}\n",
+                    paint(
+                        styles.aside,
+                        &format!(
+                            "--> {}:{}:{}",
+                            Outside::path(&location.path),
+                            location.line,
+                            location.column
+                        )
+                    )
+                )
+            });
+            format!(
+                "  {}: {}: {}\n{}",
+                planned.key,
+                paint(
+                    styles.destroy,
+                    &format!("{} failed", planned.action.as_str())
+                ),
+                sanitize(error),
+                place.unwrap_or_default()
+            )
+        }
+        Outcome::NotAttempted => format!(
+            "  {}: {} not attempted\n",
+            planned.key,
+            planned.action.as_str()
+        ),
+    }
+}
+
+fn past(action: &Action) -> &'static str {
+    match action {
+        Action::Create(_) => "created",
+        Action::Update(_) => "updated",
+        Action::Delete(_) => "deleted",
+        Action::Adopt(_) => "adopted",
+        Action::Recreate { .. } => "recreated",
+        Action::Forget { .. } => "forgotten",
+    }
+}
+
+fn remark_text(remark: &Remark) -> String {
+    match remark {
+        Remark::StoredOtherwise {
+            field,
+            sent,
+            stored,
+        } => format!(
+            "the API stores {field} as {stored}, sent as {sent}; this is remembered, and not sent \
+             again"
+        ),
+        Remark::ConcurrentEdit { field, before, now } => format!(
+            "somebody else changed {field} meanwhile, from {before} to {now}; planned again"
+        ),
+        Remark::FoundAfterNoAnswer => {
+            "the API gave no answer; the list showed that it was made".to_owned()
+        }
+    }
+}

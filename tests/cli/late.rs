@@ -1,0 +1,200 @@
+//! The real process against an API that is slower than a restart: what was sent takes effect after its sender was
+//! killed, gave up, or heard a gateway. Nothing is doubled, nothing is lost, and no old token stays.
+//!
+//! `HOOKCTL_LATE_ROUNDS` and `HOOKCTL_LATE_HORIZON` (in milliseconds) make it as long as wanted.
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use hookctl::sandbox::{Fault, Hears};
+
+use crate::harness::{Account, Repository, Run, hooks};
+use crate::interruption::{nothing_pends, reached, signal};
+
+/// How many webhooks are created in a round.
+const HOOKS: usize = 3;
+
+fn number(variable: &str, default: u64) -> u64 {
+    let value = std::env::var_os(variable);
+    value.map_or(default, |value| value.to_str().unwrap().parse().unwrap())
+}
+
+struct Rounds {
+    horizon: u64,
+    seed: u64,
+}
+
+impl Rounds {
+    /// Runs a scenario several times, each with a fresh account and repository.
+    fn run(scenario: impl Fn(&mut Self, &Account, &mut Repository)) {
+        let mut rounds = Self {
+            horizon: number("HOOKCTL_LATE_HORIZON", 600),
+            seed: 0x9e37_79b9_7f4a_7c15,
+        };
+        for _ in 0..number("HOOKCTL_LATE_ROUNDS", 3) {
+            let account = Account::new();
+            let mut repository = Repository::with(&hooks(HOOKS));
+            let (horizon, timeout) = (rounds.horizon, rounds.horizon / 2);
+            repository.set("HOOKCTL_SETTLE_HORIZON", &format!("{horizon}ms"));
+            repository.set("HOOKCTL_REQUEST_TIMEOUT", &format!("{timeout}ms"));
+            scenario(&mut rounds, &account, &mut repository);
+        }
+    }
+
+    /// A moment within the horizon.
+    fn late(&mut self) -> Duration {
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 7;
+        self.seed ^= self.seed << 17;
+        Duration::from_millis(self.seed % (self.horizon * 9 / 10))
+    }
+
+    fn posts_are_late(&mut self, account: &Account, hears: Hears) {
+        for number in 1..=HOOKS {
+            let after = self.late();
+            account.fault("POST", number, Fault::Late { after, hears });
+        }
+    }
+}
+
+fn start(repository: &Repository, account: &Account) -> Child {
+    let url = account.sandbox.base_url();
+    repository
+        .command(&["--api-url", &url, "sync", "--grace", "0s"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// The account holds each webhook once, also after all that was sent has arrived.
+fn each_is_there_once(account: &Account, repository: &Repository) {
+    repository.sync(account, &[]).code(0);
+    std::thread::sleep(Duration::from_millis(number("HOOKCTL_LATE_HORIZON", 600)));
+    let names: Vec<_> = (0..HOOKS)
+        .map(|number| format!("hook-{number:02}"))
+        .collect();
+    assert_eq!(account.names(), names);
+    repository.sync(account, &[]).code(0).shows("No changes.");
+    nothing_pends(repository, account);
+}
+
+#[test]
+fn a_killed_run_and_the_next_one_at_once() {
+    Rounds::run(|rounds, account, repository| {
+        rounds.posts_are_late(account, Hears::Nothing);
+        let mut child = start(repository, account);
+        reached(account, 1 + HOOKS);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        each_is_there_once(account, repository);
+    });
+}
+
+#[test]
+fn a_second_signal_and_the_next_run_at_once() {
+    Rounds::run(|rounds, account, repository| {
+        rounds.posts_are_late(account, Hears::Nothing);
+        let mut child = start(repository, account);
+        reached(account, 1 + HOOKS);
+        signal(&child, "INT");
+        signal(&child, "INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        each_is_there_once(account, repository);
+    });
+}
+
+#[test]
+fn a_run_that_waited_for_the_one_that_was_killed() {
+    Rounds::run(|rounds, account, repository| {
+        rounds.posts_are_late(account, Hears::Nothing);
+        let mut child = start(repository, account);
+        reached(account, 1 + HOOKS);
+        let waiting = start(repository, account);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        Run::of(waiting.wait_with_output().unwrap()).code(0);
+        each_is_there_once(account, repository);
+    });
+}
+
+#[test]
+fn a_gateways_timeout_or_a_reset_at_once() {
+    for hears in [Hears::GatewayTimeout, Hears::Close] {
+        Rounds::run(|rounds, account, repository| {
+            rounds.posts_are_late(account, hears);
+            repository.sync(account, &[]).code(0).shows("3 created");
+            each_is_there_once(account, repository);
+        });
+    }
+}
+
+#[test]
+fn a_token_that_was_under_way_does_not_replace_the_next_one() {
+    Rounds::run(|rounds, account, repository| {
+        let declared = "webhooks:\n  hook: { url: 'https://h.example.com', actions: all, bearer_token: { env: TOKEN } }\n";
+        repository.declare(declared);
+        repository.set("TOKEN", "s3cr3t-zero");
+        repository.sync(account, &[]).code(0);
+        let after = rounds.late();
+        let hears = Hears::Nothing;
+        account.fault("PATCH", 1, Fault::Late { after, hears });
+        repository.set("TOKEN", "s3cr3t-one");
+        let sent = account.sandbox.received();
+        let mut child = start(repository, account);
+        reached(account, sent + 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        repository.set("TOKEN", "s3cr3t-two");
+        repository.sync(account, &[]).code(0);
+        std::thread::sleep(Duration::from_millis(rounds.horizon));
+        let token = account.sandbox.token(&account.id("hook"));
+        assert_eq!(token.as_deref(), Some("s3cr3t-two"));
+        repository.sync(account, &[]).code(0).shows("No changes.");
+    });
+}
+
+#[test]
+fn what_is_waited_for_is_said_and_a_dry_run_does_not_wait() {
+    let account = Account::new();
+    let mut repository = Repository::with(&hooks(1));
+    repository.set("HOOKCTL_SETTLE_HORIZON", "2s");
+    let (after, hears) = (Duration::from_millis(1_500), Hears::Nothing);
+    account.fault("POST", 1, Fault::Late { after, hears });
+    let mut child = start(&repository, &account);
+    reached(&account, 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let dry = repository.sync(&account, &["--dry-run"]).code(0);
+    dry.complains("may still take effect");
+    let now = repository
+        .sync(&account, &["--dry-run", "--settle", "now"])
+        .code(0);
+    now.complains("may still take effect");
+    assert_eq!(account.names().len(), 0, "neither waited");
+    let run = repository.sync(&account, &[]).code(0);
+    run.complains("waiting up to").complains("hook-00");
+    assert_eq!(account.names(), ["hook-00"]);
+}
+
+#[test]
+fn settle_now_does_not_wait_and_the_record_says_so() {
+    let account = Account::new();
+    let mut repository = Repository::with(&hooks(1));
+    repository.set("HOOKCTL_SETTLE_HORIZON", "1m");
+    account.fault("POST", 1, Fault::Hang);
+    let mut child = start(&repository, &account);
+    reached(&account, 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    repository
+        .sync(&account, &["--settle", "now"])
+        .code(0)
+        .shows("1 created");
+    let url = account.sandbox.base_url();
+    let shown = repository
+        .run(&["--api-url", &url, "cache", "show"])
+        .code(0);
+    shown.shows("it may still arrive");
+    assert_eq!(account.names(), ["hook-00"]);
+}
