@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use hookctl::config::ApiBaseUrl;
+use hookctl::outside::Outside;
 use hookctl::remote::WebhookApi as _;
 use hookctl::secret::SecretSource;
 
@@ -172,7 +173,7 @@ async fn init(
     write(&files)?;
     for (path, _) in &files {
         let path = path.strip_prefix(&here).unwrap_or(path);
-        ui.result(&format!("wrote {}\n", path.display()));
+        ui.result(&format!("wrote {}\n", Outside::path(path)));
     }
     let folder = here.join("webhooks.d");
     fs::create_dir_all(&folder)
@@ -222,7 +223,10 @@ fn write(files: &[(PathBuf, String)]) -> Result<(), CommandError> {
     if let Some((taken, _)) = files.iter().find(|(path, _)| path.exists()) {
         return Err(CommandError::new(
             "file-exists",
-            format!("{} is there already; nothing was written", taken.display()),
+            format!(
+                "{} is there already; nothing was written",
+                Outside::path(taken)
+            ),
         ));
     }
     for (path, text) in files {
@@ -237,6 +241,6 @@ fn write(files: &[(PathBuf, String)]) -> Result<(), CommandError> {
 fn failed(path: &Path, error: &std::io::Error) -> CommandError {
     CommandError::new(
         "init",
-        format!("could not write {}: {error}", path.display()),
+        format!("could not write {}: {error}", Outside::path(path)),
     )
 }

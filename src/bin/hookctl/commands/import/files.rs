@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hookctl::import::{Imported, SCHEMA_FILE, file};
+use hookctl::outside::Outside;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -53,7 +54,7 @@ pub(super) fn files(
             "file-exists",
             format!(
                 "{} is there already; nothing was written",
-                taken.path.display()
+                Outside::path(&taken.path)
             ),
         )
         .help("move it away, or give --file another name")),
@@ -66,7 +67,7 @@ pub(super) fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError
     let failed = |path: &Path, error: &std::io::Error| {
         CommandError::new(
             "import",
-            format!("could not write {}: {error}", path.display()),
+            format!("could not write {}: {error}", Outside::path(path)),
         )
     };
     if files.is_empty() {

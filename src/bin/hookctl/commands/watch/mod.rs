@@ -19,7 +19,7 @@ use crate::presenter::show_settings_error;
 use crate::run::selected;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::signals::cancel_on_signal;
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 pub(crate) use self::args::WatchArgs;
@@ -48,8 +48,9 @@ async fn watch(
 ) -> Result<(), CommandError> {
     let only = selected(&args.only)?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
-    let session = Session::open(&settings, environment, args.sandbox).await?;
     let cancellation = cancel_on_signal()?;
+    let opening = Session::open(&settings, environment, args.sandbox);
+    let session = unless_cancelled(&cancellation, opening).await??;
     let wake = wake_on_hangup()?;
     let metrics = Arc::new(Metrics::new());
     let _server = match args.metrics {
