@@ -20,6 +20,10 @@ pub(super) enum StepError {
     Ambiguous(Vec<RemoteId>),
     #[error("the API confirmed it, but the webhook is missing from the list")]
     NotListed,
+    #[error(
+        "{0}, and the webhook is still on the list: perhaps a gateway answered instead of the API"
+    )]
+    StillListed(&'static str),
     #[error("the API did not take all of it: {message}")]
     NotTaken {
         message: String,
@@ -49,6 +53,7 @@ impl StepError {
             Self::Undecided(error) => error.api_error().is_some_and(ApiError::stops_everything),
             Self::Ambiguous(_)
             | Self::NotListed
+            | Self::StillListed(_)
             | Self::NotTaken { .. }
             | Self::NoSecret
             | Self::HeldBack => false,
@@ -64,7 +69,7 @@ impl StepError {
     const fn is_pending(&self) -> bool {
         matches!(
             self,
-            Self::Unknown(_) | Self::Undecided(_) | Self::NotListed
+            Self::Unknown(_) | Self::Undecided(_) | Self::NotListed | Self::StillListed(_)
         )
     }
 
@@ -74,11 +79,13 @@ impl StepError {
         }
         if self.is_pending() {
             // What a failing server answered was retried already.
-            let look_again = matches!(
-                self,
-                Self::Unknown(ApiError::Unexpected { status, .. })
-                    if !matches!(status, 500 | 502..=504)
-            );
+            let look_again = match &self {
+                Self::StillListed(_) => true,
+                Self::Unknown(ApiError::Unexpected { status, .. }) => {
+                    !matches!(status, 408 | 425 | 499 | 500 | 502..=504)
+                }
+                _ => false,
+            };
             return Outcome::Pending {
                 error: self.to_string(),
                 look_again,

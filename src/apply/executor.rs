@@ -1,6 +1,6 @@
 //! The phases of an apply: what runs side by side, and what stops what.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::earlier::Earlier;
 use super::hold::Held;
 use super::list_refresher::ListRefresher;
 use super::pending::Unsettled;
@@ -17,13 +18,13 @@ use super::stop_gate::StopGate;
 use crate::clock::Clock;
 use crate::plan::{Action, Phase, Plan, PlannedAction};
 use crate::record::{
-    ActionResult, After, Horizon, Intent, Journal, JournalError, Outcome, Provenance, Settlement,
+    ActionResult, After, Horizon, Journal, JournalError, Outcome, Provenance, Settlement,
     SyncReport, Twin,
 };
 use crate::remote::{WebhookApi, observe};
 use crate::secret::Secrets;
 use crate::state::{ObservedState, ObservedWebhook};
-use crate::webhook::{Key, RemoteId, normal_name};
+use crate::webhook::{RemoteId, normal_name};
 
 /// How many actions are under way for each that may send. The others wait for the record: what waits
 /// together is made durable together, so that many small waits for the disk become few.
@@ -75,16 +76,13 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         held,
         unsettled,
     } = seen;
-    let earlier: BTreeMap<Key, Intent> = unsettled
-        .iter()
-        .map(|one| (one.intent.key.clone(), one.intent.clone()))
-        .collect();
+    let earlier = Earlier::new(unsettled);
     let refreshed = plan.refresh.iter().map(|refresh| {
         journal.settle(Settlement {
             key: refresh.key.clone(),
             after: After::Record(Box::new(refresh.record.clone())),
             history: None,
-            lingering: earlier.get(&refresh.key).cloned().map(Box::new),
+            lingering: earlier.of_key(&refresh.key).map(Box::new),
         })
     });
     futures_util::future::try_join_all(refreshed).await?;
@@ -127,6 +125,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         }
         report.results.extend(results);
     }
+    report.stopped = run.steps.stop_gate.is_stopped();
     Ok(report)
 }
 
@@ -217,10 +216,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         let outcome = if self.held.keys.contains(&planned.key) {
             // What is deleted may be what it replaces.
             self.steps.stop_gate.failed(phase, false);
-            Outcome::Pending {
-                error: "it waits for an earlier request that may still take effect".to_owned(),
-                look_again: false,
-            }
+            Outcome::Held
         } else if self.steps.stop_gate.lets_pass(phase) {
             match self.steps.take(planned).await {
                 Ok(outcome) => outcome,

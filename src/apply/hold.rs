@@ -2,22 +2,23 @@
 //!
 //! | may still take effect | action | |
 //! | --- | --- | --- |
-//! | create | a create of its name, anything on its key | waits |
+//! | create | a create of its name, or of one that had it before, anything on its key | waits |
 //! | patch | one that leaves the webhook as the patch would | goes on: the late effect changes nothing |
-//! | patch | a delete, or a record to drop | goes on: the patch finds no webhook |
+//! | patch | a delete | goes on: the patch finds no webhook |
 //! | patch | otherwise on its webhook or its key | waits |
-//! | delete | the same delete, or a record to drop | goes on |
+//! | delete | the same delete | goes on |
 //! | delete | otherwise on its webhook or its key | waits |
 //!
-//! A write that may still take effect and that no action repeats is waited for: until then the account may come to
-//! differ from the files by itself.
+//! A write belongs to its webhook, whatever key stands for it now. One that may still take effect and that no action
+//! repeats is waited for, if its key is selected: until then the account may come to differ from the files by itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::pending::{Unsettled, spells};
-use crate::plan::{Action, Patch, Plan, PlannedAction, RecordAfter, TokenPatch};
+use crate::plan::{Action, KeyFilter, Patch, Plan, PlannedAction, RecordAfter, TokenPatch};
 use crate::record::{IntendedToken, IntendedWrite};
+use crate::state::DesiredState;
 use crate::webhook::{Key, names_match};
 
 /// What is held back, and what is waited for.
@@ -43,8 +44,14 @@ pub enum Settle {
     Now,
 }
 
-/// Tells which actions of a plan wait for which writes.
-pub fn hold(plan: &Plan, unsettled: &[Unsettled], settle: Settle) -> Held {
+/// Tells which actions of a plan wait for which writes. The plan was made of `desired` for the keys of `only`.
+pub fn hold(
+    plan: &Plan,
+    unsettled: &[Unsettled],
+    desired: &DesiredState,
+    only: &KeyFilter,
+    settle: Settle,
+) -> Held {
     let mut held = Held::default();
     for one in unsettled {
         let intent = &one.intent;
@@ -55,7 +62,7 @@ pub fn hold(plan: &Plan, unsettled: &[Unsettled], settle: Settle) -> Held {
             .iter()
             .flat_map(|planned| intent.chain().map(move |write| (planned, write)));
         for (planned, write) in pairs {
-            match relation(&write.key, &write.write, planned) {
+            match relation(&write.key, &write.write, planned, desired) {
                 Relation::None => {}
                 Relation::Repeats => is_repeated |= std::ptr::eq(write, intent),
                 Relation::Contests => {
@@ -68,7 +75,8 @@ pub fn hold(plan: &Plan, unsettled: &[Unsettled], settle: Settle) -> Held {
                 }
             }
         }
-        let is_waited_for = is_waited_for || !(is_repeated || intent.superseded);
+        let is_over_by_an_action = is_repeated || intent.superseded;
+        let is_waited_for = is_waited_for || (only.selects(&intent.key) && !is_over_by_an_action);
         if is_waited_for && settle == Settle::Wait {
             held.waits_for.insert(intent.key.clone());
             held.remaining = held.remaining.max(one.remaining.time);
@@ -86,13 +94,25 @@ enum Relation {
     Contests,
 }
 
-fn relation(key: &Key, write: &IntendedWrite, planned: &PlannedAction) -> Relation {
+fn relation(
+    key: &Key,
+    write: &IntendedWrite,
+    planned: &PlannedAction,
+    desired: &DesiredState,
+) -> Relation {
     let Some(id) = write.id() else {
+        let had_before = |name: &str| {
+            let declared = desired.webhooks.get(&planned.key);
+            let mut before = declared.into_iter().flat_map(|one| &one.previously);
+            before.any(|before| names_match(before, name))
+        };
         return match (write, &planned.action) {
             (
                 IntendedWrite::Create { spec, .. },
                 Action::Create(creation) | Action::Recreate { creation, .. },
-            ) if names_match(&spec.name, &creation.spec.name) => Relation::Contests,
+            ) if names_match(&spec.name, &creation.spec.name) || had_before(&spec.name) => {
+                Relation::Contests
+            }
             _ if planned.key == *key => Relation::Contests,
             _ => Relation::None,
         };
@@ -106,9 +126,7 @@ fn relation(key: &Key, write: &IntendedWrite, planned: &PlannedAction) -> Relati
         };
     }
     match (write, &planned.action) {
-        (_, Action::Delete(_) | Action::Forget { .. } | Action::Recreate { .. }) => {
-            Relation::Repeats
-        }
+        (_, Action::Delete(_) | Action::Recreate { .. }) => Relation::Repeats,
         (IntendedWrite::Patch { .. }, Action::Update(update))
             if agrees(write, Some(&update.patch), &update.record) =>
         {

@@ -79,7 +79,7 @@ mod tests {
     use futures_util::future::join3;
 
     use super::*;
-    use crate::remote::{ApiError, Page, SendGate, TokenWrite};
+    use crate::remote::{ApiError, DeleteAnswer, Page, SendGate, TokenWrite};
     use crate::secret::Secret;
     use crate::state::ObservedWebhook;
     use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
@@ -126,7 +126,7 @@ mod tests {
             panic!("a refresh never writes")
         }
 
-        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
+        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
             panic!("a refresh never writes")
         }
     }

@@ -27,6 +27,7 @@
 
 mod confirm;
 mod create_outcome;
+mod earlier;
 mod error;
 mod executor;
 mod hold;

@@ -9,7 +9,8 @@
 //! | patch | otherwise | unsettled | over: the plan compares fields. A token that it set on a webhook whose token was ours can no longer be verified |
 //! | delete | gone | over | over |
 //! | delete | still there | unsettled | over: the plan deletes it again |
-//! | superseded | | unsettled | over |
+//! | superseded | its webhook is gone | over | over |
+//! | superseded | otherwise | unsettled | over |
 //!
 //! A write that was not confirmed, and that replaced one that set a token, leaves a token that can no longer be verified.
 
@@ -93,7 +94,10 @@ pub fn settle_pending(
         let is_open = !remaining.time.is_zero();
         let mut superseded = intent.superseded;
         let over = match &intent.write {
-            _ if intent.superseded => (!is_open).then(|| Settlement::nothing(intent.key.clone())),
+            write if intent.superseded => {
+                let finds_nothing = write.id().is_some_and(|id| observed.get(id).is_none());
+                (!is_open || finds_nothing).then(|| Settlement::nothing(intent.key.clone()))
+            }
             IntendedWrite::Create {
                 spec,
                 token,
@@ -530,7 +534,7 @@ mod tests {
             (delete, vec![], true),
         ];
         for (intent, observed, is_over) in cases {
-            for (seconds, is_over) in [(0, is_over), (49, is_over), (50, true)] {
+            for (seconds, is_over) in [(0, is_over), (59, is_over), (60, true)] {
                 let settled =
                     settle_at(seconds, vec![intent.clone()], &none, observed.clone()).unwrap();
                 let over = settled.unsettled.is_empty();
@@ -551,9 +555,9 @@ mod tests {
             let observed = vec![webhook("new", 10)];
             settle_at(seconds, vec![superseded.clone()], &none, observed).unwrap()
         };
-        assert_eq!(settle(49).unsettled.len(), 1);
+        assert_eq!(settle(59).unsettled.len(), 1);
         assert_eq!(
-            settle(50).settlements,
+            settle(60).settlements,
             [Settlement::nothing(key("a"))],
             "the webhook is not bound to it"
         );

@@ -1,12 +1,13 @@
 //! One action: call, check the answer, settle.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
 use super::create_outcome::{CreateOutcome, create_outcome};
+use super::earlier::Earlier;
 use super::error::StepError;
 use super::executor::ApplyOptions;
 use super::list_refresher::ListRefresher;
@@ -19,7 +20,7 @@ use crate::record::{
     After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal, Outcome,
     Provenance, Remark, Settlement,
 };
-use crate::remote::{ApiError, TokenWrite, WebhookApi};
+use crate::remote::{ApiError, DeleteAnswer, TokenWrite, WebhookApi};
 use crate::secret::{Fingerprint, Secret, Secrets};
 use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
 use crate::webhook::{Field, Key, RemoteId, normal_name};
@@ -36,7 +37,7 @@ pub(super) struct Steps<'a, A, J> {
     /// The ids that were observed before, by normal name.
     pub(super) named: HashMap<String, Vec<RemoteId>>,
     /// Earlier writes that may still take effect, and that the plan's actions replace.
-    pub(super) earlier: BTreeMap<Key, Intent>,
+    pub(super) earlier: Earlier,
     /// The keys whose actions an earlier write may undo.
     pub(super) contested: &'a BTreeSet<Key>,
     /// Refreshes the list.
@@ -95,7 +96,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     /// Ends the intent of a write that had no effect. Where that is lost, nothing new may start.
     async fn end(&self, planned: &PlannedAction, refusal: StepError) -> StepError {
         let over = Settlement {
-            lingering: self.earlier.get(&planned.key).cloned().map(Box::new),
+            lingering: self.earlier.of_key(&planned.key).map(Box::new),
             ..Settlement::nothing(planned.key.clone())
         };
         let Err(error) = self.journal.settle(over).await else {
@@ -140,16 +141,9 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
 
     /// The earlier writes that an action replaces and that could still undo it, the latest first.
     fn replaced(&self, planned: &PlannedAction) -> Vec<Intent> {
-        let earlier = self.earlier.get(&planned.key);
-        let earlier = earlier.into_iter().flat_map(Intent::chain);
         // The fields of a late PATCH are seen in the list, and set back.
-        let matters = |one: &&Intent| one.write.touches_token() || self.is_contested(planned);
-        let superseded = |one: &Intent| Intent {
-            superseded: true,
-            earlier: Vec::new(),
-            ..one.clone()
-        };
-        earlier.filter(matters).map(superseded).collect()
+        let matters = |one: &Intent| one.write.touches_token() || self.is_contested(planned);
+        self.earlier.replaced(planned, matters)
     }
 
     /// What an error of the API means for the write: whether it may still take effect.
@@ -281,10 +275,17 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             let _permit = self.acquire(planned).await?;
             self.api.delete(id, &gate).await
         };
-        match answer {
-            // Gone is what was wanted.
-            Ok(()) | Err(ApiError::Gone { .. }) => {}
+        let unclear = match answer {
+            Ok(DeleteAnswer::Done) => None,
+            Ok(DeleteAnswer::Unclear) => Some("its answer does not say that it deleted it"),
+            // Gone is what was wanted, if it is the API that says so.
+            Err(ApiError::Gone { .. }) => Some("it says that there is no such webhook"),
             Err(error) => return Err(Self::failed(&gate, error)),
+        };
+        if let Some(said) = unclear
+            && self.fresh_list().await?.get(id).is_some()
+        {
+            return Err(StepError::StillListed(said));
         }
         self.settle(planned, id, After::Dropped, None).await?;
         Ok(applied(id, Vec::new()))

@@ -115,6 +115,8 @@ pub struct PassReport {
     pub contested: bool,
     /// What may still take effect and is waited for; `None` if nothing is.
     pub waits: Option<Waits>,
+    /// The keys whose actions were sent without waiting for an earlier write that may undo or double them.
+    pub unwaited: BTreeSet<Key>,
     /// Why no further round could be made, though one was needed.
     pub ended_by: Option<PassError>,
 }
@@ -200,6 +202,7 @@ impl PassReport {
             rounds: 1,
             contested: false,
             waits: None,
+            unwaited: BTreeSet::new(),
             ended_by: None,
         }
     }

@@ -1,6 +1,7 @@
 //! One session with an open record: rounds of listing, planning, and applying.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{
@@ -11,8 +12,8 @@ use crate::clock::Stamp;
 use crate::plan::{Action, Plan, PlannedAction, plan, safety};
 use crate::record::{After, Intent, Outcome, Remark, SyncReport};
 use crate::remote::{Listing, ObserveError, WebhookApi, observe, observe_absences};
-use crate::state::ObservedState;
-use crate::webhook::RemoteId;
+use crate::state::{LastApplied, ObservedState};
+use crate::webhook::{Key, RemoteId};
 
 /// Reads the list, settles by it what is pending, makes the plan, and checks it. Writes nothing.
 ///
@@ -22,11 +23,40 @@ pub async fn prepare<A: WebhookApi>(
     pass: &Pass<'_, A>,
     remembered: &Remembered,
 ) -> Result<Planned, PassError> {
+    let prepared = prepared(pass, remembered).await;
+    prepared.map_err(|unplanned| unplanned.error)
+}
+
+/// Why there is no plan, and what the list settled all the same.
+struct Unplanned {
+    settled: Option<Box<Settled>>,
+    error: PassError,
+}
+
+impl From<PassError> for Unplanned {
+    fn from(error: PassError) -> Self {
+        Self {
+            settled: None,
+            error,
+        }
+    }
+}
+
+async fn prepared<A: WebhookApi>(
+    pass: &Pass<'_, A>,
+    remembered: &Remembered,
+) -> Result<Planned, Unplanned> {
     // What takes effect while a list is read may be missing from it: it tells of the moment that it began.
     let began = pass.options.clock.now();
     let listing = unless_cancelled(pass, observe(pass.api)).await?;
     let pages = listing.pages;
-    let planned = planned(pass, remembered, listing.observed, &began)?;
+    let planned = planned(pass, remembered, listing.observed, &began).map_err(|unplanned| {
+        let settled = unplanned.settled.filter(|_| pages == 1);
+        Unplanned {
+            settled,
+            ..unplanned
+        }
+    })?;
     // What is missing from a list of several pages may have slipped from one to another.
     let relies_on_absences = planned.plan.relies_on_absences() || !remembered.pending.is_empty();
     let planned = if pages > 1 && relies_on_absences {
@@ -42,9 +72,12 @@ pub async fn prepare<A: WebhookApi>(
     };
     match safety::check(&planned.plan, pass.desired, &pass.limits, pass.overrides) {
         Ok(()) => Ok(planned),
-        Err(refusal) => Err(PassError::Refused {
-            plan: Box::new(planned.plan),
-            refusal,
+        Err(refusal) => Err(Unplanned {
+            settled: Some(Box::new(planned.settled)),
+            error: PassError::Refused {
+                plan: Box::new(planned.plan),
+                refusal,
+            },
         }),
     }
 }
@@ -66,7 +99,7 @@ fn planned<A>(
     remembered: &Remembered,
     observed: ObservedState,
     began: &Stamp,
-) -> Result<Planned, PassError> {
+) -> Result<Planned, Unplanned> {
     let Remembered {
         last_applied,
         pending,
@@ -84,9 +117,22 @@ fn planned<A>(
     if !settled.changes_nothing() {
         settled.apply_to(last_applied.to_mut());
     }
-    let plan =
-        plan(pass.desired, &observed, &last_applied, pass.policy).map_err(PassError::Plan)?;
-    let held = hold(&plan, &settled.unsettled, pass.settle);
+    let plan = match plan(pass.desired, &observed, &last_applied, pass.policy) {
+        Ok(plan) => plan,
+        Err(problems) => {
+            return Err(Unplanned {
+                settled: Some(Box::new(settled)),
+                error: PassError::Plan(problems),
+            });
+        }
+    };
+    let held = hold(
+        &plan,
+        &settled.unsettled,
+        pass.desired,
+        &pass.policy.only,
+        pass.settle,
+    );
     Ok(Planned {
         observed,
         settled,
@@ -149,9 +195,13 @@ pub(super) async fn rounds<A: WebhookApi, R: Records>(
 ) -> Result<Verdict, PassError> {
     for _ in 0..MAX_ROUNDS {
         let remembered = records.remembered().map_err(PassError::Records)?;
-        let mut planned = match prepare(pass, &remembered).await {
+        let mut planned = match prepared(pass, &remembered).await {
             Ok(planned) => planned,
-            Err(error) => {
+            Err(Unplanned { settled, error }) => {
+                // Whoever mends the files or the record needs it.
+                if let Some(settled) = settled {
+                    settle(records, &settled).await?;
+                }
                 // What was done before is done, and has to be told.
                 let Some(done) = &mut progress.done else {
                     return Err(error);
@@ -175,13 +225,32 @@ pub(super) async fn rounds<A: WebhookApi, R: Records>(
             .approved
             .extend(planned.plan.actions.iter().cloned());
         let report = round(pass, records, listener, &planned).await?;
-        let again = report.asks_for_another_round() && !pass.options.cancellation.is_cancelled();
-        merge(&mut progress.done, pass, planned, report, again);
+        let stopped = report.stopped;
+        let again = report.asks_for_another_round() && !stopped;
+        merge(
+            &mut progress.done,
+            pass,
+            &remembered,
+            planned,
+            report,
+            again,
+        );
+        if stopped {
+            return Ok(Verdict::Leave);
+        }
         if !again {
             break;
         }
     }
     Ok(Verdict::Apply)
+}
+
+/// Records what the list settled.
+async fn settle<R: Records>(records: &R, settled: &Settled) -> Result<(), PassError> {
+    let settlements = settled.settlements.iter().cloned();
+    let written = settlements.map(|settlement| records.settle(settlement));
+    let written = futures_util::future::try_join_all(written).await;
+    written.map(drop).map_err(PassError::Journal)
 }
 
 /// Records what the list settled, and applies the plan.
@@ -191,11 +260,7 @@ async fn round<A: WebhookApi, R: Records>(
     listener: &dyn Listener,
     planned: &Planned,
 ) -> Result<SyncReport, PassError> {
-    let settlements = planned.settled.settlements.iter().cloned();
-    let settled = settlements.map(|settlement| records.settle(settlement));
-    futures_util::future::try_join_all(settled)
-        .await
-        .map_err(PassError::Journal)?;
+    settle(records, &planned.settled).await?;
     let now = pass.options.clock.now();
     let first_sights = planned.settled.unsettled.iter();
     let first_sights = first_sights.filter(|one| one.remaining.first_sight);
@@ -233,38 +298,46 @@ async fn round<A: WebhookApi, R: Records>(
 fn merge<A>(
     done: &mut Option<PassReport>,
     pass: &Pass<'_, A>,
+    remembered: &Remembered,
     planned: Planned,
     report: SyncReport,
     contested: bool,
 ) {
     let waits = waits(pass, &planned, &report);
+    let unwaited = planned.held.contested;
     let Some(merged) = done else {
         *done = Some(PassReport {
             report: Some(report),
             contested,
             waits,
+            unwaited,
             ..PassReport::left(planned.plan)
         });
         return;
     };
     let results = merged.report.get_or_insert_default();
-    for earlier in &mut results.results {
-        let is_pending = matches!(earlier.outcome, Outcome::Pending { .. });
-        let is_open = |key| {
-            waits
-                .as_ref()
-                .is_some_and(|waits: &Waits| waits.keys.contains(key))
-        };
-        if is_pending
-            && !is_open(&earlier.planned.key)
-            && let Some(id) = found(&earlier.planned, &planned.settled)
+    let planned_again: BTreeSet<&Key> = report
+        .results
+        .iter()
+        .map(|result| &result.planned.key)
+        .collect();
+    let is_open = |key: &Key| waits.as_ref().is_some_and(|waits| waits.keys.contains(key));
+    results.results.retain_mut(|earlier| {
+        let key = &earlier.planned.key;
+        if planned_again.contains(key) || is_open(key) {
+            return true;
+        }
+        if matches!(earlier.outcome, Outcome::Pending { .. })
+            && let Some(id) = found(&earlier.planned, &planned.settled, &remembered.last_applied)
         {
             earlier.outcome = Outcome::Applied {
                 id,
                 remarks: vec![Remark::FoundAfterNoAnswer],
             };
         }
-    }
+        // What it waited for left nothing to do.
+        earlier.outcome != Outcome::Held
+    });
     for result in report.results {
         let superseded = results.results.iter_mut().find(|earlier| {
             earlier.planned.key == result.planned.key
@@ -276,21 +349,28 @@ fn merge<A>(
         }
     }
     results.twins.extend(report.twins);
+    results.stopped |= report.stopped;
     merged.rounds += 1;
     merged.contested = contested;
     merged.waits = waits;
+    merged.unwaited.extend(unwaited);
 }
 
-/// The webhook of an action that was pending and is settled now.
-fn found(planned: &PlannedAction, settled: &Settled) -> Option<RemoteId> {
+/// The webhook of an action that was pending and is settled now, by this run or by another.
+fn found(
+    planned: &PlannedAction,
+    settled: &Settled,
+    last_applied: &LastApplied,
+) -> Option<RemoteId> {
     let settlement = settled
         .settlements
         .iter()
         .find(|settlement| settlement.key == planned.key);
-    match settlement.map(|settlement| &settlement.after) {
-        Some(After::Record(record)) => Some(record.id.clone()),
-        _ => planned.id().cloned(),
+    if let Some(After::Record(record)) = settlement.map(|settlement| &settlement.after) {
+        return Some(record.id.clone());
     }
+    let bound = last_applied.get(&planned.key).map(|record| &record.id);
+    planned.id().or(bound).cloned()
 }
 
 /// What is waited for after a round: what held actions back, and creates whose outcome is not known.
@@ -304,10 +384,7 @@ fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Optio
             result.planned.action,
             Action::Create(_) | Action::Recreate { .. }
         );
-        if is_create
-            && matches!(result.outcome, Outcome::Pending { .. })
-            && !planned.held.keys.contains(&result.planned.key)
-        {
+        if is_create && matches!(result.outcome, Outcome::Pending { .. }) {
             waits.keys.insert(result.planned.key.clone());
             waits.remaining = waits.remaining.max(pass.options.horizon.whole());
         }

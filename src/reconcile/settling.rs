@@ -78,10 +78,15 @@ pub async fn reconcile_settling<'s, A: WebhookApi, S: RecordSource>(
         let Some(pause) = pauses.next(waits.remaining) else {
             break;
         };
-        listener.on(ApplyEvent::Waiting {
-            keys: &waits.keys,
-            remaining: waits.remaining,
-        });
+        if pass.options.cancellation.is_cancelled() {
+            break;
+        }
+        if !pauses.is_last {
+            listener.on(ApplyEvent::Waiting {
+                keys: &waits.keys,
+                remaining: waits.remaining,
+            });
+        }
         tokio::select! {
             biased;
             () = pass.options.cancellation.cancelled() => break,

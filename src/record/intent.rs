@@ -132,9 +132,26 @@ impl Horizon {
         Self::SLACK.min(self.0)
     }
 
-    /// Returns how long after its intent a write may still take effect.
+    /// The most that a connection may take to be made, which comes before the send itself.
+    pub const CONNECT: Duration = Duration::from_secs(10);
+
+    /// Returns how long a connection may take: never longer than the horizon itself, unless that is zero, where nothing
+    /// outlives its sender.
+    pub fn connect(self) -> Duration {
+        if self.0.is_zero() {
+            Self::CONNECT
+        } else {
+            Self::CONNECT.min(self.0)
+        }
+    }
+
+    /// Returns how long after its intent a write may still take effect: by default 60 s.
     pub fn whole(self) -> Duration {
-        self.0.saturating_add(self.slack())
+        if self.0.is_zero() {
+            return self.0;
+        }
+        let until_sent = self.slack().saturating_add(self.connect());
+        self.0.saturating_add(until_sent)
     }
 }
 
@@ -281,10 +298,10 @@ mod tests {
         let key = Key::parse("a").unwrap();
         let intent = Intent::new(key, stamp("x", 10_000), delete("id"));
         let remaining = |uptime| intent.remaining(&stamp("x", uptime), Horizon::default());
-        assert_eq!(remaining(10_000).time, Duration::from_secs(50));
-        assert_eq!(remaining(59_999).time, Duration::from_millis(1));
-        assert_eq!(remaining(60_000).time, Duration::ZERO);
-        assert!(!remaining(70_000).first_sight);
+        assert_eq!(remaining(10_000).time, Duration::from_mins(1));
+        assert_eq!(remaining(69_999).time, Duration::from_millis(1));
+        assert_eq!(remaining(70_000).time, Duration::ZERO);
+        assert!(!remaining(80_000).first_sight);
     }
 
     #[test]
@@ -293,11 +310,11 @@ mod tests {
         let mut intent = Intent::new(key, stamp("before", 10_000), delete("id"));
         let now = stamp("x", 90_000);
         let remaining = intent.remaining(&now, Horizon::default());
-        assert_eq!(remaining.time, Duration::from_secs(50));
+        assert_eq!(remaining.time, Duration::from_mins(1));
         assert!(remaining.first_sight);
         intent.first_seen = Some(now);
         let remaining = intent.remaining(&stamp("x", 100_000), Horizon::default());
-        assert_eq!(remaining.time, Duration::from_secs(40));
+        assert_eq!(remaining.time, Duration::from_secs(50));
         assert!(!remaining.first_sight);
     }
 

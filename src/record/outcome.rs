@@ -13,6 +13,8 @@ pub struct SyncReport {
     pub results: Vec<ActionResult>,
     /// What somebody else made at the same time and that looks like what we made.
     pub twins: Vec<Twin>,
+    /// Whether something stopped everything, so that no further round may help.
+    pub stopped: bool,
 }
 
 /// A webhook of ours that somebody else made at the same time, too.
@@ -57,15 +59,23 @@ pub enum Outcome {
         /// Whether the webhook was gone, so that planning again may help.
         gone: bool,
     },
-    /// It may still take effect, or waits for a write that may: the list will tell.
+    /// It was sent and may still take effect: the list will tell.
     Pending {
         /// Why, for people. It holds no secret.
         error: String,
         /// Whether the next list may tell at once, because a gateway answered instead of the API.
         look_again: bool,
     },
+    /// It was not sent: it waits for a write that may still take effect.
+    Held,
     /// It was not tried, because something before it failed or the run was interrupted.
     NotAttempted,
+}
+
+impl Outcome {
+    /// Why an action was held, for people.
+    pub const WHY_HELD: &'static str =
+        "it was not sent: it waits for an earlier request that may still take effect";
 }
 
 /// What a person should know of an action that was applied.
@@ -118,7 +128,7 @@ impl SyncReport {
             .filter(|result| {
                 matches!(
                     result.outcome,
-                    Outcome::Failed { .. } | Outcome::Pending { .. }
+                    Outcome::Failed { .. } | Outcome::Pending { .. } | Outcome::Held
                 )
             })
             .count()
@@ -132,7 +142,7 @@ impl SyncReport {
             Outcome::Applied { remarks, .. } => remarks
                 .iter()
                 .any(|remark| matches!(remark, Remark::ConcurrentEdit { .. })),
-            Outcome::NotAttempted => false,
+            Outcome::Held | Outcome::NotAttempted => false,
         })
     }
 

@@ -92,7 +92,10 @@ pub enum ApiError {
 impl ApiError {
     /// Whether nothing else should be tried either.
     pub const fn stops_everything(&self) -> bool {
-        matches!(self, Self::Unauthorized { .. } | Self::NotServed { .. })
+        matches!(
+            self,
+            Self::Unauthorized { .. } | Self::NotServed { .. } | Self::Throttled { .. }
+        )
     }
 }
 

@@ -59,12 +59,22 @@ pub trait WebhookApi: Send + Sync {
     /// Deletes a webhook. `gate` hears of each send whose outcome is unknown.
     ///
     /// # Errors
-    /// [`ApiError`]; [`ApiError::Gone`] if there is no such webhook.
+    /// [`ApiError`]; [`ApiError::Gone`] if the answer says that there is no such webhook.
     fn delete(
         &self,
         id: &RemoteId,
         gate: &impl SendGate,
-    ) -> impl Future<Output = Result<(), ApiError>> + Send;
+    ) -> impl Future<Output = Result<DeleteAnswer, ApiError>> + Send;
+}
+
+/// What an answer to a DELETE is worth. Its body is not documented, so that a gateway's cannot always be told
+/// from the API's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteAnswer {
+    /// It was done.
+    Done,
+    /// A success by its status, with a body that the API would hardly send: the list has to tell.
+    Unclear,
 }
 
 /// What one PATCH does with the token: at most one thing.

@@ -214,7 +214,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::remote::{SendGate, TokenWrite};
+    use crate::remote::{DeleteAnswer, SendGate, TokenWrite};
     use crate::secret::Secret;
     use crate::webhook::{EndpointUrl, Field, FieldValue, WebhookSpec, WorkflowActions};
 
@@ -247,7 +247,7 @@ mod tests {
             panic!("observing never writes")
         }
 
-        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
+        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
             panic!("observing never writes")
         }
     }

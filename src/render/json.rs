@@ -158,6 +158,10 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
         Some(Outcome::Failed { error, .. } | Outcome::Pending { error, .. }) => {
             ("failed", Some(error.clone()), planned.id().cloned())
         }
+        Some(Outcome::Held) => {
+            let why = Outcome::WHY_HELD.to_owned();
+            ("failed", Some(why), planned.id().cloned())
+        }
         Some(Outcome::NotAttempted) => ("not_attempted", None, planned.id().cloned()),
     };
     ActionEntry {

@@ -147,6 +147,7 @@ fn of_result(result: &ActionResult) -> String {
         Outcome::Applied { .. } => ": applied".to_owned(),
         Outcome::Failed { error, .. } => format!(": <b>failed</b>: {}", escaped(&cut(error))),
         Outcome::Pending { error, .. } => format!(": <b>pending</b>: {}", escaped(&cut(error))),
+        Outcome::Held => format!(": <b>pending</b>: {}", Outcome::WHY_HELD),
         Outcome::NotAttempted => ": not attempted".to_owned(),
     };
     folded(&result.planned, &ended)

@@ -3,8 +3,14 @@
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use crate::outside::Outside;
-use crate::plan::Action;
+use crate::plan::{Action, PlannedAction};
 use crate::record::{ActionResult, Outcome, Remark};
+
+fn pending(planned: &PlannedAction, why: &str, styles: &Styles) -> String {
+    let action = format!("{} pending", planned.action.as_str());
+    let action = paint(styles.warning, &action);
+    format!("  {}: {action}: {}\n", planned.key, sanitize(why))
+}
 
 /// The lines of one action's end.
 pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
@@ -21,15 +27,8 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
             }
             text
         }
-        Outcome::Pending { error, .. } => format!(
-            "  {}: {}: {}\n",
-            planned.key,
-            paint(
-                styles.warning,
-                &format!("{} pending", planned.action.as_str())
-            ),
-            sanitize(error)
-        ),
+        Outcome::Pending { error, .. } => pending(planned, error, styles),
+        Outcome::Held => pending(planned, Outcome::WHY_HELD, styles),
         Outcome::Failed { error, field, .. } => {
             let place = planned.origin.as_ref().map(|origin| {
                 let location = field

@@ -178,7 +178,7 @@ impl Repository {
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", self.folder.path())
             .env("INTERACTLY_API_KEY", API_KEY)
-            .env("HOOKCTL_SETTLE_HORIZON", "200ms")
+            .env("HOOKCTL_SETTLE_HORIZON", "150ms")
             .envs(&self.variables)
             .stdin(Stdio::null());
         command

@@ -154,6 +154,95 @@ fn a_token_that_was_under_way_does_not_replace_the_next_one() {
     });
 }
 
+/// A run that writes a second token is killed, and what it sent arrives later. The webhook has another key by then.
+fn under_another_key(arguments: &[&str]) {
+    Rounds::run(|rounds, account, repository| {
+        let fields = "url: 'https://h.example.com', actions: all, bearer_token: { env: TOKEN } }";
+        repository.declare(&format!("webhooks:\n  hook: {{ {fields}\n"));
+        repository.set("TOKEN", "s3cr3t-zero");
+        repository.sync(account, &[]).code(0);
+        let after = rounds.late();
+        let hears = Hears::Nothing;
+        account.fault("PATCH", 1, Fault::Late { after, hears });
+        repository.set("TOKEN", "s3cr3t-one");
+        let sent = account.sandbox.received();
+        let mut child = start(repository, account);
+        reached(account, sent + 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let id = account.id("hook");
+        repository.set("TOKEN", "s3cr3t-two");
+        repository.declare(&format!("webhooks:\n  other: {{ id: {id}, {fields}\n"));
+        repository.sync(account, arguments).code(0);
+        std::thread::sleep(Duration::from_millis(3 * rounds.horizon));
+        repository.sync(account, &[]).code(0);
+        let token = account.sandbox.token(&id);
+        assert_eq!(token.as_deref(), Some("s3cr3t-two"), "{arguments:?}");
+        repository.sync(account, &[]).code(0).shows("No changes.");
+        nothing_pends(repository, account);
+    });
+}
+
+#[test]
+fn a_token_that_was_under_way_belongs_to_its_webhook_whatever_its_key() {
+    under_another_key(&[]);
+}
+
+#[test]
+fn a_token_that_was_under_way_is_written_over_after_settle_now_whatever_its_key() {
+    under_another_key(&["--settle", "now"]);
+}
+
+#[test]
+fn a_create_of_the_name_that_a_webhook_had_before_is_waited_for() {
+    Rounds::run(|rounds, account, repository| {
+        let after = rounds.late();
+        let hears = Hears::Nothing;
+        account.fault("POST", 1, Fault::Late { after, hears });
+        let fields = "url: 'https://h.example.com', actions: all }";
+        repository.declare(&format!("webhooks:\n  hook: {{ name: Old, {fields}\n"));
+        let mut child = start(repository, account);
+        reached(account, 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        repository.declare(&format!(
+            "webhooks:\n  other: {{ name: New, previously: [Old], {fields}\n"
+        ));
+        let refused = repository.sync(account, &[]).code(4);
+        refused.complains("cache rename hook other");
+        std::thread::sleep(Duration::from_millis(3 * rounds.horizon));
+        assert_eq!(account.names(), ["Old"], "no second one beside it");
+        let url = account.sandbox.base_url();
+        let rename = ["--api-url", &url, "cache", "rename", "hook", "other"];
+        repository.run(&rename).code(0);
+        repository.sync(account, &[]).code(0).shows("1 updated");
+        assert_eq!(account.names(), ["New"]);
+        repository.sync(account, &[]).code(0).shows("No changes.");
+    });
+}
+
+#[test]
+fn a_run_of_some_keys_waits_for_no_other() {
+    let account = Account::new();
+    let mut repository = Repository::with(&hooks(2));
+    repository.set("HOOKCTL_SETTLE_HORIZON", "10m");
+    account.fault("POST", 1, Fault::Hang);
+    account.fault("POST", 2, Fault::Hang);
+    let mut child = start(&repository, &account);
+    reached(&account, 3);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    repository.declare(&format!(
+        "{}  extra: {{ url: 'https://x.example.com', actions: all }}\n",
+        hooks(2)
+    ));
+    repository
+        .sync(&account, &["--only", "extra"])
+        .code(0)
+        .shows("1 created");
+    assert_eq!(account.names(), ["extra"]);
+}
+
 #[test]
 fn what_is_waited_for_is_said_and_a_dry_run_does_not_wait() {
     let account = Account::new();

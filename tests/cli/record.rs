@@ -176,7 +176,8 @@ fn every_kind_of_damage_is_an_error_with_the_way_out() {
         ("truncated", |repository| {
             let path = repository.path(".hookctl/db/db");
             let content = fs::read(&path).unwrap();
-            fs::write(path, content.get(..content.len() / 3).unwrap()).unwrap();
+            let used = content.iter().rposition(|byte| *byte != 0).unwrap();
+            fs::write(path, content.get(..used / 3).unwrap()).unwrap();
         }),
         ("zeroed", |repository| {
             let path = repository.path(".hookctl/db/db");

@@ -1,4 +1,4 @@
-//! The fault table: each of the four methods under each of nine faults, and the exact requests that
+//! The fault table: each of the four methods under each of eleven faults, and the exact requests that
 //! answer it. Real sockets, a record on a real disk.
 //!
 //! Each cell is a pass with the fault, the pass after it, and a third one that has nothing to do.
@@ -44,6 +44,10 @@ enum Trouble {
     Throttle,
     /// It happens, and the answer is not the API's.
     WrongJson,
+    /// Nothing happens, and somebody says that there is no such webhook.
+    NoSuchWebhook,
+    /// Nothing happens, and the answer is a success that says nothing.
+    EmptySuccess,
     /// Somebody edits between two requests.
     Edited,
     /// The API stores another form.
@@ -72,6 +76,18 @@ impl Trouble {
             Self::HalfAnswer => Fault::HalfAnswer,
             Self::Throttle => {
                 let (status, headers, body) = answer(429, ("retry-after", "0"), "{}");
+                Fault::Answer {
+                    status,
+                    headers,
+                    body,
+                }
+            }
+            Self::NoSuchWebhook | Self::EmptySuccess => {
+                let (status, headers, body) = if self == Self::EmptySuccess {
+                    answer(200, ("content-type", "application/json"), "{}")
+                } else {
+                    answer(404, ("x-request-id", "r2"), "{\"detail\":\"Not Found\"}")
+                };
                 Fault::Answer {
                     status,
                     headers,
@@ -204,6 +220,7 @@ cells! {
     get_half_an_answer: GET, HalfAnswer, ["L", "L"], ["L"];
     get_throttled: GET, Throttle, ["L", "L"], ["L"];
     get_wrong_json: GET, WrongJson, ["L"], ["L"];
+    get_empty_success: GET, EmptySuccess, ["L"], ["L"];
     get_edited_before: GET, Edited, ["L", "PATCH {\"timeout_seconds\":10}"], ["L"];
     get_normalised: GET, Normalised, ["L"], ["L"];
 
@@ -214,6 +231,7 @@ cells! {
     post_half_an_answer: POST, HalfAnswer, ["L", "POST \"Subject\"", "L"], ["L"];
     post_throttled: POST, Throttle, ["L", "POST \"Subject\"", "POST \"Subject\"", "L"], ["L"];
     post_wrong_json: POST, WrongJson, ["L", "POST \"Subject\"", "L"], ["L"];
+    post_empty_success: POST, EmptySuccess, ["L", "POST \"Subject\"", "L", "POST \"Subject\"", "L"], ["L"];
     post_edited_before: POST, Edited, ["L", "POST \"Subject\"", "L"], ["L", "PATCH {\"timeout_seconds\":10}"];
     post_normalised: POST, Normalised, ["L", "POST \"Subject\"", "L"], ["L"];
 
@@ -224,16 +242,20 @@ cells! {
     patch_half_an_answer: PATCH, HalfAnswer, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
     patch_throttled: PATCH, Throttle, ["L", "PATCH {\"max_retries\":7}", "PATCH {\"max_retries\":7}"], ["L"];
     patch_wrong_json: PATCH, WrongJson, ["L", "PATCH {\"max_retries\":7}", "L"], ["L"];
+    patch_called_gone: PATCH, NoSuchWebhook, ["L", "PATCH {\"max_retries\":7}", "L", "PATCH {\"max_retries\":7}"], ["L"];
+    patch_empty_success: PATCH, EmptySuccess, ["L", "PATCH {\"max_retries\":7}", "L", "PATCH {\"max_retries\":7}"], ["L"];
     patch_edited_before: PATCH, Edited, ["L", "PATCH {\"max_retries\":7}", "L", "PATCH {\"timeout_seconds\":10}"], ["L"];
     patch_normalised: RENAME, Normalised, ["L", "PATCH {\"name\":\"Subject  two\"}"], ["L"];
 
     delete_refused: DELETE, Refuse, ["L", "DELETE"], ["L", "DELETE"];
     delete_reset_before: DELETE, ResetBefore, ["L", "DELETE", "DELETE"], ["L"];
-    delete_reset_after: DELETE, ResetAfter, ["L", "DELETE", "DELETE"], ["L"];
+    delete_reset_after: DELETE, ResetAfter, ["L", "DELETE", "DELETE", "L"], ["L"];
     delete_hangs: DELETE, Hang, ["L", "DELETE", "DELETE"], ["L"];
-    delete_half_an_answer: DELETE, HalfAnswer, ["L", "DELETE", "DELETE"], ["L"];
+    delete_half_an_answer: DELETE, HalfAnswer, ["L", "DELETE", "DELETE", "L"], ["L"];
     delete_throttled: DELETE, Throttle, ["L", "DELETE", "DELETE"], ["L"];
     delete_wrong_json: DELETE, WrongJson, ["L", "DELETE", "L"], ["L"];
+    delete_called_gone: DELETE, NoSuchWebhook, ["L", "DELETE", "L", "L", "DELETE"], ["L"];
+    delete_empty_success: DELETE, EmptySuccess, ["L", "DELETE", "L", "L", "DELETE"], ["L"];
     delete_edited_before: DELETE, Edited, ["L", "DELETE"], ["L", "PATCH {\"timeout_seconds\":10}"];
     delete_normalised: DELETE, Normalised, ["L", "DELETE"], ["L"];
 }

@@ -124,6 +124,7 @@ impl Scene {
         let api = HttpApi::new(HttpOptions {
             https_only: false,
             proxy: ProxyUse::None,
+            connect_timeout: self.horizon.connect(),
             request_timeout: self.patience,
             retry: RetryPolicy {
                 attempts: 3,

@@ -10,7 +10,7 @@ use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{Horizon, Intent, Journal, JournalError, Outcome, Settlement};
-use hookctl::remote::{ApiError, Page, SendGate, TokenWrite, WebhookApi};
+use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, TokenWrite, WebhookApi};
 use hookctl::secret::{Secret, Secrets};
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
@@ -69,7 +69,7 @@ impl WebhookApi for Refusing {
         self.refuse().await
     }
 
-    async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
+    async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
         self.refuse().await
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use hookctl::apply::remember;
 use hookctl::reconcile::{Records, RecordsError, Remembered};
 use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
-use hookctl::remote::{ApiError, Page, SendGate, TokenWrite, WebhookApi};
+use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, TokenWrite, WebhookApi};
 use hookctl::secret::Secret;
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec};
@@ -118,9 +118,9 @@ impl WebhookApi for MemoryApi {
         Ok(Some(webhook.clone()))
     }
 
-    async fn delete(&self, id: &RemoteId, _: &impl SendGate) -> Result<(), ApiError> {
+    async fn delete(&self, id: &RemoteId, _: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
         match self.webhooks.lock().unwrap().remove(id) {
-            Some(_) => Ok(()),
+            Some(_) => Ok(DeleteAnswer::Done),
             None => Err(ApiError::Gone { id: id.clone() }),
         }
     }

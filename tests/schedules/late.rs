@@ -138,7 +138,7 @@ fn a_slow_list_tells_of_the_moment_that_it_began() {
 /// What remains: a request that takes effect after its horizon doubles, and the next plan says so.
 #[test]
 fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
-    let beyond = 60_000;
+    let beyond = 75_000;
     let run = Run {
         late: late(beyond, Hears::Gateway(5)),
         ..run(declared(Token::LeftOut))

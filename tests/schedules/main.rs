@@ -68,7 +68,7 @@ async fn settle(world: &mut World, last: &Declared) {
         && outcomes.iter().all(|(_, outcome)| match outcome {
             Outcome::Failed { error, .. } => error.starts_with("the API did not take all of it"),
             Outcome::Applied { .. } | Outcome::NotAttempted => true,
-            Outcome::Pending { .. } => false,
+            Outcome::Pending { .. } | Outcome::Held => false,
         });
     assert!(
         results.is_complete() || is_disturbed,

@@ -116,7 +116,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 /// What is done about requests that may still take effect.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct SettlingArgs {
-    /// Whether to wait for requests without an answer that may still take effect
+    /// Whether to wait for requests without an answer that may still take effect; `now` may make a second webhook
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Wait)]
     settle: When,
     /// How long requests in flight are waited for after Ctrl-C or SIGTERM

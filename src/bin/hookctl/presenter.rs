@@ -239,6 +239,15 @@ impl<'a> Presenter<'a> {
                 "sync again: the list tells, at the latest once the settle horizon has passed";
             beside.push(Message::error("unsettled", message, Some(help.to_owned())));
         }
+        if !report.unwaited.is_empty() {
+            let keys: Vec<&str> = report.unwaited.iter().map(Key::as_str).collect();
+            let message = format!(
+                "{} did not wait for an earlier request that may still take effect: until the settle horizon has \
+                 passed, that may make a second webhook, or undo the change",
+                keys.join(", ")
+            );
+            beside.push(Message::notice("unsettled", message));
+        }
         if let Some(error) = &report.ended_by {
             let error = self.failed(error);
             beside.push(error.into_message());

@@ -36,7 +36,11 @@ impl Progress {
 impl Listener for Progress {
     fn on(&self, event: ApplyEvent<'_>) {
         match event {
-            ApplyEvent::Started { actions } => self.bar.set_length(actions as u64),
+            ApplyEvent::Started { actions } => {
+                // Each round counts anew.
+                self.bar.set_position(0);
+                self.bar.set_length(actions as u64);
+            }
             ApplyEvent::Waiting { keys, remaining } => {
                 let named = keys.iter().map(Key::as_str).take(3).collect::<Vec<_>>();
                 let more = keys.len() - named.len();
@@ -50,8 +54,10 @@ impl Listener for Progress {
                     remaining.as_secs() + 1,
                     named.join(", ")
                 );
-                self.bar.set_message(text.clone());
-                tracing::warn!("{text}");
+                if self.bar.is_hidden() {
+                    tracing::warn!("{text}");
+                }
+                self.bar.set_message(text);
             }
             ApplyEvent::Ended { planned, outcome } => {
                 self.bar.inc(1);
@@ -59,7 +65,7 @@ impl Listener for Progress {
                 let ended = match outcome {
                     Outcome::Applied { .. } => "applied",
                     Outcome::Failed { .. } => "failed",
-                    Outcome::Pending { .. } => "pending",
+                    Outcome::Pending { .. } | Outcome::Held => "pending",
                     Outcome::NotAttempted => "not attempted",
                 };
                 tracing::info!(key = %planned.key, action = planned.action.as_str(), ended, "action");

@@ -264,6 +264,7 @@ fn options(settings: &Settings, base_url: String, key: Secret, source: String) -
         user_id: settings.target.user_id.clone(),
         concurrency: settings.concurrency,
         requests_per_second: settings.requests_per_second,
+        connect_timeout: Horizon(settings.settle_horizon).connect(),
         request_timeout: settings.request_timeout,
         ..HttpOptions::new(base_url, key, source)
     }

@@ -37,7 +37,8 @@ pub(super) enum Word {
     },
     /// 429: it was not done. By assumption, since a limiter stands before what it limits.
     TooManyRequests,
-    /// 500, 502, 503, or 504: it may have been done, and may be tried again.
+    /// A failure of a server, or a time-out that somebody on the way met (408, 499): it may have been done, and may be tried
+    /// again.
     Failed,
     /// Somebody else's word, which decides nothing: a redirect, a page, another status.
     Foreign,
@@ -51,8 +52,8 @@ pub(super) fn word(status: u16, body: &[u8]) -> Word {
         401 | 403 => Word::KeyRefused {
             own: is_complaint(body),
         },
+        500 | 502..=504 | 408 | 425 | 499 => Word::Failed,
         400..=499 if is_complaint(body) => Word::Refused,
-        500 | 502..=504 => Word::Failed,
         _ => Word::Foreign,
     }
 }
@@ -205,6 +206,9 @@ mod tests {
             (429, page, Word::TooManyRequests),
             (500, complaint, Word::Failed),
             (504, page, Word::Failed),
+            (408, complaint, Word::Failed),
+            (425, complaint, Word::Failed),
+            (499, complaint, Word::Failed),
             (501, page, Word::Foreign),
         ] {
             assert_eq!(word(status, body), expected, "{status}");

@@ -11,7 +11,9 @@ use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::wire;
-use crate::remote::{ApiError, Page, SendGate, TokenWrite, Ungated, WebhookApi, Withheld};
+use crate::remote::{
+    ApiError, DeleteAnswer, Page, SendGate, TokenWrite, Ungated, WebhookApi, Withheld,
+};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
 use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
@@ -349,14 +351,14 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         written(&answer, gate)
     }
 
-    async fn delete(&self, id: &RemoteId, gate: &impl SendGate) -> Result<(), ApiError> {
+    async fn delete(&self, id: &RemoteId, gate: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
         let delete = Outgoing {
             verb: Verb::Delete,
             url: &self.url(Some(id)),
             body: None,
         };
-        // The contract leaves the body open.
-        gone_if_404(self.send(delete, None, gate).await, id).map(drop)
+        let answer = gone_if_404(self.send(delete, None, gate).await, id)?;
+        Ok(wire::deleted(&answer.body))
     }
 }
 

@@ -18,7 +18,8 @@ pub struct HttpOptions {
     pub team_id: Option<String>,
     /// Sent as `uuid`.
     pub user_id: Option<String>,
-    /// How long a connection may take.
+    /// How long a connection may take. A request is sent only after it, so it may take no longer than the settle horizon of
+    /// the writes allows.
     pub connect_timeout: Duration,
     /// How long a request may take, its answer included.
     pub request_timeout: Duration,

@@ -165,6 +165,8 @@ impl Throttle {
         named: Option<Duration>,
         random: f64,
     ) -> Duration {
+        // One that is next to nothing would be a busy loop.
+        let named = named.filter(|named| *named >= UNNAMED_PAUSE);
         let now = Instant::now();
         let mut state = self.lock();
         let (since, times) = state.blocked.unwrap_or((now, 0));
@@ -359,6 +361,13 @@ mod tests {
             pauses.push(blocked.as_millis());
         }
         assert_eq!(pauses, [0, 500, 1_500]);
+        let next_to_nothing = Some(Duration::from_millis(1));
+        let permit = throttle.acquire().await;
+        throttle.on_throttled(&permit, next_to_nothing, 1.0);
+        drop(permit);
+        let asked = Instant::now();
+        drop(throttle.acquire().await);
+        assert_eq!(asked.elapsed().as_millis(), 4_000, "as if none were named");
         let _permit = throttle.acquire().await;
         throttle.on_success();
         let permit = throttle.acquire().await;

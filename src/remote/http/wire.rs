@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use crate::remote::{Page, TokenWrite};
+use crate::remote::{DeleteAnswer, Page, TokenWrite};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
 use crate::webhook::{
@@ -206,6 +206,23 @@ fn short(text: &str) -> String {
         .collect()
 }
 
+/// Reads the answer to a DELETE: nothing, or an object that is no error. The contract leaves open what is in it.
+pub(super) fn deleted(text: &[u8]) -> DeleteAnswer {
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return DeleteAnswer::Done;
+    }
+    let answer = serde_json::from_slice::<Map<String, Value>>(text);
+    let is_error = |answer: &Map<String, Value>| {
+        ["error", "detail"]
+            .iter()
+            .any(|name| answer.contains_key(*name))
+    };
+    match answer {
+        Ok(answer) if !answer.is_empty() && !is_error(&answer) => DeleteAnswer::Done,
+        Ok(_) | Err(_) => DeleteAnswer::Unclear,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -222,6 +239,28 @@ mod tests {
 
     fn read(answer: &Value) -> Result<(usize, Option<u64>), WireError> {
         page(answer.to_string().as_bytes()).map(|page| (page.webhooks.len(), page.total))
+    }
+
+    #[test]
+    fn an_answer_to_a_delete_is_nothing_or_an_object_that_is_no_error() {
+        for done in ["", " \n", r#"{"success":true}"#, r#"{"message":"deleted"}"#] {
+            assert_eq!(deleted(done.as_bytes()), DeleteAnswer::Done, "{done}");
+        }
+        for unclear in [
+            "<html>",
+            "[]",
+            "null",
+            "{}",
+            r#"{"error":"busy"}"#,
+            r#"{"detail":"no"}"#,
+            "{",
+        ] {
+            assert_eq!(
+                deleted(unclear.as_bytes()),
+                DeleteAnswer::Unclear,
+                "{unclear}"
+            );
+        }
     }
 
     #[test]

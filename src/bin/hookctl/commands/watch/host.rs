@@ -320,6 +320,7 @@ fn acted(event: ApplyEvent<'_>) {
         }
         Outcome::Failed { error, .. } => tracing::error!(key, action, error, "failed"),
         Outcome::Pending { error, .. } => tracing::warn!(key, action, error, "pending"),
+        Outcome::Held => tracing::warn!(key, action, error = Outcome::WHY_HELD, "pending"),
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
     }
 }
