@@ -87,6 +87,7 @@ pub struct Stale {
 struct Basis<'a> {
     key: &'a Key,
     action: &'static str,
+    reason: Option<&'static str>,
     id: Option<&'a str>,
     before: Option<&'a ObservedWebhook>,
     make: Option<&'a WebhookSpec>,
@@ -193,6 +194,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
     let mut basis = Basis {
         key: &planned.key,
         action: planned.action.as_str(),
+        reason: planned.action.reason(),
         id: planned.id().map(crate::webhook::RemoteId::as_str),
         before: None,
         make: None,
@@ -349,6 +351,7 @@ mod tests {
         PlannedAction {
             action: Action::Forget {
                 id: RemoteId::parse("id-1").unwrap(),
+                reason: crate::plan::ForgetReason::Gone,
             },
             ..create(name, "t", 10)
         }

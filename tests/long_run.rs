@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hookctl::cache::{Account, CacheOptions};
+use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
@@ -184,6 +184,7 @@ async fn ten_thousand_passes_leave_no_trace() {
     let options = CacheOptions {
         directory: folder.path().join("record"),
         lock_timeout: Duration::from_secs(10),
+        history: HistoryLimits::default(),
     };
     let store = Store::new(options, Account::new("default", "http://model"));
 

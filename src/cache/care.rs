@@ -29,7 +29,7 @@ pub struct Verified {
 pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
     let directory = &options.directory;
     // A folder that had a record and has lost its database is damaged, not new.
-    if !Database::is_in(directory) && !directory.join(GENERATION).exists() {
+    if !Database::is_in(directory)? && folder::kind(&directory.join(GENERATION))?.is_none() {
         return Ok(None);
     }
     let copy = copied(options)?;
@@ -48,7 +48,7 @@ pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
 /// # Errors
 /// [`CacheError`] if the folder cannot be copied.
 pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied, CacheError> {
-    if !Database::is_in(&options.directory) {
+    if !Database::is_in(&options.directory)? {
         return Ok(LastApplied::new());
     }
     let copy = copied(options)?;
@@ -65,11 +65,13 @@ pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, 
     let directory = &options.directory;
     folder::prepare(directory)?;
     let _lock = Lock::exclusive(directory, options.lock_timeout)?;
-    let parts: Vec<PathBuf> = [DATABASE, GENERATION]
-        .iter()
-        .map(|part| directory.join(part))
-        .filter(|part| part.exists())
-        .collect();
+    let mut parts = Vec::new();
+    for part in [DATABASE, GENERATION] {
+        let part = directory.join(part);
+        if folder::kind(&part)?.is_some() {
+            parts.push(part);
+        }
+    }
     if parts.is_empty() {
         return Ok(None);
     }

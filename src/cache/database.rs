@@ -13,6 +13,7 @@ use sled::Tree;
 
 use super::folder::{self, DATABASE, GENERATION};
 use super::generation::{Found, GenerationFile};
+use super::history::HistoryLimits;
 use super::open::{database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
@@ -38,14 +39,20 @@ pub(super) struct Database {
     pub(super) generation_file: GenerationFile,
     /// Where it is opened.
     directory: PathBuf,
+    /// How much of the history is kept.
+    pub(super) history_limits: HistoryLimits,
     /// Where people know it to be; another one for a copy.
     shown: PathBuf,
 }
 
 impl Database {
     /// Whether there is one in a folder.
-    pub(super) fn is_in(directory: &Path) -> bool {
-        directory.join(DATABASE).join("db").is_file()
+    ///
+    /// # Errors
+    /// [`CacheError::Io`] if that cannot be told.
+    pub(super) fn is_in(directory: &Path) -> Result<bool, CacheError> {
+        let log = folder::kind(&directory.join(DATABASE).join("db"))?;
+        Ok(log.is_some())
     }
 
     /// Opens or makes the one in a folder, and checks it.
@@ -76,6 +83,7 @@ impl Database {
             sled: database,
             directory: directory.to_owned(),
             shown: shown.to_owned(),
+            history_limits: HistoryLimits::default(),
         };
         if opened.is_empty() {
             opened.put(&opened.meta, META, VERSION_KEY, &schema::VERSION)?;

@@ -1,6 +1,6 @@
 //! The folder that the record lives in: for its owner only, and never in Git.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -12,12 +12,23 @@ pub(super) const DATABASE: &str = "db";
 /// The file beside the database that says which state it has at least.
 pub(super) const GENERATION: &str = "generation";
 
+/// What a path leads to, or `None` if nothing is there. A path that cannot be looked at is an error, never an absence:
+/// a record that counts as missing would be begun anew, and what it protects forgotten.
+pub(super) fn kind(path: &Path) -> Result<Option<FileType>, CacheError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.file_type())),
+        // A link that leads nowhere is not nothing: what it led to may be an unmounted disk.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) => Err(io_error("look at", path)(error)),
+    }
+}
+
 /// Makes the folder, if need be, and what keeps it out of Git.
 pub(super) fn prepare(directory: &Path) -> Result<(), CacheError> {
     fs::create_dir_all(directory).map_err(io_error("make the folder", directory))?;
     set_mode(directory, 0o700)?;
     let ignore = directory.join(".gitignore");
-    if !ignore.exists() {
+    if kind(&ignore)?.is_none() {
         fs::write(&ignore, "*\n").map_err(io_error("write", &ignore))?;
         set_mode(&ignore, 0o600)?;
     }
@@ -32,7 +43,7 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
         let entries = fs::read_dir(folder).map_err(io_error("read", folder))?;
         for entry in entries {
             let path = entry.map_err(io_error("read", folder))?.path();
-            if !path.is_file() {
+            if !kind(&path)?.is_some_and(|kind| kind.is_file()) {
                 continue;
             }
             match set_mode(&path, 0o600) {
@@ -49,10 +60,10 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
 /// yet given its name (it can be made again from the log), and the settings of a database without a log.
 pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
     let database = directory.join(DATABASE);
-    if !database.is_dir() {
+    if kind(&database)?.is_none() {
         return Ok(());
     }
-    let log_exists = database.join("db").is_file();
+    let log_exists = kind(&database.join("db"))?.is_some();
     let entries = fs::read_dir(&database).map_err(io_error("read", &database))?;
     for entry in entries {
         let path = entry.map_err(io_error("read", &database))?.path();
@@ -69,11 +80,11 @@ pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
 pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
     let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;
     let database = directory.join(DATABASE);
-    if database.exists() {
+    if kind(&database)?.is_some() {
         copy_folder(&database, &copy.path().join(DATABASE))?;
     }
     let generation = directory.join(GENERATION);
-    if generation.exists() {
+    if kind(&generation)?.is_some() {
         fs::copy(&generation, copy.path().join(GENERATION))
             .map_err(io_error("copy", &generation))?;
     }
@@ -87,7 +98,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), CacheError> {
         let Some(name) = path.file_name() else {
             continue;
         };
-        if path.is_dir() {
+        if kind(&path)?.is_some_and(|kind| kind.is_dir()) {
             copy_folder(&path, &to.join(name))?;
         } else {
             fs::copy(&path, to.join(name)).map_err(io_error("copy", &path))?;

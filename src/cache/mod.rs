@@ -25,6 +25,7 @@ mod commit;
 mod database;
 mod folder;
 mod generation;
+mod history;
 mod lock;
 mod observed;
 mod open;
@@ -39,6 +40,7 @@ use std::time::Duration;
 pub use care::{Verified, salvage, set_aside, verify};
 use database::Database;
 pub use generation::RecordVersion;
+pub use history::HistoryLimits;
 use lock::Lock;
 pub use open::OPENING_THREAD;
 use writer::{Write, Writer};
@@ -54,6 +56,8 @@ pub struct CacheOptions {
     pub directory: PathBuf,
     /// How long to wait for another opener.
     pub lock_timeout: Duration,
+    /// How much of the history is kept.
+    pub history: HistoryLimits,
 }
 
 /// The account that records belong to. Another base URL under the same name is another account.
@@ -184,7 +188,9 @@ impl Cache {
     pub fn open(options: &CacheOptions, account: Account) -> Result<Self, CacheError> {
         folder::prepare(&options.directory)?;
         let lock = Lock::exclusive(&options.directory, options.lock_timeout)?;
-        let database = Arc::new(Database::open(&options.directory, &options.directory)?);
+        let mut database = Database::open(&options.directory, &options.directory)?;
+        database.history_limits = options.history;
+        let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database), account.clone())?;
         folder::close_to_others(&options.directory)?;
         Ok(Self {
@@ -305,7 +311,7 @@ impl CacheReader {
     /// [`CacheError`]
     pub fn open(options: &CacheOptions, account: Account) -> Result<Option<Self>, CacheError> {
         let directory = &options.directory;
-        if !Database::is_in(directory) {
+        if !Database::is_in(directory)? {
             return Ok(None);
         }
         let lock = Lock::shared(directory, options.lock_timeout)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{KeyFilter, PlanError, PlanProblem};
 use crate::diagnostic::Location;
-use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook};
+use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook, UnreadableWebhook};
 use crate::webhook::{EndpointUrl, Key, RemoteId, normal_name};
 
 /// What a declared key stands for on the remote.
@@ -113,8 +113,10 @@ pub(super) fn identify<'a>(
         declared(desired).partition(|declared| declared.pin.is_some());
     search.take_pins(&pinned);
     let unbound = search.take_bindings(unpinned);
+    let unbound = search.without_unreadable_names(unbound);
     search.adopt(&unbound);
     search.check_namesakes_of_absent();
+    search.check_released();
     if search.problems.is_empty() {
         Ok(search.found)
     } else {
@@ -129,7 +131,7 @@ pub(super) fn identify<'a>(
 type ByName<T> = BTreeMap<String, Vec<T>>;
 
 /// A key that is bound and not planned, and its webhook.
-type Orphan<'a> = (&'a Key, &'a ObservedWebhook);
+type Orphan<'a> = (&'a Key, &'a RemoteId);
 
 struct Search<'a> {
     only: &'a KeyFilter,
@@ -163,6 +165,7 @@ impl<'a> Search<'a> {
             let Some(id) = declared.pin else { continue };
             match self.observed.webhooks.get(id) {
                 Some(webhook) => self.claim(declared, webhook),
+                None if self.observed.unreadable.contains_key(id) => self.unreadable(declared, id),
                 // What shall be absent and is gone is in order.
                 None if self.desired.absent.contains_key(declared.key) => {
                     self.miss(declared);
@@ -180,16 +183,71 @@ impl<'a> Search<'a> {
     fn take_bindings(&mut self, unpinned: Vec<Declared<'a>>) -> Vec<Declared<'a>> {
         let mut unbound = Vec::new();
         for declared in unpinned {
-            let bound = self
-                .last_applied
-                .get(declared.key)
-                .and_then(|record| self.observed.webhooks.get(&record.id));
-            match bound {
+            let bound = self.last_applied.get(declared.key);
+            let bound = bound.map(|record| &record.id);
+            match bound.and_then(|id| self.observed.webhooks.get(id)) {
                 Some(webhook) => self.claim(&declared, webhook),
-                None => unbound.push(declared),
+                None => match bound {
+                    Some(id) if self.observed.unreadable.contains_key(id) => {
+                        self.unreadable(&declared, id);
+                    }
+                    _ => unbound.push(declared),
+                },
             }
         }
         unbound
+    }
+
+    /// A webhook that cannot be read is neither compared nor made again.
+    fn unreadable(&mut self, declared: &Declared<'a>, id: &RemoteId) {
+        if let Some(webhook) = self.observed.unreadable.get(id)
+            && self.only.selects(declared.key)
+        {
+            self.problems.push(PlanProblem::Unreadable {
+                key: declared.key.clone(),
+                location: Some(declared.location.clone()),
+                webhook: Box::new(webhook.clone()),
+            });
+        }
+    }
+
+    /// Returns the declarations whose names no unreadable, unmanaged webhook has. The others could be it, so they
+    /// are neither created nor found by name.
+    fn without_unreadable_names(&mut self, unbound: Vec<Declared<'a>>) -> Vec<Declared<'a>> {
+        let unreadable = self.unreadable_unmanaged();
+        let mut free = Vec::with_capacity(unbound.len());
+        for declared in unbound {
+            let names = declared.names();
+            let mut named = unreadable.iter().filter(|webhook| webhook.name.is_some());
+            match named.find(|webhook| webhook.may_be_named(&names)) {
+                Some(webhook) => self.reserved(&declared, webhook),
+                None => free.push(declared),
+            }
+        }
+        free
+    }
+
+    fn reserved(&mut self, declared: &Declared<'a>, webhook: &UnreadableWebhook) {
+        if self.only.selects(declared.key) {
+            self.problems.push(PlanProblem::UnreadableName {
+                key: declared.key.clone(),
+                location: declared.location.clone(),
+                webhook: Box::new(webhook.clone()),
+            });
+        }
+    }
+
+    /// The webhooks that cannot be read and that no key is bound to.
+    fn unreadable_unmanaged(&self) -> Vec<&'a UnreadableWebhook> {
+        let bound: HashSet<_> = self
+            .last_applied
+            .values()
+            .map(|record| &record.id)
+            .collect();
+        let unreadable = self.observed.unreadable.values();
+        unreadable
+            .filter(|webhook| !bound.contains(&webhook.id))
+            .collect()
     }
 
     fn adopt(&mut self, unbound: &[Declared<'a>]) {
@@ -240,9 +298,12 @@ impl<'a> Search<'a> {
     }
 
     /// Whether a binding outlives this plan though its key may not stand for the webhook any more: the
-    /// key is declared no more, or is not planned now.
+    /// key is declared no more, or is not planned now. One that is released counts as well, so that no other
+    /// key takes over, deletes, or duplicates what is being handed over.
     fn outlives(&self, key: &Key) -> bool {
-        !self.desired.declares(key) || !self.only.selects(key)
+        !self.desired.declares(key)
+            || !self.only.selects(key)
+            || self.desired.released.contains_key(key)
     }
 
     /// The webhooks that are spoken for: by a declared key, or by a binding that outlives this plan. A
@@ -300,6 +361,7 @@ impl<'a> Search<'a> {
             return;
         }
         let untaken = self.untaken(&self.taken_for_good());
+        let unreadable = self.unreadable_unmanaged();
         for declared in declared(self.desired) {
             let absent = self.desired.absent.contains_key(declared.key);
             let Identity::Found(found) = self.found.of(declared.key) else {
@@ -311,6 +373,13 @@ impl<'a> Search<'a> {
             let mut namesakes: Vec<_> = named_like(&declared, &untaken)
                 .map(|webhook| &webhook.id)
                 .collect();
+            let names = declared.names();
+            let unreadable = unreadable.iter();
+            namesakes.extend(
+                unreadable
+                    .filter(|webhook| webhook.name.is_some() && webhook.may_be_named(&names))
+                    .map(|webhook| &webhook.id),
+            );
             if !namesakes.is_empty() {
                 namesakes.sort_unstable();
                 self.problems.push(PlanProblem::Ambiguous {
@@ -325,22 +394,80 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// What one declaration releases, another must not delete: not now, and not by its name once it is unbound.
+    fn check_released(&mut self) {
+        if self.desired.released.is_empty() {
+            return;
+        }
+        let mut bound: ByName<Orphan<'a>> = ByName::new();
+        for (key, record) in self.last_applied {
+            let Some(webhook) = self.observed.get(&record.id) else {
+                continue;
+            };
+            let name = &webhook.spec.name;
+            let releasing = match self.desired.releasing(&webhook.id, name) {
+                _ if self.desired.released.contains_key(key) => key,
+                Some(releasing) if !self.desired.declares(key) => releasing,
+                _ => continue,
+            };
+            let namesakes = bound.entry(normal_name(name)).or_default();
+            namesakes.push((releasing, &webhook.id));
+        }
+        for declared in declared(self.desired) {
+            if !self.desired.absent.contains_key(declared.key) {
+                continue;
+            }
+            let found = match self.found.of(declared.key) {
+                Identity::Found(webhook) => Some(webhook),
+                Identity::Gone(_) | Identity::Missing => None,
+            };
+            let releasing = found.and_then(|webhook| {
+                let mut released = bound.values().flatten();
+                let by_binding = released.find(|(_, id)| **id == webhook.id);
+                let by_name = || self.desired.releasing(&webhook.id, &webhook.spec.name);
+                let key = by_binding.map(|(key, _)| *key).or_else(by_name)?;
+                Some((key, &webhook.id))
+            });
+            let namesake = || {
+                let mut namesakes = named_like(&declared, &bound);
+                namesakes.next().copied().filter(|_| declared.pin.is_none())
+            };
+            if let Some((key, id)) = releasing.or_else(namesake) {
+                self.problems.push(PlanProblem::Contested {
+                    keys: vec![key.clone(), declared.key.clone()],
+                    location: declared.location.clone(),
+                    id: id.clone(),
+                });
+            }
+        }
+    }
+
     fn without_match(&mut self, declared: &Declared<'a>, orphans: &ByName<Orphan<'a>>) {
         let orphan = named_like(declared, orphans)
-            .filter(|(_, webhook)| !self.found.is_claimed(&webhook.id))
+            .filter(|(_, id)| !self.found.is_claimed(id))
             .min_by_key(|(key, _)| *key);
         if self.desired.webhooks.contains_key(declared.key)
-            && let Some((old, webhook)) = orphan
+            && let Some((old, id)) = orphan
         {
             self.problems.push(PlanProblem::RenamedKey {
                 key: declared.key.clone(),
                 location: declared.location.clone(),
                 old: (*old).clone(),
-                id: webhook.id.clone(),
+                id: (*id).clone(),
             });
             return;
         }
-        self.miss(declared);
+        // While a name cannot be read, nothing is created: it may be this one.
+        let nameless = || {
+            let mut unreadable = self.unreadable_unmanaged().into_iter();
+            unreadable.find(|webhook| webhook.name.is_none())
+        };
+        match nameless() {
+            Some(webhook) if self.desired.webhooks.contains_key(declared.key) => {
+                self.reserved(declared, webhook);
+            }
+            _ => self.miss(declared),
+        }
     }
 
     fn miss(&mut self, declared: &Declared<'a>) {
@@ -355,13 +482,19 @@ impl<'a> Search<'a> {
     fn orphans(&self) -> ByName<Orphan<'a>> {
         let mut by_name = ByName::new();
         for (key, record) in self.last_applied {
-            if self.outlives(key)
-                && let Some(webhook) = self.observed.webhooks.get(&record.id)
-            {
-                let name = normal_name(&webhook.spec.name);
-                let namesakes: &mut Vec<_> = by_name.entry(name).or_default();
-                namesakes.push((key, webhook));
+            if !self.outlives(key) {
+                continue;
             }
+            let readable = self.observed.webhooks.get(&record.id);
+            let unreadable = self.observed.unreadable.get(&record.id);
+            let name = match (readable, unreadable) {
+                (Some(webhook), _) => &webhook.spec.name,
+                // The last name that the API confirmed is the best guess at one that cannot be read.
+                (None, Some(webhook)) => webhook.name.as_ref().unwrap_or(&record.stored.name),
+                (None, None) => continue,
+            };
+            let namesakes: &mut Vec<_> = by_name.entry(normal_name(name)).or_default();
+            namesakes.push((key, &record.id));
         }
         by_name
     }

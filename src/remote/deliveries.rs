@@ -98,6 +98,8 @@ pub struct EventQuery {
 pub struct Rows<T> {
     /// The rows on it.
     pub rows: Vec<T>,
+    /// How many rows on it are not as documented; they are left out.
+    pub unreadable: usize,
     /// How many there are in all, if the API says.
     pub total: Option<u64>,
 }
@@ -146,6 +148,7 @@ pub async fn read_events<A: DeliveryApi>(
     const SIZE: u32 = super::PAGE_SIZE;
     let mut read = Rows {
         rows: Vec::new(),
+        unreadable: 0,
         total: None,
     };
     for page in 1.. {
@@ -153,12 +156,12 @@ pub async fn read_events<A: DeliveryApi>(
         let size = u32::try_from(most).map_or(SIZE, |most| most.clamp(1, SIZE));
         let next = api.events(query, page, size).await?;
         read.total = next.total;
-        let count = next.rows.len();
+        let count = next.rows.len() + next.unreadable;
         read.rows.extend(next.rows);
-        let all_there = read
-            .total
-            .is_some_and(|total| read.rows.len() as u64 >= total);
-        if read.rows.len() >= most || all_there || count < size as usize {
+        read.unreadable += next.unreadable;
+        let listed = read.rows.len() + read.unreadable;
+        let all_there = read.total.is_some_and(|total| listed as u64 >= total);
+        if listed >= most || all_there || count < size as usize {
             break;
         }
     }

@@ -11,7 +11,9 @@ use super::outcome::outcome;
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use super::{Cost, Scene};
-use crate::plan::{Action, Change, DeletionReason, Plan, PlannedAction, Summary, TokenShown};
+use crate::plan::{
+    Action, Change, DeletionReason, ForgetReason, Plan, PlannedAction, Summary, TokenShown,
+};
 use crate::record::{Outcome, SyncReport};
 use crate::webhook::{Field, FieldValue, limits};
 
@@ -83,10 +85,15 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
                 DeletionReason::Orphan => "delete: no file declares it any more".to_owned(),
             },
         ),
-        Action::Forget { .. } => (
+        Action::Forget { reason, .. } => (
             ".",
             styles.aside,
-            "forget: neither a file nor the remote has it any more".to_owned(),
+            match reason {
+                ForgetReason::Gone => "forget: neither a file nor the remote has it any more",
+                ForgetReason::Moved => "forget: another key stands for it",
+                ForgetReason::Released => "forget: declared released; it stays at the API",
+            }
+            .to_owned(),
         ),
     };
     let id = planned

@@ -156,8 +156,12 @@ fn folded(planned: &PlannedAction, ended: &str) -> String {
         let place = format!("{}:{}", location.path.display(), location.line);
         format!(" — {}", code_in_html(&place))
     });
+    let reason = match planned.action.reason() {
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    };
     let head = format!(
-        "{} <b>{}</b>{place}{ended}",
+        "{} <b>{}</b>{reason}{place}{ended}",
         planned.action.as_str(),
         planned.key
     );

@@ -463,7 +463,10 @@ fn metrics_tell_what_it_does() {
         page(address, "/readyz").0,
         "HTTP/1.1 503 Service Unavailable"
     );
+    let invalid = "hookctl_files_valid{files=\"declarations\"} 0\n";
+    assert!(page(address, "/metrics").1.contains(invalid));
     repository.declare(BILLING);
+    while !line().contains("the files validate again") {}
     watch.until("the first pass", |webhooks| webhooks.len() == 2);
     watch.wait("ready", || page(address, "/readyz").0 == "HTTP/1.1 200 OK");
     account.edit("Billing", &json!({ "timeout_seconds": 55 }));
@@ -479,6 +482,8 @@ fn metrics_tell_what_it_does() {
         "hookctl_webhooks{status=\"in_sync\"} 1\n",
         "hookctl_webhooks{status=\"unmanaged\"} 1\n",
         "hookctl_pending_changes 0\n",
+        "hookctl_files_valid{files=\"declarations\"} 1\n",
+        "hookctl_files_valid{files=\"configuration\"} 1\n",
         "hookctl_api_requests_total{method=\"POST\",status=\"200\"} 1\n",
         "hookctl_api_requests_total{method=\"PATCH\",status=\"200\"} 1\n",
         "hookctl_pass_seconds_bucket{le=\"+Inf\"}",
@@ -489,4 +494,16 @@ fn metrics_tell_what_it_does() {
     }
     assert!(text.ends_with("# EOF\n"));
     assert_eq!(page(address, "/other").0, "HTTP/1.1 404 Not Found");
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_ends_a_watch_at_its_start() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let url = account.sandbox.base_url();
+    repository
+        .run(&["--api-url", &url, "watch", "--only", "biling-*"])
+        .code(64)
+        .complains("--only: no key matches 'biling-*'")
+        .complains("did you mean 'billing'?");
+    assert!(account.requests().is_empty());
 }

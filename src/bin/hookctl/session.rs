@@ -11,7 +11,7 @@ use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::record::Horizon;
-use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats};
+use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats, check_proxy};
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::DesiredState;
@@ -90,6 +90,12 @@ impl Session {
                 ),
             )
             .help("use https, or add --insecure-http if the way is safe"));
+        }
+        if !url.is_loopback() {
+            check_proxy(&url.to_string(), |name| environment.get(name)).map_err(|error| {
+                CommandError::caused("invalid-proxy", &error)
+                    .help("write it as http://proxy.example.com:3128, or unset it")
+            })?;
         }
         let key = resolve_key("API key", &target.api_key, environment).await?;
         let fingerprint_key = fingerprint_key(settings, environment, Some(&key)).await?;
@@ -209,6 +215,7 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
     let options = CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
+        history: settings.history,
     };
     let url = target.api_url.as_ref().map(ToString::to_string);
     let api = match (sandbox, &url) {

@@ -10,7 +10,7 @@ use super::options::{ClientError, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
-use super::wire;
+use super::{row, wire};
 use crate::remote::{ApiError, Page, SendGate, TokenWrite, Ungated, WebhookApi, Withheld};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
@@ -386,7 +386,7 @@ fn written(answer: &Answer, gate: &impl SendGate) -> Result<Option<ObservedWebho
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    wire::written(&answer.body).map(Some).map_err(|error| {
+    row::written(&answer.body).map(Some).map_err(|error| {
         gate.unanswered();
         unexpected(answer, error.to_string())
     })

@@ -92,6 +92,7 @@ async fn dispatch(
     let options = CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
+        history: settings.history,
     };
     match &args.command {
         CacheCommand::Verify => {

@@ -18,6 +18,7 @@ use hookctl::watch::{
 
 use super::args::WatchArgs;
 use super::metrics::Metrics;
+use super::readiness::Input;
 use super::service::Service;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
@@ -181,6 +182,10 @@ impl Host for Workstation<'_> {
             let ui = self.surroundings.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         }
+        if look != Look::Same {
+            self.metrics
+                .read(Input::Declarations, look == Look::Changed);
+        }
         look
     }
 
@@ -213,6 +218,7 @@ impl Host for Workstation<'_> {
             News::Invalid => {
                 tracing::warn!("the files do not validate; what validated last stays applied");
             }
+            News::Valid => tracing::info!("the files validate again"),
             News::Action(event) => acted(event),
             News::Passed(report) => self.passed(report),
             News::Failed {
@@ -248,6 +254,7 @@ impl Host for Workstation<'_> {
                     .map(|session| (settings, session)),
                 Err(error) => Err(error),
             };
+        self.metrics.read(Input::Configuration, reloaded.is_ok());
         match reloaded {
             Ok((settings, session)) => {
                 tracing::info!("hookctl.yaml was read again");

@@ -3,6 +3,7 @@
 mod args;
 mod host;
 mod metrics;
+mod readiness;
 mod service;
 
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::files::load;
 use crate::presenter::show_settings_error;
-use crate::run::selected;
+use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
@@ -49,6 +51,15 @@ async fn watch(
     let only = selected(&args.only)?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let session = Session::open(&settings, environment, args.sandbox).await?;
+    // What cannot be told yet, since the files do not validate or the record is in use, does not keep a watch from
+    // starting.
+    if let (Some(declarations), Ok(remembered)) = (
+        load(&settings, environment).declarations,
+        session.store().remembered(),
+    ) {
+        let keys = declarations.keys().chain(remembered.last_applied.keys());
+        selects_something(&only, keys)?;
+    }
     let cancellation = cancel_on_signal()?;
     let wake = wake_on_hangup()?;
     let metrics = Arc::new(Metrics::new());
