@@ -1,11 +1,12 @@
 //! One action for each key whose identity is known.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::action::Bindings;
 use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
+use super::twins::twins;
 use super::{
     Action, Adoption, Cause, Change, Creation, Deletion, DeletionReason, ForgetReason, Notice,
     Orphan, Patch, Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, RecordAfter,
@@ -15,7 +16,7 @@ use crate::state::{
     AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
     ObservedState, ObservedWebhook, Origin, UnreadableWebhook,
 };
-use crate::webhook::{Field, Key, WorkflowAction, normal_name};
+use crate::webhook::{Field, Key, WorkflowAction};
 
 /// Decides for every key, declared or remembered, and counts the rest.
 ///
@@ -104,10 +105,13 @@ pub(super) fn decide(
             });
         }
     }
-    decisions
-        .plan
-        .notices
-        .extend(twins(desired, observed, &decisions, identities));
+    decisions.plan.notices.extend(twins(
+        desired,
+        observed,
+        &decisions.plan.unmanaged,
+        &policy.only,
+        identities,
+    ));
     decisions.plan.bindings = Bindings {
         known: last_applied.len(),
         present: last_applied
@@ -122,43 +126,6 @@ pub(super) fn decide(
             problems: decisions.problems,
         })
     }
-}
-
-/// The webhooks that nobody manages and that look like one of ours.
-fn twins(
-    desired: &DesiredState,
-    observed: &ObservedState,
-    decisions: &Decisions<'_>,
-    identities: &Identities<'_>,
-) -> Vec<Notice> {
-    let mut by_name: BTreeMap<String, Vec<&ObservedWebhook>> = BTreeMap::new();
-    for unmanaged in &decisions.plan.unmanaged {
-        let webhook = observed.get(&unmanaged.id);
-        let Some(webhook) = webhook else { continue };
-        let name = normal_name(&webhook.spec.name);
-        by_name.entry(name).or_default().push(webhook);
-    }
-    let mut notices = Vec::new();
-    if by_name.is_empty() {
-        return notices;
-    }
-    for (key, webhook) in &desired.webhooks {
-        let Identity::Found(found) = identities.of(key) else {
-            continue;
-        };
-        let same_name = by_name.get(&normal_name(&found.spec.name));
-        for twin in same_name.into_iter().flatten() {
-            if decisions.policy.only.selects(key) && found.spec.looks_like(&twin.spec) {
-                notices.push(Notice::Twin {
-                    key: key.clone(),
-                    location: webhook.origin.key.clone(),
-                    id: found.id.clone(),
-                    twin: twin.id.clone(),
-                });
-            }
-        }
-    }
-    notices
 }
 
 struct Decisions<'a> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{KeyFilter, PlanError, PlanProblem};
 use crate::diagnostic::Location;
-use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook, UnreadableWebhook};
+use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::{EndpointUrl, Key, RemoteId, normal_name};
 
 /// What a declared key stands for on the remote.
@@ -44,18 +44,18 @@ impl<'a> Identities<'a> {
 }
 
 /// What identity needs to know of a declaration, present or absent.
-struct Declared<'a> {
-    key: &'a Key,
-    name: &'a str,
-    previously: &'a [String],
-    url: Option<&'a EndpointUrl>,
-    pin: Option<&'a RemoteId>,
-    location: &'a Location,
+pub(super) struct Declared<'a> {
+    pub(super) key: &'a Key,
+    pub(super) name: &'a str,
+    pub(super) previously: &'a [String],
+    pub(super) url: Option<&'a EndpointUrl>,
+    pub(super) pin: Option<&'a RemoteId>,
+    pub(super) location: &'a Location,
 }
 
 impl Declared<'_> {
     /// The names under which it may be found, each once, in their normal form.
-    fn names(&self) -> BTreeSet<String> {
+    pub(super) fn names(&self) -> BTreeSet<String> {
         std::iter::once(self.name)
             .chain(self.previously.iter().map(String::as_str))
             .map(normal_name)
@@ -68,7 +68,7 @@ impl Declared<'_> {
     }
 }
 
-fn declared(desired: &DesiredState) -> impl Iterator<Item = Declared<'_>> {
+pub(super) fn declared(desired: &DesiredState) -> impl Iterator<Item = Declared<'_>> {
     let present = desired.webhooks.iter().map(|(key, webhook)| Declared {
         key,
         name: &webhook.spec.name,
@@ -128,18 +128,18 @@ pub(super) fn identify<'a>(
 
 /// Webhooks, or what is known of them, by their names in normal form: there may be as many declarations as webhooks, so
 /// that not every one can be held against every other.
-type ByName<T> = BTreeMap<String, Vec<T>>;
+pub(super) type ByName<T> = BTreeMap<String, Vec<T>>;
 
 /// A key that is bound and not planned, and its webhook.
-type Orphan<'a> = (&'a Key, &'a RemoteId);
+pub(super) type Orphan<'a> = (&'a Key, &'a RemoteId);
 
-struct Search<'a> {
-    only: &'a KeyFilter,
-    desired: &'a DesiredState,
-    observed: &'a ObservedState,
-    last_applied: &'a LastApplied,
-    found: Identities<'a>,
-    problems: Vec<PlanProblem>,
+pub(super) struct Search<'a> {
+    pub(super) only: &'a KeyFilter,
+    pub(super) desired: &'a DesiredState,
+    pub(super) observed: &'a ObservedState,
+    pub(super) last_applied: &'a LastApplied,
+    pub(super) found: Identities<'a>,
+    pub(super) problems: Vec<PlanProblem>,
 }
 
 impl<'a> Search<'a> {
@@ -196,58 +196,6 @@ impl<'a> Search<'a> {
             }
         }
         unbound
-    }
-
-    /// A webhook that cannot be read is neither compared nor made again.
-    fn unreadable(&mut self, declared: &Declared<'a>, id: &RemoteId) {
-        if let Some(webhook) = self.observed.unreadable.get(id)
-            && self.only.selects(declared.key)
-        {
-            self.problems.push(PlanProblem::Unreadable {
-                key: declared.key.clone(),
-                location: Some(declared.location.clone()),
-                webhook: Box::new(webhook.clone()),
-            });
-        }
-    }
-
-    /// Returns the declarations whose names no unreadable, unmanaged webhook has. The others could be it, so they
-    /// are neither created nor found by name.
-    fn without_unreadable_names(&mut self, unbound: Vec<Declared<'a>>) -> Vec<Declared<'a>> {
-        let unreadable = self.unreadable_unmanaged();
-        let mut free = Vec::with_capacity(unbound.len());
-        for declared in unbound {
-            let names = declared.names();
-            let mut named = unreadable.iter().filter(|webhook| webhook.name.is_some());
-            match named.find(|webhook| webhook.may_be_named(&names)) {
-                Some(webhook) => self.reserved(&declared, webhook),
-                None => free.push(declared),
-            }
-        }
-        free
-    }
-
-    fn reserved(&mut self, declared: &Declared<'a>, webhook: &UnreadableWebhook) {
-        if self.only.selects(declared.key) {
-            self.problems.push(PlanProblem::UnreadableName {
-                key: declared.key.clone(),
-                location: declared.location.clone(),
-                webhook: Box::new(webhook.clone()),
-            });
-        }
-    }
-
-    /// The webhooks that cannot be read and that no key is bound to.
-    fn unreadable_unmanaged(&self) -> Vec<&'a UnreadableWebhook> {
-        let bound: HashSet<_> = self
-            .last_applied
-            .values()
-            .map(|record| &record.id)
-            .collect();
-        let unreadable = self.observed.unreadable.values();
-        unreadable
-            .filter(|webhook| !bound.contains(&webhook.id))
-            .collect()
     }
 
     fn adopt(&mut self, unbound: &[Declared<'a>]) {
@@ -308,7 +256,7 @@ impl<'a> Search<'a> {
 
     /// The webhooks that are spoken for: by a declared key, or by a binding that outlives this plan. A
     /// binding that its key leaves for a pin counts no longer.
-    fn taken(&self) -> HashSet<&'a RemoteId> {
+    pub(super) fn taken(&self) -> HashSet<&'a RemoteId> {
         self.last_applied
             .iter()
             .filter(|(key, _)| self.outlives(key))
@@ -319,7 +267,7 @@ impl<'a> Search<'a> {
 
     /// Those of the webhooks that are spoken for that still are once this plan is applied: a key that is
     /// not planned now adopts nothing.
-    fn taken_for_good(&self) -> HashSet<&'a RemoteId> {
+    pub(super) fn taken_for_good(&self) -> HashSet<&'a RemoteId> {
         let mut taken = self.taken();
         taken.retain(|id| {
             self.found.claimed_by(id).is_none_or(|key| {
@@ -333,7 +281,7 @@ impl<'a> Search<'a> {
     }
 
     /// The observed webhooks that are not spoken for.
-    fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<&'a ObservedWebhook> {
+    pub(super) fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<&'a ObservedWebhook> {
         let mut by_name = ByName::new();
         for webhook in self.observed.webhooks.values() {
             if !taken.contains(&webhook.id) {
@@ -352,94 +300,6 @@ impl<'a> Search<'a> {
             .iter()
             .map(|declared| named_like(declared, &untaken).copied().collect())
             .collect()
-    }
-
-    /// A bound webhook that shall be absent must be the only one named so, pins apart: once it and its
-    /// binding are gone, the name would lead to the next one.
-    fn check_namesakes_of_absent(&mut self) {
-        if self.desired.absent.is_empty() {
-            return;
-        }
-        let untaken = self.untaken(&self.taken_for_good());
-        let unreadable = self.unreadable_unmanaged();
-        for declared in declared(self.desired) {
-            let absent = self.desired.absent.contains_key(declared.key);
-            let Identity::Found(found) = self.found.of(declared.key) else {
-                continue;
-            };
-            if !absent || declared.pin.is_some() {
-                continue;
-            }
-            let mut namesakes: Vec<_> = named_like(&declared, &untaken)
-                .map(|webhook| &webhook.id)
-                .collect();
-            let names = declared.names();
-            let unreadable = unreadable.iter();
-            namesakes.extend(
-                unreadable
-                    .filter(|webhook| webhook.name.is_some() && webhook.may_be_named(&names))
-                    .map(|webhook| &webhook.id),
-            );
-            if !namesakes.is_empty() {
-                namesakes.sort_unstable();
-                self.problems.push(PlanProblem::Ambiguous {
-                    key: declared.key.clone(),
-                    location: declared.location.clone(),
-                    ids: std::iter::once(&found.id)
-                        .chain(namesakes)
-                        .cloned()
-                        .collect(),
-                });
-            }
-        }
-    }
-
-    /// What one declaration releases, another must not delete: not now, and not by its name once it is unbound.
-    fn check_released(&mut self) {
-        if self.desired.released.is_empty() {
-            return;
-        }
-        let mut bound: ByName<Orphan<'a>> = ByName::new();
-        for (key, record) in self.last_applied {
-            let Some(webhook) = self.observed.get(&record.id) else {
-                continue;
-            };
-            let name = &webhook.spec.name;
-            let releasing = match self.desired.releasing(&webhook.id, name) {
-                _ if self.desired.released.contains_key(key) => key,
-                Some(releasing) if !self.desired.declares(key) => releasing,
-                _ => continue,
-            };
-            let namesakes = bound.entry(normal_name(name)).or_default();
-            namesakes.push((releasing, &webhook.id));
-        }
-        for declared in declared(self.desired) {
-            if !self.desired.absent.contains_key(declared.key) {
-                continue;
-            }
-            let found = match self.found.of(declared.key) {
-                Identity::Found(webhook) => Some(webhook),
-                Identity::Gone(_) | Identity::Missing => None,
-            };
-            let releasing = found.and_then(|webhook| {
-                let mut released = bound.values().flatten();
-                let by_binding = released.find(|(_, id)| **id == webhook.id);
-                let by_name = || self.desired.releasing(&webhook.id, &webhook.spec.name);
-                let key = by_binding.map(|(key, _)| *key).or_else(by_name)?;
-                Some((key, &webhook.id))
-            });
-            let namesake = || {
-                let mut namesakes = named_like(&declared, &bound);
-                namesakes.next().copied().filter(|_| declared.pin.is_none())
-            };
-            if let Some((key, id)) = releasing.or_else(namesake) {
-                self.problems.push(PlanProblem::Contested {
-                    keys: vec![key.clone(), declared.key.clone()],
-                    location: declared.location.clone(),
-                    id: id.clone(),
-                });
-            }
-        }
     }
 
     fn without_match(&mut self, declared: &Declared<'a>, orphans: &ByName<Orphan<'a>>) {
@@ -501,7 +361,7 @@ impl<'a> Search<'a> {
 }
 
 /// Those that a declaration may be found under, by any of its names.
-fn named_like<'b, T>(
+pub(super) fn named_like<'b, T>(
     declared: &Declared<'_>,
     by_name: &'b ByName<T>,
 ) -> impl Iterator<Item = &'b T> {

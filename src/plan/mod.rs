@@ -65,9 +65,11 @@ mod order;
 mod patch;
 mod policy;
 mod problem;
+mod reserved;
 pub mod safety;
 mod summary;
 pub mod token;
+mod twins;
 
 pub use action::{
     Action, Adoption, Bindings, Creation, Deletion, DeletionReason, ForgetReason, Notice, Orphan,

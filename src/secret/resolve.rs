@@ -21,6 +21,9 @@ const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
 /// the longest token there can be; whatever is larger is the wrong file.
 const SIZE_LIMIT: u64 = 64 * 1024;
 
+/// The bytes of the buffer that a secret is read into: a little more than it may have.
+const BUFFER: usize = 64 * 1024 + 64;
+
 /// How the names of variables begin that no child gets.
 const WITHHELD: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
 
@@ -212,7 +215,8 @@ async fn read_limited(
     source: &SecretSource,
     reader: impl AsyncRead + Unpin,
 ) -> Result<io::Result<Zeroizing<Vec<u8>>>, ResolveError> {
-    let mut bytes = Zeroizing::new(Vec::new());
+    // Large enough from the start: a buffer that grows leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER));
     if let Err(error) = reader.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).await {
         return Ok(Err(error));
     }

@@ -78,7 +78,9 @@ impl Files {
             part(diagnostic.message.as_bytes());
         }
         for path in &self.of_secrets {
-            part(&std::fs::read(path).unwrap_or_default());
+            part(&zeroize::Zeroizing::new(
+                std::fs::read(path).unwrap_or_default(),
+            ));
         }
         hasher.finalize()
     }

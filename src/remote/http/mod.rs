@@ -4,6 +4,7 @@
 //! nothing of plans and records.
 
 mod answer;
+mod body;
 mod client;
 mod deliveries;
 mod options;
@@ -14,6 +15,7 @@ mod throttle;
 mod transport;
 mod wire;
 
+pub use body::RequestBody;
 pub use client::HttpApi;
 pub use options::{ClientError, HttpOptions, ProxyUse, RequestStats};
 pub use proxy::check_proxy;

@@ -44,8 +44,11 @@ impl Row {
     }
 }
 
+/// Tells whether a value has the right type.
+type Test = fn(&Value) -> bool;
+
 /// The fields that a row must hold, and how each is told to have the right type.
-const FIELDS: [(&str, fn(&Value) -> bool); 8] = [
+const FIELDS: [(&str, Test); 8] = [
     ("name", Value::is_string),
     ("url", Value::is_string),
     ("actions", is_list_of_texts),

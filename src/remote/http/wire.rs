@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::body::RequestBody;
 use super::row::{self, Rows};
 use crate::remote::{Page, TokenWrite};
 use crate::secret::Secret;
@@ -36,33 +37,21 @@ pub(super) enum WireError {
 }
 
 /// The body of a POST: every field, and the token if there is one.
-pub(super) fn create_body(spec: &WebhookSpec, token: Option<&Secret>) -> Value {
-    let mut body: Map<String, Value> = Field::ALL
+pub(super) fn create_body(spec: &WebhookSpec, token: Option<&Secret>) -> RequestBody {
+    let fields: Map<String, Value> = Field::ALL
         .into_iter()
         .map(|field| (field.as_str().to_owned(), value(&spec.get(field))))
         .collect();
-    if let Some(token) = token {
-        body.insert("bearer_token".to_owned(), token.expose().into());
-    }
-    Value::Object(body)
+    RequestBody::new(&fields, token.map_or(TokenWrite::Keep, TokenWrite::Set))
 }
 
 /// The body of a PATCH: exactly these fields.
-pub(super) fn patch_body(fields: &[(Field, FieldValue)], token: TokenWrite<'_>) -> Value {
-    let mut body: Map<String, Value> = fields
+pub(super) fn patch_body(fields: &[(Field, FieldValue)], token: TokenWrite<'_>) -> RequestBody {
+    let fields: Map<String, Value> = fields
         .iter()
         .map(|(field, to)| (field.as_str().to_owned(), value(to)))
         .collect();
-    match token {
-        TokenWrite::Keep => {}
-        TokenWrite::Set(token) => {
-            body.insert("bearer_token".to_owned(), token.expose().into());
-        }
-        TokenWrite::Clear => {
-            body.insert("clear_bearer_token".to_owned(), true.into());
-        }
-    }
-    Value::Object(body)
+    RequestBody::new(&fields, token)
 }
 
 fn value(value: &FieldValue) -> Value {
@@ -223,19 +212,21 @@ mod tests {
     #[test]
     fn bodies_hold_exactly_what_is_sent() {
         let token = Secret::new("hunter2".into()).unwrap();
-        let clear = patch_body(&[], TokenWrite::Clear);
+        let read =
+            |body: RequestBody| -> Value { serde_json::from_slice(body.as_bytes()).unwrap() };
+        let clear = read(patch_body(&[], TokenWrite::Clear));
         assert_eq!(clear, json!({ "clear_bearer_token": true }));
         let both = patch_body(
             &[(Field::TimeoutSeconds, FieldValue::Number(20))],
             TokenWrite::Set(&token),
         );
         assert_eq!(
-            both,
+            read(both),
             json!({ "timeout_seconds": 20, "bearer_token": "hunter2" })
         );
         let observed = row::written(row("id").to_string().as_bytes()).unwrap();
         assert_eq!(
-            create_body(&observed.spec, None),
+            read(create_body(&observed.spec, None)),
             json!({
                 "name": "Billing", "url": "https://a.example/x",
                 "actions": ["workflow_created", "zebra"], "enabled": true,

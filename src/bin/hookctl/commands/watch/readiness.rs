@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long files may stay invalid before the watch counts as not ready: the time to notice and undo a mistake.
-const INVALID_GRACE: Duration = Duration::from_secs(60);
+const INVALID_GRACE: Duration = Duration::from_mins(1);
 
 /// What was read, and may be invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
