@@ -69,6 +69,8 @@ pub mod clock;
 pub mod config;
 pub mod declaration;
 pub mod diagnostic;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod import;
 pub mod plan;
 pub mod reconcile;

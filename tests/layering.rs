@@ -16,6 +16,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("template", &[]),
     ("sandbox", &[]),
     ("yaml", &["address", "diagnostic"]),
+    ("fuzzing", &["cache", "remote"]),
     ("secret", &["diagnostic", "template", "webhook", "yaml"]),
     ("state", &["diagnostic", "secret", "webhook"]),
     (

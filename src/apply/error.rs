@@ -29,11 +29,11 @@ pub(super) enum StepError {
     NoSecret,
     #[error("it was held back before anything was sent")]
     HeldBack,
-    #[error("nothing was sent, since that could not be written down first: {0} ({cause})", cause = .0.source)]
+    #[error("nothing was sent, since that could not be written down first: {0} ({cause})", cause = .0.cause())]
     NotIntended(JournalError),
-    #[error("done at the API, and then not recorded: {0} ({cause})", cause = .0.source)]
+    #[error("done at the API, and then not recorded: {0} ({cause})", cause = .0.cause())]
     NotRecorded(#[from] JournalError),
-    #[error("{refusal}; and that could not be recorded: {error} ({cause})", cause = .error.source)]
+    #[error("{refusal}; and that could not be recorded: {error} ({cause})", cause = .error.cause())]
     NotEnded {
         refusal: Box<StepError>,
         error: JournalError,

@@ -1,5 +1,6 @@
 //! Looking after a record: is it whole, what can be saved of it, and putting it aside.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::database::Database;
@@ -8,6 +9,9 @@ use super::lock::Lock;
 use super::schema::{HISTORY, INTENTS, OBSERVED, RECORDS};
 use super::{Account, CacheError, CacheOptions, folder, io_error};
 use crate::state::LastApplied;
+
+/// The most names that are tried for a folder.
+const NAMES: u32 = 1_000;
 
 /// How much a whole record holds, over all accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +61,8 @@ pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied,
         .unwrap_or_default())
 }
 
-/// Moves a record out of the way, into a folder of that name below the record's; none if there is none.
+/// Moves a record out of the way, into a folder of that name below the record's, or of that name and a number if it
+/// is taken; none if there is none.
 ///
 /// # Errors
 /// [`CacheError`] if somebody uses the record, or it cannot be moved.
@@ -68,31 +73,45 @@ pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, 
     let mut parts = Vec::new();
     for part in [DATABASE, GENERATION] {
         let part = directory.join(part);
-        if folder::kind(&part)?.is_some() {
+        // A link is moved as it is, wherever it leads.
+        if part.is_symlink() || folder::kind(&part)?.is_some() {
             parts.push(part);
         }
     }
     if parts.is_empty() {
         return Ok(None);
     }
-    let aside = directory.join(name);
-    std::fs::create_dir(&aside).map_err(io_error("make the folder", &aside))?;
+    let aside = free_folder(directory, name)?;
     for part in parts {
         let target = aside.join(part.file_name().unwrap_or_default());
         std::fs::rename(&part, &target).map_err(io_error("move", &part))?;
     }
-    sync_folder(directory)?;
+    folder::sync(directory)?;
     Ok(Some(aside))
+}
+
+/// Makes a folder with a name that is free.
+fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
+    let mut folder = directory.join(name);
+    for number in 2..=NAMES {
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                folder = directory.join(format!("{name}-{number}"));
+            }
+            made => {
+                return made
+                    .map(|()| folder.clone())
+                    .map_err(io_error("make the folder", &folder));
+            }
+        }
+    }
+    Err(io_error("make the folder", &folder)(
+        ErrorKind::AlreadyExists.into(),
+    ))
 }
 
 fn copied(options: &CacheOptions) -> Result<tempfile::TempDir, CacheError> {
     let directory = &options.directory;
     let _lock = Lock::shared(directory, options.lock_timeout)?;
     folder::copy(directory)
-}
-
-fn sync_folder(path: &Path) -> Result<(), CacheError> {
-    std::fs::File::open(path)
-        .and_then(|folder| folder.sync_all())
-        .map_err(io_error("make durable", path))
 }

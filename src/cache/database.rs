@@ -1,7 +1,8 @@
 //! sled, wrapped: no type of it leaves this file but its error.
 //!
-//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file,
-//! and a damaged log is silently cut to an older state. So files are synced here, the panic is caught,
+//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file, its last
+//! `drop` on a failing disk, and a damaged log is silently cut to an older state. So files are synced here, panics
+//! are caught,
 //! and a generation number is kept both in the database and beside it.
 
 use std::fs::File;
@@ -11,10 +12,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sled::Tree;
 
-use super::folder::{self, DATABASE, GENERATION};
+use super::folder::{self, DATABASE, GENERATION, SETTINGS, UNFINISHED};
 use super::generation::{Found, GenerationFile};
 use super::history::HistoryLimits;
-use super::open::{database_error, open_guarded};
+use super::open::{LastHandle, database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
 };
@@ -43,6 +44,8 @@ pub(super) struct Database {
     pub(super) history_limits: HistoryLimits,
     /// Where people know it to be; another one for a copy.
     shown: PathBuf,
+    // Fields are dropped in their order; this one has to be the last.
+    _last: LastHandle,
 }
 
 impl Database {
@@ -64,48 +67,56 @@ impl Database {
 
     /// Opens or makes the one in a folder.
     pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+        check_clock(jiff::Timestamp::now())?;
         folder::clear_unfinished(directory)?;
-        let database = open_guarded(&directory.join(DATABASE), shown)?;
+        if folder::kind(&directory.join(GENERATION))?.is_some_and(|kind| kind.is_dir()) {
+            return Err(CacheError::Damaged {
+                directory: shown.to_owned(),
+                what: "'generation' is no file".to_owned(),
+            });
+        }
+        let path = directory.join(DATABASE);
+        if folder::kind(&path)?.is_none() {
+            Self::make(directory, shown)?;
+        }
+        Self::open_in(directory, &path, shown)
+    }
+
+    /// Makes one beside its place, and gives it its name when all of it is durable: what bears the name is whole.
+    fn make(directory: &Path, shown: &Path) -> Result<(), CacheError> {
+        let path = directory.join(UNFINISHED);
+        let made = Self::open_in(directory, &path, shown)?;
+        made.put(&made.meta, META, VERSION_KEY, &schema::VERSION)?;
+        made.sync()?;
+        drop(made);
+        folder::sync(&path.join(SETTINGS))?;
+        folder::sync(&path)?;
+        let named = directory.join(DATABASE);
+        std::fs::rename(&path, &named).map_err(io_error("make", &named))?;
+        folder::sync(directory)
+    }
+
+    fn open_in(directory: &Path, path: &Path, shown: &Path) -> Result<Self, CacheError> {
+        let database = open_guarded(path, shown)?;
         let tree = |name: &str| {
             database
                 .open_tree(name)
                 .map_err(|source| database_error("open", shown, source))
         };
-        let opened = Self {
+        Ok(Self {
             records: tree(RECORDS)?,
             history: tree(HISTORY)?,
             intents: tree(INTENTS)?,
             observed: tree(OBSERVED)?,
             meta: tree(META)?,
-            file: File::open(directory.join(DATABASE).join("db"))
-                .map_err(io_error("open", &directory.join(DATABASE)))?,
+            file: File::open(path.join("db")).map_err(io_error("open", path))?,
             generation_file: GenerationFile::open(&directory.join(GENERATION))?,
+            _last: LastHandle::of(&database),
             sled: database,
             directory: directory.to_owned(),
             shown: shown.to_owned(),
             history_limits: HistoryLimits::default(),
-        };
-        if opened.is_empty() {
-            opened.put(&opened.meta, META, VERSION_KEY, &schema::VERSION)?;
-            opened.sync()?;
-            for folder in [directory.join(DATABASE), directory.to_owned()] {
-                sync_file(&folder)?;
-            }
-        }
-        Ok(opened)
-    }
-
-    /// Whether nothing was ever committed. Its making may have been cut off at any point; that a
-    /// database lost what it had is told by the generation beside it.
-    fn is_empty(&self) -> bool {
-        let trees = [
-            &self.records,
-            &self.intents,
-            &self.history,
-            &self.observed,
-            &self.meta,
-        ];
-        trees.iter().all(|tree| tree.is_empty())
+        })
     }
 
     /// What is remembered of each bound webhook of an account.
@@ -346,10 +357,12 @@ impl Database {
     }
 }
 
-fn sync_file(path: &Path) -> Result<(), CacheError> {
-    File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(io_error("make durable", path))
+/// sled counts from 1970 and panics before it.
+fn check_clock(now: jiff::Timestamp) -> Result<(), CacheError> {
+    if now < jiff::Timestamp::UNIX_EPOCH {
+        return Err(CacheError::Clock);
+    }
+    Ok(())
 }
 
 /// The key of a row: the account, then its own part. No part of an account holds a NUL.
@@ -362,4 +375,17 @@ pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
     }
     key.extend_from_slice(own);
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_an_error() {
+        let epoch = jiff::Timestamp::UNIX_EPOCH;
+        assert!(check_clock(epoch).is_ok());
+        let before = epoch - jiff::SignedDuration::from_secs(1);
+        assert!(matches!(check_clock(before), Err(CacheError::Clock)));
+    }
 }

@@ -9,6 +9,12 @@ use super::{CacheError, io_error};
 /// The subfolder of the database.
 pub(super) const DATABASE: &str = "db";
 
+/// The subfolder of a database that is being made.
+pub(super) const UNFINISHED: &str = "db.making";
+
+/// The file of a database with the settings that the database was made with.
+pub(super) const SETTINGS: &str = "conf";
+
 /// The file beside the database that says which state it has at least.
 pub(super) const GENERATION: &str = "generation";
 
@@ -42,10 +48,12 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
     for folder in [directory, &database] {
         let entries = fs::read_dir(folder).map_err(io_error("read", folder))?;
         for entry in entries {
-            let path = entry.map_err(io_error("read", folder))?.path();
-            if !kind(&path)?.is_some_and(|kind| kind.is_file()) {
+            let entry = entry.map_err(io_error("read", folder))?;
+            // What a link leads to is not ours to close.
+            if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 continue;
             }
+            let path = entry.path();
             match set_mode(&path, 0o600) {
                 // The database tidies up after itself while it is open.
                 Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
@@ -56,24 +64,38 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
     Ok(())
 }
 
-/// Removes what a killed process left half-made and sled would take for damage: a snapshot that was not
-/// yet given its name (it can be made again from the log), and the settings of a database without a log.
+/// Removes what a killed process left half-made: a database without its name, and, in one that has it, a
+/// snapshot without its name, which sled would take for damage (it can be made again from the log).
 pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
-    let database = directory.join(DATABASE);
-    if kind(&database)?.is_none() {
-        return Ok(());
+    let making = directory.join(UNFINISHED);
+    match fs::remove_dir_all(&making) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(io_error("remove", &making)(error));
+        }
+        _ => {}
     }
-    let log_exists = kind(&database.join("db"))?.is_some();
-    let entries = fs::read_dir(&database).map_err(io_error("read", &database))?;
+    let database = directory.join(DATABASE);
+    let entries = match fs::read_dir(&database) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        entries => entries.map_err(io_error("read", &database))?,
+    };
     for entry in entries {
         let path = entry.map_err(io_error("read", &database))?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let unnamed_snapshot = name.starts_with("snap.") && name.ends_with(".generating");
-        if unnamed_snapshot || (name == "conf" && !log_exists) {
+        if name.starts_with("snap.") && name.ends_with(".generating") {
             fs::remove_file(&path).map_err(io_error("remove", &path))?;
         }
     }
     Ok(())
+}
+
+/// Makes everything durable that was written to a file, or a folder's list of names.
+pub(super) fn sync(path: &Path) -> Result<(), CacheError> {
+    fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(io_error("make durable", path))
 }
 
 /// Copies the database and its generation somewhere temporary.

@@ -25,6 +25,7 @@ mod commit;
 mod database;
 mod folder;
 mod generation;
+mod guard;
 mod history;
 mod lock;
 mod observed;
@@ -40,9 +41,10 @@ use std::time::Duration;
 pub use care::{Verified, salvage, set_aside, verify};
 use database::Database;
 pub use generation::RecordVersion;
+pub use guard::GUARDED_THREAD;
+use guard::{PATIENCE, guarded};
 pub use history::HistoryLimits;
 use lock::Lock;
-pub use open::OPENING_THREAD;
 use writer::{Write, Writer};
 
 use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};
@@ -136,6 +138,9 @@ pub enum CacheError {
         /// Its schema.
         found: u32,
     },
+    /// The clock of this machine is before 1970, which no record can hold.
+    #[error("the clock of this machine says that it is before 1970; set it")]
+    Clock,
     /// The database refused.
     #[error("could not {attempt} the local record in {}", directory.display())]
     Database {
@@ -191,7 +196,7 @@ impl Cache {
         let mut database = Database::open(&options.directory, &options.directory)?;
         database.history_limits = options.history;
         let database = Arc::new(database);
-        let writer = Writer::start(Arc::clone(&database), account.clone())?;
+        let writer = Writer::start(Arc::clone(&database), account.clone(), PATIENCE)?;
         folder::close_to_others(&options.directory)?;
         Ok(Self {
             writer,
@@ -267,8 +272,15 @@ impl Cache {
     /// # Errors
     /// [`CacheError`] if that cannot be promised.
     pub fn close(self) -> Result<(), CacheError> {
-        drop(self.writer);
-        self.database.sync()
+        let Self {
+            writer, database, ..
+        } = self;
+        let path = database.directory().to_owned();
+        let closed = guarded(PATIENCE, move || {
+            drop(writer);
+            database.sync()
+        });
+        closed.unwrap_or_else(|gone| Err(io_error("close", &path)(gone.into())))
     }
 }
 
@@ -365,6 +377,12 @@ fn io_error(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Cac
         path,
         source,
     }
+}
+
+/// Reads a row, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn fuzz_row(bytes: &[u8]) {
+    schema::fuzz(bytes);
 }
 
 #[cfg(test)]

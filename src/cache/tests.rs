@@ -371,14 +371,82 @@ fn a_process_that_was_killed_while_it_made_the_record_is_no_damage() {
     ];
     for files in moments {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("db/blobs")).unwrap();
+        let making = folder.path().join("db.making");
+        fs::create_dir_all(making.join("blobs")).unwrap();
         for (name, length) in files {
-            fs::write(folder.path().join("db").join(name), &settings[..*length]).unwrap();
+            fs::write(making.join(name), &settings[..*length]).unwrap();
         }
         let cache = Cache::open(&options(folder.path()), account()).unwrap();
         assert_eq!(cache.last_applied().unwrap(), LastApplied::default());
         cache.close().unwrap();
+        assert!(!making.exists());
         filled(folder.path(), 1);
+    }
+}
+
+/// What can happen to a file.
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    Flipped(usize),
+    Truncated(usize),
+    Zeroed,
+    Deleted,
+    Folder,
+}
+
+impl Damage {
+    fn to(self, path: &Path) {
+        let mut content = fs::read(path).unwrap();
+        match self {
+            Self::Flipped(at) => content[at] ^= 0x11,
+            Self::Truncated(length) => content.truncate(length),
+            Self::Zeroed => content.fill(0),
+            Self::Deleted => return fs::remove_file(path).unwrap(),
+            Self::Folder => {
+                fs::remove_file(path).unwrap();
+                return fs::create_dir(path).unwrap();
+            }
+        }
+        fs::write(path, content).unwrap();
+    }
+
+    fn all(length: usize) -> Vec<Self> {
+        let step = (length / 6).max(1);
+        let flips = (0..length).step_by(step).map(Self::Flipped);
+        let cuts = (0..length).step_by(step).map(Self::Truncated);
+        let whole = [Self::Zeroed, Self::Deleted, Self::Folder];
+        flips.chain(cuts).chain(whole).collect()
+    }
+}
+
+#[test]
+fn whatever_file_is_damaged_a_repair_ends_with_a_record_that_opens() {
+    let original = tempfile::tempdir().unwrap();
+    filled(original.path(), 3);
+    // The second opening makes the snapshot.
+    drop(Cache::open(&options(original.path()), account()).unwrap());
+    let files: Vec<_> = listing(original.path()).into_keys().collect();
+    for file in files {
+        let name = file.strip_prefix(original.path()).unwrap();
+        if matches!(name.to_str(), Some("lock" | ".gitignore")) {
+            continue;
+        }
+        let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
+        // Beyond it the log holds nothing.
+        for damage in Damage::all(length.min(4_096)) {
+            let copy = folder::copy(original.path()).unwrap();
+            damage.to(&copy.path().join(name));
+            let options = options(copy.path());
+            let read = Cache::open(&options, account()).and_then(|cache| cache.last_applied());
+            match read {
+                Ok(records) => assert_eq!(records, expected(3), "{}, {damage:?}", name.display()),
+                Err(error) => {
+                    assert!(error.is_damage(), "{}, {damage:?}: {error}", name.display());
+                    set_aside(&options, "damaged").unwrap();
+                    filled(copy.path(), 1);
+                }
+            }
+        }
     }
 }
 
@@ -495,4 +563,18 @@ fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
     assert_eq!(kept(&cache), 2, "January is more than 90 days ago");
     cache.close().unwrap();
     assert_eq!(verify(&few).unwrap().unwrap().history, 2);
+}
+
+#[test]
+fn two_records_are_put_aside_within_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let names: Vec<_> = (0..3)
+        .map(|_| {
+            filled(folder.path(), 1);
+            let aside = set_aside(&options, "damaged").unwrap().unwrap();
+            aside.file_name().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(names, ["damaged", "damaged-2", "damaged-3"]);
 }

@@ -74,3 +74,17 @@ pub struct JournalError {
     /// What went wrong.
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
+
+impl JournalError {
+    /// Says why, down to what the system said.
+    pub fn cause(&self) -> String {
+        let mut text = self.source.to_string();
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Account, BILLING, Repository};
+use crate::harness::{Account, BILLING, Repository, Run};
 
 /// The keys, as the record and a request's body or path would show them.
 const KEYS: [&str; 3] = ["billing", "one", "two"];
@@ -41,46 +41,103 @@ fn calls(trace: &str) -> Vec<Call> {
         .collect()
 }
 
+/// Runs `sync` under `strace` with its options; none where there is none, or where tracing is not allowed: nothing else
+/// looks at system calls, or lets them fail, without rights that a test should not need.
 #[cfg(target_os = "linux")]
-#[test]
-fn every_intent_is_synced_before_its_request_leaves() {
+fn traced(
+    repository: &Repository,
+    account: &Account,
+    options: &[&str],
+    arguments: &[&str],
+) -> Option<Run> {
     let known = Command::new("strace")
         .arg("-V")
         .stdout(Stdio::null())
         .status();
     if !known.is_ok_and(|status| status.success()) {
-        // Nothing else looks at system calls without rights that a test should not need.
-        return;
+        return None;
     }
+    let url = account.sandbox.base_url();
+    let plain = repository.command(&[&["--api-url", &url, "sync"], arguments].concat());
+    let variables = plain.get_envs();
+    let output = Command::new("strace")
+        .args(["-f", "-o"])
+        .arg(repository.path("trace"))
+        .args(options)
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .current_dir(plain.get_current_dir().unwrap())
+        .env_clear()
+        .envs(variables.filter_map(|(name, value)| Some((name, value?))))
+        .output()
+        .unwrap();
+    let run = Run::of(output);
+    let ran = run.status == 0 || !run.stderr.contains("strace:");
+    ran.then_some(run)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_refuses_for_good_is_an_error_and_no_crash() {
+    for (call, from) in [
+        ("fdatasync", 1),
+        ("fdatasync", 2),
+        ("fsync", 1),
+        ("fsync", 2),
+    ] {
+        let (account, repository) = (Account::new(), Repository::with(BILLING));
+        repository.settled(&account);
+        repository.declare(&format!("{BILLING}    max_retries: 7\n"));
+        let trace = format!("trace={call}");
+        let inject = format!("inject={call}:error=EIO:when={from}+");
+        let options = ["-e", &trace, "-e", &inject];
+        let Some(run) = traced(&repository, &account, &options, &["--output", "json"]) else {
+            return;
+        };
+        assert!(
+            !run.stderr.contains("panicked"),
+            "{call} {from}: {}",
+            run.stderr
+        );
+        let document = run.json();
+        let told = document.to_string();
+        match run.status {
+            1 => assert!(
+                account
+                    .requests()
+                    .iter()
+                    .all(|sent| sent.starts_with("GET")),
+                "{told}"
+            ),
+            4 => assert_eq!(document["actions"][0]["result"], "failed", "{told}"),
+            code => panic!("{call} {from}: {code}"),
+        }
+        assert!(told.contains("Input/output error"), "{told}");
+        repository.sync(&account, &[]).code(0);
+        repository.sync(&account, &[]).code(0).shows("No changes.");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn every_intent_is_synced_before_its_request_leaves() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.write("hookctl.yaml", "concurrency: 1\n");
     repository.settled(&account);
     repository.declare(&format!(
         "{BILLING}    max_retries: 7\n  one: {{ url: 'https://one.example.com', actions: all }}\n  two: {{ url: 'https://two.example.com', actions: all }}\n"
     ));
-    let url = account.sandbox.base_url();
-    let trace = repository.path("trace");
-    let plain = repository.command(&["--api-url", &url, "sync"]);
-    let mut traced = Command::new("strace");
-    traced
-        .args(["-f", "-y", "-s", "1000000", "-e"])
-        .arg("trace=fsync,fdatasync,write,pwrite64,pwritev,writev,sendto,sendmsg")
-        .arg("-o")
-        .arg(&trace)
-        .arg(plain.get_program())
-        .args(plain.get_args())
-        .current_dir(plain.get_current_dir().unwrap())
-        .env_clear()
-        .envs(
-            plain
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
-    let output = traced.output().unwrap();
-    if !output.status.success() && account.requests().is_empty() {
-        // Tracing is not allowed here.
+    let options = [
+        "-y",
+        "-s",
+        "1000000",
+        "-e",
+        "trace=fsync,fdatasync,write,pwrite64,pwritev,writev,sendto,sendmsg",
+    ];
+    if traced(&repository, &account, &options, &[]).is_none() {
         return;
     }
+    let trace = repository.path("trace");
     let calls = calls(&std::fs::read_to_string(&trace).unwrap());
     let mut written: BTreeSet<&str> = BTreeSet::new();
     let mut durable = BTreeSet::new();

@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use hookctl::sandbox::Webhook;
+use hookctl::sandbox::{Fault, Hears, Webhook};
 use serde_json::json;
 
 use crate::harness::{Account, BILLING, CANARY, Repository};
@@ -506,4 +506,43 @@ fn a_pattern_that_matches_nothing_ends_a_watch_at_its_start() {
         .complains("--only: no key matches 'biling-*'")
         .complains("did you mean 'billing'?");
     assert!(account.requests().is_empty());
+}
+
+#[test]
+fn only_the_webhook_whose_request_is_under_way_waits() {
+    let account = Account::new();
+    let mut repository = Repository::with(&billing(11));
+    repository.set("HOOKCTL_SETTLE_HORIZON", "30s");
+    let watch = Watch::settled(&repository, &account, &["--interval", "1h"]);
+
+    let (after, hears) = (Duration::from_secs(4), Hears::GatewayTimeout);
+    account.fault("POST", 2, Fault::Late { after, hears });
+    repository.write(
+        "webhooks.d/late.yaml",
+        "webhooks:\n  late: { url: 'https://late.example.com', actions: all }\n",
+    );
+    let posts = || {
+        let requests = account.sandbox.requests();
+        requests.iter().filter(|sent| sent.method == "POST").count()
+    };
+    watch.wait("the create that takes effect later", || posts() == 2);
+
+    repository.write("webhooks.d/all.yaml", &billing(12));
+    watch.until_timeout("Billing", 12);
+    assert_eq!(account.names(), ["Billing"], "the other one has not waited");
+
+    watch.until("the late one", |webhooks| webhooks.len() == 2);
+    let id = account.id("late");
+    repository.write(
+        "webhooks.d/late.yaml",
+        "webhooks:\n  late: { url: 'https://late.example.com', actions: all, timeout_seconds: 13 }\n",
+    );
+    watch.until_timeout("late", 13);
+    assert_eq!(
+        account.id("late"),
+        id,
+        "it is bound to the one that came late"
+    );
+    assert_eq!((posts(), account.names().len()), (2, 2));
+    watch.end();
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hookctl::apply::{ApplyOptions, Settle, Silent};
 use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
-use hookctl::clock::SystemClock;
+use hookctl::clock::{Clock, Stamp, SystemClock};
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Plan, Policy};
@@ -22,6 +22,22 @@ use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "the-key";
 
+/// The clocks of this machine after another boot.
+struct AfterBoot {
+    clock: SystemClock,
+    boot: Option<String>,
+}
+
+impl Clock for AfterBoot {
+    fn now(&self) -> Stamp {
+        let mut now = self.clock.now();
+        if self.boot.is_some() {
+            now.writer.boot.clone_from(&self.boot);
+        }
+        now
+    }
+}
+
 /// A repository, its record, and its account.
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
@@ -31,6 +47,8 @@ pub(crate) struct Scene {
     pub(crate) patience: Duration,
     /// How long a request without an answer may still take effect.
     pub(crate) horizon: Horizon,
+    /// The boot that the clocks name, if it is not this machine's.
+    pub(crate) boot: Option<String>,
 }
 
 impl Scene {
@@ -48,6 +66,7 @@ impl Scene {
             sandbox: Some(sandbox),
             patience: Duration::from_secs(30),
             horizon: Horizon(Duration::from_millis(100)),
+            boot: None,
         }
     }
 
@@ -119,6 +138,10 @@ impl Scene {
             )
         })
         .unwrap();
+        let clock = AfterBoot {
+            clock: SystemClock::new(),
+            boot: self.boot.clone(),
+        };
         let store = Store::new(self.record(), self.account());
         let open = store.open().unwrap();
         let pass = Pass {
@@ -131,7 +154,7 @@ impl Scene {
             settle: Settle::Wait,
             options: ApplyOptions {
                 concurrency: 4,
-                clock: &SystemClock::new(),
+                clock: &clock,
                 horizon: self.horizon,
                 grace: Duration::from_secs(25),
                 provenance: None,

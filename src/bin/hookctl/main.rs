@@ -27,12 +27,13 @@ fn main() -> ExitCode {
     cli::run(std::env::args_os().collect()).into()
 }
 
-/// Reports panics, but for the one of a thread whose panic is an answer: opening a damaged record.
+/// Reports panics, but for those of threads whose panic is an answer: opening a damaged record, closing one
+/// on a failing disk.
 fn report_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
-        if thread.name() != Some(hookctl::cache::OPENING_THREAD) {
+        if thread.name() != Some(hookctl::cache::GUARDED_THREAD) {
             report(panic);
         }
     }));

@@ -21,3 +21,10 @@ pub use options::{ClientError, HttpOptions, ProxyUse, RequestStats};
 pub use proxy::check_proxy;
 pub use retry::RetryPolicy;
 pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
+
+/// Reads a page of the list, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn fuzz_page(bytes: &[u8]) {
+    let _ = wire::page(bytes);
+    let _ = wire::written(bytes);
+}

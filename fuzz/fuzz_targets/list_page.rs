@@ -1,0 +1,6 @@
+//! A page of the API's list from any bytes.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| hookctl::fuzzing::list_page(bytes));
