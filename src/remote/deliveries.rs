@@ -168,3 +168,41 @@ pub async fn read_events<A: DeliveryApi>(
     read.rows.truncate(most);
     Ok(read)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// An API that answers with these pages: how many rows can be read, and how many cannot.
+    struct Scripted(Mutex<Vec<(usize, usize)>>);
+
+    impl DeliveryApi for Scripted {
+        async fn events(&self, _: &EventQuery, _: u32, _: u32) -> Result<Rows<Event>, ApiError> {
+            let (readable, unreadable) = self.0.lock().unwrap().remove(0);
+            Ok(Rows {
+                rows: vec![Event::default(); readable],
+                unreadable,
+                total: None,
+            })
+        }
+
+        async fn attempts(&self, _: &str, _: u32, _: u32) -> Result<Rows<Attempt>, ApiError> {
+            panic!("events are asked for")
+        }
+
+        async fn retry(&self, _: &str) -> Result<(), ApiError> {
+            panic!("events are asked for")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_does_not_end_the_reading() {
+        let api = Scripted(Mutex::new(vec![(299, 1), (2, 0)]));
+        let read = read_events(&api, &EventQuery::default(), 1000)
+            .await
+            .unwrap();
+        assert_eq!((read.rows.len(), read.unreadable), (301, 1));
+    }
+}

@@ -194,4 +194,33 @@ mod tests {
         }
         assert_eq!(problems("GET", &[], "start=2026-01-01T00:00:00Z").len(), 1);
     }
+
+    #[test]
+    fn a_wrong_query_is_answered_in_the_documented_shape() {
+        use crate::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
+
+        let emulator = Emulator::new(SandboxOptions::in_memory("key")).unwrap();
+        let request = RecordedRequest {
+            number: 0,
+            method: "GET".to_owned(),
+            path: "/workflows/v1/workflow-webhooks".to_owned(),
+            query: vec![("workflow_id".to_owned(), String::new())],
+            body: None,
+            authorized: true,
+            headers: Vec::new(),
+        };
+        let (_, Exchange::Answer(reply)) = emulator.exchange(&request, false) else {
+            panic!("no answer")
+        };
+        assert_eq!(reply.status, 422);
+        let body: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({ "detail": [{
+                "loc": ["query", "workflow_id"],
+                "msg": "Extra inputs are not permitted",
+                "type": "extra_forbidden"
+            }] })
+        );
+    }
 }

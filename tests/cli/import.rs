@@ -293,6 +293,11 @@ const CORPUS: &[(&str, bool)] = &[
         "webhooks: { a: { state: absent, url: 'https://a.example.com' } }",
         false,
     ),
+    (
+        "webhooks: { a: { state: released, id: 5eb7cf5a86d9755df3a6c593 } }",
+        true,
+    ),
+    ("webhooks: { a: { state: released, actions: all } }", false),
     ("webhooks: { a: { state: gone } }", false),
 ];
 

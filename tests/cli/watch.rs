@@ -546,3 +546,39 @@ fn only_the_webhook_whose_request_is_under_way_waits() {
     assert_eq!((posts(), account.names().len()), (2, 2));
     watch.end();
 }
+
+#[test]
+fn what_cannot_be_read_at_the_api_is_said_once_and_again_when_it_can() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    account.put("5eb7cf5a86d9755df3a6c593", "Odd", "https://a.example.com/");
+    let odd = || {
+        let mut rows = json!(account.sandbox.webhooks());
+        for row in rows.as_array_mut().unwrap() {
+            if row["name"] == "Odd" {
+                row["enabled"] = json!("perhaps");
+            }
+        }
+        Fault::Answer {
+            status: 200,
+            headers: Vec::new(),
+            body: json!({ "subscriptions": rows }).to_string(),
+        }
+    };
+    // A list without a total ends with an empty page.
+    let empty = || Fault::Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: json!({ "subscriptions": [] }).to_string(),
+    };
+    repository.sync(&account, &[]).code(0);
+    for number in [3, 5] {
+        account.fault("GET", number, odd());
+        account.fault("GET", number + 1, empty());
+    }
+    let watch = Watch::start(&repository, &account, &["--interval", "1s"]);
+    watch.wait("several passes", || account.sandbox.received() > 9);
+    let log = watch.end();
+    let said = "unmanaged webhook 5eb7cf5a86d9755df3a6c593 (\"Odd\"): `enabled` has the wrong type";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+    assert_eq!(log.matches("can be read again").count(), 1, "{log}");
+}

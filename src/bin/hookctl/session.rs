@@ -92,7 +92,7 @@ impl Session {
             .help("use https, or add --insecure-http if the way is safe"));
         }
         if !url.is_loopback() {
-            check_proxy(&url.to_string(), |name| environment.get(name)).map_err(|error| {
+            check_proxy(&url.to_string(), |name| environment.get_lossy(name)).map_err(|error| {
                 CommandError::caused("invalid-proxy", &error)
                     .help("write it as http://proxy.example.com:3128, or unset it")
             })?;

@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 use std::time::Duration;
 
+use hookctl::config::ApiBaseUrl;
 use hookctl::diagnostic::Severity;
 
 use crate::args::GlobalArgs;
@@ -66,7 +67,8 @@ pub(super) struct Given {
     pub(super) request_timeout: Option<Duration>,
     pub(super) settle_horizon: Option<Duration>,
     pub(super) target: String,
-    pub(super) url: Option<String>,
+    /// The API's base URL, as it is written and as it is understood.
+    pub(super) url: Option<(String, ApiBaseUrl)>,
     pub(super) key: String,
 }
 
@@ -96,7 +98,7 @@ webhooks_dir: {}
         }
         let target = quoted(&self.target);
         text += &format!("default_target: {target}\ntargets:\n  {target}:\n");
-        if let Some(url) = &self.url {
+        if let Some((url, _)) = &self.url {
             text += &format!("    api_url: {}\n", quoted(url));
         }
         text + &format!(

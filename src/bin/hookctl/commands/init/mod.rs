@@ -156,19 +156,26 @@ async fn init(
     Ok(status)
 }
 
-/// The API's base URL: as given, or as a person answers. A sandbox needs none.
-fn url(ui: &Ui, global: &GlobalArgs, args: &InitArgs) -> Result<Option<String>, CommandError> {
-    match &global.api_url {
-        Some(url) => Ok(Some(url.clone())),
-        None if args.sandbox => Ok(None),
+/// The API's base URL: as given, or as a person answers, and as it is understood. A sandbox needs none.
+fn url(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &InitArgs,
+) -> Result<Option<(String, ApiBaseUrl)>, CommandError> {
+    let text = match &global.api_url {
+        Some(url) => url.clone(),
+        None if args.sandbox => return Ok(None),
         None => ask(
             ui,
             "The API's base URL",
             "https://api-prod.interactly.ai",
             "--api-url",
-        )
-        .map(Some),
-    }
+        )?,
+    };
+    let url = ApiBaseUrl::parse(&text).map_err(|error| {
+        CommandError::new("usage", format!("the API's base URL {error}")).status(ExitStatus::Usage)
+    })?;
+    Ok(Some((text, url)))
 }
 
 /// The variable that holds the API key.
@@ -193,10 +200,6 @@ fn first_settings(
     root: &Path,
     presenter: &mut Presenter<'_>,
 ) -> Result<Settings, CommandError> {
-    let url = given.url.as_deref();
-    let address = url.map(ApiBaseUrl::parse).transpose().map_err(|error| {
-        CommandError::new("usage", format!("the API's base URL {error}")).status(ExitStatus::Usage)
-    })?;
     let mut settings = presenter.settings(&GlobalArgs {
         target: None,
         config: None,
@@ -210,7 +213,7 @@ fn first_settings(
     };
     root.clone_into(&mut settings.root);
     settings.target.name.clone_from(&given.target);
-    settings.target.api_url = address;
+    settings.target.api_url = given.url.as_ref().map(|(_, url)| url.clone());
     settings.target.api_key = SecretSource::Env {
         name: given.key.clone(),
     };

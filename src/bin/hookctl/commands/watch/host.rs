@@ -20,6 +20,7 @@ use super::args::WatchArgs;
 use super::metrics::Metrics;
 use super::readiness::Input;
 use super::service::Service;
+use super::unreadable::Unreadable;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
@@ -46,6 +47,7 @@ pub(super) struct Workstation<'a> {
     options: WatchOptions,
     session: Session,
     files: Files,
+    unreadable: Unreadable,
     service: Service,
     metrics: Arc<Metrics>,
 }
@@ -66,6 +68,7 @@ impl<'a> Workstation<'a> {
             settings,
             session,
             files: Files::default(),
+            unreadable: Unreadable::default(),
             metrics,
         }
     }
@@ -73,6 +76,7 @@ impl<'a> Workstation<'a> {
     fn passed(&self, passed: &Passed) {
         let report = &passed.report;
         self.metrics.report(report, passed.held);
+        self.unreadable.passed(&report.plan);
         if self.options.drift == Drift::Warn {
             self.metrics.left(passed.left.len());
         }

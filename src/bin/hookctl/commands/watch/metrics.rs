@@ -27,6 +27,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::readiness::{Input, Readiness};
+use super::unreadable;
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -156,6 +157,7 @@ impl Metrics {
             ("failed", failed),
             ("orphan", report.plan.orphans.len()),
             ("unmanaged", report.plan.unmanaged.len()),
+            ("unreadable", unreadable::of_plan(&report.plan).len()),
             ("held", held),
         ];
         for (status, count) in counts {

@@ -5,6 +5,7 @@ mod host;
 mod metrics;
 mod readiness;
 mod service;
+mod unreadable;
 
 use std::sync::Arc;
 
