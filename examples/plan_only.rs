@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let styles = Styles::new(false);
     let Some(declarations) = loaded.declarations else {
-        let text = hookctl::render::diagnostics(&loaded.diagnostics, &loaded.sources, &styles, 80);
+        let text =
+            hookctl::render::diagnostics(&loaded.diagnostics, &loaded.sources, &styles, 80, 100);
         return Err(text.into());
     };
 

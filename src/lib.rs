@@ -72,6 +72,8 @@ pub mod diagnostic;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod import;
+pub mod input;
+pub mod outside;
 pub mod plan;
 pub mod reconcile;
 pub mod record;

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use super::folder::GENERATION;
 use super::schema::{self, Generation, InvalidValue};
 use super::{CacheError, CacheOptions, io_error};
+use crate::input::open_regular;
 
 /// The bytes of one place.
 const PLACE: usize = 128;
@@ -58,7 +59,7 @@ impl GenerationFile {
     /// Reads the file in a folder.
     pub(super) fn read(path: &Path) -> Result<Found, CacheError> {
         let mut content = Vec::new();
-        match File::open(path) {
+        match open_regular(path) {
             Ok(file) => file
                 .take(4 * PLACE as u64)
                 .read_to_end(&mut content)

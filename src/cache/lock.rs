@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{CacheError, io_error};
+use crate::input::open_regular;
 
 /// How often a held lock is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -36,7 +37,7 @@ impl Lock {
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
     pub(super) fn shared(directory: &Path, timeout: Duration) -> Result<Option<Self>, CacheError> {
         let path = directory.join("lock");
-        match File::open(&path) {
+        match open_regular(&path) {
             Ok(mut file) => {
                 wait(directory, timeout, &mut file, File::try_lock_shared)?;
                 Ok(Some(Self(file)))

@@ -47,6 +47,7 @@ pub use history::HistoryLimits;
 use lock::Lock;
 use writer::{Write, Writer};
 
+use crate::outside::Outside;
 use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};
 use crate::state::{LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::Key;
@@ -95,7 +96,7 @@ impl Account {
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     /// Another process uses it.
-    #[error("the local record in {} is in use{}; wait for it, or raise --lock-timeout", directory.display(), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    #[error("the local record in {} is in use{}; wait for it, or raise --lock-timeout", Outside::path(directory), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]
     Locked {
         /// The folder.
         directory: PathBuf,
@@ -103,7 +104,7 @@ pub enum CacheError {
         holder: Option<u32>,
     },
     /// The folder or a file in it cannot be read or written.
-    #[error("could not {attempt} {}", path.display())]
+    #[error("could not {attempt} {}", Outside::path(path))]
     Io {
         /// What was tried.
         attempt: &'static str,
@@ -113,7 +114,10 @@ pub enum CacheError {
         source: io::Error,
     },
     /// The database is damaged.
-    #[error("the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API", directory.display())]
+    #[error(
+        "the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        Outside::path(directory)
+    )]
     Damaged {
         /// The folder.
         directory: PathBuf,
@@ -121,7 +125,10 @@ pub enum CacheError {
         what: String,
     },
     /// The database went back to an older state.
-    #[error("the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API", directory.display())]
+    #[error(
+        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        Outside::path(directory)
+    )]
     RolledBack {
         /// The folder.
         directory: PathBuf,
@@ -131,7 +138,10 @@ pub enum CacheError {
         found: u64,
     },
     /// The database was made by a newer version.
-    #[error("the local record in {} was made by a newer version of hookctl (schema {found}); use that version, or move the folder aside", directory.display())]
+    #[error(
+        "the local record in {} was made by a newer version of hookctl (schema {found}); use that version, or move the folder aside",
+        Outside::path(directory)
+    )]
     Newer {
         /// The folder.
         directory: PathBuf,
@@ -142,7 +152,7 @@ pub enum CacheError {
     #[error("the clock of this machine says that it is before 1970; set it")]
     Clock,
     /// The database refused.
-    #[error("could not {attempt} the local record in {}", directory.display())]
+    #[error("could not {attempt} the local record in {}", Outside::path(directory))]
     Database {
         /// What was tried.
         attempt: &'static str,

@@ -1,12 +1,14 @@
 //! Finding and reading the configuration file: the only part that touches the disk.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Config;
 use super::reader;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap};
+use crate::input::read_regular;
+use crate::outside::Outside;
 use crate::yaml::{self, MAX_FILE_BYTES};
 
 /// The names that the file may have. If a folder has both, that is an error.
@@ -16,7 +18,7 @@ pub const FILE_NAMES: [&str; 2] = ["hookctl.yaml", "hookctl.yml"];
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoverError {
     /// Whether it is there cannot be told.
-    #[error("could not look for {}", path.display())]
+    #[error("could not look for {}", Outside::path(path))]
     Look {
         /// The file.
         path: PathBuf,
@@ -24,7 +26,10 @@ pub enum DiscoverError {
         source: io::Error,
     },
     /// A folder has two of them.
-    #[error("{} has both hookctl.yaml and hookctl.yml; keep one of the two", folder.display())]
+    #[error(
+        "{} has both hookctl.yaml and hookctl.yml; keep one of the two",
+        Outside::path(folder)
+    )]
     Both {
         /// The folder.
         folder: PathBuf,
@@ -65,14 +70,7 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
 /// Reads the file. Paths in it start at its folder, which a relative path of a secret's file may not
 /// leave. The configuration is None if and only if there is an error among the diagnostics.
 pub fn load(path: &Path) -> (SourceMap, Diagnostics, Option<Config>) {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?
-            .take(MAX_FILE_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    match read() {
+    match read_regular(path, MAX_FILE_BYTES as u64) {
         Ok(bytes) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().unwrap_or(&absolute);

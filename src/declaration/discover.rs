@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::input::read_regular;
 use crate::yaml::MAX_FILE_BYTES;
 
 /// The most files that are read: one webhook per file, ten times as many as are planned for.
@@ -60,14 +61,8 @@ pub(super) fn read(
     shown: &Path,
     bytes_left: &mut usize,
 ) -> Result<Vec<u8>, Box<Diagnostic>> {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        fs::File::open(path)?
-            .take(MAX_FILE_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = read().map_err(|error| Box::new(unreadable(shown.to_owned(), "file", &error)))?;
+    let bytes = read_regular(path, MAX_FILE_BYTES as u64)
+        .map_err(|error| Box::new(unreadable(shown.to_owned(), "file", &error)))?;
     match bytes_left.checked_sub(bytes.len()) {
         Some(left) => {
             *bytes_left = left;

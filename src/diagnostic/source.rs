@@ -159,6 +159,21 @@ impl SourceFile {
         &self.secrets
     }
 
+    /// The bytes of the line that a byte is on, without its line break.
+    pub fn line(&self, offset: usize) -> Range<usize> {
+        let line = self.line_starts.partition_point(|start| *start <= offset);
+        let start = self
+            .line_starts
+            .get(line.saturating_sub(1))
+            .copied()
+            .unwrap_or(0);
+        let end = self
+            .line_starts
+            .get(line)
+            .map_or(self.text.len(), |next| next.saturating_sub(1));
+        start..end.max(start)
+    }
+
     /// The place of a byte, as people name it.
     pub fn location(&self, offset: usize) -> Location {
         let line = self.line_starts.partition_point(|start| *start <= offset);

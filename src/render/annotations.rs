@@ -1,6 +1,9 @@
 //! Diagnostics for the places where reviews happen: lines of a GitHub workflow's log that become
 //! annotations, and SARIF 2.1.0 for code scanning.
 
+use std::io;
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::message::Message;
@@ -10,9 +13,14 @@ use super::sanitize::sanitize;
 const SARIF_SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
-/// One workflow command for each message.
-pub fn github(messages: &[Message]) -> String {
-    messages.iter().map(command).collect()
+/// Writes one workflow command for each message.
+///
+/// # Errors
+/// What the writer says.
+pub fn github(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
+    messages
+        .iter()
+        .try_for_each(|message| out.write_all(command(message).as_bytes()))
 }
 
 fn command(message: &Message) -> String {
@@ -67,12 +75,15 @@ fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// One SARIF log of one run.
-pub fn sarif(messages: &[Message]) -> String {
+/// Writes one SARIF log of one run.
+///
+/// # Errors
+/// What the writer says.
+pub fn sarif(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
     let mut codes: Vec<&str> = messages.iter().map(|message| message.code).collect();
     codes.sort_unstable();
     codes.dedup();
-    let rules: Vec<Value> = codes
+    let rules = codes
         .iter()
         .map(|code| {
             json!({
@@ -82,24 +93,53 @@ pub fn sarif(messages: &[Message]) -> String {
             })
         })
         .collect();
-    let results: Vec<Value> = messages
-        .iter()
-        .map(|message| result(message, &codes))
-        .collect();
-    let log = json!({
-        "$schema": SARIF_SCHEMA,
-        "version": "2.1.0",
-        "runs": [{
-            "tool": { "driver": {
+    let log = Log {
+        schema: SARIF_SCHEMA,
+        version: "2.1.0",
+        runs: [Run {
+            tool: json!({ "driver": {
                 "name": "hookctl",
                 "semanticVersion": env!("CARGO_PKG_VERSION"),
-                "rules": rules,
-            } },
-            "columnKind": "unicodeCodePoints",
-            "results": results,
+                "rules": Value::Array(rules),
+            } }),
+            column_kind: "unicodeCodePoints",
+            results: Results { messages, codes },
         }],
-    });
-    format!("{log:#}\n")
+    };
+    serde_json::to_writer_pretty(&mut *out, &log)?;
+    out.write_all(b"\n")
+}
+
+#[derive(Serialize)]
+struct Log<'a> {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run<'a> {
+    tool: Value,
+    column_kind: &'static str,
+    results: Results<'a>,
+}
+
+/// The results, made one by one as they are written.
+struct Results<'a> {
+    messages: &'a [Message],
+    codes: Vec<&'a str>,
+}
+
+impl Serialize for Results<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(
+            self.messages
+                .iter()
+                .map(|message| result(message, &self.codes)),
+        )
+    }
 }
 
 fn result(message: &Message, codes: &[&str]) -> Value {
@@ -169,8 +209,10 @@ mod tests {
 
     #[test]
     fn a_command_is_one_line_and_nothing_in_it_ends_it() {
+        let mut text = Vec::new();
+        github(&[message()], &mut text).unwrap();
         assert_eq!(
-            github(&[message()]),
+            String::from_utf8(text).unwrap(),
             "::error file=webhooks.d/a b%2Cc.yaml,line=3,col=7,endLine=3,endColumn=11,title=out-of-range::\
              100%25 wrong,%0Areally: yes%0Ahelp: mend it\n"
         );
@@ -178,7 +220,9 @@ mod tests {
 
     #[test]
     fn a_result_names_its_rule_and_place() {
-        let log: Value = serde_json::from_str(&sarif(&[message()])).unwrap();
+        let mut text = Vec::new();
+        sarif(&[message()], &mut text).unwrap();
+        let log: Value = serde_json::from_slice(&text).unwrap();
         let result = &log["runs"][0]["results"][0];
         assert_eq!(
             log["runs"][0]["tool"]["driver"]["rules"][0]["id"],

@@ -2,11 +2,14 @@
 //!
 //! A range that is marked as not to be shown is replaced by `(hidden)`, whatever points at it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+use anstream::adapter::strip_str;
 
 use super::human::plural;
 use super::sanitize::sanitize;
@@ -14,19 +17,34 @@ use super::style::Styles;
 use crate::diagnostic::{
     Diagnostic, Diagnostics, Label, Severity, SourceFile, SourceId, SourceMap,
 };
+use crate::outside::{Outside, is_harmful};
 
 /// How many lines of a file one diagnostic shows at most.
-const LINES: usize = 400;
+const LINES: usize = 20;
+
+/// Lines that are longer than this together, in bytes, are shown by a window around each label.
+const LONGEST: usize = 2_000;
+
+/// How much of a line is shown before and after a label there, in characters.
+const AROUND: usize = 60;
+
+/// How much of a label's own text is shown there, in characters.
+const LABELLED: usize = 80;
+
+/// How many diagnostics are shown unless all are asked for.
+pub const SHOWN: usize = 100;
 
 /// What stands in place of what is not shown.
 const MASK: &str = "(hidden)";
 
-/// All diagnostics, each followed by an empty line.
+/// The first `most` diagnostics, each followed by an empty line: errors before warnings where not all fit.
+/// How many are left out is said at the end.
 pub fn diagnostics(
     diagnostics: &Diagnostics,
     sources: &SourceMap,
     styles: &Styles,
     width: usize,
+    most: usize,
 ) -> String {
     let renderer = if styles.colored {
         Renderer::styled()
@@ -34,10 +52,50 @@ pub fn diagnostics(
         Renderer::plain()
     };
     let renderer = renderer.decor_style(DecorStyle::Ascii).term_width(width);
-    diagnostics
-        .iter()
-        .map(|diagnostic| one(diagnostic, sources, &renderer) + "\n\n")
-        .collect()
+    let secrets = SecretRanges::default();
+    let mut errors = diagnostics.count(Severity::Error).min(most);
+    let mut others = most - errors;
+    let shown = diagnostics.iter().filter(|diagnostic| {
+        let left = match diagnostic.severity {
+            Severity::Error => &mut errors,
+            Severity::Warning => &mut others,
+        };
+        let fits = *left > 0;
+        *left = left.saturating_sub(1);
+        fits
+    });
+    let mut text: String = shown
+        .map(|diagnostic| one(diagnostic, sources, &secrets, &renderer) + "\n\n")
+        .collect();
+    let more = diagnostics.iter().count().saturating_sub(most);
+    if more > 0 {
+        text += &format!("… and {more} more; --all shows them\n\n");
+    }
+    text
+}
+
+/// The secret ranges of each file, sorted once.
+#[derive(Default)]
+struct SecretRanges(RefCell<BTreeMap<SourceId, Rc<[Range<usize>]>>>);
+
+impl SecretRanges {
+    fn of(&self, source: SourceId, file: &SourceFile) -> Rc<[Range<usize>]> {
+        let mut known = self.0.borrow_mut();
+        let ranges = known.entry(source).or_insert_with(|| {
+            let mut ranges = file.secrets().to_vec();
+            ranges.sort_by_key(|range| (range.start, range.end));
+            // None lies in another, so that their ends are sorted as well.
+            let mut merged: Vec<Range<usize>> = Vec::new();
+            for range in ranges {
+                match merged.last_mut() {
+                    Some(last) if range.start < last.end => last.end = last.end.max(range.end),
+                    _ => merged.push(range),
+                }
+            }
+            merged.into()
+        });
+        Rc::clone(ranges)
+    }
 }
 
 /// How many errors and warnings there are, in how many files; nothing if there are none.
@@ -51,7 +109,12 @@ pub fn count_line(diagnostics: &Diagnostics, files: usize) -> Option<String> {
     (!counts.is_empty()).then(|| format!("{} in {}", counts.join(", "), plural(files, "file")))
 }
 
-fn one(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer) -> String {
+fn one(
+    diagnostic: &Diagnostic,
+    sources: &SourceMap,
+    secrets: &SecretRanges,
+    renderer: &Renderer,
+) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -62,19 +125,28 @@ fn one(diagnostic: &Diagnostic, sources: &SourceMap, renderer: &Renderer) -> Str
     let mut elements: Vec<Element<'_>> = Vec::new();
     for (source, labels) in by_source(diagnostic) {
         if let Some(file) = sources.file(source) {
-            elements.push(snippet(file, &labels).into());
+            snippets(file, &secrets.of(source, file), &labels, &mut elements);
         }
     }
     if elements.is_empty()
         && let Some(path) = &diagnostic.path
     {
-        elements.push(Origin::path(path.display().to_string()).into());
+        elements.push(Origin::path(Outside::path(path).to_string()).into());
     }
     if let Some(help) = &diagnostic.help {
         elements.push(Level::HELP.message(sanitize(help).into_owned()).into());
     }
     let group: Group<'_> = title.elements(elements);
-    renderer.render(&[group])
+    let text = renderer.render(&[group]);
+    if !text.contains(":::") {
+        return text;
+    }
+    // What stands before a window beside the place that was named for it already.
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| strip_str(line).to_string().trim() != ":::")
+        .collect();
+    lines.join("\n")
 }
 
 /// The labels by file, the primary one's file first.
@@ -102,25 +174,79 @@ fn by_source(diagnostic: &Diagnostic) -> Vec<(SourceId, Vec<(&Label, AnnotationK
         .collect()
 }
 
-fn snippet<'a>(
+/// The lines that labels of one file are on; where those are too long, a window around each label.
+fn snippets(
     file: &SourceFile,
+    secrets: &[Range<usize>],
     labels: &[(&Label, AnnotationKind)],
+    elements: &mut Vec<Element<'_>>,
+) {
+    let first = labels.iter().map(|(label, _)| label.span.start).min();
+    let last = labels.iter().map(|(label, _)| label.span.end).max();
+    let (first, last) = (first.unwrap_or(0), last.unwrap_or(0));
+    let start = file.line(first).start;
+    let end = line_end(file, last, start);
+    if end.saturating_sub(start) <= LONGEST {
+        let path = Some(Outside::path(file.path()).to_string());
+        elements.push(lines(file, secrets, labels, start..end, ["", ""], path).into());
+        return;
+    }
+    for label in labels {
+        let span = label.0.span;
+        let line = file.line(span.start);
+        let place = file.location(span.start);
+        let path = Outside::path(file.path()).to_string();
+        let origin = Origin::path(path)
+            .line(place.line)
+            .char_column(place.column);
+        elements.push(origin.into());
+        let before = file.text().get(line.start..span.start).unwrap_or_default();
+        let start = back(before, AROUND).map_or(line.start, |index| line.start + index);
+        let meant = file
+            .text()
+            .get(span.start..span.end.min(line.end).max(span.start));
+        let meant = meant.unwrap_or_default();
+        let shown = forth(meant, LABELLED).unwrap_or(meant.len());
+        let after = file
+            .text()
+            .get(span.start + shown..line.end)
+            .unwrap_or_default();
+        let end = span.start + shown + forth(after, AROUND).unwrap_or(after.len());
+        let cut = [
+            if start > line.start { "… " } else { "" },
+            if end < line.end { " …" } else { "" },
+        ];
+        elements.push(lines(file, secrets, &[*label], start..end, cut, None).into());
+    }
+}
+
+/// Where the last so many characters begin, if there are more.
+fn back(text: &str, characters: usize) -> Option<usize> {
+    text.char_indices()
+        .rev()
+        .nth(characters)
+        .map(|(index, character)| index + character.len_utf8())
+}
+
+/// Where the first so many characters end, if there are more.
+fn forth(text: &str, characters: usize) -> Option<usize> {
+    text.char_indices().nth(characters).map(|(index, _)| index)
+}
+
+/// A part of a file with its labels. `cut` stands before and after it.
+fn lines<'a>(
+    file: &SourceFile,
+    secrets: &[Range<usize>],
+    labels: &[(&Label, AnnotationKind)],
+    part: Range<usize>,
+    cut: [&str; 2],
+    path: Option<String>,
 ) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let text = file.text();
-    let first = labels
-        .iter()
-        .map(|(label, _)| label.span.start)
-        .min()
-        .unwrap_or(0);
-    let last = labels
-        .iter()
-        .map(|(label, _)| label.span.end)
-        .max()
-        .unwrap_or(0);
-    let start = line_start(text, first);
-    let end = line_end(text, last, start);
-    let shown = Masked::new(file, start..end);
-    let annotations = labels
+    let [before, after] = cut;
+    let (start, end) = (part.start, part.end);
+    let line = file.location(start).line;
+    let mut shown = Masked::new(file, secrets, part, before);
+    let annotations: Vec<_> = labels
         .iter()
         .filter(|(label, _)| label.span.start < end.max(start + 1))
         .map(|(label, kind)| {
@@ -129,30 +255,24 @@ fn snippet<'a>(
             let text = (!label.text.is_empty()).then(|| sanitize(&label.text).into_owned());
             kind.span(span).label(text)
         })
-        .collect::<Vec<_>>();
-    Snippet::source(shown.text)
-        .line_start(file.location(start).line)
-        .path(file.path().display().to_string())
-        .annotations(annotations)
-}
-
-fn line_start(text: &str, offset: usize) -> usize {
-    text.get(..offset)
-        .and_then(|before| before.rfind('\n'))
-        .map_or(0, |index| index + 1)
+        .collect();
+    shown.text += after;
+    let snippet = Snippet::source(shown.text)
+        .line_start(line)
+        .annotations(annotations);
+    match path {
+        Some(path) => snippet.path(path),
+        None => snippet,
+    }
 }
 
 /// The end of the line that `offset` is on, at most so many lines after `start`.
-fn line_end(text: &str, offset: usize, start: usize) -> usize {
-    let end = text
-        .get(offset..)
-        .and_then(|after| after.find('\n'))
-        .map_or(text.len(), |index| offset + index);
-    let limit = text
-        .get(start..)
-        .and_then(|after| after.match_indices('\n').nth(LINES))
-        .map_or(text.len(), |(index, _)| start + index);
-    end.min(limit)
+fn line_end(file: &SourceFile, offset: usize, start: usize) -> usize {
+    let end = file.line(offset).end;
+    let text = file.text().get(start..end).unwrap_or_default();
+    text.match_indices('\n')
+        .nth(LINES)
+        .map_or(end, |(index, _)| start + index)
 }
 
 /// A part of a file with its secrets replaced, and where each byte of it went.
@@ -163,23 +283,19 @@ struct Masked {
 }
 
 impl Masked {
-    fn new(file: &SourceFile, part: Range<usize>) -> Self {
+    fn new(file: &SourceFile, secrets: &[Range<usize>], part: Range<usize>, before: &str) -> Self {
         let mut masked = Self {
-            text: String::new(),
+            text: before.to_owned(),
             moved: Vec::new(),
         };
-        let mut secrets: Vec<_> = file
-            .secrets()
+        let first = secrets.partition_point(|secret| secret.end <= part.start);
+        let inside = secrets
             .iter()
-            .map(|secret| secret.start.max(part.start)..secret.end.min(part.end))
-            .filter(|secret| secret.start < secret.end)
-            .collect();
-        secrets.sort_by_key(|secret| (secret.start, secret.end));
+            .skip(first)
+            .take_while(|secret| secret.start < part.end)
+            .map(|secret| secret.start.max(part.start)..secret.end.min(part.end));
         let mut at = part.start;
-        for secret in secrets {
-            if secret.end <= at {
-                continue;
-            }
+        for secret in inside {
             masked.copy(file, at..secret.start.max(at));
             let start = masked.text.len();
             masked.text += MASK;
@@ -197,13 +313,38 @@ impl Masked {
         masked
     }
 
+    /// Copies a part, with what is harmful in it shown by its code.
     fn copy(&mut self, file: &SourceFile, range: Range<usize>) {
-        if range.start >= range.end {
+        let part = file.text().get(range.clone()).unwrap_or_default();
+        let mut rest = part.char_indices().peekable();
+        let mut from = 0;
+        while let Some((index, character)) = rest.next() {
+            let breaks = character == '\r' && matches!(rest.peek(), Some((_, '\n')));
+            if breaks || matches!(character, '\n' | '\t') || !is_harmful(character) {
+                continue;
+            }
+            self.plain(part, range.start, from..index);
+            from = index + character.len_utf8();
+            let start = self.text.len();
+            self.text.extend(character.escape_unicode());
+            self.moved.push((
+                range.start + index..range.start + from,
+                start..self.text.len(),
+            ));
+        }
+        self.plain(part, range.start, from..part.len());
+    }
+
+    fn plain(&mut self, part: &str, offset: usize, range: Range<usize>) {
+        if range.is_empty() {
             return;
         }
         let start = self.text.len();
-        self.text += file.text().get(range.clone()).unwrap_or_default();
-        self.moved.push((range, start..self.text.len()));
+        self.text += part.get(range.clone()).unwrap_or_default();
+        self.moved.push((
+            offset + range.start..offset + range.end,
+            start..self.text.len(),
+        ));
     }
 
     /// Where an offset of the file is in the text. Inside a secret it is the mask's end.

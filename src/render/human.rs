@@ -11,6 +11,7 @@ use super::outcome::outcome;
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use super::{Cost, Scene};
+use crate::outside::Outside;
 use crate::plan::{
     Action, Change, DeletionReason, ForgetReason, Plan, PlannedAction, Summary, TokenShown,
 };
@@ -103,7 +104,7 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
     let place = planned.location().map_or_else(String::new, |location| {
         paint(
             styles.aside,
-            &format!("   {}:{}", location.path.display(), location.line),
+            &format!("   {}:{}", Outside::path(&location.path), location.line),
         )
     });
     let head = paint(style, &format!("{sign} {}{id}: {word}", planned.key));

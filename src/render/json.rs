@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::Scene;
 use super::message::Message;
+use crate::outside::Outside;
 use crate::plan::{
     Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenPatch, TokenShown,
 };
@@ -168,7 +169,7 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
         reason: planned.action.reason(),
         source: planned
             .location()
-            .map(|location| format!("{}:{}", location.path.display(), location.line)),
+            .map(|location| format!("{}:{}", Outside::path(&location.path), location.line)),
         changes: planned.changes.iter().map(change).collect(),
         request: request(&planned.action),
         result,
@@ -300,9 +301,13 @@ impl ValidateDocument {
         }
     }
 
-    /// The document as text, with a line break at its end.
-    pub fn to_text(&self) -> String {
-        text(self)
+    /// Writes the document, with a line break at its end.
+    ///
+    /// # Errors
+    /// What the writer says.
+    pub fn write(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
     }
 }
 

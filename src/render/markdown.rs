@@ -8,6 +8,7 @@ use super::message::Message;
 use super::sanitize::sanitize;
 use super::style::Styles;
 use super::{Cost, Scene};
+use crate::outside::Outside;
 use crate::plan::{Plan, PlannedAction};
 use crate::record::{ActionResult, Outcome, SyncReport};
 
@@ -153,7 +154,7 @@ fn of_result(result: &ActionResult) -> String {
 
 fn folded(planned: &PlannedAction, ended: &str) -> String {
     let place = planned.location().map_or_else(String::new, |location| {
-        let place = format!("{}:{}", location.path.display(), location.line);
+        let place = format!("{}:{}", Outside::path(&location.path), location.line);
         format!(" — {}", code_in_html(&place))
     });
     let reason = match planned.action.reason() {
@@ -208,7 +209,9 @@ fn code_in_html(text: &str) -> String {
 /// Text that Markdown, HTML, and mentions leave as it is.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
-    for character in sanitize(text).chars() {
+    let text = sanitize(text);
+    let mut rest = text.chars();
+    while let Some(character) = rest.next() {
         match character {
             '&' => escaped += "&amp;",
             '<' => escaped += "&lt;",
@@ -216,6 +219,10 @@ fn escaped(text: &str) -> String {
             '@' => escaped += "&#64;",
             '#' => escaped += "&#35;",
             '\n' => escaped.push(' '),
+            '$' => escaped += "&#36;",
+            // No address becomes a link.
+            ':' if rest.as_str().starts_with("//") => escaped += "&#58;",
+            '.' if escaped.ends_with("www") => escaped += "&#46;",
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => {
                 escaped.push('\\');
                 escaped.push(character);
@@ -237,6 +244,10 @@ mod tests {
         assert_eq!(
             escaped("@all <b> `x` #1 | *"),
             "&#64;all &lt;b&gt; \\`x\\` &#35;1 \\| \\*"
+        );
+        assert_eq!(
+            escaped("https://evil.example www.evil.example $x$"),
+            "https&#58;//evil.example www&#46;evil.example &#36;x&#36;"
         );
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Location, SourceMap};
+use crate::outside::Outside;
 use crate::plan::safety::Refusal;
 use crate::plan::{Notice, PlanProblem};
 
@@ -17,7 +18,8 @@ pub struct Message {
     pub code: &'static str,
     /// What it is.
     pub message: String,
-    /// The file that it is about.
+    /// The file that it is about. What is not UTF-8 in its name is replaced in documents.
+    #[serde(serialize_with = "lossy")]
     pub file: Option<PathBuf>,
     /// The line in it, from 1.
     pub line: Option<usize>,
@@ -185,10 +187,39 @@ impl Message {
 
     /// The place as people write it: `path:line:column`.
     pub fn place(&self) -> Option<String> {
-        let path = self.file.as_ref()?.display();
+        let path = Outside::path(self.file.as_ref()?);
         Some(match (self.line, self.column) {
             (Some(line), Some(column)) => format!("{path}:{line}:{column}"),
             _ => path.to_string(),
         })
+    }
+}
+
+/// A path as text, whatever bytes it has.
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn lossy<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serializer.serialize_some(&path.to_string_lossy()),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_name_that_is_not_unicode_is_shown_lossily() {
+        use std::os::unix::ffi::OsStrExt as _;
+
+        let name = std::ffi::OsStr::from_bytes(b"a\xff.yaml");
+        let message = Message {
+            file: Some(PathBuf::from(name)),
+            ..Message::notice("code", "text")
+        };
+        let document = serde_json::to_value(&message).unwrap();
+        assert_eq!(document["file"], "a\u{fffd}.yaml");
+        assert_eq!(message.place().as_deref(), Some("a\u{fffd}.yaml"));
     }
 }

@@ -20,7 +20,7 @@ mod style;
 mod table;
 
 pub use annotations::{github, sarif};
-pub use diagnostics::{count_line, diagnostics};
+pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use human::{beside, line, plan, report};
 pub use json::{PlanDocument, ValidateDocument};

@@ -2,6 +2,7 @@
 
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
+use crate::outside::Outside;
 use crate::plan::Action;
 use crate::record::{ActionResult, Outcome, Remark};
 
@@ -40,7 +41,7 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
                         styles.aside,
                         &format!(
                             "--> {}:{}:{}",
-                            location.path.display(),
+                            Outside::path(&location.path),
                             location.line,
                             location.column
                         )

@@ -32,7 +32,7 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The file could not be used.
-    #[error("could not use the sandbox file {}", path.display())]
+    #[error("could not use the sandbox file {path:?}")]
     Storage {
         /// The file.
         path: PathBuf,

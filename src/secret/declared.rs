@@ -326,7 +326,9 @@ impl Form<'_> {
         let folder = self.surroundings.folder;
         Some(SecretSource::Command {
             program: if program.contains('/') && !Path::new(&program).is_absolute() {
-                normal(&folder.join(&program)).display().to_string()
+                normal(&folder.join(&program))
+                    .to_string_lossy()
+                    .into_owned()
             } else {
                 program
             },

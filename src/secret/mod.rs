@@ -6,6 +6,7 @@
 
 mod declared;
 mod fingerprint;
+mod program;
 mod resolve;
 mod source;
 mod value;
@@ -14,7 +15,7 @@ pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_sour
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
 };
-pub use resolve::{ResolveError, resolve};
+pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve};
 pub use source::SecretSource;
 pub use value::{InvalidSecret, Secret};
 

@@ -3,29 +3,23 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::process::Command;
 use zeroize::Zeroizing;
 
+use super::program::{self, ProgramError};
 use super::{InvalidSecret, Secret, SecretSource};
+use crate::input::read_regular;
+use crate::outside::Outside;
 use crate::template::UndefinedVariable;
 
 /// How long a command may take: enough for a cloud secret store's slow answer, short enough for a
 /// person to wait.
 const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// The most that is read from a file or command, in bytes: 2,000 characters of at most four bytes are
+/// The most that is read from the file or program of a secret, in bytes: 2,000 characters of at most four bytes are
 /// the longest token there can be; whatever is larger is the wrong file.
-const SIZE_LIMIT: u64 = 64 * 1024;
-
-/// The bytes of the buffer that a secret is read into: a little more than it may have.
-const BUFFER: usize = 64 * 1024 + 64;
-
-/// How the names of variables begin that no child gets.
-const WITHHELD: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
+pub const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// Why a source gave no secret. No variant holds what the source gave.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +36,7 @@ pub enum ResolveError {
     #[error(transparent)]
     Variable(#[from] UndefinedVariable),
     /// The file could not be read.
-    #[error("could not read the file {}", path.display())]
+    #[error("could not read the file {}", Outside::path(path))]
     File {
         /// Its path.
         path: PathBuf,
@@ -50,7 +44,11 @@ pub enum ResolveError {
         source: io::Error,
     },
     /// The file is outside the folder that it may not leave.
-    #[error("the file {} leads outside {}; write an absolute path if that is meant", path.display(), root.display())]
+    #[error(
+        "the file {} leads outside {}; write an absolute path if that is meant",
+        Outside::path(path),
+        Outside::path(root)
+    )]
     Escapes {
         /// Its path.
         path: PathBuf,
@@ -70,20 +68,35 @@ pub enum ResolveError {
         what: String,
     },
     /// The command could not be run.
-    #[error("could not run '{program}'")]
+    #[error(
+        "could not run '{}' in {}",
+        Outside::text(program),
+        Outside::path(directory)
+    )]
     Spawn {
         /// The program.
         program: String,
+        /// The folder that it runs in: that of the declaring file.
+        directory: PathBuf,
         /// What the system said.
         source: io::Error,
     },
-    /// The command failed. What it wrote is not shown: it may hold anything.
-    #[error("'{program}' ended with {status}; run it by hand to see why")]
+    /// The command failed. Of what it wrote, the last lines of its standard error are shown, masked.
+    #[error(
+        "'{}' ended with {status} in {}{}",
+        Outside::text(program),
+        Outside::path(directory),
+        quoted(said)
+    )]
     Failed {
         /// The program.
         program: String,
+        /// The folder that it ran in: that of the declaring file.
+        directory: PathBuf,
         /// Its exit status.
         status: String,
+        /// The last lines of its standard error, masked.
+        said: Vec<String>,
     },
     /// The command took longer than 30 seconds.
     #[error("'{program}' did not end within 30 seconds")]
@@ -101,7 +114,20 @@ pub enum ResolveError {
     },
 }
 
-/// Reads the secret that a source leads to.
+/// What a program said, on one line.
+fn quoted(said: &[String]) -> String {
+    if said.is_empty() {
+        return "; it said nothing".to_owned();
+    }
+    let lines: Vec<String> = said
+        .iter()
+        .map(|line| Outside::text(line).to_string())
+        .collect();
+    format!("; it said: {}", lines.join(" | "))
+}
+
+/// Reads the secret that a source leads to. A program runs in the folder of the declaring file, and ends, with
+/// all that it started in its process group, when the future is dropped.
 ///
 /// `lookup` answers for environment variables of [`SecretSource::Env`] and for variables in a
 /// [`SecretSource::Text`].
@@ -157,8 +183,17 @@ async fn read_file(
             });
         }
     }
-    let file = tokio::fs::File::open(&real).await.map_err(failed)?;
-    let bytes = read_limited(source, file).await?.map_err(failed)?;
+    let reading = move || read_regular(&real, MAX_SECRET_BYTES).map(Zeroizing::new);
+    let bytes = tokio::task::spawn_blocking(reading)
+        .await
+        .map_err(io::Error::other)
+        .flatten()
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_SECRET_BYTES {
+        return Err(ResolveError::TooLarge {
+            what: source.to_string(),
+        });
+    }
     text(source, &bytes)
 }
 
@@ -168,64 +203,29 @@ async fn run(
     arguments: &[String],
     directory: &Path,
 ) -> Result<String, ResolveError> {
-    let spawn_error = |error| ResolveError::Spawn {
-        program: program.to_owned(),
-        source: error,
-    };
-    let mut command = Command::new(program);
-    // Settings and keys of ours are no business of a program that a file names.
-    for (name, _) in std::env::vars_os() {
-        let ours = |name: &str| WITHHELD.iter().any(|prefix| name.starts_with(prefix));
-        if name.to_str().is_some_and(ours) {
-            command.env_remove(&name);
-        }
-    }
-    let mut child = command
-        .args(arguments)
-        .current_dir(directory)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(spawn_error)?;
-    let output = child.stdout.take();
-    let finished = tokio::time::timeout(COMMAND_TIME_LIMIT, async {
-        let bytes = match output {
-            Some(output) => read_limited(source, output).await?.map_err(spawn_error)?,
-            None => Zeroizing::default(),
-        };
-        let status = child.wait().await.map_err(spawn_error)?;
-        Ok::<_, ResolveError>((bytes, status))
-    })
-    .await;
-    let (bytes, status) = finished.map_err(|_| ResolveError::TimedOut {
-        program: program.to_owned(),
-    })??;
-    if !status.success() {
+    let output = program::run(program, arguments, directory, COMMAND_TIME_LIMIT).await;
+    let output = output.map_err(|error| match error {
+        ProgramError::System(source) => ResolveError::Spawn {
+            program: program.to_owned(),
+            directory: directory.to_owned(),
+            source,
+        },
+        ProgramError::TooLarge => ResolveError::TooLarge {
+            what: source.to_string(),
+        },
+        ProgramError::TimedOut => ResolveError::TimedOut {
+            program: program.to_owned(),
+        },
+    })?;
+    if !output.status.success() {
         return Err(ResolveError::Failed {
             program: program.to_owned(),
-            status: status.to_string(),
+            directory: directory.to_owned(),
+            status: output.status.to_string(),
+            said: output.said(),
         });
     }
-    text(source, &bytes)
-}
-
-async fn read_limited(
-    source: &SecretSource,
-    reader: impl AsyncRead + Unpin,
-) -> Result<io::Result<Zeroizing<Vec<u8>>>, ResolveError> {
-    // Large enough from the start: a buffer that grows leaves copies behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(BUFFER));
-    if let Err(error) = reader.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).await {
-        return Ok(Err(error));
-    }
-    if bytes.len() as u64 > SIZE_LIMIT {
-        return Err(ResolveError::TooLarge {
-            what: source.to_string(),
-        });
-    }
-    Ok(Ok(bytes))
+    text(source, &output.stdout)
 }
 
 /// The text without a byte order mark before it and without one trailing line break, which editors and
@@ -348,12 +348,14 @@ mod tests {
     #[tokio::test]
     async fn a_command_gives_its_output_and_its_failure_shows_none_of_it() {
         assert_eq!(value(command("echo", &["a b"])).await.unwrap(), "a b");
-        let failed = value(command("sh", &["-c", "echo hunter2; exit 3"]))
-            .await
-            .unwrap_err();
+        let script = "echo hunter2; echo 'no hunter2 for sk_live_51Habcdefghij0123' >&2; exit 3";
+        let failed = value(command("sh", &["-c", script])).await.unwrap_err();
         assert_eq!(
             failed,
-            "'sh' ended with exit status: 3; run it by hand to see why"
+            format!(
+                "'sh' ended with exit status: 3 in {}; it said: no (secret) for (secret)",
+                std::env::temp_dir().to_string_lossy()
+            )
         );
         assert!(
             value(command("no-such-program-here", &[]))
@@ -366,5 +368,67 @@ mod tests {
             endless,
             "the command 'cat' gave more than 64 KiB, which is no token"
         );
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ended_has_answered_whatever_it_left_running() {
+        let started = std::time::Instant::now();
+        let script = "sleep 20 & printf tok";
+        assert_eq!(value(command("sh", &["-c", script])).await.unwrap(), "tok");
+        let large = "sleep 20 & head -c 60000 /dev/zero | tr '\\0' a";
+        let error = value(command("sh", &["-c", large])).await.unwrap_err();
+        assert!(error.contains("longer than"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    #[tokio::test]
+    async fn a_program_ends_with_its_children_when_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pid");
+        let script = format!(
+            "sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60'; true",
+            path.to_string_lossy()
+        );
+        let source = command("sh", &["-c", &script]);
+        let asked = resolve(&source, &lookup);
+        let began = async {
+            while !path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            _ = asked => panic!("it does not end by itself"),
+            () = began => {}
+        }
+        let pid: i32 = std::fs::read_to_string(&path)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let is_there = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+            // One that ended may wait for its new parent to notice.
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while is_there() && std::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!is_there());
+    }
+
+    #[tokio::test]
+    async fn a_fifo_or_a_device_is_an_error_at_once() {
+        for path in ["/dev/zero", "/dev/null"] {
+            let source = SecretSource::File {
+                path: path.into(),
+                written: path.to_owned(),
+                confined_to: None,
+            };
+            let error = resolve(&source, &lookup).await.unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause, "it is not a regular file");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::declaration::{self, Declarations, LoadOptions, Loaded};
-use crate::secret::SecretSource;
+use crate::input::read_regular;
+use crate::secret::{MAX_SECRET_BYTES, SecretSource};
 
 /// What is remembered of the files between two looks.
 #[derive(Default)]
@@ -78,9 +79,8 @@ impl Files {
             part(diagnostic.message.as_bytes());
         }
         for path in &self.of_secrets {
-            part(&zeroize::Zeroizing::new(
-                std::fs::read(path).unwrap_or_default(),
-            ));
+            let content = read_regular(path, MAX_SECRET_BYTES).unwrap_or_default();
+            part(&zeroize::Zeroizing::new(content));
         }
         hasher.finalize()
     }

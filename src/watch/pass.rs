@@ -36,10 +36,16 @@ pub(super) async fn run<H: Host>(
     host: &H,
     circumstances: Circumstances<'_>,
 ) -> Result<Option<Made>, PassFailure<H::Error>> {
+    let wanted = tokio::select! {
+        biased;
+        // Programs that are asked for secrets end with it.
+        () = circumstances.cancellation.cancelled() => None,
+        wanted = host.wanted() => wanted.map_err(PassFailure::Wanted)?,
+    };
     let Some(Wanted {
         declarations,
         secrets,
-    }) = host.wanted().await.map_err(PassFailure::Wanted)?
+    }) = wanted
     else {
         return Ok(None);
     };

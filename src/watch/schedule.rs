@@ -95,7 +95,8 @@ impl Schedule {
             settings,
             hints: None,
             next_pass: (Duration::ZERO, Reason::Start),
-            stable_at: None,
+            // A watch may have been started in the middle of a checkout.
+            stable_at: Some(settings.grace),
             failures: 0,
         }
     }
@@ -195,6 +196,8 @@ mod tests {
         let mut schedule = Schedule::new(ScheduleSettings::default());
         assert_eq!(schedule.due(ms(0)), Some(Due::Pass(Reason::Start)));
         schedule.ended(ms(0), true, 0.0);
+        // The grace of the start is over.
+        schedule.stable_at = None;
         schedule
     }
 
@@ -265,11 +268,24 @@ mod tests {
     #[test]
     fn nothing_is_pruned_before_the_files_have_stayed_for_a_while() {
         let mut schedule = started();
-        assert!(schedule.may_prune());
         schedule.files_changed(ms(1_000));
         assert!(!schedule.may_prune());
         assert_eq!(schedule.due(ms(30_000)), Some(Due::Look));
         assert_eq!(schedule.due(ms(31_000)), Some(Due::Pass(Reason::Grace)));
+        assert!(schedule.may_prune());
+    }
+
+    #[test]
+    fn the_grace_begins_at_the_first_look_also_at_a_start() {
+        let mut schedule = Schedule::new(ScheduleSettings {
+            grace: ms(10_000),
+            ..ScheduleSettings::default()
+        });
+        assert!(!schedule.may_prune());
+        assert_eq!(schedule.due(ms(0)), Some(Due::Pass(Reason::Start)));
+        schedule.ended(ms(0), true, 0.0);
+        assert_eq!(schedule.next(), ms(10_000));
+        assert_eq!(schedule.due(ms(10_000)), Some(Due::Pass(Reason::Grace)));
         assert!(schedule.may_prune());
     }
 

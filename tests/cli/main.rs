@@ -13,6 +13,7 @@ mod durability;
 mod explain;
 mod faults;
 mod harness;
+mod hostile;
 mod identity;
 mod import;
 mod interruption;

@@ -230,7 +230,10 @@ fn a_question_that_is_interrupted_is_answered_with_no() {
     rustix::process::kill_process(asked, rustix::process::Signal::INT).unwrap();
     let (status, shown) = terminal.end();
     assert_eq!(status, 130, "{shown}");
-    assert!(shown.contains("nothing was sent but the list"), "{shown}");
+    assert!(
+        shown.contains("interrupted before any change was made"),
+        "{shown}"
+    );
     assert_eq!(account.names(), ["Billing"]);
 }
 

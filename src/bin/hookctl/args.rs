@@ -8,6 +8,10 @@ use hookctl::apply::Settle;
 use hookctl::plan::KeyFilter;
 
 /// What holds for every command.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GlobalArgs {
     /// The configuration file [default: hookctl.yaml, searched for upwards]
@@ -49,6 +53,9 @@ pub(crate) struct GlobalArgs {
     /// Log more: -v each action, -vv each request (never headers or bodies)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
+    /// Show every problem of the files, not only the first 100
+    #[arg(long, global = true)]
+    pub(crate) all: bool,
     /// Say only what is a result or an error
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,

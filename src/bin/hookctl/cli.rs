@@ -96,8 +96,10 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 
 /// Parses the arguments and runs the command.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
-    if completers::answers_shell(command, &arguments) {
-        return ExitStatus::Success;
+    match completers::answers_shell(command, &arguments) {
+        Ok(false) => {}
+        Ok(true) => return ExitStatus::Success,
+        Err(error) => return usage(&error, false),
     }
     let wants_json = asks_for_json(&arguments);
     let cli = match parse(arguments) {
@@ -106,7 +108,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
     };
     let environment = Environment::of_process();
     let no_color = environment.setting("NO_COLOR").is_some();
-    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet);
+    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet).showing_all(cli.global.all);
     // A watch is read by its log; other commands show results.
     let usual = match cli.command {
         Command::Watch(_) => LevelFilter::INFO,
@@ -120,7 +122,7 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
             return ExitStatus::Error;
         }
     };
-    runtime.block_on(async {
+    let status = runtime.block_on(async {
         match cli.command {
             Command::Init(args) => commands::init::run(&ui, &cli.global, &args, &environment).await,
             Command::Sync(args) => commands::sync::run(&ui, &cli.global, &args, &environment).await,
@@ -162,7 +164,8 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
                 commands::sandbox::run(&ui, &cli.global, &args, &environment).await
             }
         }
-    })
+    });
+    ui.conclude(status)
 }
 
 /// What the command runs on. One thread takes fewer turns than several that wake each other; only a server
@@ -180,7 +183,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitStatus {
     let ui = Ui::new(ColorWhen::Auto, false, false);
     if !error.use_stderr() {
         ui.result(&error.render().to_string());
-        return ExitStatus::Success;
+        return ui.conclude(ExitStatus::Success);
     }
     let text = error.render().to_string();
     ui.message(&text);
@@ -189,7 +192,7 @@ fn usage(error: &clap::Error, wants_json: bool) -> ExitStatus {
         let message = message.strip_prefix("error: ").unwrap_or(message);
         ui.result(&early_json("usage", message, None));
     }
-    ExitStatus::Usage
+    ui.conclude(ExitStatus::Usage)
 }
 
 /// Whether JSON was asked for, as far as can be told from arguments that do not parse.

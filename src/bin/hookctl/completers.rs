@@ -33,12 +33,14 @@ pub(crate) fn attach(command: Command) -> Command {
 }
 
 /// Answers a shell, if one asks; then the program has nothing else to do.
-pub(crate) fn answers_shell(command: fn() -> Command, arguments: &[OsString]) -> bool {
+pub(crate) fn answers_shell(
+    command: fn() -> Command,
+    arguments: &[OsString],
+) -> clap::error::Result<bool> {
     let here = std::env::current_dir().ok();
     clap_complete::CompleteEnv::with_factory(command)
         .var(VARIABLE)
         .try_complete(arguments.iter().cloned(), here.as_deref())
-        .unwrap_or(false)
 }
 
 /// Completes the keys of the declarations.

@@ -9,6 +9,7 @@ mod error;
 mod exit_status;
 mod files;
 mod git;
+mod output_file;
 mod plan_file;
 mod presenter;
 mod progress;

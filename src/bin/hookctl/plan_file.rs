@@ -1,13 +1,14 @@
 //! The file of a saved plan: written by `sync --out`, read by `apply`.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::Path;
 
+use hookctl::input::read_regular;
+use hookctl::outside::Outside;
 use hookctl::saved::{FORMAT_VERSION, SavedPlan};
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::output_file;
 
 /// The largest plan file that is read, in bytes: a plan for 100,000 webhooks is smaller.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -15,37 +16,36 @@ const LARGEST: u64 = 256 * 1024 * 1024;
 /// Writes a plan, as a whole or not at all.
 pub(crate) fn write(saved: &SavedPlan, path: &Path) -> Result<(), CommandError> {
     let failed = |error: &dyn std::fmt::Display| {
-        let path = path.display();
+        let path = Outside::path(path);
         CommandError::new(
             "plan-file",
             format!("could not write the plan to {path}: {error}"),
         )
     };
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let file = tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(&error))?;
-    let mut text = serde_json::to_string_pretty(saved).map_err(|error| failed(&error))?;
-    text.push('\n');
-    fs::write(file.path(), text).map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error))?;
-    Ok(())
+    let text = text(saved)?;
+    output_file::put(path, text.as_bytes()).map_err(|error| failed(&error))
+}
+
+/// A plan as the text of its file.
+pub(crate) fn text(saved: &SavedPlan) -> Result<String, CommandError> {
+    let text = serde_json::to_string_pretty(saved)
+        .map_err(|error| CommandError::caused("plan-file", &error))?;
+    Ok(text + "\n")
 }
 
 /// Reads a plan that this version wrote.
 pub(crate) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
-    let shown = path.display();
+    let shown = Outside::path(path);
     let failed = |what: String| {
         CommandError::new(
             "plan-file",
             format!("could not read the plan in {shown}: {what}"),
         )
     };
-    let mut content = Vec::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(LARGEST).read_to_end(&mut content))
-        .map_err(|error| failed(error.to_string()))?;
+    let content = read_regular(path, LARGEST).map_err(|error| failed(error.to_string()))?;
+    if content.len() as u64 > LARGEST {
+        return Err(failed("it is larger than 256 MiB".to_owned()));
+    }
     let value: serde_json::Value = serde_json::from_slice(&content)
         .map_err(|error| failed(format!("it is not JSON ({error})")))?;
     let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);

@@ -40,6 +40,14 @@ pub(crate) fn early_json(code: &'static str, message: &str, help: Option<String>
     PlanDocument::of_messages(None, false, false, vec![message]).to_text()
 }
 
+/// Where a plan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    Stdout,
+    /// Standard output holds another result.
+    Stderr,
+}
+
 /// Shows what a run has to say, in the form that was asked for.
 pub(crate) struct Presenter<'a> {
     ui: &'a Ui,
@@ -50,6 +58,7 @@ pub(crate) struct Presenter<'a> {
     messages: Vec<Message>,
     sources: SourceMap,
     announced: bool,
+    shown_on: Stream,
 }
 
 impl<'a> Presenter<'a> {
@@ -63,6 +72,7 @@ impl<'a> Presenter<'a> {
             messages: Vec::new(),
             sources: SourceMap::default(),
             announced: false,
+            shown_on: Stream::Stdout,
         }
     }
 
@@ -75,7 +85,10 @@ impl<'a> Presenter<'a> {
     }
 
     fn styles_out(&self) -> Styles {
-        Styles::new(self.ui.color_out())
+        Styles::new(match self.shown_on {
+            Stream::Stdout => self.ui.color_out(),
+            Stream::Stderr => self.ui.color_err(),
+        })
     }
 
     /// Reads the settings; what is wrong with hookctl.yaml is shown.
@@ -155,17 +168,27 @@ impl<'a> Presenter<'a> {
         }
     }
 
+    /// Leaves standard output to another result; what is shown for people goes to standard error.
+    pub(crate) const fn stand_aside(&mut self) {
+        self.shown_on = Stream::Stderr;
+    }
+
+    fn present(&self, text: &str) {
+        match self.shown_on {
+            Stream::Stdout => self.ui.result(text),
+            Stream::Stderr => self.ui.message(text),
+        }
+    }
+
     /// Shows a plan that is about to be applied.
     pub(crate) fn announce(&mut self, plan: &Plan) {
         self.announced = true;
         match self.output {
             Output::Human => {
                 let text = hookctl::render::plan(plan, self.scene(), &self.styles_out());
-                self.ui.result(&text);
+                self.present(&text);
             }
-            Output::Diff => self
-                .ui
-                .result(&hookctl::render::diff(plan, &self.styles_out())),
+            Output::Diff => self.present(&hookctl::render::diff(plan, &self.styles_out())),
             // One document at the end.
             Output::Json | Output::Markdown => {}
         }
@@ -403,6 +426,7 @@ pub(crate) fn show_diagnostics(
         sources,
         &Styles::new(ui.color_err()),
         ui.width(),
+        ui.most_diagnostics(),
     );
     if diagnostics.has_errors() {
         ui.message(&text);

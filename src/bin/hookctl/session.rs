@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookctl::apply::ApplyOptions;
 use hookctl::cache::{Account, CacheError, CacheOptions};
@@ -11,7 +11,8 @@ use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::record::Horizon;
-use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RequestStats, check_proxy};
+use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
+use hookctl::render::Cost;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::DesiredState;
@@ -173,8 +174,12 @@ impl Session {
         Ok(declarations.into_desired(&evidence))
     }
 
-    pub(crate) fn stats(&self) -> RequestStats {
-        self.api.stats()
+    /// What a run that began then has cost by now.
+    pub(crate) fn cost(&self, started: Instant) -> Cost {
+        Cost {
+            requests: self.api.stats().requests,
+            duration: started.elapsed(),
+        }
     }
 
     /// Opens the record: for a dry run a copy, if there is one.

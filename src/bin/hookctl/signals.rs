@@ -69,8 +69,20 @@ fn end_at_once() {
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }
 
+/// Waits for a work that writes nothing, unless a signal ends it first.
+pub(crate) async fn unless_cancelled<T>(
+    cancellation: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, CommandError> {
+    tokio::select! {
+        biased;
+        () = cancellation.cancelled() => Err(interrupted()),
+        done = work => Ok(done),
+    }
+}
+
 /// The error of a run that was interrupted before it wrote anything.
 pub(crate) fn interrupted() -> CommandError {
-    CommandError::new("interrupted", "interrupted; nothing was sent but the list")
+    CommandError::new("interrupted", "interrupted before any change was made")
         .status(ExitStatus::Interrupted)
 }

@@ -1,17 +1,23 @@
 //! Standard output for results, standard error for everything else.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
 
+use hookctl::outside::escape;
 use hookctl::render::{Message, Styles};
 
 use crate::args::ColorWhen;
 use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
 
 /// Where a person or a machine reads.
 pub(crate) struct Ui {
     color_out: bool,
     color_err: bool,
     quiet: bool,
+    most_diagnostics: usize,
+    /// Why the last result could not be written.
+    unwritten: Mutex<Option<io::Error>>,
 }
 
 #[expect(
@@ -30,6 +36,8 @@ impl Ui {
             color_out: colored(io::stdout().is_terminal()),
             color_err: colored(io::stderr().is_terminal()),
             quiet,
+            most_diagnostics: hookctl::render::SHOWN,
+            unwritten: Mutex::default(),
         }
     }
 
@@ -48,6 +56,19 @@ impl Ui {
         !self.quiet && io::stderr().is_terminal()
     }
 
+    /// With every diagnostic, however many there are.
+    pub(crate) const fn showing_all(mut self, shows_all: bool) -> Self {
+        if shows_all {
+            self.most_diagnostics = usize::MAX;
+        }
+        self
+    }
+
+    /// How many diagnostics are shown.
+    pub(crate) const fn most_diagnostics(&self) -> usize {
+        self.most_diagnostics
+    }
+
     /// How many columns a message may take.
     pub(crate) fn width(&self) -> usize {
         /// Where there is no terminal to ask: what fits beside another window.
@@ -64,11 +85,42 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Writes a result. A reader that went away is a normal end: it has what it wanted.
+    /// Writes a result.
     pub(crate) fn result(&self, text: &str) {
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes());
-        let _ = stdout.flush();
+        self.stream(|out| out.write_all(text.as_bytes()));
+    }
+
+    /// Writes a result piece by piece, and flushes it: the one way to standard output.
+    pub(crate) fn stream(&self, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) {
+        let mut stdout = io::BufWriter::new(io::stdout().lock());
+        let written = write(&mut stdout).and_then(|()| stdout.flush());
+        let Err(error) = written else { return };
+        // What is left in the buffer would fail once more.
+        let _ = stdout.into_parts();
+        let mut unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unwritten.get_or_insert(error);
+    }
+
+    /// Ends the run: a result that could not be written is an error. A reader that closed the pipe has what
+    /// it wanted.
+    pub(crate) fn conclude(&self, status: ExitStatus) -> ExitStatus {
+        let mut unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match unwritten.take() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                self.error("error", &format!("could not write the result: {error}"));
+                match status {
+                    ExitStatus::Usage | ExitStatus::Interrupted => status,
+                    _ => ExitStatus::Error,
+                }
+            }
+            _ => status,
+        }
     }
 
     /// Writes a message that is not a result.
@@ -79,7 +131,7 @@ impl Ui {
     /// Writes what went wrong: `head` is `error`, or that with a code.
     pub(crate) fn error(&self, head: &str, text: &str) {
         let style = Styles::new(self.color_err).destroy;
-        self.message(&format!("{style}{head}{style:#}: {text}\n"));
+        self.message(&format!("{style}{head}{style:#}: {}\n", escape(text)));
     }
 
     /// Writes why a command failed, and what to do.
@@ -87,7 +139,7 @@ impl Ui {
         self.error("error", &error.message);
         if let Some(help) = &error.help {
             let style = Styles::new(self.color_err).hint;
-            self.message(&format!("  {style}help{style:#}: {help}\n"));
+            self.message(&format!("  {style}help{style:#}: {}\n", escape(help)));
         }
     }
 

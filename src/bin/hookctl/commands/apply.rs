@@ -8,7 +8,6 @@ use hookctl::apply::ApplyOptions;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
-use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Stale};
 
 use crate::args::{GlobalArgs, SettlingArgs};
@@ -21,7 +20,7 @@ use crate::run::{Approval, apply, conclude, policy};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
-use crate::signals::cancel_on_signal;
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl apply`.
@@ -86,20 +85,23 @@ async fn run_saved(
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
+    let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     is_for(&settings, saved)?;
     let declarations = presenter.declarations(&settings, environment)?;
-    let resolved = resolve_tokens(&declarations, &settings, environment, Missing::Error).await;
+    let resolved = unless_cancelled(
+        &cancellation,
+        resolve_tokens(&declarations, &settings, environment, Missing::Error),
+    )
+    .await?;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = Session::open(&settings, environment, is_for_sandbox(saved)).await?;
-    if session.account().api() != saved.terms.api {
-        return Err(refused(format!(
-            "the plan was made for the API at {}, and this is {}",
-            saved.terms.api,
-            session.account().api()
-        )));
-    }
+    let session = unless_cancelled(
+        &cancellation,
+        Session::open(&settings, environment, is_for_sandbox(saved)),
+    )
+    .await??;
+    is_for_account(&session, saved)?;
     let whole = policy(&saved.terms)?;
     let chosen;
     let store = session
@@ -108,7 +110,6 @@ async fn run_saved(
         .map_err(|error| record_error(&error))?;
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
     let desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
-    let cancellation = cancel_on_signal()?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let pass = |policy| Pass {
         api: session.api(),
@@ -178,11 +179,20 @@ async fn run_saved(
                 .help("make another plan, or apply what still holds with --partial"),
         );
     }
-    let cost = || Cost {
-        requests: session.stats().requests,
-        duration: started.elapsed(),
-    };
+    let cost = || session.cost(started);
     conclude(result, &cancellation, presenter, cost)
+}
+
+/// Whether the plan was made for this account.
+fn is_for_account(session: &Session, saved: &SavedPlan) -> Result<(), CommandError> {
+    let api = session.account().api();
+    if api == saved.terms.api {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "the plan was made for the API at {}, and this is {api}",
+        saved.terms.api
+    )))
 }
 
 /// Whether the plan was made for this target.

@@ -16,6 +16,7 @@ use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::run::ago;
 use crate::session::{Session, record_error};
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// How many events are looked through for one id.
@@ -106,7 +107,13 @@ pub(crate) async fn run(
         Request::Retry(args) => &args.common,
     };
     let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
-    let answered = answer(global, &request, common, environment, &mut presenter).await;
+    let answered = match cancel_on_signal() {
+        Ok(cancellation) => {
+            let work = answer(global, &request, common, environment, &mut presenter);
+            unless_cancelled(&cancellation, work).await.flatten()
+        }
+        Err(error) => Err(error),
+    };
     match answered {
         Ok(text) => {
             ui.result(&text);

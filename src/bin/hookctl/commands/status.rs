@@ -19,7 +19,7 @@ use crate::presenter::{Output, Presenter};
 use crate::run::{ago, selected};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
-use crate::signals::{cancel_on_signal, interrupted};
+use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
 use crate::ui::Ui;
 
 /// How many events are counted, at most.
@@ -77,12 +77,21 @@ async fn status(
     environment: &Environment,
     presenter: &mut Presenter<'_>,
 ) -> Result<StatusDocument, CommandError> {
+    let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let only = selected(&args.only)?;
     let declarations = presenter.declarations(&settings, environment)?;
-    let resolved = resolve_tokens(&declarations, &settings, environment, Missing::Allowed).await;
+    let resolved = unless_cancelled(
+        &cancellation,
+        resolve_tokens(&declarations, &settings, environment, Missing::Allowed),
+    )
+    .await?;
     presenter.secrets(resolved.diagnostics)?;
-    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let session = unless_cancelled(
+        &cancellation,
+        Session::open(&settings, environment, args.sandbox),
+    )
+    .await??;
     let remembered = session
         .store()
         .remembered()
@@ -90,7 +99,6 @@ async fn status(
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let last_applied = &remembered.last_applied;
-    let cancellation = cancel_on_signal()?;
     let policy = Policy {
         only,
         ..Policy::default()

@@ -10,7 +10,6 @@ use hookctl::cache::Account;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, TokenPatch};
 use hookctl::reconcile::{self, Pass, PassError};
-use hookctl::render::Cost;
 use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::Access;
 
@@ -24,7 +23,7 @@ use crate::run::{Approval, apply, conclude, count_events, now, policy, selects_s
 use crate::secrets::{Missing, resolve_tokens, runs_programs};
 use crate::session::{self, RecordAccess, Session};
 use crate::settings::Settings;
-use crate::signals::{cancel_on_signal, interrupted};
+use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sync`.
@@ -64,7 +63,7 @@ pub(crate) struct SyncArgs {
     /// Go on without tokens that cannot be resolved
     #[arg(long, requires = "dry_run")]
     allow_missing_secrets: bool,
-    /// Save the plan to this file, for `hookctl apply`
+    /// Save the plan to this file, for `hookctl apply`; `-` is standard output
     #[arg(
         long,
         value_name = "FILE",
@@ -108,6 +107,11 @@ impl SyncArgs {
         }
     }
 
+    /// Whether the saved plan is the result: `--out -`.
+    fn writes_to_stdout(&self) -> bool {
+        self.out.as_deref() == Some(std::path::Path::new("-"))
+    }
+
     const fn access(&self) -> Access {
         if self.dry_run {
             Access::Copy
@@ -147,6 +151,14 @@ async fn sync(
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
+    let cancellation = cancel_on_signal()?;
+    if args.writes_to_stdout() && matches!(args.output, Output::Json | Output::Markdown) {
+        return Err(CommandError::new(
+            "usage",
+            "--out - and this --output would both write to standard output",
+        )
+        .status(ExitStatus::Usage));
+    }
     let settings = presenter.settings(global)?;
     let store = session::store(&settings, args.sandbox);
     let declarations = std::thread::scope(|threads| {
@@ -159,10 +171,18 @@ async fn sync(
         // They may wait for a person, and others for the record.
         store.let_go();
     }
-    let resolved = resolve_tokens(&declarations, &settings, environment, args.missing()).await;
+    let resolved = unless_cancelled(
+        &cancellation,
+        resolve_tokens(&declarations, &settings, environment, args.missing()),
+    )
+    .await?;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = Session::over(store, &settings, environment, args.sandbox).await?;
+    let session = unless_cancelled(
+        &cancellation,
+        Session::over(store, &settings, environment, args.sandbox),
+    )
+    .await??;
     let terms = args.terms(&settings, session.account());
     let policy = policy(&terms)?;
     let records = session.records(args.dry_run)?;
@@ -175,7 +195,6 @@ async fn sync(
         &policy.only,
         desired.keys().chain(remembered.last_applied.keys()),
     )?;
-    let cancellation = cancel_on_signal()?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let mut pass = Pass {
         api: session.api(),
@@ -207,7 +226,12 @@ async fn sync(
                 let document = presenter.document(plan);
                 let key = session.fingerprint_key();
                 let saved = SavedPlan::of(plan, document, terms, key, now());
-                plan_file::write(&saved, path)?;
+                if args.writes_to_stdout() {
+                    ui.result(&plan_file::text(&saved)?);
+                    presenter.stand_aside();
+                } else {
+                    plan_file::write(&saved, path)?;
+                }
             }
             dry_run(args, planned, presenter)
         }
@@ -221,10 +245,7 @@ async fn sync(
                 }
             };
             let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
-            let cost = || Cost {
-                requests: session.stats().requests,
-                duration: started.elapsed(),
-            };
+            let cost = || session.cost(started);
             conclude(result, &cancellation, presenter, cost)
         }
     }

@@ -60,10 +60,11 @@ fn show(
     match output {
         ValidateOutput::Human => {}
         ValidateOutput::Json => {
-            ui.result(&ValidateDocument::new(files, webhooks, messages).to_text());
+            let document = ValidateDocument::new(files, webhooks, messages);
+            ui.stream(|out| document.write(out));
         }
-        ValidateOutput::Github => ui.result(&hookctl::render::github(&messages)),
-        ValidateOutput::Sarif => ui.result(&hookctl::render::sarif(&messages)),
+        ValidateOutput::Github => ui.stream(|out| hookctl::render::github(&messages, out)),
+        ValidateOutput::Sarif => ui.stream(|out| hookctl::render::sarif(&messages, out)),
     }
 }
 

@@ -2,6 +2,7 @@
 //! can be saved of it and of what the API has.
 
 use hookctl::cache::{Cache, CacheOptions, salvage, set_aside, verify};
+use hookctl::outside::Outside;
 use hookctl::record::{After, Settlement};
 use hookctl::state::{AppliedRecord, ObservedState};
 
@@ -10,6 +11,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// Repairs the record of a target.
@@ -29,7 +31,9 @@ pub(super) async fn repair(
         Err(error) => return Err(record_error(&error)),
     };
     ui.remark(&format!("{what}\n"));
-    let session = Session::open(settings, environment, sandbox).await?;
+    let cancellation = cancel_on_signal()?;
+    let opening = Session::open(settings, environment, sandbox);
+    let session = unless_cancelled(&cancellation, opening).await??;
     let account = session.account().clone();
     let saved = salvage(options, &account).map_err(|error| record_error(&error))?;
     // Read before anything is moved: without the API nothing is better than it was.
@@ -59,7 +63,10 @@ pub(super) async fn repair(
     settle(&cache, settlements).await?;
     cache.close().map_err(|error| record_error(&error))?;
     if let Some(aside) = aside {
-        ui.remark(&format!("The damaged record is in {}.\n", aside.display()));
+        ui.remark(&format!(
+            "The damaged record is in {}.\n",
+            Outside::path(&aside)
+        ));
     }
     ui.result(&format!(
         "Repaired: {kept} of the {total} bindings that could be read hold at the API. A sync finds the other \

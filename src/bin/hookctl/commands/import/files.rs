@@ -6,6 +6,7 @@ use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use hookctl::import::{Imported, SCHEMA_FILE, file};
+use hookctl::outside::Outside;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -50,7 +51,10 @@ pub(super) fn files(
     if is_taken(&path)? {
         return Err(CommandError::new(
             "file-exists",
-            format!("{} already exists; nothing was written", path.display()),
+            format!(
+                "{} already exists; nothing was written",
+                Outside::path(&path)
+            ),
         )
         .help("move it away, or give --file another name"));
     }
@@ -89,7 +93,7 @@ fn is_taken(path: &Path) -> Result<bool, CommandError> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(CommandError::new(
             "import",
-            format!("could not look at {}: {error}", path.display()),
+            format!("could not look at {}: {error}", Outside::path(path)),
         )),
     }
 }
@@ -111,7 +115,7 @@ pub(super) fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError
     let failed = |path: &Path, error: &std::io::Error| {
         CommandError::new(
             "import",
-            format!("could not write {}: {error}", path.display()),
+            format!("could not write {}: {error}", Outside::path(path)),
         )
     };
     if files.is_empty() {

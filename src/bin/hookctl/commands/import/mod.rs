@@ -11,6 +11,7 @@ use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::Severity;
 use hookctl::import::{Imported, declare, file};
+use hookctl::outside::Outside;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Notice, Plan, Policy, plan};
 use hookctl::reconcile::{self, Pass, Planned, Remembered, Verdict};
@@ -29,7 +30,7 @@ use crate::files::with_load_options;
 use crate::presenter::{Output, Presenter};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
-use crate::signals::cancel_on_signal;
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 pub(crate) use files::{write_new, write_schema};
@@ -103,12 +104,16 @@ pub(super) async fn import(
     environment: &Environment,
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
+    let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let (declared, texts) = declared(&settings, environment, presenter)?;
-    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let session = unless_cancelled(
+        &cancellation,
+        Session::open(&settings, environment, args.sandbox),
+    )
+    .await??;
     let store = session.store();
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
-    let cancellation = cancel_on_signal()?;
     let everything = Policy::default();
     let scene = Scene {
         session: &session,
@@ -159,7 +164,7 @@ pub(super) async fn import(
     if args.dry_run {
         for file in &files {
             let path = shown(&file.path, &settings);
-            ui.result(&format!("--- {}\n", path.display()));
+            ui.result(&format!("--- {}\n", Outside::path(path)));
             for line in file.text.lines() {
                 ui.result(&format!("{}\n", hookctl::render::sanitize(line)));
             }
@@ -171,7 +176,7 @@ pub(super) async fn import(
     for file in &files {
         ui.result(&format!(
             "wrote {}\n",
-            shown(&file.path, &settings).display()
+            Outside::path(shown(&file.path, &settings))
         ));
     }
     let (declared, _) = self::declared(&settings, environment, presenter)?;
@@ -312,7 +317,7 @@ fn declared(
 ) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
     let folder = &settings.webhooks_dir;
     let exists = folder.try_exists().map_err(|error| {
-        let message = format!("could not look at {}: {error}", folder.display());
+        let message = format!("could not look at {}: {error}", Outside::path(folder));
         CommandError::new("unreadable", message)
     })?;
     if exists {

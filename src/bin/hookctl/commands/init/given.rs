@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hookctl::config::ApiBaseUrl;
 use hookctl::diagnostic::Severity;
+use hookctl::outside::Outside;
 
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
@@ -33,7 +34,7 @@ impl Folders {
                     "usage",
                     format!(
                         "--dir {} is not below hookctl.yaml, which can name no other folder",
-                        folder.display()
+                        Outside::path(folder)
                     ),
                 )
                 .status(ExitStatus::Usage)

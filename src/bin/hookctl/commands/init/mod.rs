@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use hookctl::config::ApiBaseUrl;
+use hookctl::outside::Outside;
 use hookctl::remote::WebhookApi as _;
 use hookctl::secret::SecretSource;
 
@@ -98,7 +99,10 @@ async fn init(
         let shown = config.strip_prefix(&here).unwrap_or(&config);
         return Err(CommandError::new(
             "file-exists",
-            format!("{} already exists; nothing was written", shown.display()),
+            format!(
+                "{} already exists; nothing was written",
+                Outside::path(shown)
+            ),
         )
         .help("`hookctl import` declares what the account has besides"));
     }
@@ -132,14 +136,14 @@ async fn init(
     write(&files)?;
     for (path, _) in &files {
         let path = path.strip_prefix(&here).unwrap_or(path);
-        ui.result(&format!("wrote {}\n", path.display()));
+        ui.result(&format!("wrote {}\n", Outside::path(path)));
     }
     if given.folders.record.is_none()
         && let Some(folder) = &global.cache_dir
     {
         ui.remark(&format!(
             "{} is not below hookctl.yaml, so give --cache-dir (or HOOKCTL_CACHE_DIR) each time.\n",
-            folder.display()
+            Outside::path(folder)
         ));
     }
     let folder = &settings.webhooks_dir;
@@ -279,7 +283,7 @@ fn is_taken(path: &Path) -> Result<bool, CommandError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(CommandError::new(
             "init",
-            format!("could not look at {}: {error}", path.display()),
+            format!("could not look at {}: {error}", Outside::path(path)),
         )),
     }
 }
@@ -289,7 +293,10 @@ fn write(files: &[(PathBuf, String)]) -> Result<(), CommandError> {
         if is_taken(path)? {
             return Err(CommandError::new(
                 "file-exists",
-                format!("{} already exists; nothing was written", path.display()),
+                format!(
+                    "{} already exists; nothing was written",
+                    Outside::path(path)
+                ),
             ));
         }
     }
@@ -305,6 +312,6 @@ fn write(files: &[(PathBuf, String)]) -> Result<(), CommandError> {
 fn failed(path: &Path, error: &std::io::Error) -> CommandError {
     CommandError::new(
         "init",
-        format!("could not write {}: {error}", path.display()),
+        format!("could not write {}: {error}", Outside::path(path)),
     )
 }

@@ -15,7 +15,7 @@ use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -24,6 +24,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::readiness::{Input, Readiness};
@@ -38,6 +39,15 @@ type Counts = BTreeMap<(&'static str, Option<u16>), u64>;
 
 /// The bounds of the histogram of passes, in seconds: from a list on the own network to a large apply.
 const SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
+
+/// How many connections are served at once.
+const MOST_CONNECTIONS: usize = 64;
+
+/// How long a request's head may take.
+const HEADER_TIME: Duration = Duration::from_secs(5);
+
+/// How long a connection may take from its first byte to its last.
+const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
 /// What is measured.
 pub(super) struct Metrics {
@@ -245,8 +255,13 @@ pub(super) async fn serve(
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
+        let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
         loop {
             while connections.try_join_next().is_some() {}
+            // Further connections wait in the listener's queue.
+            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+                return;
+            };
             let Ok((stream, _)) = listener.accept().await else {
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
@@ -257,10 +272,14 @@ pub(super) async fn serve(
                     let response = answer(&metrics, request.method(), request.uri().path());
                     async move { Ok::<_, Infallible>(response) }
                 });
-                // A connection that breaks is the scraper's business.
-                let _ = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEADER_TIME)
+                    .keep_alive(false)
+                    .serve_connection(TokioIo::new(stream), service);
+                // A connection that breaks, or takes too long, is the scraper's business.
+                let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+                drop(permit);
             });
         }
     });

@@ -22,7 +22,7 @@ use crate::presenter::show_settings_error;
 use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::signals::cancel_on_signal;
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 pub(crate) use self::args::WatchArgs;
@@ -51,7 +51,9 @@ async fn watch(
 ) -> Result<(), CommandError> {
     let only = selected(&args.only)?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
-    let session = Session::open(&settings, environment, args.sandbox).await?;
+    let cancellation = cancel_on_signal()?;
+    let opening = Session::open(&settings, environment, args.sandbox);
+    let session = unless_cancelled(&cancellation, opening).await??;
     // What cannot be told yet, since the files do not validate or the record is in use, does not keep a watch from
     // starting.
     if let (Some(declarations), Ok(remembered)) = (
@@ -61,7 +63,6 @@ async fn watch(
         let keys = declarations.keys().chain(remembered.last_applied.keys());
         selects_something(&only, keys)?;
     }
-    let cancellation = cancel_on_signal()?;
     let wake = wake_on_hangup()?;
     let metrics = Arc::new(Metrics::new());
     let _server = match args.metrics {

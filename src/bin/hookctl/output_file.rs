@@ -1,0 +1,118 @@
+//! Putting a file in place, as a whole or not at all.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+/// Puts a file in place. A regular file is replaced by a rename; a link is followed to a regular file of the
+/// same folder only; a FIFO or a device is written into.
+pub(crate) fn put(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return replace(folder, path, content);
+        }
+        Err(error) => return Err(error),
+    };
+    if kind.is_file() {
+        return replace(folder, path, content);
+    }
+    if !kind.is_symlink() {
+        return write_into(path, content);
+    }
+    let real = fs::canonicalize(path)?;
+    if !fs::metadata(&real)?.is_file() {
+        return write_into(&real, content);
+    }
+    let folder = fs::canonicalize(folder)?;
+    if real.parent() != Some(folder.as_path()) {
+        return Err(io::Error::other("it is a link into another folder"));
+    }
+    replace(&folder, &real, content)
+}
+
+fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+fn write_into(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).open(path)?;
+    file.write_all(content)?;
+    file.flush()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_regular_file_is_replaced_and_a_link_beside_it_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        put(&path("new"), b"one").unwrap();
+        symlink("new", path("link")).unwrap();
+        put(&path("link"), b"two").unwrap();
+        assert_eq!(fs::read(path("new")).unwrap(), b"two");
+        assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_link_out_of_the_folder_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let target = other.path().join("target");
+        fs::write(&target, "theirs").unwrap();
+        let link = folder.path().join("link");
+        symlink(&target, &link).unwrap();
+        assert!(put(&link, b"ours").is_err());
+        assert_eq!(fs::read(&target).unwrap(), b"theirs");
+        symlink(
+            folder.path().join("nowhere"),
+            folder.path().join("dangling"),
+        )
+        .unwrap();
+        assert!(put(&folder.path().join("dangling"), b"ours").is_err());
+        assert!(put(folder.path(), b"ours").is_err());
+    }
+
+    #[test]
+    fn a_fifo_or_a_device_is_written_into() {
+        use std::io::Read as _;
+        use std::os::unix::fs::FileTypeExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        let made = rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        );
+        made.unwrap();
+        let reader = {
+            let fifo = fifo.clone();
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                fs::File::open(fifo)
+                    .unwrap()
+                    .read_to_string(&mut text)
+                    .unwrap();
+                text
+            })
+        };
+        put(&fifo, b"ours").unwrap();
+        assert_eq!(reader.join().unwrap(), "ours");
+        assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
+    }
+}

@@ -1,0 +1,263 @@
+//! What others may have put in the way: names, files, pipes, and readers that are not what they should be.
+
+#![cfg(unix)]
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Account, BILLING, Repository, Run};
+
+fn fifo(repository: &Repository, name: &str) {
+    let path = repository.path(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// No line would be taken for a command of a CI system, and nothing in it cannot be seen.
+fn is_harmless(text: &str) {
+    for line in text.lines() {
+        assert!(!line.trim_start().starts_with("::"), "{line:?}");
+    }
+    for harmful in [
+        '\u{202e}',
+        '\u{1b}',
+        '\u{2028}',
+        '\u{85}',
+        '\u{ad}',
+        '\u{e0041}',
+    ] {
+        assert!(!text.contains(harmful), "{text:?}");
+    }
+}
+
+const NAME: &str = "::error::x\u{202e}\u{1b}[31m\u{2028}\u{85}\u{ad}\u{e0041}";
+
+#[test]
+fn no_file_name_reaches_a_log_as_it_is() {
+    let repository = Repository::new();
+    let text = format!("webhooks: {{ a: {{ url: 'x{NAME}', wrong: 1 }} }}\n");
+    repository.write(&format!("webhooks.d/{NAME}\n::error::y.yaml"), &text);
+    for output in ["human", "github", "json"] {
+        let run = repository.run(&["validate", "--output", output]).code(1);
+        is_harmless(&run.stderr);
+        if output == "human" {
+            is_harmless(&run.stdout);
+        }
+        if output == "github" {
+            let lines = run.stdout.lines().filter(|line| !line.starts_with("::"));
+            assert_eq!(lines.count(), 0, "{}", run.stdout);
+        }
+    }
+    let config = format!("{NAME}.yaml");
+    let run = repository.run(&["--config", &config, "validate"]).code(1);
+    is_harmless(&run.stderr);
+}
+
+#[test]
+fn no_name_at_the_api_reaches_a_log_as_it_is() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    account.put("5eb7cf5a86d9755df3a6c593", NAME, "https://x.example.com");
+    let url = account.sandbox.base_url();
+    for arguments in [
+        ["status", "--no-deliveries"].as_slice(),
+        &["sync", "--dry-run"],
+        &["sync", "--dry-run", "--output", "markdown"],
+        &["import", "--dry-run"],
+    ] {
+        let all = [&["--api-url", url.as_str()], arguments].concat();
+        let run = repository.run(&all);
+        is_harmless(&run.stdout);
+        is_harmless(&run.stderr);
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let url = account.sandbox.base_url();
+    for arguments in [
+        ["schema"].as_slice(),
+        &["--help"],
+        &["explain"],
+        &["validate", "--output", "sarif"],
+        &["--api-url", &url, "sync", "--dry-run", "--output", "json"],
+    ] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let output = repository.command(arguments).stdout(full).output().unwrap();
+        Run::of(output)
+            .code(1)
+            .complains("could not write the result");
+        // A reader that has seen enough is no error.
+        let mut child = repository
+            .command(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let run = Run::of(child.wait_with_output().unwrap()).code(0);
+        assert!(!run.stderr.contains("could not write"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_an_error_at_once() {
+    let started = Instant::now();
+    let what = "it is not a regular file";
+    let repository = Repository::with(BILLING);
+    fifo(&repository, "plan.json");
+    repository
+        .run(&["apply", "plan.json"])
+        .code(1)
+        .complains(what);
+    fifo(&repository, "token");
+    repository.declare(&format!(
+        "{BILLING}    bearer_token: {{ file: ../token }}\n"
+    ));
+    let account = Account::new();
+    repository.sync(&account, &[]).code(1).complains(what);
+    symlink("/dev/zero", repository.path("webhooks.d/zero.yaml")).unwrap();
+    repository.run(&["validate"]).code(1);
+    repository.declare(BILLING);
+    fs::remove_file(repository.path("webhooks.d/zero.yaml")).unwrap();
+    repository.settled(&account);
+    // The harness itself reads the record, so that this lock goes again.
+    fs::remove_file(repository.path(".hookctl/lock")).unwrap();
+    fifo(&repository, ".hookctl/lock");
+    let url = account.sandbox.base_url();
+    let mut planning = repository.command(&["--api-url", &url, "sync", "--dry-run"]);
+    Run::of(planning.output().unwrap()).code(1).complains(what);
+    fs::remove_file(repository.path(".hookctl/lock")).unwrap();
+    fifo(&repository, "hookctl.yaml");
+    repository.run(&["validate"]).code(1).complains(what);
+    let mut completing = repository.command(&["--", "hookctl", "sync", "--only", ""]);
+    completing
+        .env("HOOKCTL_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", "3");
+    completing.output().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn a_plan_is_written_into_a_fifo_and_to_standard_output() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    fifo(&repository, "pipe");
+    let path = repository.path("pipe");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        File::open(path).unwrap().read_to_string(&mut text).unwrap();
+        text
+    });
+    repository
+        .sync(&account, &["--dry-run", "--out", "pipe"])
+        .code(0);
+    assert!(reader.join().unwrap().contains("format_version"));
+    let run = repository
+        .sync(&account, &["--dry-run", "--out", "-"])
+        .code(0)
+        .complains("1 to create");
+    assert!(run.json()["format_version"].is_string());
+    let both = ["--dry-run", "--out", "-", "--output", "json"];
+    repository.sync(&account, &both).code(64);
+}
+
+#[test]
+fn ten_thousand_mistakes_on_one_line_cost_what_is_shown() {
+    let mut text = "webhooks: {".to_owned();
+    for number in 0..8_000 {
+        text += &format!(
+            "k{number}: {{ url: 'http://h{number}.example.com', actions: all, wrong: 1 }}, "
+        );
+    }
+    text += "}\n";
+    let repository = Repository::with(&text);
+    let started = Instant::now();
+    let run = repository.run(&["validate"]).code(1);
+    assert!(run.stderr.len() < 200_000, "{} bytes", run.stderr.len());
+    assert!(!run.stderr.contains(":::"), "{}", run.stderr);
+    run.complains("more; --all shows them")
+        .complains("8000 errors")
+        .complains("webhooks.d/all.yaml:1:");
+    let all = repository.run(&["validate", "--all"]).code(1);
+    assert!(all.stderr.len() < 20_000_000, "{} bytes", all.stderr.len());
+    assert_eq!(all.stderr.matches("error[unknown-field]").count(), 8_000);
+    repository.run(&["validate", "--output", "sarif"]).code(1);
+    assert!(started.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
+fn a_signal_ends_the_programs_of_secrets_and_the_run() {
+    let command = "[sh, -c, 'sleep 60 & echo $$! > pid.new; mv pid.new pid; wait']";
+    let repository = Repository::with(&format!(
+        "{BILLING}    bearer_token: {{ command: {command} }}\n"
+    ));
+    let account = Account::new();
+    let url = account.sandbox.base_url();
+    for subcommand in ["sync", "status", "watch"] {
+        let path = repository.path("webhooks.d/pid");
+        let _ = fs::remove_file(&path);
+        let child = repository
+            .command(&["--api-url", &url, subcommand])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let wait = |what: &str, holds: &dyn Fn() -> bool| {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while !holds() {
+                assert!(Instant::now() < deadline, "{subcommand}: {what}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        wait("no program", &|| path.exists());
+        let program = fs::read_to_string(&path).unwrap();
+        let status = Command::new("kill").arg(child.id().to_string()).status();
+        assert!(status.unwrap().success());
+        Run::of(child.wait_with_output().unwrap()).code(130);
+        let stat = format!("/proc/{}/stat", program.trim());
+        wait("the program goes on", &|| {
+            fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "))
+        });
+    }
+    assert_eq!(account.names(), [""; 0]);
+}
+
+#[test]
+fn silent_connections_do_not_keep_a_watch_from_its_work() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let url = account.sandbox.base_url();
+    let mut child = repository
+        .command(&["--api-url", &url, "watch", "--metrics", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    let mut byte = [0];
+    while !said.ends_with("/metrics\n") && stderr.read(&mut byte).unwrap() > 0 {
+        said.push(char::from(byte[0]));
+    }
+    let address = said.rsplit("http://").next().unwrap();
+    let address = address.split('/').next().unwrap().to_owned();
+    let silent: Vec<TcpStream> = (0..200)
+        .map_while(|_| TcpStream::connect(&address).ok())
+        .collect();
+    let mut asking = TcpStream::connect(&address).unwrap();
+    asking
+        .write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n")
+        .unwrap();
+    asking
+        .set_read_timeout(Some(Duration::from_mins(1)))
+        .unwrap();
+    let mut answer = String::new();
+    asking.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    drop(silent);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
