@@ -1,7 +1,7 @@
 //! The folder that the record lives in: for its owner only, and never in Git.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{CacheError, io_error};
@@ -60,6 +60,38 @@ pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
         let unnamed_snapshot = name.starts_with("snap.") && name.ends_with(".generating");
         if unnamed_snapshot || (name == "conf" && !log_exists) {
             fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks that nothing of the record is a link, a FIFO, or a device: opening one could wait for ever, or lead
+/// elsewhere.
+pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
+    const OURS: [&str; 4] = ["lock", GENERATION, DATABASE, ".gitignore"];
+    let database = directory.join(DATABASE);
+    for folder in [directory, &database] {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(io_error("read", folder)(error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(io_error("read", folder))?;
+            let name = entry.file_name();
+            if folder == directory && !OURS.iter().any(|ours| name == *ours) {
+                continue;
+            }
+            let is_allowed = match entry.file_type() {
+                Ok(kind) => kind.is_file() || kind.is_dir(),
+                // The database tidies up after itself while it is open.
+                Err(error) if error.kind() == ErrorKind::NotFound => true,
+                Err(error) => return Err(io_error("look at", &entry.path())(error)),
+            };
+            if !is_allowed {
+                let error = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+                return Err(io_error("open", &entry.path())(error));
+            }
         }
     }
     Ok(())

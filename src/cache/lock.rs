@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{CacheError, io_error};
+use super::{CacheError, folder, io_error};
 use crate::input::open_regular;
 
 /// How often a held lock is tried again.
@@ -17,6 +17,7 @@ pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases t
 impl Lock {
     /// Waits for the lock that nobody shares, and leaves the process id in the file.
     pub(super) fn exclusive(directory: &Path, timeout: Duration) -> Result<Self, CacheError> {
+        folder::check(directory)?;
         let path = directory.join("lock");
         let mut file = File::options()
             .read(true)
@@ -36,6 +37,7 @@ impl Lock {
 
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
     pub(super) fn shared(directory: &Path, timeout: Duration) -> Result<Option<Self>, CacheError> {
+        folder::check(directory)?;
         let path = directory.join("lock");
         match open_regular(&path) {
             Ok(mut file) => {

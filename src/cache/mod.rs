@@ -109,7 +109,7 @@ pub enum CacheError {
     },
     /// The database is damaged.
     #[error(
-        "the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        "the local record in {} is damaged ({what}), and is not trusted",
         Outside::path(directory)
     )]
     Damaged {
@@ -120,7 +120,7 @@ pub enum CacheError {
     },
     /// The database went back to an older state.
     #[error(
-        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted",
         Outside::path(directory)
     )]
     RolledBack {
@@ -315,6 +315,7 @@ impl CacheReader {
     /// [`CacheError`]
     pub fn open(options: &CacheOptions, account: Account) -> Result<Option<Self>, CacheError> {
         let directory = &options.directory;
+        folder::check(directory)?;
         if !Database::is_in(directory) {
             return Ok(None);
         }

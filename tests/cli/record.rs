@@ -42,7 +42,7 @@ fn what_is_remembered_is_shown() {
         "{shown}"
     );
     assert!(
-        shown.contains("2 webhooks bound. Last observed: 0 webhooks at "),
+        shown.contains("2 webhooks bound. Last observed: 2 webhooks at "),
         "{shown}"
     );
     let document = cache(&repository, &account, &["show", "--output", "json"])

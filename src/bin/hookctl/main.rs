@@ -9,6 +9,7 @@ mod error;
 mod exit_status;
 mod files;
 mod git;
+mod mask;
 mod output_file;
 mod plan_file;
 mod presenter;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     report_panics();
-    cli::run(std::env::args_os().collect()).into()
+    cli::run(&std::env::args_os().collect::<Vec<_>>()).into()
 }
 
 /// Reports panics, but for the one of a thread whose panic is an answer: opening a damaged record.

@@ -9,6 +9,7 @@ use hookctl::secret::{Secret, SecretSource, Secrets, resolve};
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
+use crate::mask;
 use crate::settings::Settings;
 
 /// How many sources are followed at once: commands mostly wait for a server.
@@ -65,6 +66,7 @@ pub(crate) async fn resolve_tokens(
     for (key, index) in wanted {
         match results.get(index) {
             Some(Ok(secret)) => {
+                mask::follow(secret);
                 if secret.begins_with_scheme() {
                     resolved.diagnostics.push(at(
                         Diagnostic::new(
@@ -131,6 +133,7 @@ pub(crate) async fn resolve_key(
 ) -> Result<Secret, CommandError> {
     resolve(source, &|name| environment.get(name))
         .await
+        .inspect(mask::follow)
         .map_err(|error| {
             CommandError::new("api-key", format!("there is no {what}: {}", chain(&error))).help(
                 "set it in the environment, or name another source under the target's `api_key:` \

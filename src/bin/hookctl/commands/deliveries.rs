@@ -13,6 +13,7 @@ use crate::args::{Form, GlobalArgs, duration};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
+use crate::mask;
 use crate::presenter::{Output, Presenter};
 use crate::run::ago;
 use crate::session::{Session, record_error};
@@ -181,6 +182,9 @@ async fn answer(
                 && found.event_id != event
             {
                 rows = attempts(api, &found.event_id).await?;
+            }
+            for row in &mut rows {
+                row.error_message = row.error_message.as_deref().map(mask::masked);
             }
             Ok(if json {
                 deliveries::attempts_json(&rows)
