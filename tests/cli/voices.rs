@@ -164,6 +164,31 @@ fn a_secret_that_the_api_echoes_is_hidden_in_every_form() {
 }
 
 #[test]
+fn a_secret_that_the_api_stores_elsewhere_is_hidden_in_every_plan() {
+    let account = Account::new();
+    let mut repository = Repository::with(
+        "webhooks:
+  first: { name: First, url: 'https://a.example.com', actions: all, bearer_token: { env: FIRST } }
+",
+    );
+    repository.set("FIRST", "First-long/token");
+    repository.settled(&account);
+    let fields = serde_json::json!({
+        "name": "first-long/TOKEN",
+        "url": "https://a.example.com/First-long%2Ftoken",
+    });
+    account.edit("First", &fields);
+    for form in ["human", "json", "markdown", "diff"] {
+        let run = repository.sync(&account, &["--dry-run", "--output", form]);
+        let all = run.code(0).stdout.to_lowercase();
+        assert!(all.contains("(secret)"), "{form}: {all}");
+        assert!(!all.contains("long"), "{form}: {all}");
+    }
+    repository.sync(&account, &[]).code(0).shows("1 updated");
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+}
+
+#[test]
 fn a_refusal_of_nothing_declared_is_one_result() {
     let (account, repository) = (Account::new(), Repository::new());
     std::fs::create_dir(repository.path("webhooks.d")).unwrap();

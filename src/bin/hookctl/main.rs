@@ -13,6 +13,7 @@ mod mask;
 mod output_file;
 mod plan_file;
 mod presenter;
+mod problems;
 mod progress;
 mod provenance;
 mod run;

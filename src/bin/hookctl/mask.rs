@@ -8,7 +8,7 @@ use hookctl::plan::{Change, Plan};
 use hookctl::record::{ActionResult, Outcome, Remark};
 use hookctl::render::Message;
 use hookctl::secret::{Filter, Secret};
-use hookctl::webhook::FieldValue;
+use hookctl::webhook::{EndpointUrl, FieldValue};
 
 static FOLLOWED: RwLock<Filter> = RwLock::new(Filter::new());
 
@@ -52,12 +52,18 @@ pub(crate) fn plan(plan: &mut Plan) {
 }
 
 fn is_secret(value: &FieldValue) -> bool {
-    matches!(value, FieldValue::Text(text) if masked(text) != *text)
+    match value {
+        FieldValue::Text(text) => masked(text) != *text,
+        FieldValue::Url(url) => masked(url.as_str()) != url.as_str(),
+        FieldValue::Actions(_) | FieldValue::Flag(_) | FieldValue::Number(_) => false,
+    }
 }
 
 fn value(value: &mut FieldValue) {
-    if let FieldValue::Text(text) = value {
-        *text = masked(text);
+    match value {
+        FieldValue::Text(text) => *text = masked(text),
+        FieldValue::Url(url) => *url = EndpointUrl::from_remote(masked(url.as_str())),
+        FieldValue::Actions(_) | FieldValue::Flag(_) | FieldValue::Number(_) => {}
     }
 }
 

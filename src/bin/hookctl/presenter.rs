@@ -20,6 +20,7 @@ use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::mask;
+use crate::problems::{invalid_config, show_diagnostics};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
@@ -422,53 +423,5 @@ impl<'a> Presenter<'a> {
             }
         }
         error.status
-    }
-}
-
-fn invalid_config() -> CommandError {
-    CommandError::new("invalid-config", "the configuration does not validate")
-}
-
-/// Shows what is wrong with the configuration.
-pub(crate) fn show_settings_error(ui: &Ui, error: SettingsError) -> CommandError {
-    match error {
-        SettingsError::Command(error) => error,
-        SettingsError::Diagnostics(sources, diagnostics) => {
-            show_diagnostics(ui, &diagnostics, &sources, 1);
-            invalid_config()
-        }
-    }
-}
-
-/// Shows diagnostics of files on standard error.
-pub(crate) fn show_diagnostics(
-    ui: &Ui,
-    diagnostics: &Diagnostics,
-    sources: &SourceMap,
-    files: usize,
-) {
-    if ui.logs_json() {
-        for diagnostic in diagnostics.iter().take(ui.most_diagnostics()) {
-            ui.tell(&Message::of_diagnostic(diagnostic, sources));
-        }
-        if let (true, Some(line)) = (files > 0, hookctl::render::count_line(diagnostics, files)) {
-            ui.remark(&line);
-        }
-        return;
-    }
-    let text = hookctl::render::diagnostics(
-        diagnostics,
-        sources,
-        &Styles::new(ui.color_err()),
-        ui.width(),
-        ui.most_diagnostics(),
-    );
-    if diagnostics.has_errors() {
-        ui.message(&text);
-    } else {
-        ui.remark(&text);
-    }
-    if let (true, Some(line)) = (files > 0, hookctl::render::count_line(diagnostics, files)) {
-        ui.remark(&format!("{line}\n"));
     }
 }

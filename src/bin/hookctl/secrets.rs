@@ -63,10 +63,11 @@ pub(crate) async fn resolve_tokens(
         secrets: Secrets::new(),
         diagnostics: Diagnostics::default(),
     };
+    // All of them first: what one program says may hold another's secret.
+    results.iter().flatten().for_each(mask::follow);
     for (key, index) in wanted {
         match results.get(index) {
             Some(Ok(secret)) => {
-                mask::follow(secret);
                 if secret.begins_with_scheme() {
                     resolved.diagnostics.push(at(
                         Diagnostic::new(
@@ -86,7 +87,7 @@ pub(crate) async fn resolve_tokens(
                     Code::SecretUnresolved,
                     format!(
                         "the token of '{key}' could not be resolved: {}",
-                        chain(error)
+                        mask::masked(&chain(error))
                     ),
                 )
                 .help(

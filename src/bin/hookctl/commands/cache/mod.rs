@@ -17,7 +17,7 @@ use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
-use crate::presenter::show_settings_error;
+use crate::problems::show_settings_error;
 use crate::session::record_error;
 use crate::settings::Settings;
 use crate::ui::Ui;
@@ -116,7 +116,7 @@ async fn dispatch(
             ui.result(&match verified {
                 None => "There is no record yet.\n".to_owned(),
                 Some(found) => format!(
-                    "The record is whole: {} bound, {} pending, {} in the history, {} observed.\n",
+                    "The record is whole: {} bound, {} pending, {} in the history, {} in the list that was read last.\n",
                     found.records, found.pending, found.history, found.observed
                 ),
             });

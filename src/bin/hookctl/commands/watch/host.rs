@@ -24,7 +24,7 @@ use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
 use crate::mask;
-use crate::presenter::{show_diagnostics, show_settings_error};
+use crate::problems::{show_diagnostics, show_settings_error};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -135,7 +135,7 @@ impl<'a> Workstation<'a> {
         tracing::error!(
             reason = reason.as_str(),
             code = error.code,
-            help = error.help.as_deref().unwrap_or_default(),
+            help = error.help.as_deref(),
             milliseconds = milliseconds(took),
             "pass failed: {}",
             mask::masked(&error.message)

@@ -15,7 +15,7 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::presenter::show_settings_error;
+use crate::problems::show_settings_error;
 use crate::run::selected;
 use crate::session::Session;
 use crate::settings::Settings;
