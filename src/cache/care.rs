@@ -55,7 +55,10 @@ pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied,
     if !Database::is_in(&options.directory)? {
         return Ok(LastApplied::new());
     }
-    let copy = copied(options)?;
+    let copy = match copied(options) {
+        Err(error) if error.is_damage() => return Ok(LastApplied::new()),
+        copy => copy?,
+    };
     Ok(Database::open_unchecked(copy.path(), &options.directory)
         .map(|database| database.readable_records(account))
         .unwrap_or_default())
@@ -113,5 +116,6 @@ fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
 fn copied(options: &CacheOptions) -> Result<tempfile::TempDir, CacheError> {
     let directory = &options.directory;
     let _lock = Lock::shared(directory, options.lock_timeout)?;
+    folder::check(directory)?;
     folder::copy(directory)
 }

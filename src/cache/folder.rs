@@ -1,10 +1,11 @@
 //! The folder that the record lives in: for its owner only, and never in Git.
 
 use std::fs::{self, FileType};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{CacheError, io_error};
+use crate::outside::escape;
 
 /// The subfolder of the database.
 pub(super) const DATABASE: &str = "db";
@@ -96,6 +97,60 @@ pub(super) fn sync(path: &Path) -> Result<(), CacheError> {
     fs::File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(io_error("make durable", path))
+}
+
+/// Checks that nothing of the record is a link, a FIFO, or a device: opening one could wait for ever, or lead
+/// elsewhere.
+pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
+    let database = directory.join(DATABASE);
+    check_all(directory, directory, &|name| {
+        [DATABASE, GENERATION, UNFINISHED].contains(&name)
+    })?;
+    check_all(directory, &database, &|_| true)
+}
+
+fn check_all(
+    directory: &Path,
+    folder: &Path,
+    is_ours: &dyn Fn(&str) -> bool,
+) -> Result<(), CacheError> {
+    let entries = match fs::read_dir(folder) {
+        // What is no folder is found when the database is opened.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        entries => entries.map_err(io_error("read", folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(io_error("read", folder))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if is_ours(&name) && !is_plain(&entry.path())? {
+            return Err(CacheError::Damaged {
+                directory: directory.to_owned(),
+                what: format!("'{}' is not a regular file", escape(&name)),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks a file beside the database that may be missing, before it is opened.
+pub(super) fn check_file(path: &Path) -> Result<(), CacheError> {
+    if is_plain(path)? {
+        return Ok(());
+    }
+    let error = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+    Err(io_error("open", path)(error))
+}
+
+fn is_plain(path: &Path) -> Result<bool, CacheError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_file() || found.is_dir()),
+        // The database tidies up after itself while it is open.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(io_error("look at", path)(error)),
+    }
 }
 
 /// Copies the database and its generation somewhere temporary.

@@ -115,7 +115,7 @@ pub enum CacheError {
     },
     /// The database is damaged.
     #[error(
-        "the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        "the local record in {} is damaged ({what}), and is not trusted",
         Outside::path(directory)
     )]
     Damaged {
@@ -126,7 +126,7 @@ pub enum CacheError {
     },
     /// The database went back to an older state.
     #[error(
-        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted",
         Outside::path(directory)
     )]
     RolledBack {
@@ -203,6 +203,7 @@ impl Cache {
     pub fn open(options: &CacheOptions, account: Account) -> Result<Self, CacheError> {
         folder::prepare(&options.directory)?;
         let lock = Lock::exclusive(&options.directory, options.lock_timeout)?;
+        folder::check(&options.directory)?;
         let mut database = Database::open(&options.directory, &options.directory)?;
         database.history_limits = options.history;
         let database = Arc::new(database);
@@ -337,6 +338,7 @@ impl CacheReader {
             return Ok(None);
         }
         let lock = Lock::shared(directory, options.lock_timeout)?;
+        folder::check(directory)?;
         let copy = folder::copy(directory)?;
         drop(lock);
         let database = Database::open(copy.path(), directory)?;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::KeyGlob;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::mask;
 use crate::presenter::Presenter;
 use crate::progress::Progress;
 use crate::signals::interrupted;
@@ -65,7 +66,14 @@ pub(crate) fn conclude(
 ) -> Result<ExitStatus, CommandError> {
     let report = match result {
         // Left to the end of the process, like all that is large.
-        Ok(Some(report)) => ManuallyDrop::new(report),
+        Ok(Some(mut report)) => {
+            let results = report
+                .report
+                .iter_mut()
+                .flat_map(|report| &mut report.results);
+            results.for_each(mask::result);
+            ManuallyDrop::new(report)
+        }
         Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
         Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
         Err(error) if cancellation.is_cancelled() => {
@@ -154,6 +162,7 @@ struct Shown<'a, 'p> {
 
 impl Review for Shown<'_, '_> {
     async fn review(&mut self, plan: &mut Plan) -> Verdict {
+        mask::plan(plan);
         // A reader of the plan wants to know what it would silence.
         if self.ui.can_ask() {
             count_events(self.api, plan).await;

@@ -211,7 +211,12 @@ impl RecordAccess<'_> {
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {
-    CommandError::caused("record", error)
+    let shown = CommandError::caused("record", error);
+    if error.is_damage() {
+        shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
+    } else {
+        shown
+    }
 }
 
 /// The record of a target, or of the emulator in its place. Nothing is read yet.

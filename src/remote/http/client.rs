@@ -120,7 +120,7 @@ impl<T: Transport> HttpApi<T> {
             drop(permit);
             match decide(&self.options.retry, effect, failure, attempt, random()) {
                 Decision::Wait(pause) => {
-                    tracing::debug!(attempt, pause_ms = pause.as_millis(), "retry");
+                    tracing::debug!(attempt, pause_ms = whole_milliseconds(pause), "retry");
                     tokio::select! {
                         biased;
                         () = gate.stopped() => {}
@@ -171,7 +171,7 @@ impl<T: Transport> HttpApi<T> {
                 .strip_prefix(&self.options.base_url)
                 .unwrap_or_default(),
             status,
-            milliseconds = started.elapsed().as_millis(),
+            milliseconds = whole_milliseconds(started.elapsed()),
             attempt,
             "request"
         );
@@ -358,6 +358,11 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         // The contract leaves the body open.
         gone_if_404(self.send(delete, None, gate).await, id).map(drop)
     }
+}
+
+/// A time as a number that JSON has.
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What an answer says that refuses.

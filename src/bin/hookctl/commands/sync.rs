@@ -17,6 +17,7 @@ use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::mask;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, apply, conclude, count_events, now, policy, selects_something};
@@ -220,6 +221,7 @@ async fn sync(
             }
             let mut planned = planned.map(|planned| planned.plan);
             if let Ok(plan) = &mut planned {
+                mask::plan(plan);
                 count_events(session.api(), plan).await;
             }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {

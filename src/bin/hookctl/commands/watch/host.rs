@@ -25,7 +25,8 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
-use crate::presenter::{show_diagnostics, show_settings_error};
+use crate::mask;
+use crate::problems::{show_diagnostics, show_settings_error};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -81,7 +82,10 @@ impl<'a> Workstation<'a> {
             self.metrics.left(passed.left.len());
         }
         if let Some(error) = &report.ended_by {
-            tracing::error!(error = %chain(error), "a further round was needed, and failed");
+            tracing::error!(
+                error = mask::masked(&chain(error)),
+                "a further round was needed, and failed"
+            );
         }
         for twin in report.report.iter().flat_map(|results| &results.twins) {
             tracing::error!("{twin}");
@@ -89,7 +93,7 @@ impl<'a> Workstation<'a> {
         let requests = self.metrics.requests(&self.session.api().outcomes());
         let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
         let (applied, failed) = (count(SyncReport::applied), count(SyncReport::failed));
-        let milliseconds = passed.took.as_millis();
+        let milliseconds = milliseconds(passed.took);
         let reason = passed.reason.as_str();
         if applied + failed > 0 || passed.reason == Reason::Start {
             let unchanged = report.plan.unchanged.len();
@@ -136,10 +140,10 @@ impl<'a> Workstation<'a> {
         tracing::error!(
             reason = reason.as_str(),
             code = error.code,
-            help = error.help.as_deref().unwrap_or_default(),
-            milliseconds = took.as_millis(),
+            help = error.help.as_deref(),
+            milliseconds = milliseconds(took),
             "pass failed: {}",
-            error.message
+            mask::masked(&error.message)
         );
         self.metrics.pass(reason, Ended::Badly, took);
     }
@@ -311,6 +315,11 @@ fn no_result(error: &PassError) -> CommandError {
     }
 }
 
+/// A time as a number that JSON has.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn fields(planned: &PlannedAction) -> String {
     let names: Vec<&str> = planned.changes.iter().map(Change::field_name).collect();
     names.join(", ")
@@ -324,13 +333,18 @@ fn acted(event: ApplyEvent<'_>) {
     let (key, action) = (planned.key.as_str(), planned.action.as_str());
     let cause = planned.changes.first();
     let cause = cause.map_or("", |change| change.cause().as_str());
+    let masked = mask::masked;
     match outcome {
         Outcome::Applied { id, .. } => {
             let (fields, id) = (fields(planned), id.as_str());
             tracing::info!(key, action, fields, cause, id, "applied");
         }
-        Outcome::Failed { error, .. } => tracing::error!(key, action, error, "failed"),
-        Outcome::Pending { error, .. } => tracing::warn!(key, action, error, "pending"),
+        Outcome::Failed { error, .. } => {
+            tracing::error!(key, action, error = masked(error), "failed");
+        }
+        Outcome::Pending { error, .. } => {
+            tracing::warn!(key, action, error = masked(error), "pending");
+        }
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
     }
 }

@@ -18,7 +18,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
-use crate::presenter::show_settings_error;
+use crate::problems::show_settings_error;
 use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
