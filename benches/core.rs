@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use hookctl::cache::{Account, Cache, CacheOptions};
+use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{After, Settlement};
@@ -188,6 +188,7 @@ fn cache(folder: &Path) -> Cache {
     let options = CacheOptions {
         directory: folder.to_owned(),
         lock_timeout: Duration::from_secs(10),
+        history: HistoryLimits::default(),
     };
     Cache::open(&options, Account::new("default", "https://api.example")).unwrap()
 }

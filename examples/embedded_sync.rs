@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
-use hookctl::cache::{Account, Cache, CacheOptions};
+use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{self, Declarations, LoadOptions};
 use hookctl::plan::Policy;
@@ -50,6 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = CacheOptions {
         directory: folder.path().join("record"),
         lock_timeout: Duration::from_secs(10),
+        history: HistoryLimits::default(),
     };
     for pass in 1..=2 {
         print(&format!("pass {pass}"));

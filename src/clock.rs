@@ -4,11 +4,12 @@
 //! names the boot that its uptime belongs to. Time that passed on another boot, or on another machine, is
 //! never computed from a wall clock. This module knows nothing of what is stamped.
 
-use std::fs::File;
-use std::io::Read as _;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::input::read_regular;
 
 /// The process that made a [`Stamp`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,9 +101,8 @@ const BOOT_ID_LIMIT: u64 = 64;
 
 /// Reads the id that Linux draws at each boot.
 fn boot() -> Option<String> {
-    let file = File::open("/proc/sys/kernel/random/boot_id").ok()?;
-    let mut text = String::new();
-    file.take(BOOT_ID_LIMIT).read_to_string(&mut text).ok()?;
+    let path = Path::new("/proc/sys/kernel/random/boot_id");
+    let text = String::from_utf8(read_regular(path, BOOT_ID_LIMIT).ok()?).ok()?;
     let id = text.trim();
     (!id.is_empty()).then(|| id.to_owned())
 }

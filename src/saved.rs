@@ -87,6 +87,7 @@ pub struct Stale {
 struct Basis<'a> {
     key: &'a Key,
     action: &'static str,
+    reason: Option<&'static str>,
     id: Option<&'a str>,
     before: Option<&'a ObservedWebhook>,
     make: Option<&'a WebhookSpec>,
@@ -121,7 +122,7 @@ impl SavedPlan {
             items: plan
                 .actions
                 .iter()
-                .map(|planned| (planned.key.clone(), item(planned, key)))
+                .filter_map(|planned| Some((planned.key.clone(), item(planned, key)?)))
                 .collect(),
             plan: document,
         }
@@ -147,7 +148,9 @@ impl SavedPlan {
         keys.into_iter()
             .filter_map(|name| {
                 let difference = match (self.items.get(name), actions.get(name)) {
-                    (Some(saved), Some(planned)) if *saved == item(planned, key) => return None,
+                    (Some(saved), Some(planned)) if Some(*saved) == item(planned, key) => {
+                        return None;
+                    }
                     (Some(_), None) => {
                         let word = shown(&self.plan, name).map_or("act", |entry| action(entry));
                         format!("the plan says to {word} it, and there is nothing to do any more")
@@ -167,16 +170,15 @@ impl SavedPlan {
     }
 }
 
-fn item(planned: &PlannedAction, key: &FingerprintKey) -> Item {
-    let basis = basis(planned);
-    // Our own types always can be written; were one not, the seal would differ from every other.
-    let bytes = serde_json::to_vec(&basis).unwrap_or_default();
-    Item {
+/// Returns what an action is bound to; `None` if it cannot be written down, so that it is equal to nothing.
+fn item(planned: &PlannedAction, key: &FingerprintKey) -> Option<Item> {
+    let bytes = serde_json::to_vec(&basis(planned)).ok()?;
+    Some(Item {
         seal: key.seal(&bytes),
         salt: evidence(&planned.action)
             .and_then(TokenEvidence::fingerprint)
             .map(|fingerprint| fingerprint.salt()),
-    }
+    })
 }
 
 fn evidence(action: &Action) -> Option<TokenEvidence> {
@@ -193,6 +195,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
     let mut basis = Basis {
         key: &planned.key,
         action: planned.action.as_str(),
+        reason: planned.action.reason(),
         id: planned.id().map(crate::webhook::RemoteId::as_str),
         before: None,
         make: None,
@@ -349,6 +352,7 @@ mod tests {
         PlannedAction {
             action: Action::Forget {
                 id: RemoteId::parse("id-1").unwrap(),
+                reason: crate::plan::ForgetReason::Gone,
             },
             ..create(name, "t", 10)
         }

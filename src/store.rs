@@ -21,7 +21,7 @@
 //! use std::time::Duration;
 //!
 //! use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
-//! use hookctl::cache::{Account, CacheOptions};
+//! use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 //! use hookctl::clock::SystemClock;
 //! use hookctl::declaration::{LoadOptions, load_texts};
 //! use hookctl::plan::{Plan, Policy};
@@ -54,6 +54,7 @@
 //! let options = CacheOptions {
 //!     directory: folder.path().join("record"),
 //!     lock_timeout: Duration::from_secs(10),
+//!     history: HistoryLimits::default(),
 //! };
 //! let store = Store::new(options, Account::new("default", &emulator.base_url()));
 //! let mut changes = store.subscribe();
@@ -409,6 +410,7 @@ mod tests {
         let options = CacheOptions {
             directory: directory.to_owned(),
             lock_timeout,
+            history: crate::cache::HistoryLimits::default(),
         };
         Store::new(options, Account::new("qa", "https://api.example"))
     }

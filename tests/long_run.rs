@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hookctl::cache::{Account, CacheOptions};
+use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
@@ -47,7 +47,9 @@ impl Transport for Wire {
                 .filter_map(|pair| pair.split_once('='))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            body: request.body.cloned(),
+            body: request
+                .body
+                .map(|body| serde_json::from_slice(body.as_bytes()).unwrap()),
             authorized: true,
             headers: Vec::new(),
         };
@@ -184,6 +186,7 @@ async fn ten_thousand_passes_leave_no_trace() {
     let options = CacheOptions {
         directory: folder.path().join("record"),
         lock_timeout: Duration::from_secs(10),
+        history: HistoryLimits::default(),
     };
     let store = Store::new(options, Account::new("default", "http://model"));
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::state::{ObservedState, ObservedWebhook};
-use crate::webhook::{RemoteId, WebhookSpec};
+use crate::webhook::{RemoteId, WebhookSpec, normal_name};
 
 /// What a fresh list says about a create without an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(super) enum CreateOutcome {
     Made(ObservedWebhook),
     /// More than one webhook could be it.
     Several(Vec<RemoteId>),
+    /// None that can be read, but these, which cannot, could be it.
+    Unreadable(Vec<RemoteId>),
 }
 
 /// Looks for a webhook that is new, that nobody is bound to, and that has the name and URL that were
@@ -28,7 +30,20 @@ pub(super) fn create_outcome(
         .values()
         .filter(|webhook| !known.contains(&webhook.id) && sent.looks_like(&webhook.spec));
     match (matches.next(), matches.next()) {
-        (None, _) => CreateOutcome::NotMade,
+        (None, _) => {
+            let names = BTreeSet::from([normal_name(&sent.name)]);
+            let unreadable: Vec<_> = fresh
+                .unreadable
+                .values()
+                .filter(|webhook| !known.contains(&webhook.id) && webhook.may_be_named(&names))
+                .map(|webhook| webhook.id.clone())
+                .collect();
+            if unreadable.is_empty() {
+                CreateOutcome::NotMade
+            } else {
+                CreateOutcome::Unreadable(unreadable)
+            }
+        }
         (Some(found), None) => CreateOutcome::Made(found.clone()),
         (Some(first), Some(second)) => CreateOutcome::Several(
             [first, second]
@@ -43,6 +58,7 @@ pub(super) fn create_outcome(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::{FieldFlaw, UnreadableWebhook};
     use crate::webhook::{EndpointUrl, WorkflowActions};
 
     fn webhook(id: &str, name: &str) -> ObservedWebhook {
@@ -76,6 +92,27 @@ mod tests {
             look(vec![webhook("old", "Billing"), webhook("new", "Billing ")]),
             CreateOutcome::Made(webhook("new", "Billing "))
         );
+        let mut fresh: ObservedState = [webhook("new", "Other")].into_iter().collect();
+        for (name, may_be_it) in [
+            (Some("Other"), false),
+            (Some(" Billing"), true),
+            (None, true),
+        ] {
+            let id = RemoteId::parse("odd").unwrap();
+            let odd = UnreadableWebhook {
+                id: id.clone(),
+                name: name.map(str::to_owned),
+                field: "url",
+                flaw: FieldFlaw::Missing,
+            };
+            fresh.unreadable.insert(id.clone(), odd);
+            let expected = if may_be_it {
+                CreateOutcome::Unreadable(vec![id])
+            } else {
+                CreateOutcome::NotMade
+            };
+            assert_eq!(create_outcome(&sent, &known, &fresh), expected, "{name:?}");
+        }
         assert!(matches!(
             look(vec![webhook("a", "Billing"), webhook("b", "Billing")]),
             CreateOutcome::Several(ids) if ids.len() == 2

@@ -95,7 +95,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .provenance
             .filter(|_| !plan.actions.is_empty())
             .and_then(|tell| tell()),
-        known: Mutex::new(observed.webhooks.keys().cloned().collect()),
+        known: Mutex::new(observed.ids().cloned().collect()),
         named: by_name(observed),
         earlier,
         contested: &held.contested,

@@ -103,7 +103,9 @@ mod tests {
             }
             Ok(Page {
                 webhooks: Vec::new(),
+                unreadable: Vec::new(),
                 total: Some(0),
+                bytes: 0,
             })
         }
 

@@ -129,9 +129,10 @@ pub fn settle_pending(
             }
             IntendedWrite::Patch { id, fields, token } => {
                 let there = observed.get(id);
-                let is_visible = there.is_none_or(|there| shows(there, fields, *token));
+                let is_gone = !observed.exists(id);
+                let is_visible = is_gone || there.is_some_and(|there| shows(there, fields, *token));
                 superseded |= is_visible;
-                if there.is_none() || (is_visible && *token == IntendedToken::Keep) {
+                if is_gone || (is_visible && *token == IntendedToken::Keep) {
                     Some(Settlement::nothing(intent.key.clone()))
                 } else if is_open {
                     let doubtful = patched(intent, id, *token, records, observed);
@@ -144,7 +145,7 @@ pub fn settle_pending(
                 }
             }
             IntendedWrite::Delete { id } => {
-                let is_over = !is_open || observed.get(id).is_none();
+                let is_over = !is_open || !observed.exists(id);
                 is_over.then(|| Settlement::nothing(intent.key.clone()))
             }
         };
@@ -277,7 +278,7 @@ fn find(
                 .or_else(|| candidates().next());
             Ok(best.cloned())
         }
-        CreateOutcome::Several(ids) => Err(UndecidedCreate {
+        CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => Err(UndecidedCreate {
             key: key.clone(),
             ids,
         }),
@@ -328,7 +329,10 @@ fn patched(
 ) -> Settlement {
     let mut settlement = Settlement::nothing(intent.key.clone());
     let record = records.get(&intent.key).filter(|record| record.id == *id);
-    let has_one = observed.get(id).is_some_and(|found| found.has_bearer_token);
+    // A webhook that cannot be read may have one.
+    let has_one = observed
+        .get(id)
+        .map_or_else(|| observed.exists(id), |found| found.has_bearer_token);
     // A token that was not ours before may be anybody's now: it may not be cleared as ours.
     let ours = record.and_then(|record| Some((record, record.token?)));
     if let (IntendedToken::Set(_), true, Some((record, ours))) = (token, has_one, ours) {

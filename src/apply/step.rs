@@ -76,7 +76,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 Ok(applied(&before.id, Vec::new()))
             }
             Action::Delete(deletion) => self.delete(planned, &deletion.before.id).await,
-            Action::Forget { id } => {
+            Action::Forget { id, .. } => {
                 self.settle(planned, id, After::Dropped, None).await?;
                 Ok(applied(id, Vec::new()))
             }
@@ -212,7 +212,9 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         let fresh = self.fresh_list().await?;
         match create_outcome(&creation.spec, &self.known_ids(), &fresh) {
             CreateOutcome::Made(found) => Ok(found),
-            CreateOutcome::Several(ids) => Err(StepError::Ambiguous(ids)),
+            CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => {
+                Err(StepError::Ambiguous(ids))
+            }
             CreateOutcome::NotMade => Err(StepError::NotListed),
         }
     }

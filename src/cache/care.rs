@@ -33,7 +33,7 @@ pub struct Verified {
 pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
     let directory = &options.directory;
     // A folder that had a record and has lost its database is damaged, not new.
-    if !Database::is_in(directory) && !directory.join(GENERATION).exists() {
+    if !Database::is_in(directory)? && folder::kind(&directory.join(GENERATION))?.is_none() {
         return Ok(None);
     }
     let copy = copied(options)?;
@@ -52,10 +52,13 @@ pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
 /// # Errors
 /// [`CacheError`] if the folder cannot be copied.
 pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied, CacheError> {
-    if !Database::is_in(&options.directory) {
+    if !Database::is_in(&options.directory)? {
         return Ok(LastApplied::new());
     }
-    let copy = copied(options)?;
+    let copy = match copied(options) {
+        Err(error) if error.is_damage() => return Ok(LastApplied::new()),
+        copy => copy?,
+    };
     Ok(Database::open_unchecked(copy.path(), &options.directory)
         .map(|database| database.readable_records(account))
         .unwrap_or_default())
@@ -70,11 +73,14 @@ pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, 
     let directory = &options.directory;
     folder::prepare(directory)?;
     let _lock = Lock::exclusive(directory, options.lock_timeout)?;
-    let parts: Vec<PathBuf> = [DATABASE, GENERATION]
-        .iter()
-        .map(|part| directory.join(part))
-        .filter(|part| part.exists())
-        .collect();
+    let mut parts = Vec::new();
+    for part in [DATABASE, GENERATION] {
+        let part = directory.join(part);
+        // A link is moved as it is, wherever it leads.
+        if part.is_symlink() || folder::kind(&part)?.is_some() {
+            parts.push(part);
+        }
+    }
     if parts.is_empty() {
         return Ok(None);
     }
@@ -110,5 +116,6 @@ fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
 fn copied(options: &CacheOptions) -> Result<tempfile::TempDir, CacheError> {
     let directory = &options.directory;
     let _lock = Lock::shared(directory, options.lock_timeout)?;
+    folder::check(directory)?;
     folder::copy(directory)
 }

@@ -8,6 +8,7 @@ use sled::transaction::{
 };
 
 use super::database::{Database, GENERATION_KEY, row_key};
+use super::history::Pruned;
 use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredEntry, StoredRecord};
 use super::writer::Write;
 use super::{Account, CacheError};
@@ -25,6 +26,7 @@ struct Commit<'a> {
     intents: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     changes: Vec<StoredEntry<'a>>,
     history: Vec<(Vec<u8>, Vec<u8>)>,
+    pruned: Pruned,
 }
 
 impl Database {
@@ -91,6 +93,9 @@ impl Database {
             let value = self.encoded(HISTORY, &key, &changes)?;
             commit.history.push((key, value));
         }
+        let latest = commit.changes.last().map(|change| &*change.at);
+        commit.pruned =
+            self.prune_history(account, commit.history.len(), commit.changes.len(), latest)?;
         Ok(())
     }
 
@@ -111,6 +116,12 @@ impl Database {
                 }
                 for (key, value) in &commit.history {
                     write(history, key, Some(value))?;
+                }
+                for key in &commit.pruned.rows {
+                    write(history, key, None)?;
+                }
+                if let Some((key, value)) = &commit.pruned.count {
+                    write(meta, key, Some(value))?;
                 }
                 let counted = self
                     .encoded(META, GENERATION_KEY, &generation)

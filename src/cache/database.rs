@@ -14,6 +14,7 @@ use sled::Tree;
 
 use super::folder::{self, DATABASE, GENERATION, SETTINGS, UNFINISHED};
 use super::generation::{Found, GenerationFile};
+use super::history::HistoryLimits;
 use super::open::{LastHandle, database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
@@ -39,6 +40,8 @@ pub(super) struct Database {
     pub(super) generation_file: GenerationFile,
     /// Where it is opened.
     directory: PathBuf,
+    /// How much of the history is kept.
+    pub(super) history_limits: HistoryLimits,
     /// Where people know it to be; another one for a copy.
     shown: PathBuf,
     // Fields are dropped in their order; this one has to be the last.
@@ -47,8 +50,12 @@ pub(super) struct Database {
 
 impl Database {
     /// Whether there is one in a folder.
-    pub(super) fn is_in(directory: &Path) -> bool {
-        directory.join(DATABASE).join("db").is_file()
+    ///
+    /// # Errors
+    /// [`CacheError::Io`] if that cannot be told.
+    pub(super) fn is_in(directory: &Path) -> Result<bool, CacheError> {
+        let log = folder::kind(&directory.join(DATABASE).join("db"))?;
+        Ok(log.is_some())
     }
 
     /// Opens or makes the one in a folder, and checks it.
@@ -62,14 +69,14 @@ impl Database {
     pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
         check_clock(jiff::Timestamp::now())?;
         folder::clear_unfinished(directory)?;
-        if directory.join(GENERATION).is_dir() {
+        if folder::kind(&directory.join(GENERATION))?.is_some_and(|kind| kind.is_dir()) {
             return Err(CacheError::Damaged {
                 directory: shown.to_owned(),
                 what: "'generation' is no file".to_owned(),
             });
         }
         let path = directory.join(DATABASE);
-        if is_missing(&path)? {
+        if folder::kind(&path)?.is_none() {
             Self::make(directory, shown)?;
         }
         Self::open_in(directory, &path, shown)
@@ -108,6 +115,7 @@ impl Database {
             sled: database,
             directory: directory.to_owned(),
             shown: shown.to_owned(),
+            history_limits: HistoryLimits::default(),
         })
     }
 
@@ -355,13 +363,6 @@ fn check_clock(now: jiff::Timestamp) -> Result<(), CacheError> {
         return Err(CacheError::Clock);
     }
     Ok(())
-}
-
-/// Whether nothing bears a name. What cannot be looked at is an error, not missing.
-fn is_missing(path: &Path) -> Result<bool, CacheError> {
-    path.try_exists()
-        .map(|exists| !exists)
-        .map_err(io_error("look at", path))
 }
 
 /// The key of a row: the account, then its own part. No part of an account holds a NUL.

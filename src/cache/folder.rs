@@ -1,10 +1,11 @@
 //! The folder that the record lives in: for its owner only, and never in Git.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, FileType};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use super::{CacheError, io_error};
+use crate::outside::escape;
 
 /// The subfolder of the database.
 pub(super) const DATABASE: &str = "db";
@@ -18,12 +19,23 @@ pub(super) const SETTINGS: &str = "conf";
 /// The file beside the database that says which state it has at least.
 pub(super) const GENERATION: &str = "generation";
 
+/// What a path leads to, or `None` if nothing is there. A path that cannot be looked at is an error, never an absence:
+/// a record that counts as missing would be begun anew, and what it protects forgotten.
+pub(super) fn kind(path: &Path) -> Result<Option<FileType>, CacheError> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(Some(metadata.file_type())),
+        // A link that leads nowhere is not nothing: what it led to may be an unmounted disk.
+        Err(error) if error.kind() == ErrorKind::NotFound && !path.is_symlink() => Ok(None),
+        Err(error) => Err(io_error("look at", path)(error)),
+    }
+}
+
 /// Makes the folder, if need be, and what keeps it out of Git.
 pub(super) fn prepare(directory: &Path) -> Result<(), CacheError> {
     fs::create_dir_all(directory).map_err(io_error("make the folder", directory))?;
     set_mode(directory, 0o700)?;
     let ignore = directory.join(".gitignore");
-    if !ignore.exists() {
+    if kind(&ignore)?.is_none() {
         fs::write(&ignore, "*\n").map_err(io_error("write", &ignore))?;
         set_mode(&ignore, 0o600)?;
     }
@@ -37,10 +49,12 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
     for folder in [directory, &database] {
         let entries = fs::read_dir(folder).map_err(io_error("read", folder))?;
         for entry in entries {
-            let path = entry.map_err(io_error("read", folder))?.path();
-            if !path.is_file() {
+            let entry = entry.map_err(io_error("read", folder))?;
+            // What a link leads to is not ours to close.
+            if !entry.file_type().is_ok_and(|kind| kind.is_file()) {
                 continue;
             }
+            let path = entry.path();
             match set_mode(&path, 0o600) {
                 // The database tidies up after itself while it is open.
                 Err(CacheError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
@@ -85,15 +99,69 @@ pub(super) fn sync(path: &Path) -> Result<(), CacheError> {
         .map_err(io_error("make durable", path))
 }
 
+/// Checks that nothing of the record is a link, a FIFO, or a device: opening one could wait for ever, or lead
+/// elsewhere.
+pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
+    let database = directory.join(DATABASE);
+    check_all(directory, directory, &|name| {
+        [DATABASE, GENERATION, UNFINISHED].contains(&name)
+    })?;
+    check_all(directory, &database, &|_| true)
+}
+
+fn check_all(
+    directory: &Path,
+    folder: &Path,
+    is_ours: &dyn Fn(&str) -> bool,
+) -> Result<(), CacheError> {
+    let entries = match fs::read_dir(folder) {
+        // What is no folder is found when the database is opened.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(());
+        }
+        entries => entries.map_err(io_error("read", folder))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(io_error("read", folder))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if is_ours(&name) && !is_plain(&entry.path())? {
+            return Err(CacheError::Damaged {
+                directory: directory.to_owned(),
+                what: format!("'{}' is not a regular file", escape(&name)),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Checks a file beside the database that may be missing, before it is opened.
+pub(super) fn check_file(path: &Path) -> Result<(), CacheError> {
+    if is_plain(path)? {
+        return Ok(());
+    }
+    let error = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+    Err(io_error("open", path)(error))
+}
+
+fn is_plain(path: &Path) -> Result<bool, CacheError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(found.is_file() || found.is_dir()),
+        // The database tidies up after itself while it is open.
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(io_error("look at", path)(error)),
+    }
+}
+
 /// Copies the database and its generation somewhere temporary.
 pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
     let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;
     let database = directory.join(DATABASE);
-    if database.exists() {
+    if kind(&database)?.is_some() {
         copy_folder(&database, &copy.path().join(DATABASE))?;
     }
     let generation = directory.join(GENERATION);
-    if generation.exists() {
+    if kind(&generation)?.is_some() {
         fs::copy(&generation, copy.path().join(GENERATION))
             .map_err(io_error("copy", &generation))?;
     }
@@ -107,7 +175,7 @@ fn copy_folder(from: &Path, to: &Path) -> Result<(), CacheError> {
         let Some(name) = path.file_name() else {
             continue;
         };
-        if path.is_dir() {
+        if kind(&path)?.is_some_and(|kind| kind.is_dir()) {
             copy_folder(&path, &to.join(name))?;
         } else {
             fs::copy(&path, to.join(name)).map_err(io_error("copy", &path))?;

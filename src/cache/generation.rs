@@ -37,7 +37,7 @@ pub struct RecordVersion {
 impl RecordVersion {
     /// The version of the record in a folder; none if there is none, or if it cannot be read.
     pub fn read(options: &CacheOptions) -> Option<Self> {
-        let file = File::open(options.directory.join(GENERATION)).ok()?;
+        let file = open_regular(&options.directory.join(GENERATION)).ok()?;
         let modified = file.metadata().and_then(|file| file.modified()).ok();
         let mut content = Vec::new();
         file.take(4 * PLACE as u64).read_to_end(&mut content).ok()?;

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{CacheError, io_error};
+use super::{CacheError, folder, io_error};
 use crate::input::open_regular;
 
 /// How often a held lock is tried again.
@@ -18,6 +18,7 @@ impl Lock {
     /// Waits for the lock that nobody shares, and leaves the process id in the file.
     pub(super) fn exclusive(directory: &Path, timeout: Duration) -> Result<Self, CacheError> {
         let path = directory.join("lock");
+        folder::check_file(&path)?;
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -37,6 +38,7 @@ impl Lock {
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
     pub(super) fn shared(directory: &Path, timeout: Duration) -> Result<Option<Self>, CacheError> {
         let path = directory.join("lock");
+        folder::check_file(&path)?;
         match open_regular(&path) {
             Ok(mut file) => {
                 wait(directory, timeout, &mut file, File::try_lock_shared)?;

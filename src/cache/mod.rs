@@ -26,6 +26,7 @@ mod database;
 mod folder;
 mod generation;
 mod guard;
+mod history;
 mod lock;
 mod observed;
 mod open;
@@ -42,6 +43,7 @@ use database::Database;
 pub use generation::RecordVersion;
 pub use guard::GUARDED_THREAD;
 use guard::{PATIENCE, guarded};
+pub use history::HistoryLimits;
 use lock::Lock;
 use writer::{Write, Writer};
 
@@ -57,6 +59,8 @@ pub struct CacheOptions {
     pub directory: PathBuf,
     /// How long to wait for another opener.
     pub lock_timeout: Duration,
+    /// How much of the history is kept.
+    pub history: HistoryLimits,
 }
 
 /// The account that records belong to. Another base URL under the same name is another account.
@@ -111,7 +115,7 @@ pub enum CacheError {
     },
     /// The database is damaged.
     #[error(
-        "the local record in {} is damaged ({what}), and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        "the local record in {} is damaged ({what}), and is not trusted",
         Outside::path(directory)
     )]
     Damaged {
@@ -122,7 +126,7 @@ pub enum CacheError {
     },
     /// The database went back to an older state.
     #[error(
-        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted. `hookctl cache repair` puts it aside and makes another one from the API",
+        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted",
         Outside::path(directory)
     )]
     RolledBack {
@@ -199,7 +203,10 @@ impl Cache {
     pub fn open(options: &CacheOptions, account: Account) -> Result<Self, CacheError> {
         folder::prepare(&options.directory)?;
         let lock = Lock::exclusive(&options.directory, options.lock_timeout)?;
-        let database = Arc::new(Database::open(&options.directory, &options.directory)?);
+        folder::check(&options.directory)?;
+        let mut database = Database::open(&options.directory, &options.directory)?;
+        database.history_limits = options.history;
+        let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database), account.clone(), PATIENCE)?;
         folder::close_to_others(&options.directory)?;
         Ok(Self {
@@ -327,10 +334,11 @@ impl CacheReader {
     /// [`CacheError`]
     pub fn open(options: &CacheOptions, account: Account) -> Result<Option<Self>, CacheError> {
         let directory = &options.directory;
-        if !Database::is_in(directory) {
+        if !Database::is_in(directory)? {
             return Ok(None);
         }
         let lock = Lock::shared(directory, options.lock_timeout)?;
+        folder::check(directory)?;
         let copy = folder::copy(directory)?;
         drop(lock);
         let database = Database::open(copy.path(), directory)?;

@@ -135,7 +135,7 @@ impl From<StoredRecord> for AppliedRecord {
 /// An applied change on disk.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredEntry<'a> {
-    at: Cow<'a, str>,
+    pub(super) at: Cow<'a, str>,
     key: Cow<'a, Key>,
     id: Cow<'a, RemoteId>,
     action: Cow<'a, str>,

@@ -15,6 +15,7 @@ fn options(directory: &Path) -> CacheOptions {
     CacheOptions {
         directory: directory.to_owned(),
         lock_timeout: Duration::from_millis(50),
+        history: HistoryLimits::default(),
     }
 }
 
@@ -513,6 +514,55 @@ fn a_newer_schema_is_refused_and_stays_as_it_is() {
         matches!(refused, CacheError::Newer { found: 2, .. }),
         "{refused}"
     );
+}
+
+#[test]
+fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |number: usize, at: &str| {
+        let mut settlement = settlement(number % 60);
+        if let Some(entry) = &mut settlement.history {
+            at.clone_into(&mut entry.at);
+        }
+        settlement
+    };
+    let january = "2026-01-01T00:00:00Z";
+    let kept = |cache: &Cache| cache.history(usize::MAX).unwrap().len();
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    for number in 0..100 {
+        settle(&cache, at(number, january));
+    }
+    assert_eq!(kept(&cache), 100);
+    cache.close().unwrap();
+
+    // A smaller limit takes hold over several commits, each of which removes some rows.
+    let few = CacheOptions {
+        history: HistoryLimits {
+            max_entries: 10,
+            ..HistoryLimits::default()
+        },
+        ..options(folder.path())
+    };
+    let cache = Cache::open(&few, account()).unwrap();
+    let sizes: Vec<_> = (0..4)
+        .map(|number| {
+            settle(&cache, at(number, january));
+            kept(&cache)
+        })
+        .collect();
+    assert_eq!(sizes, [68, 36, 10, 10]);
+    // What is committed together shares rows, which go as a whole, with the next commit.
+    settle_at_once(&cache, (0..40).map(|number| at(number, january)));
+    settle(&cache, at(1, january));
+    assert!(kept(&cache) <= 10, "{}", kept(&cache));
+
+    // The newest stays, whatever its age is by the clock.
+    settle(&cache, at(1, "2026-03-31T00:00:00Z"));
+    assert!(kept(&cache) > 1);
+    settle(&cache, at(1, "2026-05-01T00:00:00Z"));
+    assert_eq!(kept(&cache), 2, "January is more than 90 days ago");
+    cache.close().unwrap();
+    assert_eq!(verify(&few).unwrap().unwrap().history, 2);
 }
 
 #[test]

@@ -60,10 +60,21 @@ pub struct Config {
     /// How long a request without an answer may still take effect, 0 s to 1 hour. `None` for
     /// `request_timeout` and [`DEFAULT_SETTLE_MARGIN`].
     pub settle_horizon: Option<Duration>,
+    /// How much of the history the record keeps.
+    pub history: HistoryConfig,
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
     /// What becomes of each warning.
     pub lints: Lints,
+}
+
+/// How much of the history the record keeps; `None` for the record's own default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// How long a change is kept, a day to ten years.
+    pub keep: Option<Duration>,
+    /// The most changes that are kept of each account, 100 to 1,000,000.
+    pub max_entries: Option<u64>,
 }
 
 /// One API, with the key and the variables for it.
@@ -124,6 +135,7 @@ impl Default for Config {
             requests_per_second: None,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             settle_horizon: None,
+            history: HistoryConfig::default(),
             plaintext_secrets: PlaintextSecrets::default(),
             lints: Lints::default(),
         }

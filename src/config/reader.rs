@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::folder::literal;
-use super::times::REQUEST_TIMEOUT;
-use super::{ApiBaseUrl, Config, Target};
+use super::times::{HISTORY_KEEP, REQUEST_TIMEOUT};
+use super::{ApiBaseUrl, Config, HistoryConfig, Target};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
@@ -15,7 +15,7 @@ use crate::template::is_variable_name;
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
 
 /// The keys of the configuration.
-pub(crate) const KEYS: [&str; 12] = [
+pub(crate) const KEYS: [&str; 13] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -26,6 +26,7 @@ pub(crate) const KEYS: [&str; 12] = [
     "requests_per_second",
     "request_timeout",
     "settle_horizon",
+    "history",
     "plaintext_secrets",
     "lints",
 ];
@@ -44,6 +45,8 @@ const SAFETY_KEYS: [&str; 4] = [
     "max_update_percent",
     "max_update_count",
 ];
+const HISTORY_KEYS: [&str; 2] = ["keep", "max_entries"];
+const HISTORY_ENTRIES: RangeInclusive<i64> = 100..=1_000_000;
 const CONCURRENCY: RangeInclusive<i64> = 1..=256;
 /// Fewer than one request in 20 seconds makes no progress that a person would wait for.
 const SLOWEST_RATE: f64 = 0.05;
@@ -127,6 +130,9 @@ impl Reader<'_> {
             config.request_timeout = timeout;
         }
         config.settle_horizon = self.horizon(root, config.request_timeout);
+        if let Some(node) = root.get("history") {
+            config.history = self.history(node);
+        }
         if let Some(targets) = root
             .get("targets")
             .and_then(|node| node.mapping("targets", self.diagnostics))
@@ -248,6 +254,18 @@ impl Reader<'_> {
             }
         }
         limits
+    }
+
+    fn history(&mut self, node: &Node) -> HistoryConfig {
+        let Some(mapping) = node.mapping("history", self.diagnostics) else {
+            return HistoryConfig::default();
+        };
+        self.known_keys(mapping, &HISTORY_KEYS);
+        let entries = self.number(mapping, "max_entries", &HISTORY_ENTRIES);
+        HistoryConfig {
+            keep: self.time(mapping, "keep", &HISTORY_KEEP),
+            max_entries: entries.and_then(|entries| u64::try_from(entries).ok()),
+        }
     }
 
     fn rate(&mut self, node: &Node) -> Option<f64> {

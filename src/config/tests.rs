@@ -265,6 +265,10 @@ fn mistakes() {
             "targets: {qa: {vars: {A-B: c}}}",
             vec!["1:23 invalid-template"],
         ),
+        ("history: {keep: 1h}", vec!["1:17 out-of-range"]),
+        ("history: {max_entries: 9}", vec!["1:24 out-of-range"]),
+        ("history: {kept: 90d}", vec!["1:11 unknown-field"]),
+        ("history: 90d", vec!["1:10 wrong-type"]),
         ("default_target: qa", vec!["1:17 unknown-target"]),
         (
             "default_target: prd\ntargets: {prod: {}}",
@@ -286,4 +290,13 @@ fn mistakes() {
         read(denied),
         (vec!["1:25 plaintext-secret".to_owned()], None)
     );
+}
+
+#[test]
+fn the_history_is_kept_as_long_as_the_file_says() {
+    let (codes, config) = read("history: {keep: 30d, max_entries: 500}");
+    assert_eq!(codes, [""; 0]);
+    let history = config.unwrap().history;
+    assert_eq!(history.keep, Some(std::time::Duration::from_hours(30 * 24)));
+    assert_eq!(history.max_entries, Some(500));
 }

@@ -1,4 +1,4 @@
-//! Times as people write them: `500ms`, `10s`, `2m`, `1h`.
+//! Times as people write them: `500ms`, `10s`, `2m`, `1h`, `90d`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::yaml::{Kind, Mapping};
 
 /// A text that is no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a time such as 500ms, 10s, 2m, or 1h")]
+#[error("not a time such as 500ms, 10s, 2m, 1h, or 90d")]
 pub struct InvalidTime;
 
-/// Reads a time: a whole number with the unit `ms`, `s`, `m`, or `h`; without a unit it counts seconds.
+/// Reads a time: a whole number with the unit `ms`, `s`, `m`, `h`, or `d`; without a unit it counts seconds.
 ///
 /// # Errors
 /// [`InvalidTime`]
@@ -24,12 +24,16 @@ pub fn parse_time(text: &str) -> Result<Duration, InvalidTime> {
         Some("s" | "") => Ok(Duration::from_secs(number)),
         Some("m") => Ok(Duration::from_secs(number.saturating_mul(60))),
         Some("h") => Ok(Duration::from_secs(number.saturating_mul(3_600))),
+        Some("d") => Ok(Duration::from_secs(number.saturating_mul(86_400))),
         _ => Err(InvalidTime),
     }
 }
 
 pub(super) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_mins(10);
+/// A day to ten years.
+pub(super) const HISTORY_KEEP: RangeInclusive<Duration> =
+    Duration::from_hours(24)..=Duration::from_hours(24 * 3_650);
 const SETTLE_HORIZON: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
 
 impl Reader<'_> {
@@ -100,7 +104,8 @@ mod tests {
         assert_eq!(parse_time("10"), Ok(Duration::from_secs(10)));
         assert_eq!(parse_time("2m"), Ok(Duration::from_mins(2)));
         assert_eq!(parse_time("1h"), Ok(Duration::from_hours(1)));
-        for wrong in ["", "s", "1.5s", "-1s", "1 s", "1d", "99999999999999999999s"] {
+        assert_eq!(parse_time("90d"), Ok(Duration::from_hours(90 * 24)));
+        for wrong in ["", "s", "1.5s", "-1s", "1 s", "1w", "99999999999999999999s"] {
             assert_eq!(parse_time(wrong), Err(InvalidTime), "{wrong}");
         }
     }

@@ -15,6 +15,7 @@ use crate::webhook::{Key, RemoteId, WebhookSpec};
 pub struct Declarations {
     pub(super) present: BTreeMap<Key, Present>,
     pub(super) absent: BTreeMap<Key, AbsentWebhook>,
+    pub(super) released: BTreeMap<Key, AbsentWebhook>,
     pub(super) elsewhere: usize,
 }
 
@@ -39,14 +40,20 @@ pub(super) enum Token {
 }
 
 impl Declarations {
-    /// How many webhooks are declared for the target, those that shall not be there included.
+    /// How many webhooks are declared for the target, whatever their `state`.
     pub fn len(&self) -> usize {
-        self.present.len() + self.absent.len()
+        self.present.len() + self.absent.len() + self.released.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The keys that are declared for the target, whatever their `state`.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> + Clone {
+        let named = self.absent.keys().chain(self.released.keys());
+        self.present.keys().chain(named)
     }
 
     /// How many webhooks the files declare for other targets only.
@@ -104,6 +111,7 @@ impl Declarations {
         DesiredState {
             webhooks,
             absent: self.absent,
+            released: self.released,
         }
     }
 }

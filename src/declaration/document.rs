@@ -1,6 +1,7 @@
 //! Trees to raw declarations: which webhooks a file declares, and which fields each of them has.
 
 use super::ReadFile;
+use super::fields::Presence;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::webhook::Key;
 use crate::yaml::{Entry, Name, Node};
@@ -27,8 +28,8 @@ pub(crate) const FIELDS: [&str; 14] = [
 /// them.
 pub(super) const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "state"];
 
-/// The fields that mean something for a webhook that shall not be there.
-pub(super) const OF_ABSENT: [&str; 5] = ["name", "id", "previously", "targets", "state"];
+/// The fields that mean something for a webhook that is only named, to be deleted or released.
+pub(super) const OF_NAMED: [&str; 5] = ["name", "id", "previously", "targets", "state"];
 
 /// Fields by name: few of them, so that a list is found through faster than a map.
 #[derive(Clone, Default)]
@@ -187,27 +188,29 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
         );
     }
     let own = fields(&entry.value, &excerpt(&entry.key.value), diagnostics)?;
-    let is_absent = own
+    let presence = own
         .get("state")
         .and_then(|field| field.value.as_scalar())
-        .is_some_and(|state| state.text() == "absent");
+        .and_then(|state| Presence::named(state.text()))
+        .unwrap_or(Presence::Present);
     let mut fields = own;
     for (name, shared) in defaults.iter() {
         if !fields.contains_key(name) {
             fields.0.push((name, shared.clone()));
         }
     }
-    if is_absent {
+    if presence != Presence::Present {
+        let state = presence.as_str();
         fields.retain(|name, field| {
-            let has_meaning = OF_ABSENT.contains(&name);
+            let has_meaning = OF_NAMED.contains(&name);
             if !has_meaning && !field.is_default {
                 diagnostics.push(
                     Diagnostic::new(
                         Code::FieldNotAllowed,
-                        format!("'{name}' has no meaning for a webhook that shall not be there"),
+                        format!("'{name}' has no meaning beside 'state: {state}'"),
                     )
                     .at(field.key, "has no effect")
-                    .help("remove it, or remove 'state: absent'"),
+                    .help(format!("remove it, or remove 'state: {state}'")),
                 );
             }
             has_meaning

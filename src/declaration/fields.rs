@@ -34,11 +34,31 @@ struct Words<'a> {
     all_are_valid: bool,
 }
 
-/// Whether a webhook shall be there.
+/// Whether a webhook shall be there, and be ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Present,
     Absent,
+    Released,
+}
+
+impl Presence {
+    pub(super) const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Released];
+
+    /// The word for it in a file.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Absent => "absent",
+            Self::Released => "released",
+        }
+    }
+
+    pub(super) fn named(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|presence| presence.as_str() == word)
+    }
 }
 
 impl<'a> FieldReader<'a> {
@@ -395,14 +415,13 @@ impl<'a> FieldReader<'a> {
 
     pub(super) fn state(&mut self) -> Option<Presence> {
         let node = &self.field("state")?.value;
-        match node.text("state", self.diagnostics)? {
-            "present" => Some(Presence::Present),
-            "absent" => Some(Presence::Absent),
-            other => {
-                self.unknown_value(node, "state", other, &["present", "absent"]);
-                None
-            }
+        let written = node.text("state", self.diagnostics)?;
+        let presence = Presence::named(written);
+        if presence.is_none() {
+            let known = Presence::ALL.map(Presence::as_str);
+            self.unknown_value(node, "state", written, &known);
         }
+        presence
     }
 
     /// Where a field is written, if it is.

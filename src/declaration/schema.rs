@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{FIELDS, NOT_SHARED, OF_ABSENT};
+use super::document::{FIELDS, NOT_SHARED, OF_NAMED};
+use super::fields::Presence;
 use crate::webhook::{Field, WorkflowAction, limits};
 
 /// A value that is one variable.
@@ -51,13 +52,13 @@ pub fn json_schema() -> Value {
         "$defs": {
             "present": {
                 "type": "object",
-                "not": { "properties": { "state": { "const": "absent" } }, "required": ["state"] },
+                "not": { "properties": { "state": { "enum": ["absent", "released"] } }, "required": ["state"] },
             },
             "webhook": {
                 "type": "object",
                 "if": { "$ref": "#/$defs/present" },
                 "then": { "properties": all, "additionalProperties": false, "required": ["url"] },
-                "else": { "properties": properties(&OF_ABSENT), "additionalProperties": false },
+                "else": { "properties": properties(&OF_NAMED), "additionalProperties": false },
             },
         },
     })
@@ -161,8 +162,8 @@ fn property(field: &str) -> Value {
             "default": false,
         }),
         _ => json!({
-            "description": "`absent` deletes the webhook if it is there.",
-            "enum": ["present", "absent"],
+            "description": "`absent` deletes the webhook if it is there. `released` leaves it at the API and manages it no longer.",
+            "enum": Presence::ALL.map(Presence::as_str),
             "default": "present",
         }),
     }

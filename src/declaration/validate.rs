@@ -63,6 +63,7 @@ impl Found {
                     let key = place.key();
                     next.declarations.present.remove(key);
                     next.declarations.absent.remove(key);
+                    next.declarations.released.remove(key);
                     self.again.push((key.clone(), span));
                     taken.insert(key.clone());
                 }
@@ -76,6 +77,7 @@ impl Found {
         let (declarations, next) = (&mut self.declarations, &mut next.declarations);
         declarations.present.append(&mut next.present);
         declarations.absent.append(&mut next.absent);
+        declarations.released.append(&mut next.released);
         declarations.elsewhere += next.elsewhere;
     }
 
@@ -181,12 +183,17 @@ impl Validation<'_> {
                     self.found.declarations.present.insert(key, webhook);
                 }
             }
-            Presence::Absent => {
-                let found = self.absent(raw, file, interpolation, origin);
+            Presence::Absent | Presence::Released => {
+                let found = self.named(raw, file, interpolation, origin);
                 if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
                     let key = side.key.clone();
                     self.found.sides.push(side);
-                    self.found.declarations.absent.insert(key, webhook);
+                    let declarations = &mut self.found.declarations;
+                    let named = match presence {
+                        Presence::Released => &mut declarations.released,
+                        Presence::Present | Presence::Absent => &mut declarations.absent,
+                    };
+                    named.insert(key, webhook);
                 }
             }
         }
@@ -267,7 +274,7 @@ impl Validation<'_> {
         Some((webhook, side))
     }
 
-    fn absent(
+    fn named(
         &mut self,
         raw: &RawWebhook,
         file: &ReadFile,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Cause, Change, Patch, Summary};
 use crate::diagnostic::Location;
 use crate::secret::Fingerprint;
-use crate::state::{AppliedRecord, ObservedWebhook, Origin, TokenEvidence};
+use crate::state::{AppliedRecord, ObservedWebhook, Origin, TokenEvidence, UnreadableWebhook};
 use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec};
 
 /// The ordered actions that turn the observed state into the desired state, and what else was seen on
@@ -24,6 +24,8 @@ pub struct Plan {
     pub unmanaged: Vec<Unmanaged>,
     /// Declared webhooks that need nothing.
     pub unchanged: Vec<Key>,
+    /// Keys that are declared released and not bound.
+    pub released: Vec<Key>,
     /// How many keys the filter left out.
     pub not_selected: usize,
     /// What a person should know though nothing is done about it.
@@ -86,7 +88,10 @@ impl Plan {
                 Action::Create(_)
                     | Action::Recreate { .. }
                     | Action::Adopt(_)
-                    | Action::Forget { .. }
+                    | Action::Forget {
+                        reason: ForgetReason::Gone,
+                        ..
+                    }
             )
         })
     }
@@ -121,7 +126,7 @@ impl PlannedAction {
             Action::Adopt(adoption) => Some(&adoption.before.id),
             Action::Delete(deletion) => Some(&deletion.before.id),
             Action::Recreate { gone, .. } => Some(gone),
-            Action::Forget { id } => Some(id),
+            Action::Forget { id, .. } => Some(id),
         }
     }
 
@@ -175,10 +180,12 @@ pub enum Action {
         /// What to make.
         creation: Creation,
     },
-    /// Drop the record: neither a file nor the remote has it any more.
+    /// Drop the record, and send nothing.
     Forget {
         /// The id that was bound.
         id: RemoteId,
+        /// Why.
+        reason: ForgetReason,
     },
 }
 
@@ -192,6 +199,22 @@ impl Action {
             Self::Adopt(_) => "adopt",
             Self::Recreate { .. } => "recreate",
             Self::Forget { .. } => "forget",
+        }
+    }
+
+    /// Why it is done, in a word for machines, where the action alone does not tell.
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Delete(deletion) => Some(match deletion.reason {
+                DeletionReason::Absent => "absent",
+                DeletionReason::Orphan => "orphan",
+            }),
+            Self::Forget { reason, .. } => Some(match reason {
+                ForgetReason::Gone => "gone",
+                ForgetReason::Moved => "moved",
+                ForgetReason::Released => "released",
+            }),
+            Self::Create(_) | Self::Update(_) | Self::Adopt(_) | Self::Recreate { .. } => None,
         }
     }
 
@@ -290,6 +313,17 @@ pub enum DeletionReason {
     Orphan,
 }
 
+/// Why the record of a webhook is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ForgetReason {
+    /// Neither a file nor the API has it any more.
+    Gone,
+    /// Another key stands for the webhook.
+    Moved,
+    /// A file says `state: released`: the webhook stays at the API.
+    Released,
+}
+
 /// A record to write though nothing has to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refresh {
@@ -315,8 +349,8 @@ pub struct Orphan {
 pub struct Unmanaged {
     /// Its id.
     pub id: RemoteId,
-    /// Its name.
-    pub name: String,
+    /// Its name; `None` if that cannot be read.
+    pub name: Option<String>,
 }
 
 /// What a person should know though nothing is done about it.
@@ -349,6 +383,11 @@ pub enum Notice {
         id: RemoteId,
         /// The other one.
         twin: RemoteId,
+    },
+    /// An unmanaged webhook has a field outside the contract. It is left alone, and reserves its name.
+    Unreadable {
+        /// The webhook.
+        webhook: UnreadableWebhook,
     },
     /// A change would drop an action that this version does not know.
     UnknownActionDropped {

@@ -1,21 +1,22 @@
 //! One action for each key whose identity is known.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::action::Bindings;
 use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
+use super::twins::twins;
 use super::{
-    Action, Adoption, Cause, Change, Creation, Deletion, DeletionReason, Notice, Orphan, Patch,
-    Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, RecordAfter, Refresh, TokenShown,
-    Unmanaged, Update, diff, token,
+    Action, Adoption, Cause, Change, Creation, Deletion, DeletionReason, ForgetReason, Notice,
+    Orphan, Patch, Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, RecordAfter,
+    Refresh, TokenShown, Unmanaged, Update, diff, token,
 };
 use crate::state::{
     AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
-    ObservedState, ObservedWebhook,
+    ObservedState, ObservedWebhook, Origin, UnreadableWebhook,
 };
-use crate::webhook::{Field, Key, WorkflowAction, normal_name};
+use crate::webhook::{Field, Key, WorkflowAction};
 
 /// Decides for every key, declared or remembered, and counts the rest.
 ///
@@ -44,6 +45,11 @@ pub(super) fn decide(
             decisions.absent(key, webhook, identities.of(key));
         }
     }
+    for (key, webhook) in &desired.released {
+        if decisions.selects(key) {
+            decisions.released(key, webhook, observed);
+        }
+    }
     for (key, record) in last_applied {
         let heir = identities
             .claimed_by(&record.id)
@@ -52,8 +58,27 @@ pub(super) fn decide(
         let stays = desired.declares(key) && (heir.is_none() || decisions.selects(key));
         // A record that another key takes over goes when that key is planned, and not before.
         if !stays && decisions.selects(heir.unwrap_or(key)) {
-            let found = observed.get(&record.id).filter(|_| heir.is_none());
-            decisions.undeclared(key, record, found);
+            if heir.is_none()
+                && let Some(releasing) = desired.releasing(
+                    &record.id,
+                    observed
+                        .get(&record.id)
+                        .map_or(&record.stored.name, |found| &found.spec.name),
+                )
+            {
+                if decisions.selects(releasing) {
+                    decisions.forget(key, record, ForgetReason::Released, None);
+                }
+                continue;
+            }
+            if heir.is_some() {
+                decisions.forget(key, record, ForgetReason::Moved, None);
+                continue;
+            }
+            match observed.unreadable.get(&record.id) {
+                Some(webhook) => decisions.unreadable_orphan(key, webhook),
+                None => decisions.undeclared(key, record, observed.get(&record.id)),
+            }
         }
     }
     let bound: HashSet<_> = last_applied.values().map(|record| &record.id).collect();
@@ -63,21 +88,35 @@ pub(super) fn decide(
         } else {
             decisions.plan.unmanaged.push(Unmanaged {
                 id: webhook.id.clone(),
-                name: webhook.spec.name.clone(),
+                name: Some(webhook.spec.name.clone()),
             });
         }
     }
-    decisions
-        .plan
-        .notices
-        .extend(twins(desired, observed, &decisions, identities));
+    for webhook in observed.unreadable.values() {
+        if bound.contains(&webhook.id) {
+            decisions.plan.ours += 1;
+        } else {
+            decisions.plan.unmanaged.push(Unmanaged {
+                id: webhook.id.clone(),
+                name: webhook.name.clone(),
+            });
+            decisions.plan.notices.push(Notice::Unreadable {
+                webhook: webhook.clone(),
+            });
+        }
+    }
+    decisions.plan.notices.extend(twins(
+        desired,
+        observed,
+        &decisions.plan.unmanaged,
+        &policy.only,
+        identities,
+    ));
     decisions.plan.bindings = Bindings {
         known: last_applied.len(),
         present: last_applied
             .values()
-            .filter(|record| {
-                identities.is_claimed(&record.id) || observed.get(&record.id).is_some()
-            })
+            .filter(|record| identities.is_claimed(&record.id) || observed.exists(&record.id))
             .count(),
     };
     if decisions.problems.is_empty() {
@@ -87,42 +126,6 @@ pub(super) fn decide(
             problems: decisions.problems,
         })
     }
-}
-
-/// The webhooks that nobody manages and that look like one of ours.
-fn twins(
-    desired: &DesiredState,
-    observed: &ObservedState,
-    decisions: &Decisions<'_>,
-    identities: &Identities<'_>,
-) -> Vec<Notice> {
-    let mut by_name: BTreeMap<String, Vec<&ObservedWebhook>> = BTreeMap::new();
-    for unmanaged in &decisions.plan.unmanaged {
-        let webhook = observed.get(&unmanaged.id);
-        let same_name = by_name.entry(normal_name(&unmanaged.name)).or_default();
-        same_name.extend(webhook);
-    }
-    let mut notices = Vec::new();
-    if by_name.is_empty() {
-        return notices;
-    }
-    for (key, webhook) in &desired.webhooks {
-        let Identity::Found(found) = identities.of(key) else {
-            continue;
-        };
-        let same_name = by_name.get(&normal_name(&found.spec.name));
-        for twin in same_name.into_iter().flatten() {
-            if decisions.policy.only.selects(key) && found.spec.looks_like(&twin.spec) {
-                notices.push(Notice::Twin {
-                    key: key.clone(),
-                    location: webhook.origin.key.clone(),
-                    id: found.id.clone(),
-                    twin: twin.id.clone(),
-                });
-            }
-        }
-    }
-    notices
 }
 
 struct Decisions<'a> {
@@ -245,7 +248,10 @@ impl<'a> Decisions<'a> {
                     reason: DeletionReason::Absent,
                 })
             }
-            Identity::Gone(id) => Action::Forget { id: id.clone() },
+            Identity::Gone(id) => Action::Forget {
+                id: id.clone(),
+                reason: ForgetReason::Gone,
+            },
             Identity::Missing => {
                 self.plan.unchanged.push(key.clone());
                 return;
@@ -267,11 +273,38 @@ impl<'a> Decisions<'a> {
             .find(|record| record.id == found.id)
     }
 
+    /// It still exists, so it is not forgotten; it cannot be compared, so it is not deleted either.
+    fn unreadable_orphan(&mut self, key: &Key, webhook: &UnreadableWebhook) {
+        match self.policy.prune {
+            Prune::No => self.plan.orphans.push(Orphan {
+                key: key.clone(),
+                id: webhook.id.clone(),
+                name: self.name_of(key, webhook),
+            }),
+            Prune::Yes => self.problems.push(PlanProblem::Unreadable {
+                key: key.clone(),
+                location: None,
+                webhook: Box::new(webhook.clone()),
+            }),
+        }
+    }
+
+    /// Returns the name at the API, or the last one that the API confirmed.
+    fn name_of(&self, key: &Key, webhook: &UnreadableWebhook) -> String {
+        let recorded = || {
+            let record = self.last_applied.get(key);
+            record.map(|record| record.stored.name.clone())
+        };
+        webhook
+            .name
+            .clone()
+            .or_else(recorded)
+            .unwrap_or_else(|| key.to_string())
+    }
+
     fn undeclared(&mut self, key: &Key, record: &AppliedRecord, found: Option<&ObservedWebhook>) {
         let action = match (found, self.policy.prune) {
-            (None, _) => Action::Forget {
-                id: record.id.clone(),
-            },
+            (None, _) => return self.forget(key, record, ForgetReason::Gone, None),
             (Some(found), Prune::No) => {
                 self.plan.orphans.push(Orphan {
                     key: key.clone(),
@@ -301,6 +334,39 @@ impl<'a> Decisions<'a> {
             action,
             changes: Vec::new(),
             origin: None,
+        }));
+    }
+
+    fn released(&mut self, key: &Key, webhook: &AbsentWebhook, observed: &ObservedState) {
+        match self.last_applied.get(key) {
+            Some(record) => {
+                let reason = if observed.exists(&record.id) {
+                    ForgetReason::Released
+                } else {
+                    ForgetReason::Gone
+                };
+                self.forget(key, record, reason, Some(&webhook.origin));
+            }
+            None => self.plan.released.push(key.clone()),
+        }
+    }
+
+    fn forget(
+        &mut self,
+        key: &Key,
+        record: &AppliedRecord,
+        reason: ForgetReason,
+        origin: Option<&Origin>,
+    ) {
+        self.plan.actions.push(Arc::new(PlannedAction {
+            key: key.clone(),
+            name: record.stored.name.clone(),
+            action: Action::Forget {
+                id: record.id.clone(),
+                reason,
+            },
+            changes: Vec::new(),
+            origin: origin.cloned(),
         }));
     }
 

@@ -44,18 +44,18 @@ impl<'a> Identities<'a> {
 }
 
 /// What identity needs to know of a declaration, present or absent.
-struct Declared<'a> {
-    key: &'a Key,
-    name: &'a str,
-    previously: &'a [String],
-    url: Option<&'a EndpointUrl>,
-    pin: Option<&'a RemoteId>,
-    location: &'a Location,
+pub(super) struct Declared<'a> {
+    pub(super) key: &'a Key,
+    pub(super) name: &'a str,
+    pub(super) previously: &'a [String],
+    pub(super) url: Option<&'a EndpointUrl>,
+    pub(super) pin: Option<&'a RemoteId>,
+    pub(super) location: &'a Location,
 }
 
 impl Declared<'_> {
     /// The names under which it may be found, each once, in their normal form.
-    fn names(&self) -> BTreeSet<String> {
+    pub(super) fn names(&self) -> BTreeSet<String> {
         std::iter::once(self.name)
             .chain(self.previously.iter().map(String::as_str))
             .map(normal_name)
@@ -68,7 +68,7 @@ impl Declared<'_> {
     }
 }
 
-fn declared(desired: &DesiredState) -> impl Iterator<Item = Declared<'_>> {
+pub(super) fn declared(desired: &DesiredState) -> impl Iterator<Item = Declared<'_>> {
     let present = desired.webhooks.iter().map(|(key, webhook)| Declared {
         key,
         name: &webhook.spec.name,
@@ -113,8 +113,10 @@ pub(super) fn identify<'a>(
         declared(desired).partition(|declared| declared.pin.is_some());
     search.take_pins(&pinned);
     let unbound = search.take_bindings(unpinned);
+    let unbound = search.without_unreadable_names(unbound);
     search.adopt(&unbound);
     search.check_namesakes_of_absent();
+    search.check_released();
     if search.problems.is_empty() {
         Ok(search.found)
     } else {
@@ -126,18 +128,18 @@ pub(super) fn identify<'a>(
 
 /// Webhooks, or what is known of them, by their names in normal form: there may be as many declarations as webhooks, so
 /// that not every one can be held against every other.
-type ByName<T> = BTreeMap<String, Vec<T>>;
+pub(super) type ByName<T> = BTreeMap<String, Vec<T>>;
 
 /// A key that is bound and not planned, and its webhook.
-type Orphan<'a> = (&'a Key, &'a ObservedWebhook);
+pub(super) type Orphan<'a> = (&'a Key, &'a RemoteId);
 
-struct Search<'a> {
-    only: &'a KeyFilter,
-    desired: &'a DesiredState,
-    observed: &'a ObservedState,
-    last_applied: &'a LastApplied,
-    found: Identities<'a>,
-    problems: Vec<PlanProblem>,
+pub(super) struct Search<'a> {
+    pub(super) only: &'a KeyFilter,
+    pub(super) desired: &'a DesiredState,
+    pub(super) observed: &'a ObservedState,
+    pub(super) last_applied: &'a LastApplied,
+    pub(super) found: Identities<'a>,
+    pub(super) problems: Vec<PlanProblem>,
 }
 
 impl<'a> Search<'a> {
@@ -163,6 +165,7 @@ impl<'a> Search<'a> {
             let Some(id) = declared.pin else { continue };
             match self.observed.webhooks.get(id) {
                 Some(webhook) => self.claim(declared, webhook),
+                None if self.observed.unreadable.contains_key(id) => self.unreadable(declared, id),
                 // What shall be absent and is gone is in order.
                 None if self.desired.absent.contains_key(declared.key) => {
                     self.miss(declared);
@@ -180,13 +183,16 @@ impl<'a> Search<'a> {
     fn take_bindings(&mut self, unpinned: Vec<Declared<'a>>) -> Vec<Declared<'a>> {
         let mut unbound = Vec::new();
         for declared in unpinned {
-            let bound = self
-                .last_applied
-                .get(declared.key)
-                .and_then(|record| self.observed.webhooks.get(&record.id));
-            match bound {
+            let bound = self.last_applied.get(declared.key);
+            let bound = bound.map(|record| &record.id);
+            match bound.and_then(|id| self.observed.webhooks.get(id)) {
                 Some(webhook) => self.claim(&declared, webhook),
-                None => unbound.push(declared),
+                None => match bound {
+                    Some(id) if self.observed.unreadable.contains_key(id) => {
+                        self.unreadable(&declared, id);
+                    }
+                    _ => unbound.push(declared),
+                },
             }
         }
         unbound
@@ -240,14 +246,17 @@ impl<'a> Search<'a> {
     }
 
     /// Whether a binding outlives this plan though its key may not stand for the webhook any more: the
-    /// key is declared no more, or is not planned now.
+    /// key is declared no more, or is not planned now. One that is released counts as well, so that no other
+    /// key takes over, deletes, or duplicates what is being handed over.
     fn outlives(&self, key: &Key) -> bool {
-        !self.desired.declares(key) || !self.only.selects(key)
+        !self.desired.declares(key)
+            || !self.only.selects(key)
+            || self.desired.released.contains_key(key)
     }
 
     /// The webhooks that are spoken for: by a declared key, or by a binding that outlives this plan. A
     /// binding that its key leaves for a pin counts no longer.
-    fn taken(&self) -> HashSet<&'a RemoteId> {
+    pub(super) fn taken(&self) -> HashSet<&'a RemoteId> {
         self.last_applied
             .iter()
             .filter(|(key, _)| self.outlives(key))
@@ -258,7 +267,7 @@ impl<'a> Search<'a> {
 
     /// Those of the webhooks that are spoken for that still are once this plan is applied: a key that is
     /// not planned now adopts nothing.
-    fn taken_for_good(&self) -> HashSet<&'a RemoteId> {
+    pub(super) fn taken_for_good(&self) -> HashSet<&'a RemoteId> {
         let mut taken = self.taken();
         taken.retain(|id| {
             self.found.claimed_by(id).is_none_or(|key| {
@@ -272,7 +281,7 @@ impl<'a> Search<'a> {
     }
 
     /// The observed webhooks that are not spoken for.
-    fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<&'a ObservedWebhook> {
+    pub(super) fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<&'a ObservedWebhook> {
         let mut by_name = ByName::new();
         for webhook in self.observed.webhooks.values() {
             if !taken.contains(&webhook.id) {
@@ -293,54 +302,32 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// A bound webhook that shall be absent must be the only one named so, pins apart: once it and its
-    /// binding are gone, the name would lead to the next one.
-    fn check_namesakes_of_absent(&mut self) {
-        if self.desired.absent.is_empty() {
-            return;
-        }
-        let untaken = self.untaken(&self.taken_for_good());
-        for declared in declared(self.desired) {
-            let absent = self.desired.absent.contains_key(declared.key);
-            let Identity::Found(found) = self.found.of(declared.key) else {
-                continue;
-            };
-            if !absent || declared.pin.is_some() {
-                continue;
-            }
-            let mut namesakes: Vec<_> = named_like(&declared, &untaken)
-                .map(|webhook| &webhook.id)
-                .collect();
-            if !namesakes.is_empty() {
-                namesakes.sort_unstable();
-                self.problems.push(PlanProblem::Ambiguous {
-                    key: declared.key.clone(),
-                    location: declared.location.clone(),
-                    ids: std::iter::once(&found.id)
-                        .chain(namesakes)
-                        .cloned()
-                        .collect(),
-                });
-            }
-        }
-    }
-
     fn without_match(&mut self, declared: &Declared<'a>, orphans: &ByName<Orphan<'a>>) {
         let orphan = named_like(declared, orphans)
-            .filter(|(_, webhook)| !self.found.is_claimed(&webhook.id))
+            .filter(|(_, id)| !self.found.is_claimed(id))
             .min_by_key(|(key, _)| *key);
         if self.desired.webhooks.contains_key(declared.key)
-            && let Some((old, webhook)) = orphan
+            && let Some((old, id)) = orphan
         {
             self.problems.push(PlanProblem::RenamedKey {
                 key: declared.key.clone(),
                 location: declared.location.clone(),
                 old: (*old).clone(),
-                id: webhook.id.clone(),
+                id: (*id).clone(),
             });
             return;
         }
-        self.miss(declared);
+        // While a name cannot be read, nothing is created: it may be this one.
+        let nameless = || {
+            let mut unreadable = self.unreadable_unmanaged().into_iter();
+            unreadable.find(|webhook| webhook.name.is_none())
+        };
+        match nameless() {
+            Some(webhook) if self.desired.webhooks.contains_key(declared.key) => {
+                self.reserved(declared, webhook);
+            }
+            _ => self.miss(declared),
+        }
     }
 
     fn miss(&mut self, declared: &Declared<'a>) {
@@ -355,20 +342,26 @@ impl<'a> Search<'a> {
     fn orphans(&self) -> ByName<Orphan<'a>> {
         let mut by_name = ByName::new();
         for (key, record) in self.last_applied {
-            if self.outlives(key)
-                && let Some(webhook) = self.observed.webhooks.get(&record.id)
-            {
-                let name = normal_name(&webhook.spec.name);
-                let namesakes: &mut Vec<_> = by_name.entry(name).or_default();
-                namesakes.push((key, webhook));
+            if !self.outlives(key) {
+                continue;
             }
+            let readable = self.observed.webhooks.get(&record.id);
+            let unreadable = self.observed.unreadable.get(&record.id);
+            let name = match (readable, unreadable) {
+                (Some(webhook), _) => &webhook.spec.name,
+                // The last name that the API confirmed is the best guess at one that cannot be read.
+                (None, Some(webhook)) => webhook.name.as_ref().unwrap_or(&record.stored.name),
+                (None, None) => continue,
+            };
+            let namesakes: &mut Vec<_> = by_name.entry(normal_name(name)).or_default();
+            namesakes.push((key, &record.id));
         }
         by_name
     }
 }
 
 /// Those that a declaration may be found under, by any of its names.
-fn named_like<'b, T>(
+pub(super) fn named_like<'b, T>(
     declared: &Declared<'_>,
     by_name: &'b ByName<T>,
 ) -> impl Iterator<Item = &'b T> {

@@ -24,10 +24,19 @@
 //! | `absent` | yes, by identity | any | delete (unless `prevent_destroy` is remembered: error) |
 //! | `absent`, not pinned | by binding, and another of that name that is not bound | yes | error, the ids listed |
 //! | `absent` | no | yes / no | forget / nothing |
+//! | `released` | any | yes | forget; nothing is sent |
+//! | `released` | any | no | nothing |
+//! | `absent`, and `released` under another key | yes, by identity or name | any | error: one of the two is wrong |
+//! | no, but `released` under another key, by pin or name | yes | yes | forget, whether orphans are pruned or not |
 //! | no | yes | yes | orphan: with prune delete (unless `prevent_destroy`: error), else reported |
 //! | no | yes, but pinned by another key | yes | forget |
 //! | no | no | yes | forget |
 //! | no | yes | no | unmanaged: counted, untouched |
+//! | yes or `absent` | by pin or binding, and it cannot be read | any | error, which names the webhook and the field |
+//! | yes or `absent` | one that is not bound, has the name, and cannot be read | no | error: it could be it |
+//! | yes | no match, and one that is not bound has a name that cannot be read | no | error: it could be it |
+//! | no | yes, and it cannot be read | yes | orphan; with prune an error |
+//! | no | yes, and it cannot be read | no | unmanaged, with a notice |
 //!
 //! # Fields
 //!
@@ -56,13 +65,15 @@ mod order;
 mod patch;
 mod policy;
 mod problem;
+mod reserved;
 pub mod safety;
 mod summary;
 pub mod token;
+mod twins;
 
 pub use action::{
-    Action, Adoption, Bindings, Creation, Deletion, DeletionReason, Notice, Orphan, Plan,
-    PlannedAction, RecordAfter, Refresh, Unmanaged, Update,
+    Action, Adoption, Bindings, Creation, Deletion, DeletionReason, ForgetReason, Notice, Orphan,
+    Plan, PlannedAction, RecordAfter, Refresh, Unmanaged, Update,
 };
 pub use change::{Cause, Change, TokenShown};
 pub use order::Phase;

@@ -1,6 +1,7 @@
 //! Why no plan can be made.
 
 use crate::diagnostic::Location;
+use crate::state::UnreadableWebhook;
 use crate::webhook::{Key, RemoteId};
 
 /// Why no plan can be made: every problem found.
@@ -85,6 +86,29 @@ pub enum PlanProblem {
         /// The webhook.
         id: RemoteId,
     },
+    /// The webhook that a key stands for has a field outside the contract.
+    #[error("'{key}' stands for a webhook that the API lists with an unreadable field: {webhook}")]
+    Unreadable {
+        /// The key.
+        key: Key,
+        /// Where it is declared; `None` if it is declared no more.
+        location: Option<Location>,
+        /// The webhook.
+        webhook: Box<UnreadableWebhook>,
+    },
+    /// An unmanaged webhook that cannot be read has, or may have, the name that a key needs.
+    #[error(
+        "'{key}' may already exist, since the API lists a webhook of {} with an unreadable field: {webhook}",
+        if webhook.name.is_some() { "that name" } else { "an unknown name" }
+    )]
+    UnreadableName {
+        /// The key.
+        key: Key,
+        /// Where it is declared.
+        location: Location,
+        /// The webhook.
+        webhook: Box<UnreadableWebhook>,
+    },
     /// The plan would delete a protected webhook.
     #[error(
         "'{key}' ({id}) is protected by `prevent_destroy`, and the plan would delete it: first apply it once with `prevent_destroy: false`"
@@ -108,6 +132,7 @@ impl PlanProblem {
             Self::DoublyBound { .. } => "doubly-bound",
             Self::PinnedGone { .. } => "pinned-id-gone",
             Self::RenamedKey { .. } => "renamed-key",
+            Self::Unreadable { .. } | Self::UnreadableName { .. } => "unreadable-webhook",
             Self::PreventDestroy { .. } => "prevent-destroy",
         }
     }
@@ -119,8 +144,11 @@ impl PlanProblem {
             | Self::Contested { location, .. }
             | Self::DoublyBound { location, .. }
             | Self::PinnedGone { location, .. }
-            | Self::RenamedKey { location, .. } => Some(location),
-            Self::PreventDestroy { location, .. } => location.as_ref(),
+            | Self::RenamedKey { location, .. }
+            | Self::UnreadableName { location, .. } => Some(location),
+            Self::Unreadable { location, .. } | Self::PreventDestroy { location, .. } => {
+                location.as_ref()
+            }
         }
     }
 }

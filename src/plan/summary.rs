@@ -33,7 +33,7 @@ impl Summary {
     /// Counts a plan.
     pub fn of(plan: &Plan) -> Self {
         let mut summary = Self {
-            unchanged: plan.unchanged.len(),
+            unchanged: plan.unchanged.len() + plan.released.len(),
             orphan: plan.orphans.len(),
             unmanaged: plan.unmanaged.len(),
             ..Self::default()

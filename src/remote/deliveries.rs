@@ -98,6 +98,8 @@ pub struct EventQuery {
 pub struct Rows<T> {
     /// The rows on it.
     pub rows: Vec<T>,
+    /// How many rows on it are not as documented; they are left out.
+    pub unreadable: usize,
     /// How many there are in all, if the API says.
     pub total: Option<u64>,
 }
@@ -146,6 +148,7 @@ pub async fn read_events<A: DeliveryApi>(
     const SIZE: u32 = super::PAGE_SIZE;
     let mut read = Rows {
         rows: Vec::new(),
+        unreadable: 0,
         total: None,
     };
     for page in 1.. {
@@ -153,15 +156,53 @@ pub async fn read_events<A: DeliveryApi>(
         let size = u32::try_from(most).map_or(SIZE, |most| most.clamp(1, SIZE));
         let next = api.events(query, page, size).await?;
         read.total = next.total;
-        let count = next.rows.len();
+        let count = next.rows.len() + next.unreadable;
         read.rows.extend(next.rows);
-        let all_there = read
-            .total
-            .is_some_and(|total| read.rows.len() as u64 >= total);
-        if read.rows.len() >= most || all_there || count < size as usize {
+        read.unreadable += next.unreadable;
+        let listed = read.rows.len() + read.unreadable;
+        let all_there = read.total.is_some_and(|total| listed as u64 >= total);
+        if listed >= most || all_there || count < size as usize {
             break;
         }
     }
     read.rows.truncate(most);
     Ok(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// An API that answers with these pages: how many rows can be read, and how many cannot.
+    struct Scripted(Mutex<Vec<(usize, usize)>>);
+
+    impl DeliveryApi for Scripted {
+        async fn events(&self, _: &EventQuery, _: u32, _: u32) -> Result<Rows<Event>, ApiError> {
+            let (readable, unreadable) = self.0.lock().unwrap().remove(0);
+            Ok(Rows {
+                rows: vec![Event::default(); readable],
+                unreadable,
+                total: None,
+            })
+        }
+
+        async fn attempts(&self, _: &str, _: u32, _: u32) -> Result<Rows<Attempt>, ApiError> {
+            panic!("events are asked for")
+        }
+
+        async fn retry(&self, _: &str) -> Result<(), ApiError> {
+            panic!("events are asked for")
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_cannot_be_read_does_not_end_the_reading() {
+        let api = Scripted(Mutex::new(vec![(299, 1), (2, 0)]));
+        let read = read_events(&api, &EventQuery::default(), 1000)
+            .await
+            .unwrap();
+        assert_eq!((read.rows.len(), read.unreadable), (301, 1));
+    }
 }

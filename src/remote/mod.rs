@@ -17,7 +17,7 @@ pub use sending::{SendGate, Ungated, Withheld};
 use std::future::Future;
 
 use crate::secret::Secret;
-use crate::state::ObservedWebhook;
+use crate::state::{ObservedWebhook, UnreadableWebhook};
 use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
 
 /// How many webhooks are asked for per page: the API's documented default page size.
@@ -93,6 +93,10 @@ pub enum TokenWrite<'a> {
 pub struct Page {
     /// The webhooks on it.
     pub webhooks: Vec<ObservedWebhook>,
+    /// The webhooks on it that have a field outside the contract.
+    pub unreadable: Vec<UnreadableWebhook>,
     /// How many there are in all, if the API says.
     pub total: Option<u64>,
+    /// How many bytes the answer has.
+    pub bytes: usize,
 }

@@ -1,18 +1,23 @@
 //! All pages of the list, or an error: an incomplete list must never become a plan.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use futures_util::StreamExt as _;
 
 use super::{ApiError, PAGE_SIZE, Page, WebhookApi};
-use crate::state::{ObservedState, ObservedWebhook};
-use crate::webhook::RemoteId;
+use crate::state::ObservedState;
 
 /// The most pages that are read: 300,000 webhooks. More is a server that counts pages for ever.
 const MAX_PAGES: u32 = 1000;
 
 /// How many pages are asked for at once, at most. The client may hold back more.
 const AT_ONCE: usize = 16;
+
+/// The most bytes of the whole list. 300,000 webhooks of usual length are half as many.
+const LIST_BYTES: usize = 256 * 1024 * 1024;
+
+/// The most bytes of the pages that are asked for at once, judged by the first page.
+const BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
 
 /// How often the list is read for two readings to be alike.
 const MAX_READINGS: usize = 5;
@@ -54,6 +59,17 @@ pub enum ObserveError {
     /// The list does not end.
     #[error("the list of webhooks does not end after {MAX_PAGES} pages")]
     Endless,
+    /// The list is larger than can be kept.
+    #[error(
+        "the list of webhooks has more than {} MiB by page {page}: it is too large to be read",
+        limit / (1024 * 1024)
+    )]
+    TooLarge {
+        /// The page that went over the limit, from 1.
+        page: u32,
+        /// The most bytes that are read.
+        limit: usize,
+    },
 }
 
 impl ObserveError {
@@ -61,7 +77,11 @@ impl ObserveError {
     pub const fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Page { source, .. } => Some(source),
-            Self::Short { .. } | Self::Repeats { .. } | Self::Unstable | Self::Endless => None,
+            Self::Short { .. }
+            | Self::Repeats { .. }
+            | Self::Unstable
+            | Self::Endless
+            | Self::TooLarge { .. } => None,
         }
     }
 }
@@ -85,9 +105,14 @@ pub struct Listing {
 /// # Errors
 /// [`ObserveError`] if the list is not complete.
 pub async fn observe(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
-    match read(api).await {
+    observe_within(api, LIST_BYTES).await
+}
+
+/// Reads the whole list, if it has `limit` bytes at most.
+async fn observe_within(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
+    match read(api, limit).await {
         Err(ObserveError::Short { .. } | ObserveError::Repeats { .. } | ObserveError::Unstable) => {
-            read(api).await
+            read(api, limit).await
         }
         done => done,
     }
@@ -108,12 +133,9 @@ pub async fn observe_absences(
             return Ok(last);
         }
         let next = observe(api).await?;
-        if next
-            .observed
-            .webhooks
-            .keys()
-            .eq(last.observed.webhooks.keys())
-        {
+        // A webhook that cannot be read in one of them only is one that changed meanwhile, not one that slipped.
+        let ids = |listing: &Listing| listing.observed.ids().cloned().collect::<BTreeSet<_>>();
+        if ids(&next) == ids(&last) {
             return Ok(next);
         }
         last = next;
@@ -123,15 +145,19 @@ pub async fn observe_absences(
 
 /// Reads every page once. The first says how many there are: the others are asked for at once, and taken
 /// in their order, so that it makes no difference but for the time.
-async fn read(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
-    let mut reading = Reading::default();
+async fn read(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
+    let mut reading = Reading {
+        limit,
+        ..Reading::default()
+    };
     let first = page(api, 1).await?;
     let ahead = pages_in_all(&first).min(MAX_PAGES);
+    let at_once = (BYTES_AT_ONCE / first.bytes.max(1)).clamp(1, AT_ONCE);
     if let Some(listing) = reading.take(1, first)? {
         return Ok(listing);
     }
     let mut others =
-        futures_util::stream::iter((2..=ahead).map(|number| page(api, number))).buffered(AT_ONCE);
+        futures_util::stream::iter((2..=ahead).map(|number| page(api, number))).buffered(at_once);
     let mut number = 1;
     while let Some(page) = others.next().await {
         number += 1;
@@ -159,7 +185,7 @@ async fn page(api: &impl WebhookApi, number: u32) -> Result<Page, ObserveError> 
 
 /// How many pages there are, if all are as long as the first; 1 if that cannot be told.
 fn pages_in_all(first: &Page) -> u32 {
-    let rows = first.webhooks.len() as u64;
+    let rows = (first.webhooks.len() + first.unreadable.len()) as u64;
     match first.total {
         Some(total) if rows > 0 => u32::try_from(total.div_ceil(rows)).unwrap_or(u32::MAX),
         _ => 1,
@@ -169,19 +195,40 @@ fn pages_in_all(first: &Page) -> u32 {
 /// What the pages so far held.
 #[derive(Default)]
 struct Reading {
-    webhooks: BTreeMap<RemoteId, ObservedWebhook>,
+    observed: ObservedState,
     total: Option<u64>,
+    bytes: usize,
+    limit: usize,
 }
 
 impl Reading {
+    /// How many distinct ids were listed so far.
+    fn found(&self) -> usize {
+        self.observed.webhooks.len() + self.observed.unreadable.len()
+    }
+
     /// Takes the next page; the whole list if that was the last one.
     fn take(&mut self, number: u32, page: Page) -> Result<Option<Listing>, ObserveError> {
-        let was_empty = page.webhooks.is_empty();
-        let before = self.webhooks.len();
-        let rows = page.webhooks.into_iter();
-        self.webhooks
-            .extend(rows.map(|webhook| (webhook.id.clone(), webhook)));
-        let found = self.webhooks.len();
+        self.bytes = self.bytes.saturating_add(page.bytes);
+        if self.bytes > self.limit {
+            return Err(ObserveError::TooLarge {
+                page: number,
+                limit: self.limit,
+            });
+        }
+        let was_empty = page.webhooks.is_empty() && page.unreadable.is_empty();
+        let before = self.found();
+        for webhook in page.webhooks {
+            if !self.observed.unreadable.contains_key(&webhook.id) {
+                self.observed.webhooks.insert(webhook.id.clone(), webhook);
+            }
+        }
+        // Listed twice and once unreadable: what cannot be read decides.
+        for webhook in page.unreadable {
+            self.observed.webhooks.remove(&webhook.id);
+            self.observed.unreadable.insert(webhook.id.clone(), webhook);
+        }
+        let found = self.found();
         if number > 1 && self.total != page.total {
             return Err(ObserveError::Unstable);
         }
@@ -191,9 +238,8 @@ impl Reading {
             None => was_empty,
         };
         if complete {
-            let webhooks = std::mem::take(&mut self.webhooks);
             return Ok(Some(Listing {
-                observed: ObservedState { webhooks },
+                observed: std::mem::take(&mut self.observed),
                 // The empty page at the end of a list without a total counts: a webhook may have slipped
                 // before it.
                 pages: number,
@@ -216,7 +262,8 @@ mod tests {
     use super::*;
     use crate::remote::{DeleteAnswer, SendGate, TokenWrite};
     use crate::secret::Secret;
-    use crate::webhook::{EndpointUrl, Field, FieldValue, WebhookSpec, WorkflowActions};
+    use crate::state::ObservedWebhook;
+    use crate::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec, WorkflowActions};
 
     /// An API that answers with these pages, one after the other.
     struct Scripted(Mutex<Vec<Page>>, Mutex<Vec<u32>>);
@@ -270,7 +317,9 @@ mod tests {
                     has_bearer_token: false,
                 })
                 .collect(),
+            unreadable: Vec::new(),
             total,
+            bytes: 1024 * 1024,
         }
     }
 
@@ -288,6 +337,22 @@ mod tests {
             Err(error) => error.to_string(),
         };
         (result, api.1.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_too_large_is_an_error_at_the_page_that_makes_it_so() {
+        let pages: Vec<_> = ["a", "b", "c", "d"].map(|id| page(&[id], None)).into();
+        let api = Scripted(Mutex::new(pages), Mutex::default());
+        let error = observe_within(&api, 2 * 1024 * 1024).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the list of webhooks has more than 2 MiB by page 3: it is too large to be read"
+        );
+        assert_eq!(
+            api.1.into_inner().unwrap(),
+            [1, 2, 3],
+            "and is not read again"
+        );
     }
 
     #[tokio::test]

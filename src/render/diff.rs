@@ -95,11 +95,19 @@ fn made(creation: &Creation) -> String {
 }
 
 fn changed(planned: &PlannedAction, before: &ObservedWebhook) -> (Option<String>, Option<String>) {
-    let mut after = before.spec.clone();
+    let (mut shown, mut after) = (before.spec.clone(), before.spec.clone());
     let (mut token_before, mut token_after) = (presence(before), presence(before));
     for change in &planned.changes {
         match change {
-            Change::Field { field, to, .. } => set(&mut after, *field, to),
+            // The changes are what people are shown: a secret that the API echoed is hidden in them.
+            Change::Field {
+                field, from, to, ..
+            } => {
+                if let Some(from) = from {
+                    set(&mut shown, *field, from);
+                }
+                set(&mut after, *field, to);
+            }
             Change::Token { from, to, .. } => {
                 token_before = from.as_str();
                 token_after = match (from.as_str(), to.as_str()) {
@@ -110,7 +118,7 @@ fn changed(planned: &PlannedAction, before: &ObservedWebhook) -> (Option<String>
         }
     }
     (
-        Some(yaml(&before.spec, token_before, None)),
+        Some(yaml(&shown, token_before, None)),
         Some(yaml(&after, token_after, Some(&before.spec))),
     )
 }

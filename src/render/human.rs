@@ -12,7 +12,9 @@ use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use super::{Cost, Scene};
 use crate::outside::Outside;
-use crate::plan::{Action, Change, DeletionReason, Plan, PlannedAction, Summary, TokenShown};
+use crate::plan::{
+    Action, Change, DeletionReason, ForgetReason, Plan, PlannedAction, Summary, TokenShown,
+};
 use crate::record::{Outcome, SyncReport};
 use crate::webhook::{Field, FieldValue, limits};
 
@@ -84,10 +86,15 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
                 DeletionReason::Orphan => "delete: no file declares it any more".to_owned(),
             },
         ),
-        Action::Forget { .. } => (
+        Action::Forget { reason, .. } => (
             ".",
             styles.aside,
-            "forget: neither a file nor the remote has it any more".to_owned(),
+            match reason {
+                ForgetReason::Gone => "forget: neither a file nor the remote has it any more",
+                ForgetReason::Moved => "forget: another key stands for it",
+                ForgetReason::Released => "forget: declared released; it stays at the API",
+            }
+            .to_owned(),
         ),
     };
     let id = planned
@@ -326,30 +333,33 @@ pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: Cost) -> Strin
             *count += 1;
         }
     }
-    let mut parts = Vec::new();
     let counted = counts(done, |verb| match verb {
         "forget" => "forgotten".to_owned(),
         "adopt" => "adopted".to_owned(),
         verb => format!("{verb}d"),
     });
-    if !counted.is_empty() {
-        parts.push(counted);
-    }
     let failed = report.failed();
-    if failed > 0 {
-        parts.push(format!("{failed} failed"));
-    }
     let untried = report.results.len() - report.applied() - failed;
-    if untried > 0 {
-        parts.push(format!("{untried} not attempted"));
-    }
-    let mut line = String::new();
-    // Writing to a String cannot fail.
-    let _ = if parts.is_empty() {
-        write!(line, "No changes.")
+    let mut line = if counted.is_empty() {
+        String::new()
     } else {
-        write!(line, "Applied: {}.", parts.join(", "))
+        format!("Applied: {counted}")
     };
+    for (count, first, word) in [
+        (failed, "Failed", "failed"),
+        (untried, "Not attempted", "not attempted"),
+    ] {
+        if count > 0 && line.is_empty() {
+            line = format!("{first}: {count}");
+        } else if count > 0 {
+            line += &format!(", {count} {word}");
+        }
+    }
+    if line.is_empty() {
+        line += "No changes";
+    }
+    line.push('.');
+    // Writing to a String cannot fail.
     let _ = write!(
         line,
         " {} {} in {:.2} s.",

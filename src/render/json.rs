@@ -37,6 +37,8 @@ struct ActionEntry {
     key: String,
     id: Option<RemoteId>,
     action: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
     source: Option<String>,
     changes: Vec<ChangeEntry>,
     request: Option<RequestEntry>,
@@ -168,6 +170,7 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
         key: planned.key.to_string(),
         id,
         action: planned.action.as_str(),
+        reason: planned.action.reason(),
         source: planned
             .location()
             .map(|location| format!("{}:{}", Outside::path(&location.path), location.line)),

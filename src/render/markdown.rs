@@ -158,8 +158,12 @@ fn folded(planned: &PlannedAction, ended: &str) -> String {
         let place = format!("{}:{}", Outside::path(&location.path), location.line);
         format!(" — {}", code_in_html(&place))
     });
+    let reason = match planned.action.reason() {
+        Some(reason) => format!(" ({reason})"),
+        None => String::new(),
+    };
     let head = format!(
-        "{} <b>{}</b>{place}{ended}",
+        "{} <b>{}</b>{reason}{place}{ended}",
         planned.action.as_str(),
         planned.key
     );
@@ -185,18 +189,26 @@ fn folded(planned: &PlannedAction, ended: &str) -> String {
 
 /// A fence that no line of the text can end.
 fn fence(text: &str) -> String {
-    let longest = text
-        .split(|character| character != '`')
+    "`".repeat((longest_run(text) + 1).max(3))
+}
+
+/// How many backticks follow each other at most.
+fn longest_run(text: &str) -> usize {
+    text.split(|character| character != '`')
         .map(str::len)
         .max()
-        .unwrap_or_default();
-    "`".repeat((longest + 1).max(3))
+        .unwrap_or_default()
 }
 
 fn code(text: &str) -> String {
     let text = sanitize(text).replace('\n', " ");
-    let fence = "`".repeat(fence(&text).len().saturating_sub(2).max(1));
-    format!("{fence}{text}{fence}")
+    match longest_run(&text) {
+        0 => format!("`{text}`"),
+        run => {
+            let fence = "`".repeat(run + 1);
+            format!("{fence} {text} {fence}")
+        }
+    }
 }
 
 fn code_in_html(text: &str) -> String {
@@ -238,6 +250,9 @@ mod tests {
     fn no_text_can_end_its_fence_or_call_somebody() {
         assert_eq!(fence("a ``` b"), "````");
         assert_eq!(fence("none"), "```");
+        assert_eq!(code("plain"), "`plain`");
+        assert_eq!(code("`<img>`"), "`` `<img>` ``");
+        assert_eq!(code("a``b`c"), "``` a``b`c ```");
         assert_eq!(
             escaped("@all <b> `x` #1 | *"),
             "&#64;all &lt;b&gt; \\`x\\` &#35;1 \\| \\*"

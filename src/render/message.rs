@@ -96,6 +96,22 @@ impl Message {
     /// A notice of a plan.
     pub fn of_notice(notice: &Notice) -> Self {
         let (code, message, help, location) = match notice {
+            Notice::Unreadable { webhook } => {
+                let unreadable = Self::error(
+                    "unreadable-webhook",
+                    format!(
+                        "the API lists an unmanaged webhook with an unreadable field: {webhook}"
+                    ),
+                    Some(
+                        "correct it in the dashboard; until then no webhook of its name is created"
+                            .to_owned(),
+                    ),
+                );
+                return Self {
+                    severity: "notice",
+                    ..unreadable
+                };
+            }
             Notice::ForeignToken { key, location } => (
                 "foreign-token",
                 format!("'{key}' has a bearer token that hookctl did not set; it is left alone"),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::deliveries::short_time;
 use super::style::{Styles, paint};
 use super::table::table;
-use crate::plan::{Action, Plan, PlannedAction};
+use crate::plan::{Action, ForgetReason, Plan, PlannedAction};
 use crate::remote::{Event, Rows};
 use crate::state::LastApplied;
 
@@ -39,7 +39,7 @@ pub struct StatusRow {
     pub id: Option<String>,
     /// Its name at the API; none where it is not known.
     pub name: Option<String>,
-    /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `orphan`, or `unmanaged`.
+    /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `released`, `orphan`, or `unmanaged`.
     pub status: &'static str,
     /// The fields that differ.
     pub fields: Vec<String>,
@@ -84,6 +84,14 @@ impl StatusDocument {
                 deliveries: None,
             });
         }
+        rows.extend(plan.released.iter().map(|key| StatusRow {
+            key: Some(key.to_string()),
+            id: None,
+            name: None,
+            status: "released",
+            fields: Vec::new(),
+            deliveries: None,
+        }));
         rows.extend(plan.actions.iter().map(|planned| of_action(planned)));
         rows.extend(plan.orphans.iter().map(|orphan| StatusRow {
             key: Some(orphan.key.to_string()),
@@ -96,7 +104,7 @@ impl StatusDocument {
         rows.extend(plan.unmanaged.iter().map(|unmanaged| StatusRow {
             key: None,
             id: Some(unmanaged.id.to_string()),
-            name: Some(unmanaged.name.clone()),
+            name: unmanaged.name.clone(),
             status: "unmanaged",
             fields: Vec::new(),
             deliveries: None,
@@ -160,7 +168,7 @@ impl StatusDocument {
         let colors =
             std::iter::once(styles.headline).chain(self.webhooks.iter().map(
                 |row| match row.status {
-                    "in_sync" | "absent" => anstyle::Style::new(),
+                    "in_sync" | "absent" | "released" => anstyle::Style::new(),
                     "unmanaged" => styles.aside,
                     "missing" | "drifted" => styles.warning,
                     _ => styles.change,
@@ -225,12 +233,17 @@ fn of_action(planned: &PlannedAction) -> StatusRow {
         Action::Create(_) | Action::Recreate { .. } => "missing",
         Action::Update(_) if planned.is_drift_only() => "drifted",
         Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => "edited",
+        Action::Forget {
+            reason: ForgetReason::Released,
+            ..
+        } => "released",
         Action::Forget { .. } => "orphan",
     };
-    let gone = matches!(
-        planned.action,
-        Action::Create(_) | Action::Recreate { .. } | Action::Forget { .. }
-    );
+    let gone = match planned.action {
+        Action::Create(_) | Action::Recreate { .. } => true,
+        Action::Forget { reason, .. } => reason != ForgetReason::Released,
+        Action::Update(_) | Action::Adopt(_) | Action::Delete(_) => false,
+    };
     let making = matches!(planned.action, Action::Create(_) | Action::Recreate { .. });
     StatusRow {
         key: Some(planned.key.to_string()),

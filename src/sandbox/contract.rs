@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// The five documented actions.
-const ACTIONS: [&str; 5] = [
+pub(super) const ACTIONS: [&str; 5] = [
     "workflow_created",
     "workflow_updated",
     "workflow_deleted",
@@ -54,11 +54,11 @@ impl Problem {
     }
 
     /// A problem of a query parameter.
-    pub(super) fn query(name: &str, message: &str) -> Self {
+    pub(super) fn query(name: &str, message: &str, kind: &'static str) -> Self {
         Self {
             location: vec![json!("query"), json!(name)],
             message: message.to_owned(),
-            kind: "value_error",
+            kind,
         }
     }
 

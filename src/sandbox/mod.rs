@@ -16,6 +16,7 @@ mod contract;
 mod emulator;
 mod fault;
 mod options;
+mod parameters;
 mod request;
 mod routes;
 mod server;

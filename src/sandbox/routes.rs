@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::contract::{self, Changes, Problem, Webhook};
 use super::emulator::{Shared, State};
 use super::options::{Dialect, ListName};
+use super::parameters;
 use super::request::RecordedRequest;
 
 const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
@@ -29,6 +30,15 @@ pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: boo
         return detail(StatusCode::NOT_FOUND, "Not Found");
     };
     let parts: Vec<&str> = rest.split('/').filter(|part| !part.is_empty()).collect();
+    let is_route = matches!(
+        (request.method.as_str(), parts.as_slice()),
+        ("GET", [] | ["events"] | ["events", _, "attempts"])
+            | ("POST", [] | ["events", _, "retry"])
+            | ("PATCH" | "DELETE", [_])
+    );
+    if is_route && let Err(problems) = parameters::check(&request.method, &parts, &request.query) {
+        return invalid(&problems);
+    }
     let mut state = shared.lock();
     let dialect = shared.dialect;
     let answer = match (request.method.as_str(), parts.as_slice()) {
@@ -69,25 +79,17 @@ fn invalid(problems: &[Problem]) -> Answer {
     )
 }
 
-/// The part of the rows that a page holds, by `page` and `size`.
-fn paged<T>(
-    rows: Vec<T>,
-    request: &RecordedRequest,
-    cap: Option<usize>,
-) -> Result<(Vec<T>, usize), Problem> {
-    let number = |name: &str, default: usize| match request.query(name).map(str::parse) {
-        None => Ok(default),
-        Some(Ok(number)) if number >= 1 => Ok(number),
-        Some(_) => Err(Problem::query(
-            name,
-            "Input should be a whole number of at least 1",
-        )),
+/// The part of the rows that a page holds, by `page` and `size`, which were checked.
+fn paged<T>(rows: Vec<T>, request: &RecordedRequest, cap: Option<usize>) -> (Vec<T>, usize) {
+    let number = |name: &str, default: usize| {
+        let written = request.query(name);
+        written.map_or(default, |text| text.parse().unwrap_or(usize::MAX))
     };
-    let page = number("page", 1)?;
-    let size = number("size", 300)?.min(cap.unwrap_or(usize::MAX));
+    let page = number("page", 1);
+    let size = number("size", 300).min(cap.unwrap_or(usize::MAX));
     let total = rows.len();
-    let skip = (page - 1).saturating_mul(size);
-    Ok((rows.into_iter().skip(skip).take(size).collect(), total))
+    let skip = page.saturating_sub(1).saturating_mul(size);
+    (rows.into_iter().skip(skip).take(size).collect(), total)
 }
 
 fn list(state: &State, request: &RecordedRequest, dialect: Dialect) -> Answer {
@@ -109,10 +111,7 @@ fn list(state: &State, request: &RecordedRequest, dialect: Dialect) -> Answer {
             found && switched && subscribed
         })
         .collect();
-    let (rows, total) = match paged(rows, request, dialect.page_cap) {
-        Ok(page) => page,
-        Err(problem) => return invalid(&[problem]),
-    };
+    let (rows, total) = paged(rows, request, dialect.page_cap);
     let rows: Vec<Row<'_>> = rows
         .into_iter()
         .map(|webhook| row(webhook, dialect))
@@ -243,13 +242,10 @@ fn matches(row: &Value, request: &RecordedRequest, names: &[&str]) -> bool {
             .to_lowercase()
             .contains(&wanted.to_lowercase())
     });
-    // Times in RFC 3339 and UTC are in the order of their texts.
-    let after = request
-        .query("start")
-        .is_none_or(|start| text("created_at").is_some_and(|at| at >= start));
-    let before = request
-        .query("end")
-        .is_none_or(|end| text("created_at").is_some_and(|at| at <= end));
+    let at = text("created_at").and_then(parameters::time);
+    let limit = |name: &str| request.query(name).and_then(parameters::time);
+    let after = limit("start").is_none_or(|start| at.is_some_and(|at| at >= start));
+    let before = limit("end").is_none_or(|end| at.is_some_and(|at| at <= end));
     equal && found && after && before
 }
 
@@ -262,10 +258,8 @@ fn events(state: &State, request: &RecordedRequest) -> Answer {
         .rev()
         .filter(|event| matches(event, request, &filters))
         .collect();
-    match paged(rows, request, None) {
-        Ok((rows, total)) => json(StatusCode::OK, &json!({ "events": rows, "total": total })),
-        Err(problem) => invalid(&[problem]),
-    }
+    let (rows, total) = paged(rows, request, None);
+    json(StatusCode::OK, &json!({ "events": rows, "total": total }))
 }
 
 fn attempts(state: &State, request: &RecordedRequest, event_id: &str) -> Answer {
@@ -277,10 +271,8 @@ fn attempts(state: &State, request: &RecordedRequest, event_id: &str) -> Answer 
         .filter(|attempt| attempt.get("event_id").and_then(Value::as_str) == Some(event_id))
         .filter(|attempt| matches(attempt, request, &[]))
         .collect();
-    match paged(rows, request, None) {
-        Ok((rows, total)) => json(StatusCode::OK, &json!({ "attempts": rows, "total": total })),
-        Err(problem) => invalid(&[problem]),
-    }
+    let (rows, total) = paged(rows, request, None);
+    json(StatusCode::OK, &json!({ "attempts": rows, "total": total }))
 }
 
 fn retry(state: &mut State, document_id: &str) -> io::Result<Answer> {

@@ -58,7 +58,16 @@ impl Store {
     /// What keeps the file from being read. It is never overwritten then.
     pub(super) fn in_file(path: &Path, seed: u64) -> io::Result<Self> {
         let mut store = Self::in_memory(seed);
-        match fs::read(path) {
+        let content = match fs::metadata(path) {
+            // A FIFO or a device would be waited for.
+            Ok(metadata) if !metadata.is_file() => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is not a regular file",
+            )),
+            Ok(_) => fs::read(path),
+            Err(error) => Err(error),
+        };
+        match content {
             Ok(text) => {
                 let content: Content = serde_json::from_slice(&text).map_err(|error| {
                     io::Error::new(

@@ -5,6 +5,7 @@
 //! cache ever hold.
 
 mod declared;
+mod filter;
 mod fingerprint;
 mod program;
 mod resolve;
@@ -12,6 +13,7 @@ mod source;
 mod value;
 
 pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
+pub use filter::Filter;
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
 };

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use super::MAX_SECRET_BYTES;
+use super::{Filter, MAX_SECRET_BYTES};
 
 /// How much of standard error is kept, in bytes.
 const MOST_SAID: usize = 16 * 1024;
@@ -102,6 +102,10 @@ impl Ended {
             .split_whitespace()
             .filter(|word| word.len() >= 4)
             .collect();
+        let mut filter = Filter::new();
+        for word in &printed {
+            filter.follow_text(word);
+        }
         let said = String::from_utf8_lossy(&self.stderr);
         let lines: Vec<&str> = said
             .lines()
@@ -112,7 +116,7 @@ impl Ended {
             .into_iter()
             .skip(first)
             .map(|line| {
-                let mut line = line.trim().to_owned();
+                let mut line = filter.masked(line.trim()).into_owned();
                 for word in &printed {
                     line = line.replace(word, MASK);
                 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Location;
 use crate::secret::Fingerprint;
-use crate::webhook::{Field, Key, RemoteId, WebhookSpec};
+use crate::webhook::{Field, Key, RemoteId, WebhookSpec, normal_name};
 
 /// All declarations for one target, defaults filled in, variables interpolated, secrets reduced to
 /// fingerprints.
@@ -14,12 +14,38 @@ pub struct DesiredState {
     pub webhooks: BTreeMap<Key, DesiredWebhook>,
     /// The webhooks that shall not be there (`state: absent`).
     pub absent: BTreeMap<Key, AbsentWebhook>,
+    /// The webhooks that are handed over (`state: released`): no longer bound, and kept at the API.
+    pub released: BTreeMap<Key, AbsentWebhook>,
 }
 
 impl DesiredState {
-    /// Whether a key is declared in either way.
+    /// Whether a key is declared in any way.
     pub fn declares(&self, key: &Key) -> bool {
-        self.webhooks.contains_key(key) || self.absent.contains_key(key)
+        self.webhooks.contains_key(key)
+            || self.absent.contains_key(key)
+            || self.released.contains_key(key)
+    }
+
+    /// Returns every declared key, whatever its `state`.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> + Clone {
+        let gone = self.absent.keys().chain(self.released.keys());
+        self.webhooks.keys().chain(gone)
+    }
+
+    /// The key that releases a webhook: by its id, or by its name where it has no id.
+    pub fn releasing(&self, id: &RemoteId, name: &str) -> Option<&Key> {
+        if self.released.is_empty() {
+            return None;
+        }
+        let name = normal_name(name);
+        let means = |webhook: &AbsentWebhook| match &webhook.id {
+            Some(pin) => pin == id,
+            None => std::iter::once(&webhook.name)
+                .chain(&webhook.previously)
+                .any(|one| normal_name(one) == name),
+        };
+        let mut released = self.released.iter();
+        released.find_map(|(key, webhook)| means(webhook).then_some(key))
     }
 
     /// The remote webhook that a declared key is pinned to.
@@ -31,7 +57,7 @@ impl DesiredState {
 
     /// Whether nothing is declared at all.
     pub fn is_empty(&self) -> bool {
-        self.webhooks.is_empty() && self.absent.is_empty()
+        self.keys().next().is_none()
     }
 }
 
@@ -54,7 +80,7 @@ pub struct DesiredWebhook {
     pub origin: Origin,
 }
 
-/// One webhook that shall not be there.
+/// One webhook that shall not be there, or not be ours: what it is found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AbsentWebhook {
     /// The name that it is found by.

@@ -13,4 +13,4 @@ pub use desired::{
     AbsentWebhook, DeclaredToken, DesiredState, DesiredWebhook, IgnoreChanges, Origin,
     TokenEvidence,
 };
-pub use observed::{ObservedState, ObservedWebhook};
+pub use observed::{FieldFlaw, ObservedState, ObservedWebhook, UnreadableWebhook};

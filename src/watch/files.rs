@@ -79,7 +79,8 @@ impl Files {
             part(diagnostic.message.as_bytes());
         }
         for path in &self.of_secrets {
-            part(&read_regular(path, MAX_SECRET_BYTES).unwrap_or_default());
+            let content = read_regular(path, MAX_SECRET_BYTES).unwrap_or_default();
+            part(&zeroize::Zeroizing::new(content));
         }
         hasher.finalize()
     }

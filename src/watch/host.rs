@@ -157,6 +157,8 @@ pub enum News<'a, E> {
     NoHints(&'a HintsError),
     /// The files changed, and do not validate.
     Invalid,
+    /// The files, which did not validate, do so again.
+    Valid,
     /// What an action is at.
     Action(ApplyEvent<'a>),
     /// A pass was made.

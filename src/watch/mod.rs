@@ -22,7 +22,7 @@
 //! use std::path::PathBuf;
 //! use std::time::Duration;
 //!
-//! use hookctl::cache::{Account, CacheOptions};
+//! use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 //! use hookctl::clock::{Clock, SystemClock};
 //! use hookctl::declaration::LoadOptions;
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
@@ -105,6 +105,7 @@
 //! let options = CacheOptions {
 //!     directory: folder.path().join("record"),
 //!     lock_timeout: Duration::from_secs(10),
+//!     history: HistoryLimits::default(),
 //! };
 //! let stop = CancellationToken::new();
 //! let mut service = Service {

@@ -38,6 +38,7 @@ pub async fn watch<H: Host>(host: &mut H, wake: &Notify, cancellation: &Cancella
         flapping: Flapping::default(),
         hints: Hints::default(),
         polls,
+        is_invalid: false,
     };
     // The first look: what is there already has not changed.
     watch.look();
@@ -67,6 +68,8 @@ struct Watch<'a, H> {
     hints: Hints,
     /// Whether the files are looked at often, since nothing reports their changes.
     polls: bool,
+    /// Whether the files did not validate when they last changed.
+    is_invalid: bool,
 }
 
 impl<H: Host> Watch<'_, H> {
@@ -115,6 +118,10 @@ impl<H: Host> Watch<'_, H> {
         }
         if look == Look::Invalid {
             self.host.tell(News::Invalid);
+            self.is_invalid = true;
+        }
+        if look == Look::Changed && std::mem::take(&mut self.is_invalid) {
+            self.host.tell(News::Valid);
         }
         look
     }

@@ -261,3 +261,49 @@ fn silent_connections_do_not_keep_a_watch_from_its_work() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn nothing_of_the_record_is_waited_for() {
+    let repository = Repository::with(BILLING);
+    repository.run(&["sync", "--sandbox", "--yes"]).code(0);
+    for name in [
+        "generation",
+        "lock",
+        "db/conf",
+        "db/db",
+        "sandbox/default.json",
+    ] {
+        let path = repository.path(&format!(".hookctl/{name}"));
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        fifo(&repository, &format!(".hookctl/{name}"));
+        for command in [
+            &["sync", "--sandbox", "--dry-run"][..],
+            &["sync", "--sandbox"],
+        ] {
+            let output = repository.command(command).output().unwrap();
+            let run = Run::of(output).code(1);
+            run.complains("is not a regular file");
+        }
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, kept).unwrap();
+    }
+    let database = repository.path(".hookctl/db");
+    fs::rename(&database, repository.path("elsewhere")).unwrap();
+    symlink("../elsewhere", &database).unwrap();
+    let run = repository.run(&["sync", "--sandbox"]).code(1);
+    run.complains("is not a regular file");
+}
+
+#[test]
+fn an_argument_does_not_reach_a_log_as_it_is() {
+    let repository = Repository::with(BILLING);
+    for arguments in [
+        &[NAME][..],
+        &["sync", "x\n::error::y"],
+        &["validate", "--output", NAME],
+    ] {
+        let run = repository.run(arguments).code(64);
+        is_harmless(&run.stderr);
+    }
+}

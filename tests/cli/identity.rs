@@ -361,3 +361,78 @@ fn the_values_of_a_query_are_nowhere_and_a_change_of_them_is_seen() {
     repository.sync(&account, &[]).code(0);
     assert!(account.sandbox.webhooks()[0].url.ends_with("key=hunter3"));
 }
+
+#[test]
+fn released_hands_a_webhook_over_and_no_request_goes_out_for_it_again() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let pinned = |id: &str| format!("webhooks:\n  other: {{ state: released, id: {id} }}\n");
+    repository.settled(&account);
+    let id = account.id("Billing");
+
+    // No token's source is followed either: a released webhook has none.
+    repository.declare("webhooks:\n  billing: { state: released, bearer_token: { env: NONE } }\n");
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("'bearer_token' has no meaning beside 'state: released'");
+    repository.declare("webhooks:\n  billing: { name: Billing, state: released }\n");
+    let (code, plan) = repository.plan(&account, &["--prune"]);
+    assert_eq!(code, 0, "nothing will be sent");
+    let action = &plan["actions"][0];
+    assert_eq!(
+        (&action["action"], &action["reason"], &action["request"]),
+        (&json!("forget"), &json!("released"), &json!(null))
+    );
+    assert_eq!(action["source"], "webhooks.d/all.yaml:2");
+    let markdown = repository.sync(&account, &["--dry-run", "--output", "markdown"]);
+    markdown.code(0).shows("forget <b>billing</b> (released)");
+    let status = ["--api-url", &account.sandbox.base_url(), "status"];
+    repository.run(&status).shows("released");
+    account.requests();
+
+    repository
+        .sync(&account, &["--prune"])
+        .code(0)
+        .shows("forget: declared released; it stays at the API")
+        .shows("1 forgotten");
+    repository
+        .sync(&account, &["--prune"])
+        .code(0)
+        .shows("No changes.");
+    repository.run(&status).shows("released").shows("unmanaged");
+    repository.declare("webhooks: {}\n");
+    repository
+        .sync(&account, &["--prune", "--allow-empty"])
+        .code(0);
+    assert!(
+        account
+            .requests()
+            .iter()
+            .all(|line| line.starts_with("GET "))
+    );
+    assert_eq!(account.id("Billing"), id);
+
+    // Under another key than the one that it is bound to, by name or by id, it is not pruned as an orphan either.
+    for other in [
+        "webhooks:\n  other: { name: Billing, state: released }\n".to_owned(),
+        pinned(&id),
+    ] {
+        repository.declare(BILLING);
+        repository.settled(&account);
+        repository.declare(&other);
+        repository
+            .sync(&account, &["--prune", "--only", "billing"])
+            .code(0);
+        repository
+            .sync(&account, &["--prune"])
+            .code(0)
+            .shows("forget: declared released");
+        assert!(
+            account
+                .requests()
+                .iter()
+                .all(|line| line.starts_with("GET "))
+        );
+        assert_eq!(account.id("Billing"), id);
+    }
+}

@@ -90,7 +90,7 @@ fn some_are_declared_in_one_file_under_the_keys_that_are_wished_for() {
     let again = format!("again={C}");
     import(&repository, &account, &[&again, "--file", "imported.yaml"])
         .code(1)
-        .complains("is there already; nothing was written");
+        .complains("already exists; nothing was written");
     for wrong in ["pager", "UPPER=x", "a=", "--file=../x.yaml"] {
         import(&repository, &account, &[wrong, "--dry-run"]).code(64);
     }
@@ -293,6 +293,11 @@ const CORPUS: &[(&str, bool)] = &[
         "webhooks: { a: { state: absent, url: 'https://a.example.com' } }",
         false,
     ),
+    (
+        "webhooks: { a: { state: released, id: 5eb7cf5a86d9755df3a6c593 } }",
+        true,
+    ),
+    ("webhooks: { a: { state: released, actions: all } }", false),
     ("webhooks: { a: { state: gone } }", false),
 ];
 
@@ -306,6 +311,89 @@ fn the_schema_and_the_validator_agree() {
         let document: Value = serde_yaml::from_str(text).unwrap();
         assert_eq!(schema.is_valid(&document), *valid, "schema: {text}");
     }
+}
+
+#[test]
+fn a_taken_file_name_is_left_to_its_owner_and_the_others_are_imported() {
+    let (account, repository) = (account(), Repository::new());
+    let mine = "# mine\n";
+    repository.write("webhooks.d/on-call.yaml", mine);
+    let shown = "--- webhooks.d/on-call-2.yaml";
+    import(&repository, &account, &["--dry-run"])
+        .code(0)
+        .shows(shown);
+    import(&repository, &account, &[])
+        .code(0)
+        .shows("wrote webhooks.d/on-call-2.yaml")
+        .shows("Imported and bound 3 of 3.");
+    let kept = fs::read_to_string(repository.path("webhooks.d/on-call.yaml")).unwrap();
+    assert_eq!(kept, mine);
+}
+
+#[test]
+fn a_first_repository_holds_what_its_flags_say() {
+    let (account, repository) = (account(), Repository::new());
+    let url = account.sandbox.base_url();
+    let init = [
+        "--api-url",
+        &url,
+        "--dir",
+        "./hooks",
+        "--cache-dir",
+        "var/record",
+    ];
+    let rest = ["--request-timeout", "20s", "init", "--ci", "github"];
+    repository
+        .run(&["--api-url", &url, "--dir", "../hooks", "init"])
+        .code(64)
+        .complains("--dir ../hooks is not below hookctl.yaml");
+    repository
+        .run(&[&init as &[&str], &rest].concat())
+        .code(0)
+        .shows("Imported and bound 3 of 3.");
+    let text = fs::read_to_string(repository.path("hookctl.yaml")).unwrap();
+    for line in [
+        "webhooks_dir: hooks\n",
+        "cache_dir: \"var/record\"\n",
+        "request_timeout: 20s\n",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    let workflow = repository.path(".github/workflows/hookctl.yml");
+    let workflow = fs::read_to_string(workflow).unwrap();
+    assert!(
+        workflow.contains("paths: [\"hooks/**\", hookctl.yaml]"),
+        "{workflow}"
+    );
+    assert!(
+        !workflow.contains("webhooks.d") && !workflow.contains(".hookctl\n"),
+        "{workflow}"
+    );
+    assert!(!repository.path("webhooks.d").exists() && !repository.path(".hookctl").exists());
+    repository
+        .run(&["sync", "--dry-run"])
+        .code(0)
+        .shows("No changes. 3 webhooks are as declared.");
+}
+
+#[test]
+fn init_writes_the_configuration_that_its_flag_names_whatever_is_further_up() {
+    let (account, repository) = (account(), Repository::new());
+    let url = account.sandbox.base_url();
+    repository.write("hookctl.yaml", "webhooks_dir: elsewhere\n");
+    fs::create_dir(repository.path("team")).unwrap();
+    let config = ["--config", "team/hookctl.yaml"];
+    let init = ["--api-url", &url, "init"];
+    repository
+        .run(&[&config as &[&str], &init].concat())
+        .code(0);
+    assert!(repository.path("team/webhooks.d/on-call.yaml").exists());
+    assert!(repository.path("team/.hookctl").exists());
+    assert!(!repository.path("elsewhere").exists());
+    repository
+        .run(&[&config as &[&str], &["sync", "--dry-run"]].concat())
+        .code(0)
+        .shows("No changes. 3 webhooks are as declared.");
 }
 
 #[test]
@@ -346,5 +434,5 @@ fn a_first_repository_is_made_in_one_go() {
     repository
         .run(&["--api-url", &url, "init"])
         .code(1)
-        .complains("there is a hookctl.yaml here already");
+        .complains("hookctl.yaml already exists");
 }

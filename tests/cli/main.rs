@@ -32,4 +32,5 @@ mod status;
 mod tables;
 mod terminal;
 mod trouble;
+mod voices;
 mod watch;

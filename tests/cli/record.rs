@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::documents::{conforms, validator};
-use crate::harness::{Account, Repository, Run};
+use crate::harness::{Account, BILLING, Repository, Run};
 
 const TWO: &str = "webhooks:
   billing: { name: Billing, url: 'https://billing.example.com', actions: all, bearer_token: { env: TOKEN }, prevent_destroy: true }
@@ -42,7 +42,7 @@ fn what_is_remembered_is_shown() {
         "{shown}"
     );
     assert!(
-        shown.contains("2 webhooks bound. Last observed: 0 webhooks at "),
+        shown.contains("2 webhooks bound. Last observed: 2 webhooks at "),
         "{shown}"
     );
     let document = cache(&repository, &account, &["show", "--output", "json"])
@@ -203,6 +203,12 @@ fn every_kind_of_damage_is_an_error_with_the_way_out() {
         let (account, repository) = scene();
         harm(&repository);
         let run = repository.sync(&account, &[]);
+        if what == "truncated" && run.status == 0 {
+            // Nothing live was behind the cut.
+            run.shows("No changes.");
+            assert_eq!(account.requests(), ["GET workflow-webhooks"], "{what}");
+            continue;
+        }
         assert_eq!(run.status, 1, "{what}: {}{}", run.stdout, run.stderr);
         assert!(
             run.stderr.contains("cache repair"),
@@ -291,4 +297,34 @@ fn with_room(room: usize) -> i32 {
         "doubled or lost, with room for {room}"
     );
     run.status
+}
+
+#[cfg(unix)]
+#[test]
+fn a_record_that_cannot_be_looked_at_is_an_error_and_not_a_new_one() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    // A link to itself: as unreadable to root as to anybody.
+    std::os::unix::fs::symlink(".hookctl", repository.path(".hookctl")).unwrap();
+    for arguments in [&["--dry-run"] as &[&str], &[], &["--prune"]] {
+        repository
+            .sync(&account, arguments)
+            .code(1)
+            .complains(".hookctl");
+    }
+    assert!(account.names().is_empty());
+    for command in ["verify", "show", "history"] {
+        repository
+            .run(&["cache", command])
+            .code(1)
+            .complains(".hookctl");
+    }
+
+    std::fs::remove_file(repository.path(".hookctl")).unwrap();
+    repository.settled(&account);
+    std::fs::rename(repository.path(".hookctl/db"), repository.path("moved")).unwrap();
+    std::os::unix::fs::symlink("db", repository.path(".hookctl/db")).unwrap();
+    repository
+        .sync(&account, &["--dry-run"])
+        .code(1)
+        .complains(".hookctl/db");
 }

@@ -208,8 +208,8 @@ fn attempts_and_retries_take_either_id() {
         assert_eq!(posts.len(), 1, "one call sends one delivery: {posts:?}");
     }
     run(&repository, &account, &["attempts", "nothing"])
-        .code(0)
-        .shows("No attempts.");
+        .code(1)
+        .complains("there is no event 'nothing'");
     let failed = run(
         &repository,
         &account,

@@ -334,6 +334,7 @@ fn last_applied(account: &Account, repository: &Repository) -> String {
     let options = CacheOptions {
         directory: repository.path(".hookctl"),
         lock_timeout: Duration::ZERO,
+        history: cache::HistoryLimits::default(),
     };
     let account = cache::Account::new("default", &account.sandbox.base_url());
     let reader = CacheReader::open(&options, account).unwrap().unwrap();

@@ -3,6 +3,9 @@
 
 use std::fs;
 
+use hookctl::sandbox::Fault;
+use serde_json::json;
+
 use crate::harness::{Account, BILLING, Repository, codes};
 
 const GUARDED: &str = "webhooks:
@@ -206,4 +209,104 @@ fn every_failure_is_one_json_document() {
         assert_eq!(codes(&document).last(), Some(&last), "{document}");
         assert_eq!(document["actions"], serde_json::json!([]));
     }
+}
+
+/// The list as the API answers it, with one field of one webhook taken away.
+fn list_without(account: &Account, name: &str, field: &str) -> Fault {
+    let rows = account.sandbox.webhooks().into_iter().map(|webhook| {
+        let mut row = serde_json::to_value(&webhook).unwrap();
+        if webhook.name == name {
+            row.as_object_mut().unwrap().remove(field);
+        }
+        row
+    });
+    let rows: Vec<_> = rows.collect();
+    Fault::Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: json!({ "total": rows.len(), "subscriptions": rows }).to_string(),
+    }
+}
+
+#[test]
+fn somebody_elses_unreadable_webhook_does_not_stop_the_others() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.sync(&account, &[]).code(0);
+    account.put(
+        "5eb7cf5a86d9755df3a6c593",
+        "Odd \u{1b}[31m",
+        "https://a.example.com/",
+    );
+    repository.declare(&format!("{BILLING}    timeout_seconds: 20\n"));
+    account.requests();
+    account.fault("GET", 3, list_without(&account, "Odd \u{1b}[31m", "url"));
+    repository
+        .sync(&account, &[])
+        .code(0)
+        .shows("1 updated")
+        .shows("notice[unreadable-webhook]")
+        .shows("webhook 5eb7cf5a86d9755df3a6c593 (\"Odd \\u{1b}[31m\"): `url` is missing");
+    let writes = account
+        .requests()
+        .into_iter()
+        .filter(|line| line != "GET workflow-webhooks");
+    assert_eq!(writes.count(), 1);
+
+    // A new webhook could be the one whose name cannot be read.
+    let new = "  new: { url: 'https://hooks.example.com/new', actions: all }\n";
+    repository.declare(&format!("{BILLING}    timeout_seconds: 20\n{new}"));
+    account.fault("GET", 4, list_without(&account, "Odd \u{1b}[31m", "name"));
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("error[unreadable-webhook]")
+        .complains("'new' may already exist")
+        .complains("webhook 5eb7cf5a86d9755df3a6c593: `name` is missing");
+    assert_eq!(account.requests(), ["GET workflow-webhooks"]);
+}
+
+#[test]
+fn a_bound_webhook_that_cannot_be_read_is_named_and_neither_made_again_nor_forgotten() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.sync(&account, &[]).code(0);
+    let id = account.id("Billing");
+    account.requests();
+    account.fault(
+        "GET",
+        3,
+        list_without(&account, "Billing", "timeout_seconds"),
+    );
+    repository
+        .sync(&account, &[])
+        .code(1)
+        .complains("'billing' stands for a webhook")
+        .complains(&format!(
+            "webhook {id} (\"Billing\"): `timeout_seconds` is missing"
+        ));
+    assert_eq!(account.requests(), ["GET workflow-webhooks"]);
+    repository.sync(&account, &[]).code(0).shows("No changes.");
+}
+
+#[test]
+fn an_import_names_what_it_cannot_read_and_takes_the_rest() {
+    let (account, repository) = (Account::new(), Repository::new());
+    account.put("5eb7cf5a86d9755df3a6c593", "Odd", "https://a.example.com/");
+    account.put("5eb7cf5a86d9755df3a6c594", "Fine", "https://b.example.com/");
+    account.fault("GET", 1, list_without(&account, "Odd", "enabled"));
+    let url = account.sandbox.base_url();
+    repository
+        .run(&["--api-url", &url, "import"])
+        .code(4)
+        .complains("warning[not-imported]: webhook 5eb7cf5a86d9755df3a6c593 (\"Odd\"): `enabled` is missing")
+        .shows("Imported and bound 1 of 1");
+}
+
+#[test]
+fn a_proxy_that_would_be_ignored_stops_the_run_and_keeps_its_password() {
+    let mut repository = Repository::with(BILLING);
+    repository.set("HTTPS_PROXY", "http://user:hunter2 @proxy.example.com");
+    let url = "https://api.example.com";
+    let run = repository.run(&["--api-url", url, "sync", "--dry-run"]);
+    let run = run.code(1).complains("the proxy in HTTPS_PROXY is not");
+    assert!(!run.stderr.contains("hunter2"), "{}", run.stderr);
 }

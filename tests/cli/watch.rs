@@ -463,7 +463,10 @@ fn metrics_tell_what_it_does() {
         page(address, "/readyz").0,
         "HTTP/1.1 503 Service Unavailable"
     );
+    let invalid = "hookctl_files_valid{files=\"declarations\"} 0\n";
+    assert!(page(address, "/metrics").1.contains(invalid));
     repository.declare(BILLING);
+    while !line().contains("the files validate again") {}
     watch.until("the first pass", |webhooks| webhooks.len() == 2);
     watch.wait("ready", || page(address, "/readyz").0 == "HTTP/1.1 200 OK");
     account.edit("Billing", &json!({ "timeout_seconds": 55 }));
@@ -479,6 +482,8 @@ fn metrics_tell_what_it_does() {
         "hookctl_webhooks{status=\"in_sync\"} 1\n",
         "hookctl_webhooks{status=\"unmanaged\"} 1\n",
         "hookctl_pending_changes 0\n",
+        "hookctl_files_valid{files=\"declarations\"} 1\n",
+        "hookctl_files_valid{files=\"configuration\"} 1\n",
         "hookctl_api_requests_total{method=\"POST\",status=\"200\"} 1\n",
         "hookctl_api_requests_total{method=\"PATCH\",status=\"200\"} 1\n",
         "hookctl_pass_seconds_bucket{le=\"+Inf\"}",
@@ -489,6 +494,18 @@ fn metrics_tell_what_it_does() {
     }
     assert!(text.ends_with("# EOF\n"));
     assert_eq!(page(address, "/other").0, "HTTP/1.1 404 Not Found");
+}
+
+#[test]
+fn a_pattern_that_matches_nothing_ends_a_watch_at_its_start() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let url = account.sandbox.base_url();
+    repository
+        .run(&["--api-url", &url, "watch", "--only", "biling-*"])
+        .code(64)
+        .complains("--only: no key matches 'biling-*'")
+        .complains("did you mean 'billing'?");
+    assert!(account.requests().is_empty());
 }
 
 #[test]
@@ -528,4 +545,40 @@ fn only_the_webhook_whose_request_is_under_way_waits() {
     );
     assert_eq!((posts(), account.names().len()), (2, 2));
     watch.end();
+}
+
+#[test]
+fn what_cannot_be_read_at_the_api_is_said_once_and_again_when_it_can() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    account.put("5eb7cf5a86d9755df3a6c593", "Odd", "https://a.example.com/");
+    let odd = || {
+        let mut rows = json!(account.sandbox.webhooks());
+        for row in rows.as_array_mut().unwrap() {
+            if row["name"] == "Odd" {
+                row["enabled"] = json!("perhaps");
+            }
+        }
+        Fault::Answer {
+            status: 200,
+            headers: Vec::new(),
+            body: json!({ "subscriptions": rows }).to_string(),
+        }
+    };
+    // A list without a total ends with an empty page.
+    let empty = || Fault::Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: json!({ "subscriptions": [] }).to_string(),
+    };
+    repository.sync(&account, &[]).code(0);
+    for number in [3, 5] {
+        account.fault("GET", number, odd());
+        account.fault("GET", number + 1, empty());
+    }
+    let watch = Watch::start(&repository, &account, &["--interval", "1s"]);
+    watch.wait("several passes", || account.sandbox.received() > 9);
+    let log = watch.end();
+    let said = "unmanaged webhook 5eb7cf5a86d9755df3a6c593 (\"Odd\"): `enabled` has the wrong type";
+    assert_eq!(log.matches(said).count(), 1, "{log}");
+    assert_eq!(log.matches("can be read again").count(), 1, "{log}");
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hookctl::apply::{ApplyOptions, Settle, Silent};
-use hookctl::cache::{Account, Cache, CacheOptions};
+use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::clock::{Clock, Stamp, SystemClock};
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::safety::{Overrides, SafetyLimits};
@@ -103,6 +103,7 @@ impl Scene {
         CacheOptions {
             directory: self.folder.path().join("record"),
             lock_timeout: Duration::from_secs(5),
+            history: HistoryLimits::default(),
         }
     }
 

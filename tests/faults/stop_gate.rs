@@ -46,7 +46,9 @@ impl WebhookApi for Refusing {
     async fn page(&self, _: u32, _: u32) -> Result<Page, ApiError> {
         Ok(Page {
             webhooks: Vec::new(),
+            unreadable: Vec::new(),
             total: Some(0),
+            bytes: 0,
         })
     }
 

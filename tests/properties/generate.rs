@@ -7,8 +7,9 @@ use hookctl::diagnostic::Location;
 use hookctl::plan::{KeyFilter, Policy, Prune, UnverifiedSecrets};
 use hookctl::secret::{Fingerprint, FingerprintKey, Salt, Secret, Secrets};
 use hookctl::state::{
-    AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, IgnoreChanges,
-    LastApplied, ObservedState, ObservedWebhook, Origin, TokenEvidence,
+    AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, FieldFlaw,
+    IgnoreChanges, LastApplied, ObservedState, ObservedWebhook, Origin, TokenEvidence,
+    UnreadableWebhook,
 };
 use hookctl::webhook::{EndpointUrl, Field, Key, RemoteId, WebhookSpec, WorkflowAction};
 use proptest::collection::{btree_map, btree_set};
@@ -248,24 +249,53 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     (
         btree_map(key(), desired_webhook(), 0..5),
         btree_map(key(), absent_webhook(), 0..2),
+        btree_map(key(), absent_webhook(), 0..2),
         observed(),
         btree_map(key(), record_seed(), 0..5),
         policy,
     )
-        .prop_map(|(webhooks, mut absent, observed, seeds, policy)| {
-            absent.retain(|key, _| !webhooks.contains_key(key));
-            let secrets = webhooks
-                .keys()
-                .map(|key| (key.clone(), Secret::new("a-token".into()).unwrap()))
-                .collect();
-            let desired = DesiredState { webhooks, absent };
-            let records = records(seeds, &desired, &observed);
-            World {
-                desired,
-                observed,
-                records,
-                secrets,
-                policy,
-            }
-        })
+        .prop_map(
+            |(webhooks, mut absent, mut released, observed, seeds, policy)| {
+                absent.retain(|key, _| !webhooks.contains_key(key));
+                released.retain(|key, _| !webhooks.contains_key(key) && !absent.contains_key(key));
+                let secrets = webhooks
+                    .keys()
+                    .map(|key| (key.clone(), Secret::new("a-token".into()).unwrap()))
+                    .collect();
+                let desired = DesiredState {
+                    webhooks,
+                    absent,
+                    released,
+                };
+                let records = records(seeds, &desired, &observed);
+                World {
+                    desired,
+                    observed,
+                    records,
+                    secrets,
+                    policy,
+                }
+            },
+        )
+}
+
+/// Which observed webhooks have an unreadable field, and whether that is the name.
+pub(crate) fn odd() -> impl Strategy<Value = BTreeMap<RemoteId, bool>> {
+    btree_map(id(), prop::bool::weighted(0.3), 1..4)
+}
+
+/// The same world, in which some observed webhooks cannot be read.
+pub(crate) fn with_unreadable(mut world: World, odd: &BTreeMap<RemoteId, bool>) -> World {
+    for (id, hides_name) in odd {
+        if let Some(webhook) = world.observed.webhooks.remove(id) {
+            let unreadable = UnreadableWebhook {
+                id: id.clone(),
+                name: (!hides_name).then_some(webhook.spec.name),
+                field: if *hides_name { "name" } else { "url" },
+                flaw: FieldFlaw::WrongType,
+            };
+            world.observed.unreadable.insert(id.clone(), unreadable);
+        }
+    }
+    world
 }

@@ -13,7 +13,7 @@ mod model;
 
 use std::collections::BTreeSet;
 
-use generate::{World, world};
+use generate::{World, odd, with_unreadable, world};
 use hookctl::apply::{ApplyOptions, Settle, Silent};
 use hookctl::clock::SystemClock;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
@@ -21,7 +21,7 @@ use hookctl::plan::{Action, Plan, Policy, TokenPatch, plan};
 use hookctl::reconcile::{Pass, Verdict, reconcile};
 use hookctl::record::Horizon;
 use hookctl::state::{DeclaredToken, DesiredState, LastApplied, ObservedState};
-use hookctl::webhook::{Field, RemoteId};
+use hookctl::webhook::{Field, RemoteId, normal_name};
 use model::{MemoryApi, MemoryRecords};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
@@ -152,6 +152,60 @@ proptest! {
         let bound: Vec<_> = records.records().into_values().map(|record| record.id).collect();
         let distinct: BTreeSet<_> = bound.iter().cloned().collect();
         prop_assert_eq!(distinct.len(), bound.len(), "two keys are bound to one id");
+    }
+
+    #[test]
+    fn a_released_webhook_is_left_as_it_is_and_no_longer_ours(world in world()) {
+        let released: BTreeSet<_> = world.desired.released.keys()
+            .filter(|key| world.policy.only.selects(key))
+            .filter_map(|key| world.records.get(key))
+            .map(|record| &record.id)
+            .collect();
+        let Some(plan) = planned(&world) else { return Ok(()) };
+        for planned in plan.actions.iter().filter(|planned| planned.action.has_request()) {
+            let pinned = world.desired.pin(&planned.key) == planned.id();
+            prop_assert!(pinned || planned.id().is_none_or(|id| !released.contains(id)), "{planned:?}");
+        }
+        let api = MemoryApi::new(&world.observed);
+        let records = MemoryRecords::new(&world.records);
+        let _ = run(&world, &api, &records).unwrap();
+        let bound = records.records();
+        for key in world.desired.released.keys().filter(|key| world.policy.only.selects(key)) {
+            prop_assert!(!bound.contains_key(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_that_cannot_be_read_is_left_alone_and_reserves_its_name(world in world(), odd in odd()) {
+        let (whole, world) = (planned(&world), with_unreadable(world, &odd));
+        let unreadable = &world.observed.unreadable;
+        let bound: BTreeSet<_> = world.records.values().map(|record| &record.id).collect();
+        let names: BTreeSet<_> = unreadable.values()
+            .filter(|webhook| !bound.contains(&webhook.id))
+            .map(|webhook| webhook.name.as_deref().map(normal_name))
+            .collect();
+        if let Some(plan) = planned(&world) {
+            for planned in &plan.actions {
+                let drops_binding = !planned.action.has_request()
+                    && matches!(planned.action.reason(), Some("moved" | "released"));
+                prop_assert!(drops_binding || planned.id().is_none_or(|id| !unreadable.contains_key(id)), "{planned:?}");
+                if matches!(planned.action, Action::Create(_) | Action::Recreate { .. }) {
+                    let name = Some(normal_name(&planned.name));
+                    prop_assert!(!names.contains(&name) && !names.contains(&None), "{planned:?}");
+                }
+            }
+        }
+        // What has nothing to do with them is planned as if they could be read.
+        let declared: BTreeSet<_> = world.desired.webhooks.values()
+            .flat_map(|webhook| std::iter::once(&webhook.spec.name).chain(&webhook.previously))
+            .chain(world.desired.absent.values().map(|webhook| &webhook.name))
+            .map(|name| Some(normal_name(name)))
+            .collect();
+        let Some(whole) = whole else { return Ok(()) };
+        let strangers = unreadable.keys().all(|id| whole.unmanaged.iter().any(|one| one.id == *id));
+        if strangers && !names.contains(&None) && names.is_disjoint(&declared) {
+            prop_assert_eq!(planned(&world).map(|plan| plan.actions), Some(whole.actions));
+        }
     }
 
     #[test]

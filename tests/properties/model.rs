@@ -26,9 +26,7 @@ impl MemoryApi {
     }
 
     pub(crate) fn observed(&self) -> ObservedState {
-        ObservedState {
-            webhooks: self.webhooks.lock().unwrap().clone(),
-        }
+        self.webhooks.lock().unwrap().values().cloned().collect()
     }
 }
 
@@ -50,7 +48,9 @@ impl WebhookApi for MemoryApi {
                 .take(size as usize)
                 .cloned()
                 .collect(),
+            unreadable: Vec::new(),
             total: Some(webhooks.len() as u64),
+            bytes: 0,
         })
     }
 

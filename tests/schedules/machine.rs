@@ -306,7 +306,9 @@ fn recorded(request: Outgoing<'_>) -> RecordedRequest {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        body: request.body.cloned(),
+        body: request
+            .body
+            .map(|body| serde_json::from_slice(body.as_bytes()).unwrap()),
         authorized: true,
         headers: Vec::new(),
     }

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use hookctl::outside::escape;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -12,9 +13,10 @@ use crate::commands;
 use crate::commands::deliveries::Request;
 use crate::completers;
 use crate::environment::Environment;
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::presenter::early_json;
-use crate::ui::Ui;
+use crate::presenter::usage_document;
+use crate::ui::{Ui, json_line};
 
 /// Keep the workflow webhooks of an Interactly team as the YAML files in a Git repository say.
 #[derive(Debug, Parser)]
@@ -95,20 +97,21 @@ fn without_empty_variables(command: clap::Command) -> clap::Command {
 }
 
 /// Parses the arguments and runs the command.
-pub(crate) fn run(arguments: Vec<OsString>) -> ExitStatus {
-    match completers::answers_shell(command, &arguments) {
+pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
+    match completers::answers_shell(command, arguments) {
         Ok(false) => {}
         Ok(true) => return ExitStatus::Success,
-        Err(error) => return usage(&error, false),
+        Err(error) => return usage(&error, arguments),
     }
-    let wants_json = asks_for_json(&arguments);
-    let cli = match parse(arguments) {
+    let cli = match parse(arguments.to_vec()) {
         Ok(cli) => cli,
-        Err(error) => return usage(&error, wants_json),
+        Err(error) => return usage(&error, arguments),
     };
     let environment = Environment::of_process();
     let no_color = environment.setting("NO_COLOR").is_some();
-    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet).showing_all(cli.global.all);
+    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet)
+        .showing_all(cli.global.all)
+        .logging_json(cli.global.log_format == LogFormat::Json);
     // A watch is read by its log; other commands show results.
     let usual = match cli.command {
         Command::Watch(_) => LevelFilter::INFO,
@@ -178,32 +181,75 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-/// Shows what clap says. Standard output stays one JSON document if JSON was asked for.
-fn usage(error: &clap::Error, wants_json: bool) -> ExitStatus {
-    let ui = Ui::new(ColorWhen::Auto, false, false);
+/// Shows what clap says. Standard output stays one JSON document if JSON was asked for, and standard error one
+/// JSON object a line.
+fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
+    let logs_json = asks_for(arguments, "--log-format")
+        || Environment::of_process()
+            .setting("HOOKCTL_LOG_FORMAT")
+            .is_some_and(|form| form == "json");
+    let ui = Ui::new(ColorWhen::Auto, false, false).logging_json(logs_json);
+    let text = error.render().to_string();
     if !error.use_stderr() {
-        ui.result(&error.render().to_string());
+        ui.result(&text);
         return ui.conclude(ExitStatus::Success);
     }
-    let text = error.render().to_string();
-    ui.message(&text);
-    if wants_json {
-        let message = text.lines().next().unwrap_or_default();
-        let message = message.strip_prefix("error: ").unwrap_or(message);
-        ui.result(&early_json("usage", message, None));
+    let message = text.lines().next().unwrap_or_default();
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let failure = CommandError::new("usage", message).status(ExitStatus::Usage);
+    if logs_json {
+        ui.failure(&failure);
+    } else {
+        // An argument may hold anything.
+        let lines: Vec<_> = text.lines().map(escape).collect();
+        ui.message(&format!("{}\n", lines.join("\n")));
+    }
+    if asks_for(arguments, "--output") {
+        ui.result(&usage_document(
+            command_named(arguments).as_deref(),
+            failure,
+        ));
     }
     ui.conclude(ExitStatus::Usage)
 }
 
-/// Whether JSON was asked for, as far as can be told from arguments that do not parse.
-fn asks_for_json(arguments: &[OsString]) -> bool {
+/// Whether an option asks for JSON, as far as can be told from arguments that do not parse.
+fn asks_for(arguments: &[OsString], option: &str) -> bool {
     let mut words = arguments.iter().filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
-        if word == "--output=json" || (word == "--output" && words.next() == Some("json")) {
+        let value = match word.strip_prefix(option) {
+            Some("") => words.next(),
+            Some(rest) => rest.strip_prefix('='),
+            None => None,
+        };
+        if value == Some("json") {
             return true;
         }
     }
     false
+}
+
+/// The command that arguments name which do not parse.
+fn command_named(arguments: &[OsString]) -> Option<String> {
+    let command = Cli::command();
+    arguments
+        .iter()
+        .skip(1)
+        .filter_map(|word| word.to_str())
+        .find(|word| command.find_subcommand(word).is_some())
+        .map(str::to_owned)
+}
+
+/// Writes a panic as one line of the log, but for the one whose panic is an answer.
+fn report_panics_as_json() {
+    std::panic::set_hook(Box::new(|panic| {
+        if std::thread::current().name() != Some(hookctl::cache::GUARDED_THREAD) {
+            json_line(
+                "ERROR",
+                &serde_json::json!({ "message": panic.to_string() }),
+            );
+        }
+    }));
 }
 
 fn start_log(global: &GlobalArgs, usual: LevelFilter, color: bool) {
@@ -223,6 +269,9 @@ fn start_log(global: &GlobalArgs, usual: LevelFilter, color: bool) {
     // A second start in one process keeps the first log.
     let _ = match global.log_format {
         LogFormat::Text => registry.with(layer).try_init(),
-        LogFormat::Json => registry.with(layer.json()).try_init(),
+        LogFormat::Json => {
+            report_panics_as_json();
+            registry.with(layer.json()).try_init()
+        }
     };
 }

@@ -22,6 +22,12 @@ impl Environment {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// The value of one, or text that is no value of anything if it is not Unicode: for what must not be ignored.
+    pub(crate) fn get_lossy(&self, name: &str) -> Option<String> {
+        let lossy = || std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        self.get(name).or_else(lossy)
+    }
+
     /// The value of one.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()

@@ -7,6 +7,7 @@ use hookctl::render::Message;
 use serde_json::json;
 
 use crate::exit_status::ExitStatus;
+use crate::mask;
 
 /// A failed command.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl CommandError {
 
     /// The error as one of the messages of a document.
     pub(crate) fn into_message(self) -> Message {
-        Message::error(self.code, self.message, self.help)
+        mask::message(Message::error(self.code, self.message, self.help))
     }
 }
 
@@ -69,9 +70,15 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 
 /// An error as the one document that standard output is.
 pub(crate) fn error_json(error: &CommandError) -> String {
+    let Message {
+        code,
+        message,
+        help,
+        ..
+    } = error.clone().into_message();
     let document = json!({
         "format_version": "1",
-        "error": { "code": error.code, "message": error.message, "help": error.help },
+        "error": { "code": code, "message": message, "help": help },
     });
     format!("{document:#}\n")
 }

@@ -16,9 +16,10 @@ impl Repository {
     /// Looks for the repository that a folder is in: the nearest folder that holds `.git`.
     pub(crate) fn around(folder: &Path) -> Option<Self> {
         let folder = std::path::absolute(folder).ok()?;
+        // One that cannot be looked at counts: a root further up would let paths leave this repository.
         let root = folder
             .ancestors()
-            .find(|folder| folder.join(".git").exists())?;
+            .find(|folder| folder.join(".git").try_exists().unwrap_or(true))?;
         Some(Self {
             root: root.to_owned(),
         })

@@ -9,9 +9,11 @@ mod error;
 mod exit_status;
 mod files;
 mod git;
+mod mask;
 mod output_file;
 mod plan_file;
 mod presenter;
+mod problems;
 mod progress;
 mod provenance;
 mod run;
@@ -25,7 +27,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     report_panics();
-    cli::run(std::env::args_os().collect()).into()
+    cli::run(&std::env::args_os().collect::<Vec<_>>()).into()
 }
 
 /// Reports panics, but for those of threads whose panic is an answer: opening a damaged record, closing one

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 /// Puts a file in place. A regular file is replaced by a rename; a link is followed to a regular file of the
-/// same folder only; a FIFO or a device is written into.
+/// same folder only; a FIFO or a device is written into, and so is what a link of the system leads to.
 pub(crate) fn put(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -24,15 +24,25 @@ pub(crate) fn put(path: &Path, content: &[u8]) -> io::Result<()> {
     if !kind.is_symlink() {
         return write_into(path, content);
     }
-    let real = fs::canonicalize(path)?;
-    if !fs::metadata(&real)?.is_file() {
-        return write_into(&real, content);
+    if is_of_the_system(folder) && !fs::metadata(path)?.is_file() {
+        return write_into(path, content);
     }
+    let real = fs::canonicalize(path)?;
     let folder = fs::canonicalize(folder)?;
     if real.parent() != Some(folder.as_path()) {
         return Err(io::Error::other("it is a link into another folder"));
     }
+    if !fs::metadata(&real)?.is_file() {
+        return Err(io::Error::other("it is a link to what is no regular file"));
+    }
     replace(&folder, &real, content)
+}
+
+/// Whether a folder is one where no repository can put a link: `/dev/stdout` and the ends of pipes that a shell
+/// names are there.
+fn is_of_the_system(folder: &Path) -> bool {
+    fs::canonicalize(folder)
+        .is_ok_and(|folder| folder.starts_with("/dev") || folder.starts_with("/proc"))
 }
 
 fn replace(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
@@ -83,6 +93,8 @@ mod tests {
         .unwrap();
         assert!(put(&folder.path().join("dangling"), b"ours").is_err());
         assert!(put(folder.path(), b"ours").is_err());
+        symlink("/dev/null", folder.path().join("device")).unwrap();
+        assert!(put(&folder.path().join("device"), b"ours").is_err());
     }
 
     #[test]
@@ -113,6 +125,11 @@ mod tests {
         };
         put(&fifo, b"ours").unwrap();
         assert_eq!(reader.join().unwrap(), "ours");
+        let (reader, writer) = std::io::pipe().unwrap();
+        let end = std::os::fd::AsRawFd::as_raw_fd(&writer);
+        put(Path::new(&format!("/dev/fd/{end}")), b"ours").unwrap();
+        drop(writer);
+        assert_eq!(std::io::read_to_string(reader).unwrap(), "ours");
         assert!(fs::symlink_metadata(&fifo).unwrap().file_type().is_fifo());
     }
 }

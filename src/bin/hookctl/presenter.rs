@@ -4,20 +4,24 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
+use hookctl::cache::CacheError;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles};
+use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles, ValidateDocument};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
-use crate::error::CommandError;
+use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::files::load;
+use crate::mask;
+use crate::problems::{invalid_config, show_diagnostics};
+use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
 
@@ -34,10 +38,20 @@ pub(crate) enum Output {
     Diff,
 }
 
-/// A document for a run that failed before anything else was known.
-pub(crate) fn early_json(code: &'static str, message: &str, help: Option<String>) -> String {
-    let message = Message::error(code, message, help);
-    PlanDocument::of_messages(None, false, false, vec![message]).to_text()
+/// The document of a run whose arguments do not parse, in the form of its command.
+pub(crate) fn usage_document(command: Option<&str>, error: CommandError) -> String {
+    match command {
+        Some("validate") => {
+            let mut text = Vec::new();
+            // Writing to memory cannot fail.
+            let _ = ValidateDocument::new(0, 0, vec![error.into_message()]).write(&mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        }
+        Some("sync" | "apply") => {
+            PlanDocument::of_messages(None, false, false, vec![error.into_message()]).to_text()
+        }
+        _ => error_json(&error),
+    }
 }
 
 /// Where a plan is shown.
@@ -305,6 +319,7 @@ impl<'a> Presenter<'a> {
 
     /// Takes note of a message, and shows it where it is not a part of the one document.
     fn tell(&mut self, message: Message) {
+        let message = mask::message(message);
         if self.output != Output::Json {
             self.ui.tell(&message);
         }
@@ -355,7 +370,16 @@ impl<'a> Presenter<'a> {
     pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Refusal) -> ExitStatus {
         let message = Message::of_refusal(refusal);
         self.messages.push(message.clone());
-        self.planned(plan);
+        match self.output {
+            // "No changes" would say the opposite of the refusal.
+            Output::Human | Output::Diff if plan.actions.is_empty() => {}
+            Output::Markdown if plan.actions.is_empty() => {
+                let messages = std::mem::take(&mut self.messages);
+                let text = hookctl::render::markdown(self.scene(), None, None, &messages);
+                self.ui.result(&text);
+            }
+            _ => self.planned(plan),
+        }
         self.ui.tell(&message);
         ExitStatus::Refused
     }
@@ -375,10 +399,13 @@ impl<'a> Presenter<'a> {
                 CommandError::new("no-plan", "no plan can be made; nothing was sent").status(status)
             }
             PassError::Observe(source) => CommandError::caused("api", source),
-            PassError::Records(source) => CommandError::new(
-                "record",
-                format!("could not use the local record: {source}"),
-            ),
+            PassError::Records(source) => match source.downcast_ref::<CacheError>() {
+                Some(error) => record_error(error),
+                None => CommandError::new(
+                    "record",
+                    format!("could not use the local record: {source}"),
+                ),
+            },
             other => CommandError::caused("record", other),
         }
     }
@@ -405,44 +432,5 @@ impl<'a> Presenter<'a> {
             }
         }
         error.status
-    }
-}
-
-fn invalid_config() -> CommandError {
-    CommandError::new("invalid-config", "the configuration does not validate")
-}
-
-/// Shows what is wrong with the configuration.
-pub(crate) fn show_settings_error(ui: &Ui, error: SettingsError) -> CommandError {
-    match error {
-        SettingsError::Command(error) => error,
-        SettingsError::Diagnostics(sources, diagnostics) => {
-            show_diagnostics(ui, &diagnostics, &sources, 1);
-            invalid_config()
-        }
-    }
-}
-
-/// Shows diagnostics of files on standard error.
-pub(crate) fn show_diagnostics(
-    ui: &Ui,
-    diagnostics: &Diagnostics,
-    sources: &SourceMap,
-    files: usize,
-) {
-    let text = hookctl::render::diagnostics(
-        diagnostics,
-        sources,
-        &Styles::new(ui.color_err()),
-        ui.width(),
-        ui.most_diagnostics(),
-    );
-    if diagnostics.has_errors() {
-        ui.message(&text);
-    } else {
-        ui.remark(&text);
-    }
-    if let (true, Some(line)) = (files > 0, hookctl::render::count_line(diagnostics, files)) {
-        ui.remark(&format!("{line}\n"));
     }
 }

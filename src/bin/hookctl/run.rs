@@ -1,12 +1,13 @@
 //! What every run that plans or applies shares: the policy, the approval, the pass, and its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use hookctl::apply::{ApplyEvent, Listener};
+use hookctl::diagnostic::nearest;
 use hookctl::plan::{KeyFilter, Plan, Policy, Prune, UnverifiedSecrets};
 use hookctl::reconcile::{self, Pass, PassError, PassReport, Review, Verdict};
 use hookctl::remote::http::HttpApi;
@@ -14,12 +15,13 @@ use hookctl::remote::{DeliveryApi as _, EventQuery};
 use hookctl::render::Cost;
 use hookctl::saved::Terms;
 use hookctl::store::{OpenStore, Store};
-use hookctl::webhook::RemoteId;
+use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::KeyGlob;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::mask;
 use crate::presenter::Presenter;
 use crate::progress::Progress;
 use crate::signals::interrupted;
@@ -64,7 +66,14 @@ pub(crate) fn conclude(
 ) -> Result<ExitStatus, CommandError> {
     let report = match result {
         // Left to the end of the process, like all that is large.
-        Ok(Some(report)) => ManuallyDrop::new(report),
+        Ok(Some(mut report)) => {
+            let results = report
+                .report
+                .iter_mut()
+                .flat_map(|report| &mut report.results);
+            results.for_each(mask::result);
+            ManuallyDrop::new(report)
+        }
         Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
         Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
         Err(error) if cancellation.is_cancelled() => {
@@ -153,6 +162,7 @@ struct Shown<'a, 'p> {
 
 impl Review for Shown<'_, '_> {
     async fn review(&mut self, plan: &mut Plan) -> Verdict {
+        mask::plan(plan);
         // A reader of the plan wants to know what it would silence.
         if self.ui.can_ask() {
             count_events(self.api, plan).await;
@@ -222,4 +232,36 @@ pub(crate) fn ago(time: Duration) -> String {
         .checked_sub(time)
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .to_string()
+}
+
+/// Checks that each pattern of `--only` matches a key that is declared or remembered.
+pub(crate) fn selects_something<'a>(
+    only: &KeyFilter,
+    keys: impl Iterator<Item = &'a Key> + Clone,
+) -> Result<(), CommandError> {
+    let unmatched = only.unmatched(keys.clone());
+    let Some(first) = unmatched.first() else {
+        return Ok(());
+    };
+    let bare = first.trim_matches(|character: char| !character.is_ascii_alphanumeric());
+    let near: BTreeSet<_> = keys
+        .filter(|key| {
+            let begins = key.as_str().get(..bare.len()).unwrap_or(key.as_str());
+            nearest(bare, [begins, key.as_str()]).is_some()
+        })
+        .collect();
+    let near: Vec<_> = near.iter().take(3).map(|key| format!("'{key}'")).collect();
+    let help = if near.is_empty() {
+        "`hookctl status` lists the keys".to_owned()
+    } else {
+        format!("did you mean {}?", near.join(", "))
+    };
+    let patterns: Vec<_> = unmatched
+        .iter()
+        .map(|pattern| format!("'{pattern}'"))
+        .collect();
+    let message = format!("--only: no key matches {}", patterns.join(", "));
+    Err(CommandError::new("usage", message)
+        .help(help)
+        .status(ExitStatus::Usage))
 }

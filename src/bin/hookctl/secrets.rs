@@ -9,6 +9,7 @@ use hookctl::secret::{Secret, SecretSource, Secrets, resolve};
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
+use crate::mask;
 use crate::settings::Settings;
 
 /// How many sources are followed at once: commands mostly wait for a server.
@@ -62,6 +63,8 @@ pub(crate) async fn resolve_tokens(
         secrets: Secrets::new(),
         diagnostics: Diagnostics::default(),
     };
+    // All of them first: what one program says may hold another's secret.
+    results.iter().flatten().for_each(mask::follow);
     for (key, index) in wanted {
         match results.get(index) {
             Some(Ok(secret)) => {
@@ -84,7 +87,7 @@ pub(crate) async fn resolve_tokens(
                     Code::SecretUnresolved,
                     format!(
                         "the token of '{key}' could not be resolved: {}",
-                        chain(error)
+                        mask::masked(&chain(error))
                     ),
                 )
                 .help(
@@ -131,6 +134,7 @@ pub(crate) async fn resolve_key(
 ) -> Result<Secret, CommandError> {
     resolve(source, &|name| environment.get(name))
         .await
+        .inspect(mask::follow)
         .map_err(|error| {
             CommandError::new("api-key", format!("there is no {what}: {}", chain(&error))).help(
                 "set it in the environment, or name another source under the target's `api_key:` \

@@ -11,7 +11,7 @@ use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
 use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::record::Horizon;
-use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse};
+use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
 use hookctl::render::Cost;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
@@ -91,6 +91,12 @@ impl Session {
                 ),
             )
             .help("use https, or add --insecure-http if the way is safe"));
+        }
+        if !url.is_loopback() {
+            check_proxy(&url.to_string(), |name| environment.get_lossy(name)).map_err(|error| {
+                CommandError::caused("invalid-proxy", &error)
+                    .help("write it as http://proxy.example.com:3128, or unset it")
+            })?;
         }
         let key = resolve_key("API key", &target.api_key, environment).await?;
         let fingerprint_key = fingerprint_key(settings, environment, Some(&key)).await?;
@@ -205,7 +211,12 @@ impl RecordAccess<'_> {
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {
-    CommandError::caused("record", error)
+    let shown = CommandError::caused("record", error);
+    if error.is_damage() {
+        shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
+    } else {
+        shown
+    }
 }
 
 /// The record of a target, or of the emulator in its place. Nothing is read yet.
@@ -214,6 +225,7 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
     let options = CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
+        history: settings.history,
     };
     let url = target.api_url.as_ref().map(ToString::to_string);
     let api = match (sandbox, &url) {

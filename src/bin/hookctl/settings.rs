@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hookctl::cache::HistoryLimits;
 use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
 use hookctl::diagnostic::{Diagnostics, Lints, SourceMap, nearest};
 use hookctl::plan::safety::SafetyLimits;
@@ -44,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) request_timeout: Duration,
     /// How long a request without an answer may still take effect.
     pub(crate) settle_horizon: Duration,
+    /// How much of the history the record keeps.
+    pub(crate) history: HistoryLimits,
     /// What a secret in plain text is.
     pub(crate) plaintext_secrets: PlaintextSecrets,
     /// What becomes of warnings.
@@ -138,6 +141,7 @@ impl Settings {
             .or_else(|| of_target.and_then(|target| target.settle_horizon))
             .or(config.settle_horizon)
             .unwrap_or(request_timeout + DEFAULT_SETTLE_MARGIN);
+        let usual = HistoryLimits::default();
         Ok(Self {
             webhooks_dir,
             cache_dir,
@@ -149,6 +153,10 @@ impl Settings {
             requests_per_second: config.requests_per_second,
             request_timeout,
             settle_horizon,
+            history: HistoryLimits {
+                keep: config.history.keep.unwrap_or(usual.keep),
+                max_entries: config.history.max_entries.unwrap_or(usual.max_entries),
+            },
             plaintext_secrets: config.plaintext_secrets,
             lints: config.lints.deny_warnings(global.deny_warnings),
             lock_timeout: global.lock_timeout,

@@ -5,17 +5,41 @@ use std::sync::{Mutex, PoisonError};
 
 use hookctl::outside::escape;
 use hookctl::render::{Message, Styles};
+use serde_json::{Value, json};
 
 use crate::args::ColorWhen;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::mask;
+
+/// Writes one line in the form of the log. What is null is left out.
+pub(crate) fn json_line(level: &str, fields: &Value) {
+    let fields: serde_json::Map<String, Value> = fields
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let timestamp = jiff::Timestamp::now().to_string();
+    let line = json!({ "timestamp": timestamp, "level": level, "fields": fields });
+    let _ = io::stderr()
+        .lock()
+        .write_all(format!("{line}\n").as_bytes());
+}
 
 /// Where a person or a machine reads.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 pub(crate) struct Ui {
     color_out: bool,
     color_err: bool,
     quiet: bool,
     most_diagnostics: usize,
+    /// Whether each message is one JSON object on a line.
+    logs_json: bool,
     /// Why the last result could not be written.
     unwritten: Mutex<Option<io::Error>>,
 }
@@ -37,6 +61,7 @@ impl Ui {
             color_err: colored(io::stderr().is_terminal()),
             quiet,
             most_diagnostics: hookctl::render::SHOWN,
+            logs_json: false,
             unwritten: Mutex::default(),
         }
     }
@@ -53,7 +78,7 @@ impl Ui {
 
     /// Whether progress is shown: to a person, on a terminal.
     pub(crate) fn shows_progress(&self) -> bool {
-        !self.quiet && io::stderr().is_terminal()
+        !self.quiet && !self.logs_json && io::stderr().is_terminal()
     }
 
     /// With every diagnostic, however many there are.
@@ -62,6 +87,20 @@ impl Ui {
             self.most_diagnostics = usize::MAX;
         }
         self
+    }
+
+    /// With every message as one JSON object on a line, as the log has it.
+    pub(crate) const fn logging_json(mut self, logs_json: bool) -> Self {
+        self.logs_json = logs_json;
+        if logs_json {
+            self.color_err = false;
+        }
+        self
+    }
+
+    /// Whether each message is one JSON object on a line.
+    pub(crate) const fn logs_json(&self) -> bool {
+        self.logs_json
     }
 
     /// How many diagnostics are shown.
@@ -125,19 +164,32 @@ impl Ui {
 
     /// Writes a message that is not a result.
     pub(crate) fn message(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        if !self.logs_json {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        } else if !text.trim().is_empty() {
+            json_line("INFO", &json!({ "message": text.trim() }));
+        }
     }
 
     /// Writes what went wrong: `head` is `error`, or that with a code.
     pub(crate) fn error(&self, head: &str, text: &str) {
+        if self.logs_json {
+            json_line("ERROR", &json!({ "message": text }));
+            return;
+        }
         let style = Styles::new(self.color_err).destroy;
         self.message(&format!("{style}{head}{style:#}: {}\n", escape(text)));
     }
 
     /// Writes why a command failed, and what to do.
     pub(crate) fn failure(&self, error: &CommandError) {
-        self.error("error", &error.message);
-        if let Some(help) = &error.help {
+        let message = error.clone().into_message();
+        if self.logs_json {
+            self.tell(&message);
+            return;
+        }
+        self.error("error", &message.message);
+        if let Some(help) = &message.help {
             let style = Styles::new(self.color_err).hint;
             self.message(&format!("  {style}help{style:#}: {}\n", escape(help)));
         }
@@ -145,6 +197,16 @@ impl Ui {
 
     /// Writes a message: its severity and code, its text, its place, and what to do.
     pub(crate) fn tell(&self, message: &Message) {
+        let message = &mask::message(message.clone());
+        if self.logs_json {
+            let level = match message.severity {
+                "error" => "ERROR",
+                "warning" => "WARN",
+                _ => "INFO",
+            };
+            json_line(level, &json!(message));
+            return;
+        }
         self.message(&hookctl::render::line(
             message,
             &Styles::new(self.color_err),

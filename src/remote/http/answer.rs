@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::remote::FieldError;
+use crate::secret::Filter;
 
 /// How much of an answer that is not understood is shown, in characters.
 const EXCERPT_LENGTH: usize = 200;
@@ -94,7 +95,12 @@ impl<'a> Redactor<'a> {
 
     /// The text, safe to show, of at most `length` characters.
     pub(super) fn clean(&self, text: &str, length: usize) -> String {
-        let mut text = text.to_owned();
+        let mut filter = Filter::new();
+        for secret in &self.secrets {
+            filter.follow_text(secret);
+        }
+        // Before the text is cut: half a secret would not be found any more.
+        let mut text = filter.masked(text).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret, "(secret)");
             // As JSON would write it inside a text.
@@ -250,6 +256,9 @@ mod tests {
         assert!(!shown.contains("hunter2"), "{shown}");
         assert!(!shown.contains("api-key"), "{shown}");
         assert_eq!(echoed.fields.first().unwrap().message, "(secret) is bad");
+        let long = Redactor::new(["Hunter2/Hunter2"]);
+        let text = "token hunter2%2Fhunter2";
+        assert_eq!(long.clean(text, 15), "token (secret)");
         let redactor = Redactor::new(["hunter2"]);
         assert_eq!(
             redactor.excerpt(b"\x1b[31mtoken hunter2"),

@@ -10,7 +10,7 @@ use super::options::{ClientError, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
-use super::wire;
+use super::{row, wire};
 use crate::remote::{
     ApiError, DeleteAnswer, Page, SendGate, TokenWrite, Ungated, WebhookApi, Withheld,
 };
@@ -122,7 +122,7 @@ impl<T: Transport> HttpApi<T> {
             drop(permit);
             match decide(&self.options.retry, effect, failure, attempt, random()) {
                 Decision::Wait(pause) => {
-                    tracing::debug!(attempt, pause_ms = pause.as_millis(), "retry");
+                    tracing::debug!(attempt, pause_ms = whole_milliseconds(pause), "retry");
                     tokio::select! {
                         biased;
                         () = gate.stopped() => {}
@@ -173,7 +173,7 @@ impl<T: Transport> HttpApi<T> {
                 .strip_prefix(&self.options.base_url)
                 .unwrap_or_default(),
             status,
-            milliseconds = started.elapsed().as_millis(),
+            milliseconds = whole_milliseconds(started.elapsed()),
             attempt,
             "request"
         );
@@ -362,6 +362,11 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
     }
 }
 
+/// A time as a number that JSON has.
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What an answer says that refuses.
 fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
     let mut complaint = complaint(&answer.body, redactor);
@@ -388,7 +393,7 @@ fn written(answer: &Answer, gate: &impl SendGate) -> Result<Option<ObservedWebho
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    wire::written(&answer.body).map(Some).map_err(|error| {
+    row::written(&answer.body).map(Some).map_err(|error| {
         gate.unanswered();
         unexpected(answer, error.to_string())
     })

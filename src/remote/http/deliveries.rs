@@ -58,11 +58,14 @@ impl<T: Transport> HttpApi<T> {
                 format!("it holds no list of {name}"),
             ));
         };
+        let listed = rows.len();
+        let rows: Vec<R> = rows
+            .iter()
+            .filter_map(|row| R::deserialize(row).ok())
+            .collect();
         Ok(Rows {
-            rows: rows
-                .iter()
-                .filter_map(|row| R::deserialize(row).ok())
-                .collect(),
+            unreadable: listed - rows.len(),
+            rows,
             total: document.get("total").and_then(Value::as_u64),
         })
     }

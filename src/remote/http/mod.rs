@@ -4,16 +4,21 @@
 //! nothing of plans and records.
 
 mod answer;
+mod body;
 mod client;
 mod deliveries;
 mod options;
+mod proxy;
 mod retry;
+mod row;
 mod throttle;
 mod transport;
 mod wire;
 
+pub use body::RequestBody;
 pub use client::HttpApi;
 pub use options::{ClientError, HttpOptions, ProxyUse, RequestStats};
+pub use proxy::check_proxy;
 pub use retry::RetryPolicy;
 pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 

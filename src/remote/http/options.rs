@@ -73,6 +73,12 @@ pub enum ClientError {
         /// Which.
         what: &'static str,
     },
+    /// The environment names a proxy that cannot be used.
+    #[error("the proxy in {variable} is not an http or https address")]
+    Proxy {
+        /// The variable; its value may hold a password.
+        variable: &'static str,
+    },
     /// The HTTP client could not be set up.
     #[error("could not set up the HTTP client")]
     Build {

@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
 use reqwest::Method;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use url::Url;
 
+use super::body::RequestBody;
 use super::options::{ClientError, HttpOptions, ProxyUse};
 
 /// The most that is read of one answer, in bytes: 300 webhooks of the longest documented fields are
@@ -35,7 +36,7 @@ pub struct Outgoing<'a> {
     /// The whole URL.
     pub url: &'a str,
     /// The JSON body.
-    pub body: Option<&'a serde_json::Value>,
+    pub body: Option<&'a RequestBody>,
 }
 
 /// The methods of the contract.
@@ -173,7 +174,9 @@ impl Transport for Network {
         };
         let mut builder = self.client.request(method, self.parsed(request.url)?);
         if let Some(body) = request.body {
-            builder = builder.json(body);
+            builder = builder
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.shared());
         }
         let mut response = builder.send().await.map_err(no_answer)?;
         let headers = response

@@ -13,6 +13,7 @@ use crate::args::{Form, GlobalArgs, duration};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
+use crate::mask;
 use crate::presenter::{Output, Presenter};
 use crate::run::ago;
 use crate::session::{Session, record_error};
@@ -176,11 +177,16 @@ async fn answer(
         Request::Attempts(args) => {
             let event = args.event.as_str();
             let mut rows: Vec<Attempt> = attempts(api, event).await?;
-            if rows.is_empty()
-                && let Some(found) = find(api, event).await?
-                && found.event_id != event
-            {
-                rows = attempts(api, &found.event_id).await?;
+            if rows.is_empty() {
+                let found = find(api, event)
+                    .await?
+                    .ok_or_else(|| no_such_event(event))?;
+                if found.event_id != event {
+                    rows = attempts(api, &found.event_id).await?;
+                }
+            }
+            for row in &mut rows {
+                row.error_message = row.error_message.as_deref().map(mask::masked);
             }
             Ok(if json {
                 deliveries::attempts_json(&rows)
@@ -189,13 +195,9 @@ async fn answer(
             })
         }
         Request::Retry(args) => {
-            let event = find(api, &args.event).await?.ok_or_else(|| {
-                CommandError::new(
-                    "no-such-event",
-                    format!("there is no event '{}'", sanitize(&args.event)),
-                )
-                .help("`hookctl events` lists them")
-            })?;
+            let event = find(api, &args.event)
+                .await?
+                .ok_or_else(|| no_such_event(&args.event))?;
             let Some(document_id) = &event.document_id else {
                 return Err(CommandError::new(
                     "no-such-event",
@@ -224,6 +226,11 @@ async fn answer(
             })
         }
     }
+}
+
+fn no_such_event(written: &str) -> CommandError {
+    let message = format!("there is no event '{}'", sanitize(written));
+    CommandError::new("no-such-event", message).help("`hookctl events` lists them")
 }
 
 fn failed(error: &ApiError) -> CommandError {

@@ -10,7 +10,7 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
-use crate::presenter::show_settings_error;
+use crate::problems::show_settings_error;
 use crate::session::SANDBOX_KEY;
 use crate::settings::Settings;
 use crate::signals::cancel_on_signal;

@@ -1,27 +1,26 @@
 //! `hookctl sync`: make the plan and apply it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use hookctl::cache::Account;
-use hookctl::diagnostic::nearest;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, KeyFilter, Plan, TokenPatch};
+use hookctl::plan::{Action, Plan, TokenPatch};
 use hookctl::reconcile::{self, Pass, PassError};
 use hookctl::saved::{SavedPlan, Terms};
 use hookctl::store::Access;
-use hookctl::webhook::Key;
 
 use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::mask;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
-use crate::run::{Approval, apply, conclude, count_events, now, policy};
+use crate::run::{Approval, apply, conclude, count_events, now, policy, selects_something};
 use crate::secrets::{Missing, resolve_tokens, runs_programs};
 use crate::session::{self, RecordAccess, Session};
 use crate::settings::Settings;
@@ -131,38 +130,6 @@ impl SyncArgs {
     }
 }
 
-/// Checks that each pattern of `--only` matches a key that is declared or remembered.
-fn selects_something<'a>(
-    only: &KeyFilter,
-    keys: impl Iterator<Item = &'a Key> + Clone,
-) -> Result<(), CommandError> {
-    let unmatched = only.unmatched(keys.clone());
-    let Some(first) = unmatched.first() else {
-        return Ok(());
-    };
-    let bare = first.trim_matches(|character: char| !character.is_ascii_alphanumeric());
-    let near: BTreeSet<_> = keys
-        .filter(|key| {
-            let begins = key.as_str().get(..bare.len()).unwrap_or(key.as_str());
-            nearest(bare, [begins, key.as_str()]).is_some()
-        })
-        .collect();
-    let near: Vec<_> = near.iter().take(3).map(|key| format!("'{key}'")).collect();
-    let help = if near.is_empty() {
-        "`hookctl status` lists the keys".to_owned()
-    } else {
-        format!("did you mean {}?", near.join(", "))
-    };
-    let patterns: Vec<_> = unmatched
-        .iter()
-        .map(|pattern| format!("'{pattern}'"))
-        .collect();
-    let message = format!("--only: no key matches {}", patterns.join(", "));
-    Err(CommandError::new("usage", message)
-        .help(help)
-        .status(ExitStatus::Usage))
-}
-
 /// Runs the command.
 pub(crate) async fn run(
     ui: &Ui,
@@ -225,8 +192,10 @@ async fn sync(
     let remembered = ManuallyDrop::new(records.remembered()?);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
-    let declared = desired.webhooks.keys().chain(desired.absent.keys());
-    selects_something(&policy.only, declared.chain(remembered.last_applied.keys()))?;
+    selects_something(
+        &policy.only,
+        desired.keys().chain(remembered.last_applied.keys()),
+    )?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let mut pass = Pass {
         api: session.api(),
@@ -252,6 +221,7 @@ async fn sync(
             }
             let mut planned = planned.map(|planned| planned.plan);
             if let Ok(plan) = &mut planned {
+                mask::plan(plan);
                 count_events(session.api(), plan).await;
             }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {

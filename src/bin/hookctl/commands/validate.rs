@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::git::Repository;
-use crate::presenter::show_diagnostics;
+use crate::problems::show_diagnostics;
 use crate::settings::{Settings, SettingsError};
 use crate::ui::Ui;
 

@@ -3,18 +3,21 @@
 mod repair;
 mod settle;
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
-use hookctl::cache::{Account, Cache, CacheOptions, CacheReader};
+use hookctl::cache::{Account, Cache, CacheOptions, CacheReader, Snapshot};
 use hookctl::record::{After, HistoryEntry, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
-use hookctl::webhook::Key;
+use hookctl::state::LastApplied;
+use hookctl::webhook::{Key, RemoteId};
 
 use self::settle::settle;
 use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
-use crate::error::CommandError;
+use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
-use crate::presenter::show_settings_error;
+use crate::problems::show_settings_error;
 use crate::session::record_error;
 use crate::settings::Settings;
 use crate::ui::Ui;
@@ -66,6 +69,16 @@ enum CacheCommand {
     },
 }
 
+impl CacheCommand {
+    /// The form of the result, also of an error.
+    const fn form(&self) -> Form {
+        match self {
+            Self::Show { output } | Self::History { output, .. } => *output,
+            Self::Verify | Self::Repair | Self::Forget { .. } | Self::Rename { .. } => Form::Human,
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) async fn run(
     ui: &Ui,
@@ -76,6 +89,9 @@ pub(crate) async fn run(
     match dispatch(ui, global, args, environment).await {
         Ok(status) => status,
         Err(error) => {
+            if args.command.form() == Form::Json {
+                ui.result(&error_json(&error));
+            }
             ui.failure(&error);
             error.status
         }
@@ -92,14 +108,16 @@ async fn dispatch(
     let options = CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
+        history: settings.history,
     };
     match &args.command {
         CacheCommand::Verify => {
-            let verified = hookctl::cache::verify(&options).map_err(|error| damaged(&error))?;
+            let verified =
+                hookctl::cache::verify(&options).map_err(|error| record_error(&error))?;
             ui.result(&match verified {
                 None => "There is no record yet.\n".to_owned(),
                 Some(found) => format!(
-                    "The record is whole: {} bound, {} pending, {} in the history, {} observed.\n",
+                    "The record is whole: {} bound, {} pending, {} in the history, {} in the list that was read last.\n",
                     found.records, found.pending, found.history, found.observed
                 ),
             });
@@ -114,7 +132,8 @@ async fn dispatch(
         CacheCommand::History { key, limit, output } => {
             let account = account(&settings, args.sandbox, &options)?;
             let key = key.as_deref().map(parsed).transpose()?;
-            let reader = CacheReader::open(&options, account).map_err(|error| damaged(&error))?;
+            let reader =
+                CacheReader::open(&options, account).map_err(|error| record_error(&error))?;
             let entries = match &reader {
                 None => Vec::new(),
                 Some(reader) => history(reader, key.as_ref(), *limit)?,
@@ -143,19 +162,23 @@ fn show(
     account: Account,
     output: Form,
 ) -> Result<(), CommandError> {
-    let failed = |error| damaged(&error);
+    let failed = |error| record_error(&error);
     let reader = CacheReader::open(options, account).map_err(failed)?;
-    let (last_applied, pending, observed) = match &reader {
+    let (last_applied, pending, observed, entries) = match &reader {
         None => Default::default(),
         Some(reader) => (
             reader.last_applied().map_err(failed)?,
             reader.pending().map_err(failed)?,
             reader.observed().map_err(failed)?,
+            reader.history(usize::MAX).map_err(failed)?,
         ),
     };
-    let seen = observed
-        .as_ref()
-        .map(|snapshot| (snapshot.at.as_str(), snapshot.webhooks.len()));
+    let seen = observed.as_ref().map(|snapshot| {
+        (
+            snapshot.at.as_str(),
+            known(snapshot, &last_applied, &entries),
+        )
+    });
     ui.result(&match output {
         Form::Human => {
             let styles = Styles::new(ui.color_out());
@@ -169,6 +192,19 @@ fn show(
     Ok(())
 }
 
+/// How many webhooks the account is known to have: the list is from before the writes that followed it.
+fn known(snapshot: &Snapshot, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
+    let mut ids: BTreeSet<&RemoteId> = snapshot.webhooks.iter().map(|found| &found.id).collect();
+    ids.extend(last_applied.values().map(|record| &record.id));
+    for entry in entries.iter().filter(|entry| entry.action == "delete") {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        if time(&entry.at) >= time(&snapshot.at) {
+            ids.remove(&entry.id);
+        }
+    }
+    ids.len()
+}
+
 /// The latest changes, of one key or of all.
 fn history(
     reader: &CacheReader,
@@ -176,7 +212,7 @@ fn history(
     limit: usize,
 ) -> Result<Vec<HistoryEntry>, CommandError> {
     let read = if key.is_some() { usize::MAX } else { limit };
-    let mut entries = reader.history(read).map_err(|error| damaged(&error))?;
+    let mut entries = reader.history(read).map_err(|error| record_error(&error))?;
     entries.retain(|entry| key.is_none_or(|key| entry.key == *key));
     entries.truncate(limit);
     Ok(entries)
@@ -248,7 +284,7 @@ async fn rename(
     cache.close().map_err(|error| record_error(&error))
 }
 
-fn entry(key: &Key, id: hookctl::webhook::RemoteId, action: &'static str) -> HistoryEntry {
+fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
     HistoryEntry {
         at: jiff::Timestamp::now().to_string(),
         key: key.clone(),
@@ -273,10 +309,10 @@ fn account(
         return Ok(Account::new(&target.name, &url.to_string()));
     }
     let any = Account::new(&target.name, "");
-    let reader = CacheReader::open(options, any.clone()).map_err(|error| damaged(&error))?;
+    let reader = CacheReader::open(options, any.clone()).map_err(|error| record_error(&error))?;
     let accounts = match reader {
         None => Vec::new(),
-        Some(reader) => reader.accounts().map_err(|error| damaged(&error))?,
+        Some(reader) => reader.accounts().map_err(|error| record_error(&error))?,
     };
     let mut own: Vec<Account> = accounts
         .into_iter()
@@ -310,13 +346,4 @@ fn parsed(key: &str) -> Result<Key, CommandError> {
 fn not_bound(key: &Key) -> CommandError {
     CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
         .help("`hookctl cache show` lists what is")
-}
-
-fn damaged(error: &hookctl::cache::CacheError) -> CommandError {
-    let shown = record_error(error);
-    if error.is_damage() {
-        shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
-    } else {
-        shown
-    }
 }

@@ -1,6 +1,8 @@
 //! The files that an import writes.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use hookctl::import::{Imported, SCHEMA_FILE, file};
@@ -16,50 +18,96 @@ pub(super) struct NewFile {
     pub(super) text: String,
 }
 
-/// The files to write, none of which is there yet.
+/// The files to write, none of which exists yet. A name that is taken is left to its owner, and another one is chosen; a
+/// name that `--file` asks for is an error then.
 pub(super) fn files(
     kept: &[Imported],
     folder: &Path,
     one: Option<&Path>,
 ) -> Result<Vec<NewFile>, CommandError> {
-    let files = match one {
-        _ if kept.is_empty() => Vec::new(),
-        Some(name) => {
-            let is_name = name.file_name() == Some(name.as_os_str())
-                && name
-                    .extension()
-                    .is_some_and(|extension| extension == "yaml" || extension == "yml");
-            if !is_name {
-                return Err(CommandError::new(
-                    "usage",
-                    "--file takes the name of a .yaml file in the folder of declarations",
-                )
-                .status(ExitStatus::Usage));
-            }
-            vec![NewFile {
-                path: folder.join(name),
-                text: file(kept),
-            }]
-        }
-        None => kept
-            .iter()
-            .map(|imported| NewFile {
-                path: folder.join(format!("{}.yaml", imported.key)),
-                text: file([imported]),
-            })
-            .collect(),
+    if kept.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(name) = one else {
+        let names = free_names(kept, |name| is_taken(&folder.join(name)))?;
+        let files = kept.iter().zip(names).map(|(imported, name)| NewFile {
+            path: folder.join(name),
+            text: file([imported]),
+        });
+        return Ok(files.collect());
     };
-    match files.iter().find(|file| file.path.exists()) {
-        Some(taken) => Err(CommandError::new(
+    let is_name = name.file_name() == Some(name.as_os_str())
+        && name
+            .extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if !is_name {
+        return Err(CommandError::new(
+            "usage",
+            "--file takes the name of a .yaml file in the folder of declarations",
+        )
+        .status(ExitStatus::Usage));
+    }
+    let path = folder.join(name);
+    if is_taken(&path)? {
+        return Err(CommandError::new(
             "file-exists",
             format!(
-                "{} is there already; nothing was written",
-                Outside::path(&taken.path)
+                "{} already exists; nothing was written",
+                Outside::path(&path)
             ),
         )
-        .help("move it away, or give --file another name")),
-        None => Ok(files),
+        .help("move it away, or give --file another name"));
     }
+    let text = file(kept);
+    Ok(vec![NewFile { path, text }])
+}
+
+/// A name for the file of each webhook: its key, or its key and a number. Each name once.
+fn free_names(
+    kept: &[Imported],
+    is_taken: impl Fn(&str) -> Result<bool, CommandError>,
+) -> Result<Vec<String>, CommandError> {
+    // What another key is called goes to that key.
+    let keys: BTreeSet<String> = kept.iter().map(|one| format!("{}.yaml", one.key)).collect();
+    let mut chosen = BTreeSet::new();
+    kept.iter()
+        .map(|imported| {
+            let key = &imported.key;
+            let mut name = format!("{key}.yaml");
+            let mut number = 1_u64;
+            while chosen.contains(&name) || (number > 1 && keys.contains(&name)) || is_taken(&name)?
+            {
+                number += 1;
+                name = format!("{key}-{number}.yaml");
+            }
+            chosen.insert(name.clone());
+            Ok(name)
+        })
+        .collect()
+}
+
+/// Whether something has a path already, a link that leads nowhere included.
+fn is_taken(path: &Path) -> Result<bool, CommandError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CommandError::new(
+            "import",
+            format!("could not look at {}: {error}", Outside::path(path)),
+        )),
+    }
+}
+
+/// Writes a file that does not exist yet, as a whole or not at all.
+pub(crate) fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let mut opened = options.write(true).create_new(true).open(path)?;
+    let written = opened.write_all(text.as_bytes());
+    if written.is_err() {
+        // Half a file would be declared all the same.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Writes the files, each as a whole, and the schema beside them.
@@ -76,13 +124,7 @@ pub(super) fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     write_schema(folder).map_err(|error| failed(&folder.join(SCHEMA_FILE), &error))?;
     for file in files {
-        let mut options = fs::OpenOptions::new();
-        options
-            .write(true)
-            .create_new(true)
-            .open(&file.path)
-            .and_then(|mut opened| std::io::Write::write_all(&mut opened, file.text.as_bytes()))
-            .map_err(|error| failed(&file.path, &error))?;
+        write_new(&file.path, &file.text).map_err(|error| failed(&file.path, &error))?;
     }
     Ok(())
 }
@@ -94,4 +136,29 @@ pub(crate) fn write_schema(folder: &Path) -> std::io::Result<()> {
 
 pub(super) fn shown<'a>(path: &'a Path, settings: &Settings) -> &'a Path {
     path.strip_prefix(&settings.root).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use hookctl::webhook::{Key, RemoteId};
+
+    use super::*;
+
+    #[test]
+    fn a_taken_name_is_left_alone_and_no_name_is_chosen_twice() {
+        let imported = ["a", "a-2", "b"].map(|key| Imported {
+            key: Key::parse(key).unwrap(),
+            id: RemoteId::parse("id").unwrap(),
+            name: String::new(),
+            text: String::new(),
+        });
+        let names = |taken: &[&str]| free_names(&imported, |name| Ok(taken.contains(&name)));
+        let names = |taken: &[&str]| names(taken).map_err(|error| error.message).unwrap();
+        assert_eq!(names(&[]), ["a.yaml", "a-2.yaml", "b.yaml"]);
+        assert_eq!(names(&["a.yaml"]), ["a-3.yaml", "a-2.yaml", "b.yaml"]);
+        assert_eq!(
+            names(&["a.yaml", "a-3.yaml", "a-2.yaml"]),
+            ["a-4.yaml", "a-2-2.yaml", "b.yaml"]
+        );
+    }
 }

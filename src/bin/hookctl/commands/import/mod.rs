@@ -13,11 +13,11 @@ use hookctl::diagnostic::Severity;
 use hookctl::import::{Imported, declare, file};
 use hookctl::outside::Outside;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, KeyFilter, Plan, Policy, plan};
+use hookctl::plan::{Action, KeyFilter, Notice, Plan, Policy, plan};
 use hookctl::reconcile::{self, Pass, Planned, Remembered, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::secret::Secrets;
-use hookctl::state::{DesiredState, ObservedState, ObservedWebhook};
+use hookctl::state::{DesiredState, ObservedState, ObservedWebhook, UnreadableWebhook};
 use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
 
@@ -33,7 +33,7 @@ use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
-pub(crate) use files::write_schema;
+pub(crate) use files::{write_new, write_schema};
 
 /// The arguments of `hookctl import`.
 #[derive(Debug, Args)]
@@ -126,6 +126,10 @@ pub(super) async fn import(
         .map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
     if chosen.is_empty() {
+        let unreadable = unreadable(args, &planned);
+        if !unreadable.is_empty() {
+            return Ok(tell_left(ui, &[], &unreadable));
+        }
         ui.result("Every webhook is declared or bound already; there is nothing to import.\n");
         return Ok(ExitStatus::Success);
     }
@@ -135,9 +139,7 @@ pub(super) async fn import(
         .map(|(key, id)| (id.clone(), key.clone()))
         .collect();
     let taken: BTreeSet<Key> = desired
-        .webhooks
         .keys()
-        .chain(desired.absent.keys())
         .chain(remembered.last_applied.keys())
         .cloned()
         .collect();
@@ -156,7 +158,8 @@ pub(super) async fn import(
         &planned.observed,
         &remembered,
     );
-    let status = tell_left(ui, &left);
+    let unreadable = unreadable(args, &planned);
+    let status = tell_left(ui, &left, &unreadable);
     let files = files(&kept, &settings.webhooks_dir, args.file.as_deref())?;
     if args.dry_run {
         for file in &files {
@@ -191,7 +194,14 @@ pub(super) async fn import(
 }
 
 /// Says what could not be imported, and picks the exit code.
-fn tell_left(ui: &Ui, left: &[(Imported, String)]) -> ExitStatus {
+fn tell_left(
+    ui: &Ui,
+    left: &[(Imported, String)],
+    unreadable: &[&UnreadableWebhook],
+) -> ExitStatus {
+    for webhook in unreadable {
+        ui.message(&format!("warning[not-imported]: {webhook}\n"));
+    }
     for (imported, why) in left {
         ui.message(&format!(
             "warning[not-imported]: {} ({}): {why}\n",
@@ -199,11 +209,25 @@ fn tell_left(ui: &Ui, left: &[(Imported, String)]) -> ExitStatus {
             imported.id
         ));
     }
-    if left.is_empty() {
+    if left.is_empty() && unreadable.is_empty() {
         ExitStatus::Success
     } else {
         ExitStatus::PartlyFailed
     }
+}
+
+/// Returns the unmanaged webhooks that cannot be read, out of those that were asked for.
+fn unreadable<'a>(args: &ImportArgs, planned: &'a Planned) -> Vec<&'a UnreadableWebhook> {
+    let is_wanted = |id: &RemoteId| {
+        args.wishes.is_empty() || args.wishes.iter().any(|(_, wanted)| wanted == id)
+    };
+    let notices = planned.plan.notices.iter();
+    notices
+        .filter_map(|notice| match notice {
+            Notice::Unreadable { webhook } if is_wanted(&webhook.id) => Some(webhook),
+            _ => None,
+        })
+        .collect()
 }
 
 /// What passes of an import have in common.
@@ -244,9 +268,7 @@ impl Scene<'_> {
         presenter: &mut Presenter<'_>,
     ) -> Result<usize, CommandError> {
         let others = desired
-            .webhooks
             .keys()
-            .chain(desired.absent.keys())
             .filter(|key| !kept.iter().any(|imported| imported.key == **key));
         let policy = Policy {
             only: KeyFilter::default()
@@ -293,7 +315,12 @@ fn declared(
     environment: &Environment,
     presenter: &mut Presenter<'_>,
 ) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
-    if settings.webhooks_dir.exists() {
+    let folder = &settings.webhooks_dir;
+    let exists = folder.try_exists().map_err(|error| {
+        let message = format!("could not look at {}: {error}", Outside::path(folder));
+        CommandError::new("unreadable", message)
+    })?;
+    if exists {
         return presenter.declarations_and_texts(settings, environment);
     }
     let loaded = with_load_options(settings, environment, |options| {
@@ -312,7 +339,7 @@ fn chosen<'a>(
 ) -> Result<Vec<&'a ObservedWebhook>, CommandError> {
     let unmanaged: BTreeSet<&RemoteId> = planned.plan.unmanaged.iter().map(|one| &one.id).collect();
     for (key, id) in &args.wishes {
-        if planned.observed.get(id).is_none() {
+        if !planned.observed.exists(id) {
             return Err(CommandError::new(
                 "no-such-webhook",
                 format!("{key}={id}: the API has no webhook of this id"),

@@ -18,12 +18,15 @@ use hookctl::watch::{
 
 use super::args::WatchArgs;
 use super::metrics::Metrics;
+use super::readiness::Input;
 use super::service::Service;
+use super::unreadable::Unreadable;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
-use crate::presenter::{show_diagnostics, show_settings_error};
+use crate::mask;
+use crate::problems::{show_diagnostics, show_settings_error};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -45,6 +48,7 @@ pub(super) struct Workstation<'a> {
     options: WatchOptions,
     session: Session,
     files: Files,
+    unreadable: Unreadable,
     service: Service,
     metrics: Arc<Metrics>,
 }
@@ -65,6 +69,7 @@ impl<'a> Workstation<'a> {
             settings,
             session,
             files: Files::default(),
+            unreadable: Unreadable::default(),
             metrics,
         }
     }
@@ -72,11 +77,15 @@ impl<'a> Workstation<'a> {
     fn passed(&self, passed: &Passed) {
         let report = &passed.report;
         self.metrics.report(report, passed.held);
+        self.unreadable.passed(&report.plan);
         if self.options.drift == Drift::Warn {
             self.metrics.left(passed.left.len());
         }
         if let Some(error) = &report.ended_by {
-            tracing::error!(error = %chain(error), "a further round was needed, and failed");
+            tracing::error!(
+                error = mask::masked(&chain(error)),
+                "a further round was needed, and failed"
+            );
         }
         for twin in report.report.iter().flat_map(|results| &results.twins) {
             tracing::error!("{twin}");
@@ -84,7 +93,7 @@ impl<'a> Workstation<'a> {
         let requests = self.metrics.requests(&self.session.api().outcomes());
         let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
         let (applied, failed) = (count(SyncReport::applied), count(SyncReport::failed));
-        let milliseconds = passed.took.as_millis();
+        let milliseconds = milliseconds(passed.took);
         let reason = passed.reason.as_str();
         if applied + failed > 0 || passed.reason == Reason::Start {
             let unchanged = report.plan.unchanged.len();
@@ -131,10 +140,10 @@ impl<'a> Workstation<'a> {
         tracing::error!(
             reason = reason.as_str(),
             code = error.code,
-            help = error.help.as_deref().unwrap_or_default(),
-            milliseconds = took.as_millis(),
+            help = error.help.as_deref(),
+            milliseconds = milliseconds(took),
             "pass failed: {}",
-            error.message
+            mask::masked(&error.message)
         );
         self.metrics.pass(reason, Ended::Badly, took);
     }
@@ -181,6 +190,10 @@ impl Host for Workstation<'_> {
             let ui = self.surroundings.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         }
+        if look != Look::Same {
+            self.metrics
+                .read(Input::Declarations, look == Look::Changed);
+        }
         look
     }
 
@@ -213,6 +226,7 @@ impl Host for Workstation<'_> {
             News::Invalid => {
                 tracing::warn!("the files do not validate; what validated last stays applied");
             }
+            News::Valid => tracing::info!("the files validate again"),
             News::Action(event) => acted(event),
             News::Passed(report) => self.passed(report),
             News::Failed {
@@ -248,6 +262,7 @@ impl Host for Workstation<'_> {
                     .map(|session| (settings, session)),
                 Err(error) => Err(error),
             };
+        self.metrics.read(Input::Configuration, reloaded.is_ok());
         match reloaded {
             Ok((settings, session)) => {
                 tracing::info!("hookctl.yaml was read again");
@@ -300,6 +315,11 @@ fn no_result(error: &PassError) -> CommandError {
     }
 }
 
+/// A time as a number that JSON has.
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn fields(planned: &PlannedAction) -> String {
     let names: Vec<&str> = planned.changes.iter().map(Change::field_name).collect();
     names.join(", ")
@@ -313,13 +333,18 @@ fn acted(event: ApplyEvent<'_>) {
     let (key, action) = (planned.key.as_str(), planned.action.as_str());
     let cause = planned.changes.first();
     let cause = cause.map_or("", |change| change.cause().as_str());
+    let masked = mask::masked;
     match outcome {
         Outcome::Applied { id, .. } => {
             let (fields, id) = (fields(planned), id.as_str());
             tracing::info!(key, action, fields, cause, id, "applied");
         }
-        Outcome::Failed { error, .. } => tracing::error!(key, action, error, "failed"),
-        Outcome::Pending { error, .. } => tracing::warn!(key, action, error, "pending"),
+        Outcome::Failed { error, .. } => {
+            tracing::error!(key, action, error = masked(error), "failed");
+        }
+        Outcome::Pending { error, .. } => {
+            tracing::warn!(key, action, error = masked(error), "pending");
+        }
         Outcome::Held => tracing::warn!(key, action, error = Outcome::WHY_HELD, "pending"),
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookctl::plan::Cause;
 use hookctl::reconcile::PassReport;
@@ -27,6 +27,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::readiness::{Input, Readiness};
+use super::unreadable;
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -59,7 +61,8 @@ pub(super) struct Metrics {
     /// What the client had counted when it was last asked.
     known: Mutex<Counts>,
     last_success: Gauge<f64, AtomicU64>,
-    is_ready: AtomicBool,
+    valid: Family<Labels, Gauge>,
+    readiness: Readiness,
 }
 
 impl Metrics {
@@ -105,6 +108,16 @@ impl Metrics {
             Unit::Seconds,
             last_success.clone(),
         );
+        let valid = Family::<Labels, Gauge>::default();
+        registry.register(
+            "files_valid",
+            "Whether the files validate: 1 or 0; while they do not, what validated last stays applied",
+            valid.clone(),
+        );
+        for input in Input::ALL {
+            let labels = vec![("files", input.as_str().to_owned())];
+            valid.get_or_create(&labels).set(1);
+        }
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The program", build);
         Self {
@@ -117,7 +130,8 @@ impl Metrics {
             requests,
             known: Mutex::default(),
             last_success,
-            is_ready: AtomicBool::new(false),
+            valid,
+            readiness: Readiness::default(),
         }
     }
 
@@ -134,7 +148,7 @@ impl Metrics {
         self.passes.get_or_create(&labels).inc();
         self.seconds.observe(took.as_secs_f64());
         if ended == Ended::Well {
-            self.is_ready.store(true, Ordering::SeqCst);
+            self.readiness.passed();
             let now = jiff::Timestamp::now().as_duration();
             self.last_success.set(now.as_secs_f64());
         }
@@ -153,6 +167,7 @@ impl Metrics {
             ("failed", failed),
             ("orphan", report.plan.orphans.len()),
             ("unmanaged", report.plan.unmanaged.len()),
+            ("unreadable", unreadable::of_plan(&report.plan).len()),
             ("held", held),
         ];
         for (status, count) in counts {
@@ -168,6 +183,13 @@ impl Metrics {
             .filter(|change| change.cause() == Cause::Drift)
             .count();
         self.drift.inc_by(drifted as u64);
+    }
+
+    /// Takes note of whether what was read validates.
+    pub(super) fn read(&self, input: Input, is_valid: bool) {
+        let labels = vec![("files", input.as_str().to_owned())];
+        self.valid.get_or_create(&labels).set(i64::from(is_valid));
+        self.readiness.read(input, is_valid, Instant::now());
     }
 
     /// Takes note of webhooks whose drift was left as it is.
@@ -267,19 +289,20 @@ pub(super) async fn serve(
 fn answer(metrics: &Metrics, method: &Method, path: &str) -> Response<Full<Bytes>> {
     const TEXT: &str = "text/plain; charset=utf-8";
     const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let ready = metrics.is_ready.load(Ordering::SeqCst);
     let (status, kind, text) = match (method, path) {
         (&Method::GET, "/metrics") => match metrics.text() {
             Some(text) => (StatusCode::OK, METRICS, text),
             None => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
         },
         (&Method::GET, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        (&Method::GET, "/readyz") if ready => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        (&Method::GET, "/readyz") => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            TEXT,
-            "no pass went well yet\n".to_owned(),
-        ),
+        (&Method::GET, "/readyz") => match metrics.readiness.obstacle(Instant::now()) {
+            None => (StatusCode::OK, TEXT, "ok\n".to_owned()),
+            Some(obstacle) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                TEXT,
+                format!("{obstacle}\n"),
+            ),
+        },
         _ => (StatusCode::NOT_FOUND, TEXT, "not found\n".to_owned()),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));

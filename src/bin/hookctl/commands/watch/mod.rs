@@ -3,7 +3,9 @@
 mod args;
 mod host;
 mod metrics;
+mod readiness;
 mod service;
+mod unreadable;
 
 use std::sync::Arc;
 
@@ -15,8 +17,9 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::presenter::show_settings_error;
-use crate::run::selected;
+use crate::files::load;
+use crate::problems::show_settings_error;
+use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
@@ -51,6 +54,15 @@ async fn watch(
     let cancellation = cancel_on_signal()?;
     let opening = Session::open(&settings, environment, args.sandbox);
     let session = unless_cancelled(&cancellation, opening).await??;
+    // What cannot be told yet, since the files do not validate or the record is in use, does not keep a watch from
+    // starting.
+    if let (Some(declarations), Ok(remembered)) = (
+        load(&settings, environment).declarations,
+        session.store().remembered(),
+    ) {
+        let keys = declarations.keys().chain(remembered.last_applied.keys());
+        selects_something(&only, keys)?;
+    }
     let wake = wake_on_hangup()?;
     let metrics = Arc::new(Metrics::new());
     let _server = match args.metrics {

@@ -1,0 +1,137 @@
+//! The files that `init` writes say what was given, and nothing in its place.
+
+use std::path::{Component, Path};
+use std::time::Duration;
+
+use hookctl::config::ApiBaseUrl;
+use hookctl::diagnostic::Severity;
+use hookctl::outside::Outside;
+
+use crate::args::GlobalArgs;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+
+const WORKFLOW: &str = include_str!("../../../../../examples/ci/workflows/hookctl.yml");
+
+/// The default folders, as the workflow names them.
+const WEBHOOKS: &str = "webhooks.d";
+pub(super) const RECORD: &str = ".hookctl";
+
+/// The folders that hookctl.yaml names, relative to it.
+pub(super) struct Folders {
+    pub(super) webhooks: String,
+    /// `None` for the default, or for one that only a flag can name.
+    pub(super) record: Option<String>,
+}
+
+impl Folders {
+    /// Reads the folders of the flags.
+    pub(super) fn of(global: &GlobalArgs, here: &Path, root: &Path) -> Result<Self, CommandError> {
+        let webhooks = match &global.dir {
+            None => WEBHOOKS.to_owned(),
+            Some(folder) => below(root, &here.join(folder)).ok_or_else(|| {
+                CommandError::new(
+                    "usage",
+                    format!(
+                        "--dir {} is not below hookctl.yaml, which can name no other folder",
+                        Outside::path(folder)
+                    ),
+                )
+                .status(ExitStatus::Usage)
+            })?,
+        };
+        let record = global.cache_dir.as_ref();
+        Ok(Self {
+            webhooks,
+            record: record.and_then(|folder| below(root, &here.join(folder))),
+        })
+    }
+}
+
+/// A path relative to a folder that it is in; `None` if it is elsewhere, or not text.
+fn below(root: &Path, path: &Path) -> Option<String> {
+    let inner = path.strip_prefix(root).ok()?;
+    let mut names = Vec::new();
+    for component in inner.components() {
+        match component {
+            Component::CurDir => {}
+            Component::Normal(name) => names.push(name.to_str()?),
+            _ => return None,
+        }
+    }
+    (!names.is_empty()).then(|| names.join("/"))
+}
+
+/// What was given, or answered.
+pub(super) struct Given {
+    pub(super) folders: Folders,
+    pub(super) request_timeout: Option<Duration>,
+    pub(super) settle_horizon: Option<Duration>,
+    pub(super) target: String,
+    /// The API's base URL, as it is written and as it is understood.
+    pub(super) url: Option<(String, ApiBaseUrl)>,
+    pub(super) key: String,
+}
+
+impl Given {
+    pub(super) fn configuration(&self) -> String {
+        let quoted = hookctl::yaml::quoted;
+        let mut text = format!(
+            "# Where the declarations go. `hookctl --help` and the docs say what else can stand here.
+webhooks_dir: {}
+",
+            hookctl::yaml::scalar(&self.folders.webhooks)
+        );
+        if let Some(folder) = &self.folders.record {
+            text += &format!("cache_dir: {}\n", quoted(folder));
+        }
+        for (name, time) in [
+            ("request_timeout", self.request_timeout),
+            ("settle_horizon", self.settle_horizon),
+        ] {
+            if let Some(time) = time {
+                let time = match time.subsec_millis() {
+                    0 => format!("{}s", time.as_secs()),
+                    _ => format!("{}ms", time.as_millis()),
+                };
+                text += &format!("{name}: {time}\n");
+            }
+        }
+        let target = quoted(&self.target);
+        text += &format!("default_target: {target}\ntargets:\n  {target}:\n");
+        if let Some((url, _)) = &self.url {
+            text += &format!("    api_url: {}\n", quoted(url));
+        }
+        text + &format!(
+            "    api_key: {{ env: {} }}\n",
+            hookctl::yaml::scalar(&self.key)
+        )
+    }
+
+    pub(super) fn workflow(&self) -> String {
+        let mut text = WORKFLOW.replace("INTERACTLY_API_KEY", &self.key);
+        if self.folders.webhooks != WEBHOOKS {
+            let files = hookctl::yaml::quoted(&format!("{}/**", self.folders.webhooks));
+            text = text.replace(&format!("{WEBHOOKS}/**"), &files);
+        }
+        if let Some(folder) = &self.folders.record {
+            let path = format!("path: {}", hookctl::yaml::quoted(folder));
+            text = text.replace(&format!("path: {RECORD}"), &path);
+        }
+        text
+    }
+}
+
+/// Checks that a configuration says what was meant before anything is written.
+pub(super) fn is_read_back(config: &Path, root: &Path, text: &str) -> Result<(), CommandError> {
+    let (_, diagnostics, _) = hookctl::config::load_text(config, root, text.to_owned());
+    let mut diagnostics = diagnostics.iter();
+    match diagnostics.find(|diagnostic| diagnostic.severity == Severity::Error) {
+        None => Ok(()),
+        Some(error) => Err(CommandError::new(
+            "usage",
+            format!("hookctl.yaml cannot say that: {}", error.message),
+        )
+        .status(ExitStatus::Usage)),
+    }
+}

@@ -1,0 +1,317 @@
+//! `hookctl init`: a first repository, from an account that there is.
+
+mod given;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use hookctl::config::ApiBaseUrl;
+use hookctl::outside::Outside;
+use hookctl::remote::WebhookApi as _;
+use hookctl::secret::SecretSource;
+
+use self::given::{Folders, Given, RECORD, is_read_back};
+use super::import::{self, ImportArgs};
+use crate::args::GlobalArgs;
+use crate::environment::Environment;
+use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
+use crate::presenter::{Output, Presenter};
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::ui::Ui;
+
+const ACTION: &str = include_str!("../../../../../examples/ci/hookctl-action/action.yml");
+
+/// The arguments of `hookctl init`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "On a terminal, what is left out is asked for. Nothing is changed at the API, and no file \
+is written over.
+
+Examples:
+  hookctl init
+  hookctl --api-url https://api-prod.interactly.ai init --ci github"
+)]
+pub(crate) struct InitArgs {
+    /// The variable that holds the API key [default: INTERACTLY_API_KEY]
+    #[arg(long, value_name = "NAME", value_parser = variable)]
+    api_key_env: Option<String>,
+    /// Do not write declarations for the webhooks that are there
+    #[arg(long)]
+    no_import: bool,
+    /// Write a workflow for reviews, applies, and drift
+    #[arg(long, value_name = "WHAT", value_enum)]
+    ci: Option<Ci>,
+    /// Use the built-in emulator of the API, kept under the local record's folder
+    #[arg(long)]
+    sandbox: bool,
+}
+
+/// A workflow to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Ci {
+    /// For GitHub Actions.
+    Github,
+    /// None.
+    None,
+}
+
+fn variable(text: &str) -> Result<String, String> {
+    let valid = !text.is_empty()
+        && !text.starts_with(|first: char| first.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    valid
+        .then(|| text.to_owned())
+        .ok_or_else(|| "a name has letters, digits, and _".to_owned())
+}
+
+/// Runs the command.
+pub(crate) async fn run(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &InitArgs,
+    environment: &Environment,
+) -> ExitStatus {
+    let mut presenter = Presenter::new(ui, Output::Human, false, args.sandbox);
+    match init(ui, global, args, environment, &mut presenter).await {
+        Ok(status) => status,
+        Err(error) => presenter.fail(&error),
+    }
+}
+
+async fn init(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &InitArgs,
+    environment: &Environment,
+    presenter: &mut Presenter<'_>,
+) -> Result<ExitStatus, CommandError> {
+    let here = std::env::current_dir()
+        .map_err(|error| CommandError::new("working-directory", error.to_string()))?;
+    let name = global.config.as_deref();
+    let config = here.join(name.unwrap_or(Path::new("hookctl.yaml")));
+    let root = config.parent().unwrap_or(&here).to_owned();
+    if is_taken(&config)? {
+        let shown = config.strip_prefix(&here).unwrap_or(&config);
+        return Err(CommandError::new(
+            "file-exists",
+            format!(
+                "{} already exists; nothing was written",
+                Outside::path(shown)
+            ),
+        )
+        .help("`hookctl import` declares what the account has besides"));
+    }
+    let given = Given {
+        folders: Folders::of(global, &here, &root)?,
+        request_timeout: global.request_timeout,
+        settle_horizon: global.settle_horizon,
+        target: global.target.clone().unwrap_or_else(|| "default".into()),
+        url: url(ui, global, args)?,
+        key: key(ui, args)?,
+    };
+    let settings = first_settings(global, &given, &here, &root, presenter)?;
+    reaches_api(ui, &settings, environment, args.sandbox).await?;
+
+    let import = !args.no_import
+        && (!ui.can_ask()
+            || ui
+                .ask("Write declarations for the webhooks that are there?")
+                .await);
+    let ci = match args.ci {
+        Some(ci) => ci,
+        None if ui.can_ask() && ui.ask("Write a GitHub workflow?").await => Ci::Github,
+        None => Ci::None,
+    };
+    let text = given.configuration();
+    is_read_back(&config, &root, &text)?;
+    let mut files = vec![(config, text)];
+    if ci == Ci::Github {
+        files.extend(workflow(global, &given, &here)?);
+    }
+    write(&files)?;
+    for (path, _) in &files {
+        let path = path.strip_prefix(&here).unwrap_or(path);
+        ui.result(&format!("wrote {}\n", Outside::path(path)));
+    }
+    if given.folders.record.is_none()
+        && let Some(folder) = &global.cache_dir
+    {
+        ui.remark(&format!(
+            "{} is not below hookctl.yaml, so give --cache-dir (or HOOKCTL_CACHE_DIR) each time.\n",
+            Outside::path(folder)
+        ));
+    }
+    let folder = &settings.webhooks_dir;
+    fs::create_dir_all(folder)
+        .and_then(|()| import::write_schema(folder))
+        .map_err(|error| failed(folder, &error))?;
+    let status = if import {
+        let args = ImportArgs::everything(args.sandbox);
+        import::import(ui, global, &args, environment, presenter).await?
+    } else {
+        ExitStatus::Success
+    };
+    ui.remark("Next: commit these files, edit one, and look at `hookctl sync --dry-run`.\n");
+    Ok(status)
+}
+
+/// The API's base URL: as given, or as a person answers, and as it is understood. A sandbox needs none.
+fn url(
+    ui: &Ui,
+    global: &GlobalArgs,
+    args: &InitArgs,
+) -> Result<Option<(String, ApiBaseUrl)>, CommandError> {
+    let text = match &global.api_url {
+        Some(url) => url.clone(),
+        None if args.sandbox => return Ok(None),
+        None => ask(
+            ui,
+            "The API's base URL",
+            "https://api-prod.interactly.ai",
+            "--api-url",
+        )?,
+    };
+    let url = ApiBaseUrl::parse(&text).map_err(|error| {
+        CommandError::new("usage", format!("the API's base URL {error}")).status(ExitStatus::Usage)
+    })?;
+    Ok(Some((text, url)))
+}
+
+/// The variable that holds the API key.
+fn key(ui: &Ui, args: &InitArgs) -> Result<String, CommandError> {
+    match &args.api_key_env {
+        Some(name) => Ok(name.clone()),
+        None if ui.can_ask() && !args.sandbox => {
+            let written = ui.prompt("The variable that holds the API key", "INTERACTLY_API_KEY");
+            variable(&written)
+                .map_err(|error| CommandError::new("usage", error).status(ExitStatus::Usage))
+        }
+        None => Ok("INTERACTLY_API_KEY".to_owned()),
+    }
+}
+
+/// The settings as they will be. The target is not configured yet: it is what this command writes. A configuration
+/// further up is not the one that holds here afterwards.
+fn first_settings(
+    global: &GlobalArgs,
+    given: &Given,
+    here: &Path,
+    root: &Path,
+    presenter: &mut Presenter<'_>,
+) -> Result<Settings, CommandError> {
+    let mut settings = presenter.settings(&GlobalArgs {
+        target: None,
+        config: None,
+        ..global.clone()
+    })?;
+    settings.webhooks_dir = root.join(&given.folders.webhooks);
+    settings.cache_dir = match (&given.folders.record, &global.cache_dir) {
+        (Some(folder), _) => root.join(folder),
+        (None, Some(folder)) => here.join(folder),
+        (None, None) => root.join(RECORD),
+    };
+    root.clone_into(&mut settings.root);
+    settings.target.name.clone_from(&given.target);
+    settings.target.api_url = given.url.as_ref().map(|(_, url)| url.clone());
+    settings.target.api_key = SecretSource::Env {
+        name: given.key.clone(),
+    };
+    Ok(settings)
+}
+
+/// Checks that the address and the key are right: one row is enough to know.
+async fn reaches_api(
+    ui: &Ui,
+    settings: &Settings,
+    environment: &Environment,
+    sandbox: bool,
+) -> Result<(), CommandError> {
+    let session = Session::open(settings, environment, sandbox).await?;
+    let page = session
+        .api()
+        .page(1, 1)
+        .await
+        .map_err(|error| CommandError::caused("api", &error))?;
+    let count = match page.total {
+        None => String::new(),
+        Some(1) => ", with 1 webhook".to_owned(),
+        Some(total) => format!(", with {total} webhooks"),
+    };
+    ui.remark(&format!("The API answers{count}.\n"));
+    Ok(())
+}
+
+/// The files of the workflow.
+fn workflow(
+    global: &GlobalArgs,
+    given: &Given,
+    here: &Path,
+) -> Result<[(PathBuf, String); 2], CommandError> {
+    if global.config.is_some() {
+        return Err(CommandError::new(
+            "usage",
+            "the workflow expects hookctl.yaml in this folder; leave out --config or --ci",
+        )
+        .status(ExitStatus::Usage));
+    }
+    let workflow = here.join(".github/workflows/hookctl.yml");
+    let action = here.join(".github/actions/hookctl/action.yml");
+    Ok([(workflow, given.workflow()), (action, ACTION.to_owned())])
+}
+
+fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<String, CommandError> {
+    if ui.can_ask() {
+        Ok(ui.prompt(question, default))
+    } else {
+        Err(CommandError::new(
+            "usage",
+            format!("{question} is not given, and there is nobody to ask"),
+        )
+        .help(format!("add {flag}"))
+        .status(ExitStatus::Usage))
+    }
+}
+
+fn is_taken(path: &Path) -> Result<bool, CommandError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(CommandError::new(
+            "init",
+            format!("could not look at {}: {error}", Outside::path(path)),
+        )),
+    }
+}
+
+fn write(files: &[(PathBuf, String)]) -> Result<(), CommandError> {
+    for (path, _) in files {
+        if is_taken(path)? {
+            return Err(CommandError::new(
+                "file-exists",
+                format!(
+                    "{} already exists; nothing was written",
+                    Outside::path(path)
+                ),
+            ));
+        }
+    }
+    for (path, text) in files {
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        }
+        import::write_new(path, text).map_err(|error| failed(path, &error))?;
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::new(
+        "init",
+        format!("could not write {}: {error}", Outside::path(path)),
+    )
+}

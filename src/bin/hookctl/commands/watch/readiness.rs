@@ -1,0 +1,114 @@
+//! Whether a watch does its work: what `/readyz` answers.
+//!
+//! Files that do not validate leave what validated last applied, so a short mistake is no outage. One that stays is:
+//! nothing that is edited reaches the API any more.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long files may stay invalid before the watch counts as not ready: the time to notice and undo a mistake.
+const INVALID_GRACE: Duration = Duration::from_mins(1);
+
+/// What was read, and may be invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Input {
+    /// The declarations.
+    Declarations,
+    /// hookctl.yaml.
+    Configuration,
+}
+
+impl Input {
+    pub(super) const ALL: [Self; 2] = [Self::Declarations, Self::Configuration];
+
+    /// The word for it in a label and in an answer.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Declarations => "declarations",
+            Self::Configuration => "configuration",
+        }
+    }
+}
+
+/// What readiness is judged by.
+#[derive(Debug, Default)]
+pub(super) struct Readiness(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    has_passed: bool,
+    invalid_since: BTreeMap<Input, Instant>,
+}
+
+impl Readiness {
+    /// Takes note that a pass went well.
+    pub(super) fn passed(&self) {
+        self.lock().has_passed = true;
+    }
+
+    /// Takes note of whether an input validates. The first of several failures in a row counts.
+    pub(super) fn read(&self, input: Input, is_valid: bool, now: Instant) {
+        let mut state = self.lock();
+        if is_valid {
+            state.invalid_since.remove(&input);
+        } else {
+            state.invalid_since.entry(input).or_insert(now);
+        }
+    }
+
+    /// Returns what keeps the watch from being ready, if anything does.
+    pub(super) fn obstacle(&self, now: Instant) -> Option<String> {
+        let state = self.lock();
+        if !state.has_passed {
+            return Some("no pass went well yet".to_owned());
+        }
+        state.invalid_since.iter().find_map(|(input, since)| {
+            let invalid_for = now.saturating_duration_since(*since);
+            (invalid_for >= INVALID_GRACE).then(|| {
+                let verb = match input {
+                    Input::Declarations => "have",
+                    Input::Configuration => "has",
+                };
+                let (input, seconds) = (input.as_str(), invalid_for.as_secs());
+                format!("the {input} {verb} not validated for {seconds} s")
+            })
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invalid_files_end_readiness_after_a_while_and_valid_ones_restore_it() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let readiness = Readiness::default();
+        assert_eq!(
+            readiness.obstacle(at(0)).as_deref(),
+            Some("no pass went well yet")
+        );
+        readiness.passed();
+        assert_eq!(readiness.obstacle(at(0)), None);
+        readiness.read(Input::Declarations, false, at(0));
+        readiness.read(Input::Declarations, false, at(50));
+        assert_eq!(readiness.obstacle(at(59)), None);
+        assert_eq!(
+            readiness.obstacle(at(61)).as_deref(),
+            Some("the declarations have not validated for 61 s")
+        );
+        readiness.read(Input::Declarations, true, at(62));
+        assert_eq!(readiness.obstacle(at(200)), None);
+        readiness.read(Input::Configuration, false, at(200));
+        assert_eq!(
+            readiness.obstacle(at(300)).as_deref(),
+            Some("the configuration has not validated for 100 s")
+        );
+    }
+}

@@ -1,0 +1,91 @@
+//! The secrets that this process followed, hidden in every text of others that it shows.
+//!
+//! One filter for the process, since whoever shows something seldom is who followed a secret.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hookctl::plan::{Change, Plan};
+use hookctl::record::{ActionResult, Outcome, Remark};
+use hookctl::render::Message;
+use hookctl::secret::{Filter, Secret};
+use hookctl::webhook::{EndpointUrl, FieldValue};
+
+static FOLLOWED: RwLock<Filter> = RwLock::new(Filter::new());
+
+/// Hides a secret from now on.
+pub(crate) fn follow(secret: &Secret) {
+    let mut filter = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
+    filter.follow(secret);
+}
+
+/// Returns the text without the secrets that were followed.
+pub(crate) fn masked(text: &str) -> String {
+    let filter = FOLLOWED.read().unwrap_or_else(PoisonError::into_inner);
+    filter.masked(text).into_owned()
+}
+
+/// Masks the texts of a message; not its code, nor its place.
+pub(crate) fn message(message: Message) -> Message {
+    Message {
+        message: masked(&message.message),
+        help: message.help.as_deref().map(masked),
+        ..message
+    }
+}
+
+/// Masks what a plan shows of the webhooks at the API. The requests are made from its actions, which stay.
+pub(crate) fn plan(plan: &mut Plan) {
+    for planned in &mut plan.actions {
+        let leaks = planned.changes.iter().any(|change| match change {
+            Change::Field { from, to, .. } => from.iter().chain([to]).any(is_secret),
+            Change::Token { .. } => false,
+        });
+        if !leaks {
+            continue;
+        }
+        for change in &mut Arc::make_mut(planned).changes {
+            if let Change::Field { from, to, .. } = change {
+                from.iter_mut().chain([to]).for_each(value);
+            }
+        }
+    }
+}
+
+fn is_secret(value: &FieldValue) -> bool {
+    match value {
+        FieldValue::Text(text) => masked(text) != *text,
+        FieldValue::Url(url) => masked(url.as_str()) != url.as_str(),
+        FieldValue::Actions(_) | FieldValue::Flag(_) | FieldValue::Number(_) => false,
+    }
+}
+
+fn value(value: &mut FieldValue) {
+    match value {
+        FieldValue::Text(text) => *text = masked(text),
+        FieldValue::Url(url) => *url = EndpointUrl::from_remote(masked(url.as_str())),
+        FieldValue::Actions(_) | FieldValue::Flag(_) | FieldValue::Number(_) => {}
+    }
+}
+
+/// Masks what the API said of an action.
+pub(crate) fn result(result: &mut ActionResult) {
+    match &mut result.outcome {
+        Outcome::Applied { remarks, .. } => {
+            for remark in remarks {
+                match remark {
+                    Remark::StoredOtherwise { sent, stored, .. } => {
+                        [sent, stored].into_iter().for_each(value);
+                    }
+                    Remark::ConcurrentEdit { before, now, .. } => {
+                        for text in [before, now] {
+                            *text = masked(text);
+                        }
+                    }
+                    Remark::FoundAfterNoAnswer => {}
+                }
+            }
+        }
+        Outcome::Failed { error, .. } | Outcome::Pending { error, .. } => *error = masked(error),
+        Outcome::Held | Outcome::NotAttempted => {}
+    }
+}

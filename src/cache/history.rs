@@ -1,0 +1,95 @@
+//! How much of the history is kept.
+//!
+//! Every change adds to it, so a watch would fill the disk in time. Each commit that adds changes removes what is too
+//! old or too much, the oldest rows first, and only a few at once: a long history shrinks over several commits.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::database::{Database, row_key};
+use super::schema::{self, HISTORY, META, StoredEntry};
+use super::{Account, CacheError};
+
+/// The most old rows that one commit removes beyond as many as it adds.
+const ROWS_AT_ONCE: usize = 32;
+
+/// How much of the history is kept of each account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// How long a change is kept, counted back from the latest one.
+    pub keep: Duration,
+    /// The most changes that are kept.
+    pub max_entries: u64,
+}
+
+impl Default for HistoryLimits {
+    /// 90 days and 10,000 changes.
+    fn default() -> Self {
+        Self {
+            keep: Duration::from_hours(24 * 90),
+            max_entries: 10_000,
+        }
+    }
+}
+
+/// What a commit removes of the history.
+#[derive(Debug, Default)]
+pub(super) struct Pruned {
+    /// The rows.
+    pub(super) rows: Vec<Vec<u8>>,
+    /// The row of the count, as it is afterwards.
+    pub(super) count: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Database {
+    /// Decides what goes when `added` changes come in `rows` rows, the last of which is of a given time.
+    pub(super) fn prune_history(
+        &self,
+        account: &Account,
+        rows: usize,
+        added: usize,
+        latest: Option<&str>,
+    ) -> Result<Pruned, CacheError> {
+        if added == 0 {
+            return Ok(Pruned::default());
+        }
+        let limits = self.history_limits;
+        let count_key = row_key(account, b"history-count");
+        let known = match self.get::<u64>(&self.meta, META, &count_key)? {
+            Some(known) => known,
+            // A record of before: counted once.
+            None => self.count_history(account)?,
+        };
+        let mut count = known.saturating_add(added as u64);
+        let oldest = latest
+            .and_then(|latest| latest.parse::<Timestamp>().ok())
+            .and_then(|latest| latest.checked_sub(limits.keep).ok());
+        let mut pruned = Pruned::default();
+        for row in self.history.scan_prefix(row_key(account, b"")) {
+            if pruned.rows.len() >= ROWS_AT_ONCE + rows {
+                break;
+            }
+            let (key, value) = row.map_err(|source| self.failed("read", source))?;
+            let entries: Vec<StoredEntry<'static>> =
+                schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))?;
+            let last = entries.last();
+            let at = last.and_then(|last| last.at.parse::<Timestamp>().ok());
+            let is_old = at.zip(oldest).is_some_and(|(at, oldest)| at < oldest);
+            if !is_old && count <= limits.max_entries {
+                break;
+            }
+            pruned.rows.push(key.to_vec());
+            count = count.saturating_sub(entries.len() as u64);
+        }
+        let value = self.encoded(META, &count_key, &count)?;
+        pruned.count = Some((count_key, value));
+        Ok(pruned)
+    }
+
+    fn count_history(&self, account: &Account) -> Result<u64, CacheError> {
+        let rows: Vec<(_, Vec<serde::de::IgnoredAny>)> =
+            self.rows(&self.history, HISTORY, account)?;
+        Ok(rows.iter().map(|(_, entries)| entries.len() as u64).sum())
+    }
+}
