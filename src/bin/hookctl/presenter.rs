@@ -23,6 +23,7 @@ use crate::mask;
 use crate::problems::{invalid_config, show_diagnostics};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
+use crate::signals::interrupted;
 use crate::ui::Ui;
 
 /// The form in which a plan is shown.
@@ -389,6 +390,7 @@ impl<'a> Presenter<'a> {
                 }
                 CommandError::new("no-plan", "no plan can be made; nothing was sent").status(status)
             }
+            PassError::Interrupted => interrupted(),
             PassError::Observe(source) => CommandError::caused("api", source),
             PassError::Records(source) => match source.downcast_ref::<CacheError>() {
                 Some(error) => record_error(error),

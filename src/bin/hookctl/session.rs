@@ -24,6 +24,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
+use crate::signals::{cancellation, interrupted};
 
 /// The key that the sandbox takes in process: it is no secret, it only has to be one.
 pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
@@ -211,6 +212,9 @@ impl RecordAccess<'_> {
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {
+    if matches!(error, CacheError::Interrupted) {
+        return interrupted();
+    }
     let shown = CommandError::caused("record", error);
     if error.is_damage() {
         shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
@@ -219,14 +223,19 @@ pub(crate) fn record_error(error: &CacheError) -> CommandError {
     }
 }
 
-/// The record of a target, or of the emulator in its place. Nothing is read yet.
-pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
-    let target = &settings.target;
-    let options = CacheOptions {
+/// Where the record is, and how it is opened.
+pub(crate) fn record_options(settings: &Settings) -> CacheOptions {
+    CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
         history: settings.history,
-    };
+        cancellation: cancellation(),
+    }
+}
+
+/// The record of a target, or of the emulator in its place. Nothing is read yet.
+pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
+    let target = &settings.target;
     let url = target.api_url.as_ref().map(ToString::to_string);
     let api = match (sandbox, &url) {
         (true, _) => "sandbox",
@@ -234,7 +243,7 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
         // Whoever needs one says so.
         (false, None) => "",
     };
-    Store::new(options, Account::new(&target.name, api))
+    Store::new(record_options(settings), Account::new(&target.name, api))
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {
