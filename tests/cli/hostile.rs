@@ -307,3 +307,21 @@ fn an_argument_does_not_reach_a_log_as_it_is() {
         is_harmless(&run.stderr);
     }
 }
+
+#[test]
+fn a_pipe_in_place_of_what_a_library_or_git_reads_is_not_waited_for() {
+    let (account, mut repository) = (Account::new(), Repository::with(BILLING));
+    let started = Instant::now();
+    fifo(&repository, ".git/HEAD");
+    let run = repository.sync(&account, &["--yes"]).code(0);
+    run.shows("1 created");
+    fifo(&repository, "ca.pem");
+    repository.set("SSL_CERT_FILE", "ca.pem");
+    for command in ["sync", "status", "import", "events"] {
+        repository
+            .run(&["--api-url", "https://127.0.0.1:1", command])
+            .code(1)
+            .complains("could not read the certificates in ca.pem: it is not a regular file");
+    }
+    assert!(started.elapsed() < Duration::from_secs(30));
+}

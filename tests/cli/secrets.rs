@@ -294,3 +294,30 @@ fn the_record_is_readable_by_its_owner_only() {
         "*\n"
     );
 }
+
+/// Each run looks for the canary in what it prints, and in every file of the record.
+#[test]
+fn a_password_that_somebody_left_in_an_address_is_not_kept() {
+    let account = Account::new();
+    let ignoring = format!("{BILLING}    ignore_changes: [url]\n");
+    for (declared, prints) in [(BILLING, "1 updated"), (&ignoring, "No changes.")] {
+        let repository = Repository::with(declared);
+        repository.settled(&account);
+        let address = "https://us:s3cr3t-word@hooks.example.com/billing";
+        account.edit("Billing", &json!({ "url": address }));
+        account.put("5eb7cf5a86d9755df3a6c001", "Theirs", address);
+        repository.sync(&account, &["--dry-run"]).code(0);
+        repository.sync(&account, &[]).code(0).shows(prints);
+        repository.sync(&account, &[]).code(0).shows("No changes.");
+        let url = account.sandbox.base_url();
+        repository.run(&["--api-url", &url, "import"]).code(4);
+        repository.lose_record();
+        let sync = repository.sync(&account, &[]).code(0);
+        sync.shows("1 adopted");
+        let show = ["--api-url", &url, "cache", "show"];
+        repository.run(&show).code(0);
+        account.sandbox.remove("5eb7cf5a86d9755df3a6c001").unwrap();
+        let id = account.id("Billing");
+        account.sandbox.remove(&id).unwrap();
+    }
+}

@@ -40,19 +40,25 @@ pub(crate) enum Output {
 }
 
 /// The document of a run whose arguments do not parse, in the form of its command.
-pub(crate) fn usage_document(command: Option<&str>, error: CommandError) -> String {
-    match command {
-        Some("validate") => {
-            let mut text = Vec::new();
-            // Writing to memory cannot fail.
-            let _ = ValidateDocument::new(0, 0, vec![error.into_message()]).write(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
+pub(crate) fn usage_document(
+    command: Option<&str>,
+    form: &str,
+    error: CommandError,
+) -> Option<String> {
+    let messages = |error: CommandError| vec![error.into_message()];
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = match (command, form) {
+        (Some("validate"), "json") => ValidateDocument::new(0, 0, messages(error)).write(&mut text),
+        (Some("validate"), "sarif") => hookctl::render::sarif(&messages(error), &mut text),
+        (Some("validate"), "github") => hookctl::render::github(&messages(error), &mut text),
+        (Some("sync" | "apply"), "json") => {
+            return Some(PlanDocument::of_messages(None, false, false, messages(error)).to_text());
         }
-        Some("sync" | "apply") => {
-            PlanDocument::of_messages(None, false, false, vec![error.into_message()]).to_text()
-        }
-        _ => error_json(&error),
-    }
+        (_, "json") => return Some(error_json(&error)),
+        _ => return None,
+    };
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Where a plan is shown.

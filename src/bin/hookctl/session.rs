@@ -9,6 +9,8 @@ use hookctl::apply::ApplyOptions;
 use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
+use hookctl::input::open_regular;
+use hookctl::outside::Outside;
 use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
@@ -98,6 +100,9 @@ impl Session {
                 CommandError::caused("invalid-proxy", &error)
                     .help("write it as http://proxy.example.com:3128, or unset it")
             })?;
+        }
+        if url.is_https() {
+            check_certificates(environment)?;
         }
         let key = resolve_key("API key", &target.api_key, environment).await?;
         let fingerprint_key = fingerprint_key(settings, environment, Some(&key)).await?;
@@ -244,6 +249,24 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
         (false, None) => "",
     };
     Store::new(record_options(settings), Account::new(&target.name, api))
+}
+
+/// Checks the certificates that the environment names: the TLS library reads them, and would wait for a FIFO.
+fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
+    let variable = "SSL_CERT_FILE";
+    let Some(file) = environment
+        .get_lossy(variable)
+        .filter(|file| !file.is_empty())
+    else {
+        return Ok(());
+    };
+    open_regular(file.as_ref()).map(drop).map_err(|error| {
+        let path = Outside::text(&file);
+        let message = format!("could not read the certificates in {path}: {error}");
+        CommandError::new("certificates", message).help(format!(
+            "{variable} names a file of PEM certificates, or is not set"
+        ))
+    })
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {
