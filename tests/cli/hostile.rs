@@ -257,6 +257,12 @@ fn silent_connections_do_not_keep_a_watch_from_its_work() {
     let mut answer = String::new();
     asking.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    repository.declare(&BILLING.replace("/billing", "/saved"));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while account.sandbox.webhooks()[0].url != "https://hooks.example.com/saved" {
+        assert!(Instant::now() < deadline, "a save was not applied");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     drop(silent);
     child.kill().unwrap();
     child.wait().unwrap();

@@ -323,3 +323,22 @@ fn an_interrupted_retry_says_that_its_outcome_is_not_known() {
     reached(&account, received + 2);
     interrupted(child, "INT").complains("whether it is delivered again is not known");
 }
+
+#[test]
+fn a_request_ends_at_its_time_out() {
+    let (server, repository) = (Silent::new(), Repository::with(BILLING));
+    let url = server.url();
+    let options = ["--api-url", &url, "--request-timeout", "100ms", "events"];
+    let child = spawn(&repository, &options);
+    let mut asked = Vec::new();
+    for _ in 0..5 {
+        let (connection, head) = server.asked();
+        assert!(
+            head.starts_with("GET /workflows/v1/workflow-webhooks/events?"),
+            "{head}"
+        );
+        asked.push(connection);
+    }
+    let run = Run::of(child.wait_with_output().unwrap()).code(1);
+    run.complains("it took too long").complains("5 tries");
+}
