@@ -189,6 +189,7 @@ fn cache(folder: &Path) -> Cache {
         directory: folder.to_owned(),
         lock_timeout: Duration::from_secs(10),
         history: HistoryLimits::default(),
+        cancellation: tokio_util::sync::CancellationToken::new(),
     };
     Cache::open(&options, Account::new("default", "https://api.example")).unwrap()
 }

@@ -51,6 +51,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         directory: folder.path().join("record"),
         lock_timeout: Duration::from_secs(10),
         history: HistoryLimits::default(),
+        cancellation: CancellationToken::new(),
     };
     for pass in 1..=2 {
         print(&format!("pass {pass}"));

@@ -143,13 +143,11 @@ pub fn mask(text: &str) -> String {
 pub fn sensitive(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut start = scheme_end(text);
-    if let Some(last) = text.rfind('@').filter(|last| *last >= start)
-        && !is_behind_the_authority(text)
-    {
-        if start < last {
-            ranges.push(start..last);
+    if let Some(found) = user_info(text) {
+        start = found.end + 1;
+        if !found.is_empty() {
+            ranges.push(found);
         }
-        start = last + 1;
     }
     let rest = text.get(start..).unwrap_or("");
     let Some(query) = rest.find(['?', '#']) else {
@@ -175,6 +173,14 @@ pub fn sensitive(text: &str) -> Vec<Range<usize>> {
         at += part.len();
     }
     ranges
+}
+
+/// Returns the user info of an address, without the `@` behind it; everything from the scheme to the last `@` in a text
+/// that is no valid address.
+pub fn user_info(text: &str) -> Option<Range<usize>> {
+    let start = scheme_end(text);
+    let last = text.rfind('@').filter(|last| *last >= start)?;
+    (!is_behind_the_authority(text)).then_some(start..last)
 }
 
 /// Whether every `@` of a text belongs to the path or what follows it. A host without a dot may be a user

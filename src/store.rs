@@ -55,6 +55,7 @@
 //!     directory: folder.path().join("record"),
 //!     lock_timeout: Duration::from_secs(10),
 //!     history: HistoryLimits::default(),
+//!     cancellation: CancellationToken::new(),
 //! };
 //! let store = Store::new(options, Account::new("default", &emulator.base_url()));
 //! let mut changes = store.subscribe();
@@ -411,6 +412,7 @@ mod tests {
             directory: directory.to_owned(),
             lock_timeout,
             history: crate::cache::HistoryLimits::default(),
+            cancellation: tokio_util::sync::CancellationToken::new(),
         };
         Store::new(options, Account::new("qa", "https://api.example"))
     }

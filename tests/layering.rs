@@ -211,6 +211,51 @@ fn no_file_is_read_without_bounds() {
     );
 }
 
+/// The table of bounds names, for each, tests that exist.
+#[test]
+fn every_bound_names_the_test_that_holds_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
+    let bounds = page.split("\n## Bounds\n").nth(1).unwrap();
+    let bounds = bounds.split("\n## ").next().unwrap();
+    let mut all = String::new();
+    for folder in ["src", "tests"] {
+        read_all(&root.join(folder), &mut all);
+    }
+    let rows: Vec<_> = bounds
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .skip(2)
+        .collect();
+    for row in &rows {
+        let held_by = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+        let words = held_by.split('`').skip(1).step_by(2);
+        let names: Vec<_> = words
+            .filter(|word| !word.contains("::") && !word.contains('/') && word.contains('_'))
+            .map(|word| word.trim_end_matches("..."))
+            .collect();
+        assert!(
+            !names.is_empty() || row.contains("(`mistakes`)"),
+            "no test in {row}"
+        );
+        for name in names {
+            assert!(all.contains(&format!("fn {name}")), "there is no {name}");
+        }
+    }
+    assert!(rows.len() >= 30, "{} rows", rows.len());
+}
+
+fn read_all(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            read_all(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(path).unwrap());
+        }
+    }
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent: Vec<_> = sources()

@@ -187,6 +187,7 @@ async fn ten_thousand_passes_leave_no_trace() {
         directory: folder.path().join("record"),
         lock_timeout: Duration::from_secs(10),
         history: HistoryLimits::default(),
+        cancellation: CancellationToken::new(),
     };
     let store = Store::new(options, Account::new("default", "http://model"));
 

@@ -72,7 +72,7 @@ pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied,
 pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, CacheError> {
     let directory = &options.directory;
     folder::prepare(directory)?;
-    let _lock = Lock::exclusive(directory, options.lock_timeout)?;
+    let _lock = Lock::exclusive(options)?;
     let mut parts = Vec::new();
     for part in [DATABASE, GENERATION] {
         let part = directory.join(part);
@@ -115,7 +115,7 @@ fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
 
 fn copied(options: &CacheOptions) -> Result<tempfile::TempDir, CacheError> {
     let directory = &options.directory;
-    let _lock = Lock::shared(directory, options.lock_timeout)?;
+    let _lock = Lock::shared(options)?;
     folder::check(directory)?;
     folder::copy(directory)
 }

@@ -2,10 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{CacheError, folder, io_error};
+use super::{CacheError, CacheOptions, folder, io_error};
 use crate::input::open_regular;
 
 /// How often a held lock is tried again.
@@ -16,8 +15,8 @@ pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases t
 
 impl Lock {
     /// Waits for the lock that nobody shares, and leaves the process id in the file.
-    pub(super) fn exclusive(directory: &Path, timeout: Duration) -> Result<Self, CacheError> {
-        let path = directory.join("lock");
+    pub(super) fn exclusive(options: &CacheOptions) -> Result<Self, CacheError> {
+        let path = options.directory.join("lock");
         folder::check_file(&path)?;
         let mut file = File::options()
             .read(true)
@@ -26,7 +25,7 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(io_error("open", &path))?;
-        wait(directory, timeout, &mut file, File::try_lock)?;
+        wait(options, &mut file, File::try_lock)?;
         let written = file
             .set_len(0)
             .and_then(|()| file.rewind())
@@ -36,12 +35,12 @@ impl Lock {
     }
 
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
-    pub(super) fn shared(directory: &Path, timeout: Duration) -> Result<Option<Self>, CacheError> {
-        let path = directory.join("lock");
+    pub(super) fn shared(options: &CacheOptions) -> Result<Option<Self>, CacheError> {
+        let path = options.directory.join("lock");
         folder::check_file(&path)?;
         match open_regular(&path) {
             Ok(mut file) => {
-                wait(directory, timeout, &mut file, File::try_lock_shared)?;
+                wait(options, &mut file, File::try_lock_shared)?;
                 Ok(Some(Self(file)))
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -51,8 +50,7 @@ impl Lock {
 }
 
 fn wait(
-    directory: &Path,
-    timeout: Duration,
+    options: &CacheOptions,
     file: &mut File,
     attempt: fn(&File) -> Result<(), TryLockError>,
 ) -> Result<(), CacheError> {
@@ -61,9 +59,12 @@ fn wait(
         match attempt(file) {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => {
-                return Err(io_error("lock", &directory.join("lock"))(error));
+                return Err(io_error("lock", &options.directory.join("lock"))(error));
             }
-            Err(TryLockError::WouldBlock) if started.elapsed() < timeout => {
+            Err(TryLockError::WouldBlock) if options.cancellation.is_cancelled() => {
+                return Err(CacheError::Interrupted);
+            }
+            Err(TryLockError::WouldBlock) if started.elapsed() < options.lock_timeout => {
                 std::thread::sleep(PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
@@ -71,7 +72,7 @@ fn wait(
                 // Whoever holds the lock may not have written its id yet.
                 let _ = file.take(20).read_to_string(&mut pid);
                 return Err(CacheError::Locked {
-                    directory: directory.to_owned(),
+                    directory: options.directory.clone(),
                     holder: pid.trim().parse().ok(),
                 });
             }

@@ -38,6 +38,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 pub use care::{Verified, salvage, set_aside, verify};
 use database::Database;
 pub use generation::RecordVersion;
@@ -61,6 +63,8 @@ pub struct CacheOptions {
     pub lock_timeout: Duration,
     /// How much of the history is kept.
     pub history: HistoryLimits,
+    /// Ends a wait for another opener.
+    pub cancellation: CancellationToken,
 }
 
 /// The account that records belong to. Another base URL under the same name is another account.
@@ -103,6 +107,9 @@ pub enum CacheError {
         /// The process that uses it, if it says.
         holder: Option<u32>,
     },
+    /// The wait for another process was cancelled; nothing was opened.
+    #[error("interrupted while another process used the local record")]
+    Interrupted,
     /// The folder or a file in it cannot be read or written.
     #[error("could not {attempt} {}", Outside::path(path))]
     Io {
@@ -202,7 +209,7 @@ impl Cache {
     /// [`CacheError`]
     pub fn open(options: &CacheOptions, account: Account) -> Result<Self, CacheError> {
         folder::prepare(&options.directory)?;
-        let lock = Lock::exclusive(&options.directory, options.lock_timeout)?;
+        let lock = Lock::exclusive(options)?;
         folder::check(&options.directory)?;
         let mut database = Database::open(&options.directory, &options.directory)?;
         database.history_limits = options.history;
@@ -337,7 +344,7 @@ impl CacheReader {
         if !Database::is_in(directory)? {
             return Ok(None);
         }
-        let lock = Lock::shared(directory, options.lock_timeout)?;
+        let lock = Lock::shared(options)?;
         folder::check(directory)?;
         let copy = folder::copy(directory)?;
         drop(lock);

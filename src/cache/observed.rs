@@ -1,6 +1,7 @@
 //! What was last observed of each account: kept for `status` and for finding out what became of a create
 //! that had no answer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::database::{Database, row_key};
@@ -53,11 +54,12 @@ impl Database {
             .rows(&self.observed, OBSERVED, account)?
             .into_iter()
             .collect();
-        let webhooks: Vec<&ObservedWebhook> = observed.webhooks.values().collect();
+        let webhooks: Vec<Cow<'_, ObservedWebhook>> =
+            observed.webhooks.values().map(kept).collect();
         let mut batch = sled::Batch::default();
         for (number, row) in (0_u32..).zip(webhooks.chunks(WEBHOOKS_IN_A_ROW)) {
             let before = known.remove(number.to_be_bytes().as_slice());
-            if before.is_none_or(|before| before.iter().ne(row.iter().copied())) {
+            if before.is_none_or(|before| before.iter().ne(row.iter().map(Cow::as_ref))) {
                 let key = row_key(account, &number.to_be_bytes());
                 let value = self.encoded(OBSERVED, &key, &row)?;
                 batch.insert(key, value);
@@ -72,6 +74,16 @@ impl Database {
         self.put(&self.meta, META, &digest_key, &digest)?;
         self.put(&self.meta, META, &at_key(account), &at)
     }
+}
+
+/// A webhook as it is kept: a password that somebody left in its address is not.
+fn kept(webhook: &ObservedWebhook) -> Cow<'_, ObservedWebhook> {
+    let Some(url) = webhook.spec.url.without_user_info() else {
+        return Cow::Borrowed(webhook);
+    };
+    let mut webhook = webhook.clone();
+    webhook.spec.url = url;
+    Cow::Owned(webhook)
 }
 
 /// A digest of all that was observed, so that what is the same need not be compared row by row.

@@ -108,12 +108,21 @@ pub(super) struct StoredRecord {
     prevent_destroy: bool,
 }
 
+/// A webhook as it is kept: a password that somebody left in its address at the API is not.
+fn kept(spec: &WebhookSpec) -> WebhookSpec {
+    let mut spec = spec.clone();
+    if let Some(url) = spec.url.without_user_info() {
+        spec.url = url;
+    }
+    spec
+}
+
 impl From<&AppliedRecord> for StoredRecord {
     fn from(record: &AppliedRecord) -> Self {
         Self {
             id: record.id.clone(),
-            sent: record.sent.clone(),
-            stored: (record.stored != record.sent).then(|| record.stored.clone()),
+            sent: kept(&record.sent),
+            stored: (record.stored != record.sent).then(|| kept(&record.stored)),
             token: record.token,
             prevent_destroy: record.prevent_destroy,
         }

@@ -16,6 +16,7 @@ fn options(directory: &Path) -> CacheOptions {
         directory: directory.to_owned(),
         lock_timeout: Duration::from_millis(50),
         history: HistoryLimits::default(),
+        cancellation: tokio_util::sync::CancellationToken::new(),
     }
 }
 

@@ -24,6 +24,15 @@ pub(super) fn discover(
     shown: &dyn Fn(&Path) -> PathBuf,
     diagnostics: &mut Diagnostics,
 ) -> Vec<PathBuf> {
+    discover_within(MAX_FILES, directory, shown, diagnostics)
+}
+
+fn discover_within(
+    most: usize,
+    directory: &Path,
+    shown: &dyn Fn(&Path) -> PathBuf,
+    diagnostics: &mut Diagnostics,
+) -> Vec<PathBuf> {
     let mut walk = Walk {
         shown,
         diagnostics,
@@ -33,7 +42,7 @@ pub(super) fn discover(
         files: Vec::new(),
     };
     walk.start(directory);
-    while walk.files.len() <= MAX_FILES {
+    while walk.files.len() <= most {
         if let Some(folder) = walk.folders.pop() {
             walk.folder(&folder);
         } else if let Some(link) = walk.links.pop() {
@@ -47,7 +56,7 @@ pub(super) fn discover(
     diagnostics.push(
         Diagnostic::new(
             Code::TooManyFiles,
-            format!("there are more than {MAX_FILES} declaration files"),
+            format!("there are more than {most} declaration files"),
         )
         .path(shown(directory))
         .help("is this the right folder? A file may hold many webhooks"),
@@ -291,6 +300,20 @@ mod tests {
             assert_eq!(folder.discover("").1, ["unreadable d"]);
         }
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[test]
+    fn files_are_counted() {
+        let folder = Folder::new(&["a.yaml", "b/c.yaml", "b/d.yaml"]);
+        let within = |most| {
+            let mut diagnostics = Diagnostics::default();
+            let root = folder.path("");
+            let files = discover_within(most, &root, &Path::to_owned, &mut diagnostics);
+            let codes: Vec<_> = diagnostics.iter().map(|found| found.code).collect();
+            (files.len(), codes)
+        };
+        assert_eq!(within(3), (3, vec![]));
+        assert_eq!(within(2), (0, vec![Code::TooManyFiles]));
     }
 
     #[test]

@@ -356,6 +356,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_list_that_does_not_end_is_an_error_at_the_last_page_that_is_read() {
+        let pages = (0..=MAX_PAGES).map(|number| Page {
+            bytes: 100,
+            ..page(&[&format!("id-{number}")], None)
+        });
+        let api = Scripted(Mutex::new(pages.collect()), Mutex::default());
+        let error = observe(&api).await.unwrap_err();
+        assert!(matches!(error, ObserveError::Endless), "{error}");
+        assert_eq!(api.1.lock().unwrap().last(), Some(&MAX_PAGES));
+        assert_eq!(api.0.lock().unwrap().len(), 1, "and is not read again");
+    }
+
+    #[tokio::test]
     async fn stops_at_the_total() {
         let pages = vec![page(&["a", "b"], Some(3)), page(&["c"], Some(3))];
         assert_eq!(reading(pages).await, ("a b c".into(), vec![1, 2]));

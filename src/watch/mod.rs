@@ -106,6 +106,7 @@
 //!     directory: folder.path().join("record"),
 //!     lock_timeout: Duration::from_secs(10),
 //!     history: HistoryLimits::default(),
+//!     cancellation: CancellationToken::new(),
 //! };
 //! let stop = CancellationToken::new();
 //! let mut service = Service {

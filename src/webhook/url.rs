@@ -75,6 +75,14 @@ impl EndpointUrl {
         self.is_same_as(other) || address::same(&bare(&self.0), &bare(&other.0))
     }
 
+    /// The address as it may be kept: user info replaced by `***`; `None` if it has none.
+    pub(crate) fn without_user_info(&self) -> Option<Self> {
+        let range = address::user_info(&self.0)?;
+        let mut text = self.0.clone();
+        text.replace_range(range, "***");
+        Some(Self(text))
+    }
+
     /// The address as it may be shown: user info and the values of its query replaced by `***`.
     pub fn masked(&self) -> String {
         address::mask(&self.0)
@@ -139,6 +147,10 @@ mod tests {
         let url = EndpointUrl::from_remote(text.to_owned());
         assert_eq!(url.to_string(), "https://***@a.example/x?t=***");
         assert!(!format!("{url:?}").contains("hunter2"));
+        let kept = url.without_user_info().unwrap();
+        assert_eq!(kept.as_str(), "https://***@a.example/x?t=hunter2");
+        let plain = EndpointUrl::from_remote("https://a.example/@x?t=1".to_owned());
+        assert_eq!(plain.without_user_info(), None);
     }
 
     #[test]

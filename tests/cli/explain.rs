@@ -1,6 +1,8 @@
 //! What is said of problems: the page of codes, and the forms for machines.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::diagnostic::Code;
@@ -72,6 +74,90 @@ fn every_code_has_a_section_and_every_example_does_what_it_says() {
         assert_eq!(codes(mended), [] as [&str; 0], "{name}, mended:\n{mended}");
     }
     assert!(examples > 45, "{examples}");
+}
+
+/// The text of the sources without what is between words, so that a call is found however it is broken into lines.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let code = fs::read_to_string(path).unwrap();
+            let code = code.split("#[cfg(test)]").next().unwrap();
+            text.extend(code.split_whitespace());
+        }
+    }
+}
+
+/// The codes that stand in the sources behind what takes one.
+fn named_codes() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeSet::new();
+    for (below, takes_one) in [
+        ("", "CommandError::new(\""),
+        ("", "CommandError::caused(\""),
+        ("", "Message::error(\""),
+        ("", "Message::notice(\""),
+        ("", "warning["),
+        ("render", "Self::error(\""),
+        ("render", "=>(\""),
+        ("plan", "Self::NothingDeclared=>\""),
+        ("plan", "Self::ForeignAccount{..}=>\""),
+        ("plan", "b\"delete\"=>\""),
+        ("plan", "_=>\"too-"),
+        ("plan", "}=>\""),
+    ] {
+        let mut text = String::new();
+        sources(&folder.join(below), &mut text);
+        for (at, _) in text.match_indices(takes_one) {
+            let start = takes_one.trim_end_matches("too-").len();
+            let rest = &text[at + start..];
+            let code = rest.split(['"', ']']).next().unwrap();
+            let is_code = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+            let is_first = takes_one.ends_with("(\"") && takes_one != "=>(\"";
+            if code.len() > 2 && code.bytes().all(is_code) && (is_first || code.contains('-')) {
+                found.insert(code.to_owned());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_code_that_a_command_may_end_with_is_explained_with_an_example() {
+    let codes = named_codes();
+    for known in [
+        "api",
+        "usage",
+        "interrupted",
+        "too-many-deletes",
+        "too-many-updates",
+        "prevent-destroy",
+        "foreign-token",
+        "not-imported",
+        "certificates",
+    ] {
+        assert!(
+            codes.contains(known),
+            "{known} is not found in the sources: {codes:?}"
+        );
+    }
+    let repository = Repository::new();
+    let listed = repository.run(&["explain"]).code(0).stdout;
+    let all = listed.lines().chain(codes.iter().map(String::as_str));
+    for code in all.collect::<BTreeSet<_>>() {
+        let shown = repository.run(&["explain", code]).code(0).stdout;
+        assert!(shown.starts_with(code), "{shown}");
+        let severity = ["*error*", "*warning*", "*notice*"];
+        assert!(severity.iter().any(|word| shown.contains(word)), "{shown}");
+        assert_eq!(shown.matches("```").count(), 4, "two examples: {shown}");
+        assert!(shown.contains("\nMended"), "{shown}");
+        assert!(!shown.contains("\n## "), "one section: {shown}");
+        for part in ["\n# Plans", "\n# Commands"] {
+            assert!(!shown.contains(part), "{shown}");
+        }
+    }
 }
 
 #[test]

@@ -257,6 +257,12 @@ fn silent_connections_do_not_keep_a_watch_from_its_work() {
     let mut answer = String::new();
     asking.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    repository.declare(&BILLING.replace("/billing", "/saved"));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while account.sandbox.webhooks()[0].url != "https://hooks.example.com/saved" {
+        assert!(Instant::now() < deadline, "a save was not applied");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     drop(silent);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -306,4 +312,22 @@ fn an_argument_does_not_reach_a_log_as_it_is() {
         let run = repository.run(arguments).code(64);
         is_harmless(&run.stderr);
     }
+}
+
+#[test]
+fn a_pipe_in_place_of_what_a_library_or_git_reads_is_not_waited_for() {
+    let (account, mut repository) = (Account::new(), Repository::with(BILLING));
+    let started = Instant::now();
+    fifo(&repository, ".git/HEAD");
+    let run = repository.sync(&account, &["--yes"]).code(0);
+    run.shows("1 created");
+    fifo(&repository, "ca.pem");
+    repository.set("SSL_CERT_FILE", "ca.pem");
+    for command in ["sync", "status", "import", "events"] {
+        repository
+            .run(&["--api-url", "https://127.0.0.1:1", command])
+            .code(1)
+            .complains("could not read the certificates in ca.pem: it is not a regular file");
+    }
+    assert!(started.elapsed() < Duration::from_secs(30));
 }

@@ -4,8 +4,9 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookctl::sandbox::Fault;
 
@@ -170,4 +171,174 @@ fn others_may_have_the_record_while_a_program_is_asked_for_a_secret() {
         "what was forgotten since is seen"
     );
     assert_eq!(account.names(), ["Billing"]);
+}
+
+/// A server that takes connections and requests, and never answers.
+struct Silent(TcpListener);
+
+impl Silent {
+    fn new() -> Self {
+        Self(TcpListener::bind("127.0.0.1:0").unwrap())
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}", self.0.local_addr().unwrap())
+    }
+
+    /// Waits for the head of a request. The connection stays open while what is returned lives.
+    fn asked(&self) -> (TcpStream, String) {
+        let (mut connection, _) = self.0.accept().unwrap();
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && connection.read(&mut byte).unwrap() > 0 {
+            head.push(byte[0]);
+        }
+        (connection, String::from_utf8(head).unwrap())
+    }
+}
+
+fn spawn(repository: &Repository, arguments: &[&str]) -> Child {
+    repository
+        .command(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Ends a run by a signal, which takes no longer than a moment.
+fn interrupted(child: Child, name: &str) -> Run {
+    let begun = Instant::now();
+    signal(&child, name);
+    let run = Run::of(child.wait_with_output().unwrap()).code(130);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{}", run.stderr);
+    run
+}
+
+#[test]
+fn every_command_that_waits_for_the_api_ends_at_a_signal() {
+    for command in [
+        &["sync"][..],
+        &["sync", "--dry-run"],
+        &["sync", "--output", "json"],
+        &["import"],
+        &["import", "--dry-run"],
+        &["--config", "new.yaml", "init"],
+        &["status"],
+        &["events", "--output", "json"],
+        &["attempts", "evt-1"],
+        &["retry", "evt-1"],
+        &["watch"],
+    ] {
+        for name in ["INT", "TERM"] {
+            let (server, repository) = (Silent::new(), Repository::with(BILLING));
+            let url = server.url();
+            let child = spawn(&repository, &[&["--api-url", &url], command].concat());
+            let (_connection, head) = server.asked();
+            assert!(head.starts_with("GET /"), "{command:?}: {head}");
+            let run = interrupted(child, name);
+            if command.contains(&"json") {
+                let document = run.json();
+                let text = document.to_string();
+                assert!(text.contains("\"interrupted\""), "{command:?}: {text}");
+            }
+            let run = if command == ["watch"] {
+                run
+            } else {
+                run.complains("interrupted")
+            };
+            assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
+            assert!(!repository.path("new.yaml").exists());
+        }
+    }
+}
+
+#[test]
+fn a_saved_plan_and_a_repair_end_at_a_signal_too() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository
+        .sync(&account, &["--dry-run", "--out", "plan.json"])
+        .code(0);
+    for command in [
+        &["apply", "plan.json"][..],
+        &["apply", "plan.json", "--partial"],
+        &["cache", "repair"],
+    ] {
+        let server = Silent::new();
+        let url = server.url();
+        let plan = std::fs::read_to_string(repository.path("plan.json")).unwrap();
+        let plan = plan.replace(&account.sandbox.base_url(), &url);
+        repository.write("plan.json", &plan);
+        if command[0] == "cache" {
+            repository.settled(&account);
+            std::fs::write(repository.path(".hookctl/db/db"), "").unwrap();
+        }
+        let child = spawn(&repository, &[&["--api-url", &url], command].concat());
+        let (_connection, _) = server.asked();
+        interrupted(child, "INT").complains("interrupted");
+        // The next server has another address.
+        let plan = plan.replace(&url, &account.sandbox.base_url());
+        repository.write("plan.json", &plan);
+    }
+}
+
+#[test]
+fn a_wait_for_the_record_ends_at_a_signal() {
+    let (server, repository) = (Silent::new(), Repository::with(BILLING));
+    let url = server.url();
+    let holder = spawn(&repository, &["--api-url", &url, "sync"]);
+    let (_connection, _) = server.asked();
+    for command in [
+        &["sync"][..],
+        &["status"],
+        &["cache", "forget", "billing"],
+        &["cache", "verify"],
+        &["import"],
+    ] {
+        let options = ["--api-url", &url, "--lock-timeout", "1h"];
+        let waiting = spawn(&repository, &[&options, command].concat());
+        std::thread::sleep(Duration::from_millis(300));
+        interrupted(waiting, "INT").complains("interrupted");
+    }
+    interrupted(holder, "INT");
+}
+
+#[test]
+fn an_interrupted_retry_says_that_its_outcome_is_not_known() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    account
+        .sandbox
+        .seed_event(serde_json::json!({
+            "_id": format!("{:024x}", 1), "event_id": "evt-1", "action": "workflow_run_completed",
+            "subscription_id": account.id("Billing"), "status": "failed", "payload": {},
+            "created_at": "2026-01-01T00:00:00Z", "attempts_count": 1,
+        }))
+        .unwrap();
+    let posts = 2;
+    account.fault("POST", posts, Fault::Hang);
+    let url = account.sandbox.base_url();
+    let received = account.sandbox.received();
+    let child = spawn(&repository, &["--api-url", &url, "retry", "evt-1"]);
+    reached(&account, received + 2);
+    interrupted(child, "INT").complains("whether it is delivered again is not known");
+}
+
+#[test]
+fn a_request_ends_at_its_time_out() {
+    let (server, repository) = (Silent::new(), Repository::with(BILLING));
+    let url = server.url();
+    let options = ["--api-url", &url, "--request-timeout", "100ms", "events"];
+    let child = spawn(&repository, &options);
+    let mut asked = Vec::new();
+    for _ in 0..5 {
+        let (connection, head) = server.asked();
+        assert!(
+            head.starts_with("GET /workflows/v1/workflow-webhooks/events?"),
+            "{head}"
+        );
+        asked.push(connection);
+    }
+    let run = Run::of(child.wait_with_output().unwrap()).code(1);
+    run.complains("it took too long").complains("5 tries");
 }

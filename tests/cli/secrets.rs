@@ -6,7 +6,7 @@ use std::fs;
 use hookctl::sandbox::Fault;
 use serde_json::json;
 
-use crate::harness::{API_KEY, Account, BILLING, Repository};
+use crate::harness::{API_KEY, Account, BILLING, Repository, Run};
 
 fn guarded(source: &str) -> String {
     format!("{BILLING}    bearer_token: {source}\n")
@@ -293,4 +293,81 @@ fn the_record_is_readable_by_its_owner_only() {
         fs::read_to_string(repository.path(".hookctl/.gitignore")).unwrap(),
         "*\n"
     );
+}
+
+/// Each run looks for the canary in what it prints, and in every file of the record.
+#[test]
+fn a_password_that_somebody_left_in_an_address_is_not_kept() {
+    let account = Account::new();
+    let ignoring = format!("{BILLING}    ignore_changes: [url]\n");
+    for (declared, prints) in [(BILLING, "1 updated"), (&ignoring, "No changes.")] {
+        let repository = Repository::with(declared);
+        repository.settled(&account);
+        let address = "https://us:s3cr3t-word@hooks.example.com/billing";
+        account.edit("Billing", &json!({ "url": address }));
+        account.put("5eb7cf5a86d9755df3a6c001", "Theirs", address);
+        repository.sync(&account, &["--dry-run"]).code(0);
+        repository.sync(&account, &[]).code(0).shows(prints);
+        repository.sync(&account, &[]).code(0).shows("No changes.");
+        let url = account.sandbox.base_url();
+        repository.run(&["--api-url", &url, "import"]).code(4);
+        repository.lose_record();
+        let sync = repository.sync(&account, &[]).code(0);
+        sync.shows("1 adopted");
+        let show = ["--api-url", &url, "cache", "show"];
+        repository.run(&show).code(0);
+        account.sandbox.remove("5eb7cf5a86d9755df3a6c001").unwrap();
+        let id = account.id("Billing");
+        account.sandbox.remove(&id).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn sources_are_followed_a_few_at_a_time_and_few_files_are_open() {
+    use std::fmt::Write as _;
+
+    let account = Account::new();
+    let repository = Repository::new();
+    for number in 0..300 {
+        let mut text = "webhooks:\n".to_owned();
+        let token = match number % 3 {
+            0 => format!(
+                "{{ command: [sh, -c, 'echo begin >> ../log; sleep 0.05; echo end >> ../log; printf token-{number}'] }}"
+            ),
+            1 => format!("{{ file: ../tokens/{number} }}"),
+            _ => "null".to_owned(),
+        };
+        repository.write(&format!("tokens/{number}"), &format!("token-{number}"));
+        let url = format!("https://hooks.example.com/{number}");
+        writeln!(
+            text,
+            "  hook-{number}: {{ url: '{url}', actions: all, bearer_token: {token} }}"
+        )
+        .unwrap();
+        repository.write(&format!("webhooks.d/{number}.yaml"), &text);
+    }
+    let url = account.sandbox.base_url();
+    let plain = repository.command(&["--api-url", &url, "sync"]);
+    let variables = plain
+        .get_envs()
+        .filter_map(|(name, value)| Some((name, value?)));
+    let run = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n 256; exec \"$0\" \"$@\""])
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .current_dir(plain.get_current_dir().unwrap())
+        .env_clear()
+        .envs(variables)
+        .output()
+        .unwrap();
+    Run::of(run).code(0).shows("300 created");
+    let log = fs::read_to_string(repository.path("log")).unwrap();
+    let (mut now, mut most) = (0, 0);
+    for line in log.lines() {
+        now += if line == "begin" { 1 } else { -1 };
+        most = most.max(now);
+    }
+    assert_eq!((now, log.lines().count()), (0, 200));
+    assert!((2..=16).contains(&most), "{most} at once");
 }

@@ -335,6 +335,7 @@ fn last_applied(account: &Account, repository: &Repository) -> String {
         directory: repository.path(".hookctl"),
         lock_timeout: Duration::ZERO,
         history: cache::HistoryLimits::default(),
+        cancellation: tokio_util::sync::CancellationToken::new(),
     };
     let account = cache::Account::new("default", &account.sandbox.base_url());
     let reader = CacheReader::open(&options, account).unwrap().unwrap();

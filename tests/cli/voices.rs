@@ -240,3 +240,26 @@ fn the_repair_of_a_damaged_record_is_advised_once() {
         assert_eq!(advice, 1, "{command:?}: {}", run.stderr);
     }
 }
+
+#[test]
+fn wrong_usage_has_a_document_in_the_form_of_its_command() {
+    let repository = Repository::with(BILLING);
+    let form = |output: &str| repository.run(&["validate", "--output", output, "--bogus"]);
+    let log = form("sarif").code(64).json();
+    assert_eq!(log["runs"][0]["results"][0]["ruleId"], "usage");
+    let annotations = form("github").code(64).stdout;
+    assert!(
+        annotations.starts_with("::error title=usage::"),
+        "{annotations}"
+    );
+    assert_eq!(
+        form("json").code(64).json()["diagnostics"][0]["code"],
+        "usage"
+    );
+    let run = repository.run(&["attempts", "--output", "json"]).code(64);
+    let message = run.json()["error"]["message"].to_string();
+    assert!(
+        message.contains("<EVENT>"),
+        "what is missing is named: {message}"
+    );
+}

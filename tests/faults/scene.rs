@@ -104,6 +104,7 @@ impl Scene {
             directory: self.folder.path().join("record"),
             lock_timeout: Duration::from_secs(5),
             history: HistoryLimits::default(),
+            cancellation: CancellationToken::new(),
         }
     }
 

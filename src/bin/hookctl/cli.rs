@@ -184,7 +184,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
 /// Shows what clap says. Standard output stays one JSON document if JSON was asked for, and standard error one
 /// JSON object a line.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
-    let logs_json = asks_for(arguments, "--log-format")
+    let logs_json = value_of(arguments, "--log-format") == Some("json")
         || Environment::of_process()
             .setting("HOOKCTL_LOG_FORMAT")
             .is_some_and(|form| form == "json");
@@ -194,8 +194,14 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
         ui.result(&text);
         return ui.conclude(ExitStatus::Success);
     }
-    let message = text.lines().next().unwrap_or_default();
-    let message = message.strip_prefix("error: ").unwrap_or(message);
+    // The first paragraph: what is missing is listed below the first line.
+    let said: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let message = said.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message);
     let failure = CommandError::new("usage", message).status(ExitStatus::Usage);
     if logs_json {
         ui.failure(&failure);
@@ -204,17 +210,17 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
         let lines: Vec<_> = text.lines().map(escape).collect();
         ui.message(&format!("{}\n", lines.join("\n")));
     }
-    if asks_for(arguments, "--output") {
-        ui.result(&usage_document(
-            command_named(arguments).as_deref(),
-            failure,
-        ));
+    let command = command_named(arguments);
+    let output = value_of(arguments, "--output");
+    let document = output.and_then(|form| usage_document(command.as_deref(), form, failure));
+    if let Some(document) = document {
+        ui.result(&document);
     }
     ui.conclude(ExitStatus::Usage)
 }
 
-/// Whether an option asks for JSON, as far as can be told from arguments that do not parse.
-fn asks_for(arguments: &[OsString], option: &str) -> bool {
+/// The value of an option, as far as can be told from arguments that do not parse.
+fn value_of<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut words = arguments.iter().filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
         let value = match word.strip_prefix(option) {
@@ -222,11 +228,11 @@ fn asks_for(arguments: &[OsString], option: &str) -> bool {
             Some(rest) => rest.strip_prefix('='),
             None => None,
         };
-        if value == Some("json") {
-            return true;
+        if value.is_some() {
+            return value;
         }
     }
-    false
+    None
 }
 
 /// The command that arguments name which do not parse.

@@ -1,8 +1,17 @@
 //! The Git repository that files are in: its root, found without Git, and answers of Git that no setting
 //! of the user or the environment changes.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// How long an answer of Git may take.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// How much of an answer is read, in bytes.
+const MOST_PRINTED: u64 = 4 * 1024 * 1024;
 
 /// What Git gets of the environment.
 const KEPT: [&str; 4] = ["PATH", "SystemRoot", "TMPDIR", "TEMP"];
@@ -47,7 +56,7 @@ impl Repository {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Option<std::process::Output> {
+    fn run(&self, arguments: &[&str]) -> Option<Output> {
         let mut command = Command::new("git");
         command.env_clear();
         for name in KEPT {
@@ -71,8 +80,55 @@ impl Repository {
             .args(["-c", "safe.bareRepository=explicit"])
             .args(arguments)
             .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .output()
-            .ok()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        answer(&mut command, TIME_LIMIT)
+    }
+}
+
+/// Runs a program, and ends one that takes too long: a repository may hold a FIFO where a file should be.
+fn answer(command: &mut Command, limit: Duration) -> Option<Output> {
+    let mut child = command.spawn().ok()?;
+    let mut printed = child.stdout.take()?.take(MOST_PRINTED);
+    let (done, read) = mpsc::sync_channel(1);
+    let reader = std::thread::Builder::new().spawn(move || {
+        let mut bytes = Vec::new();
+        let read = printed.read_to_end(&mut bytes).map(|_| bytes);
+        // A caller that gave up does not need it.
+        let _ = done.send(read);
+    });
+    let read = reader.ok().and_then(|_| read.recv_timeout(limit).ok());
+    let Some(Ok(stdout)) = read else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return None;
+    };
+    Some(Output {
+        status: child.wait().ok()?,
+        stdout,
+        stderr: Vec::new(),
+    })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_does_not_end_or_prints_for_ever_is_ended() {
+        let run = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script]).stdout(Stdio::piped());
+            answer(&mut command, Duration::from_secs(2))
+        };
+        let begun = Instant::now();
+        assert_eq!(run("printf yes").unwrap().stdout, b"yes");
+        assert!(run("exec sleep 60").is_none());
+        let endless = run("exec cat /dev/zero").unwrap();
+        assert!(!endless.status.success());
+        assert_eq!(endless.stdout.len() as u64, MOST_PRINTED);
+        assert!(begun.elapsed() < Duration::from_secs(30));
     }
 }

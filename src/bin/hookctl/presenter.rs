@@ -23,6 +23,7 @@ use crate::mask;
 use crate::problems::{invalid_config, show_diagnostics};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
+use crate::signals::interrupted;
 use crate::ui::Ui;
 
 /// The form in which a plan is shown.
@@ -39,19 +40,25 @@ pub(crate) enum Output {
 }
 
 /// The document of a run whose arguments do not parse, in the form of its command.
-pub(crate) fn usage_document(command: Option<&str>, error: CommandError) -> String {
-    match command {
-        Some("validate") => {
-            let mut text = Vec::new();
-            // Writing to memory cannot fail.
-            let _ = ValidateDocument::new(0, 0, vec![error.into_message()]).write(&mut text);
-            String::from_utf8_lossy(&text).into_owned()
+pub(crate) fn usage_document(
+    command: Option<&str>,
+    form: &str,
+    error: CommandError,
+) -> Option<String> {
+    let messages = |error: CommandError| vec![error.into_message()];
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = match (command, form) {
+        (Some("validate"), "json") => ValidateDocument::new(0, 0, messages(error)).write(&mut text),
+        (Some("validate"), "sarif") => hookctl::render::sarif(&messages(error), &mut text),
+        (Some("validate"), "github") => hookctl::render::github(&messages(error), &mut text),
+        (Some("sync" | "apply"), "json") => {
+            return Some(PlanDocument::of_messages(None, false, false, messages(error)).to_text());
         }
-        Some("sync" | "apply") => {
-            PlanDocument::of_messages(None, false, false, vec![error.into_message()]).to_text()
-        }
-        _ => error_json(&error),
-    }
+        (_, "json") => return Some(error_json(&error)),
+        _ => return None,
+    };
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Where a plan is shown.
@@ -398,6 +405,7 @@ impl<'a> Presenter<'a> {
                 }
                 CommandError::new("no-plan", "no plan can be made; nothing was sent").status(status)
             }
+            PassError::Interrupted => interrupted(),
             PassError::Observe(source) => CommandError::caused("api", source),
             PassError::Records(source) => match source.downcast_ref::<CacheError>() {
                 Some(error) => record_error(error),

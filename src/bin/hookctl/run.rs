@@ -24,7 +24,7 @@ use crate::exit_status::ExitStatus;
 use crate::mask;
 use crate::presenter::Presenter;
 use crate::progress::Progress;
-use crate::signals::interrupted;
+use crate::signals::{begin_writing, interrupted};
 use crate::ui::Ui;
 
 /// The keys that patterns select; all of them where there is no pattern.
@@ -195,6 +195,7 @@ struct Watched {
 
 impl Listener for Watched {
     fn on(&self, event: ApplyEvent<'_>) {
+        begin_writing();
         self.begun.store(true, Ordering::SeqCst);
         self.progress.on(event);
     }

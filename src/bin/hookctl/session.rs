@@ -9,6 +9,8 @@ use hookctl::apply::ApplyOptions;
 use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
+use hookctl::input::open_regular;
+use hookctl::outside::Outside;
 use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
@@ -24,6 +26,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
+use crate::signals::{cancellation, interrupted};
 
 /// The key that the sandbox takes in process: it is no secret, it only has to be one.
 pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
@@ -97,6 +100,9 @@ impl Session {
                 CommandError::caused("invalid-proxy", &error)
                     .help("write it as http://proxy.example.com:3128, or unset it")
             })?;
+        }
+        if url.is_https() {
+            check_certificates(environment)?;
         }
         let key = resolve_key("API key", &target.api_key, environment).await?;
         let fingerprint_key = fingerprint_key(settings, environment, Some(&key)).await?;
@@ -211,6 +217,9 @@ impl RecordAccess<'_> {
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {
+    if matches!(error, CacheError::Interrupted) {
+        return interrupted();
+    }
     let shown = CommandError::caused("record", error);
     if error.is_damage() {
         shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
@@ -219,14 +228,19 @@ pub(crate) fn record_error(error: &CacheError) -> CommandError {
     }
 }
 
-/// The record of a target, or of the emulator in its place. Nothing is read yet.
-pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
-    let target = &settings.target;
-    let options = CacheOptions {
+/// Where the record is, and how it is opened.
+pub(crate) fn record_options(settings: &Settings) -> CacheOptions {
+    CacheOptions {
         directory: settings.cache_dir.clone(),
         lock_timeout: settings.lock_timeout,
         history: settings.history,
-    };
+        cancellation: cancellation(),
+    }
+}
+
+/// The record of a target, or of the emulator in its place. Nothing is read yet.
+pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
+    let target = &settings.target;
     let url = target.api_url.as_ref().map(ToString::to_string);
     let api = match (sandbox, &url) {
         (true, _) => "sandbox",
@@ -234,7 +248,25 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
         // Whoever needs one says so.
         (false, None) => "",
     };
-    Store::new(options, Account::new(&target.name, api))
+    Store::new(record_options(settings), Account::new(&target.name, api))
+}
+
+/// Checks the certificates that the environment names: the TLS library reads them, and would wait for a FIFO.
+fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
+    let variable = "SSL_CERT_FILE";
+    let Some(file) = environment
+        .get_lossy(variable)
+        .filter(|file| !file.is_empty())
+    else {
+        return Ok(());
+    };
+    open_regular(file.as_ref()).map(drop).map_err(|error| {
+        let path = Outside::text(&file);
+        let message = format!("could not read the certificates in {path}: {error}");
+        CommandError::new("certificates", message).help(format!(
+            "{variable} names a file of PEM certificates, or is not set"
+        ))
+    })
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {

@@ -1,31 +1,57 @@
 //! The signals that end a run.
 
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 
+/// What the first signal cancels, once signals are listened for.
+static CANCELLATION: OnceLock<CancellationToken> = OnceLock::new();
+
+/// Whether something was begun that has to come to its end.
+static WRITES: AtomicBool = AtomicBool::new(false);
+
+/// How long a run that has begun nothing may take to end after the first signal.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once. They are heard in a thread
-/// of their own, whatever else is waited for.
+/// of their own, whatever else is waited for. A run that has begun nothing ends soon after the first, even if it
+/// hangs where no cancellation reaches it, such as in a call of the system.
 pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
+    if let Some(listening) = CANCELLATION.get() {
+        return Ok(listening.clone());
+    }
     let failed = |error: std::io::Error| {
         CommandError::new("signals", format!("could not listen for signals: {error}"))
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
+        .enable_all()
         .build()
         .map_err(failed)?;
     let mut signals = {
         let _entered = runtime.enter();
         Signals::listen().map_err(failed)?
     };
-    let token = CancellationToken::new();
+    let token = CANCELLATION.get_or_init(CancellationToken::new).clone();
     let cancelled = token.clone();
     let listen = move || {
         runtime.block_on(async {
             signals.next().await;
             cancelled.cancel();
-            signals.next().await;
+            let hangs = async {
+                tokio::time::sleep(PATIENCE).await;
+                if WRITES.load(Ordering::SeqCst) {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = signals.next() => {}
+                () = hangs => {}
+            }
             end_at_once();
         });
     };
@@ -34,6 +60,16 @@ pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
         .spawn(listen)
         .map_err(failed)?;
     Ok(token)
+}
+
+/// What the first signal cancels; nothing does where signals are not listened for.
+pub(crate) fn cancellation() -> CancellationToken {
+    CANCELLATION.get().cloned().unwrap_or_default()
+}
+
+/// Says that something begins that has to come to its end, however long that takes after a signal.
+pub(crate) fn begin_writing() {
+    WRITES.store(true, Ordering::SeqCst);
 }
 
 /// The signals that end a run.

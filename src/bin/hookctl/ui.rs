@@ -224,29 +224,30 @@ impl Ui {
     /// signals heard.
     pub(crate) async fn ask(&self, question: &str) -> bool {
         self.message(&format!("{question} [y/N] "));
-        let (said, answer) = tokio::sync::oneshot::channel();
-        let reader = std::thread::Builder::new().spawn(move || {
-            let mut answer = String::new();
-            let read = io::stdin().lock().read_line(&mut answer);
-            // Whoever was interrupted does not wait for the answer.
-            let _ = said.send(read.map(|_| answer));
-        });
-        let answer = match reader {
-            Ok(_) => answer.await,
-            Err(_) => return false,
-        };
         let yes = |answer: String| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
-        answer.is_ok_and(|answer| answer.is_ok_and(yes))
+        line().await.is_some_and(yes)
     }
 
     /// Asks for a text; an empty answer is the default.
-    pub(crate) fn prompt(&self, question: &str, default: &str) -> String {
+    pub(crate) async fn prompt(&self, question: &str, default: &str) -> String {
         self.message(&format!("{question} [{default}]: "));
-        let mut answer = String::new();
-        let read = io::stdin().lock().read_line(&mut answer);
+        let answer = line().await.unwrap_or_default();
         match answer.trim() {
-            text if read.is_ok() && !text.is_empty() => text.to_owned(),
-            _ => default.to_owned(),
+            "" => default.to_owned(),
+            text => text.to_owned(),
         }
     }
+}
+
+/// Reads a line of standard input in a thread of its own, so that signals are heard meanwhile.
+async fn line() -> Option<String> {
+    let (said, answer) = tokio::sync::oneshot::channel();
+    let reader = std::thread::Builder::new().spawn(move || {
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        // A caller that was interrupted does not wait for the answer.
+        let _ = said.send(read.ok().map(|_| answer));
+    });
+    reader.ok()?;
+    answer.await.ok().flatten()
 }

@@ -247,6 +247,17 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_quoted_up_to_its_limit() {
+        let page = "ä".repeat(EXCERPT_LENGTH + 1);
+        let quoted = read(&page).message;
+        assert_eq!(quoted, "ä".repeat(EXCERPT_LENGTH) + "…");
+        let page = "ä".repeat(EXCERPT_LENGTH);
+        assert_eq!(read(&page).message, page);
+        let detail = format!(r#"{{"detail":"{}"}}"#, "ä".repeat(MESSAGE_LENGTH + 1));
+        assert_eq!(read(&detail).message.chars().count(), MESSAGE_LENGTH + 1);
+    }
+
+    #[test]
     fn what_was_sent_is_never_shown() {
         let echoed = read(
             r#"{"detail":[{"loc":["body","bearer_token"],"msg":"hunter2 is bad","input":"hunter2","ctx":{"x":"hunter2"}}],

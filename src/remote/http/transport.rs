@@ -221,3 +221,53 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
     };
     NoAnswer { never_sent, reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    /// A server that answers one request with a body of so many bytes, and says nothing of their number.
+    async fn answered(bytes: usize) -> Result<Answer, NoAnswer> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4096];
+            let _ = connection.read(&mut head).await;
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            let chunk = vec![b' '; 1024 * 1024];
+            let mut left = bytes;
+            while left > 0 {
+                let part = left.min(chunk.len());
+                if connection.write_all(&chunk[..part]).await.is_err() {
+                    return;
+                }
+                left -= part;
+            }
+        });
+        let key = Secret::new("a-key".to_owned()).unwrap();
+        let network = Network::new(&HttpOptions {
+            https_only: false,
+            proxy: ProxyUse::None,
+            ..HttpOptions::new(url.clone(), key, "the test".to_owned())
+        });
+        let request = Outgoing {
+            verb: Verb::Get,
+            url: &url,
+            body: None,
+        };
+        network.unwrap().exchange(request).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_its_limit() {
+        assert_eq!(answered(BODY_LIMIT).await.unwrap().body.len(), BODY_LIMIT);
+        let error = answered(BODY_LIMIT + 1).await.unwrap_err();
+        assert_eq!(error.reason, "an answer of more than 16 MiB");
+        assert!(!error.never_sent);
+    }
+}

@@ -17,7 +17,7 @@ use crate::mask;
 use crate::presenter::{Output, Presenter};
 use crate::run::ago;
 use crate::session::{Session, record_error};
-use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// How many events are looked through for one id.
@@ -108,14 +108,7 @@ pub(crate) async fn run(
         Request::Retry(args) => &args.common,
     };
     let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
-    let answered = match cancel_on_signal() {
-        Ok(cancellation) => {
-            let work = answer(global, &request, common, environment, &mut presenter);
-            unless_cancelled(&cancellation, work).await.flatten()
-        }
-        Err(error) => Err(error),
-    };
-    match answered {
+    match answer(global, &request, common, environment, &mut presenter).await {
         Ok(text) => {
             ui.result(&text);
             ExitStatus::Success
@@ -136,8 +129,10 @@ async fn answer(
     environment: &Environment,
     presenter: &mut Presenter<'_>,
 ) -> Result<String, CommandError> {
+    let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
-    let session = Session::open(&settings, environment, common.sandbox).await?;
+    let opening = Session::open(&settings, environment, common.sandbox);
+    let session = unless_cancelled(&cancellation, opening).await??;
     let remembered = session
         .store()
         .remembered()
@@ -165,8 +160,8 @@ async fn answer(
                 end: None,
             };
             let limit = usize::try_from(args.limit).unwrap_or(usize::MAX);
-            let read = read_events(api, &query, limit)
-                .await
+            let read = unless_cancelled(&cancellation, read_events(api, &query, limit))
+                .await?
                 .map_err(|error| failed(&error))?;
             Ok(if json {
                 deliveries::events_json(&read, &keys)
@@ -175,16 +170,8 @@ async fn answer(
             })
         }
         Request::Attempts(args) => {
-            let event = args.event.as_str();
-            let mut rows: Vec<Attempt> = attempts(api, event).await?;
-            if rows.is_empty() {
-                let found = find(api, event)
-                    .await?
-                    .ok_or_else(|| no_such_event(event))?;
-                if found.event_id != event {
-                    rows = attempts(api, &found.event_id).await?;
-                }
-            }
+            let reading = attempts_of(api, &args.event);
+            let mut rows = unless_cancelled(&cancellation, reading).await??;
             for row in &mut rows {
                 row.error_message = row.error_message.as_deref().map(mask::masked);
             }
@@ -195,8 +182,8 @@ async fn answer(
             })
         }
         Request::Retry(args) => {
-            let event = find(api, &args.event)
-                .await?
+            let event = unless_cancelled(&cancellation, find(api, &args.event))
+                .await??
                 .ok_or_else(|| no_such_event(&args.event))?;
             let Some(document_id) = &event.document_id else {
                 return Err(CommandError::new(
@@ -204,15 +191,17 @@ async fn answer(
                     "the API does not say by which id this event is asked for again",
                 ));
             };
-            api.retry(document_id).await.map_err(|error| match error {
+            begin_writing();
+            let sent = tokio::select! {
+                sent = api.retry(document_id) => sent,
+                () = cancellation.cancelled() => return Err(unknown("interrupted")
+                    .status(ExitStatus::Interrupted)),
+            };
+            sent.map_err(|error| match error {
                 ApiError::Rejected {
                     status: 404 | 405, ..
                 } => CommandError::new("not-offered", "the API does not offer to deliver it again"),
-                ApiError::UnknownOutcome { reason } => CommandError::new(
-                    "unknown-outcome",
-                    format!("whether it is delivered again is not known: {reason}"),
-                )
-                .help("look at `hookctl attempts` before you ask once more"),
+                ApiError::UnknownOutcome { reason } => unknown(&reason),
                 error => failed(&error),
             })?;
             Ok(if json {
@@ -226,6 +215,12 @@ async fn answer(
             })
         }
     }
+}
+
+fn unknown(reason: &str) -> CommandError {
+    let message = format!("whether it is delivered again is not known: {reason}");
+    CommandError::new("unknown-outcome", message)
+        .help("look at `hookctl attempts` before you ask once more")
 }
 
 fn no_such_event(written: &str) -> CommandError {
@@ -255,6 +250,23 @@ fn webhook(written: &str, known: &hookctl::state::LastApplied) -> Result<RemoteI
         )
         .help("`hookctl status` lists keys and ids")),
     }
+}
+
+/// The attempts at an event, by either of its ids.
+async fn attempts_of(
+    api: &hookctl::remote::http::HttpApi,
+    written: &str,
+) -> Result<Vec<Attempt>, CommandError> {
+    let rows = attempts(api, written).await?;
+    if !rows.is_empty() {
+        return Ok(rows);
+    }
+    let found = find(api, written).await?;
+    let found = found.ok_or_else(|| no_such_event(written))?;
+    if found.event_id == written {
+        return Ok(rows);
+    }
+    attempts(api, &found.event_id).await
 }
 
 async fn attempts(

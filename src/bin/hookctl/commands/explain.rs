@@ -45,7 +45,20 @@ pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
     PAGE.split("\n## ").skip(1).filter_map(|section| {
         let (code, text) = section.split_once('\n')?;
-        let text = text.split("\n# ").next().unwrap_or(text);
-        Some((code, text.trim()))
+        Some((code, before_heading(text).trim()))
     })
+}
+
+/// The text before the next heading of a part of the page. A `#` in an example begins a comment.
+fn before_heading(text: &str) -> &str {
+    let mut in_example = false;
+    let mut end = 0;
+    for line in text.split_inclusive('\n') {
+        in_example ^= line.starts_with("```");
+        if !in_example && line.starts_with("# ") {
+            break;
+        }
+        end += line.len();
+    }
+    text.get(..end).unwrap_or(text)
 }

@@ -19,7 +19,7 @@ use crate::presenter::{Output, Presenter};
 use crate::run::{ago, selected};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
-use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// How many events are counted, at most.
@@ -131,10 +131,7 @@ async fn status(
         };
         (planned, events)
     };
-    let (planned, events) = tokio::select! {
-        seen = look => seen,
-        () = cancellation.cancelled() => return Err(interrupted()),
-    };
+    let (planned, events) = unless_cancelled(&cancellation, look).await?;
     let planned = planned.map_err(|error| presenter.failed(&error))?;
     let events = match events {
         None => None,

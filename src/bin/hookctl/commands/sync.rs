@@ -24,7 +24,7 @@ use crate::run::{Approval, apply, conclude, count_events, now, policy, selects_s
 use crate::secrets::{Missing, resolve_tokens, runs_programs};
 use crate::session::{self, RecordAccess, Session};
 use crate::settings::Settings;
-use crate::signals::{cancel_on_signal, interrupted, unless_cancelled};
+use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sync`.
@@ -212,17 +212,15 @@ async fn sync(
     };
     match records {
         RecordAccess::Reading(_) => {
-            let planned = tokio::select! {
-                planned = reconcile::prepare(&pass, &remembered) => planned,
-                () = cancellation.cancelled() => return Err(interrupted()),
-            };
+            let planning = reconcile::prepare(&pass, &remembered);
+            let planned = unless_cancelled(&cancellation, planning).await?;
             if let Ok(planned) = &planned {
                 presenter.unsettled(&planned.settled.unsettled);
             }
             let mut planned = planned.map(|planned| planned.plan);
             if let Ok(plan) = &mut planned {
                 mask::plan(plan);
-                count_events(session.api(), plan).await;
+                unless_cancelled(&cancellation, count_events(session.api(), plan)).await?;
             }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {
                 let document = presenter.document(plan);

@@ -18,8 +18,9 @@ use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::problems::show_settings_error;
-use crate::session::record_error;
+use crate::session::{record_error, record_options};
 use crate::settings::Settings;
+use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
 
 /// The arguments of `hookctl cache`.
@@ -104,12 +105,9 @@ async fn dispatch(
     args: &CacheArgs,
     environment: &Environment,
 ) -> Result<ExitStatus, CommandError> {
+    cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
-    let options = CacheOptions {
-        directory: settings.cache_dir.clone(),
-        lock_timeout: settings.lock_timeout,
-        history: settings.history,
-    };
+    let options = record_options(&settings);
     match &args.command {
         CacheCommand::Verify => {
             let verified =

@@ -11,7 +11,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
-use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 /// Repairs the record of a target.
@@ -37,13 +37,15 @@ pub(super) async fn repair(
     let account = session.account().clone();
     let saved = salvage(options, &account).map_err(|error| record_error(&error))?;
     // Read before anything is moved: without the API nothing is better than it was.
-    let observed = hookctl::remote::observe(session.api())
-        .await
+    let observing = hookctl::remote::observe(session.api());
+    let observed = unless_cancelled(&cancellation, observing)
+        .await?
         .map_err(|error| CommandError::caused("api", &error))?
         .observed;
     let stamp = jiff::Timestamp::now()
         .strftime("damaged-%Y%m%dT%H%M%S")
         .to_string();
+    begin_writing();
     let aside = set_aside(options, &stamp).map_err(|error| record_error(&error))?;
     let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
     let total = saved.len();

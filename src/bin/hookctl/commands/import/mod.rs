@@ -1,12 +1,12 @@
 //! `hookctl import`: declarations for the webhooks that an account has already.
 
+mod args;
 mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use hookctl::apply::{ApplyEvent, Listener, Settle};
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::Severity;
@@ -14,7 +14,7 @@ use hookctl::import::{Imported, declare, file};
 use hookctl::outside::Outside;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Notice, Plan, Policy, plan};
-use hookctl::reconcile::{self, Pass, Planned, Remembered, Verdict};
+use hookctl::reconcile::{self, Pass, PassError, Planned, Remembered, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::secret::Secrets;
 use hookctl::state::{DesiredState, ObservedState, ObservedWebhook, UnreadableWebhook};
@@ -30,58 +30,11 @@ use crate::files::with_load_options;
 use crate::presenter::{Output, Presenter};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
-use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
-pub(crate) use files::{write_new, write_schema};
-
-/// The arguments of `hookctl import`.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Nothing is changed at the API. Tokens, which the API never returns, are left alone; the \
-files say how to take them over.
-
-Examples:
-  hookctl import                          every webhook that no file declares, one file for each
-  hookctl import --file all.yaml          all in one file
-  hookctl import billing=5eb7cf5a86d9755df3a6c593
-  hookctl import --dry-run                show the files, write nothing"
-)]
-pub(crate) struct ImportArgs {
-    /// Only these webhooks, each under this key
-    #[arg(value_name = "KEY=ID", value_parser = wish)]
-    wishes: Vec<(Key, RemoteId)>,
-    /// Write all of them to one file of this name in the folder of declarations
-    #[arg(long, value_name = "NAME")]
-    file: Option<PathBuf>,
-    /// Show what would be written, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// Use the built-in emulator of the API, kept under the local record's folder
-    #[arg(long)]
-    sandbox: bool,
-}
-
-fn wish(text: &str) -> Result<(Key, RemoteId), String> {
-    let (key, id) = text
-        .split_once('=')
-        .ok_or("write it as KEY=ID, such as billing=5eb7cf5a86d9755df3a6c593")?;
-    let key = Key::parse(key).map_err(|error| error.to_string())?;
-    let id = RemoteId::parse(id).map_err(|error| error.to_string())?;
-    Ok((key, id))
-}
-
-impl ImportArgs {
-    /// Everything that there is, one file for each.
-    pub(super) const fn everything(sandbox: bool) -> Self {
-        Self {
-            wishes: Vec::new(),
-            file: None,
-            dry_run: false,
-            sandbox,
-        }
-    }
-}
+pub(crate) use self::args::ImportArgs;
+pub(crate) use self::files::{write_new, write_schema};
 
 /// Runs the command.
 pub(crate) async fn run(
@@ -172,6 +125,7 @@ pub(super) async fn import(
         }
         return Ok(status);
     }
+    begin_writing();
     write(&files, &settings.webhooks_dir)?;
     for file in &files {
         ui.result(&format!(
@@ -291,7 +245,17 @@ impl Scene<'_> {
         let pass = self.pass(desired, &policy);
         let result = reconcile::reconcile(&pass, &open, &Nobody, &mut adopts_only).await;
         open.close().map_err(|error| record_error(&error))?;
-        let report = result.map_err(|error| presenter.failed(&error))?;
+        let report = match result {
+            Err(PassError::Interrupted) => {
+                return Err(CommandError::new(
+                    "interrupted",
+                    "interrupted before what was imported was bound; the files are written",
+                )
+                .help("`hookctl sync` binds it by its names")
+                .status(ExitStatus::Interrupted));
+            }
+            result => result.map_err(|error| presenter.failed(&error))?,
+        };
         Ok(report
             .report
             .as_ref()

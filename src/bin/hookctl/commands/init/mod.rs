@@ -20,6 +20,7 @@ use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 const ACTION: &str = include_str!("../../../../../examples/ci/hookctl-action/action.yml");
@@ -90,6 +91,7 @@ async fn init(
     environment: &Environment,
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
+    let cancellation = cancel_on_signal()?;
     let here = std::env::current_dir()
         .map_err(|error| CommandError::new("working-directory", error.to_string()))?;
     let name = global.config.as_deref();
@@ -111,28 +113,20 @@ async fn init(
         request_timeout: global.request_timeout,
         settle_horizon: global.settle_horizon,
         target: global.target.clone().unwrap_or_else(|| "default".into()),
-        url: url(ui, global, args)?,
-        key: key(ui, args)?,
+        url: unless_cancelled(&cancellation, url(ui, global, args)).await??,
+        key: unless_cancelled(&cancellation, key(ui, args)).await??,
     };
     let settings = first_settings(global, &given, &here, &root, presenter)?;
-    reaches_api(ui, &settings, environment, args.sandbox).await?;
-
-    let import = !args.no_import
-        && (!ui.can_ask()
-            || ui
-                .ask("Write declarations for the webhooks that are there?")
-                .await);
-    let ci = match args.ci {
-        Some(ci) => ci,
-        None if ui.can_ask() && ui.ask("Write a GitHub workflow?").await => Ci::Github,
-        None => Ci::None,
-    };
+    let reaching = reaches_api(ui, &settings, environment, args.sandbox);
+    unless_cancelled(&cancellation, reaching).await??;
+    let (import, ci) = unless_cancelled(&cancellation, wishes(ui, args)).await?;
     let text = given.configuration();
     is_read_back(&config, &root, &text)?;
     let mut files = vec![(config, text)];
     if ci == Ci::Github {
         files.extend(workflow(global, &given, &here)?);
     }
+    begin_writing();
     write(&files)?;
     for (path, _) in &files {
         let path = path.strip_prefix(&here).unwrap_or(path);
@@ -160,8 +154,20 @@ async fn init(
     Ok(status)
 }
 
+/// Whether to import, and which workflow to write: as given, or as a person answers.
+async fn wishes(ui: &Ui, args: &InitArgs) -> (bool, Ci) {
+    let question = "Write declarations for the webhooks that are there?";
+    let import = !args.no_import && (!ui.can_ask() || ui.ask(question).await);
+    let ci = match args.ci {
+        Some(ci) => ci,
+        None if ui.can_ask() && ui.ask("Write a GitHub workflow?").await => Ci::Github,
+        None => Ci::None,
+    };
+    (import, ci)
+}
+
 /// The API's base URL: as given, or as a person answers, and as it is understood. A sandbox needs none.
-fn url(
+async fn url(
     ui: &Ui,
     global: &GlobalArgs,
     args: &InitArgs,
@@ -169,12 +175,15 @@ fn url(
     let text = match &global.api_url {
         Some(url) => url.clone(),
         None if args.sandbox => return Ok(None),
-        None => ask(
-            ui,
-            "The API's base URL",
-            "https://api-prod.interactly.ai",
-            "--api-url",
-        )?,
+        None => {
+            ask(
+                ui,
+                "The API's base URL",
+                "https://api-prod.interactly.ai",
+                "--api-url",
+            )
+            .await?
+        }
     };
     let url = ApiBaseUrl::parse(&text).map_err(|error| {
         CommandError::new("usage", format!("the API's base URL {error}")).status(ExitStatus::Usage)
@@ -183,11 +192,12 @@ fn url(
 }
 
 /// The variable that holds the API key.
-fn key(ui: &Ui, args: &InitArgs) -> Result<String, CommandError> {
+async fn key(ui: &Ui, args: &InitArgs) -> Result<String, CommandError> {
     match &args.api_key_env {
         Some(name) => Ok(name.clone()),
         None if ui.can_ask() && !args.sandbox => {
-            let written = ui.prompt("The variable that holds the API key", "INTERACTLY_API_KEY");
+            let question = "The variable that holds the API key";
+            let written = ui.prompt(question, "INTERACTLY_API_KEY").await;
             variable(&written)
                 .map_err(|error| CommandError::new("usage", error).status(ExitStatus::Usage))
         }
@@ -264,9 +274,9 @@ fn workflow(
     Ok([(workflow, given.workflow()), (action, ACTION.to_owned())])
 }
 
-fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<String, CommandError> {
+async fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<String, CommandError> {
     if ui.can_ask() {
-        Ok(ui.prompt(question, default))
+        Ok(ui.prompt(question, default).await)
     } else {
         Err(CommandError::new(
             "usage",

@@ -22,7 +22,7 @@ use crate::problems::show_settings_error;
 use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::ui::Ui;
 
 pub(crate) use self::args::WatchArgs;
@@ -75,6 +75,8 @@ async fn watch(
         args,
         environment,
     };
+    // A pass ends by itself after a signal.
+    begin_writing();
     let mut host = Workstation::new(surroundings, only, settings, session, metrics);
     hookctl::watch::watch(&mut host, &wake, &cancellation).await;
     Ok(())
