@@ -69,7 +69,7 @@ pub mod clock;
 pub mod config;
 pub mod declaration;
 pub mod diagnostic;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 pub mod import;
 pub mod input;

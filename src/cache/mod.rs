@@ -399,7 +399,7 @@ fn io_error(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Cac
 }
 
 /// Reads a row, for the fuzz target.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub fn fuzz_row(bytes: &[u8]) {
     schema::fuzz(bytes);
 }

@@ -229,6 +229,36 @@ pub(super) struct Generation {
     pub(super) records: u64,
 }
 
+/// Reads a row, and a row that passes its check with these bytes as its payload; what can be read is written as it was
+/// read. For the fuzz target.
+#[cfg(any(fuzzing, test))]
+pub(super) fn fuzz(bytes: &[u8]) {
+    fn round<T: Serialize + DeserializeOwned>(tree: &str, value: &[u8]) {
+        let Ok(payload) = decode::<T>(tree, b"key", value) else {
+            return;
+        };
+        let written = encode(tree, b"key", &payload).ok();
+        let read = written.and_then(|written| {
+            let read: T = decode(tree, b"key", &written).ok()?;
+            Some(encode(tree, b"key", &read).ok()? == written)
+        });
+        assert_eq!(read, Some(true), "{tree}");
+    }
+    let mut framed = vec![FORM];
+    for (tree, check) in [
+        (RECORDS, round::<StoredRecord> as fn(&str, &[u8])),
+        (HISTORY, round::<Vec<StoredEntry<'static>>>),
+        (INTENTS, round::<crate::record::Intent>),
+        (META, round::<Generation>),
+    ] {
+        check(tree, bytes);
+        framed.truncate(1);
+        framed.extend_from_slice(&checksum(tree, b"key", bytes));
+        framed.extend_from_slice(bytes);
+        check(tree, &framed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,35 +319,5 @@ mod tests {
             decode::<i32>(RECORDS, b"a", &[1, 2]),
             Err(InvalidValue::Checksum)
         );
-    }
-}
-
-/// Reads a row, and a row that passes its check with these bytes as its payload; what can be read is written as it was
-/// read. For the fuzz target.
-#[cfg(fuzzing)]
-pub(super) fn fuzz(bytes: &[u8]) {
-    fn round<T: Serialize + DeserializeOwned>(tree: &str, value: &[u8]) {
-        let Ok(payload) = decode::<T>(tree, b"key", value) else {
-            return;
-        };
-        let written = encode(tree, b"key", &payload).ok();
-        let read = written.and_then(|written| {
-            let read: T = decode(tree, b"key", &written).ok()?;
-            Some(encode(tree, b"key", &read).ok()? == written)
-        });
-        assert_eq!(read, Some(true), "{tree}");
-    }
-    let mut framed = vec![FORM];
-    for (tree, check) in [
-        (RECORDS, round::<StoredRecord> as fn(&str, &[u8])),
-        (HISTORY, round::<Vec<StoredEntry<'static>>>),
-        (INTENTS, round::<crate::record::Intent>),
-        (META, round::<Generation>),
-    ] {
-        check(tree, bytes);
-        framed.truncate(1);
-        framed.extend_from_slice(&checksum(tree, b"key", bytes));
-        framed.extend_from_slice(bytes);
-        check(tree, &framed);
     }
 }

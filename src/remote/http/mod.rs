@@ -23,8 +23,9 @@ pub use retry::RetryPolicy;
 pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 
 /// Reads a page of the list, for the fuzz target.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub fn fuzz_page(bytes: &[u8]) {
     let _ = wire::page(bytes);
-    let _ = wire::written(bytes);
+    let _ = row::written(bytes);
+    let _ = wire::deleted(bytes);
 }
