@@ -344,6 +344,10 @@ fn merge<A>(
                 && !matches!(earlier.outcome, Outcome::Applied { .. })
         });
         match superseded {
+            // What was sent is still under way, and says more.
+            Some(earlier)
+                if result.outcome == Outcome::Held
+                    && matches!(earlier.outcome, Outcome::Pending { .. }) => {}
             Some(earlier) => *earlier = result,
             None => results.results.push(result),
         }

@@ -13,7 +13,8 @@ use std::time::Duration;
 
 use hookctl::plan::Plan;
 use hookctl::reconcile::Verdict;
-use hookctl::sandbox::{Dialect, Fault, Sandbox, When};
+use hookctl::record::{Outcome, Remark};
+use hookctl::sandbox::{Dialect, Fault, Hears, Sandbox, When};
 use scene::Scene;
 use serde_json::json;
 
@@ -22,6 +23,8 @@ const KEEP: &str = "webhooks:
 ";
 const SUBJECT: &str =
     "  subject: { name: Subject, url: 'https://subject.example.com', actions: all }\n";
+const SUBJECT_ALONE: &str =
+    "webhooks:\n  subject: { name: Subject, url: 'https://subject.example.com', actions: all }\n";
 const EDITED: &str = "  subject: { name: Subject, url: 'https://subject.example.com', actions: all, max_retries: 7 }\n";
 const RENAMED: &str =
     "  subject: { name: 'Subject  two', url: 'https://subject.example.com', actions: all }\n";
@@ -300,6 +303,32 @@ async fn patch_unreachable() {
 #[tokio::test]
 async fn delete_unreachable() {
     unreachable(&DELETE).await;
+}
+
+/// A create behind a gateway that is seen by none of the first lists: it is told once, and as made.
+#[tokio::test]
+async fn a_create_that_is_found_late_is_told() {
+    let mut scene = Scene::new(Dialect::default()).await;
+    scene.horizon.0 = Duration::from_mins(1);
+    scene.declare(SUBJECT_ALONE);
+    let (after, hears) = (Duration::from_millis(900), Hears::GatewayTimeout);
+    let (method, number) = ("POST", 1);
+    let late = Fault::Late { after, hears };
+    scene.sandbox().fault(When::Nth { method, number }, late);
+    let report = scene.pass().await.unwrap().report.unwrap();
+    let outcomes: Vec<_> = report.results.iter().map(|one| &one.outcome).collect();
+    let told = |outcome: &&Outcome| match outcome {
+        Outcome::Applied { remarks, .. } => *remarks == [Remark::FoundAfterNoAnswer],
+        _ => false,
+    };
+    assert!(
+        outcomes.len() == 1 && outcomes.iter().all(told),
+        "{outcomes:?}"
+    );
+    let requests = scene.requests();
+    let (writes, lists): (Vec<_>, Vec<_>) = requests.iter().partition(|line| *line != "L");
+    assert_eq!(writes, ["POST \"Subject\""]);
+    assert!(lists.len() >= 3, "{requests:?}");
 }
 
 /// A 5xx that is there to stay: the budget is spent, and what may have happened stays intended.
