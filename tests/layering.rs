@@ -21,7 +21,19 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("template", &[]),
     ("sandbox", &[]),
     ("yaml", &["address", "diagnostic"]),
-    ("fuzzing", &["cache", "remote"]),
+    (
+        "fuzzing",
+        &[
+            "address",
+            "cache",
+            "declaration",
+            "diagnostic",
+            "remote",
+            "render",
+            "template",
+            "yaml",
+        ],
+    ),
     ("secret", &["diagnostic", "template", "webhook", "yaml"]),
     ("state", &["diagnostic", "secret", "webhook"]),
     (

@@ -1,4 +1,3 @@
-//! A page of the API's list from any bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

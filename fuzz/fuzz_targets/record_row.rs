@@ -1,4 +1,3 @@
-//! A row of the record from any bytes: one that passes its check is written as it was read.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
