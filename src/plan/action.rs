@@ -318,7 +318,7 @@ pub enum DeletionReason {
 pub enum ForgetReason {
     /// Neither a file nor the API has it any more.
     Gone,
-    /// Another key stands for the webhook.
+    /// Another key stands for the webhook, or its own key is pinned to another one.
     Moved,
     /// A file says `state: released`: the webhook stays at the API.
     Released,

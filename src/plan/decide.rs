@@ -42,7 +42,7 @@ pub(super) fn decide(
     }
     for (key, webhook) in &desired.absent {
         if decisions.selects(key) {
-            decisions.absent(key, webhook, identities.of(key));
+            decisions.absent(key, webhook, identities.of(key), observed);
         }
     }
     for (key, webhook) in &desired.released {
@@ -229,7 +229,13 @@ impl<'a> Decisions<'a> {
         }));
     }
 
-    fn absent(&mut self, key: &Key, webhook: &AbsentWebhook, identity: Identity<'_>) {
+    fn absent(
+        &mut self,
+        key: &Key,
+        webhook: &AbsentWebhook,
+        identity: Identity<'_>,
+        observed: &ObservedState,
+    ) {
         let action = match identity {
             Identity::Found(found) => {
                 if self
@@ -250,7 +256,12 @@ impl<'a> Decisions<'a> {
             }
             Identity::Gone(id) => Action::Forget {
                 id: id.clone(),
-                reason: ForgetReason::Gone,
+                // Pinned to another one that is gone, its key leaves the one that it is bound to.
+                reason: if observed.exists(id) {
+                    ForgetReason::Moved
+                } else {
+                    ForgetReason::Gone
+                },
             },
             Identity::Missing => {
                 self.plan.unchanged.push(key.clone());
