@@ -324,6 +324,18 @@ pub enum ForgetReason {
     Released,
 }
 
+impl ForgetReason {
+    /// The reason why a key that shall be absent loses its binding without a delete. Pinned to another webhook that is
+    /// gone, it leaves one that still exists.
+    pub(super) const fn of_absent(still_exists: bool) -> Self {
+        if still_exists {
+            Self::Moved
+        } else {
+            Self::Gone
+        }
+    }
+}
+
 /// A record to write though nothing has to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refresh {

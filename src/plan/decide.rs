@@ -31,6 +31,7 @@ pub(super) fn decide(
 ) -> Result<Plan, PlanError> {
     let mut decisions = Decisions {
         policy,
+        observed,
         last_applied,
         plan: Plan::default(),
         problems: Vec::new(),
@@ -42,7 +43,7 @@ pub(super) fn decide(
     }
     for (key, webhook) in &desired.absent {
         if decisions.selects(key) {
-            decisions.absent(key, webhook, identities.of(key), observed);
+            decisions.absent(key, webhook, identities.of(key));
         }
     }
     for (key, webhook) in &desired.released {
@@ -130,6 +131,7 @@ pub(super) fn decide(
 
 struct Decisions<'a> {
     policy: &'a Policy,
+    observed: &'a ObservedState,
     last_applied: &'a LastApplied,
     plan: Plan,
     problems: Vec<PlanProblem>,
@@ -229,19 +231,11 @@ impl<'a> Decisions<'a> {
         }));
     }
 
-    fn absent(
-        &mut self,
-        key: &Key,
-        webhook: &AbsentWebhook,
-        identity: Identity<'_>,
-        observed: &ObservedState,
-    ) {
+    fn absent(&mut self, key: &Key, webhook: &AbsentWebhook, identity: Identity<'_>) {
         let action = match identity {
             Identity::Found(found) => {
-                if self
-                    .record_of(found)
-                    .is_some_and(|record| record.prevent_destroy)
-                {
+                let record = self.record_of(found);
+                if record.is_some_and(|record| record.prevent_destroy) {
                     self.problems.push(PlanProblem::PreventDestroy {
                         key: key.clone(),
                         location: Some(webhook.origin.key.clone()),
@@ -256,12 +250,7 @@ impl<'a> Decisions<'a> {
             }
             Identity::Gone(id) => Action::Forget {
                 id: id.clone(),
-                // Pinned to another one that is gone, its key leaves the one that it is bound to.
-                reason: if observed.exists(id) {
-                    ForgetReason::Moved
-                } else {
-                    ForgetReason::Gone
-                },
+                reason: ForgetReason::of_absent(self.observed.exists(id)),
             },
             Identity::Missing => {
                 self.plan.unchanged.push(key.clone());
