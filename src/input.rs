@@ -4,6 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+/// How much more than the length of a file its buffer has, in bytes.
+const SLACK: u64 = 64;
+
 /// Opens a regular file for reading, links followed. Never waits: a FIFO, a device, or a folder is an error
 /// at once.
 ///
@@ -39,8 +42,9 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let most = limit.saturating_add(1);
-    // It may be a secret, and a buffer that grows leaves copies behind.
-    let length = file.metadata()?.len().min(limit).saturating_add(1);
+    // It may be a secret, and a buffer that grows leaves copies behind. So does one that is filled: then the standard
+    // library looks for an end with a buffer on the stack.
+    let length = file.metadata()?.len().min(limit).saturating_add(SLACK);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)

@@ -318,10 +318,22 @@ pub enum DeletionReason {
 pub enum ForgetReason {
     /// Neither a file nor the API has it any more.
     Gone,
-    /// Another key stands for the webhook.
+    /// Another key stands for the webhook, or its own key is pinned to another one.
     Moved,
     /// A file says `state: released`: the webhook stays at the API.
     Released,
+}
+
+impl ForgetReason {
+    /// The reason why a key that shall be absent loses its binding without a delete. Pinned to another webhook that is
+    /// gone, it leaves one that still exists.
+    pub(super) const fn of_absent(still_exists: bool) -> Self {
+        if still_exists {
+            Self::Moved
+        } else {
+            Self::Gone
+        }
+    }
 }
 
 /// A record to write though nothing has to be sent.

@@ -31,6 +31,7 @@ pub(super) fn decide(
 ) -> Result<Plan, PlanError> {
     let mut decisions = Decisions {
         policy,
+        observed,
         last_applied,
         plan: Plan::default(),
         problems: Vec::new(),
@@ -130,6 +131,7 @@ pub(super) fn decide(
 
 struct Decisions<'a> {
     policy: &'a Policy,
+    observed: &'a ObservedState,
     last_applied: &'a LastApplied,
     plan: Plan,
     problems: Vec<PlanProblem>,
@@ -232,10 +234,8 @@ impl<'a> Decisions<'a> {
     fn absent(&mut self, key: &Key, webhook: &AbsentWebhook, identity: Identity<'_>) {
         let action = match identity {
             Identity::Found(found) => {
-                if self
-                    .record_of(found)
-                    .is_some_and(|record| record.prevent_destroy)
-                {
+                let record = self.record_of(found);
+                if record.is_some_and(|record| record.prevent_destroy) {
                     self.problems.push(PlanProblem::PreventDestroy {
                         key: key.clone(),
                         location: Some(webhook.origin.key.clone()),
@@ -250,7 +250,7 @@ impl<'a> Decisions<'a> {
             }
             Identity::Gone(id) => Action::Forget {
                 id: id.clone(),
-                reason: ForgetReason::Gone,
+                reason: ForgetReason::of_absent(self.observed.exists(id)),
             },
             Identity::Missing => {
                 self.plan.unchanged.push(key.clone());

@@ -91,7 +91,9 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
             styles.aside,
             match reason {
                 ForgetReason::Gone => "forget: neither a file nor the remote has it any more",
-                ForgetReason::Moved => "forget: another key stands for it",
+                ForgetReason::Moved => {
+                    "forget: another key stands for it, or its key for another one"
+                }
                 ForgetReason::Released => "forget: declared released; it stays at the API",
             }
             .to_owned(),

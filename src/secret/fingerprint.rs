@@ -121,10 +121,13 @@ impl FingerprintKey {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&salt.0);
         hasher.update(secret.expose().as_bytes());
+        let digest = Digest(*hasher.finalize().as_bytes());
+        // It holds the end of what it was given.
+        zeroize::Zeroize::zeroize(&mut hasher);
         Fingerprint {
             key_id: self.id,
             salt,
-            digest: Digest(*hasher.finalize().as_bytes()),
+            digest,
         }
     }
 }

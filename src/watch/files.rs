@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use zeroize::{Zeroize as _, Zeroizing};
+
 use crate::declaration::{self, Declarations, LoadOptions, Loaded};
 use crate::input::read_regular;
 use crate::secret::{MAX_SECRET_BYTES, SecretSource};
@@ -80,9 +82,12 @@ impl Files {
         }
         for path in &self.of_secrets {
             let content = read_regular(path, MAX_SECRET_BYTES).unwrap_or_default();
-            part(&zeroize::Zeroizing::new(content));
+            part(&Zeroizing::new(content));
         }
-        hasher.finalize()
+        let digest = hasher.finalize();
+        // It holds the end of what it was given.
+        hasher.zeroize();
+        digest
     }
 }
 
