@@ -102,7 +102,10 @@ fn scheme_end(text: &str) -> usize {
     let scheme = text.find(':').filter(|end| {
         let (scheme, rest) = text.split_at(*end);
         let is_web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
-        is_web || rest.starts_with(":/") || rest.starts_with(":\\")
+        let is_scheme =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        let has_slash = rest.starts_with(":/") || rest.starts_with(":\\");
+        is_web || (has_slash && scheme.bytes().all(is_scheme))
     });
     let start = scheme.map_or(0, |end| end + 1);
     let rest = text.get(start..).unwrap_or("");
