@@ -8,7 +8,7 @@ use hookctl::cache::HistoryLimits;
 use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
 use hookctl::diagnostic::{Diagnostics, Lints, SourceMap, nearest};
 use hookctl::plan::safety::SafetyLimits;
-use hookctl::secret::{PlaintextSecrets, SecretSource};
+use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) target: TargetSettings,
     /// All targets of hookctl.yaml.
     pub(crate) known_targets: Vec<String>,
+    /// Where the keys of all targets come from.
+    pub(crate) keys: KeySources,
     /// Whether orphans are deleted.
     pub(crate) prune: bool,
     /// How much a plan may change.
@@ -147,6 +149,7 @@ impl Settings {
             cache_dir,
             target,
             known_targets,
+            keys: config.key_sources(),
             prune: config.prune,
             limits: config.safety,
             concurrency: config.concurrency,
