@@ -36,6 +36,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "yaml",
         ],
     ),
+    ("trust", &["config", "diagnostic", "secret"]),
     ("plan", &["diagnostic", "secret", "state", "webhook"]),
     (
         "declaration",

@@ -223,7 +223,13 @@ impl Ui {
     /// Asks a question whose answer is yes or no; no answer is no. Connections are kept meanwhile, and
     /// signals heard.
     pub(crate) async fn ask(&self, question: &str) -> bool {
-        self.message(&format!("{question} [y/N] "));
+        let answer = self.answer(&format!("{question} [y/N] ")).await;
+        matches!(answer.as_str(), "y" | "yes")
+    }
+
+    /// Asks a question, and returns the answer in lower case; nothing if there was none.
+    pub(crate) async fn answer(&self, question: &str) -> String {
+        self.message(question);
         let (said, answer) = tokio::sync::oneshot::channel();
         let reader = std::thread::Builder::new().spawn(move || {
             let mut answer = String::new();
@@ -233,10 +239,10 @@ impl Ui {
         });
         let answer = match reader {
             Ok(_) => answer.await,
-            Err(_) => return false,
+            Err(_) => return String::new(),
         };
-        let yes = |answer: String| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
-        answer.is_ok_and(|answer| answer.is_ok_and(yes))
+        let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
+        answer.trim().to_lowercase()
     }
 
     /// Asks for a text; an empty answer is the default.

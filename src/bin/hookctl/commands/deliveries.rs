@@ -18,6 +18,7 @@ use crate::presenter::{Output, Presenter};
 use crate::run::ago;
 use crate::session::{Session, record_error};
 use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::trust::{self, Asks};
 use crate::ui::Ui;
 
 /// How many events are looked through for one id.
@@ -110,7 +111,7 @@ pub(crate) async fn run(
     let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
     let answered = match cancel_on_signal() {
         Ok(cancellation) => {
-            let work = answer(global, &request, common, environment, &mut presenter);
+            let work = answer(ui, global, &request, common, environment, &mut presenter);
             unless_cancelled(&cancellation, work).await.flatten()
         }
         Err(error) => Err(error),
@@ -130,6 +131,7 @@ pub(crate) async fn run(
 }
 
 async fn answer(
+    ui: &Ui,
     global: &GlobalArgs,
     request: &Request<'_>,
     common: &Common,
@@ -137,7 +139,10 @@ async fn answer(
     presenter: &mut Presenter<'_>,
 ) -> Result<String, CommandError> {
     let settings = presenter.settings(global)?;
-    let session = Session::open(&settings, environment, common.sandbox).await?;
+    let asks = Asks::a_person_unless(common.output == Form::Json);
+    let wanted = trust::Request::of_api(common.sandbox, asks);
+    let cleared = trust::clear(ui, &settings, environment, wanted).await?;
+    let session = Session::open(&settings, environment, &cleared).await?;
     let remembered = session
         .store()
         .remembered()
