@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 
 use hookctl::declaration::{self, LoadOptions};
-use hookctl::secret::{PlaintextSecrets, resolve};
+use hookctl::secret::{Permits, PlaintextSecrets, resolve};
 
 /// A vault: here a map, elsewhere a client of a service.
 struct Vault(HashMap<&'static str, &'static str>);
@@ -40,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     let declarations = loaded.declarations.ok_or("the files do not validate")?;
     for (key, source) in declarations.secret_sources() {
-        let secret = resolve(source, &|name| vault.lookup(name)).await?;
+        let secret = resolve(source, &|name| vault.lookup(name), &Permits::none()).await?;
         // A secret cannot be printed, not even by accident: this shows a mark.
         print(&format!("{key}: {secret:?} from {source}"));
     }

@@ -50,6 +50,23 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Returns the BLAKE3 digest of what a regular file holds.
+///
+/// # Errors
+/// As for [`open_regular`], and if it holds more than `limit` bytes.
+pub fn digest_regular(path: &Path, limit: u64) -> io::Result<[u8; 32]> {
+    let file = open_regular(path)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file.take(limit.saturating_add(1)))?;
+    if hasher.count() > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "it is too large",
+        ));
+    }
+    Ok(*hasher.finalize().as_bytes())
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use std::os::unix::fs::symlink;
@@ -83,5 +100,9 @@ mod tests {
         std::fs::write(&path, "0123456789").unwrap();
         assert_eq!(read_regular(&path, 10).unwrap(), b"0123456789");
         assert_eq!(read_regular(&path, 5).unwrap(), b"012345");
+        let digest = blake3::hash(b"0123456789");
+        assert_eq!(digest_regular(&path, 10).unwrap(), *digest.as_bytes());
+        assert!(digest_regular(&path, 9).is_err());
+        assert!(digest_regular(folder.path(), 9).is_err());
     }
 }

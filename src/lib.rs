@@ -47,6 +47,7 @@
 //! | files to desired state, with every mistake at its place | [`declaration`], [`config`], [`yaml`], [`template`], [`diagnostic`] |
 //! | declarations for what is there already | [`import`] |
 //! | secrets: where they come from, and the trace that is kept | [`secret`] |
+//! | consent: what the files may ask for, and what needs a person's word | [`trust`] |
 //! | desired, observed, last applied | [`state`] |
 //! | the pure core | [`plan`], and its limits in [`plan::safety`] |
 //! | the API by meaning, and over HTTP | [`remote`], [`remote::http`] |
@@ -85,6 +86,7 @@ pub mod secret;
 pub mod state;
 pub mod store;
 pub mod template;
+pub mod trust;
 pub mod watch;
 pub mod webhook;
 pub mod yaml;

@@ -48,6 +48,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "yaml",
         ],
     ),
+    ("trust", &["config", "diagnostic", "secret"]),
     ("plan", &["diagnostic", "secret", "state", "webhook"]),
     (
         "declaration",

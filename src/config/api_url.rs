@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use url::Url;
+use url::{Host, Url};
 
 use crate::address::{self, InvalidAddress};
 
@@ -52,15 +52,25 @@ impl ApiBaseUrl {
         self.0.starts_with("https:")
     }
 
-    /// Whether it is the machine itself: `localhost`, or a loopback address.
+    /// Returns the host, as the client that sends the request reads it.
+    pub fn host(&self) -> Option<Host<String>> {
+        let url = Url::parse(&self.0).ok()?;
+        Some(url.host()?.to_owned())
+    }
+
+    /// Returns scheme, host, and port: who receives what is sent, whatever the path.
+    pub fn origin(&self) -> String {
+        Url::parse(&self.0)
+            .map_or_else(|_| self.0.clone(), |url| url.origin().ascii_serialization())
+    }
+
+    /// Whether it is the machine itself: `localhost`, 127.0.0.0/8, or ::1. A name below `localhost` is one that
+    /// a resolver may answer otherwise.
     pub fn is_loopback(&self) -> bool {
-        let Ok(url) = Url::parse(&self.0) else {
-            return false;
-        };
-        match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        match self.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
             None => false,
         }
     }
@@ -124,7 +134,9 @@ mod tests {
             "http://localhost:1",
             "http://127.9.9.9",
             "http://[::1]:80",
-            "http://a.localhost",
+            "http://127.1",
+            "http://0x7f.1:80",
+            "http://LOCALHOST",
         ] {
             assert!(loopback(text), "{text}");
         }
@@ -132,8 +144,25 @@ mod tests {
             "http://10.0.0.1",
             "http://localhost.example",
             "http://0.0.0.0",
+            "http://a.localhost",
+            "http://localhost.",
+            "http://[::ffff:127.0.0.1]",
+            "http://[::]",
+            "http://127.0.0.1.example",
         ] {
             assert!(!loopback(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_origin_is_who_receives_what_is_sent() {
+        for (text, origin) in [
+            ("https://API.example:443/x/workflows", "https://api.example"),
+            ("http://[::1]:80/a", "http://[::1]"),
+            ("https://api.example:8443", "https://api.example:8443"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ] {
+            assert_eq!(ApiBaseUrl::parse(text).unwrap().origin(), origin, "{text}");
         }
     }
 }

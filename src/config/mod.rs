@@ -15,9 +15,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::diagnostic::Lints;
+use crate::diagnostic::{Lints, Span};
 use crate::plan::safety::SafetyLimits;
-use crate::secret::{PlaintextSecrets, SecretSource};
+use crate::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 pub use api_url::{ApiBaseUrl, InvalidApiUrl};
 pub use file::{DiscoverError, FILE_NAMES, discover, load, load_text};
@@ -94,6 +94,19 @@ pub struct Target {
     pub fingerprint_key: Option<SecretSource>,
     /// What holds for this target in place of the whole file's.
     pub settle_horizon: Option<Duration>,
+    /// Where what needs consent stands in the file.
+    pub spans: TargetSpans,
+}
+
+/// Where the values of a target stand that say where its API key comes from and where it goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TargetSpans {
+    /// `api_url`.
+    pub api_url: Option<Span>,
+    /// `api_key`.
+    pub api_key: Option<Span>,
+    /// `fingerprint_key`.
+    pub fingerprint_key: Option<Span>,
 }
 
 /// Shows the names of the variables only: a value may be a token that somebody put there.
@@ -107,6 +120,7 @@ impl fmt::Debug for Target {
             vars,
             fingerprint_key,
             settle_horizon,
+            spans: _,
         } = self;
         formatter
             .debug_struct("Target")
@@ -118,6 +132,19 @@ impl fmt::Debug for Target {
             .field("fingerprint_key", fingerprint_key)
             .field("settle_horizon", settle_horizon)
             .finish()
+    }
+}
+
+impl Config {
+    /// Returns where the keys of all targets come from: what no token may name.
+    pub fn key_sources(&self) -> KeySources {
+        let mut keys = KeySources::new();
+        for target in self.targets.values() {
+            for source in target.api_key.iter().chain(&target.fingerprint_key) {
+                keys.add(source);
+            }
+        }
+        keys
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::folder::literal;
 use super::times::{HISTORY_KEEP, REQUEST_TIMEOUT};
-use super::{ApiBaseUrl, Config, HistoryConfig, Target};
+use super::{ApiBaseUrl, Config, HistoryConfig, Target, TargetSpans};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
@@ -330,6 +330,7 @@ impl Reader<'_> {
             vars: BTreeMap::new(),
             fingerprint_key: None,
             settle_horizon: None,
+            spans: TargetSpans::default(),
         };
         let Some(mapping) = node.mapping(&excerpt(name), self.diagnostics) else {
             return target;
@@ -354,13 +355,50 @@ impl Reader<'_> {
         }
         for (key, secret) in [("api_key", &api_key), ("fingerprint_key", &fingerprint_key)] {
             if let Some((source, span)) = secret {
+                if key == "fingerprint_key" && !self.is_outside(source, *span) {
+                    continue;
+                }
                 let policy = self.plaintext_secrets;
                 policy.check(source, key, *span, &target.vars, self.diagnostics);
             }
         }
+        target.spans = TargetSpans {
+            api_url: mapping.get("api_url").map(Node::span),
+            api_key: api_key.as_ref().map(|(_, span)| *span),
+            fingerprint_key: fingerprint_key.as_ref().map(|(_, span)| *span),
+        };
         target.api_key = api_key.map(|(source, _)| source);
         target.fingerprint_key = fingerprint_key.map(|(source, _)| source);
         target
+    }
+
+    /// Checks that the key of fingerprints is not in the repository: whoever has the record most likely has
+    /// the repository too, and could search the fingerprints for short tokens.
+    fn is_outside(&mut self, source: &SecretSource, span: Span) -> bool {
+        let inside = match source {
+            SecretSource::Env { .. } | SecretSource::Command { .. } => None,
+            SecretSource::Text { .. } => source.holds_plain_text().then_some("a text of this file"),
+            SecretSource::File {
+                path, confined_to, ..
+            } => (confined_to.is_some()
+                || secret::normal(path).starts_with(secret::normal(self.folder)))
+            .then_some("a file of the repository"),
+        };
+        let Some(label) = inside else {
+            return true;
+        };
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::InvalidSecretSource,
+                "'fingerprint_key' is in the repository, which whoever has the record may have too",
+            )
+            .at(span, label)
+            .help(
+                "write { env: NAME }, { command: [program, argument] }, or the absolute path of a \
+                 file outside the repository",
+            ),
+        );
+        false
     }
 
     fn api_url(&mut self, mapping: &Mapping) -> Option<ApiBaseUrl> {

@@ -71,7 +71,7 @@ targets:
     team_id: 5eb7cf5a86d9755df3a6c593
     user_id: someone
     api_key: { command: [pass, show, key] }
-    fingerprint_key: { file: keys/fingerprint }
+    fingerprint_key: { file: /run/secrets/fingerprint }
 prune: true
 safety: { max_delete_percent: 0, max_update_count: 99 }
 concurrency: 256
@@ -111,9 +111,9 @@ lints: { plain-http: deny, shared-token: allow, private-host: warn }
     assert_eq!(
         prod.fingerprint_key,
         Some(SecretSource::File {
-            path: "/repo/keys/fingerprint".into(),
-            written: "keys/fingerprint".into(),
-            confined_to: Some("/repo".into()),
+            path: "/run/secrets/fingerprint".into(),
+            written: "/run/secrets/fingerprint".into(),
+            confined_to: None,
         })
     );
     assert!(config.prune);
@@ -249,7 +249,7 @@ fn mistakes() {
         ),
         (
             "targets: {qa: {api_key: '${K:-hunter2}', fingerprint_key: 'hunter2${K}'}}",
-            vec!["1:25 plaintext-secret", "1:59 plaintext-secret"],
+            vec!["1:25 plaintext-secret", "1:59 invalid-secret-source"],
         ),
         (
             "targets: {qa: {api_key: '${K}', vars: {K: hunter2}}}",
@@ -290,6 +290,31 @@ fn mistakes() {
         read(denied),
         (vec!["1:25 plaintext-secret".to_owned()], None)
     );
+}
+
+#[test]
+fn a_key_of_fingerprints_is_a_variable_a_program_or_a_file_elsewhere() {
+    for source in [
+        "{ env: F }",
+        "'${F}'",
+        "{ command: [pass, show, f] }",
+        "{ file: /run/secrets/f }",
+        "{ file: /repository/f }",
+    ] {
+        let (codes, config) = read(&format!("targets: {{qa: {{fingerprint_key: {source}}}}}"));
+        assert_eq!(codes, [""; 0], "{source}");
+        assert!(config.is_some());
+    }
+    for source in [
+        "{ file: keys/x }",
+        "{ file: /repo/a/../x }",
+        "hunter2",
+        "'${F:-x}'",
+    ] {
+        let (codes, config) = read(&format!("targets: {{qa: {{fingerprint_key: {source}}}}}"));
+        assert_eq!(codes, ["1:33 invalid-secret-source"], "{source}");
+        assert!(config.is_none());
+    }
 }
 
 #[test]

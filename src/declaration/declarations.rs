@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Span, Spanned};
+use crate::diagnostic::{Location, Span, Spanned};
 use crate::secret::SecretSource;
 use crate::state::{
     AbsentWebhook, DeclaredToken, DesiredState, DesiredWebhook, IgnoreChanges, Origin,
@@ -67,6 +67,18 @@ impl Declarations {
             .iter()
             .filter_map(|(key, webhook)| match &webhook.token {
                 Token::Managed(source) => Some((key, &source.value)),
+                Token::None | Token::LeftOut => None,
+            })
+    }
+
+    /// The same, each with its place as people name it.
+    pub fn placed_secret_sources(&self) -> impl Iterator<Item = (&SecretSource, &Location)> {
+        self.present
+            .values()
+            .filter_map(|webhook| match &webhook.token {
+                Token::Managed(source) => {
+                    Some((&source.value, webhook.origin.of_field("bearer_token")))
+                }
                 Token::None | Token::LeftOut => None,
             })
     }

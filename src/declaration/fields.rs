@@ -12,7 +12,7 @@ use super::document::{Fields, RawField};
 use super::interpolate::{Interpolation, Scope};
 use super::lints;
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
-use crate::secret::{self, PlaintextSecrets, SecretSource, SourcePart, Surroundings};
+use crate::secret::{self, KeySources, PlaintextSecrets, SecretSource, SourcePart, Surroundings};
 use crate::state::IgnoreChanges;
 use crate::template::looks_interpolated;
 use crate::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
@@ -24,6 +24,7 @@ pub(super) struct FieldReader<'a> {
     pub(super) interpolation: Interpolation<'a>,
     pub(super) surroundings: Surroundings<'a>,
     pub(super) plaintext_secrets: PlaintextSecrets,
+    pub(super) keys: &'a KeySources,
     pub(super) vars: &'a BTreeMap<String, String>,
     pub(super) diagnostics: &'a mut Diagnostics,
 }
@@ -271,6 +272,8 @@ impl<'a> FieldReader<'a> {
         };
         self.plaintext_secrets
             .check(&source, "bearer_token", node.span(), vars, self.diagnostics);
+        self.keys
+            .check(&source, "bearer_token", node.span(), self.diagnostics);
         lints::token_scheme(node, self.diagnostics);
         Some(Spanned {
             value: source,

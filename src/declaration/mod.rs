@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Lints, SourceMap};
-use crate::secret::PlaintextSecrets;
+use crate::secret::{KeySources, PlaintextSecrets};
 use crate::yaml;
 use parallel::{Part, Unread};
 use validate::Found;
@@ -51,6 +51,8 @@ pub struct LoadOptions<'a> {
     /// Answers for the variables of the environment. A public field asks for `HOOKCTL_VAR_NAME`, before
     /// `vars`; for `NAME` it asks only whether there is one, so as to say that it is not read.
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    /// Where the keys of hookctl.yaml come from, which no token may name.
+    pub keys: &'a KeySources,
     /// What is said of a secret in plain text.
     pub plaintext_secrets: PlaintextSecrets,
     /// What becomes of warnings; None for all of them as they are.
@@ -58,6 +60,7 @@ pub struct LoadOptions<'a> {
 }
 
 static NO_VARS: BTreeMap<String, String> = BTreeMap::new();
+static NO_KEYS: KeySources = KeySources::new();
 
 impl<'a> LoadOptions<'a> {
     /// For the repository below a folder: the target `default` and no other that is known, no variables,
@@ -70,6 +73,7 @@ impl<'a> LoadOptions<'a> {
             known_targets: &[],
             vars: &NO_VARS,
             environment: &|_| None,
+            keys: &NO_KEYS,
             plaintext_secrets: PlaintextSecrets::Warn,
             lints: None,
         }

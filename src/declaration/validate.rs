@@ -124,6 +124,7 @@ impl Validation<'_> {
                 root: self.options.repository_root,
             },
             plaintext_secrets: self.options.plaintext_secrets,
+            keys: self.options.keys,
             vars: self.options.vars,
             diagnostics: self.diagnostics,
         }

@@ -147,6 +147,8 @@ codes! {
     UnusableSecret = "unusable-secret", Error;
     /// A secret of which a part stands in a file in plain text. An error where `plaintext_secrets` is `deny`.
     PlaintextSecret = "plaintext-secret", Warning;
+    /// A token from the place that a key of the API comes from.
+    KeyAsToken = "key-as-token", Error;
     /// A token that begins with `Bearer `, which the API adds by itself.
     TokenScheme = "token-scheme", Warning;
     /// User info in an address: a user name, a password, or a token.

@@ -339,7 +339,7 @@ impl Form<'_> {
 }
 
 /// The path without `.` and without `..` wherever a folder stands before it, by its text alone.
-fn normal(path: &Path) -> PathBuf {
+pub(crate) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {

@@ -7,16 +7,22 @@
 mod declared;
 mod filter;
 mod fingerprint;
+mod keys;
+mod permit;
 mod program;
 mod resolve;
 mod source;
 mod value;
 
+pub(crate) use declared::normal;
 pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
 pub use filter::Filter;
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
 };
+pub use keys::KeySources;
+pub use permit::Permits;
+pub(crate) use permit::{MAX_CONTENT_BYTES, Program};
 pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve};
 pub use source::SecretSource;
 pub use value::{InvalidSecret, Secret};

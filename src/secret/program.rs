@@ -1,5 +1,6 @@
 //! Running the program of a secret: bounded in time and memory, and ended with its children.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -37,24 +38,24 @@ pub(super) struct Ended {
     stderr: Zeroizing<Vec<u8>>,
 }
 
-/// Runs a program until it ends. What it printed until then is its answer: a child that it leaves in the
-/// background may keep the pipe open.
-pub(super) async fn run(
-    program: &str,
+/// Returns the command of a program: where it runs, and what it gets of the environment. `search` is where it, and
+/// what it starts, looks for further programs.
+pub(super) fn command(
+    program: &Path,
     arguments: &[String],
     directory: &Path,
-    limit: Duration,
-) -> Result<Ended, ProgramError> {
+    search: &OsStr,
+) -> Command {
     let mut command = Command::new(program);
     // Settings and keys of ours are no business of a program that a file names.
-    for (name, _) in std::env::vars_os() {
-        let bytes = name.as_encoded_bytes();
-        if WITHHELD
-            .iter()
-            .any(|prefix| bytes.starts_with(prefix.as_bytes()))
-        {
-            command.env_remove(&name);
-        }
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_withheld(name)) {
+        command.env_remove(&name);
+    }
+    // An empty one would mean the current folder, which is of the repository.
+    if search.is_empty() {
+        command.env_remove("PATH");
+    } else {
+        command.env("PATH", search);
     }
     command
         .args(arguments)
@@ -63,6 +64,21 @@ pub(super) async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    command
+}
+
+/// Whether no child gets a variable. Letter case makes no difference: on some systems it has no meaning.
+fn is_withheld(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    WITHHELD.iter().any(|prefix| {
+        name.get(..prefix.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    })
+}
+
+/// Runs a program until it ends. What it printed until then is its answer: a child that it leaves in the
+/// background may keep the pipe open.
+pub(super) async fn run(mut command: Command, limit: Duration) -> Result<Ended, ProgramError> {
     let mut group = Group::prepare(&mut command);
     let mut child = command.spawn().map_err(ProgramError::System)?;
     group.lead(&child);
@@ -296,6 +312,27 @@ impl Drop for Group {
         if let Some(leader) = self.leader {
             // One that is gone already needs no signal.
             let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_and_keys_are_withheld_in_whatever_case() {
+        for name in [
+            "INTERACTLY_API_KEY",
+            "HOOKCTL_TRUST",
+            "Interactly_x",
+            "hookctl_",
+            "HOOKCTL_",
+        ] {
+            assert!(is_withheld(OsStr::new(name)), "{name}");
+        }
+        for name in ["PATH", "INTERACTLY", "MY_HOOKCTL_X", "", "HOOKCTL"] {
+            assert!(!is_withheld(OsStr::new(name)), "{name}");
         }
     }
 }

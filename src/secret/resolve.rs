@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use super::permit::NotRun;
 use super::program::{self, ProgramError};
-use super::{InvalidSecret, Secret, SecretSource};
+use super::{InvalidSecret, Permits, Secret, SecretSource};
 use crate::input::read_regular;
 use crate::outside::Outside;
 use crate::template::UndefinedVariable;
@@ -66,6 +67,36 @@ pub enum ResolveError {
     NotText {
         /// The source.
         what: String,
+    },
+    /// Nobody consented to the command.
+    #[error("there is no consent to run '{}'", Outside::text(program))]
+    NoConsent {
+        /// The program.
+        program: String,
+    },
+    /// The command was not found.
+    #[error(
+        "could not find '{}' for {}; relative folders of PATH, and those of the repository, are not searched",
+        Outside::text(program),
+        Outside::path(directory)
+    )]
+    NotFound {
+        /// The program.
+        program: String,
+        /// The folder of the declaring file.
+        directory: PathBuf,
+    },
+    /// What is to be run is not what there is consent to.
+    #[error(
+        "{} changed since there was consent to run '{}'",
+        Outside::path(path),
+        Outside::text(program)
+    )]
+    Changed {
+        /// The program.
+        program: String,
+        /// The file that changed.
+        path: PathBuf,
     },
     /// The command could not be run.
     #[error(
@@ -130,13 +161,14 @@ fn quoted(said: &[String]) -> String {
 /// all that it started in its process group, when the future is dropped.
 ///
 /// `lookup` answers for environment variables of [`SecretSource::Env`] and for variables in a
-/// [`SecretSource::Text`].
+/// [`SecretSource::Text`]. `permits` says which programs may be run; none is without consent.
 ///
 /// # Errors
 /// [`ResolveError`]; none of its texts holds any part of the secret.
 pub async fn resolve(
     source: &SecretSource,
     lookup: &(dyn Fn(&str) -> Option<String> + Sync),
+    permits: &Permits,
 ) -> Result<Secret, ResolveError> {
     let value = match source {
         SecretSource::Env { name } => match lookup(name) {
@@ -155,7 +187,7 @@ pub async fn resolve(
             program,
             arguments,
             directory,
-        } => run(source, program, arguments, directory).await?,
+        } => run(source, program, arguments, directory, permits).await?,
         SecretSource::Text { template } => template.expand(&|name| lookup(name))?,
     };
     Secret::new(value).map_err(|reason| ResolveError::Invalid {
@@ -202,8 +234,28 @@ async fn run(
     program: &str,
     arguments: &[String],
     directory: &Path,
+    permits: &Permits,
 ) -> Result<String, ResolveError> {
-    let output = program::run(program, arguments, directory, COMMAND_TIME_LIMIT).await;
+    let permitted = permits.of(source).map_err(|why| match why {
+        NotRun::NoConsent => ResolveError::NoConsent {
+            program: program.to_owned(),
+        },
+        NotRun::NotFound => ResolveError::NotFound {
+            program: program.to_owned(),
+            directory: directory.to_owned(),
+        },
+    })?;
+    let looked_at = permitted.clone();
+    let changed =
+        tokio::task::spawn_blocking(move || looked_at.changed().map(Path::to_owned)).await;
+    if let Some(path) = changed.unwrap_or_else(|_| Some(permitted.path.clone())) {
+        return Err(ResolveError::Changed {
+            program: program.to_owned(),
+            path,
+        });
+    }
+    let command = program::command(&permitted.path, arguments, directory, permits.search());
+    let output = program::run(command, COMMAND_TIME_LIMIT).await;
     let output = output.map_err(|error| match error {
         ProgramError::System(source) => ResolveError::Spawn {
             program: program.to_owned(),
@@ -242,6 +294,7 @@ fn text(source: &SecretSource, bytes: &[u8]) -> Result<String, ResolveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::Program;
     use crate::template::Template;
 
     fn lookup(name: &str) -> Option<String> {
@@ -253,8 +306,31 @@ mod tests {
         }
     }
 
+    /// Permission to run the program of a source, found in the folders of the system.
+    fn permits(source: &SecretSource) -> Permits {
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        let mut permits = Permits::searching(search.clone());
+        if let SecretSource::Command { program, .. } = source {
+            let found = std::env::split_paths(&search)
+                .map(|folder| folder.join(program))
+                .find(|path| path.exists());
+            match found {
+                Some(path) => permits.allow(
+                    source.clone(),
+                    Program {
+                        real: path.canonicalize().unwrap(),
+                        path,
+                        contents: Vec::new(),
+                    },
+                ),
+                None => permits.missing(source.clone()),
+            }
+        }
+        permits
+    }
+
     async fn value(source: SecretSource) -> Result<String, String> {
-        match resolve(&source, &lookup).await {
+        match resolve(&source, &lookup, &permits(&source)).await {
             Ok(secret) => Ok(secret.expose().to_owned()),
             Err(error) => Err(error.to_string()),
         }
@@ -361,13 +437,37 @@ mod tests {
             value(command("no-such-program-here", &[]))
                 .await
                 .unwrap_err()
-                .contains("could not run")
+                .contains("could not find 'no-such-program-here'")
         );
         let endless = value(command("cat", &["/dev/zero"])).await.unwrap_err();
         assert_eq!(
             endless,
             "the command 'cat' gave more than 64 KiB, which is no token"
         );
+    }
+
+    #[tokio::test]
+    async fn nothing_runs_without_consent_or_other_than_what_there_was_consent_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = folder.path().join("ran");
+        let script = folder.path().join("script");
+        std::fs::write(&script, format!("echo > {}", marker.to_string_lossy())).unwrap();
+        let source = command("sh", &[script.to_str().unwrap()]);
+        let error = resolve(&source, &lookup, &Permits::none()).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "there is no consent to run 'sh'"
+        );
+
+        let mut permits = permits(&source);
+        let program = Program {
+            contents: vec![(script.clone(), *blake3::hash(b"another").as_bytes())],
+            ..permits.of(&source).unwrap().clone()
+        };
+        permits.allow(source.clone(), program);
+        let error = resolve(&source, &lookup, &permits).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Changed { path, .. } if path == script));
+        assert!(!marker.exists());
     }
 
     #[tokio::test]
@@ -381,31 +481,35 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 
-    #[tokio::test]
-    async fn a_program_ends_with_its_children_when_nobody_waits_for_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("pid");
+    /// Runs a program whose child would go on for long, until that has begun; then `after`. Returns its process id.
+    async fn began(folder: &Path, after: impl FnOnce()) -> rustix::process::Pid {
+        let path = folder.join("pid");
         let script = format!(
             "sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60'; true",
             path.to_string_lossy()
         );
         let source = command("sh", &["-c", &script]);
-        let asked = resolve(&source, &lookup);
+        let permits = permits(&source);
+        let asked = resolve(&source, &lookup, &permits);
         let began = async {
             while !path.exists() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            after();
         };
         tokio::select! {
             _ = asked => panic!("it does not end by itself"),
             () = began => {}
         }
-        let pid: i32 = std::fs::read_to_string(&path)
-            .unwrap()
-            .trim()
-            .parse()
-            .unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        pid(folder)
+    }
+
+    fn pid(folder: &Path) -> rustix::process::Pid {
+        let text = std::fs::read_to_string(folder.join("pid")).unwrap();
+        rustix::process::Pid::from_raw(text.trim().parse().unwrap()).unwrap()
+    }
+
+    fn ends(pid: rustix::process::Pid) -> bool {
         let is_there = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
             // One that ended may wait for its new parent to notice.
@@ -413,9 +517,30 @@ mod tests {
         };
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
         while is_there() && std::time::Instant::now() < deadline {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            std::thread::sleep(Duration::from_millis(5));
         }
-        assert!(!is_there());
+        !is_there()
+    }
+
+    #[tokio::test]
+    async fn a_program_ends_with_its_children_when_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(ends(began(folder.path(), || {}).await));
+    }
+
+    #[test]
+    fn a_program_ends_with_its_children_when_we_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let panicking = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(began(&path, || panic!("as a fault of ours would")))
+        });
+        assert!(panicking.join().is_err());
+        assert!(ends(pid(folder.path())));
     }
 
     #[tokio::test]
@@ -426,7 +551,9 @@ mod tests {
                 written: path.to_owned(),
                 confined_to: None,
             };
-            let error = resolve(&source, &lookup).await.unwrap_err();
+            let error = resolve(&source, &lookup, &Permits::none())
+                .await
+                .unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert_eq!(cause, "it is not a regular file");
         }

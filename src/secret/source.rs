@@ -47,6 +47,15 @@ impl SecretSource {
         matches!(self, Self::Text { template } if template.holds_text() || template.is_literal())
     }
 
+    /// Returns the names of the environment's variables that it reads, those inside defaults included.
+    pub fn variables(&self) -> Vec<&str> {
+        match self {
+            Self::Env { name } => vec![name],
+            Self::Text { template } => template.variables(),
+            Self::File { .. } | Self::Command { .. } => Vec::new(),
+        }
+    }
+
     /// Returns the first of its variables that `vars` of hookctl.yaml also defines. A secret never reads
     /// `vars`, so its value stands there in plain text for nothing, or by mistake.
     pub fn defined_in<'a, V>(&'a self, vars: &BTreeMap<String, V>) -> Option<&'a str> {

@@ -139,7 +139,7 @@ pub trait Host: Send + Sync {
     }
 
     /// Somebody asked for a pass at once: called before it runs, to read again what else the program
-    /// depends on.
+    /// depends on. Dropped at a cancellation.
     fn woken(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }

@@ -202,7 +202,11 @@ impl<H: Host> Watch<'_, H> {
     }
 
     async fn woken(&mut self) {
-        self.host.woken().await;
+        tokio::select! {
+            // It may wait for a program that prints a key, and that ends with it.
+            () = self.cancellation.cancelled() => return,
+            () = self.host.woken() => {}
+        }
         let now = self.now();
         self.look_for_changes(now);
         self.schedule.request(now);

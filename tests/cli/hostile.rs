@@ -193,9 +193,10 @@ fn ten_thousand_mistakes_on_one_line_cost_what_is_shown() {
 #[test]
 fn a_signal_ends_the_programs_of_secrets_and_the_run() {
     let command = "[sh, -c, 'sleep 60 & echo $$! > pid.new; mv pid.new pid; wait']";
-    let repository = Repository::with(&format!(
+    let mut repository = Repository::with(&format!(
         "{BILLING}    bearer_token: {{ command: {command} }}\n"
     ));
+    repository.set("HOOKCTL_TRUST", "1");
     let account = Account::new();
     let url = account.sandbox.base_url();
     for subcommand in ["sync", "status", "watch"] {

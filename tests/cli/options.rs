@@ -194,6 +194,7 @@ fn targets_have_variables_keys_headers_and_records_of_their_own() {
         ),
     );
     repository.set("QA_KEY", crate::harness::API_KEY);
+    repository.set("HOOKCTL_TRUST", "1");
     repository.run(&["sync"]).code(64).complains("--target");
     repository.run(&["--target", "qa", "sync"]).code(0);
     let made = account.sandbox.webhooks();

@@ -30,12 +30,13 @@ fn a_token_may_come_from_a_file_beside_the_declaration() {
 #[cfg(unix)]
 #[test]
 fn a_token_may_come_from_a_program_that_validate_never_runs() {
-    let (account, repository) = (
+    let (account, mut repository) = (
         Account::new(),
         Repository::with(&guarded(
             "{ command: [sh, -c, 'echo ran >> ran; printf s3cr\"\"3t-program'] }",
         )),
     );
+    repository.set("HOOKCTL_TRUST", "1");
     repository.run(&["validate"]).code(0);
     let ran = |repository: &Repository| {
         ["ran", "webhooks.d/ran"]
@@ -132,6 +133,7 @@ fn a_program_gets_no_variable_of_ours() {
             "{ command: [sh, -c, 'env > seen; printf s3cr\"\"3t-program'] }",
         )),
     );
+    repository.set("HOOKCTL_TRUST", "1");
     repository.set("HOOKCTL_VAR_X", "hunter2");
     repository.set("OTHER", "other");
     repository.sync(&account, &[]).code(0);

@@ -22,7 +22,7 @@ use crate::status;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program at a terminal of 80 columns.
-struct Terminal {
+pub(crate) struct Terminal {
     child: Child,
     keyboard: File,
     screen: Receiver<Vec<u8>>,
@@ -32,7 +32,7 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn start(mut command: Command) -> Self {
+    pub(crate) fn start(mut command: Command) -> Self {
         let controller = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         rustix::pty::grantpt(&controller).unwrap();
         rustix::pty::unlockpt(&controller).unwrap();
@@ -79,7 +79,7 @@ impl Terminal {
 
     /// Waits for a text after what was seen before.
     #[track_caller]
-    fn shows(&mut self, text: &str) {
+    pub(crate) fn shows(&mut self, text: &str) {
         loop {
             if let Some(place) = self.shown[self.seen..].find(text) {
                 self.seen += place + text.len();
@@ -93,13 +93,13 @@ impl Terminal {
     }
 
     /// Writes a line at the keyboard.
-    fn writes(&mut self, text: &str) {
+    pub(crate) fn writes(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
         self.keyboard.write_all(b"\n").unwrap();
     }
 
     /// Waits for the end: the exit code and what is left on the screen.
-    fn end(mut self) -> (i32, String) {
+    pub(crate) fn end(mut self) -> (i32, String) {
         loop {
             match self.screen.recv_timeout(PATIENCE) {
                 Ok(part) => self.shown.push_str(&String::from_utf8(part).unwrap()),
@@ -138,6 +138,8 @@ fn a_first_repository_is_asked_for() {
         "https://mine.example.com",
     );
     let mut repository = Repository::new();
+    let state = tempfile::tempdir().unwrap();
+    repository.set("XDG_STATE_HOME", state.path().to_str().unwrap());
     repository.set("THE_KEY", API_KEY);
     repository.set("INTERACTLY_API_KEY", "");
     let url = account.sandbox.base_url();
@@ -156,6 +158,7 @@ fn a_first_repository_is_asked_for() {
     assert!(repository.path("webhooks.d/mine.yaml").exists(), "{shown}");
     assert!(!repository.path(".github").exists(), "no is the default");
     account.requests();
+    // Who named the variable consented to it.
     repository
         .run(&["sync", "--dry-run"])
         .code(0)

@@ -64,6 +64,8 @@ enum Command {
     Cache(commands::cache::CacheArgs),
     /// Run the built-in emulator of the API as a server
     Sandbox(commands::sandbox::SandboxArgs),
+    /// Show what the files ask for that needs consent, and consent to it
+    Trust(commands::trust::TrustArgs),
     /// Print the JSON Schema of declaration files, for editors
     Schema,
     /// Say what a code means, and how to mend it
@@ -155,6 +157,9 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Retry(args) => {
                 let request = Request::Retry(&args);
                 commands::deliveries::run(&ui, &cli.global, request, &environment).await
+            }
+            Command::Trust(args) => {
+                commands::trust::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Schema => commands::schema::run(&ui),
             Command::Explain(args) => commands::explain::run(&ui, &args),

@@ -28,6 +28,15 @@ impl Environment {
         self.get(name).or_else(lossy)
     }
 
+    /// Where programs are looked for, as the process has it.
+    #[expect(
+        clippy::unused_self,
+        reason = "whoever reads the environment must hold it"
+    )]
+    pub(crate) fn path(&self) -> Option<std::ffi::OsString> {
+        std::env::var_os("PATH")
+    }
+
     /// The value of one.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()

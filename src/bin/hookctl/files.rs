@@ -25,6 +25,7 @@ pub(crate) fn with_load_options<T>(
         known_targets: &settings.known_targets,
         vars: &settings.target.vars,
         environment: &|name| environment.get(name),
+        keys: &settings.keys,
         lints: Some(&settings.lints),
         plaintext_secrets: settings.plaintext_secrets,
     })

@@ -21,6 +21,7 @@ mod secrets;
 mod session;
 mod settings;
 mod signals;
+mod trust;
 mod ui;
 
 use std::process::ExitCode;

@@ -5,12 +5,15 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Code, Diagnostic, Diagnostics};
-use hookctl::secret::{Secret, SecretSource, Secrets, resolve};
+use hookctl::secret::{Permits, Secret, SecretSource, Secrets, resolve};
+use hookctl::webhook::Key;
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::mask;
 use crate::settings::Settings;
+use crate::trust::{Cleared, Request, clear};
+use crate::ui::Ui;
 
 /// How many sources are followed at once: commands mostly wait for a server.
 const AT_ONCE: usize = 16;
@@ -20,8 +23,11 @@ const AT_ONCE: usize = 16;
 pub(crate) enum Missing {
     /// It is.
     Error,
-    /// It counts as unverified; only a dry run may say so.
+    /// It counts as unverified; only what writes nothing may say so.
     Allowed,
+    /// The same, and neither a program is run nor a file outside the repository read: for files that nobody has
+    /// looked at yet.
+    Unseen,
 }
 
 /// What became of the declared tokens.
@@ -32,19 +38,43 @@ pub(crate) struct Resolved {
     pub(crate) diagnostics: Diagnostics,
 }
 
+/// Finds out whether there is consent to what the files ask for, and follows the source of every declared token.
+pub(crate) async fn clear_and_resolve(
+    ui: &Ui,
+    settings: &Settings,
+    environment: &Environment,
+    declarations: &Declarations,
+    request: Request<'_>,
+    missing: Missing,
+) -> Result<(Cleared, Resolved), CommandError> {
+    let cleared = clear(ui, settings, environment, request).await?;
+    let resolved = resolve_tokens(declarations, settings, environment, missing, &cleared).await;
+    Ok((cleared, resolved))
+}
+
 /// Follows the source of every declared token. A source that several webhooks share is followed once.
 pub(crate) async fn resolve_tokens(
     declarations: &Declarations,
     settings: &Settings,
     environment: &Environment,
     missing: Missing,
+    cleared: &Cleared,
 ) -> Resolved {
     // The environment alone: a token never comes from `vars`, which stand in a file.
     let lookup = |name: &str| environment.get(name);
     let mut distinct: Vec<&SecretSource> = Vec::new();
     let mut places: HashMap<&SecretSource, usize> = HashMap::new();
     let mut wanted = BTreeMap::new();
+    let permits = cleared.permits();
+    let mut stand_ins = Secrets::new();
     for (key, source) in declarations.secret_sources() {
+        if missing == Missing::Unseen && is_outside(source) {
+            continue;
+        }
+        if cleared.is_sandbox() && !permits.cover(source) {
+            stand_ins.extend(stand_in(key).map(|secret| (key.clone(), secret)));
+            continue;
+        }
         let index = *places.entry(source).or_insert_with(|| {
             distinct.push(source);
             distinct.len() - 1
@@ -53,14 +83,14 @@ pub(crate) async fn resolve_tokens(
     }
     let resolving: Vec<_> = distinct
         .into_iter()
-        .map(|source| resolve(source, &lookup))
+        .map(|source| resolve(source, &lookup, permits))
         .collect();
     let results: Vec<_> = futures_util::stream::iter(resolving)
         .buffered(AT_ONCE)
         .collect()
         .await;
     let mut resolved = Resolved {
-        secrets: Secrets::new(),
+        secrets: stand_ins,
         diagnostics: Diagnostics::default(),
     };
     // All of them first: what one program says may hold another's secret.
@@ -81,7 +111,7 @@ pub(crate) async fn resolve_tokens(
                 }
                 resolved.secrets.insert(key.clone(), secret.clone());
             }
-            Some(Err(_)) if missing == Missing::Allowed => {}
+            Some(Err(_)) if missing != Missing::Error => {}
             Some(Err(error)) => resolved.diagnostics.push(at(
                 Diagnostic::new(
                     Code::SecretUnresolved,
@@ -104,6 +134,21 @@ pub(crate) async fn resolve_tokens(
     resolved
 }
 
+/// Whether a source leads out of the files of the repository and the variables of the job.
+fn is_outside(source: &SecretSource) -> bool {
+    match source {
+        SecretSource::Command { .. } => true,
+        SecretSource::File { confined_to, .. } => confined_to.is_none(),
+        SecretSource::Env { .. } | SecretSource::Text { .. } => false,
+    }
+}
+
+/// What stands in the sandbox for a token whose program nobody consented to: the same in every run, so that a
+/// second one finds nothing to do.
+fn stand_in(key: &Key) -> Option<Secret> {
+    Secret::new(format!("sandbox-token-of-{key}")).ok()
+}
+
 /// Whether any source of a secret is a program.
 pub(crate) fn runs_programs(declarations: &Declarations, settings: &Settings) -> bool {
     let target = &settings.target;
@@ -115,11 +160,7 @@ pub(crate) fn runs_programs(declarations: &Declarations, settings: &Settings) ->
         .any(|source| matches!(source, SecretSource::Command { .. }))
 }
 
-fn at(
-    diagnostic: Diagnostic,
-    declarations: &Declarations,
-    key: &hookctl::webhook::Key,
-) -> Diagnostic {
+fn at(diagnostic: Diagnostic, declarations: &Declarations, key: &Key) -> Diagnostic {
     match declarations.span_of_secret(key) {
         Some(span) => diagnostic.at(span, ""),
         None => diagnostic,
@@ -131,8 +172,9 @@ pub(crate) async fn resolve_key(
     what: &str,
     source: &SecretSource,
     environment: &Environment,
+    permits: &Permits,
 ) -> Result<Secret, CommandError> {
-    resolve(source, &|name| environment.get(name))
+    resolve(source, &|name| environment.get(name), permits)
         .await
         .inspect(mask::follow)
         .map_err(|error| {

@@ -27,6 +27,7 @@ use crate::error::CommandError;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
 use crate::signals::{cancellation, interrupted};
+use crate::trust::{Cleared, no_api_url};
 
 /// The key that the sandbox takes in process: it is no secret, it only has to be one.
 pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
@@ -43,13 +44,14 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Sets up the API of a target, or the emulator in its place. Sends nothing.
+    /// Sets up the API that there is consent to, or the emulator in its place. Sends nothing.
     pub(crate) async fn open(
         settings: &Settings,
         environment: &Environment,
-        sandbox: bool,
+        cleared: &Cleared,
     ) -> Result<Self, CommandError> {
-        Self::over(store(settings, sandbox), settings, environment, sandbox).await
+        let store = store(settings, cleared.is_sandbox());
+        Self::over(store, settings, environment, cleared).await
     }
 
     /// The same over a record that may be in memory already.
@@ -57,35 +59,14 @@ impl Session {
         store: Store,
         settings: &Settings,
         environment: &Environment,
-        sandbox: bool,
+        cleared: &Cleared,
     ) -> Result<Self, CommandError> {
-        let target = &settings.target;
-        if sandbox {
-            let running = start_sandbox(settings).await?;
-            let key = Secret::new(SANDBOX_KEY.to_owned())
-                .map_err(|error| CommandError::caused("api-key", &error))?;
-            let options = HttpOptions {
-                https_only: false,
-                proxy: ProxyUse::None,
-                ..options(settings, running.base_url(), key, "the sandbox".to_owned())
-            };
-            return Ok(Self {
-                api: client(options)?,
-                store,
-                fingerprint_key: fingerprint_key(settings, environment, None).await?,
-                clock: SystemClock::new(),
-                // What this process sends to itself takes effect before it is answered.
-                horizon: Horizon(Duration::ZERO),
-                _sandbox: Some(running),
-            });
-        }
-        let url = target.api_url.as_ref().ok_or_else(|| {
-            CommandError::new("no-api-url", "there is no API URL").help(
-                "give the target an `api_url` in hookctl.yaml, or use --api-url or \
-                 HOOKCTL_API_URL (such as https://api-prod.interactly.ai); to try things out \
-                 without an account, use --sandbox",
-            )
-        })?;
+        let consent = match cleared {
+            Cleared::Sandbox(_) => return Self::over_sandbox(store, settings).await,
+            Cleared::Api(consent) => consent,
+        };
+        let access = consent.access().ok_or_else(no_api_url)?;
+        let url = access.url();
         if !url.is_https() && !url.is_loopback() && !settings.insecure_http {
             return Err(CommandError::new(
                 "insecure-http",
@@ -104,8 +85,15 @@ impl Session {
         if url.is_https() {
             check_certificates(environment)?;
         }
-        let key = resolve_key("API key", &target.api_key, environment).await?;
-        let fingerprint_key = fingerprint_key(settings, environment, Some(&key)).await?;
+        let permits = consent.permits();
+        let key = resolve_key("API key", access.api_key(), environment, permits).await?;
+        let fingerprint_key = match access.fingerprint_key() {
+            Some(source) => {
+                let secret = resolve_key("fingerprint key", source, environment, permits).await?;
+                FingerprintKey::derive(&secret)
+            }
+            None => FingerprintKey::derive(&key),
+        };
         let options = HttpOptions {
             https_only: url.is_https(),
             proxy: if url.is_loopback() {
@@ -113,7 +101,7 @@ impl Session {
             } else {
                 ProxyUse::System
             },
-            ..options(settings, url.to_string(), key, target.api_key.to_string())
+            ..options(settings, url.to_string(), key, access.api_key().to_string())
         };
         Ok(Self {
             api: client(options)?,
@@ -122,6 +110,27 @@ impl Session {
             clock: SystemClock::new(),
             horizon: Horizon(settings.settle_horizon),
             _sandbox: None,
+        })
+    }
+
+    async fn over_sandbox(store: Store, settings: &Settings) -> Result<Self, CommandError> {
+        let running = start_sandbox(settings).await?;
+        let key = Secret::new(SANDBOX_KEY.to_owned())
+            .map_err(|error| CommandError::caused("api-key", &error))?;
+        let fingerprint_key = FingerprintKey::derive(&key);
+        let options = HttpOptions {
+            https_only: false,
+            proxy: ProxyUse::None,
+            ..options(settings, running.base_url(), key, "the sandbox".to_owned())
+        };
+        Ok(Self {
+            api: client(options)?,
+            store,
+            fingerprint_key,
+            clock: SystemClock::new(),
+            // What this process sends to itself takes effect before it is answered.
+            horizon: Horizon(Duration::ZERO),
+            _sandbox: Some(running),
         })
     }
 
@@ -281,25 +290,6 @@ async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {
     Sandbox::start(options, address)
         .await
         .map_err(|error| CommandError::caused("sandbox", &error))
-}
-
-async fn fingerprint_key(
-    settings: &Settings,
-    environment: &Environment,
-    api_key: Option<&Secret>,
-) -> Result<FingerprintKey, CommandError> {
-    match (&settings.target.fingerprint_key, api_key) {
-        (Some(source), Some(_)) => {
-            let secret = resolve_key("fingerprint key", source, environment).await?;
-            Ok(FingerprintKey::derive(&secret))
-        }
-        (None, Some(api_key)) => Ok(FingerprintKey::derive(api_key)),
-        (_, None) => {
-            let secret = Secret::new(SANDBOX_KEY.to_owned())
-                .map_err(|error| CommandError::caused("api-key", &error))?;
-            Ok(FingerprintKey::derive(&secret))
-        }
-    }
 }
 
 fn options(settings: &Settings, base_url: String, key: Secret, source: String) -> HttpOptions {

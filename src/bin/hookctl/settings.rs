@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use hookctl::cache::HistoryLimits;
 use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
-use hookctl::diagnostic::{Diagnostics, Lints, SourceMap, nearest};
+use hookctl::diagnostic::{Diagnostics, Lints, Location, SourceMap, Span, nearest};
 use hookctl::plan::safety::SafetyLimits;
-use hookctl::secret::{PlaintextSecrets, SecretSource};
+use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
@@ -33,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) target: TargetSettings,
     /// All targets of hookctl.yaml.
     pub(crate) known_targets: Vec<String>,
+    /// Where the keys of all targets come from.
+    pub(crate) keys: KeySources,
     /// Whether orphans are deleted.
     pub(crate) prune: bool,
     /// How much a plan may change.
@@ -75,6 +77,27 @@ pub(crate) struct TargetSettings {
     pub(crate) user_id: Option<String>,
     /// Its variables.
     pub(crate) vars: BTreeMap<String, String>,
+    /// Where the file says so.
+    pub(crate) places: Places,
+    /// What a person or a job gave, rather than a file.
+    pub(crate) given: Given,
+}
+
+/// Where hookctl.yaml says where the key of a target comes from and where it goes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places {
+    pub(crate) api_url: Option<Location>,
+    pub(crate) api_key: Option<Location>,
+    pub(crate) fingerprint_key: Option<Location>,
+}
+
+/// What a person or a job gave, rather than a file: it needs no further consent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Given {
+    /// The address of the API.
+    pub(crate) url: bool,
+    /// The variable of the API key.
+    pub(crate) key: bool,
 }
 
 /// Why there are no settings.
@@ -133,7 +156,8 @@ impl Settings {
             Some(folder) => here.join(folder),
             None => root.join(&config.cache_dir),
         };
-        let target = target(global, &config)?;
+        let sources = remarks.as_ref().map(|(sources, _)| sources);
+        let target = target(global, &config, sources)?;
         let request_timeout = global.request_timeout.unwrap_or(config.request_timeout);
         let of_target = config.targets.get(&target.name);
         let settle_horizon = global
@@ -147,6 +171,7 @@ impl Settings {
             cache_dir,
             target,
             known_targets,
+            keys: config.key_sources(),
             prune: config.prune,
             limits: config.safety,
             concurrency: config.concurrency,
@@ -167,7 +192,11 @@ impl Settings {
     }
 }
 
-fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, CommandError> {
+fn target(
+    global: &GlobalArgs,
+    config: &Config,
+    sources: Option<&SourceMap>,
+) -> Result<TargetSettings, CommandError> {
     let usage = |message: String| CommandError::new("usage", message).status(ExitStatus::Usage);
     let api_url = global
         .api_url
@@ -175,6 +204,10 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
         .map(ApiBaseUrl::parse)
         .transpose()
         .map_err(|error| usage(format!("--api-url (or HOOKCTL_API_URL) {error}")))?;
+    let given = Given {
+        url: api_url.is_some(),
+        key: false,
+    };
     let default_key = || SecretSource::Env {
         name: API_KEY_VARIABLE.to_owned(),
     };
@@ -200,10 +233,13 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
                 team_id: None,
                 user_id: None,
                 vars: BTreeMap::new(),
+                places: Places::default(),
+                given,
             });
         }
         return Err(unknown_target(&name, config));
     };
+    let place = |span: Option<Span>| Some(sources?.location(span?));
     Ok(TargetSettings {
         name,
         api_url: api_url.or_else(|| target.api_url.clone()),
@@ -212,6 +248,12 @@ fn target(global: &GlobalArgs, config: &Config) -> Result<TargetSettings, Comman
         team_id: target.team_id.clone(),
         user_id: target.user_id.clone(),
         vars: target.vars.clone(),
+        places: Places {
+            api_url: place(target.spans.api_url),
+            api_key: place(target.spans.api_key),
+            fingerprint_key: place(target.spans.fingerprint_key),
+        },
+        given,
     })
 }
 

@@ -223,9 +223,15 @@ impl Ui {
     /// Asks a question whose answer is yes or no; no answer is no. Connections are kept meanwhile, and
     /// signals heard.
     pub(crate) async fn ask(&self, question: &str) -> bool {
-        self.message(&format!("{question} [y/N] "));
-        let yes = |answer: String| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes");
-        line().await.is_some_and(yes)
+        let answer = self.answer(&format!("{question} [y/N] ")).await;
+        matches!(answer.as_str(), "y" | "yes")
+    }
+
+    /// Asks a question, and returns the answer in lower case; nothing if there was none.
+    pub(crate) async fn answer(&self, question: &str) -> String {
+        self.message(question);
+        let answer = line().await.unwrap_or_default();
+        answer.trim().to_lowercase()
     }
 
     /// Asks for a text; an empty answer is the default.

@@ -39,6 +39,7 @@ fn load_with(files: &[(&str, &str)], plaintext_secrets: PlaintextSecrets) -> Loa
             known_targets: &["qa".to_owned(), "prod".to_owned()],
             vars: &BTreeMap::from([("DUPLICATED".to_owned(), "x".to_owned())]),
             environment: &environment,
+            keys: &KeySources::new(),
             plaintext_secrets,
             lints: None,
         },

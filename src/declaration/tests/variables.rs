@@ -1,6 +1,7 @@
 //! Variables, names, and lists: what is read, and that no mistake hides another.
 
 use super::*;
+use crate::secret::SecretSource;
 
 #[test]
 fn what_looks_like_a_variable_and_is_none_is_an_error_at_its_place() {
@@ -221,4 +222,34 @@ fn lints_change_what_becomes_of_warnings() {
     let loaded = load(&lints);
     assert_eq!(codes(&loaded), ["3:10 plain-http"]);
     assert!(loaded.declarations.is_none());
+}
+
+#[test]
+fn a_token_names_no_variable_of_a_key_wherever_it_is_declared() {
+    let mut keys = KeySources::new();
+    keys.add(&SecretSource::Env {
+        name: "QA_KEY".to_owned(),
+    });
+    let codes_of = |text: &str| {
+        let options = LoadOptions {
+            keys: &keys,
+            ..LoadOptions::below(Path::new("/repo"))
+        };
+        codes(&load_texts(&[("a.yaml".into(), text.to_owned())], &options))
+    };
+    for token in [
+        "{ env: INTERACTLY_API_KEY }",
+        "{ env: QA_KEY }",
+        "'${INTERACTLY_QA_API_KEY}'",
+        "'${TOKEN:-${QA_KEY}}'",
+    ] {
+        let here = webhook(&format!("bearer_token: {token}"));
+        assert_eq!(codes_of(&here), ["5:19 key-as-token"], "{token}");
+        let elsewhere = here + "    targets: [prod]\n";
+        assert_eq!(codes_of(&elsewhere), ["5:19 key-as-token"], "{token}");
+    }
+    assert_eq!(
+        codes_of(&webhook("bearer_token: { env: QA_TOKEN }")),
+        [""; 0]
+    );
 }

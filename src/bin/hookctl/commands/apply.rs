@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use hookctl::apply::ApplyOptions;
+use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
@@ -17,10 +18,11 @@ use crate::exit_status::ExitStatus;
 use crate::plan_file::{read, refused};
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, apply, conclude, policy};
-use crate::secrets::{Missing, resolve_tokens};
+use crate::secrets::{Missing, clear_and_resolve};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl apply`.
@@ -89,16 +91,20 @@ async fn run_saved(
     let settings = presenter.settings(global)?;
     is_for(&settings, saved)?;
     let declarations = presenter.declarations(&settings, environment)?;
-    let resolved = unless_cancelled(
-        &cancellation,
-        resolve_tokens(&declarations, &settings, environment, Missing::Error),
-    )
-    .await?;
+    let resolving = clear_and_resolve(
+        ui,
+        &settings,
+        environment,
+        &declarations,
+        args.request(saved, &declarations),
+        Missing::Error,
+    );
+    let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
     let session = unless_cancelled(
         &cancellation,
-        Session::open(&settings, environment, is_for_sandbox(saved)),
+        Session::open(&settings, environment, &cleared),
     )
     .await??;
     is_for_account(&session, saved)?;
@@ -174,13 +180,26 @@ async fn run_saved(
     }
     if !stale.is_empty() {
         presenter.stale(&stale, false);
-        return Err(
-            refused("the plan does not hold any more; nothing was written".to_owned())
-                .help("make another plan, or apply what still holds with --partial"),
-        );
+        return Err(does_not_hold());
     }
     let cost = || session.cost(started);
     conclude(result, &cancellation, presenter, cost)
+}
+
+impl ApplyArgs {
+    /// What the command wants to do.
+    fn request<'a>(&self, saved: &SavedPlan, declarations: &'a Declarations) -> Request<'a> {
+        let asks = Asks::a_person_unless(self.output == Output::Json);
+        Request {
+            tokens: Some(declarations),
+            ..Request::of_api(is_for_sandbox(saved), asks)
+        }
+    }
+}
+
+fn does_not_hold() -> CommandError {
+    refused("the plan does not hold any more; nothing was written".to_owned())
+        .help("make another plan, or apply what still holds with --partial")
 }
 
 /// Whether the plan was made for this account.

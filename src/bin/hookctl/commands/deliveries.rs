@@ -18,6 +18,7 @@ use crate::presenter::{Output, Presenter};
 use crate::run::ago;
 use crate::session::{Session, record_error};
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
+use crate::trust::{self, Asks};
 use crate::ui::Ui;
 
 /// How many events are looked through for one id.
@@ -108,7 +109,7 @@ pub(crate) async fn run(
         Request::Retry(args) => &args.common,
     };
     let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
-    match answer(global, &request, common, environment, &mut presenter).await {
+    match answer(ui, global, &request, common, environment, &mut presenter).await {
         Ok(text) => {
             ui.result(&text);
             ExitStatus::Success
@@ -123,6 +124,7 @@ pub(crate) async fn run(
 }
 
 async fn answer(
+    ui: &Ui,
     global: &GlobalArgs,
     request: &Request<'_>,
     common: &Common,
@@ -131,7 +133,11 @@ async fn answer(
 ) -> Result<String, CommandError> {
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
-    let opening = Session::open(&settings, environment, common.sandbox);
+    let asks = Asks::a_person_unless(common.output == Form::Json);
+    let wanted = trust::Request::of_api(common.sandbox, asks);
+    let clearing = trust::clear(ui, &settings, environment, wanted);
+    let cleared = unless_cancelled(&cancellation, clearing).await??;
+    let opening = Session::open(&settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
     let remembered = session
         .store()

@@ -11,5 +11,6 @@ pub(crate) mod schema;
 pub(crate) mod shell;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod trust;
 pub(crate) mod validate;
 pub(crate) mod watch;

@@ -17,9 +17,10 @@ use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::run::{ago, selected};
-use crate::secrets::{Missing, resolve_tokens};
+use crate::secrets::{Missing, clear_and_resolve};
 use crate::session::{Session, record_error};
 use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 
 /// How many events are counted, at most.
@@ -81,15 +82,25 @@ async fn status(
     let settings = presenter.settings(global)?;
     let only = selected(&args.only)?;
     let declarations = presenter.declarations(&settings, environment)?;
-    let resolved = unless_cancelled(
-        &cancellation,
-        resolve_tokens(&declarations, &settings, environment, Missing::Allowed),
-    )
-    .await?;
+    let request = Request {
+        sandbox: args.sandbox,
+        api: true,
+        tokens: Some(&declarations),
+        asks: Asks::a_person_unless(args.output == Form::Json),
+    };
+    let resolving = clear_and_resolve(
+        ui,
+        &settings,
+        environment,
+        &declarations,
+        request,
+        Missing::Allowed,
+    );
+    let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let session = unless_cancelled(
         &cancellation,
-        Session::open(&settings, environment, args.sandbox),
+        Session::open(&settings, environment, &cleared),
     )
     .await??;
     let remembered = session

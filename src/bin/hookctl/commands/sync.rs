@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use hookctl::cache::Account;
+use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, TokenPatch};
 use hookctl::reconcile::{self, Pass, PassError};
@@ -21,10 +22,11 @@ use crate::mask;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, apply, conclude, count_events, now, policy, selects_something};
-use crate::secrets::{Missing, resolve_tokens, runs_programs};
+use crate::secrets::{Missing, clear_and_resolve, runs_programs};
 use crate::session::{self, RecordAccess, Session};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
+use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl sync`.
@@ -113,6 +115,18 @@ impl SyncArgs {
         self.out.as_deref() == Some(std::path::Path::new("-"))
     }
 
+    /// Whether the arguments go together.
+    fn check(&self) -> Result<(), CommandError> {
+        if self.writes_to_stdout() && matches!(self.output, Output::Json | Output::Markdown) {
+            return Err(CommandError::new(
+                "usage",
+                "--out - and this --output would both write to standard output",
+            )
+            .status(ExitStatus::Usage));
+        }
+        Ok(())
+    }
+
     const fn access(&self) -> Access {
         if self.dry_run {
             Access::Copy
@@ -121,9 +135,19 @@ impl SyncArgs {
         }
     }
 
+    /// What the command wants to do.
+    fn request<'a>(&self, declarations: &'a Declarations) -> Request<'a> {
+        Request {
+            sandbox: self.sandbox,
+            api: true,
+            tokens: (!self.allow_missing_secrets).then_some(declarations),
+            asks: Asks::a_person_unless(self.output == Output::Json),
+        }
+    }
+
     const fn missing(&self) -> Missing {
         if self.allow_missing_secrets {
-            Missing::Allowed
+            Missing::Unseen
         } else {
             Missing::Error
         }
@@ -153,13 +177,7 @@ async fn sync(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
-    if args.writes_to_stdout() && matches!(args.output, Output::Json | Output::Markdown) {
-        return Err(CommandError::new(
-            "usage",
-            "--out - and this --output would both write to standard output",
-        )
-        .status(ExitStatus::Usage));
-    }
+    args.check()?;
     let settings = presenter.settings(global)?;
     let store = session::store(&settings, args.sandbox);
     let declarations = std::thread::scope(|threads| {
@@ -172,16 +190,21 @@ async fn sync(
         // They may wait for a person, and others for the record.
         store.let_go();
     }
-    let resolved = unless_cancelled(
-        &cancellation,
-        resolve_tokens(&declarations, &settings, environment, args.missing()),
-    )
-    .await?;
+    let request = args.request(&declarations);
+    let resolving = clear_and_resolve(
+        ui,
+        &settings,
+        environment,
+        &declarations,
+        request,
+        args.missing(),
+    );
+    let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
     let session = unless_cancelled(
         &cancellation,
-        Session::over(store, &settings, environment, args.sandbox),
+        Session::over(store, &settings, environment, &cleared),
     )
     .await??;
     let terms = args.terms(&settings, session.account());

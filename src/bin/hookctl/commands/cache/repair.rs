@@ -12,6 +12,7 @@ use crate::error::CommandError;
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
+use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 
 /// Repairs the record of a target.
@@ -32,7 +33,10 @@ pub(super) async fn repair(
     };
     ui.remark(&format!("{what}\n"));
     let cancellation = cancel_on_signal()?;
-    let opening = Session::open(settings, environment, sandbox);
+    let request = Request::of_api(sandbox, Asks::Person);
+    let clearing = clear(ui, settings, environment, request);
+    let cleared = unless_cancelled(&cancellation, clearing).await??;
+    let opening = Session::open(settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
     let account = session.account().clone();
     let saved = salvage(options, &account).map_err(|error| record_error(&error))?;

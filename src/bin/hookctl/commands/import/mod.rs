@@ -29,8 +29,9 @@ use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
 use crate::presenter::{Output, Presenter};
 use crate::session::{Session, record_error};
-use crate::settings::Settings;
+use crate::settings::{Given, Settings};
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
+use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 
 pub(crate) use self::args::ImportArgs;
@@ -44,25 +45,33 @@ pub(crate) async fn run(
     environment: &Environment,
 ) -> ExitStatus {
     let mut presenter = Presenter::new(ui, Output::Human, args.dry_run, args.sandbox);
-    match import(ui, global, args, environment, &mut presenter).await {
+    let given = Given::default();
+    match import(ui, global, args, environment, &mut presenter, given).await {
         Ok(status) => status,
         Err(error) => presenter.fail(&error),
     }
 }
 
+/// Writes the declarations. What a person gave just now, and hookctl.yaml repeats, needs no consent.
 pub(super) async fn import(
     ui: &Ui,
     global: &GlobalArgs,
     args: &ImportArgs,
     environment: &Environment,
     presenter: &mut Presenter<'_>,
+    given: Given,
 ) -> Result<ExitStatus, CommandError> {
     let cancellation = cancel_on_signal()?;
-    let settings = presenter.settings(global)?;
+    let mut settings = presenter.settings(global)?;
+    settings.target.given.url |= given.url;
+    settings.target.given.key |= given.key;
     let (declared, texts) = declared(&settings, environment, presenter)?;
+    let request = Request::of_api(args.sandbox, Asks::Person);
+    let clearing = clear(ui, &settings, environment, request);
+    let cleared = unless_cancelled(&cancellation, clearing).await??;
     let session = unless_cancelled(
         &cancellation,
-        Session::open(&settings, environment, args.sandbox),
+        Session::open(&settings, environment, &cleared),
     )
     .await??;
     let store = session.store();

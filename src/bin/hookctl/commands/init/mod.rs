@@ -19,8 +19,9 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::session::Session;
-use crate::settings::Settings;
+use crate::settings::{self, Settings};
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
+use crate::trust::{self, Asks, Request, clear};
 use crate::ui::Ui;
 
 const ACTION: &str = include_str!("../../../../../examples/ci/hookctl-action/action.yml");
@@ -144,9 +145,13 @@ async fn init(
     fs::create_dir_all(folder)
         .and_then(|()| import::write_schema(folder))
         .map_err(|error| failed(folder, &error))?;
+    if !args.sandbox {
+        store_consent(ui, global, &settings, environment);
+    }
     let status = if import {
         let args = ImportArgs::everything(args.sandbox);
-        import::import(ui, global, &args, environment, presenter).await?
+        let given = settings.target.given;
+        import::import(ui, global, &args, environment, presenter, given).await?
     } else {
         ExitStatus::Success
     };
@@ -164,6 +169,19 @@ async fn wishes(ui: &Ui, args: &InitArgs) -> (bool, Ci) {
         None => Ci::None,
     };
     (import, ci)
+}
+
+/// Stores the consent of the person who named the API and its key, so that the next command does not ask for it. What
+/// was written is read back, and must say the same.
+fn store_consent(ui: &Ui, global: &GlobalArgs, given: &Settings, environment: &Environment) {
+    let Ok(mut written) = Settings::resolve(global) else {
+        return;
+    };
+    written.target.given = settings::Given::default();
+    let (written_target, given) = (&written.target, &given.target);
+    if written_target.api_url == given.api_url && written_target.api_key == given.api_key {
+        trust::store_given(ui, &written, environment);
+    }
 }
 
 /// The API's base URL: as given, or as a person answers, and as it is understood. A sandbox needs none.
@@ -231,6 +249,11 @@ fn first_settings(
     settings.target.api_key = SecretSource::Env {
         name: given.key.clone(),
     };
+    settings.target.fingerprint_key = None;
+    settings.target.given = settings::Given {
+        url: true,
+        key: true,
+    };
     Ok(settings)
 }
 
@@ -241,7 +264,9 @@ async fn reaches_api(
     environment: &Environment,
     sandbox: bool,
 ) -> Result<(), CommandError> {
-    let session = Session::open(settings, environment, sandbox).await?;
+    let request = Request::of_api(sandbox, Asks::Person);
+    let cleared = clear(ui, settings, environment, request).await?;
+    let session = Session::open(settings, environment, &cleared).await?;
     let page = session
         .api()
         .page(1, 1)

@@ -30,6 +30,7 @@ use crate::problems::{show_diagnostics, show_settings_error};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
+use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 
 /// What the command was started with.
@@ -205,7 +206,16 @@ impl Host for Workstation<'_> {
         let Some(declarations) = declarations else {
             return Ok(None);
         };
-        let resolved = resolve_tokens(&declarations, settings, environment, Missing::Error).await;
+        // Asked anew for each pass: a program or what it is given may have changed since.
+        let request = Request {
+            api: false,
+            tokens: Some(&declarations),
+            ..Request::of_api(self.surroundings.args.sandbox, Asks::Nobody)
+        };
+        let cleared = clear(self.surroundings.ui, settings, environment, request).await?;
+        let missing = Missing::Error;
+        let resolved =
+            resolve_tokens(&declarations, settings, environment, missing, &cleared).await;
         if let Some(first) = resolved.diagnostics.iter().next()
             && resolved.diagnostics.has_errors()
         {
@@ -257,7 +267,7 @@ impl Host for Workstation<'_> {
         } = self.surroundings;
         let reloaded =
             match Settings::resolve(global).map_err(|error| show_settings_error(ui, error)) {
-                Ok(settings) => Session::open(&settings, environment, args.sandbox)
+                Ok(settings) => opened(ui, &settings, environment, args.sandbox)
                     .await
                     .map(|session| (settings, session)),
                 Err(error) => Err(error),
@@ -271,7 +281,12 @@ impl Host for Workstation<'_> {
                 self.session = session;
                 self.metrics.counts_start_anew();
             }
-            Err(error) => tracing::error!(error = error.message, "hookctl.yaml stays as it was"),
+            Err(error) => tracing::error!(
+                code = error.code,
+                help = error.help.as_deref(),
+                error = error.message,
+                "hookctl.yaml stays as it was"
+            ),
         }
     }
 
@@ -279,6 +294,17 @@ impl Host for Workstation<'_> {
         self.service.alive();
         self.service.next_sign()
     }
+}
+
+async fn opened(
+    ui: &Ui,
+    settings: &Settings,
+    environment: &Environment,
+    sandbox: bool,
+) -> Result<Session, CommandError> {
+    let request = Request::of_api(sandbox, Asks::Nobody);
+    let cleared = clear(ui, settings, environment, request).await?;
+    Session::open(settings, environment, &cleared).await
 }
 
 fn options(

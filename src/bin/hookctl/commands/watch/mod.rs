@@ -23,6 +23,7 @@ use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
+use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 
 pub(crate) use self::args::WatchArgs;
@@ -52,14 +53,18 @@ async fn watch(
     let only = selected(&args.only)?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let cancellation = cancel_on_signal()?;
-    let opening = Session::open(&settings, environment, args.sandbox);
-    let session = unless_cancelled(&cancellation, opening).await??;
     // What cannot be told yet, since the files do not validate or the record is in use, does not keep a watch from
     // starting.
-    if let (Some(declarations), Ok(remembered)) = (
-        load(&settings, environment).declarations,
-        session.store().remembered(),
-    ) {
+    let declarations = load(&settings, environment).declarations;
+    let request = Request {
+        tokens: declarations.as_ref(),
+        ..Request::of_api(args.sandbox, Asks::Nobody)
+    };
+    let clearing = clear(ui, &settings, environment, request);
+    let cleared = unless_cancelled(&cancellation, clearing).await??;
+    let opening = Session::open(&settings, environment, &cleared);
+    let session = unless_cancelled(&cancellation, opening).await??;
+    if let (Some(declarations), Ok(remembered)) = (declarations, session.store().remembered()) {
         let keys = declarations.keys().chain(remembered.last_applied.keys());
         selects_something(&only, keys)?;
     }

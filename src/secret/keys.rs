@@ -1,0 +1,144 @@
+//! Where keys come from, so that no token comes from the same place: a token is sent to whatever address the
+//! files name, and a key must never be.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::SecretSource;
+use super::declared::normal;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
+
+/// How the names of variables begin that hold keys of the API, whatever the files say.
+const KEY_PREFIX: &str = "INTERACTLY_";
+
+/// Where the API keys and the keys of fingerprints of a configuration come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySources {
+    variables: BTreeSet<String>,
+    files: BTreeSet<PathBuf>,
+}
+
+impl KeySources {
+    /// Returns the sources of a configuration without keys of its own. `INTERACTLY_*` is reserved all the same.
+    pub const fn new() -> Self {
+        Self {
+            variables: BTreeSet::new(),
+            files: BTreeSet::new(),
+        }
+    }
+
+    /// Adds the source of a key.
+    pub fn add(&mut self, source: &SecretSource) {
+        match source {
+            SecretSource::Env { .. } | SecretSource::Text { .. } => {
+                let names = source.variables().into_iter().map(str::to_owned);
+                self.variables.extend(names);
+            }
+            SecretSource::File { path, .. } => {
+                self.files.insert(normal(path));
+            }
+            SecretSource::Command { .. } => {}
+        }
+    }
+
+    /// Checks that a token comes from elsewhere. `what` names the value in messages.
+    pub fn check(
+        &self,
+        token: &SecretSource,
+        what: &str,
+        span: Span,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let variables = token.variables();
+        let variable = variables
+            .into_iter()
+            .find(|name| name.starts_with(KEY_PREFIX) || self.variables.contains(*name));
+        let message = match (variable, token) {
+            (Some(name), _) => {
+                format!(
+                    "'{what}' names the variable {name}, which is reserved for a key of the API"
+                )
+            }
+            (None, SecretSource::File { path, .. }) if self.files.contains(&normal(path)) => {
+                format!("'{what}' names the file that a key of hookctl.yaml comes from")
+            }
+            _ => return,
+        };
+        diagnostics.push(
+            Diagnostic::new(Code::KeyAsToken, message)
+                .at(
+                    span,
+                    "a token is sent to the webhook's address, and a key must never be",
+                )
+                .help("give the token a variable, a file, or a program of its own"),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::SourceMap;
+    use crate::template::Template;
+
+    fn env(name: &str) -> SecretSource {
+        SecretSource::Env { name: name.into() }
+    }
+
+    fn text(text: &str) -> SecretSource {
+        SecretSource::Text {
+            template: Template::parse(text).unwrap(),
+        }
+    }
+
+    fn file(path: &str) -> SecretSource {
+        SecretSource::File {
+            path: path.into(),
+            written: path.into(),
+            confined_to: None,
+        }
+    }
+
+    #[test]
+    fn a_token_comes_from_no_place_that_a_key_comes_from() {
+        let mut keys = KeySources::new();
+        for source in [env("QA_KEY"), text("${A:-${B}}"), file("/run/secrets/key")] {
+            keys.add(&source);
+        }
+        let refused = |token: &SecretSource| {
+            let mut diagnostics = Diagnostics::default();
+            let source = SourceMap::default().add("a.yaml".into(), String::new());
+            let span = Span {
+                source,
+                start: 0,
+                end: 0,
+            };
+            keys.check(token, "bearer_token", span, &mut diagnostics);
+            diagnostics.has_errors()
+        };
+        for token in [
+            env("QA_KEY"),
+            env("INTERACTLY_API_KEY"),
+            env("INTERACTLY_ANYTHING"),
+            text("${INTERACTLY_API_KEY}"),
+            text("a${X:-${Y:-${B}}}"),
+            file("/run/secrets/key"),
+            file("/run/other/../secrets/./key"),
+        ] {
+            assert!(refused(&token), "{token:?}");
+        }
+        for token in [
+            env("QA_TOKEN"),
+            env("MY_INTERACTLY_KEY"),
+            text("${TOKEN:-}"),
+            file("/run/secrets/token"),
+            SecretSource::Command {
+                program: "QA_KEY".into(),
+                arguments: vec!["INTERACTLY_API_KEY".into()],
+                directory: "/".into(),
+            },
+        ] {
+            assert!(!refused(&token), "{token:?}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Where the files are that nobody vouches for.
+
+use std::path::{Path, PathBuf};
+
+/// The folders that come with the repository, by their real paths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkout {
+    root: PathBuf,
+    /// Folders of declarations elsewhere.
+    further: Vec<PathBuf>,
+}
+
+impl Checkout {
+    /// Takes the root of the repository, and further folders that declarations come from. All paths must be real:
+    /// absolute, and without links.
+    pub fn new(root: PathBuf, further: impl IntoIterator<Item = PathBuf>) -> Self {
+        let mut further: Vec<PathBuf> = further
+            .into_iter()
+            .filter(|folder| !folder.starts_with(&root))
+            .collect();
+        further.sort();
+        further.dedup();
+        Self { root, further }
+    }
+
+    /// The root of the repository.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// All of its folders, the root first.
+    pub(super) fn folders(&self) -> impl Iterator<Item = &Path> + Clone {
+        let further = self.further.iter().map(PathBuf::as_path);
+        std::iter::once(self.root.as_path()).chain(further)
+    }
+
+    /// Whether a real path is in one of them.
+    pub fn holds(&self, path: &Path) -> bool {
+        self.folders().any(|folder| path.starts_with(folder))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_told_by_whole_names() {
+        let checkout = Checkout::new("/repo".into(), ["/repo/hooks".into(), "/other".into()]);
+        assert_eq!(checkout.folders().count(), 2);
+        for inside in ["/repo", "/repo/bin/x", "/other/x"] {
+            assert!(checkout.holds(Path::new(inside)), "{inside}");
+        }
+        for outside in ["/", "/repository", "/usr/bin/x"] {
+            assert!(!checkout.holds(Path::new(outside)), "{outside}");
+        }
+    }
+}
