@@ -15,7 +15,7 @@ mod value;
 pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
 pub use filter::Filter;
 pub use fingerprint::{
-    Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
+    Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal,
 };
 pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve};
 pub use source::SecretSource;

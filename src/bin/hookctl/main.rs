@@ -22,6 +22,7 @@ mod session;
 mod settings;
 mod signals;
 mod ui;
+mod unseen;
 
 use std::process::ExitCode;
 

@@ -309,7 +309,7 @@ impl<'a> Presenter<'a> {
     }
 
     /// Takes note of a message, and shows it where it is not a part of the one document.
-    fn tell(&mut self, message: Message) {
+    pub(crate) fn tell(&mut self, message: Message) {
         let message = mask::message(message);
         if self.output != Output::Json {
             self.ui.tell(&message);
