@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{CacheError, folder, io_error};
-use crate::input::open_regular;
+use crate::input::open_plain;
 
 /// How often a held lock is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -17,15 +17,10 @@ pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases t
 impl Lock {
     /// Waits for the lock that nobody shares, and leaves the process id in the file.
     pub(super) fn exclusive(directory: &Path, timeout: Duration) -> Result<Self, CacheError> {
-        let path = directory.join("lock");
-        folder::check_file(&path)?;
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io_error("open", &path))?;
+        let path = directory.join(folder::LOCK);
+        let mut options = File::options();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = folder::open_own(&path, &mut options)?;
         wait(directory, timeout, &mut file, File::try_lock)?;
         let written = file
             .set_len(0)
@@ -37,9 +32,8 @@ impl Lock {
 
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
     pub(super) fn shared(directory: &Path, timeout: Duration) -> Result<Option<Self>, CacheError> {
-        let path = directory.join("lock");
-        folder::check_file(&path)?;
-        match open_regular(&path) {
+        let path = directory.join(folder::LOCK);
+        match open_plain(&path, File::options().read(true)) {
             Ok(mut file) => {
                 wait(directory, timeout, &mut file, File::try_lock_shared)?;
                 Ok(Some(Self(file)))
@@ -61,7 +55,7 @@ fn wait(
         match attempt(file) {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => {
-                return Err(io_error("lock", &directory.join("lock"))(error));
+                return Err(io_error("lock", &directory.join(folder::LOCK))(error));
             }
             Err(TryLockError::WouldBlock) if started.elapsed() < timeout => {
                 std::thread::sleep(PAUSE);

@@ -1,3 +1,5 @@
+//! Saved plans: what is bound, and what a seal refuses.
+
 use super::*;
 use crate::plan::{Action, Creation, Patch, PlannedAction, RecordAfter, TokenPatch, Update};
 use crate::secret::{Secret, SecretSource};

@@ -11,6 +11,7 @@ mod files;
 mod git;
 mod mask;
 mod output_file;
+mod place;
 mod plan_file;
 mod presenter;
 mod problems;

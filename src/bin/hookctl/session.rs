@@ -46,7 +46,7 @@ impl Session {
         environment: &Environment,
         sandbox: bool,
     ) -> Result<Self, CommandError> {
-        Self::over(store(settings, sandbox), settings, environment, sandbox).await
+        Self::over(store(settings, sandbox)?, settings, environment, sandbox).await
     }
 
     /// The same over a record that may be in memory already.
@@ -220,10 +220,10 @@ pub(crate) fn record_error(error: &CacheError) -> CommandError {
 }
 
 /// The record of a target, or of the emulator in its place. Nothing is read yet.
-pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
+pub(crate) fn store(settings: &Settings, sandbox: bool) -> Result<Store, CommandError> {
     let target = &settings.target;
     let options = CacheOptions {
-        directory: settings.cache_dir.clone(),
+        directory: crate::place::of_record(settings)?,
         lock_timeout: settings.lock_timeout,
         history: settings.history,
     };
@@ -234,7 +234,7 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
         // Whoever needs one says so.
         (false, None) => "",
     };
-    Store::new(options, Account::new(&target.name, api))
+    Ok(Store::new(options, Account::new(&target.name, api)))
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookctl::cache::HistoryLimits;
-use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
+use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError};
 use hookctl::diagnostic::{Diagnostics, Lints, SourceMap, nearest};
 use hookctl::plan::safety::SafetyLimits;
 use hookctl::secret::{PlaintextSecrets, SecretSource};
@@ -27,8 +27,12 @@ pub(crate) struct Settings {
     pub(crate) root: PathBuf,
     /// The folder of declarations.
     pub(crate) webhooks_dir: PathBuf,
+    /// Who named it.
+    pub(crate) webhooks_dir_by: NamedBy,
     /// The folder of the local record.
     pub(crate) cache_dir: PathBuf,
+    /// Who named it.
+    pub(crate) cache_dir_by: NamedBy,
     /// The target.
     pub(crate) target: TargetSettings,
     /// All targets of hookctl.yaml.
@@ -57,6 +61,21 @@ pub(crate) struct Settings {
     pub(crate) insecure_http: bool,
     /// The warnings about hookctl.yaml, for the one who shows them.
     pub(crate) remarks: Option<(SourceMap, Diagnostics)>,
+}
+
+/// Who named a folder: only a person may name one by a link that leads elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// A flag or a variable.
+    Person,
+    /// hookctl.yaml, or the default.
+    Repository,
+}
+
+impl NamedBy {
+    fn of(flag: Option<&PathBuf>) -> Self {
+        flag.map_or(Self::Repository, |_| Self::Person)
+    }
 }
 
 /// The target of this run.
@@ -102,8 +121,7 @@ impl Settings {
         })?;
         let path = match &global.config {
             Some(path) => Some(here.join(path)),
-            None => hookctl::config::discover(&here)
-                .map_err(|error| CommandError::caused("config-unreadable", &error))?,
+            None => hookctl::config::discover(&here).map_err(|error| not_discovered(&error))?,
         };
         let root = path
             .as_deref()
@@ -130,7 +148,11 @@ impl Settings {
             None => root.join(&config.webhooks_dir),
         };
         let cache_dir = match &global.cache_dir {
-            Some(folder) => here.join(folder),
+            // What a person named may be a link; from here on it is a folder.
+            Some(folder) => {
+                let folder = here.join(folder);
+                std::fs::canonicalize(&folder).unwrap_or(folder)
+            }
             None => root.join(&config.cache_dir),
         };
         let target = target(global, &config)?;
@@ -144,7 +166,9 @@ impl Settings {
         let usual = HistoryLimits::default();
         Ok(Self {
             webhooks_dir,
+            webhooks_dir_by: NamedBy::of(global.dir.as_ref()),
             cache_dir,
+            cache_dir_by: NamedBy::of(global.cache_dir.as_ref()),
             target,
             known_targets,
             prune: config.prune,
@@ -164,6 +188,17 @@ impl Settings {
             remarks,
             root,
         })
+    }
+}
+
+fn not_discovered(error: &DiscoverError) -> CommandError {
+    match error {
+        DiscoverError::NotOurs { .. } => CommandError::caused("config-not-ours", error).help(
+            "name it with --config, or put a hookctl.yaml of your own into the working directory",
+        ),
+        DiscoverError::Look { .. } | DiscoverError::Both { .. } => {
+            CommandError::caused("config-unreadable", error)
+        }
     }
 }
 

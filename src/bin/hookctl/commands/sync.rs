@@ -175,7 +175,7 @@ async fn sync(
         .status(ExitStatus::Usage));
     }
     let settings = presenter.settings(global)?;
-    let store = session::store(&settings, args.sandbox);
+    let store = session::store(&settings, args.sandbox)?;
     let declarations = std::thread::scope(|threads| {
         let ahead = || store.read_ahead(args.access());
         // Where no thread can be had, it is read later.

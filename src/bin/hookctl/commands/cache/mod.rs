@@ -106,7 +106,7 @@ async fn dispatch(
 ) -> Result<ExitStatus, CommandError> {
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let options = CacheOptions {
-        directory: settings.cache_dir.clone(),
+        directory: crate::place::of_record(&settings)?,
         lock_timeout: settings.lock_timeout,
         history: settings.history,
     };
