@@ -9,6 +9,7 @@ mod error;
 mod exit_status;
 mod files;
 mod git;
+mod guards;
 mod mask;
 mod output_file;
 mod place;

@@ -10,7 +10,7 @@ use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles, ValidateDocument};
+use hookctl::render::{Cost, LooseSetting, Message, PlanDocument, Scene, Styles, ValidateDocument};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
@@ -73,6 +73,7 @@ pub(crate) struct Presenter<'a> {
     sources: SourceMap,
     announced: bool,
     shown_on: Stream,
+    loose: Vec<LooseSetting>,
 }
 
 impl<'a> Presenter<'a> {
@@ -87,6 +88,7 @@ impl<'a> Presenter<'a> {
             sources: SourceMap::default(),
             announced: false,
             shown_on: Stream::Stdout,
+            loose: Vec::new(),
         }
     }
 
@@ -95,7 +97,13 @@ impl<'a> Presenter<'a> {
             target: self.target.as_deref().unwrap_or("default"),
             sandbox: self.sandbox,
             dry_run: self.dry_run,
+            settings: &self.loose,
         }
+    }
+
+    /// Takes the settings that make a plan less careful, to be shown with it.
+    pub(crate) fn loose(&mut self, settings: Vec<LooseSetting>) {
+        self.loose = settings;
     }
 
     fn styles_out(&self) -> Styles {

@@ -13,6 +13,7 @@ use hookctl::secret::{PlaintextSecrets, SecretSource};
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::guards::Guards;
 
 /// The variable that the API key comes from where no file says otherwise.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
@@ -59,6 +60,8 @@ pub(crate) struct Settings {
     pub(crate) lock_timeout: Duration,
     /// Whether plain http to another machine is allowed.
     pub(crate) insecure_http: bool,
+    /// What hookctl.yaml says of how careful a plan is.
+    pub(crate) guards: Guards,
     /// The warnings about hookctl.yaml, for the one who shows them.
     pub(crate) remarks: Option<(SourceMap, Diagnostics)>,
 }
@@ -164,6 +167,17 @@ impl Settings {
             .or(config.settle_horizon)
             .unwrap_or(request_timeout + DEFAULT_SETTLE_MARGIN);
         let usual = HistoryLimits::default();
+        let sources = remarks.as_ref().map(|(sources, _)| sources);
+        let guards = Guards::new(
+            config.clone(),
+            sources.zip(path.as_deref()),
+            &target.name,
+            global
+                .settle_horizon
+                .map(|_| "settle_horizon")
+                .into_iter()
+                .collect(),
+        );
         Ok(Self {
             webhooks_dir,
             webhooks_dir_by: NamedBy::of(global.dir.as_ref()),
@@ -185,6 +199,7 @@ impl Settings {
             lints: config.lints.deny_warnings(global.deny_warnings),
             lock_timeout: global.lock_timeout,
             insecure_http: global.insecure_http,
+            guards,
             remarks,
             root,
         })

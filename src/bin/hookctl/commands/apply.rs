@@ -97,6 +97,7 @@ async fn run_sealed(
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
+    presenter.loose(settings.guards.loose());
     let (session, saved) =
         unless_cancelled(&cancellation, opened(args, sealed, &settings, environment)).await??;
     let declarations = presenter.declarations(&settings, environment)?;

@@ -180,7 +180,13 @@ async fn sync(
         let ahead = || store.read_ahead(args.access());
         // Where no thread can be had, it is read later.
         let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
-        presenter.declarations(&settings, environment)
+        // Git is asked meanwhile.
+        let loose = || settings.guards.loose();
+        let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
+        let declarations = presenter.declarations(&settings, environment);
+        let answer = asking.ok().and_then(|asking| asking.join().ok());
+        presenter.loose(answer.unwrap_or_else(loose));
+        declarations
     })?;
     if runs_programs(&declarations, &settings) {
         // They may wait for a person, and others for the record.
