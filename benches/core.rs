@@ -167,6 +167,7 @@ const SCENE: Scene<'_> = Scene {
     target: "default",
     sandbox: false,
     dry_run: true,
+    settings: &[],
 };
 
 fn rendering(criterion: &mut Criterion) {

@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         target: "default",
         sandbox: false,
         dry_run: true,
+        settings: &[],
     };
     print(&hookctl::render::plan(&plan, scene, &styles));
     let document = PlanDocument::of_plan(scene, &plan, Vec::new());

@@ -3,6 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
+#[cfg(not(unix))]
+use std::path::PathBuf;
+
+#[cfg(unix)]
+use rustix::fs::{Mode, OFlags};
 
 /// How much more than the length of a file its buffer has, in bytes.
 const SLACK: u64 = 64;
@@ -16,31 +21,147 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
-    {
-        use rustix::fs::OFlags;
-        use std::os::unix::fs::OpenOptionsExt as _;
+    flags(&mut options, NEVER_WAITS);
+    regular(options.open(path)?)
+}
 
-        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-        // The bits of the system's own flags always fit.
-        options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+/// Opens a file that no link may stand in the place of, as the options say. Never waits, and what is checked is the
+/// file that was opened.
+///
+/// # Errors
+/// What the system says, or that it is a link, or no regular file.
+pub fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    flags(options, NEVER_WAITS.union(OFlags::NOFOLLOW));
+    #[cfg(not(unix))]
+    if path.is_symlink() {
+        return Err(not_regular());
     }
-    let file = options.open(path)?;
+    regular(options.open(path).map_err(told)?)
+}
+
+#[cfg(unix)]
+const NEVER_WAITS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
+
+#[cfg(unix)]
+fn flags(options: &mut OpenOptions, flags: OFlags) {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    // The bits of the system's own flags always fit.
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
+}
+
+fn regular(file: File) -> io::Result<File> {
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
-        Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "it is not a regular file",
-        ))
+        Err(not_regular())
     }
 }
+
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
+}
+
+/// What the system says of a link where none may be is not what a person would call it.
+fn told(error: io::Error) -> io::Error {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return not_regular();
+    }
+    error
+}
+
+/// An open folder, below which files are read without following a link.
+pub struct Folder {
+    #[cfg(unix)]
+    handle: std::os::fd::OwnedFd,
+    #[cfg(not(unix))]
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Opens a folder by its path, links followed.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        let folder = Self {
+            handle: rustix::fs::openat(rustix::fs::CWD, path, PASSING, Mode::empty())?,
+        };
+        #[cfg(not(unix))]
+        let folder = Self {
+            path: std::fs::canonicalize(path)?,
+        };
+        Ok(folder)
+    }
+
+    /// Reads a regular file below the folder as [`read_regular`] does. No part of the path may be a link, so nothing
+    /// that is put in its place can lead elsewhere.
+    ///
+    /// # Errors
+    /// What the system says, or that a part of the path is a link, or not what it has to be.
+    pub fn read_regular(&self, below: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        read(self.open_regular(below)?, limit)
+    }
+
+    #[cfg(unix)]
+    fn open_regular(&self, below: &Path) -> io::Result<File> {
+        use std::os::fd::AsFd as _;
+        use std::path::Component;
+
+        let mut inner: Option<std::os::fd::OwnedFd> = None;
+        let mut parts = below.components().peekable();
+        while let Some(part) = parts.next() {
+            let Component::Normal(name) = part else {
+                return Err(not_regular());
+            };
+            let folder = inner
+                .as_ref()
+                .map_or(self.handle.as_fd(), |inner| inner.as_fd());
+            let is_last = parts.peek().is_none();
+            let kind = if is_last {
+                NEVER_WAITS.union(OFlags::CLOEXEC)
+            } else {
+                PASSING
+            };
+            let opened =
+                rustix::fs::openat(folder, name, kind.union(OFlags::NOFOLLOW), Mode::empty());
+            let opened = opened.map_err(|error| told(error.into()))?;
+            if is_last {
+                return regular(File::from(opened));
+            }
+            inner = Some(opened);
+        }
+        Err(not_regular())
+    }
+
+    #[cfg(not(unix))]
+    fn open_regular(&self, below: &Path) -> io::Result<File> {
+        let path = self.path.join(below);
+        if std::fs::canonicalize(&path)? != path {
+            return Err(not_regular());
+        }
+        open_plain(&path, OpenOptions::new().read(true))
+    }
+}
+
+/// How a folder is opened that is only passed: its list of names need not be readable.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PASSING: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const PASSING: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
 /// Reads a regular file, at most `limit` bytes and one more, which tells a file that is too large.
 ///
 /// # Errors
 /// As for [`open_regular`], and what the system says while it is read.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open_regular(path)?;
+    read(open_regular(path)?, limit)
+}
+
+fn read(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let most = limit.saturating_add(1);
     // It may be a secret, and a buffer that grows leaves copies behind. So does one that is filled: then the standard
     // library looks for an end with a buffer on the stack.
@@ -90,6 +211,42 @@ mod tests {
         for path in [fifo.as_path(), &endless, folder.path()] {
             let error = read_regular(path, 10).unwrap_err();
             assert_eq!(error.to_string(), "it is not a regular file");
+        }
+    }
+
+    #[test]
+    fn no_link_is_followed_where_none_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("a")).unwrap();
+        std::fs::write(path("a/file"), "text").unwrap();
+        symlink("a", path("linked")).unwrap();
+        symlink("file", path("a/link")).unwrap();
+        symlink("loop", path("a/loop")).unwrap();
+        let below = Folder::open(folder.path()).unwrap();
+        let read = |name: &str| below.read_regular(Path::new(name), 10);
+        assert_eq!(read("a/file").unwrap(), b"text");
+        for name in [
+            "a/link",
+            "a/loop",
+            "linked/file",
+            "a",
+            "a/../a/file",
+            "/etc/hosts",
+            "",
+        ] {
+            assert!(read(name).is_err(), "{name}");
+        }
+        let error = read("a/none").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+
+        let plain = |name: &str| open_plain(&path(name), OpenOptions::new().read(true));
+        assert!(plain("a/file").is_ok());
+        for name in ["a/link", "a/loop", "a"] {
+            assert_eq!(
+                plain(name).unwrap_err().to_string(),
+                "it is not a regular file"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::database::Database;
-use super::folder::{DATABASE, GENERATION};
+use super::folder::{ASIDE, DATABASE, GENERATION};
 use super::lock::Lock;
 use super::schema::{HISTORY, INTENTS, OBSERVED, RECORDS};
 use super::{Account, CacheError, CacheOptions, folder, io_error};
@@ -32,6 +32,7 @@ pub struct Verified {
 /// [`CacheError`] for the first value that fails its check, or what keeps the record from being read.
 pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
     let directory = &options.directory;
+    folder::check_place(directory)?;
     // A folder that had a record and has lost its database is damaged, not new.
     if !Database::is_in(directory)? && folder::kind(&directory.join(GENERATION))?.is_none() {
         return Ok(None);
@@ -52,6 +53,7 @@ pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
 /// # Errors
 /// [`CacheError`] if the folder cannot be copied.
 pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied, CacheError> {
+    folder::check_place(&options.directory)?;
     if !Database::is_in(&options.directory)? {
         return Ok(LastApplied::new());
     }
@@ -65,7 +67,8 @@ pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied,
 }
 
 /// Moves a record out of the way, into a folder of that name below the record's, or of that name and a number if it
-/// is taken; none if there is none.
+/// is taken; none if there is none. A name that does not begin with `damaged` gets that before it, by which the folder
+/// is still known to be a record's.
 ///
 /// # Errors
 /// [`CacheError`] if somebody uses the record, or it cannot be moved.
@@ -77,7 +80,7 @@ pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, 
     for part in [DATABASE, GENERATION] {
         let part = directory.join(part);
         // A link is moved as it is, wherever it leads.
-        if part.is_symlink() || folder::kind(&part)?.is_some() {
+        if folder::kind(&part)?.is_some() {
             parts.push(part);
         }
     }
@@ -95,7 +98,12 @@ pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, 
 
 /// Makes a folder with a name that is free.
 fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
-    let mut folder = directory.join(name);
+    let name = if name.starts_with(ASIDE) {
+        name.to_owned()
+    } else {
+        format!("{ASIDE}-{name}")
+    };
+    let mut folder = directory.join(&name);
     for number in 2..=NAMES {
         match std::fs::create_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -20,6 +20,7 @@ use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
 };
 use super::{Account, CacheError, io_error};
+use crate::input::open_plain;
 use crate::record::{HistoryEntry, Intent, Pending};
 use crate::state::LastApplied;
 use crate::webhook::Key;
@@ -54,8 +55,13 @@ impl Database {
     /// # Errors
     /// [`CacheError::Io`] if that cannot be told.
     pub(super) fn is_in(directory: &Path) -> Result<bool, CacheError> {
-        let log = folder::kind(&directory.join(DATABASE).join("db"))?;
-        Ok(log.is_some())
+        let database = directory.join(DATABASE);
+        match folder::kind(&database)? {
+            None => Ok(false),
+            Some(kind) if kind.is_dir() => Ok(folder::kind(&database.join("db"))?.is_some()),
+            // Something is in its place, and is found when it is checked.
+            Some(_) => Ok(true),
+        }
     }
 
     /// Opens or makes the one in a folder, and checks it.
@@ -109,7 +115,8 @@ impl Database {
             intents: tree(INTENTS)?,
             observed: tree(OBSERVED)?,
             meta: tree(META)?,
-            file: File::open(path.join("db")).map_err(io_error("open", path))?,
+            file: open_plain(&path.join("db"), File::options().read(true))
+                .map_err(io_error("open", path))?,
             generation_file: GenerationFile::open(&directory.join(GENERATION))?,
             _last: LastHandle::of(&database),
             sled: database,

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use super::folder::GENERATION;
+use super::folder::{GENERATION, open_own};
 use super::schema::{self, Generation, InvalidValue};
 use super::{CacheError, CacheOptions, io_error};
-use crate::input::open_regular;
+use crate::input::open_plain;
 
 /// The bytes of one place.
 const PLACE: usize = 128;
@@ -37,7 +37,11 @@ pub struct RecordVersion {
 impl RecordVersion {
     /// The version of the record in a folder; none if there is none, or if it cannot be read.
     pub fn read(options: &CacheOptions) -> Option<Self> {
-        let file = open_regular(&options.directory.join(GENERATION)).ok()?;
+        let file = open_plain(
+            &options.directory.join(GENERATION),
+            File::options().read(true),
+        )
+        .ok()?;
         let modified = file.metadata().and_then(|file| file.modified()).ok();
         let mut content = Vec::new();
         file.take(4 * PLACE as u64).read_to_end(&mut content).ok()?;
@@ -59,7 +63,7 @@ impl GenerationFile {
     /// Reads the file in a folder.
     pub(super) fn read(path: &Path) -> Result<Found, CacheError> {
         let mut content = Vec::new();
-        match open_regular(path) {
+        match open_plain(path, File::options().read(true)) {
             Ok(file) => file
                 .take(4 * PLACE as u64)
                 .read_to_end(&mut content)
@@ -80,12 +84,9 @@ impl GenerationFile {
 
     /// Opens the file for writing, and makes it.
     pub(super) fn open(path: &Path) -> Result<Self, CacheError> {
-        let file = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(io_error("open", path))?;
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        let file = open_own(path, &mut options)?;
         Ok(Self {
             file: Mutex::new(file),
             path: path.to_owned(),

@@ -5,7 +5,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::time::{Duration, Instant};
 
 use super::{CacheError, CacheOptions, folder, io_error};
-use crate::input::open_regular;
+use crate::input::open_plain;
 
 /// How often a held lock is tried again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -16,15 +16,10 @@ pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases t
 impl Lock {
     /// Waits for the lock that nobody shares, and leaves the process id in the file.
     pub(super) fn exclusive(options: &CacheOptions) -> Result<Self, CacheError> {
-        let path = options.directory.join("lock");
-        folder::check_file(&path)?;
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(io_error("open", &path))?;
+        let path = options.directory.join(folder::LOCK);
+        let mut how = File::options();
+        how.read(true).write(true).create(true).truncate(false);
+        let mut file = folder::open_own(&path, &mut how)?;
         wait(options, &mut file, File::try_lock)?;
         let written = file
             .set_len(0)
@@ -36,9 +31,8 @@ impl Lock {
 
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
     pub(super) fn shared(options: &CacheOptions) -> Result<Option<Self>, CacheError> {
-        let path = options.directory.join("lock");
-        folder::check_file(&path)?;
-        match open_regular(&path) {
+        let path = options.directory.join(folder::LOCK);
+        match open_plain(&path, File::options().read(true)) {
             Ok(mut file) => {
                 wait(options, &mut file, File::try_lock_shared)?;
                 Ok(Some(Self(file)))
@@ -59,7 +53,9 @@ fn wait(
         match attempt(file) {
             Ok(()) => return Ok(()),
             Err(TryLockError::Error(error)) => {
-                return Err(io_error("lock", &options.directory.join("lock"))(error));
+                return Err(io_error("lock", &options.directory.join(folder::LOCK))(
+                    error,
+                ));
             }
             Err(TryLockError::WouldBlock) if options.cancellation.is_cancelled() => {
                 return Err(CacheError::Interrupted);

@@ -120,6 +120,14 @@ pub enum CacheError {
         /// Why it failed.
         source: io::Error,
     },
+    /// No record may be in the folder.
+    #[error("{} cannot hold the local record: {why}", Outside::path(directory))]
+    NoPlace {
+        /// The folder.
+        directory: PathBuf,
+        /// Why.
+        why: &'static str,
+    },
     /// The database is damaged.
     #[error(
         "the local record in {} is damaged ({what}), and is not trusted",
@@ -341,6 +349,7 @@ impl CacheReader {
     /// [`CacheError`]
     pub fn open(options: &CacheOptions, account: Account) -> Result<Option<Self>, CacheError> {
         let directory = &options.directory;
+        folder::check_place(directory)?;
         if !Database::is_in(directory)? {
             return Ok(None);
         }
@@ -387,6 +396,15 @@ impl CacheReader {
     pub fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, CacheError> {
         self.database.history(&self.account, limit)
     }
+}
+
+/// Checks that a record is in a folder, or may be made there. The folder may not be a link; it may be missing or empty, or
+/// hold what a record holds, which its names tell.
+///
+/// # Errors
+/// [`CacheError::NoPlace`], or what keeps the folder from being looked at.
+pub fn check_place(directory: &Path) -> Result<(), CacheError> {
+    folder::check_place(directory)
 }
 
 fn io_error(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> CacheError {

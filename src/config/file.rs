@@ -34,37 +34,136 @@ pub enum DiscoverError {
         /// The folder.
         folder: PathBuf,
     },
+    /// It is above the start, in no Git repository, and not of this user alone.
+    #[error(
+        "{} is not taken: it is above the working directory, in no Git repository, and {why}",
+        Outside::path(path)
+    )]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What tells.
+        why: &'static str,
+    },
 }
 
-/// Looks for the file in a folder, then in the one above it, and so on. The start should be absolute.
+/// Looks for the file in a folder, then in the one above it, and so on, up to the root of the Git repository that the
+/// start is in. Without one, a file above the start counts only if it belongs to this user or to root, and nobody else
+/// can write it or its folder. The start should be absolute.
 ///
 /// # Errors
-/// [`DiscoverError`] if a folder cannot be searched, because a file in it would count, or has two.
+/// [`DiscoverError`] if a folder cannot be searched, because a file in it would count, or has two, or if the file is
+/// not to be trusted.
 pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
+    let root = start.ancestors().find(|folder| is_git_root(folder));
     for folder in start.ancestors() {
-        let mut found = Vec::new();
-        for name in FILE_NAMES {
-            let path = folder.join(name);
-            match fs::symlink_metadata(&path) {
-                Ok(_) => found.push(path),
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                    ) => {}
-                Err(source) => return Err(DiscoverError::Look { path, source }),
+        if let Some(path) = in_folder(folder)? {
+            if folder != start && root.is_none() {
+                owner::check(&path)?;
             }
-        }
-        if found.len() > 1 {
-            return Err(DiscoverError::Both {
-                folder: folder.to_owned(),
-            });
-        }
-        if let Some(path) = found.pop() {
             return Ok(Some(path));
+        }
+        if Some(folder) == root {
+            break;
         }
     }
     Ok(None)
+}
+
+/// Whether a folder is the root of a Git repository: it holds `.git`, a folder or a file. In a folder such as `/tmp`
+/// anybody may have put it there.
+fn is_git_root(folder: &Path) -> bool {
+    fs::symlink_metadata(folder.join(".git")).is_ok() && !owner::is_shared(folder)
+}
+
+fn in_folder(folder: &Path) -> Result<Option<PathBuf>, DiscoverError> {
+    let mut found = Vec::new();
+    for name in FILE_NAMES {
+        let path = folder.join(name);
+        match fs::symlink_metadata(&path) {
+            Ok(_) => found.push(path),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
+            Err(source) => return Err(DiscoverError::Look { path, source }),
+        }
+    }
+    if found.len() > 1 {
+        return Err(DiscoverError::Both {
+            folder: folder.to_owned(),
+        });
+    }
+    Ok(found.pop())
+}
+
+/// Whose a file is.
+#[cfg(unix)]
+mod owner {
+    use std::fs::{self, Metadata};
+    use std::os::unix::fs::MetadataExt as _;
+    use std::path::Path;
+
+    use super::DiscoverError;
+
+    const OTHERS_WRITE: u32 = 0o022;
+    const SHARED: u32 = 0o1002;
+
+    /// Whether everybody may put files there, and only an owner can take them away.
+    pub(super) fn is_shared(folder: &Path) -> bool {
+        fs::metadata(folder).is_ok_and(|found| found.mode() & SHARED == SHARED)
+    }
+
+    /// Checks that nobody but this user and root can have written the file: neither where its path leads, nor what
+    /// the path goes through last.
+    pub(super) fn check(path: &Path) -> Result<(), DiscoverError> {
+        let look = |source| DiscoverError::Look {
+            path: path.to_owned(),
+            source,
+        };
+        let real = fs::canonicalize(path).map_err(look)?;
+        let mut found = vec![
+            fs::symlink_metadata(path).map_err(look)?,
+            fs::metadata(&real).map_err(look)?,
+        ];
+        for folder in [path.parent(), real.parent()].into_iter().flatten() {
+            found.push(fs::metadata(folder).map_err(look)?);
+        }
+        match found.iter().find_map(why_not) {
+            Some(why) => Err(DiscoverError::NotOurs {
+                path: path.to_owned(),
+                why,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn why_not(found: &Metadata) -> Option<&'static str> {
+        let us = rustix::process::geteuid().as_raw();
+        if ![0, us].contains(&found.uid()) {
+            return Some("it or its folder belongs to another user");
+        }
+        // The rights of a link mean nothing.
+        let is_writable = !found.is_symlink() && found.mode() & OTHERS_WRITE != 0;
+        is_writable.then_some("others can write it or its folder")
+    }
+}
+
+/// Whose a file is cannot be told here.
+#[cfg(not(unix))]
+mod owner {
+    use std::path::Path;
+
+    use super::DiscoverError;
+
+    pub(super) fn is_shared(_: &Path) -> bool {
+        false
+    }
+
+    pub(super) fn check(_: &Path) -> Result<(), DiscoverError> {
+        Ok(())
+    }
 }
 
 /// Reads the file. Paths in it start at its folder, which a relative path of a secret's file may not
@@ -140,6 +239,69 @@ mod tests {
         let config = config.unwrap();
         assert!(config.prune);
         assert_eq!(config.webhooks_dir, folder.path().join("webhooks.d"));
+    }
+
+    #[test]
+    fn nothing_above_the_root_of_the_repository_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(folder.path().join("hookctl.yaml"), "").unwrap();
+        // A work tree of its own, or a submodule, has a file.
+        fs::write(folder.path().join("a/.git"), "gitdir: elsewhere").unwrap();
+        assert_eq!(discover(&inner).unwrap(), None);
+        let near = folder.path().join("a/hookctl.yaml");
+        fs::write(&near, "").unwrap();
+        assert_eq!(discover(&inner).unwrap(), Some(near));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn without_a_repository_the_file_has_to_be_ours_alone() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let above = folder.path().join("above");
+        let inner = above.join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        let file = above.join("hookctl.yaml");
+        fs::write(&file, "").unwrap();
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        mode(&above, 0o755);
+        mode(&file, 0o644);
+        let is_refused = || matches!(discover(&inner), Err(DiscoverError::NotOurs { .. }));
+        assert!(!is_refused());
+        for (path, open, closed) in [
+            (&file, 0o664, 0o644),
+            (&file, 0o646, 0o644),
+            (&above, 0o775, 0o755),
+            (&above, 0o1777, 0o755),
+        ] {
+            mode(path, open);
+            assert!(is_refused(), "{open:o}");
+            // The working directory itself is never asked.
+            assert_eq!(discover(&above).unwrap(), Some(file.clone()));
+            mode(path, closed);
+        }
+        // What a link leads to counts like the file.
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "").unwrap();
+        mode(&elsewhere, 0o666);
+        fs::remove_file(&file).unwrap();
+        symlink(&elsewhere, &file).unwrap();
+        assert!(is_refused());
+        mode(&elsewhere, 0o600);
+        assert!(!is_refused());
+        // In a repository the rights do not matter; a repository that anybody may have made is none.
+        mode(&elsewhere, 0o666);
+        fs::create_dir(above.join(".git")).unwrap();
+        assert!(!is_refused());
+        mode(&above, 0o1777);
+        assert!(is_refused());
+        mode(&above, 0o777);
+        assert!(!is_refused());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod api_url;
 mod file;
 mod folder;
+mod guards;
 mod lints;
 mod reader;
 mod times;
@@ -21,6 +22,7 @@ use crate::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 pub use api_url::{ApiBaseUrl, InvalidApiUrl};
 pub use file::{DiscoverError, FILE_NAMES, discover, load, load_text};
+pub use guards::{Guard, Places};
 pub use times::{InvalidTime, parse_time};
 
 /// The default of `webhooks_dir`.
@@ -66,6 +68,8 @@ pub struct Config {
     pub plaintext_secrets: PlaintextSecrets,
     /// What becomes of each warning.
     pub lints: Lints,
+    /// Where the settings stand that decide how careful a plan is.
+    pub places: Places,
 }
 
 /// How much of the history the record keeps; `None` for the record's own default.
@@ -165,6 +169,7 @@ impl Default for Config {
             history: HistoryConfig::default(),
             plaintext_secrets: PlaintextSecrets::default(),
             lints: Lints::default(),
+            places: Places::default(),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::folder::literal;
 use super::times::{HISTORY_KEEP, REQUEST_TIMEOUT};
-use super::{ApiBaseUrl, Config, HistoryConfig, Target, TargetSpans};
+use super::{ApiBaseUrl, Config, HistoryConfig, Places, Target, TargetSpans};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
 use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
@@ -100,6 +100,7 @@ pub(super) struct Reader<'a> {
 impl Reader<'_> {
     fn config(&mut self, root: &Mapping, config: &mut Config) {
         self.known_keys(root, &KEYS);
+        config.places = Places::of(root);
         // The policy holds for all secrets in the file, wherever it stands.
         if let Some(node) = root.get("plaintext_secrets") {
             self.plaintext_secrets = self.policy(node).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::input::read_regular;
+use crate::input::Folder;
 use crate::yaml::MAX_FILE_BYTES;
 
 /// The most files that are read: one webhook per file, ten times as many as are planned for.
@@ -16,24 +16,76 @@ pub const MAX_FILES: usize = 100_000;
 /// memory.
 pub const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
 
+/// Where files may lie, whatever path leads to them.
+#[derive(Default)]
+pub(super) struct Bounds {
+    /// Folders without links in their paths, each opened when it is first needed.
+    roots: Vec<(PathBuf, Option<Folder>)>,
+}
+
+impl Bounds {
+    /// Files in these folders, links in their paths resolved. One that is not there bounds nothing.
+    pub(super) fn of<'a>(roots: impl IntoIterator<Item = &'a Path>) -> Self {
+        let roots = roots
+            .into_iter()
+            .filter_map(|root| fs::canonicalize(root).ok());
+        Self {
+            roots: roots.map(|root| (root, None)).collect(),
+        }
+    }
+
+    fn hold(&self, real: &Path) -> bool {
+        self.roots.iter().any(|(root, _)| real.starts_with(root))
+    }
+
+    fn read(&mut self, real: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        let held = self
+            .roots
+            .iter_mut()
+            .find_map(|(root, folder)| Some((real.strip_prefix(&*root).ok()?, &*root, folder)));
+        let Some((below, root, folder)) = held else {
+            return Err(io::Error::other(OUTSIDE));
+        };
+        match folder {
+            Some(folder) => folder.read_regular(below, limit),
+            None => folder
+                .insert(Folder::open(root)?)
+                .read_regular(below, limit),
+        }
+    }
+}
+
+const OUTSIDE: &str = "the path leads out of the repository";
+
+/// A declaration file.
+pub(super) struct File {
+    /// The path that it was found by.
+    pub(super) path: PathBuf,
+    /// The same without links.
+    real: PathBuf,
+}
+
 /// The declaration files below a folder, sorted by path. Hidden files and folders and what editors leave
 /// behind are left out. A link is followed once: a second way to the same file or folder is left out,
-/// and a path without links is preferred.
+/// and a path without links is preferred. A link that leads out of the bounds is an error.
 pub(super) fn discover(
     directory: &Path,
+    bounds: &Bounds,
     shown: &dyn Fn(&Path) -> PathBuf,
     diagnostics: &mut Diagnostics,
-) -> Vec<PathBuf> {
-    discover_within(MAX_FILES, directory, shown, diagnostics)
+) -> Vec<File> {
+    discover_within(MAX_FILES, directory, bounds, shown, diagnostics)
 }
 
 fn discover_within(
     most: usize,
     directory: &Path,
+    bounds: &Bounds,
     shown: &dyn Fn(&Path) -> PathBuf,
     diagnostics: &mut Diagnostics,
-) -> Vec<PathBuf> {
+) -> Vec<File> {
     let mut walk = Walk {
+        bounds,
         shown,
         diagnostics,
         seen: BTreeSet::new(),
@@ -49,7 +101,7 @@ fn discover_within(
             walk.enter(&link);
         } else {
             let mut files = walk.files;
-            files.sort();
+            files.sort_by(|one, other| one.path.cmp(&other.path));
             return files;
         }
     }
@@ -64,14 +116,23 @@ fn discover_within(
     Vec::new()
 }
 
-/// The bytes of a file, at most one more than a file may have.
+/// The bytes of a file, at most one more than a file may have. What is read is what was found to lie within the
+/// bounds: a link that was put in its place since is not followed.
 pub(super) fn read(
-    path: &Path,
+    file: &File,
+    bounds: &mut Bounds,
     shown: &Path,
     bytes_left: &mut usize,
 ) -> Result<Vec<u8>, Box<Diagnostic>> {
-    let bytes = read_regular(path, MAX_FILE_BYTES as u64)
-        .map_err(|error| Box::new(unreadable(shown.to_owned(), "file", &error)))?;
+    let limit = MAX_FILE_BYTES as u64;
+    let bytes = bounds.read(&file.real, limit).or_else(|error| {
+        // A volume of Kubernetes may have been replaced as a whole since; then the path leads elsewhere by now.
+        match fs::canonicalize(&file.path) {
+            Ok(real) if real != file.real && bounds.hold(&real) => bounds.read(&real, limit),
+            _ => Err(error),
+        }
+    });
+    let bytes = bytes.map_err(|error| Box::new(unreadable(shown.to_owned(), "file", &error)))?;
     match bytes_left.checked_sub(bytes.len()) {
         Some(left) => {
             *bytes_left = left;
@@ -89,6 +150,7 @@ pub(super) fn read(
 }
 
 struct Walk<'a> {
+    bounds: &'a Bounds,
     shown: &'a dyn Fn(&Path) -> PathBuf,
     diagnostics: &'a mut Diagnostics,
     /// Files and folders that were met, by their path without links.
@@ -96,7 +158,7 @@ struct Walk<'a> {
     folders: Vec<PathBuf>,
     /// Links that were met; they wait until everything that is there without a link is known.
     links: Vec<PathBuf>,
-    files: Vec<PathBuf>,
+    files: Vec<File>,
 }
 
 impl Walk<'_> {
@@ -131,13 +193,28 @@ impl Walk<'_> {
             }
         };
         let counts = metadata.is_dir() || path.extension().is_some_and(is_yaml);
-        if !counts || !self.seen.insert(real) {
+        if !counts || self.seen.contains(&real) {
             return;
         }
+        if !self.bounds.hold(&real) {
+            self.diagnostics.push(
+                Diagnostic::new(Code::LinkOutside, OUTSIDE)
+                    .path((self.shown)(path))
+                    .help(
+                        "put the files into the repository; only --dir (or HOOKCTL_DIR) names a \
+                         folder outside of it",
+                    ),
+            );
+            return;
+        }
+        self.seen.insert(real.clone());
         if metadata.is_dir() {
             self.folders.push(path.to_owned());
         } else if metadata.is_file() {
-            self.files.push(path.to_owned());
+            self.files.push(File {
+                path: path.to_owned(),
+                real,
+            });
         } else {
             let error = io::Error::other("neither a file nor a folder");
             self.diagnostics
@@ -231,11 +308,12 @@ mod tests {
         fn discover(&self, below: &str) -> (Vec<String>, Vec<String>) {
             let mut diagnostics = Diagnostics::default();
             let shown = |path: &Path| path.strip_prefix(self.0.path()).unwrap().to_owned();
-            let files = discover(&self.path(below), &shown, &mut diagnostics);
+            let bounds = Bounds::of([self.path("").as_path()]);
+            let files = discover(&self.path(below), &bounds, &shown, &mut diagnostics);
             (
                 files
                     .iter()
-                    .map(|path| shown(path).display().to_string())
+                    .map(|file| shown(&file.path).display().to_string())
                     .collect(),
                 diagnostics
                     .iter()
@@ -308,7 +386,8 @@ mod tests {
         let within = |most| {
             let mut diagnostics = Diagnostics::default();
             let root = folder.path("");
-            let files = discover_within(most, &root, &Path::to_owned, &mut diagnostics);
+            let bounds = Bounds::of([root.as_path()]);
+            let files = discover_within(most, &root, &bounds, &Path::to_owned, &mut diagnostics);
             let codes: Vec<_> = diagnostics.iter().map(|found| found.code).collect();
             (files.len(), codes)
         };
@@ -321,20 +400,86 @@ mod tests {
         let folder = Folder::new(&["a.yaml"]);
         let path = folder.path("a.yaml");
         fs::write(&path, vec![b'#'; 2 * MAX_FILE_BYTES]).unwrap();
+        let mut bounds = Bounds::of([folder.path("").as_path()]);
+        let mut read = |path: &Path, mut left: usize| {
+            let real = fs::canonicalize(folder.path("")).unwrap();
+            let file = File {
+                path: path.to_owned(),
+                real: real.join(path.file_name().unwrap()),
+            };
+            super::read(&file, &mut bounds, path, &mut left)
+        };
+        let whole = read(&path, MAX_TOTAL_BYTES).unwrap();
+        assert_eq!(whole.len(), MAX_FILE_BYTES + 1);
+        assert_eq!(read(&path, 5).unwrap_err().code, Code::FilesTooLarge);
+        let gone = read(&folder.path("gone.yaml"), 5).unwrap_err();
+        assert_eq!(gone.code, Code::Unreadable);
+    }
+
+    #[test]
+    fn no_link_leads_out_of_the_bounds() {
+        let outside = Folder::new(&["x.yaml", "more/y.yaml"]);
+        let folder = Folder::new(&["inner/a.yaml", "beside/b.yaml"]);
+        let links = [
+            (outside.path("x.yaml"), "inner/file.yaml"),
+            (outside.path("more"), "inner/folder"),
+            (folder.path("inner/folder"), "inner/twice"),
+            ("../../..".into(), "inner/up"),
+            ("../beside/b.yaml".into(), "inner/b.yaml"),
+        ];
+        for (target, name) in &links {
+            symlink(target, folder.path(name)).unwrap();
+        }
+        let (files, problems) = folder.discover("inner");
+        assert_eq!(files, ["inner/a.yaml", "inner/b.yaml"]);
+        assert_eq!(
+            problems,
+            [
+                "link-outside inner/file.yaml",
+                "link-outside inner/folder",
+                "link-outside inner/twice",
+                "link-outside inner/up",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_put_in_the_place_of_a_file_is_not_followed() {
+        let outside = Folder::new(&["x.yaml"]);
+        let folder = Folder::new(&["d/a.yaml"]);
+        let shown = Path::to_owned;
+        let mut diagnostics = Diagnostics::default();
+        let mut bounds = Bounds::of([folder.path("").as_path()]);
+        let files = discover(&folder.path(""), &bounds, &shown, &mut diagnostics);
+        let mut read = || {
+            let mut left = MAX_TOTAL_BYTES;
+            read(&files[0], &mut bounds, Path::new("a.yaml"), &mut left)
+        };
+        assert!(read().is_ok());
+        fs::remove_file(folder.path("d/a.yaml")).unwrap();
+        symlink(outside.path("x.yaml"), folder.path("d/a.yaml")).unwrap();
+        assert_eq!(read().unwrap_err().code, Code::Unreadable);
+        fs::remove_dir_all(folder.path("d")).unwrap();
+        fs::rename(outside.path("x.yaml"), outside.path("a.yaml")).unwrap();
+        symlink(outside.path(""), folder.path("d")).unwrap();
+        assert_eq!(read().unwrap_err().code, Code::Unreadable);
+    }
+
+    #[test]
+    fn a_volume_that_was_replaced_since_is_read_as_it_is_now() {
+        let folder = Folder::new(&["..one/a.yaml", "..two/a.yaml"]);
+        folder.link("..one", "..data");
+        folder.link("..data/a.yaml", "a.yaml");
+        let shown = Path::to_owned;
+        let mut diagnostics = Diagnostics::default();
+        let mut bounds = Bounds::of([folder.path("").as_path()]);
+        let files = discover(&folder.path(""), &bounds, &shown, &mut diagnostics);
+        fs::write(folder.path("..two/a.yaml"), "x-two: 1").unwrap();
+        fs::remove_file(folder.path("..data")).unwrap();
+        folder.link("..two", "..data");
+        fs::remove_dir_all(folder.path("..one")).unwrap();
         let mut left = MAX_TOTAL_BYTES;
-        assert_eq!(
-            read(&path, &path, &mut left).unwrap().len(),
-            MAX_FILE_BYTES + 1
-        );
-        let mut left = 5;
-        assert_eq!(
-            read(&path, &path, &mut left).unwrap_err().code,
-            Code::FilesTooLarge
-        );
-        let gone = folder.path("gone.yaml");
-        assert_eq!(
-            read(&gone, &gone, &mut left).unwrap_err().code,
-            Code::Unreadable
-        );
+        let bytes = read(&files[0], &mut bounds, Path::new("a.yaml"), &mut left);
+        assert_eq!(bytes.unwrap(), b"x-two: 1");
     }
 }

@@ -26,6 +26,7 @@ use std::path::{Path, PathBuf};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Lints, SourceMap};
 use crate::secret::{KeySources, PlaintextSecrets};
 use crate::yaml;
+use discover::Bounds;
 use parallel::{Part, Unread};
 use validate::Found;
 
@@ -42,6 +43,11 @@ pub struct LoadOptions<'a> {
     pub display_root: &'a Path,
     /// The folder that a relative path of a secret's file may not leave.
     pub repository_root: &'a Path,
+    /// Folders that a link may lead into, beside the repository and the folder of declarations.
+    pub link_roots: &'a [PathBuf],
+    /// Whether a person named the folder of declarations, so that it may lie outside of all of these, or be a link.
+    /// Where a file of the repository names it, it may not.
+    pub folder_is_named: bool,
     /// The target that the declarations are for.
     pub target: &'a str,
     /// All targets that there are; empty if that is not known, so that no name of one is refused.
@@ -69,6 +75,8 @@ impl<'a> LoadOptions<'a> {
         Self {
             display_root: root,
             repository_root: root,
+            link_roots: &[],
+            folder_is_named: true,
             target: "default",
             known_targets: &[],
             vars: &NO_VARS,
@@ -114,11 +122,15 @@ pub fn load(directory: &Path, options: &LoadOptions<'_>) -> Loaded {
     let mut diagnostics = Diagnostics::default();
     let mut unread = Vec::new();
     let mut bytes_left = MAX_TOTAL_BYTES;
-    for path in discover::discover(&directory, &shown, &mut diagnostics) {
-        match discover::read(&path, &shown(&path), &mut bytes_left) {
+    let own = options.folder_is_named.then_some(directory.as_path());
+    let roots = options.link_roots.iter().map(PathBuf::as_path);
+    let mut bounds = Bounds::of(roots.chain([options.repository_root]).chain(own));
+    for file in discover::discover(&directory, &bounds, &shown, &mut diagnostics) {
+        let path = &file.path;
+        match discover::read(&file, &mut bounds, &shown(path), &mut bytes_left) {
             Ok(bytes) => unread.push(Unread {
-                folder: path.parent().unwrap_or(&path).to_owned(),
-                shown: shown(&path),
+                folder: path.parent().unwrap_or(path).to_owned(),
+                shown: shown(path),
                 bytes,
             }),
             Err(problem) => {

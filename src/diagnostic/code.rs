@@ -55,6 +55,8 @@ macro_rules! codes {
 codes! {
     /// A file or folder could not be read.
     Unreadable = "unreadable", Error;
+    /// A link of the declarations leads out of the repository.
+    LinkOutside = "link-outside", Error;
     /// The folder of the declarations does not exist.
     MissingFolder = "missing-folder", Error;
     /// The path of the declarations is not a folder.

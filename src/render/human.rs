@@ -9,6 +9,7 @@ use similar::{ChangeTag, TextDiff};
 use super::message::Message;
 use super::outcome::outcome;
 use super::sanitize::sanitize;
+use super::settings;
 use super::style::{Styles, paint};
 use super::{Cost, Scene};
 use crate::outside::Outside;
@@ -42,6 +43,7 @@ pub fn plan(plan: &Plan, scene: Scene<'_>, styles: &Styles) -> String {
         text.push('\n');
     }
     text += &beside(plan, styles);
+    text += &settings::for_people(scene.settings, styles);
     text += &paint(styles.headline, &plan_line(plan, scene));
     text.push('\n');
     text

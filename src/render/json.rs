@@ -5,8 +5,8 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::Scene;
 use super::message::Message;
+use super::{LooseSetting, Scene, SettingChange};
 use crate::outside::Outside;
 use crate::plan::{
     Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenPatch, TokenShown,
@@ -29,7 +29,36 @@ pub struct PlanDocument {
     dry_run: bool,
     summary: Summary,
     actions: Vec<ActionEntry>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    settings: Vec<SettingEntry>,
     diagnostics: Vec<Message>,
+}
+
+#[derive(Debug, Serialize)]
+struct SettingEntry {
+    name: String,
+    value: String,
+    default: String,
+    source: Option<String>,
+    changed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
+}
+
+impl SettingEntry {
+    fn of(setting: &LooseSetting) -> Self {
+        Self {
+            name: setting.name.clone(),
+            value: setting.value.clone(),
+            default: setting.default.clone(),
+            source: setting.source(),
+            changed: setting
+                .change
+                .as_ref()
+                .map(|change| *change != SettingChange::Same),
+            before: setting.before().map(str::to_owned),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -119,6 +148,7 @@ impl PlanDocument {
             dry_run,
             summary: Summary::default(),
             actions: Vec::new(),
+            settings: Vec::new(),
             diagnostics,
         }
     }
@@ -138,6 +168,7 @@ impl PlanDocument {
             dry_run: scene.dry_run,
             summary,
             actions,
+            settings: scene.settings.iter().map(SettingEntry::of).collect(),
             diagnostics: diagnostics.into_iter().chain(notices).collect(),
         }
     }

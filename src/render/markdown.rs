@@ -6,8 +6,9 @@ use super::diff;
 use super::human::{plan_line, report_line};
 use super::message::Message;
 use super::sanitize::sanitize;
+use super::settings;
 use super::style::Styles;
-use super::{Cost, Scene};
+use super::{Cost, LooseSetting, Scene};
 use crate::outside::Outside;
 use crate::plan::{Plan, PlannedAction};
 use crate::record::{ActionResult, Outcome, SyncReport};
@@ -17,6 +18,9 @@ pub const LONGEST: usize = 65_000;
 
 /// How much of it single actions may take: messages and the words around come first.
 const FOR_MESSAGES: usize = 16_000;
+
+/// How many settings are listed: all but a great many levels of lints.
+const SETTINGS: usize = 30;
 
 /// The plan, or what became of it, with what is to be said beside it.
 pub fn markdown(
@@ -36,13 +40,15 @@ pub fn markdown(
         (Some(plan), None) => plan_line(plan, scene),
         (None, _) => format!("There is no plan (target {}).", sanitize(scene.target)),
     };
-    if nothing && messages.is_empty() {
+    let settings = if plan.is_some() { scene.settings } else { &[] };
+    if nothing && messages.is_empty() && settings.is_empty() {
         return format!("{}\n", escaped(&line));
     }
     text += &format!("**{}**\n\n", escaped(&line));
     if let Some(plan) = plan {
         text += &table(plan);
     }
+    text += &loose(settings);
     text += &told(&messages);
     let Some(plan) = plan else { return text };
     for orphan in plan.orphans.iter().take(20) {
@@ -104,6 +110,25 @@ fn table(plan: &Plan) -> String {
     let rule = columns.iter().map(|_| "---:".to_owned()).collect();
     let counts = columns.iter().map(|(_, count)| count.to_string()).collect();
     format!("{}{}{}\n", row(names), row(rule), row(counts))
+}
+
+/// The settings that make the plan less careful.
+fn loose(settings: &[LooseSetting]) -> String {
+    if settings.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("**{}**\n\n", settings::HEADLINE);
+    for setting in settings.iter().take(SETTINGS) {
+        let place = setting
+            .source()
+            .map_or_else(String::new, |place| format!(" ({})", code(&place)));
+        text += &format!("- {}{place}\n", escaped(&cut(&setting.sentence())));
+    }
+    if settings.len() > SETTINGS {
+        text += &format!("- … and {} more\n", settings.len() - SETTINGS);
+    }
+    text.push('\n');
+    text
 }
 
 fn told(messages: &[&Message]) -> String {

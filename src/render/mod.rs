@@ -15,6 +15,7 @@ mod message;
 mod outcome;
 mod record;
 mod sanitize;
+mod settings;
 mod status;
 mod style;
 mod table;
@@ -28,6 +29,7 @@ pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use record::{HistoryDocument, RecordDocument, history, record};
 pub use sanitize::sanitize;
+pub use settings::{LooseSetting, SettingChange};
 pub use status::{Deliveries, StatusDocument, StatusRow};
 pub use style::Styles;
 
@@ -42,6 +44,8 @@ pub struct Scene<'a> {
     pub sandbox: bool,
     /// Whether nothing is to be written.
     pub dry_run: bool,
+    /// The settings that make the plan less careful.
+    pub settings: &'a [LooseSetting],
 }
 
 /// What a run cost.

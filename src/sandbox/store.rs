@@ -58,8 +58,8 @@ impl Store {
     /// What keeps the file from being read. It is never overwritten then.
     pub(super) fn in_file(path: &Path, seed: u64) -> io::Result<Self> {
         let mut store = Self::in_memory(seed);
-        let content = match fs::metadata(path) {
-            // A FIFO or a device would be waited for.
+        let content = match fs::symlink_metadata(path) {
+            // A FIFO or a device would be waited for, and a link leads elsewhere.
             Ok(metadata) if !metadata.is_file() => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is not a regular file",

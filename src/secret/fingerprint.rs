@@ -13,6 +13,7 @@ use super::Secret;
 /// BLAKE3's context strings: they separate the keys derived from one secret, for ever.
 const DIGEST_CONTEXT: &str = "hookctl 2026-11 bearer token fingerprint v1";
 const SEAL_CONTEXT: &str = "hookctl 2026-11 plan seal v1";
+const FILE_CONTEXT: &str = "hookctl 2026-11 plan file v2";
 const KEY_ID_CONTEXT: &str = "hookctl 2026-11 fingerprint key id v1";
 
 /// Sixteen random bytes, one draw per webhook, so that equal tokens do not look equal.
@@ -66,7 +67,7 @@ impl Fingerprint {
     pub fn compare(&self, other: &Self) -> Comparison {
         if self.key_id != other.key_id || self.salt != other.salt {
             Comparison::Incomparable
-        } else if blake3::Hash::from(self.digest.0) == blake3::Hash::from(other.digest.0) {
+        } else if self.digest == other.digest {
             Comparison::Same
         } else {
             Comparison::Different
@@ -99,6 +100,7 @@ impl fmt::Debug for Fingerprint {
 pub struct FingerprintKey {
     key: zeroize::Zeroizing<[u8; 32]>,
     for_seals: zeroize::Zeroizing<[u8; 32]>,
+    for_files: zeroize::Zeroizing<[u8; 32]>,
     id: KeyId,
 }
 
@@ -112,8 +114,14 @@ impl FingerprintKey {
         Self {
             key: zeroize::Zeroizing::new(blake3::derive_key(DIGEST_CONTEXT, material)),
             for_seals: zeroize::Zeroizing::new(blake3::derive_key(SEAL_CONTEXT, material)),
+            for_files: zeroize::Zeroizing::new(blake3::derive_key(FILE_CONTEXT, material)),
             id: KeyId(short),
         }
+    }
+
+    /// Returns what tells this key from another one. It does not lead back to the key.
+    pub const fn id(&self) -> KeyId {
+        self.id
     }
 
     /// The fingerprint of a secret: `BLAKE3-keyed(key, salt ‖ secret)`.
@@ -139,11 +147,36 @@ impl FingerprintKey {
             *blake3::keyed_hash(&self.for_seals, content).as_bytes(),
         ))
     }
+
+    /// A keyed digest of a whole file, given in parts. No seal of a part of a file is ever one of a file.
+    pub fn seal_file(&self, parts: &[&[u8]]) -> Seal {
+        let mut hasher = blake3::Hasher::new_keyed(&self.for_files);
+        for part in parts {
+            hasher.update(part);
+        }
+        Seal(Digest(*hasher.finalize().as_bytes()))
+    }
 }
 
-/// A keyed one-way digest of a planned action.
+/// A keyed one-way digest. Two are compared in constant time.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal(Digest);
+
+impl Seal {
+    /// The bytes of a seal as text.
+    pub const TEXT_LENGTH: usize = 64;
+
+    /// Reads the text of a seal: lower-case hexadecimal, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        lower_hex(text).map(|bytes| Self(Digest(bytes)))
+    }
+}
+
+impl fmt::Display for Seal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex(&self.0.0))
+    }
+}
 
 impl fmt::Debug for Seal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,13 +190,42 @@ impl fmt::Debug for FingerprintKey {
     }
 }
 
+/// What tells one key of fingerprints from another.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-struct KeyId([u8; 8]);
+pub struct KeyId([u8; 8]);
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+impl KeyId {
+    /// The bytes of an id as text.
+    pub const TEXT_LENGTH: usize = 16;
+
+    /// Reads the text of an id: lower-case hexadecimal, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        lower_hex(text).map(Self)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "KeyId({self})")
+    }
+}
+
+#[derive(Clone, Copy, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 struct Digest([u8; 32]);
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        blake3::Hash::from(self.0) == blake3::Hash::from(other.0)
+    }
+}
 
 /// A stored text that is not the hexadecimal form of its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +260,12 @@ fn unhex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
         *byte = u8::from_str_radix(pair, 16).map_err(|_| error)?;
     }
     Ok(bytes)
+}
+
+/// One value has one text, so that a text that differs is never taken for the same value.
+fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let bytes = unhex(text).ok()?;
+    (hex(&bytes) == text).then_some(bytes)
 }
 
 macro_rules! as_hex {

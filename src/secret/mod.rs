@@ -18,7 +18,7 @@ pub(crate) use declared::normal;
 pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
 pub use filter::Filter;
 pub use fingerprint::{
-    Comparison, Fingerprint, FingerprintKey, InvalidHex, NoRandomness, Salt, Seal,
+    Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal,
 };
 pub use keys::KeySources;
 pub use permit::Permits;

@@ -55,6 +55,16 @@ impl DesiredState {
         present.or_else(absent)?.as_ref()
     }
 
+    /// Leaves the tokens of these keys as they are at the API, whatever the files say. A webhook that is
+    /// made gets its token all the same.
+    pub fn leave_tokens<'a>(&mut self, keys: impl IntoIterator<Item = &'a Key>) {
+        for key in keys {
+            if let Some(webhook) = self.webhooks.get_mut(key) {
+                webhook.ignore_changes.bearer_token = true;
+            }
+        }
+    }
+
     /// Whether nothing is declared at all.
     pub fn is_empty(&self) -> bool {
         self.keys().next().is_none()

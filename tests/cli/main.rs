@@ -21,6 +21,7 @@ mod kills;
 mod late;
 mod mistakes;
 mod options;
+mod places;
 mod provenance;
 mod readme;
 mod record;

@@ -326,5 +326,5 @@ fn a_record_that_cannot_be_looked_at_is_an_error_and_not_a_new_one() {
     repository
         .sync(&account, &["--dry-run"])
         .code(1)
-        .complains(".hookctl/db");
+        .complains("'db' is not a regular file");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, Repository, codes};
 
 fn hooks(count: usize, extra: &str) -> String {
@@ -120,4 +121,128 @@ fn a_dry_run_writes_nothing_whatever_it_plans() {
             .all(|line| line.starts_with("GET"))
     );
     assert!(repository.record() == before, "the record was written");
+}
+
+/// The settings that a plan shows, as `name value before`.
+fn settings(plan: &serde_json::Value) -> Vec<String> {
+    let settings = plan.get("settings").and_then(serde_json::Value::as_array);
+    let text = |setting: &serde_json::Value, name: &str| {
+        let value = setting.get(name).and_then(serde_json::Value::as_str);
+        value.unwrap_or("-").to_owned()
+    };
+    settings
+        .into_iter()
+        .flatten()
+        .map(|setting| {
+            ["name", "value", "source", "before"]
+                .map(|name| text(setting, name))
+                .join(" ")
+        })
+        .collect()
+}
+
+#[test]
+fn a_plan_says_which_settings_make_it_less_careful() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let (_, plan) = repository.plan(&account, &[]);
+    assert_eq!(settings(&plan), [""; 0]);
+    assert!(plan.get("settings").is_none());
+    repository.write(
+        "hookctl.yaml",
+        "prune: true
+safety: { max_delete_count: 100, max_update_count: 5 }
+settle_horizon: 1s
+lints: { plain-http: allow, private-host: deny }
+",
+    );
+    let all = [
+        "prune true hookctl.yaml:1 -",
+        "safety.max_delete_count 100 hookctl.yaml:2 -",
+        "settle_horizon 1s hookctl.yaml:3 -",
+        "lints.plain-http allow hookctl.yaml:4 -",
+    ];
+    // The variable of these tests says another horizon, so what the file says does not hold.
+    let (_, plan) = repository.plan(&account, &[]);
+    assert_eq!(settings(&plan), [all[0], all[1], all[3]]);
+    let url = account.sandbox.base_url();
+    let arguments = ["--api-url", &url, "sync", "--dry-run", "--output", "json"];
+    let mut without = repository.command(&arguments);
+    let output = without
+        .env_remove("HOOKCTL_SETTLE_HORIZON")
+        .output()
+        .unwrap();
+    let plan = crate::harness::Run::of(output).code(0).json();
+    assert_eq!(settings(&plan), all);
+    conforms(&validator("plan-v1.schema.json"), &plan);
+
+    repository
+        .sync(&account, &["--dry-run"])
+        .shows("Settings of hookctl.yaml that make this plan less careful:")
+        .shows("! safety.max_delete_count: 100 (default 3)   hookctl.yaml:2");
+    let markdown = ["--dry-run", "--output", "markdown"];
+    repository
+        .sync(&account, &markdown)
+        .shows("**Settings of hookctl.yaml that make this plan less careful**")
+        .shows("(default 3) (`hookctl.yaml:2`)");
+    repository.settled(&account);
+    repository.sync(&account, &markdown).shows("less careful");
+    // An apply of a saved plan says it too.
+    repository.declare(&format!("{BILLING}    timeout_seconds: 20\n"));
+    repository
+        .sync(&account, &["--dry-run", "--out", "plan.json"])
+        .code(0);
+    let apply = ["--api-url", &url, "apply", "plan.json"];
+    repository.run(&apply).code(0).shows("less careful");
+}
+
+#[test]
+fn a_plan_says_what_a_change_of_files_did_to_its_settings() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git")
+            .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
+            .args(arguments)
+            .current_dir(repository.path(""))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let shown = || settings(&repository.plan(&account, &[]).1);
+    git(&["init", "-q", "-b", "main"]);
+    repository.write(
+        "hookctl.yaml",
+        "plaintext_secrets: deny\nsafety: { max_update_count: 50 }\n",
+    );
+    git(&["add", "hookctl.yaml"]);
+    git(&["commit", "-qm", "one"]);
+    // The first commit has none before it.
+    assert_eq!(shown(), ["safety.max_update_count 50 hookctl.yaml:2 -"]);
+    let now = "# more\nsafety: { max_update_count: 50, max_delete_count: 9 }\n";
+    repository.write("hookctl.yaml", now);
+    let changed = [
+        "safety.max_delete_count 9 hookctl.yaml:2 3",
+        "safety.max_update_count 50 hookctl.yaml:2 -",
+        "plaintext_secrets warn - deny",
+    ];
+    // In the work tree, in a commit, and on a branch of several.
+    assert_eq!(shown(), changed);
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    git(&["commit", "-qam", "two"]);
+    assert_eq!(shown(), changed);
+    git(&["commit", "-q", "--allow-empty", "-m", "three"]);
+    assert_eq!(shown(), changed);
+    repository
+        .sync(&account, &["--dry-run"])
+        .shows("safety.max_update_count: 50 (default 10; as before)")
+        .shows("plaintext_secrets: warn (the default; this change of files made it so, from deny)");
+    // Once it is on the trunk, only what is not the default is left.
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    assert_eq!(
+        shown(),
+        [
+            "safety.max_delete_count 9 hookctl.yaml:2 -",
+            "safety.max_update_count 50 hookctl.yaml:2 -",
+        ]
+    );
 }

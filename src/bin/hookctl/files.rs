@@ -3,7 +3,8 @@
 use hookctl::declaration::{LoadOptions, Loaded};
 
 use crate::environment::Environment;
-use crate::settings::Settings;
+use crate::git::Repository;
+use crate::settings::{NamedBy, Settings};
 
 /// Reads the declarations of a target.
 pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
@@ -18,9 +19,12 @@ pub(crate) fn with_load_options<T>(
     environment: &Environment,
     read: impl FnOnce(&LoadOptions<'_>) -> T,
 ) -> T {
+    let repository = Repository::around(&settings.root).map(|found| found.root().to_owned());
     read(&LoadOptions {
         display_root: &settings.root,
         repository_root: &settings.root,
+        link_roots: repository.as_slice(),
+        folder_is_named: settings.webhooks_dir_by == NamedBy::Person,
         target: &settings.target.name,
         known_targets: &settings.known_targets,
         vars: &settings.target.vars,

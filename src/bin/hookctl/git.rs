@@ -1,11 +1,18 @@
 //! The Git repository that files are in: its root, found without Git, and answers of Git that no setting
-//! of the user or the environment changes.
+//! of the user, the environment, or the repository changes.
+//!
+//! A repository may have come out of an archive, or belong to another user, so its own settings are as untrusted as its
+//! files. Git is called with plumbing commands only, by an absolute path from outside of the repository, with the Git
+//! directory named, and with everything blank that runs a program or fetches an object.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
+
+use hookctl::input::read_regular;
 
 /// How long an answer of Git may take.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -14,7 +21,24 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 const MOST_PRINTED: u64 = 4 * 1024 * 1024;
 
 /// What Git gets of the environment.
-const KEPT: [&str; 4] = ["PATH", "SystemRoot", "TMPDIR", "TEMP"];
+const KEPT: [&str; 3] = ["SystemRoot", "TMPDIR", "TEMP"];
+
+/// Settings that would run a program, in the repository's own configuration or its attributes.
+const BLANK: [&str; 10] = [
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.sshCommand=",
+    "core.gitProxy=",
+    "core.askPass=",
+    "core.pager=",
+    "diff.external=",
+    "protocol.allow=never",
+    "safe.bareRepository=explicit",
+];
+
+/// The largest index that is searched, in bytes.
+const LARGEST_INDEX: u64 = 256 * 1024 * 1024;
 
 /// A repository with a work tree.
 pub(crate) struct Repository {
@@ -42,47 +66,161 @@ impl Repository {
     /// Asks Git, and returns what it printed. Only commands whose output does not depend on settings are to
     /// be asked. None if there is no Git, or it failed.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Option<String> {
-        self.run(arguments)
+        self.run(arguments, &[])
+            .filter(|output| output.status.success())
+            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Asks Git what may compare the content of files. The programs that the repository says to run for that, its
+    /// filters, are blank.
+    pub(crate) fn ask_of_files(&self, arguments: &[&str]) -> Option<String> {
+        let filters = self.filters()?;
+        self.run(arguments, &filters)
             .filter(|output| output.status.success())
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Asks Git a question that it answers by its exit code: 0 for yes, 1 for no.
     pub(crate) fn agrees(&self, arguments: &[&str]) -> Option<bool> {
-        match self.run(arguments)?.status.code() {
+        match self.run(arguments, &[])?.status.code() {
             Some(0) => Some(true),
             Some(1) => Some(false),
             _ => None,
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Option<Output> {
-        let mut command = Command::new("git");
+    /// Whether the index has a file below a folder of the work tree.
+    pub(crate) fn tracks(&self, folder: &Path) -> bool {
+        let Some(pattern) = self.literal(folder) else {
+            return false;
+        };
+        match self.ask(&["ls-files", "-z", "--cached", "--", &pattern]) {
+            Some(files) => !files.is_empty(),
+            // Without Git, the names in the index tell.
+            None => self.index_names(folder),
+        }
+    }
+
+    /// A folder of the work tree as a pattern of Git: the magic word keeps its name from being read as one.
+    pub(crate) fn literal(&self, folder: &Path) -> Option<String> {
+        let absolute = std::path::absolute(folder).ok()?;
+        let below = absolute.strip_prefix(&self.root).ok()?;
+        Some(match below.to_str()? {
+            "" => ":(top)".to_owned(),
+            below => format!(":(top,literal){below}"),
+        })
+    }
+
+    fn index_names(&self, folder: &Path) -> bool {
+        let below = std::path::absolute(folder).ok();
+        let below = below
+            .as_deref()
+            .and_then(|folder| folder.strip_prefix(&self.root).ok());
+        let Some(below) = below
+            .and_then(Path::to_str)
+            .filter(|below| !below.is_empty())
+        else {
+            return false;
+        };
+        let needle = format!("{below}/");
+        let index = read_regular(&self.root.join(".git/index"), LARGEST_INDEX).unwrap_or_default();
+        index
+            .windows(needle.len())
+            .any(|window| window == needle.as_bytes())
+    }
+
+    /// The filters that the repository's configuration names, as settings that blank them.
+    fn filters(&self) -> Option<Vec<String>> {
+        let names = [
+            "config",
+            "--includes",
+            "--name-only",
+            "-z",
+            "--get-regexp",
+            "^filter\\.",
+        ];
+        let output = self.run(&names, &[])?;
+        match output.status.code() {
+            Some(0) => {}
+            // There are none.
+            Some(1) => return Some(Vec::new()),
+            _ => return None,
+        }
+        let names = String::from_utf8(output.stdout).ok()?;
+        let drivers = names
+            .split('\0')
+            .filter_map(|name| Some(name.strip_prefix("filter.")?.rsplit_once('.')?.0));
+        Some(
+            drivers
+                .flat_map(|driver| {
+                    ["clean", "smudge", "process", "required"]
+                        .map(|what| format!("filter.{driver}.{what}"))
+                })
+                .collect(),
+        )
+    }
+
+    /// Runs Git with further settings blank. They are handed over in the environment, where a name may hold any
+    /// character.
+    fn run(&self, arguments: &[&str], blank: &[String]) -> Option<Output> {
+        let mut command = Command::new(self.program()?);
         command.env_clear();
         for name in KEPT {
             if let Some(value) = std::env::var_os(name) {
                 command.env(name, value);
             }
         }
+        command.env("GIT_CONFIG_COUNT", blank.len().to_string());
+        for (number, name) in blank.iter().enumerate() {
+            let value = if name.ends_with(".required") {
+                "false"
+            } else {
+                ""
+            };
+            command
+                .env(format!("GIT_CONFIG_KEY_{number}"), name)
+                .env(format!("GIT_CONFIG_VALUE_{number}"), value);
+        }
         command
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_ATTR_NOSYSTEM", "1")
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_ALLOW_PROTOCOL", "none")
             .env("LC_ALL", "C")
             .current_dir(&self.root)
+            .arg("--no-pager")
             .arg("--git-dir")
             .arg(self.root.join(".git"))
             .arg("--work-tree")
-            .arg(&self.root)
-            .args(["-c", "core.fsmonitor=false"])
-            .args(["-c", "core.hooksPath=/dev/null"])
-            .args(["-c", "safe.bareRepository=explicit"])
+            .arg(&self.root);
+        for setting in BLANK {
+            command.args(["-c", setting]);
+        }
+        command
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
         answer(&mut command, TIME_LIMIT)
+    }
+
+    /// Where Git is: in an absolute folder of PATH that does not come with the repository.
+    fn program(&self) -> Option<PathBuf> {
+        let name = OsString::from(format!("git{}", std::env::consts::EXE_SUFFIX));
+        let root = std::fs::canonicalize(&self.root).ok()?;
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(&name))
+            .filter(|program| program.is_file())
+            .find(|program| {
+                std::fs::canonicalize(program)
+                    .is_ok_and(|real| !real.starts_with(&root) && !program.starts_with(&self.root))
+            })
     }
 }
 

@@ -9,8 +9,10 @@ mod error;
 mod exit_status;
 mod files;
 mod git;
+mod guards;
 mod mask;
 mod output_file;
+mod place;
 mod plan_file;
 mod presenter;
 mod problems;
@@ -23,6 +25,7 @@ mod settings;
 mod signals;
 mod trust;
 mod ui;
+mod unseen;
 
 use std::process::ExitCode;
 

@@ -4,37 +4,36 @@ use std::path::Path;
 
 use hookctl::input::read_regular;
 use hookctl::outside::Outside;
-use hookctl::saved::{FORMAT_VERSION, SavedPlan};
+use hookctl::saved::{NoPlan, OpenError, SavedPlan, SealedPlan};
+use hookctl::secret::FingerprintKey;
 
-use crate::error::CommandError;
+use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
 use crate::output_file;
 
 /// The largest plan file that is read, in bytes: a plan for 100,000 webhooks is smaller.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
-/// Writes a plan, as a whole or not at all.
-pub(crate) fn write(saved: &SavedPlan, path: &Path) -> Result<(), CommandError> {
-    let failed = |error: &dyn std::fmt::Display| {
+/// Writes the file of a plan, as a whole or not at all.
+pub(crate) fn write(text: &str, path: &Path) -> Result<(), CommandError> {
+    output_file::put(path, text.as_bytes()).map_err(|error| {
         let path = Outside::path(path);
         CommandError::new(
             "plan-file",
             format!("could not write the plan to {path}: {error}"),
         )
-    };
-    let text = text(saved)?;
-    output_file::put(path, text.as_bytes()).map_err(|error| failed(&error))
+    })
 }
 
 /// A plan as the text of its file.
-pub(crate) fn text(saved: &SavedPlan) -> Result<String, CommandError> {
-    let text = serde_json::to_string_pretty(saved)
-        .map_err(|error| CommandError::caused("plan-file", &error))?;
-    Ok(text + "\n")
+pub(crate) fn text(saved: &SavedPlan, key: &FingerprintKey) -> Result<String, CommandError> {
+    saved
+        .to_file(key)
+        .map_err(|error| CommandError::caused("plan-file", &error))
 }
 
-/// Reads a plan that this version wrote.
-pub(crate) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
+/// Reads the file of a plan. Nothing that the plan says is known before its seal was checked.
+pub(crate) fn read(path: &Path) -> Result<SealedPlan, CommandError> {
     let shown = Outside::path(path);
     let failed = |what: String| {
         CommandError::new(
@@ -46,24 +45,36 @@ pub(crate) fn read(path: &Path) -> Result<SavedPlan, CommandError> {
     if content.len() as u64 > LARGEST {
         return Err(failed("it is larger than 256 MiB".to_owned()));
     }
-    let value: serde_json::Value = serde_json::from_slice(&content)
-        .map_err(|error| failed(format!("it is not JSON ({error})")))?;
-    let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
-    let theirs = text("tool_version");
-    let (Some(FORMAT_VERSION), Some(theirs)) = (text("format_version"), theirs) else {
-        return Err(
-            failed("it is not a plan that --out of this version wrote".to_owned())
-                .help("make it with `hookctl sync --dry-run --out FILE`"),
-        );
-    };
-    let ours = env!("CARGO_PKG_VERSION");
-    if theirs != ours {
-        return Err(refused(format!(
-            "the plan in {shown} was made by hookctl {theirs}, and this is {ours}"
-        ))
-        .help("make and apply it with one version"));
-    }
-    serde_json::from_value(value).map_err(|error| failed(error.to_string()))
+    SealedPlan::read(content).map_err(|error| {
+        failed(error.to_string()).help(match error {
+            NoPlan::Form => {
+                "make it with `hookctl sync --dry-run --out FILE`, and apply the file as it was \
+                 written"
+            }
+            NoPlan::Version => "make another plan with this version",
+        })
+    })
+}
+
+/// Checks the seal of a plan, and returns it.
+pub(crate) fn open(
+    sealed: &SealedPlan,
+    key: &FingerprintKey,
+    path: &Path,
+) -> Result<SavedPlan, CommandError> {
+    sealed.open(key).map_err(|error| {
+        let shown = Outside::path(path);
+        let text = format!("the plan in {shown} is refused: {}", chain(&error));
+        match error {
+            OpenError::OtherVersion(_) => refused(text).help("make and apply it with one version"),
+            OpenError::OtherKey => CommandError::new("plan-seal", text).help(
+                "plan and apply with different API keys need a `fingerprint_key`: give the target \
+                 one in hookctl.yaml, and make another plan. Or name the --target of the plan",
+            ),
+            OpenError::Changed | OpenError::Content(_) => CommandError::new("plan-seal", text)
+                .help("make another plan; nothing of this one was read"),
+        }
+    })
 }
 
 /// Refuses a plan that does not hold.

@@ -10,7 +10,7 @@ use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{Cost, Message, PlanDocument, Scene, Styles, ValidateDocument};
+use hookctl::render::{Cost, LooseSetting, Message, PlanDocument, Scene, Styles, ValidateDocument};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
@@ -80,6 +80,7 @@ pub(crate) struct Presenter<'a> {
     sources: SourceMap,
     announced: bool,
     shown_on: Stream,
+    loose: Vec<LooseSetting>,
 }
 
 impl<'a> Presenter<'a> {
@@ -94,6 +95,7 @@ impl<'a> Presenter<'a> {
             sources: SourceMap::default(),
             announced: false,
             shown_on: Stream::Stdout,
+            loose: Vec::new(),
         }
     }
 
@@ -102,7 +104,13 @@ impl<'a> Presenter<'a> {
             target: self.target.as_deref().unwrap_or("default"),
             sandbox: self.sandbox,
             dry_run: self.dry_run,
+            settings: &self.loose,
         }
+    }
+
+    /// Takes the settings that make a plan less careful, to be shown with it.
+    pub(crate) fn loose(&mut self, settings: Vec<LooseSetting>) {
+        self.loose = settings;
     }
 
     fn styles_out(&self) -> Styles {
@@ -325,7 +333,7 @@ impl<'a> Presenter<'a> {
     }
 
     /// Takes note of a message, and shows it where it is not a part of the one document.
-    fn tell(&mut self, message: Message) {
+    pub(crate) fn tell(&mut self, message: Message) {
         let message = mask::message(message);
         if self.output != Output::Json {
             self.ui.tell(&message);

@@ -38,14 +38,8 @@ fn author(commit: &str) -> Option<&str> {
 /// Whether the files differ from the commit: in the work tree, in the index, or by files that are not
 /// tracked.
 fn is_modified(repository: &Repository, directory: &Path) -> Option<bool> {
-    let absolute = std::path::absolute(directory).ok()?;
-    let below = absolute.strip_prefix(repository.root()).ok()?;
-    // The magic word keeps a folder's name from being read as a pattern.
-    let path = match below.to_str()? {
-        "" => ":(top)".to_owned(),
-        below => format!(":(top,literal){below}"),
-    };
-    let files = repository.ask(&[
+    let path = repository.literal(directory)?;
+    let files = repository.ask_of_files(&[
         "ls-files",
         "-z",
         "--modified",
@@ -55,7 +49,16 @@ fn is_modified(repository: &Repository, directory: &Path) -> Option<bool> {
         "--",
         &path,
     ])?;
-    let index = ["diff-index", "--cached", "--quiet", "HEAD", "--", &path];
+    let index = [
+        "diff-index",
+        "--cached",
+        "--quiet",
+        "--no-ext-diff",
+        "--no-textconv",
+        "HEAD",
+        "--",
+        &path,
+    ];
     Some(!files.is_empty() || !repository.agrees(&index)?)
 }
 

@@ -50,7 +50,7 @@ impl Session {
         environment: &Environment,
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
-        let store = store(settings, cleared.is_sandbox());
+        let store = store(settings, cleared.is_sandbox())?;
         Self::over(store, settings, environment, cleared).await
     }
 
@@ -238,17 +238,17 @@ pub(crate) fn record_error(error: &CacheError) -> CommandError {
 }
 
 /// Where the record is, and how it is opened.
-pub(crate) fn record_options(settings: &Settings) -> CacheOptions {
-    CacheOptions {
-        directory: settings.cache_dir.clone(),
+pub(crate) fn record_options(settings: &Settings) -> Result<CacheOptions, CommandError> {
+    Ok(CacheOptions {
+        directory: crate::place::of_record(settings)?,
         lock_timeout: settings.lock_timeout,
         history: settings.history,
         cancellation: cancellation(),
-    }
+    })
 }
 
 /// The record of a target, or of the emulator in its place. Nothing is read yet.
-pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
+pub(crate) fn store(settings: &Settings, sandbox: bool) -> Result<Store, CommandError> {
     let target = &settings.target;
     let url = target.api_url.as_ref().map(ToString::to_string);
     let api = match (sandbox, &url) {
@@ -257,7 +257,8 @@ pub(crate) fn store(settings: &Settings, sandbox: bool) -> Store {
         // Whoever needs one says so.
         (false, None) => "",
     };
-    Store::new(record_options(settings), Account::new(&target.name, api))
+    let account = Account::new(&target.name, api);
+    Ok(Store::new(record_options(settings)?, account))
 }
 
 /// Checks the certificates that the environment names: the TLS library reads them, and would wait for a FIFO.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookctl::cache::HistoryLimits;
-use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN};
+use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError};
 use hookctl::diagnostic::{Diagnostics, Lints, Location, SourceMap, Span, nearest};
 use hookctl::plan::safety::SafetyLimits;
 use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
@@ -13,6 +13,7 @@ use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::guards::Guards;
 
 /// The variable that the API key comes from where no file says otherwise.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
@@ -27,8 +28,12 @@ pub(crate) struct Settings {
     pub(crate) root: PathBuf,
     /// The folder of declarations.
     pub(crate) webhooks_dir: PathBuf,
+    /// Who named it.
+    pub(crate) webhooks_dir_by: NamedBy,
     /// The folder of the local record.
     pub(crate) cache_dir: PathBuf,
+    /// Who named it.
+    pub(crate) cache_dir_by: NamedBy,
     /// The target.
     pub(crate) target: TargetSettings,
     /// All targets of hookctl.yaml.
@@ -57,8 +62,25 @@ pub(crate) struct Settings {
     pub(crate) lock_timeout: Duration,
     /// Whether plain http to another machine is allowed.
     pub(crate) insecure_http: bool,
+    /// What hookctl.yaml says of how careful a plan is.
+    pub(crate) guards: Guards,
     /// The warnings about hookctl.yaml, for the one who shows them.
     pub(crate) remarks: Option<(SourceMap, Diagnostics)>,
+}
+
+/// Who named a folder: only a person may name one by a link that leads elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NamedBy {
+    /// A flag or a variable.
+    Person,
+    /// hookctl.yaml, or the default.
+    Repository,
+}
+
+impl NamedBy {
+    fn of(flag: Option<&PathBuf>) -> Self {
+        flag.map_or(Self::Repository, |_| Self::Person)
+    }
 }
 
 /// The target of this run.
@@ -125,8 +147,7 @@ impl Settings {
         })?;
         let path = match &global.config {
             Some(path) => Some(here.join(path)),
-            None => hookctl::config::discover(&here)
-                .map_err(|error| CommandError::caused("config-unreadable", &error))?,
+            None => hookctl::config::discover(&here).map_err(|error| not_discovered(&error))?,
         };
         let root = path
             .as_deref()
@@ -153,7 +174,11 @@ impl Settings {
             None => root.join(&config.webhooks_dir),
         };
         let cache_dir = match &global.cache_dir {
-            Some(folder) => here.join(folder),
+            // What a person named may be a link; from here on it is a folder.
+            Some(folder) => {
+                let folder = here.join(folder);
+                std::fs::canonicalize(&folder).unwrap_or(folder)
+            }
             None => root.join(&config.cache_dir),
         };
         let sources = remarks.as_ref().map(|(sources, _)| sources);
@@ -166,9 +191,21 @@ impl Settings {
             .or(config.settle_horizon)
             .unwrap_or(request_timeout + DEFAULT_SETTLE_MARGIN);
         let usual = HistoryLimits::default();
+        let guards = Guards::new(
+            config.clone(),
+            sources.zip(path.as_deref()),
+            &target.name,
+            global
+                .settle_horizon
+                .map(|_| "settle_horizon")
+                .into_iter()
+                .collect(),
+        );
         Ok(Self {
             webhooks_dir,
+            webhooks_dir_by: NamedBy::of(global.dir.as_ref()),
             cache_dir,
+            cache_dir_by: NamedBy::of(global.cache_dir.as_ref()),
             target,
             known_targets,
             keys: config.key_sources(),
@@ -186,9 +223,21 @@ impl Settings {
             lints: config.lints.deny_warnings(global.deny_warnings),
             lock_timeout: global.lock_timeout,
             insecure_http: global.insecure_http,
+            guards,
             remarks,
             root,
         })
+    }
+}
+
+fn not_discovered(error: &DiscoverError) -> CommandError {
+    match error {
+        DiscoverError::NotOurs { .. } => CommandError::caused("config-not-ours", error).help(
+            "name it with --config, or put a hookctl.yaml of your own into the working directory",
+        ),
+        DiscoverError::Look { .. } | DiscoverError::Both { .. } => {
+            CommandError::caused("config-unreadable", error)
+        }
     }
 }
 

@@ -35,6 +35,8 @@ fn load_with(files: &[(&str, &str)], plaintext_secrets: PlaintextSecrets) -> Loa
         &LoadOptions {
             display_root: Path::new("/repo"),
             repository_root: Path::new("/repo"),
+            link_roots: &[],
+            folder_is_named: true,
             target: "qa",
             known_targets: &["qa".to_owned(), "prod".to_owned()],
             vars: &BTreeMap::from([("DUPLICATED".to_owned(), "x".to_owned())]),

@@ -9,27 +9,36 @@ use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
-use hookctl::saved::{SavedPlan, Stale};
+use hookctl::saved::{Now, SavedPlan, SealedPlan, Stale};
+use hookctl::webhook::Key;
 
 use crate::args::{GlobalArgs, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::plan_file::{read, refused};
+use crate::plan_file::{self, refused};
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, apply, conclude, policy};
-use crate::secrets::{Missing, clear_and_resolve};
+use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
-use crate::trust::{Asks, Request};
+use crate::trust::{Asks, Cleared, Request, clear};
 use crate::ui::Ui;
+use crate::unseen::{self, UnseenTokens};
 
 /// The arguments of `hookctl apply`.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of the command line"
+)]
 #[derive(Debug, Args)]
 #[command(
     after_help = "The plan is made again and compared with the file, action by action. If \
 anything differs, nothing is written (exit code 5), unless --partial says to apply what still holds.
+
+The file has one seal, made with the API key or `fingerprint_key`. A file that is not as it was \
+written is refused before anything of it is read.
 
 Examples:
   hookctl sync --dry-run --out plan.json   make and save the plan
@@ -41,6 +50,9 @@ pub(crate) struct ApplyArgs {
     /// Apply what still holds, and leave the rest
     #[arg(long)]
     partial: bool,
+    /// What to do with tokens that a plan made with --allow-missing-secrets did not see
+    #[arg(long, value_name = "WHAT", value_enum)]
+    unseen_tokens: Option<UnseenTokens>,
     #[command(flatten)]
     settling: SettlingArgs,
     /// Apply also what the safety limits refuse
@@ -49,6 +61,9 @@ pub(crate) struct ApplyArgs {
     /// Accept that nothing is declared
     #[arg(long)]
     allow_empty: bool,
+    /// Apply a plan that was made with --sandbox, there
+    #[arg(long)]
+    sandbox: bool,
     /// The form of the result
     #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
     output: Output,
@@ -61,11 +76,10 @@ pub(crate) async fn run(
     args: &ApplyArgs,
     environment: &Environment,
 ) -> ExitStatus {
-    let saved = read(&args.plan);
-    let sandbox = saved.as_ref().is_ok_and(is_for_sandbox);
-    let mut presenter = Presenter::new(ui, args.output, false, sandbox);
-    let result = match saved {
-        Ok(saved) => run_saved(ui, global, args, environment, &saved, &mut presenter).await,
+    let sealed = plan_file::read(&args.plan);
+    let mut presenter = Presenter::new(ui, args.output, false, args.sandbox);
+    let result = match sealed {
+        Ok(sealed) => run_sealed(ui, global, args, environment, &sealed, &mut presenter).await,
         Err(error) => Err(error),
     };
     match result {
@@ -74,48 +88,44 @@ pub(crate) async fn run(
     }
 }
 
-fn is_for_sandbox(saved: &SavedPlan) -> bool {
-    saved.terms.api == "sandbox"
-}
-
-async fn run_saved(
+async fn run_sealed(
     ui: &Ui,
     global: &GlobalArgs,
     args: &ApplyArgs,
     environment: &Environment,
-    saved: &SavedPlan,
+    sealed: &SealedPlan,
     presenter: &mut Presenter<'_>,
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
-    is_for(&settings, saved)?;
+    presenter.loose(settings.guards.loose());
     let declarations = presenter.declarations(&settings, environment)?;
-    let resolving = clear_and_resolve(
-        ui,
+    let request = args.request(sealed, &declarations);
+    let opening = opened(ui, args, sealed, &settings, environment, request);
+    let (cleared, session, saved) = unless_cancelled(&cancellation, opening).await??;
+    let resolving = resolve_tokens(
+        &declarations,
         &settings,
         environment,
-        &declarations,
-        args.request(saved, &declarations),
         Missing::Error,
+        &cleared,
     );
-    let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
+    let resolved = unless_cancelled(&cancellation, resolving).await?;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = unless_cancelled(
-        &cancellation,
-        Session::open(&settings, environment, &cleared),
-    )
-    .await??;
-    is_for_account(&session, saved)?;
-    let whole = policy(&saved.terms)?;
+    let whole = policy(saved.terms())?;
     let chosen;
     let store = session
         .store()
         .open()
         .map_err(|error| record_error(&error))?;
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
-    let desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
+    let sources = unseen::sources(&declarations, session.fingerprint_key());
+    let mut desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
+    if args.unseen_tokens == Some(UnseenTokens::Keep) {
+        desired.leave_tokens(saved.unseen_tokens());
+    }
     let provenance = || crate::provenance::of(&settings.webhooks_dir);
     let pass = |policy| Pass {
         api: session.api(),
@@ -134,7 +144,12 @@ async fn run_saved(
         },
     };
     let compare = |presenter: &Presenter<'_>, plan: &Plan| {
-        saved.stale(plan, &presenter.document(plan), session.fingerprint_key())
+        let now = Now {
+            plan,
+            document: &presenter.document(plan),
+            sources: &sources,
+        };
+        saved.stale(now, session.fingerprint_key())
     };
     if args.partial {
         let plan = match reconcile::prepare(&pass(&whole), &remembered).await {
@@ -144,7 +159,10 @@ async fn run_saved(
             }
             Err(error) => return Err(presenter.failed(&error)),
         };
-        let stale = compare(presenter, &plan);
+        let mut stale = compare(presenter, &plan);
+        if args.unseen_tokens == Some(UnseenTokens::Keep) {
+            stale.extend(unseen::left_out(&saved, &plan));
+        }
         presenter.stale(&stale, true);
         let left = stale.into_iter().map(|stale| stale.key);
         chosen = Policy {
@@ -154,21 +172,15 @@ async fn run_saved(
     } else {
         chosen = whole.clone();
     }
-    let mut stale: Vec<Stale> = Vec::new();
-    let mut rounds = 0;
-    let documents = Presenter::new(ui, args.output, false, is_for_sandbox(saved));
+    let mut found = Found::default();
+    let documents = Presenter::new(ui, args.output, false, args.sandbox);
     let mut approve = |plan: &Plan| {
-        rounds += 1;
         let mut differing = compare(&documents, plan);
         if args.partial {
             differing.retain(|stale| plan.actions.iter().any(|action| action.key == stale.key));
         }
-        // What a further round would do was not reviewed.
-        let holds = differing.is_empty() && rounds == 1;
-        if rounds == 1 {
-            stale = differing;
-        }
-        Approval::given_if(holds)
+        let forbidden = unseen::forbidden(&saved, plan, args.unseen_tokens);
+        found.review(differing, forbidden, saved.unseen_writes(plan))
     };
     let pass = pass(&chosen);
     let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
@@ -176,52 +188,128 @@ async fn run_saved(
         && report.plan.actions.is_empty()
         && !args.partial
     {
-        stale = compare(presenter, &report.plan);
+        found.stale = compare(presenter, &report.plan);
     }
-    if !stale.is_empty() {
-        presenter.stale(&stale, false);
-        return Err(does_not_hold());
-    }
+    found.conclude(&saved, args.unseen_tokens, presenter)?;
     let cost = || session.cost(started);
     conclude(result, &cancellation, presenter, cost)
 }
 
 impl ApplyArgs {
     /// What the command wants to do.
-    fn request<'a>(&self, saved: &SavedPlan, declarations: &'a Declarations) -> Request<'a> {
+    fn request<'a>(&self, sealed: &SealedPlan, declarations: &'a Declarations) -> Request<'a> {
         let asks = Asks::a_person_unless(self.output == Output::Json);
         Request {
             tokens: Some(declarations),
-            ..Request::of_api(is_for_sandbox(saved), asks)
+            ..Request::of_api(sealed.is_for_sandbox(), asks)
         }
     }
 }
 
-fn does_not_hold() -> CommandError {
-    refused("the plan does not hold any more; nothing was written".to_owned())
-        .help("make another plan, or apply what still holds with --partial")
+/// Opens the session, with consent, and then the plan: the first moment at which the key of its seal is known, and before any token
+/// is asked for.
+async fn opened(
+    ui: &Ui,
+    args: &ApplyArgs,
+    sealed: &SealedPlan,
+    settings: &Settings,
+    environment: &Environment,
+    request: Request<'_>,
+) -> Result<(Cleared, Session, SavedPlan), CommandError> {
+    match (sealed.is_for_sandbox(), args.sandbox) {
+        (true, false) => {
+            return Err(refused("the plan was made for the sandbox".to_owned())
+                .help("add --sandbox to apply it there"));
+        }
+        (false, true) => {
+            return Err(refused("the plan was not made for the sandbox".to_owned())
+                .help("leave --sandbox out"));
+        }
+        (true, true) | (false, false) => {}
+    }
+    let cleared = clear(ui, settings, environment, request).await?;
+    let session = Session::open(settings, environment, &cleared).await?;
+    let saved = plan_file::open(sealed, session.fingerprint_key(), &args.plan)?;
+    is_for(settings, &saved)?;
+    is_for_account(&session, &saved)?;
+    Ok((cleared, session, saved))
+}
+
+/// What the one review of a plan found.
+#[derive(Default)]
+struct Found {
+    rounds: usize,
+    /// What does not hold any more.
+    stale: Vec<Stale>,
+    /// Tokens that were not seen and may not be written.
+    forbidden: Vec<Key>,
+    /// Tokens that were not seen and are written.
+    written: Vec<Key>,
+}
+
+impl Found {
+    /// Takes note of what the first round found. What a further round would do was not reviewed.
+    fn review(&mut self, stale: Vec<Stale>, forbidden: Vec<Key>, written: Vec<Key>) -> Approval {
+        self.rounds += 1;
+        let holds = stale.is_empty() && forbidden.is_empty() && self.rounds == 1;
+        if self.rounds == 1 {
+            self.stale = stale;
+            self.forbidden = forbidden;
+            self.written = written;
+        }
+        Approval::given_if(holds)
+    }
+
+    /// Refuses what may not be applied, and says what was done about tokens that were not seen.
+    fn conclude(
+        self,
+        saved: &SavedPlan,
+        choice: Option<UnseenTokens>,
+        presenter: &mut Presenter<'_>,
+    ) -> Result<(), CommandError> {
+        if !self.stale.is_empty() {
+            presenter.stale(&self.stale, false);
+            return Err(
+                refused("the plan does not hold any more; nothing was written".to_owned())
+                    .help("make another plan, or apply what still holds with --partial"),
+            );
+        }
+        if !self.forbidden.is_empty() {
+            return Err(unseen::refused(&self.forbidden, choice));
+        }
+        let Some(choice) = choice else { return Ok(()) };
+        let keys = match choice {
+            UnseenTokens::Apply => self.written,
+            UnseenTokens::Keep => saved.unseen_tokens().cloned().collect(),
+        };
+        if !keys.is_empty() {
+            presenter.tell(unseen::notice(&keys, choice));
+        }
+        Ok(())
+    }
 }
 
 /// Whether the plan was made for this account.
 fn is_for_account(session: &Session, saved: &SavedPlan) -> Result<(), CommandError> {
     let api = session.account().api();
-    if api == saved.terms.api {
+    if *api == saved.terms().api {
         return Ok(());
     }
     Err(refused(format!(
         "the plan was made for the API at {}, and this is {api}",
-        saved.terms.api
+        saved.terms().api
     )))
 }
 
 /// Whether the plan was made for this target.
 fn is_for(settings: &Settings, saved: &SavedPlan) -> Result<(), CommandError> {
-    if settings.target.name == saved.terms.target {
+    if settings.target.name == saved.terms().target {
         return Ok(());
     }
     Err(refused(format!(
         "the plan was made for target '{}', and this is '{}'",
-        saved.terms.target, settings.target.name
+        saved.terms().target,
+        settings.target.name
     ))
-    .help(format!("add --target {}", saved.terms.target)))
+    .help(format!("add --target {}", saved.terms().target)))
 }

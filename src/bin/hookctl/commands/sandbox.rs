@@ -60,7 +60,11 @@ async fn serve(
     } else {
         let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
         let file = format!("{}.json", settings.target.name);
-        Storage::File(settings.cache_dir.join("sandbox").join(file))
+        Storage::File(
+            crate::place::of_record(&settings)?
+                .join("sandbox")
+                .join(file),
+        )
     };
     let options = SandboxOptions {
         api_key: environment

@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use hookctl::cache::Account;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, Plan, TokenPatch};
+use hookctl::plan::{Action, Plan, Policy, TokenPatch};
 use hookctl::reconcile::{self, Pass, PassError};
-use hookctl::saved::{SavedPlan, Terms};
+use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
+use hookctl::secret::Secrets;
 use hookctl::store::Access;
 
 use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
@@ -28,6 +29,7 @@ use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
+use crate::unseen;
 
 /// The arguments of `hookctl sync`.
 #[expect(
@@ -67,12 +69,7 @@ pub(crate) struct SyncArgs {
     #[arg(long, requires = "dry_run")]
     allow_missing_secrets: bool,
     /// Save the plan to this file, for `hookctl apply`; `-` is standard output
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "dry_run",
-        conflicts_with = "allow_missing_secrets"
-    )]
+    #[arg(long, value_name = "FILE", requires = "dry_run")]
     out: Option<PathBuf>,
     /// Exit with 2 if the files ask for changes, with 3 if there is only drift
     #[arg(long, requires = "dry_run")]
@@ -110,9 +107,25 @@ impl SyncArgs {
         }
     }
 
+    /// The tokens that a saved plan does not see, with the seals of their sources.
+    fn unseen(
+        &self,
+        declarations: &Declarations,
+        secrets: &Secrets,
+        policy: &Policy,
+        session: &Session,
+    ) -> UnseenTokens {
+        if self.out.is_none() {
+            return UnseenTokens::new();
+        }
+        let mut sources = unseen::sources(declarations, session.fingerprint_key());
+        sources.retain(|key, _| !secrets.contains_key(key) && policy.only.selects(key));
+        sources
+    }
+
     /// Whether the saved plan is the result: `--out -`.
     fn writes_to_stdout(&self) -> bool {
-        self.out.as_deref() == Some(std::path::Path::new("-"))
+        self.out.as_deref().is_some_and(is_stdout)
     }
 
     /// Whether the arguments go together.
@@ -179,12 +192,18 @@ async fn sync(
     let cancellation = cancel_on_signal()?;
     args.check()?;
     let settings = presenter.settings(global)?;
-    let store = session::store(&settings, args.sandbox);
+    let store = session::store(&settings, args.sandbox)?;
     let declarations = std::thread::scope(|threads| {
         let ahead = || store.read_ahead(args.access());
         // Where no thread can be had, it is read later.
         let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
-        presenter.declarations(&settings, environment)
+        // Git is asked meanwhile.
+        let loose = || settings.guards.loose();
+        let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
+        let declarations = presenter.declarations(&settings, environment);
+        let answer = asking.ok().and_then(|asking| asking.join().ok());
+        presenter.loose(answer.unwrap_or_else(loose));
+        declarations
     })?;
     if runs_programs(&declarations, &settings) {
         // They may wait for a person, and others for the record.
@@ -213,6 +232,7 @@ async fn sync(
     // What is large lives until the process ends: to give it back piece by piece takes as long as a
     // tenth of a run without changes.
     let remembered = ManuallyDrop::new(records.remembered()?);
+    let unseen_tokens = args.unseen(&declarations, &secrets, &policy, &session);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
     selects_something(
@@ -248,13 +268,8 @@ async fn sync(
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {
                 let document = presenter.document(plan);
                 let key = session.fingerprint_key();
-                let saved = SavedPlan::of(plan, document, terms, key, now());
-                if args.writes_to_stdout() {
-                    ui.result(&plan_file::text(&saved)?);
-                    presenter.stand_aside();
-                } else {
-                    plan_file::write(&saved, path)?;
-                }
+                let saved = SavedPlan::of(plan, document, terms, unseen_tokens, key, now());
+                put(&plan_file::text(&saved, key)?, path, ui, presenter)?;
             }
             dry_run(args, planned, presenter)
         }
@@ -272,6 +287,25 @@ async fn sync(
             conclude(result, &cancellation, presenter, cost)
         }
     }
+}
+
+/// Saves a plan where `--out` says.
+fn put(
+    text: &str,
+    path: &Path,
+    ui: &Ui,
+    presenter: &mut Presenter<'_>,
+) -> Result<(), CommandError> {
+    if is_stdout(path) {
+        ui.result(text);
+        presenter.stand_aside();
+        return Ok(());
+    }
+    plan_file::write(text, path)
+}
+
+fn is_stdout(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 fn dry_run(

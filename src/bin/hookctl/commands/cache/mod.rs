@@ -107,7 +107,7 @@ async fn dispatch(
 ) -> Result<ExitStatus, CommandError> {
     cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
-    let options = record_options(&settings);
+    let options = record_options(&settings)?;
     match &args.command {
         CacheCommand::Verify => {
             let verified =

@@ -1,0 +1,179 @@
+//! The file of a saved plan: a fixed head with the seal, and the content that is read only behind it.
+//!
+//! The file is one JSON document, but its head is read as bytes: there is one way to write it. The seal is over every
+//! byte of the file but its own. So nothing is parsed before it is known who wrote it.
+
+use super::{Content, SANDBOX, SavedPlan};
+use crate::secret::{FingerprintKey, KeyId, Seal};
+
+/// The version of the file's form.
+pub const FORMAT_VERSION: &str = "2";
+
+/// What the head of a file consists of, between its values.
+const TO_VERSION: &str = "{\n  \"format_version\": \"";
+const TO_KEY: &str = "\",\n  \"key_id\": \"";
+const TO_SANDBOX: &str = "\",\n  \"sandbox\": ";
+const TO_SEAL: &str = ",\n  \"seal\": \"";
+const TO_CONTENT: &str = "\",\n  \"content\": ";
+const END: &str = "\n}\n";
+
+/// The content of a file that has the form of a plan, and of which nothing is known yet.
+///
+/// Whether it is for the sandbox is read before the seal is checked, since the key depends on it; the plan itself says
+/// it once more behind the seal.
+pub struct SealedPlan {
+    bytes: Vec<u8>,
+    head: Head,
+}
+
+struct Head {
+    key_id: KeyId,
+    is_for_sandbox: bool,
+    seal: Seal,
+    /// Where the text of the seal begins.
+    seal_at: usize,
+}
+
+/// Why a file is no plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoPlan {
+    /// It does not begin as a plan does.
+    #[error("it is not a plan that `--out` wrote")]
+    Form,
+    /// It is a plan in another form.
+    #[error("it is a plan in the form of another version of hookctl")]
+    Version,
+}
+
+/// Why a plan does not come out of its file.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It was sealed with another key.
+    #[error("it was sealed with another key than this API key or `fingerprint_key`")]
+    OtherKey,
+    /// It is not what was sealed.
+    #[error("it is not as it was written: its seal does not hold")]
+    Changed,
+    /// It was made by another version, whose name this is.
+    #[error("it was made by hookctl {0}, and this is hookctl {ours}", ours = env!("CARGO_PKG_VERSION"))]
+    OtherVersion(String),
+    /// What is sealed is not the content of a plan.
+    #[error("what is sealed is no plan")]
+    Content(#[source] serde_json::Error),
+}
+
+impl SavedPlan {
+    /// The plan as a file, sealed.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] if it cannot be written down.
+    pub fn to_file(&self, key: &FingerprintKey) -> Result<String, serde_json::Error> {
+        // No text in JSON holds a line break, so this changes the indentation alone.
+        let content = serde_json::to_string_pretty(&self.content)?.replace('\n', "\n  ");
+        let key_id = key.id();
+        let sandbox = self.terms().api == SANDBOX;
+        let before =
+            format!("{TO_VERSION}{FORMAT_VERSION}{TO_KEY}{key_id}{TO_SANDBOX}{sandbox}{TO_SEAL}");
+        let after = format!("{TO_CONTENT}{content}{END}");
+        let seal = key.seal_file(&[before.as_bytes(), after.as_bytes()]);
+        Ok(format!("{before}{seal}{after}"))
+    }
+}
+
+impl SealedPlan {
+    /// Takes the content of a file.
+    ///
+    /// # Errors
+    /// [`NoPlan`] if it does not have the form of a plan of this version.
+    pub fn read(bytes: Vec<u8>) -> Result<Self, NoPlan> {
+        let head = Cursor::new(&bytes).head()?;
+        Ok(Self { bytes, head })
+    }
+
+    /// Whether it is said to be for the built-in emulator.
+    pub const fn is_for_sandbox(&self) -> bool {
+        self.head.is_for_sandbox
+    }
+
+    /// Checks the seal, and returns the plan.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the plan is not what a holder of this key wrote, or another version did.
+    pub fn open(&self, key: &FingerprintKey) -> Result<SavedPlan, OpenError> {
+        if self.head.key_id != key.id() {
+            return Err(OpenError::OtherKey);
+        }
+        let before = self.bytes.get(..self.head.seal_at).unwrap_or_default();
+        let content_at = self.head.seal_at + Seal::TEXT_LENGTH;
+        let after = self.bytes.get(content_at..).unwrap_or_default();
+        if key.seal_file(&[before, after]) != self.head.seal {
+            return Err(OpenError::Changed);
+        }
+        let content = after
+            .strip_prefix(TO_CONTENT.as_bytes())
+            .and_then(|rest| rest.strip_suffix(END.as_bytes()))
+            .ok_or(OpenError::Changed)?;
+        let version: Version = serde_json::from_slice(content).map_err(OpenError::Content)?;
+        if version.tool_version != env!("CARGO_PKG_VERSION") {
+            return Err(OpenError::OtherVersion(version.tool_version));
+        }
+        let content: Content = serde_json::from_slice(content).map_err(OpenError::Content)?;
+        Ok(SavedPlan { content })
+    }
+}
+
+/// What of the content has the same form in every version.
+#[derive(serde::Deserialize)]
+struct Version {
+    tool_version: String,
+}
+
+/// Reads the head, byte by byte.
+struct Cursor<'a> {
+    rest: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    const fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, at: 0 }
+    }
+
+    fn head(mut self) -> Result<Head, NoPlan> {
+        self.skip(TO_VERSION).ok_or(NoPlan::Form)?;
+        self.skip(FORMAT_VERSION).ok_or(NoPlan::Version)?;
+        self.skip(TO_KEY).ok_or(NoPlan::Version)?;
+        self.rest_of_head().ok_or(NoPlan::Form)
+    }
+
+    fn rest_of_head(&mut self) -> Option<Head> {
+        let key_id = KeyId::parse(self.take(KeyId::TEXT_LENGTH)?)?;
+        self.skip(TO_SANDBOX)?;
+        let is_for_sandbox = match self.skip("true") {
+            Some(()) => true,
+            None => self.skip("false").map(|()| false)?,
+        };
+        self.skip(TO_SEAL)?;
+        let seal_at = self.at;
+        let seal = Seal::parse(self.take(Seal::TEXT_LENGTH)?)?;
+        Some(Head {
+            key_id,
+            is_for_sandbox,
+            seal,
+            seal_at,
+        })
+    }
+
+    fn skip(&mut self, text: &str) -> Option<()> {
+        self.rest = self.rest.strip_prefix(text.as_bytes())?;
+        self.at += text.len();
+        Some(())
+    }
+
+    fn take(&mut self, length: usize) -> Option<&'a str> {
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        self.at += length;
+        std::str::from_utf8(taken).ok()
+    }
+}
