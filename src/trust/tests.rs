@@ -134,6 +134,17 @@ fn a_program_is_asked_for_where_it_is_with_all_its_arguments() {
             "run /repo/bin/token in /repo/webhooks.d for a token",
         ]
     );
+    let linked = of_tokens(
+        &[command(&["op", "-v"])],
+        &machine()
+            .program("/opt/op", "")
+            .link("/usr/bin/op", "/opt/op"),
+        PATH,
+    );
+    assert_eq!(
+        asked(&linked),
+        ["run /usr/bin/op -v in /repo/webhooks.d for a token (/usr/bin/op is a link to /opt/op)"]
+    );
     let What::Program(run) = authority.grants()[1].what() else {
         panic!();
     };

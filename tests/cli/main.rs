@@ -32,5 +32,6 @@ mod status;
 mod tables;
 mod terminal;
 mod trouble;
+mod trust;
 mod voices;
 mod watch;
