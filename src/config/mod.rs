@@ -6,6 +6,7 @@
 mod api_url;
 mod file;
 mod folder;
+mod keys;
 mod lints;
 mod reader;
 mod times;
