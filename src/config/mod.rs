@@ -7,6 +7,7 @@ mod api_url;
 mod file;
 mod folder;
 mod guards;
+mod keys;
 mod lints;
 mod reader;
 mod times;

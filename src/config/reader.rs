@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use super::folder::literal;
 use super::times::{HISTORY_KEEP, REQUEST_TIMEOUT};
-use super::{ApiBaseUrl, Config, HistoryConfig, Places, Target, TargetSpans};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
+use super::{Config, HistoryConfig, Places, Target, TargetSpans};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, excerpt_key, nearest};
 use crate::plan::safety::SafetyLimits;
-use crate::secret::{self, PlaintextSecrets, SecretSource, Surroundings};
+use crate::secret::PlaintextSecrets;
 use crate::template::is_variable_name;
 use crate::yaml::{Document, Kind, Mapping, Name, Node};
 
@@ -371,68 +371,6 @@ impl Reader<'_> {
         target.api_key = api_key.map(|(source, _)| source);
         target.fingerprint_key = fingerprint_key.map(|(source, _)| source);
         target
-    }
-
-    /// Checks that the key of fingerprints is not in the repository: whoever has the record most likely has
-    /// the repository too, and could search the fingerprints for short tokens.
-    fn is_outside(&mut self, source: &SecretSource, span: Span) -> bool {
-        let inside = match source {
-            SecretSource::Env { .. } | SecretSource::Command { .. } => None,
-            SecretSource::Text { .. } => source.holds_plain_text().then_some("a text of this file"),
-            SecretSource::File {
-                path, confined_to, ..
-            } => (confined_to.is_some()
-                || secret::normal(path).starts_with(secret::normal(self.folder)))
-            .then_some("a file of the repository"),
-        };
-        let Some(label) = inside else {
-            return true;
-        };
-        self.diagnostics.push(
-            Diagnostic::new(
-                Code::InvalidSecretSource,
-                "'fingerprint_key' is in the repository, which whoever has the record may have too",
-            )
-            .at(span, label)
-            .help(
-                "write { env: NAME }, { command: [program, argument] }, or the absolute path of a \
-                 file outside the repository",
-            ),
-        );
-        false
-    }
-
-    fn api_url(&mut self, mapping: &Mapping) -> Option<ApiBaseUrl> {
-        let (text, node) = self.text(mapping, "api_url")?;
-        match ApiBaseUrl::parse(text) {
-            Ok(url) => Some(url),
-            Err(error) => {
-                self.diagnostics.push(
-                    node.problem(
-                        Code::InvalidUrl,
-                        format!("'api_url' {error}"),
-                        "not the base address of an API",
-                    )
-                    .help("write the base only, such as https://api.example.com"),
-                );
-                None
-            }
-        }
-    }
-
-    fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<(SecretSource, Span)> {
-        let node = mapping.get(key)?;
-        let source = secret::read_source(
-            node,
-            key,
-            Surroundings {
-                folder: self.folder,
-                root: self.folder,
-            },
-            &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
-            self.diagnostics,
-        )?;
-        Some((source, node.span()))
     }
 
     /// A variable's value: text, or a number or switch by its text.

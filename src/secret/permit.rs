@@ -11,7 +11,7 @@ use crate::input::digest_regular;
 /// The most that a program or a file in its arguments may hold, in bytes.
 pub(crate) const MAX_CONTENT_BYTES: u64 = 1 << 30;
 
-/// The programs that may be run for secrets. Only consent makes one that holds any: see [`crate::trust::Consent`].
+/// The programs that may be run for secrets. Only consent makes one that holds any: see `Consent` in the module `trust`.
 #[derive(Clone, Default)]
 pub struct Permits {
     programs: HashMap<SecretSource, Permitted>,

@@ -250,15 +250,17 @@ impl fmt::Display for What {
                 for argument in &run.arguments {
                     write!(formatter, " {}", quoted(argument))?;
                 }
-                if run.real != run.path {
-                    write!(formatter, " (a link to {})", Outside::path(&run.real))?;
-                }
                 write!(
                     formatter,
                     " in {} for {}",
                     Outside::path(&run.folder),
                     run.purpose.noun()
-                )
+                )?;
+                if run.real == run.path {
+                    return Ok(());
+                }
+                let (path, real) = (Outside::path(&run.path), Outside::path(&run.real));
+                write!(formatter, " ({path} is a link to {real})")
             }
             Self::Host { origin, key } => write!(
                 formatter,

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::config::ApiBaseUrl;
 use crate::secret::SecretSource;
-use crate::template::Template;
 
 /// Files in memory: programs and others by real path, and links.
 #[derive(Clone, Default)]
@@ -86,10 +85,11 @@ fn env(name: &str) -> SecretSource {
     SecretSource::Env { name: name.into() }
 }
 
+/// The source that a text of hookctl.yaml is.
 fn text(text: &str) -> SecretSource {
-    SecretSource::Text {
-        template: Template::parse(text).unwrap(),
-    }
+    let yaml = format!("targets: {{ qa: {{ api_key: '{text}' }} }}");
+    let (_, _, config) = crate::config::load_text(Path::new("a"), Path::new("/repo"), yaml);
+    config.unwrap().targets["qa"].api_key.clone().unwrap()
 }
 
 fn file(path: &str, confined_to: Option<&str>) -> SecretSource {
@@ -133,6 +133,17 @@ fn a_program_is_asked_for_where_it_is_with_all_its_arguments() {
             r"run /usr/bin/op read 'it'\''s' '' in /repo/webhooks.d for a token",
             "run /repo/bin/token in /repo/webhooks.d for a token",
         ]
+    );
+    let linked = of_tokens(
+        &[command(&["op", "-v"])],
+        &machine()
+            .program("/opt/op", "")
+            .link("/usr/bin/op", "/opt/op"),
+        PATH,
+    );
+    assert_eq!(
+        asked(&linked),
+        ["run /usr/bin/op -v in /repo/webhooks.d for a token (/usr/bin/op is a link to /opt/op)"]
     );
     let What::Program(run) = authority.grants()[1].what() else {
         panic!();

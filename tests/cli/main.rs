@@ -33,5 +33,6 @@ mod status;
 mod tables;
 mod terminal;
 mod trouble;
+mod trust;
 mod voices;
 mod watch;

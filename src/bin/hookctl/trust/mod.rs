@@ -125,7 +125,12 @@ pub(crate) async fn clear(
         Err(lacking) => lacking,
     };
     if request.asks == Asks::Nobody || !ui.can_ask() || ui.logs_json() {
-        return Err(refused(&context, "nobody consented to", &lacking, request));
+        return Err(refused(
+            &context,
+            "there is no consent to",
+            &lacking,
+            request,
+        ));
     }
     ask(ui, &context, &store, &lacking).await?;
     // What a person saw is what runs: while the question was open, anything may have changed.

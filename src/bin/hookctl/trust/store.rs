@@ -98,7 +98,7 @@ impl Store {
                 checkout: checkout.root().to_string_lossy().into_owned(),
                 what: grant.what().to_string(),
                 place: places(grant),
-                when: crate::run::now(),
+                when: jiff::Timestamp::now().to_string(),
                 digest,
             };
             let text = serde_json::to_vec_pretty(&stored)?;
