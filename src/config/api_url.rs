@@ -47,6 +47,13 @@ impl ApiBaseUrl {
         &self.0
     }
 
+    /// Returns its host, without a port: a name in lower case, or an address.
+    pub fn host(&self) -> String {
+        let url = Url::parse(&self.0).ok();
+        let host = url.as_ref().and_then(Url::host_str);
+        host.unwrap_or_default().to_owned()
+    }
+
     /// Whether what is sent there is protected by TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")
