@@ -369,6 +369,12 @@ fn a_first_repository_holds_what_its_flags_say() {
         !workflow.contains("webhooks.d") && !workflow.contains(".hookctl\n"),
         "{workflow}"
     );
+    for line in [
+        format!("HOOKCTL_API_URL: \"{url}\"\n"),
+        "HOOKCTL_ALLOWED_HOSTS: \"127.0.0.1\"\n".to_owned(),
+    ] {
+        assert!(workflow.contains(&line), "{line} in\n{workflow}");
+    }
     assert!(!repository.path("webhooks.d").exists() && !repository.path(".hookctl").exists());
     repository
         .run(&["sync", "--dry-run"])

@@ -11,6 +11,10 @@ use crate::args::GlobalArgs;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 
+/// The address and its host, as the workflow names them.
+const ADDRESS: &str = "https://api-prod.interactly.ai";
+const HOST: &str = "api-prod.interactly.ai";
+
 const WORKFLOW: &str = include_str!("../../../../../examples/ci/workflows/hookctl.yml");
 
 /// The default folders, as the workflow names them.
@@ -110,6 +114,14 @@ webhooks_dir: {}
 
     pub(super) fn workflow(&self) -> String {
         let mut text = WORKFLOW.replace("INTERACTLY_API_KEY", &self.key);
+        if let Some((_, address)) = &self.url {
+            let quoted = hookctl::yaml::quoted;
+            let host = address.host().map(|host| host.to_string());
+            let allowed = format!("ALLOWED_HOSTS: {}", quoted(&host.unwrap_or_default()));
+            text = text
+                .replace(&format!("ALLOWED_HOSTS: {HOST}"), &allowed)
+                .replace(ADDRESS, &quoted(address.as_str()));
+        }
         if self.folders.webhooks != WEBHOOKS {
             let files = hookctl::yaml::quoted(&format!("{}/**", self.folders.webhooks));
             text = text.replace(&format!("{WEBHOOKS}/**"), &files);
