@@ -27,7 +27,7 @@
 //! use hookctl::declaration::LoadOptions;
 //! use hookctl::remote::http::{HttpApi, HttpOptions};
 //! use hookctl::sandbox::{Sandbox, SandboxOptions};
-//! use hookctl::secret::{FingerprintKey, ResolveError, Secret, Secrets, resolve};
+//! use hookctl::secret::{FingerprintKey, Permits, ResolveError, Secret, Secrets, resolve};
 //! use hookctl::store::Store;
 //! use hookctl::watch::{Files, Host, Look, News, WatchOptions, Wanted, Watched, watch};
 //! use tokio::sync::Notify;
@@ -77,7 +77,9 @@
 //!         };
 //!         let mut secrets = Secrets::new();
 //!         for (key, source) in declarations.secret_sources() {
-//!             secrets.insert(key.clone(), resolve(source, &|_| None).await?);
+//!             // No program runs here; `hookctl::trust` turns consent into permission for some.
+//!             let secret = resolve(source, &|_| None, &Permits::none()).await?;
+//!             secrets.insert(key.clone(), secret);
 //!         }
 //!         Ok(Some(Wanted { declarations, secrets }))
 //!     }
