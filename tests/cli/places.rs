@@ -335,6 +335,18 @@ fn a_record_that_git_tracks_is_refused() {
     let mut without = repository.command(&["--api-url", &url, "sync", "--dry-run"]);
     let output = without.env("PATH", "/nowhere").output().unwrap();
     Run::of(output).code(1).complains("Git tracks files");
+    // By another name of the folder, and through a file that points to the Git directory.
+    repository.write("hookctl.yaml", "cache_dir: webhooks.d/../.hookctl\n");
+    fs::rename(repository.path(".git"), repository.path("moved")).unwrap();
+    fs::write(repository.path(".git"), "gitdir: moved\n").unwrap();
+    for path in [std::env::var_os("PATH").unwrap(), "/nowhere".into()] {
+        let mut named = repository.command(&["--api-url", &url, "sync", "--dry-run"]);
+        let output = named.env("PATH", path).output().unwrap();
+        Run::of(output).code(1).complains("Git tracks files");
+    }
+    fs::remove_file(repository.path("hookctl.yaml")).unwrap();
+    fs::remove_file(repository.path(".git")).unwrap();
+    fs::rename(repository.path("moved"), repository.path(".git")).unwrap();
     git(&repository.path(""), &["rm", "-rq", "--cached", ".hookctl"]);
     repository.sync(&account, &[]).code(0);
 }

@@ -40,6 +40,9 @@ const BLANK: [&str; 10] = [
 /// The largest index that is searched, in bytes.
 const LARGEST_INDEX: u64 = 256 * 1024 * 1024;
 
+/// The largest `.git` that is a file, in bytes.
+const LARGEST_POINTER: u64 = 64 * 1024;
+
 /// A repository with a work tree.
 pub(crate) struct Repository {
     root: PathBuf,
@@ -91,42 +94,47 @@ impl Repository {
 
     /// Whether the index has a file below a folder of the work tree.
     pub(crate) fn tracks(&self, folder: &Path) -> bool {
-        let Some(pattern) = self.literal(folder) else {
+        // What is tracked is told by real paths: `..` and links are no part of a name in the index.
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let (Some(folder), Some(root)) = (real(folder), real(&self.root)) else {
             return false;
         };
-        match self.ask(&["ls-files", "-z", "--cached", "--", &pattern]) {
+        let below = folder.strip_prefix(&root).ok().and_then(Path::to_str);
+        let Some(below) = below.filter(|below| !below.is_empty()) else {
+            return false;
+        };
+        match self.ask(&["ls-files", "-z", "--cached", "--", &pattern(below)]) {
             Some(files) => !files.is_empty(),
             // Without Git, the names in the index tell.
-            None => self.index_names(folder),
+            None => self.index_names(below),
         }
     }
 
-    /// A folder of the work tree as a pattern of Git: the magic word keeps its name from being read as one.
+    /// A folder of the work tree as a pattern of Git.
     pub(crate) fn literal(&self, folder: &Path) -> Option<String> {
         let absolute = std::path::absolute(folder).ok()?;
         let below = absolute.strip_prefix(&self.root).ok()?;
-        Some(match below.to_str()? {
-            "" => ":(top)".to_owned(),
-            below => format!(":(top,literal){below}"),
-        })
+        Some(pattern(below.to_str()?))
     }
 
-    fn index_names(&self, folder: &Path) -> bool {
-        let below = std::path::absolute(folder).ok();
-        let below = below
-            .as_deref()
-            .and_then(|folder| folder.strip_prefix(&self.root).ok());
-        let Some(below) = below
-            .and_then(Path::to_str)
-            .filter(|below| !below.is_empty())
-        else {
-            return false;
-        };
+    fn index_names(&self, below: &str) -> bool {
         let needle = format!("{below}/");
-        let index = read_regular(&self.root.join(".git/index"), LARGEST_INDEX).unwrap_or_default();
+        let index = self.directory().join("index");
+        let index = read_regular(&index, LARGEST_INDEX).unwrap_or_default();
         index
             .windows(needle.len())
             .any(|window| window == needle.as_bytes())
+    }
+
+    /// The Git directory: `.git`, or what a file of that name points to.
+    fn directory(&self) -> PathBuf {
+        let path = self.root.join(".git");
+        let text = read_regular(&path, LARGEST_POINTER).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        match text.strip_prefix("gitdir:") {
+            Some(target) => self.root.join(target.trim()),
+            None => path,
+        }
     }
 
     /// The filters that the repository's configuration names, as settings that blank them.
@@ -221,6 +229,14 @@ impl Repository {
                 std::fs::canonicalize(program)
                     .is_ok_and(|real| !real.starts_with(&root) && !program.starts_with(&self.root))
             })
+    }
+}
+
+/// A path of the work tree as a pattern: the magic word keeps its name from being read as one.
+fn pattern(below: &str) -> String {
+    match below {
+        "" => ":(top)".to_owned(),
+        below => format!(":(top,literal){below}"),
     }
 }
 
