@@ -15,7 +15,7 @@ use crate::completers;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::presenter::usage_document;
+use crate::problems::usage_document;
 use crate::ui::{Ui, json_line};
 
 /// Keep the workflow webhooks of an Interactly team as the YAML files in a Git repository say.

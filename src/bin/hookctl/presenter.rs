@@ -10,13 +10,13 @@ use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{Cost, LooseSetting, Message, PlanDocument, Scene, Styles, ValidateDocument};
+use hookctl::render::{Cost, LooseSetting, Message, PlanDocument, Scene, Styles};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::mask;
@@ -37,28 +37,6 @@ pub(crate) enum Output {
     Markdown,
     /// A unified diff of canonical YAML, from what is observed to what is desired.
     Diff,
-}
-
-/// The document of a run whose arguments do not parse, in the form of its command.
-pub(crate) fn usage_document(
-    command: Option<&str>,
-    form: &str,
-    error: CommandError,
-) -> Option<String> {
-    let messages = |error: CommandError| vec![error.into_message()];
-    let mut text = Vec::new();
-    // Writing to memory cannot fail.
-    let _ = match (command, form) {
-        (Some("validate"), "json") => ValidateDocument::new(0, 0, messages(error)).write(&mut text),
-        (Some("validate"), "sarif") => hookctl::render::sarif(&messages(error), &mut text),
-        (Some("validate"), "github") => hookctl::render::github(&messages(error), &mut text),
-        (Some("sync" | "apply"), "json") => {
-            return Some(PlanDocument::of_messages(None, false, false, messages(error)).to_text());
-        }
-        (_, "json") => return Some(error_json(&error)),
-        _ => return None,
-    };
-    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// Where a plan is shown.

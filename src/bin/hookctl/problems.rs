@@ -1,11 +1,33 @@
-//! What is wrong with the files, on standard error: excerpts for people, fields for machines.
+//! What is wrong with the files, on standard error, excerpts for people and fields for machines; and with the arguments.
 
 use hookctl::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap};
-use hookctl::render::{Message, Styles};
+use hookctl::render::{Message, PlanDocument, Styles, ValidateDocument};
 
-use crate::error::CommandError;
+use crate::error::{CommandError, error_json};
 use crate::settings::SettingsError;
 use crate::ui::Ui;
+
+/// The document of a run whose arguments do not parse, in the form of its command.
+pub(crate) fn usage_document(
+    command: Option<&str>,
+    form: &str,
+    error: CommandError,
+) -> Option<String> {
+    let messages = |error: CommandError| vec![error.into_message()];
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = match (command, form) {
+        (Some("validate"), "json") => ValidateDocument::new(0, 0, messages(error)).write(&mut text),
+        (Some("validate"), "sarif") => hookctl::render::sarif(&messages(error), &mut text),
+        (Some("validate"), "github") => hookctl::render::github(&messages(error), &mut text),
+        (Some("sync" | "apply"), "json") => {
+            return Some(PlanDocument::of_messages(None, false, false, messages(error)).to_text());
+        }
+        (_, "json") => return Some(error_json(&error)),
+        _ => return None,
+    };
+    Some(String::from_utf8_lossy(&text).into_owned())
+}
 
 /// The error of a configuration whose problems are shown.
 pub(crate) fn invalid_config() -> CommandError {

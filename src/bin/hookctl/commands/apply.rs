@@ -19,11 +19,11 @@ use crate::exit_status::ExitStatus;
 use crate::plan_file::{self, refused};
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, apply, conclude, policy};
-use crate::secrets::{Missing, resolve_tokens};
+use crate::secrets::{Missing, Resolved, clear_and_resolve};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
-use crate::trust::{Asks, Cleared, Request, clear};
+use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 use crate::unseen::{self, UnseenTokens};
 
@@ -100,18 +100,12 @@ async fn run_sealed(
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     presenter.loose(settings.guards.loose());
+    let opening = opened(ui, args, sealed, &settings, environment);
+    let (session, saved) = unless_cancelled(&cancellation, opening).await??;
     let declarations = presenter.declarations(&settings, environment)?;
-    let request = args.request(sealed, &declarations);
-    let opening = opened(ui, args, sealed, &settings, environment, request);
-    let (cleared, session, saved) = unless_cancelled(&cancellation, opening).await??;
-    let resolving = resolve_tokens(
-        &declarations,
-        &settings,
-        environment,
-        Missing::Error,
-        &cleared,
-    );
-    let resolved = unless_cancelled(&cancellation, resolving).await?;
+    let request = args.request(sealed);
+    let resolving = tokens(ui, &settings, environment, &declarations, request);
+    let resolved = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
     let whole = policy(saved.terms())?;
@@ -196,13 +190,10 @@ async fn run_sealed(
 }
 
 impl ApplyArgs {
-    /// What the command wants to do.
-    fn request<'a>(&self, sealed: &SealedPlan, declarations: &'a Declarations) -> Request<'a> {
+    /// What the command wants to do before the plan is read.
+    fn request(&self, sealed: &SealedPlan) -> Request<'static> {
         let asks = Asks::a_person_unless(self.output == Output::Json);
-        Request {
-            tokens: Some(declarations),
-            ..Request::of_api(sealed.is_for_sandbox(), asks)
-        }
+        Request::of_api(sealed.is_for_sandbox(), asks)
     }
 }
 
@@ -214,8 +205,7 @@ async fn opened(
     sealed: &SealedPlan,
     settings: &Settings,
     environment: &Environment,
-    request: Request<'_>,
-) -> Result<(Cleared, Session, SavedPlan), CommandError> {
+) -> Result<(Session, SavedPlan), CommandError> {
     match (sealed.is_for_sandbox(), args.sandbox) {
         (true, false) => {
             return Err(refused("the plan was made for the sandbox".to_owned())
@@ -227,12 +217,30 @@ async fn opened(
         }
         (true, true) | (false, false) => {}
     }
-    let cleared = clear(ui, settings, environment, request).await?;
+    let cleared = clear(ui, settings, environment, args.request(sealed)).await?;
     let session = Session::open(settings, environment, &cleared).await?;
     let saved = plan_file::open(sealed, session.fingerprint_key(), &args.plan)?;
     is_for(settings, &saved)?;
     is_for_account(&session, &saved)?;
-    Ok((cleared, session, saved))
+    Ok((session, saved))
+}
+
+/// Follows the sources of the tokens, with consent. The API has consent already.
+async fn tokens(
+    ui: &Ui,
+    settings: &Settings,
+    environment: &Environment,
+    declarations: &Declarations,
+    request: Request<'_>,
+) -> Result<Resolved, CommandError> {
+    let wanted = Request {
+        api: false,
+        tokens: Some(declarations),
+        ..request
+    };
+    let missing = Missing::Error;
+    let resolving = clear_and_resolve(ui, settings, environment, declarations, wanted, missing);
+    resolving.await.map(|(_, resolved)| resolved)
 }
 
 /// What the one review of a plan found.
