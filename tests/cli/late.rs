@@ -129,22 +129,27 @@ fn a_gateways_timeout_or_a_reset_at_once() {
     }
 }
 
+/// A run that writes a second token of what is declared is killed, and what it sent arrives later.
+fn a_token_is_under_way(rounds: &mut Rounds, account: &Account, repository: &mut Repository) {
+    repository.set("TOKEN", "s3cr3t-zero");
+    repository.sync(account, &[]).code(0);
+    let after = rounds.late();
+    let hears = Hears::Nothing;
+    account.fault("PATCH", 1, Fault::Late { after, hears });
+    repository.set("TOKEN", "s3cr3t-one");
+    let sent = account.sandbox.received();
+    let mut child = start(repository, account);
+    reached(account, sent + 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_token_that_was_under_way_does_not_replace_the_next_one() {
     Rounds::run(|rounds, account, repository| {
         let declared = "webhooks:\n  hook: { url: 'https://h.example.com', actions: all, bearer_token: { env: TOKEN } }\n";
         repository.declare(declared);
-        repository.set("TOKEN", "s3cr3t-zero");
-        repository.sync(account, &[]).code(0);
-        let after = rounds.late();
-        let hears = Hears::Nothing;
-        account.fault("PATCH", 1, Fault::Late { after, hears });
-        repository.set("TOKEN", "s3cr3t-one");
-        let sent = account.sandbox.received();
-        let mut child = start(repository, account);
-        reached(account, sent + 2);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        a_token_is_under_way(rounds, account, repository);
         repository.set("TOKEN", "s3cr3t-two");
         repository.sync(account, &[]).code(0);
         std::thread::sleep(Duration::from_millis(rounds.horizon));
@@ -154,22 +159,12 @@ fn a_token_that_was_under_way_does_not_replace_the_next_one() {
     });
 }
 
-/// A run that writes a second token is killed, and what it sent arrives later. The webhook has another key by then.
+/// A token is under way, and the webhook has another key by then.
 fn under_another_key(arguments: &[&str]) {
     Rounds::run(|rounds, account, repository| {
         let fields = "url: 'https://h.example.com', actions: all, bearer_token: { env: TOKEN } }";
         repository.declare(&format!("webhooks:\n  hook: {{ {fields}\n"));
-        repository.set("TOKEN", "s3cr3t-zero");
-        repository.sync(account, &[]).code(0);
-        let after = rounds.late();
-        let hears = Hears::Nothing;
-        account.fault("PATCH", 1, Fault::Late { after, hears });
-        repository.set("TOKEN", "s3cr3t-one");
-        let sent = account.sandbox.received();
-        let mut child = start(repository, account);
-        reached(account, sent + 2);
-        child.kill().unwrap();
-        child.wait().unwrap();
+        a_token_is_under_way(rounds, account, repository);
         let id = account.id("hook");
         repository.set("TOKEN", "s3cr3t-two");
         repository.declare(&format!("webhooks:\n  other: {{ id: {id}, {fields}\n"));

@@ -1,0 +1,159 @@
+//! Where the key of the API goes, and what may be one.
+
+use super::*;
+
+#[test]
+fn the_key_comes_from_nothing_else_than_its_own_variables_without_consent() {
+    let mut scene = Scene::declaring(BILLING);
+    let file = scene.own.path().join("credentials");
+    fs::write(&file, API_KEY).unwrap();
+    let link = scene.repository.path("key");
+    symlink(&file, link).unwrap();
+    let absolute = format!("{{ file: '{}' }}", file.to_str().unwrap());
+    for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SECRET", "INTERACTLY_OTHER"] {
+        scene.repository.set(name, API_KEY);
+    }
+    for source in [
+        "{ env: AWS_SECRET_ACCESS_KEY }",
+        "'${AWS_SECRET}'",
+        "'${INTERACTLY_NONE:-${AWS_SECRET}}'",
+        &absolute,
+    ] {
+        scene.target(&format!("api_url: '{}', api_key: {source}", scene.url()));
+        let told = scene.is_refused();
+        assert!(told.contains("take the API key from"), "{told}");
+        assert!(told.contains("hookctl.yaml:1:"), "{told}");
+        // The address of a flag is no consent to another key.
+        scene.refuses(&scene.sync());
+        scene.consents();
+        scene.repository.run(&["sync", "--dry-run"]).code(0);
+        scene.repository.run(&["trust", "--revoke"]).code(0);
+        scene.account.requests();
+    }
+    // A link out of the repository is not followed at all.
+    scene.target(&format!(
+        "api_url: '{}', api_key: {{ file: key }}",
+        scene.url()
+    ));
+    scene
+        .repository
+        .run(&["sync"])
+        .code(1)
+        .complains("leads outside");
+    scene.target(&format!(
+        "api_url: '{}', api_key: {{ env: INTERACTLY_OTHER }}",
+        scene.url()
+    ));
+    scene.repository.run(&["sync"]).code(0);
+}
+
+/// A proxy that sees whether anybody comes.
+struct Proxy(TcpListener);
+
+impl Proxy {
+    fn set_for(repository: &mut Repository) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
+            repository.set(name, &address);
+        }
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    fn was_asked(&self) -> bool {
+        self.0.accept().is_ok()
+    }
+}
+
+#[test]
+fn the_key_goes_to_no_other_host_without_consent() {
+    let mut scene = Scene::declaring(BILLING);
+    let proxy = Proxy::set_for(&mut scene.repository);
+    for url in [
+        "https://api.example.com",
+        "https://evil-interactly.ai",
+        "https://interactly.ai.evil.com",
+        "https://api.interactlу.ai",
+        "https://api-prod.interactly.ai.",
+        "http://api-prod.interactly.ai",
+        "http://api.localhost",
+        "http://[::ffff:127.0.0.1]:1",
+    ] {
+        scene.target(&format!(
+            "api_url: '{url}', api_key: {{ env: INTERACTLY_API_KEY }}"
+        ));
+        let told = scene.is_refused();
+        assert!(
+            told.contains("send the API key from the variable INTERACTLY_API_KEY"),
+            "{told}"
+        );
+        for command in ["status", "events"] {
+            scene.refuses(&scene.repository.run(&[command, "--output", "json"]));
+        }
+        assert!(!proxy.was_asked(), "{url}");
+    }
+    scene.target("api_url: 'https://api.example.com'");
+    scene.is_refused();
+    scene.repository.set("HOOKCTL_TRUST", "1");
+    let mut child = scene
+        .repository
+        .command(&["sync"])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut patience = 6_000;
+    while !proxy.was_asked() && patience > 0 {
+        std::thread::sleep(Duration::from_millis(5));
+        patience -= 1;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(patience > 0, "with consent it is asked");
+}
+
+#[test]
+fn a_job_may_allow_some_hosts_and_no_other() {
+    let mut scene = Scene::declaring(BILLING);
+    let shell = "command: [sh, -c, 'echo >> \"$MARKER\"; printf x']";
+    scene.target(&format!(
+        "api_url: '{}', api_key: {{ {shell} }}",
+        scene.url()
+    ));
+    scene.repository.set("HOOKCTL_TRUST", "1");
+    scene
+        .repository
+        .set("HOOKCTL_ALLOWED_HOSTS", "*.interactly.ai,api.example.com");
+    let url = scene.url();
+    for arguments in [
+        &["sync", "--output", "json"][..],
+        &["--api-url", &url, "sync", "--output", "json"],
+        &[
+            "--api-url",
+            "https://api.example.com.evil.com",
+            "sync",
+            "--output",
+            "json",
+        ],
+        &["--api-url", &url, "events", "--output", "json"],
+    ] {
+        let run = scene.repository.run(arguments).code(1);
+        assert!(run.stdout.contains("host-not-allowed"), "{}", run.stdout);
+        assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+    }
+    scene.repository.run(&["sync", "--sandbox"]).code(0);
+    scene
+        .repository
+        .run(&["explain", "host-not-allowed"])
+        .code(0);
+    scene.repository.set("HOOKCTL_ALLOWED_HOSTS", "127.0.0.1");
+    scene.target(&format!("api_url: '{url}'"));
+    scene.repository.run(&["sync"]).code(0);
+    scene.account.requests();
+    // What is not understood allows nothing, rather than everything.
+    for wrong in [",", "*", "http://127.0.0.1"] {
+        scene.repository.set("HOOKCTL_ALLOWED_HOSTS", wrong);
+        scene.repository.run(&["sync"]).code(64);
+    }
+    assert_eq!(scene.account.requests(), [""; 0]);
+}

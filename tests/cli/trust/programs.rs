@@ -1,0 +1,243 @@
+//! Programs that a file names: they run with consent only, until anything of them changes.
+
+use super::*;
+
+#[test]
+fn a_program_of_the_repository_runs_only_with_consent() {
+    let scene = Scene::with_token("{ command: [./token.sh] }");
+    let run = scene.sync();
+    scene.refuses(&run);
+    assert!(
+        run.stdout.contains("webhooks.d/all.yaml:6:"),
+        "{}",
+        run.stdout
+    );
+    assert!(run.stdout.contains("HOOKCTL_TRUST="), "{}", run.stdout);
+    scene
+        .repository
+        .sync(&scene.account, &[])
+        .code(1)
+        .complains("hookctl trust");
+
+    scene.consents();
+    assert_eq!(scene.runs(), 0, "to consent runs nothing");
+    scene.sync().code(0);
+    assert_eq!(scene.runs(), 1);
+    let id = scene.account.id("Billing");
+    assert_eq!(scene.account.sandbox.token(&id).unwrap(), "s3cr3t-program");
+}
+
+#[test]
+fn consent_ends_with_any_change_of_what_runs() {
+    type Change = fn(&Scene);
+    let changes: [(&str, Change); 5] = [
+        ("the script", |scene| {
+            scene.script("webhooks.d/token.sh", &SCRIPT.replace("echo", "echo more"));
+        }),
+        ("the arguments", |scene| {
+            let more = format!("{BILLING}    bearer_token: {{ command: [./token.sh, -v] }}\n");
+            scene.repository.declare(&more);
+        }),
+        ("a link", |scene| {
+            scene.script("other.sh", &SCRIPT.replace("program", "another"));
+            let path = scene.repository.path("webhooks.d/token.sh");
+            fs::remove_file(&path).unwrap();
+            symlink("../other.sh", path).unwrap();
+        }),
+        ("a link out of the repository", |scene| {
+            let path = scene.repository.path("webhooks.d/token.sh");
+            fs::remove_file(&path).unwrap();
+            symlink("/bin/sh", path).unwrap();
+        }),
+        ("the program", |scene| {
+            scene.script("webhooks.d/other.sh", SCRIPT);
+            let other = format!("{BILLING}    bearer_token: {{ command: [./other.sh] }}\n");
+            scene.repository.declare(&other);
+        }),
+    ];
+    for (what, change) in changes {
+        let scene = Scene::with_token("{ command: [./token.sh] }");
+        scene.consents();
+        scene.sync().code(0);
+        scene.forgets_the_runs();
+        scene.account.requests();
+        change(&scene);
+        let run = scene.sync();
+        assert!(run.stdout.contains("untrusted"), "{what}: {}", run.stdout);
+        scene.refuses(&run);
+    }
+}
+
+#[test]
+fn consent_ends_with_a_change_of_a_file_that_an_argument_names() {
+    for arguments in [
+        "[sh, ./token.sh]",
+        "[sh, -c, 'sh ./token.sh']",
+        "[env, -S, 'sh token.sh']",
+    ] {
+        let scene = Scene::with_token(&format!("{{ command: {arguments} }}"));
+        scene.consents();
+        scene.sync().code(0);
+        assert_eq!(scene.runs(), 1, "{arguments}");
+        scene.forgets_the_runs();
+        scene.account.requests();
+        scene.script(
+            "webhooks.d/token.sh",
+            "echo >> \"$MARKER\"; printf s3cr3t-evil",
+        );
+        scene.refuses(&scene.sync());
+    }
+}
+
+#[test]
+fn a_checkout_elsewhere_has_no_consent() {
+    let scene = Scene::with_token("{ command: [./token.sh] }");
+    scene.consents();
+    let moved = tempfile::tempdir().unwrap();
+    let copied = moved.path().join("webhooks.d");
+    fs::rename(scene.repository.path("webhooks.d"), copied).unwrap();
+    let mut command =
+        scene
+            .repository
+            .command(&["--api-url", &scene.url(), "sync", "--output", "json"]);
+    let run = Run::of(command.current_dir(moved.path()).output().unwrap());
+    scene.refuses(&run);
+}
+
+#[test]
+fn no_program_is_found_in_the_repository_by_its_name() {
+    let mut scene = Scene::with_token("{ command: [token-tool] }");
+    for folder in ["webhooks.d", "bin"] {
+        scene.script(&format!("{folder}/token-tool"), SCRIPT);
+    }
+    let outside = scene.own.path().join("link");
+    symlink(scene.repository.path("bin"), &outside).unwrap();
+    let usual = std::env::var_os("PATH").unwrap().into_string().unwrap();
+    scene.repository.set("HOOKCTL_TRUST", "1");
+    for first in [
+        ".".to_owned(),
+        String::new(),
+        "bin:../bin:webhooks.d".to_owned(),
+        scene.repository.path("bin").to_str().unwrap().to_owned(),
+        outside.to_str().unwrap().to_owned(),
+    ] {
+        scene.repository.set("PATH", &format!("{first}:{usual}"));
+        let run = scene.sync().code(1);
+        assert_eq!(codes(&run.json())[0], "secret-unresolved", "{first}");
+        assert!(
+            run.stdout.contains("could not find 'token-tool'"),
+            "{}",
+            run.stdout
+        );
+        // Nor by a program that there is consent to.
+        let shell = "{ command: [sh, -c, 'token-tool || printf s3cr\"\"3t-none'] }";
+        scene
+            .repository
+            .declare(&format!("{BILLING}    bearer_token: {shell}\n"));
+        scene.sync().code(0);
+        let named = "{ command: [token-tool] }";
+        scene
+            .repository
+            .declare(&format!("{BILLING}    bearer_token: {named}\n"));
+        assert_eq!(scene.runs(), 0, "{first}");
+        scene.account.requests();
+    }
+}
+
+#[test]
+fn a_shell_in_a_key_runs_for_no_command_without_consent() {
+    for key in ["api_key", "fingerprint_key"] {
+        let scene = Scene::declaring(BILLING);
+        let shell = "command: [sh, -c, 'echo >> \"$MARKER\"; printf s3cr\"\"3t-api-key-5f1d']";
+        scene.target(&format!("api_url: '{}', {key}: {{ {shell} }}", scene.url()));
+        scene.is_refused();
+        for arguments in [
+            &["sync", "--dry-run", "--output", "json"][..],
+            &[
+                "sync",
+                "--dry-run",
+                "--allow-missing-secrets",
+                "--output",
+                "json",
+            ],
+            &["status", "--output", "json"],
+            &["events", "--output", "json"],
+            &["attempts", "x", "--output", "json"],
+            &["retry", "x", "--output", "json"],
+        ] {
+            scene.refuses(&scene.repository.run(arguments));
+        }
+        for arguments in [&["import"][..], &["watch"]] {
+            scene
+                .repository
+                .run(arguments)
+                .code(1)
+                .complains("no consent to what the files ask for: run");
+        }
+        for harmless in [
+            &["validate"][..],
+            &["schema"],
+            &["explain"],
+            &["trust", "--list"],
+            &["cache", "verify"],
+            &["sync", "--sandbox"],
+            &["status", "--sandbox"],
+        ] {
+            scene.repository.run(harmless).code(0);
+        }
+        assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+
+        scene.consents();
+        scene.repository.run(&["sync"]).code(0);
+        assert_eq!(scene.runs(), 1, "{key}");
+    }
+}
+
+#[test]
+fn nothing_runs_where_no_token_is_needed() {
+    let mut scene = Scene::with_token("{ command: [./token.sh] }");
+    scene.repository.run(&["validate"]).code(0);
+    for _ in 0..2 {
+        scene
+            .repository
+            .run(&["sync", "--sandbox", "--yes"])
+            .code(0);
+    }
+    let again = ["sync", "--sandbox", "--dry-run", "--detailed-exitcode"];
+    scene.repository.run(&again).code(0);
+    let (code, plan) = scene.plan_without_secrets();
+    assert_eq!((code, plan["summary"]["create"].as_u64()), (2, Some(1)));
+    assert_eq!(scene.runs(), 0);
+
+    // Nor is a file elsewhere read.
+    let file = scene.own.path().join("token");
+    fs::write(&file, "s3cr3t-file").unwrap();
+    scene.repository.declare(&format!(
+        "{BILLING}    bearer_token: {{ file: '{}' }}\n",
+        file.to_str().unwrap()
+    ));
+    let unseen = |plan: &Value| codes(plan).contains(&"unresolved-token");
+    scene.sync().code(0);
+    assert!(unseen(&scene.plan_without_secrets().1));
+    let plan = scene.repository.plan(&scene.account, &[]).1;
+    assert!(!unseen(&plan), "without the flag it is read: {plan}");
+
+    scene.repository.declare(&format!(
+        "{BILLING}    bearer_token: {{ command: [./token.sh] }}\n"
+    ));
+    scene.repository.set("HOOKCTL_TRUST", "1");
+    scene.plan_without_secrets();
+    assert_eq!(scene.runs(), 0, "consent makes no difference");
+    scene
+        .repository
+        .run(&["sync", "--sandbox", "--yes"])
+        .code(0);
+    assert_eq!(scene.runs(), 1, "and in the sandbox it does");
+}
+
+impl Scene {
+    fn plan_without_secrets(&self) -> (i32, Value) {
+        self.repository
+            .plan(&self.account, &["--allow-missing-secrets"])
+    }
+}
