@@ -138,6 +138,17 @@ impl StatusDocument {
         }
     }
 
+    /// Passes each text of the API through a filter.
+    pub fn filter_texts(&mut self, filter: impl Fn(&str) -> String) {
+        for row in &mut self.webhooks {
+            let error = row.deliveries.as_mut();
+            let error = error.and_then(|deliveries| deliveries.last_error.as_mut());
+            for text in row.name.iter_mut().chain(error) {
+                *text = filter(text);
+            }
+        }
+    }
+
     /// The document as text, with a line break at its end.
     pub fn to_text(&self) -> String {
         super::json::text(self)

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hookctl::sandbox::Fault;
 use serde_json::Value;
 
-use crate::harness::{Account, BILLING, Repository, Run, codes};
+use crate::harness::{API_KEY, Account, BILLING, Repository, Run, codes};
 
 const INVALID: &str =
     "webhooks:\n  a: { url: 'https://a.example.com', actions: [bad], wrong: 1 }\n";
@@ -262,4 +262,52 @@ fn wrong_usage_has_a_document_in_the_form_of_its_command() {
         message.contains("<EVENT>"),
         "what is missing is named: {message}"
     );
+}
+
+#[test]
+fn what_a_file_declares_is_shown_whatever_its_tokens_are() {
+    let account = Account::new();
+    let mut repository = Repository::with(
+        "webhooks:
+  first: { url: 'https://a.example.com/one', actions: all }
+",
+    );
+    repository.settled(&account);
+    repository.set("DECOY", "https://evil.example.com/steal");
+    repository.declare(
+        "webhooks:
+  first: { url: 'https://evil.example.com/steal', actions: all }
+  decoy: { url: 'https://b.example.com', actions: all, bearer_token: { env: DECOY } }
+",
+    );
+    for form in ["human", "json", "markdown", "diff"] {
+        let run = repository.sync(&account, &["--dry-run", "--output", form]);
+        let shown = run.code(0).stdout.replace("&#58;", ":");
+        assert!(shown.contains("evil.example.com/steal"), "{form}: {shown}");
+    }
+}
+
+#[test]
+fn a_secret_that_is_in_the_name_of_an_unmanaged_webhook_is_hidden_in_the_status() {
+    let account = Account::new();
+    let repository = Repository::with(
+        "webhooks:
+  first: { url: 'https://a.example.com/one', actions: all }
+",
+    );
+    repository.settled(&account);
+    account.edit(
+        "first",
+        &serde_json::json!({ "name": format!("N {API_KEY}") }),
+    );
+    let url = account.sandbox.base_url();
+    repository
+        .run(&["--api-url", &url, "cache", "forget", "first"])
+        .code(0);
+    for form in ["human", "json"] {
+        let status = ["status", "--no-deliveries", "--output", form];
+        let run = repository.run(&[&["--api-url", &url][..], &status].concat());
+        let shown = run.code(0).shows("(secret)").stdout.clone();
+        assert!(!shown.contains(API_KEY), "{form}: {shown}");
+    }
 }

@@ -37,15 +37,15 @@ pub(crate) fn message(message: Message) -> Message {
 pub(crate) fn plan(plan: &mut Plan) {
     for planned in &mut plan.actions {
         let leaks = planned.changes.iter().any(|change| match change {
-            Change::Field { from, to, .. } => from.iter().chain([to]).any(is_secret),
+            Change::Field { from, .. } => from.iter().any(is_secret),
             Change::Token { .. } => false,
         });
         if !leaks {
             continue;
         }
         for change in &mut Arc::make_mut(planned).changes {
-            if let Change::Field { from, to, .. } = change {
-                from.iter_mut().chain([to]).for_each(value);
+            if let Change::Field { from, .. } = change {
+                from.iter_mut().for_each(value);
             }
         }
     }

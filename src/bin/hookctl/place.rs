@@ -21,7 +21,13 @@ pub(crate) fn of_record(settings: &Settings) -> Result<PathBuf, CommandError> {
         )));
     }
     check_place(&folder).map_err(|error| no_place(crate::error::chain(&error)))?;
-    if let Some(repository) = Repository::around(&folder)
+    if std::fs::symlink_metadata(folder.join(".git")).is_ok() {
+        return Err(no_place(format!(
+            "{} is a Git repository, or a submodule: it came with the files",
+            Outside::path(&folder)
+        )));
+    }
+    if let Some(repository) = folder.parent().and_then(Repository::around)
         && folder.try_exists().unwrap_or(true)
         && repository.tracks(&folder)
     {

@@ -154,10 +154,12 @@ async fn status(
         }
         Some(Err(error)) => return Err(CommandError::caused("api", &error)),
     };
-    Ok(StatusDocument::new(
+    let mut document = StatusDocument::new(
         &settings.target.name,
         &planned.plan,
         last_applied,
         events.as_ref().map(|events| (since.as_str(), events)),
-    ))
+    );
+    document.filter_texts(crate::mask::masked);
+    Ok(document)
 }

@@ -131,7 +131,13 @@ pub(super) fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError
 
 /// Writes the schema that the files' first line refers to.
 pub(crate) fn write_schema(folder: &Path) -> std::io::Result<()> {
-    fs::write(folder.join(SCHEMA_FILE), crate::commands::schema::text())
+    let path = folder.join(SCHEMA_FILE);
+    // A link, or a FIFO, goes: what it leads to is not ours.
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    write_new(&path, &crate::commands::schema::text())
 }
 
 pub(super) fn shown<'a>(path: &'a Path, settings: &Settings) -> &'a Path {
