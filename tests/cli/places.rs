@@ -55,16 +55,16 @@ fn a_declaration_outside_of_the_repository_is_refused() {
         .complains("--dir");
     fs::remove_file(repository.path("webhooks.d/more.yaml")).unwrap();
     // Within the repository a link may lead anywhere.
-    repository.write("shared/more.yaml", OTHER);
+    repository.write("common/more.yaml", OTHER);
     symlink(
-        "../shared/more.yaml",
+        "../common/more.yaml",
         repository.path("webhooks.d/more.yaml"),
     )
     .unwrap();
     repository.run(&["validate"]).code(0).shows("2 webhooks");
     repository.write("project/webhooks.d/a.yaml", BILLING);
     symlink(
-        "../../shared/more.yaml",
+        "../../common/more.yaml",
         repository.path("project/webhooks.d/b.yaml"),
     )
     .unwrap();
