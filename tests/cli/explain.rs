@@ -152,7 +152,7 @@ fn every_code_that_a_command_may_end_with_is_explained_with_an_example() {
         let severity = ["*error*", "*warning*", "*notice*"];
         assert!(severity.iter().any(|word| shown.contains(word)), "{shown}");
         assert_eq!(shown.matches("```").count(), 4, "two examples: {shown}");
-        assert!(shown.contains("\nMended"), "{shown}");
+        assert!(shown.contains("\nFixed"), "{shown}");
         assert!(!shown.contains("\n## "), "one section: {shown}");
         for part in ["\n# Plans", "\n# Commands"] {
             assert!(!shown.contains(part), "{shown}");
