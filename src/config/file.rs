@@ -34,6 +34,15 @@ pub enum DiscoverError {
         /// The folder.
         folder: PathBuf,
     },
+    /// It is a link that leads out of the repository, or of its own folder where there is none.
+    #[error(
+        "{} is not taken: it is a link that leads out of the repository",
+        Outside::path(path)
+    )]
+    Elsewhere {
+        /// The link.
+        path: PathBuf,
+    },
     /// It is above the start, in no Git repository, and not of this user alone.
     #[error(
         "{} is not taken: it is above the working directory, in no Git repository, and {why}",
@@ -49,7 +58,8 @@ pub enum DiscoverError {
 
 /// Looks for the file in a folder, then in the one above it, and so on, up to the root of the Git repository that the
 /// start is in. Without one, a file above the start counts only if it belongs to this user or to root, and nobody else
-/// can write it or its folder. The start should be absolute.
+/// can write it or its folder. Links count only if they stay in the repository, without one in the folder of the file.
+/// The start should be absolute.
 ///
 /// # Errors
 /// [`DiscoverError`] if a folder cannot be searched, because a file in it would count, or has two, or if the file is
@@ -61,6 +71,7 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
             if folder != start && root.is_none() {
                 owner::check(&path)?;
             }
+            stays_within(&path, root.unwrap_or(folder))?;
             return Ok(Some(path));
         }
         if Some(folder) == root {
@@ -74,6 +85,16 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
 /// anybody may have put it there.
 fn is_git_root(folder: &Path) -> bool {
     fs::symlink_metadata(folder.join(".git")).is_ok() && !owner::is_shared(folder)
+}
+
+/// Checks that a path does not lead out of a folder. Whether it leads anywhere is found when it is read.
+fn stays_within(path: &Path, folder: &Path) -> Result<(), DiscoverError> {
+    match (fs::canonicalize(path), fs::canonicalize(folder)) {
+        (Ok(real), Ok(folder)) if !real.starts_with(&folder) => Err(DiscoverError::Elsewhere {
+            path: path.to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn in_folder(folder: &Path) -> Result<Option<PathBuf>, DiscoverError> {
@@ -286,7 +307,7 @@ mod tests {
             mode(path, closed);
         }
         // What a link leads to counts like the file.
-        let elsewhere = folder.path().join("elsewhere");
+        let elsewhere = above.join("elsewhere");
         fs::write(&elsewhere, "").unwrap();
         mode(&elsewhere, 0o666);
         fs::remove_file(&file).unwrap();
@@ -302,6 +323,36 @@ mod tests {
         assert!(is_refused());
         mode(&above, 0o777);
         assert!(!is_refused());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_in_the_repository() {
+        use std::os::unix::fs::symlink;
+
+        let folder = tempfile::tempdir().unwrap();
+        let repository = folder.path().join("repository");
+        let inner = repository.join("inner");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(folder.path().join("outside.yaml"), "").unwrap();
+        fs::write(repository.join("shared.yaml"), "").unwrap();
+        let file = inner.join("hookctl.yaml");
+        let is_refused = |target: &str| {
+            let _ = fs::remove_file(&file);
+            symlink(target, &file).unwrap();
+            matches!(discover(&inner), Err(DiscoverError::Elsewhere { .. }))
+        };
+        assert!(is_refused("../../outside.yaml"));
+        // Without a repository its own folder is all that there is.
+        assert!(is_refused("../shared.yaml"));
+        fs::create_dir(repository.join(".git")).unwrap();
+        assert!(!is_refused("../shared.yaml"));
+        assert!(is_refused("../../outside.yaml"));
+        // A volume of Kubernetes.
+        fs::create_dir(inner.join("..2026")).unwrap();
+        fs::write(inner.join("..2026/hookctl.yaml"), "").unwrap();
+        symlink("..2026", inner.join("..data")).unwrap();
+        assert!(!is_refused("..data/hookctl.yaml"));
     }
 
     #[test]

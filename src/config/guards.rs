@@ -40,10 +40,11 @@ impl PartialEq for Places {
 }
 
 /// The keys of which places are kept, and how deep.
-const PLACED: [(&str, usize); 6] = [
+const PLACED: [(&str, usize); 7] = [
     ("prune", 1),
     ("safety", 2),
     ("settle_horizon", 1),
+    ("request_timeout", 1),
     ("plaintext_secrets", 1),
     ("lints", 2),
     ("targets", 3),
@@ -138,13 +139,15 @@ impl Config {
         let time = of_target
             .or(self.settle_horizon)
             .unwrap_or(self.request_timeout + DEFAULT_SETTLE_MARGIN);
-        let usual = self.request_timeout + DEFAULT_SETTLE_MARGIN;
+        let usual = Self::default().request_timeout + DEFAULT_SETTLE_MARGIN;
         // A longer one than the default is no stricter for a reader than the default: both are long enough.
         let millis = |time: Duration| i128::try_from(time.as_millis()).unwrap_or(i128::MAX);
         let name = "settle_horizon";
-        let placed = match of_target {
-            Some(_) => format!("targets.{target}.{name}"),
-            None => name.to_owned(),
+        let placed = match (of_target, self.settle_horizon) {
+            (Some(_), _) => format!("targets.{target}.{name}"),
+            (None, Some(_)) => name.to_owned(),
+            // Where no horizon is set, it follows from the time that a request may take.
+            (None, None) => "request_timeout".to_owned(),
         };
         Guard {
             span: self.places.0.get(&placed).copied(),
@@ -219,6 +222,8 @@ targets:
                 "lints.plain-http allow (warn) Some(6)",
             ]
         );
+        let hasty = looser("concurrency: 1\nrequest_timeout: 5s\n", "");
+        assert_eq!(hasty, ["settle_horizon 20s (45s) Some(2)"]);
         let patient = "settle_horizon: 10m\n";
         assert_eq!(looser(patient, ""), [""; 0]);
         assert_eq!(looser("", patient), [""; 0]);

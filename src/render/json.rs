@@ -31,6 +31,8 @@ pub struct PlanDocument {
     actions: Vec<ActionEntry>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     settings: Vec<SettingEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings_unread: Option<String>,
     diagnostics: Vec<Message>,
 }
 
@@ -149,6 +151,7 @@ impl PlanDocument {
             summary: Summary::default(),
             actions: Vec::new(),
             settings: Vec::new(),
+            settings_unread: None,
             diagnostics,
         }
     }
@@ -168,7 +171,13 @@ impl PlanDocument {
             dry_run: scene.dry_run,
             summary,
             actions,
-            settings: scene.settings.iter().map(SettingEntry::of).collect(),
+            settings: scene
+                .settings
+                .settings
+                .iter()
+                .map(SettingEntry::of)
+                .collect(),
+            settings_unread: scene.settings.unread.clone(),
             diagnostics: diagnostics.into_iter().chain(notices).collect(),
         }
     }

@@ -8,7 +8,7 @@ use super::message::Message;
 use super::sanitize::sanitize;
 use super::settings;
 use super::style::Styles;
-use super::{Cost, LooseSetting, Scene};
+use super::{Cost, LooseSettings, Scene};
 use crate::outside::Outside;
 use crate::plan::{Plan, PlannedAction};
 use crate::record::{ActionResult, Outcome, SyncReport};
@@ -40,7 +40,11 @@ pub fn markdown(
         (Some(plan), None) => plan_line(plan, scene),
         (None, _) => format!("There is no plan (target {}).", sanitize(scene.target)),
     };
-    let settings = if plan.is_some() { scene.settings } else { &[] };
+    let settings = if plan.is_some() {
+        scene.settings
+    } else {
+        &LooseSettings::NONE
+    };
     if nothing && messages.is_empty() && settings.is_empty() {
         return format!("{}\n", escaped(&line));
     }
@@ -113,11 +117,15 @@ fn table(plan: &Plan) -> String {
 }
 
 /// The settings that make the plan less careful.
-fn loose(settings: &[LooseSetting]) -> String {
+fn loose(settings: &LooseSettings) -> String {
     if settings.is_empty() {
         return String::new();
     }
     let mut text = format!("**{}**\n\n", settings::HEADLINE);
+    if let Some(doubt) = settings.doubt() {
+        text += &format!("- {}\n", escaped(&cut(&doubt)));
+    }
+    let settings = &settings.settings;
     for setting in settings.iter().take(SETTINGS) {
         let place = setting
             .source()

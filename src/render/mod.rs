@@ -29,7 +29,7 @@ pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use record::{HistoryDocument, RecordDocument, history, record};
 pub use sanitize::sanitize;
-pub use settings::{LooseSetting, SettingChange};
+pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, StatusDocument, StatusRow};
 pub use style::Styles;
 
@@ -45,7 +45,7 @@ pub struct Scene<'a> {
     /// Whether nothing is to be written.
     pub dry_run: bool,
     /// The settings that make the plan less careful.
-    pub settings: &'a [LooseSetting],
+    pub settings: &'a LooseSettings,
 }
 
 /// What a run cost.

@@ -19,6 +19,37 @@ pub struct LooseSetting {
     pub change: Option<SettingChange>,
 }
 
+/// The settings of hookctl.yaml that make a plan less careful.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LooseSettings {
+    /// Each of them.
+    pub settings: Vec<LooseSetting>,
+    /// Why it cannot be told what this change of files did to them, though Git has the files that were before.
+    pub unread: Option<String>,
+}
+
+impl LooseSettings {
+    /// None, and nothing that was before.
+    pub const NONE: Self = Self {
+        settings: Vec::new(),
+        unread: None,
+    };
+
+    /// Whether there is nothing to tell.
+    pub const fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.unread.is_none()
+    }
+
+    /// Why a change of them cannot be told, in words.
+    pub(super) fn doubt(&self) -> Option<String> {
+        let why = self.unread.as_ref()?;
+        Some(format!(
+            "what this change of files did to them cannot be told: before it, {}",
+            sanitize(why)
+        ))
+    }
+}
+
 /// What a change of files did to a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingChange {
@@ -65,13 +96,16 @@ impl LooseSetting {
 }
 
 /// The settings for people; nothing where there is none.
-pub(super) fn for_people(settings: &[LooseSetting], styles: &Styles) -> String {
+pub(super) fn for_people(settings: &LooseSettings, styles: &Styles) -> String {
     if settings.is_empty() {
         return String::new();
     }
     let mut text = paint(styles.warning, HEADLINE);
     text += ":\n";
-    for setting in settings {
+    if let Some(doubt) = settings.doubt() {
+        text += &format!("  ! {doubt}\n");
+    }
+    for setting in &settings.settings {
         let place = setting.source().map_or_else(String::new, |source| {
             paint(styles.aside, &format!("   {source}"))
         });

@@ -195,19 +195,22 @@ lints: { plain-http: allow, private-host: deny }
     repository.run(&apply).code(0).shows("less careful");
 }
 
+/// Git, in a repository.
+fn git(repository: &Repository, arguments: &[&str]) {
+    let output = std::process::Command::new("git")
+        .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
+        .args(arguments)
+        .current_dir(repository.path(""))
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 #[test]
 fn a_plan_says_what_a_change_of_files_did_to_its_settings() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
-    let git = |arguments: &[&str]| {
-        let output = std::process::Command::new("git")
-            .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
-            .args(arguments)
-            .current_dir(repository.path(""))
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-    };
+    let git = |arguments: &[&str]| git(&repository, arguments);
     let shown = || settings(&repository.plan(&account, &[]).1);
     git(&["init", "-q", "-b", "main"]);
     repository.write(
@@ -236,6 +239,10 @@ fn a_plan_says_what_a_change_of_files_did_to_its_settings() {
         .sync(&account, &["--dry-run"])
         .shows("safety.max_update_count: 50 (default 10; as before)")
         .shows("plaintext_secrets: warn (the default; this change of files made it so, from deny)");
+    // What the work tree has beside does not hide what the branch did.
+    repository.write("hookctl.yaml", &format!("{now}# more\n"));
+    assert_eq!(shown(), changed);
+    repository.write("hookctl.yaml", now);
     // Once it is on the trunk, only what is not the default is left.
     git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
     assert_eq!(
@@ -245,4 +252,99 @@ fn a_plan_says_what_a_change_of_files_did_to_its_settings() {
             "safety.max_update_count 50 hookctl.yaml:2 -",
         ]
     );
+}
+
+#[test]
+fn what_held_before_is_what_would_have_been_found_then() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let git = |arguments: &[&str]| git(&repository, arguments);
+    let strict = "plaintext_secrets: deny\nsafety: { max_update_count: 5 }\n";
+    let remove = |name: &str| std::fs::remove_file(repository.path(name)).unwrap();
+    let plan = || repository.plan(&account, &[]).1;
+    let lost = [
+        "safety.max_update_count 10 - 5",
+        "plaintext_secrets warn - deny",
+    ];
+    git(&["init", "-q", "-b", "main"]);
+    repository.write("hookctl.yaml", strict);
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    assert_eq!(settings(&plan()), [""; 0]);
+
+    remove("hookctl.yaml");
+    assert_eq!(settings(&plan()), lost, "taken away");
+    repository
+        .sync(&account, &["--dry-run"])
+        .shows("plaintext_secrets: warn (the default; this change of files made it so, from deny)");
+    repository.write("hookctl.yml", "prune: false\n");
+    assert_eq!(settings(&plan()), lost, "under another name");
+    remove("hookctl.yml");
+    repository.write("inner/hookctl.yaml", "webhooks_dir: hooks\n");
+    repository.write("inner/hooks/all.yaml", BILLING);
+    repository.write("hookctl.yaml", strict);
+    let url = account.sandbox.base_url();
+    let arguments = ["--api-url", &url, "sync", "--dry-run", "--output", "json"];
+    let mut nearer = repository.command(&arguments);
+    let output = nearer.current_dir(repository.path("inner")).output();
+    let nearer = crate::harness::Run::of(output.unwrap()).code(0).json();
+    assert_eq!(settings(&nearer), lost, "a nearer one");
+
+    // What was no file, or not valid, cannot be compared.
+    for (before, why) in [
+        ("safety: [\n", "before it, hookctl.yaml was not valid"),
+        ("", "before it, there was both hookctl.yaml and hookctl.yml"),
+    ] {
+        repository.write("hookctl.yaml", before);
+        if before.is_empty() {
+            repository.write("hookctl.yml", before);
+        }
+        git(&["add", "hookctl.*"]);
+        git(&["commit", "-qm", "worse"]);
+        git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+        if before.is_empty() {
+            remove("hookctl.yml");
+        }
+        repository.write("hookctl.yaml", "# nothing\n");
+        for output in ["human", "markdown"] {
+            let arguments = ["--dry-run", "--output", output];
+            repository.sync(&account, &arguments).code(0).shows(why);
+        }
+        let plan = plan();
+        conforms(&validator("plan-v1.schema.json"), &plan);
+        let told = plan.get("settings_unread").and_then(|told| told.as_str());
+        assert!(why.ends_with(told.unwrap_or("?")), "{plan}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_was_before_is_followed_in_the_repository() {
+    use std::os::unix::fs::symlink;
+
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    let git = |arguments: &[&str]| git(&repository, arguments);
+    let remove = |name: &str| std::fs::remove_file(repository.path(name)).unwrap();
+    git(&["init", "-q", "-b", "main"]);
+    repository.write("ops/h.yaml", "plaintext_secrets: deny\n");
+    symlink("ops/h.yaml", repository.path("hookctl.yaml")).unwrap();
+    git(&["add", "."]);
+    git(&["commit", "-qm", "one"]);
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    let plan = || repository.plan(&account, &[]).1;
+    assert_eq!(settings(&plan()), [""; 0]);
+    remove("hookctl.yaml");
+    repository.write("hookctl.yaml", "# nothing\n");
+    assert_eq!(settings(&plan()), ["plaintext_secrets warn - deny"]);
+
+    remove("hookctl.yaml");
+    symlink("../outside.yaml", repository.path("hookctl.yaml")).unwrap();
+    git(&["add", "."]);
+    git(&["commit", "-qm", "two"]);
+    git(&["update-ref", "refs/remotes/origin/main", "HEAD"]);
+    remove("hookctl.yaml");
+    repository
+        .sync(&account, &["--dry-run"])
+        .code(0)
+        .shows("before it, hookctl.yaml was no file of the repository");
 }

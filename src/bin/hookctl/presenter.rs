@@ -10,7 +10,7 @@ use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{Cost, LooseSetting, Message, PlanDocument, Scene, Styles};
+use hookctl::render::{Cost, LooseSettings, Message, PlanDocument, Scene, Styles};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
@@ -58,7 +58,7 @@ pub(crate) struct Presenter<'a> {
     sources: SourceMap,
     announced: bool,
     shown_on: Stream,
-    loose: Vec<LooseSetting>,
+    loose: LooseSettings,
 }
 
 impl<'a> Presenter<'a> {
@@ -73,7 +73,7 @@ impl<'a> Presenter<'a> {
             sources: SourceMap::default(),
             announced: false,
             shown_on: Stream::Stdout,
-            loose: Vec::new(),
+            loose: LooseSettings::NONE,
         }
     }
 
@@ -87,7 +87,7 @@ impl<'a> Presenter<'a> {
     }
 
     /// Takes the settings that make a plan less careful, to be shown with it.
-    pub(crate) fn loose(&mut self, settings: Vec<LooseSetting>) {
+    pub(crate) fn loose(&mut self, settings: LooseSettings) {
         self.loose = settings;
     }
 

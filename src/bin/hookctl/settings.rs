@@ -13,7 +13,7 @@ use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 use crate::args::GlobalArgs;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::guards::Guards;
+use crate::guards::{Guards, Sought};
 
 /// The variable that the API key comes from where no file says otherwise.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
@@ -191,15 +191,19 @@ impl Settings {
             .or(config.settle_horizon)
             .unwrap_or(request_timeout + DEFAULT_SETTLE_MARGIN);
         let usual = HistoryLimits::default();
+        let horizon_is_given = global.settle_horizon.is_some()
+            || global.request_timeout.is_some()
+                && config.settle_horizon.is_none()
+                && of_target.is_none_or(|target| target.settle_horizon.is_none());
         let guards = Guards::new(
             config.clone(),
-            sources.zip(path.as_deref()),
+            match (&global.config, path) {
+                (Some(_), Some(path)) => Sought::At(path),
+                _ => Sought::From(here),
+            },
+            sources,
             &target.name,
-            global
-                .settle_horizon
-                .map(|_| "settle_horizon")
-                .into_iter()
-                .collect(),
+            Vec::from_iter(horizon_is_given.then_some("settle_horizon")),
         );
         Ok(Self {
             webhooks_dir,
@@ -232,7 +236,11 @@ impl Settings {
 
 fn not_discovered(error: &DiscoverError) -> CommandError {
     match error {
-        DiscoverError::NotOurs { .. } => CommandError::caused("config-not-ours", error).help(
+        DiscoverError::NotOurs { .. } | DiscoverError::Elsewhere { .. } => CommandError::caused(
+            "config-not-ours",
+            error,
+        )
+        .help(
             "name it with --config, or put a hookctl.yaml of your own into the working directory",
         ),
         DiscoverError::Look { .. } | DiscoverError::Both { .. } => {
