@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::{Policy, plan};
-use hookctl::render::{PlanDocument, Scene, Styles};
+use hookctl::render::{LooseSettings, PlanDocument, Scene, Styles};
 use hookctl::state::{LastApplied, ObservedState};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         target: "default",
         sandbox: false,
         dry_run: true,
-        settings: &[],
+        settings: &LooseSettings::NONE,
     };
     print(&hookctl::render::plan(&plan, scene, &styles));
     let document = PlanDocument::of_plan(scene, &plan, Vec::new());

@@ -32,6 +32,10 @@ pub(super) const LOCK: &str = "lock";
 /// How the names begin of folders that hold a record which was set aside.
 pub(super) const ASIDE: &str = "damaged";
 
+/// The most bytes of all files of the database: a hundred times what 10,000 webhooks with a full history take. It is
+/// read as a whole, and a file with holes is longer than the disk.
+pub(super) const LARGEST: u64 = 1024 * 1024 * 1024;
+
 /// The deepest that folders of the database lie in each other.
 const DEPTH: usize = 4;
 
@@ -221,14 +225,23 @@ pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
     for name in own {
         check_entry(directory, &directory.join(name), name)?;
     }
-    check_all(directory, &directory.join(DATABASE), DEPTH)
+    let length = check_all(directory, &directory.join(DATABASE), DEPTH)?;
+    if length > LARGEST {
+        return Err(CacheError::Damaged {
+            directory: directory.to_owned(),
+            what: "its database is larger than 1 GiB".to_owned(),
+        });
+    }
+    Ok(())
 }
 
-fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<(), CacheError> {
+/// Checks what is in a folder, and returns how long its files are together, in bytes.
+fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<u64, CacheError> {
+    let mut length = 0_u64;
     let entries = match fs::read_dir(folder) {
         // What is no folder is found when the database is opened.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(());
+            return Ok(length);
         }
         entries => entries.map_err(io_error("read", folder))?,
     };
@@ -236,29 +249,31 @@ fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<(), CacheE
         let entry = entry.map_err(io_error("read", folder))?;
         let name = entry.file_name();
         let path = entry.path();
-        check_entry(directory, &path, &name.to_string_lossy())?;
+        let own = check_entry(directory, &path, &name.to_string_lossy())?;
+        length = length.saturating_add(own);
         if depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            check_all(directory, &path, depth - 1)?;
+            length = length.saturating_add(check_all(directory, &path, depth - 1)?);
         }
     }
-    Ok(())
+    Ok(length)
 }
 
-fn check_entry(directory: &Path, path: &Path, name: &str) -> Result<(), CacheError> {
+/// Checks what is at a path, and returns how long a file is, in bytes.
+fn check_entry(directory: &Path, path: &Path, name: &str) -> Result<u64, CacheError> {
     let damaged = |what: &str| CacheError::Damaged {
         directory: directory.to_owned(),
         what: format!("'{}' {what}", escape(name)),
     };
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => Ok(()),
+        Ok(found) if found.is_dir() => Ok(0),
         Ok(found) if !found.is_file() => Err(damaged("is not a regular file")),
         // Written through one name, it would change under the other.
         Ok(found) if has_second_name(&found) => {
             Err(damaged("is a hard link: it has a second name"))
         }
-        Ok(_) => Ok(()),
+        Ok(found) => Ok(found.len()),
         // The database tidies up after itself while it is open.
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
         Err(error) => Err(io_error("look at", path)(error)),
     }
 }

@@ -22,6 +22,7 @@ mod late;
 mod mistakes;
 mod options;
 mod places;
+mod places_written;
 mod provenance;
 mod readme;
 mod record;

@@ -11,7 +11,7 @@ use crate::harness::{Account, BILLING, Repository, Run};
 
 const OTHER: &str = "webhooks: { other: { url: 'https://o.example.com', actions: all } }\n";
 
-fn git(folder: &Path, arguments: &[&str]) {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) {
     let output = Command::new("git")
         .args(["-c", "user.name=A", "-c", "user.email=a@example.com"])
         .args(["-c", "init.defaultBranch=main"])
@@ -553,23 +553,4 @@ fn a_record_that_is_a_submodule_is_refused() {
         .code(1)
         .complains("it came with the files");
     assert!(account.requests().is_empty());
-}
-
-#[test]
-fn a_schema_is_not_written_through_a_link() {
-    let (account, repository) = (Account::new(), Repository::with(BILLING));
-    let url = account.sandbox.base_url();
-    repository.settled(&account);
-    repository.write("theirs", "untouched");
-    let link = repository.path("webhooks.d/.schema.json");
-    let _ = fs::remove_file(&link);
-    symlink(repository.path("theirs"), &link).unwrap();
-    account.edit("Billing", &serde_json::json!({ "name": "Other" }));
-    repository
-        .run(&["--api-url", &url, "cache", "forget", "billing"])
-        .code(0);
-    repository.run(&["--api-url", &url, "import"]).code(0);
-    let theirs = fs::read_to_string(repository.path("theirs")).unwrap();
-    assert_eq!(theirs, "untouched");
-    assert!(fs::symlink_metadata(&link).unwrap().is_file());
 }

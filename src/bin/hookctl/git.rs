@@ -6,7 +6,7 @@
 //! directory named, and with everything blank that runs a program or fetches an object.
 
 use std::ffi::OsString;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
@@ -61,6 +61,17 @@ impl Repository {
         })
     }
 
+    /// The repository that this one is a submodule of: its Git directory is in that of the other one.
+    pub(crate) fn above(&self) -> Option<Self> {
+        let directory = std::fs::canonicalize(self.directory()).ok()?;
+        let outer = self.root.ancestors().skip(1).find(|folder| {
+            std::fs::canonicalize(folder.join(".git")).is_ok_and(|git| directory.starts_with(git))
+        })?;
+        Some(Self {
+            root: outer.to_owned(),
+        })
+    }
+
     /// The root of its work tree.
     pub(crate) fn root(&self) -> &Path {
         &self.root
@@ -92,19 +103,20 @@ impl Repository {
         }
     }
 
-    /// Whether the index has a file below a folder of the work tree.
-    pub(crate) fn tracks(&self, folder: &Path) -> bool {
+    /// Whether the index has a file below a folder of the work tree. None if that cannot be told: without Git, an index
+    /// may say it in a way that only Git reads.
+    pub(crate) fn tracks(&self, folder: &Path) -> Option<bool> {
         // What is tracked is told by real paths: `..` and links are no part of a name in the index.
         let real = |path: &Path| std::fs::canonicalize(path).ok();
         let (Some(folder), Some(root)) = (real(folder), real(&self.root)) else {
-            return false;
+            return None;
         };
         let below = folder.strip_prefix(&root).ok().and_then(Path::to_str);
         let Some(below) = below.filter(|below| !below.is_empty()) else {
-            return false;
+            return Some(false);
         };
         match self.ask(&["ls-files", "-z", "--cached", "--", &pattern(below)]) {
-            Some(files) => !files.is_empty(),
+            Some(files) => Some(!files.is_empty()),
             // Without Git, the names in the index tell.
             None => self.index_names(below),
         }
@@ -117,13 +129,24 @@ impl Repository {
         Some(pattern(below.to_str()?))
     }
 
-    fn index_names(&self, below: &str) -> bool {
+    fn index_names(&self, below: &str) -> Option<bool> {
         let needle = format!("{below}/");
-        let index = self.directory().join("index");
-        let index = read_regular(&index, LARGEST_INDEX).unwrap_or_default();
-        index
+        let folder = self.directory();
+        let index = match read_regular(&folder.join("index"), LARGEST_INDEX) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(false),
+            index => index.ok()?,
+        };
+        let names_it = index
             .windows(needle.len())
-            .any(|window| window == needle.as_bytes())
+            .any(|window| window == needle.as_bytes());
+        if names_it {
+            return Some(true);
+        }
+        // From version 4 on a name is what it differs by from the one before; and a part of an index may be in a file of
+        // its own.
+        let is_plain = matches!(index.get(..8), Some(b"DIRC\0\0\0\x02" | b"DIRC\0\0\0\x03"));
+        let is_whole = index.len() as u64 <= LARGEST_INDEX && !has_shared_index(&folder);
+        (is_plain && is_whole).then_some(false)
     }
 
     /// The Git directory: `.git`, or what a file of that name points to.
@@ -219,7 +242,9 @@ impl Repository {
     /// Where Git is: in an absolute folder of PATH that does not come with the repository.
     fn program(&self) -> Option<PathBuf> {
         let name = OsString::from(format!("git{}", std::env::consts::EXE_SUFFIX));
-        let root = std::fs::canonicalize(&self.root).ok()?;
+        let outermost = std::iter::successors(self.above(), Self::above).last();
+        let root = &outermost.as_ref().unwrap_or(self).root;
+        let real_root = std::fs::canonicalize(root).ok()?;
         let path = std::env::var_os("PATH")?;
         std::env::split_paths(&path)
             .filter(|folder| folder.is_absolute())
@@ -227,9 +252,22 @@ impl Repository {
             .filter(|program| program.is_file())
             .find(|program| {
                 std::fs::canonicalize(program)
-                    .is_ok_and(|real| !real.starts_with(&root) && !program.starts_with(&self.root))
+                    .is_ok_and(|real| !real.starts_with(&real_root) && !program.starts_with(root))
             })
     }
+}
+
+/// Whether a Git directory holds a part of an index, or cannot be looked at.
+fn has_shared_index(folder: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return true;
+    };
+    entries.into_iter().any(|entry| {
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name();
+            name.to_string_lossy().starts_with("sharedindex.")
+        })
+    })
 }
 
 /// A path of the work tree as a pattern: the magic word keeps its name from being read as one.

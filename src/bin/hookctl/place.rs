@@ -1,5 +1,6 @@
 //! Where the record may be: in a folder of its own, which no file of the repository can choose at will.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use hookctl::cache::check_place;
@@ -27,20 +28,62 @@ pub(crate) fn of_record(settings: &Settings) -> Result<PathBuf, CommandError> {
             Outside::path(&folder)
         )));
     }
-    if let Some(repository) = folder.parent().and_then(Repository::around)
-        && folder.try_exists().unwrap_or(true)
-        && repository.tracks(&folder)
-    {
-        return Err(CommandError::new(
-            "record-tracked",
-            format!(
-                "Git tracks files of the local record in {}: a record that comes with the files is not trusted",
-                Outside::path(&folder)
-            ),
-        )
-        .help("take it out of Git with `git rm -r --cached`, or name another folder with --cache-dir"));
+    let tracked = match folder.parent().and_then(Repository::around) {
+        Some(repository) if folder.try_exists().unwrap_or(true) => repository.tracks(&folder),
+        _ => Some(false),
+    };
+    let shown = Outside::path(&folder);
+    let refused = |message| Err(CommandError::new("record-tracked", message));
+    match tracked {
+        Some(false) => Ok(folder),
+        Some(true) => refused(format!(
+            "Git tracks files of the local record in {shown}: a record that comes with the files is not trusted"
+        ))
+        .map_err(|error| {
+            error.help(
+                "take it out of Git with `git rm -r --cached`, or name another folder with --cache-dir",
+            )
+        }),
+        None => refused(format!(
+            "whether Git tracks files of the local record in {shown} cannot be told: a record that comes with the files \
+             is not trusted"
+        ))
+        .map_err(|error| {
+            error.help("install Git, or name a folder outside of the repository with --cache-dir")
+        }),
     }
-    Ok(folder)
+}
+
+/// Checks that what is written into a folder stays in the repository that it is named in, or in this folder where there
+/// is none: a link on the way to it comes with the files. A folder elsewhere is what a person named.
+pub(crate) fn stays_within(around: &Path, folder: &Path) -> io::Result<()> {
+    let around = std::path::absolute(around)?;
+    let root = Repository::around(&around).map_or(around, |found| found.root().to_owned());
+    let folder = std::path::absolute(folder)?;
+    let Ok(below) = folder.strip_prefix(&root) else {
+        return Ok(());
+    };
+    let real = std::fs::canonicalize(&root)?;
+    let mut path = root;
+    let mut depth = 0_usize;
+    for part in below.components() {
+        path.push(part);
+        match part {
+            Component::ParentDir => match depth.checked_sub(1) {
+                Some(less) => depth = less,
+                None => return Ok(()),
+            },
+            _ => depth += 1,
+        }
+        if path.is_symlink()
+            && !std::fs::canonicalize(&path).is_ok_and(|found| found.starts_with(&real))
+        {
+            return Err(io::Error::other(
+                "a link on the way leads out of the repository",
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn no_place(message: String) -> CommandError {

@@ -10,13 +10,18 @@ use hookctl::secret::FingerprintKey;
 use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
 use crate::output_file;
+use crate::place::stays_within;
 
 /// The largest plan file that is read, in bytes: a plan for 100,000 webhooks is smaller.
 const LARGEST: u64 = 256 * 1024 * 1024;
 
 /// Writes the file of a plan, as a whole or not at all.
 pub(crate) fn write(text: &str, path: &Path) -> Result<(), CommandError> {
-    output_file::put(path, text.as_bytes()).map_err(|error| {
+    let here = std::env::current_dir();
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let stays = here.and_then(|here| stays_within(&here, &here.join(folder)));
+    let put = stays.and_then(|()| output_file::put(path, text.as_bytes()));
+    put.map_err(|error| {
         let path = Outside::path(path);
         CommandError::new(
             "plan-file",

@@ -144,7 +144,10 @@ impl History {
         for paths in &self.candidates {
             let mut there = Vec::new();
             for path in paths {
-                there.extend(self.entry(commit, path)?.map(|kind| (path, kind)));
+                match self.entry(commit, path)? {
+                    Kind::Nothing => {}
+                    kind => there.push((path, kind)),
+                }
             }
             match there.as_slice() {
                 [] => {}
@@ -158,16 +161,16 @@ impl History {
         Some(Found::Nothing)
     }
 
-    /// What stands at a path of a commit: nothing, or its kind.
-    fn entry(&self, commit: &str, path: &str) -> Option<Option<Kind>> {
+    /// What stands at a path of a commit. None if Git does not say.
+    fn entry(&self, commit: &str, path: &str) -> Option<Kind> {
         let listed = self
             .repository
             .ask(&["ls-tree", "-z", "--full-tree", commit, "--", path])?;
         Some(match listed.split(' ').next() {
-            None | Some("") => None,
-            Some("100644" | "100755") => Some(Kind::File),
-            Some("120000") => Some(Kind::Link),
-            Some(_) => Some(Kind::Other),
+            None | Some("") => Kind::Nothing,
+            Some("100644" | "100755") => Kind::File,
+            Some("120000") => Kind::Link,
+            Some(_) => Kind::Other,
         })
     }
 
@@ -181,16 +184,13 @@ impl History {
             };
             match kind {
                 Kind::File => return Some(Found::File(path.to_owned(), blob()?)),
-                Kind::Other => break,
+                Kind::Nothing | Kind::Other => break,
                 Kind::Link => {
                     let Some(target) = target(&at, &blob()?) else {
                         break;
                     };
                     at = target;
-                    match self.entry(commit, &at)? {
-                        Some(next) => kind = next,
-                        None => break,
-                    }
+                    kind = self.entry(commit, &at)?;
                 }
             }
         }
@@ -203,6 +203,7 @@ impl History {
 /// What stands at a path.
 #[derive(Clone, Copy)]
 enum Kind {
+    Nothing,
     File,
     Link,
     Other,

@@ -151,10 +151,18 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The repository that the files are in, and that of declarations that a flag names elsewhere.
+/// The repository that the files are in, that of declarations that a flag names elsewhere, and those that they are
+/// submodules of.
 fn checkout(settings: &Settings) -> Checkout {
     let root = root_of(&settings.root);
-    Checkout::new(root, [root_of(&settings.webhooks_dir)])
+    let elsewhere = root_of(&settings.webhooks_dir);
+    let further: Vec<PathBuf> = [&root, &elsewhere]
+        .into_iter()
+        .flat_map(|folder| std::iter::successors(Repository::around(folder), Repository::above))
+        .map(|repository| repository.root().to_owned())
+        .chain([elsewhere.clone()])
+        .collect();
+    Checkout::new(root, further)
 }
 
 /// The root of the Git repository around a folder, or the folder itself: its real path.

@@ -10,7 +10,8 @@ use hookctl::outside::Outside;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::settings::Settings;
+use crate::place::stays_within;
+use crate::settings::{NamedBy, Settings};
 
 /// A file to write.
 pub(super) struct NewFile {
@@ -111,7 +112,7 @@ pub(crate) fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 /// Writes the files, each as a whole, and the schema beside them.
-pub(super) fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError> {
+pub(super) fn write(files: &[NewFile], settings: &Settings) -> Result<(), CommandError> {
     let failed = |path: &Path, error: &std::io::Error| {
         CommandError::new(
             "import",
@@ -120,6 +121,10 @@ pub(super) fn write(files: &[NewFile], folder: &Path) -> Result<(), CommandError
     };
     if files.is_empty() {
         return Ok(());
+    }
+    let folder = &settings.webhooks_dir;
+    if settings.webhooks_dir_by == NamedBy::Repository {
+        stays_within(&settings.root, folder).map_err(|error| failed(folder, &error))?;
     }
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     write_schema(folder).map_err(|error| failed(&folder.join(SCHEMA_FILE), &error))?;

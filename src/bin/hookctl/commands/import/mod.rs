@@ -135,7 +135,7 @@ pub(super) async fn import(
         return Ok(status);
     }
     begin_writing();
-    write(&files, &settings.webhooks_dir)?;
+    write(&files, &settings)?;
     for file in &files {
         ui.result(&format!(
             "wrote {}\n",

@@ -17,6 +17,7 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::place::stays_within;
 use crate::presenter::{Output, Presenter};
 use crate::session::Session;
 use crate::settings::{self, Settings};
@@ -128,7 +129,11 @@ async fn init(
         files.extend(workflow(global, &given, &here)?);
     }
     begin_writing();
-    write(&files)?;
+    let folder = &settings.webhooks_dir;
+    if global.dir.is_none() {
+        stays_within(&here, folder).map_err(|error| failed(folder, &error))?;
+    }
+    write(&files, &here)?;
     for (path, _) in &files {
         let path = path.strip_prefix(&here).unwrap_or(path);
         ui.result(&format!("wrote {}\n", Outside::path(path)));
@@ -141,7 +146,6 @@ async fn init(
             Outside::path(folder)
         ));
     }
-    let folder = &settings.webhooks_dir;
     fs::create_dir_all(folder)
         .and_then(|()| import::write_schema(folder))
         .map_err(|error| failed(folder, &error))?;
@@ -323,8 +327,10 @@ fn is_taken(path: &Path) -> Result<bool, CommandError> {
     }
 }
 
-fn write(files: &[(PathBuf, String)]) -> Result<(), CommandError> {
+fn write(files: &[(PathBuf, String)], here: &Path) -> Result<(), CommandError> {
     for (path, _) in files {
+        let folder = path.parent().unwrap_or(here);
+        stays_within(here, folder).map_err(|error| failed(path, &error))?;
         if is_taken(path)? {
             return Err(CommandError::new(
                 "file-exists",
