@@ -19,7 +19,7 @@ use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{After, Settlement};
-use hookctl::render::{PlanDocument, Scene, Styles};
+use hookctl::render::{LooseSettings, PlanDocument, Scene, Styles};
 use hookctl::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::RemoteId;
 
@@ -167,7 +167,7 @@ const SCENE: Scene<'_> = Scene {
     target: "default",
     sandbox: false,
     dry_run: true,
-    settings: &[],
+    settings: &LooseSettings::NONE,
 };
 
 fn rendering(criterion: &mut Criterion) {
