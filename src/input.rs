@@ -12,6 +12,9 @@ use rustix::fs::{Mode, OFlags};
 /// How much more than the length of a file its buffer has, in bytes.
 const SLACK: u64 = 64;
 
+/// How much is read at once for a digest, in bytes.
+const BUFFER: usize = 64 * 1024;
+
 /// Opens a regular file for reading, links followed. Never waits: a FIFO, a device, or a folder is an error
 /// at once.
 ///
@@ -176,9 +179,25 @@ fn read(file: File, limit: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As for [`open_regular`], and if it holds more than `limit` bytes.
 pub fn digest_regular(path: &Path, limit: u64) -> io::Result<[u8; 32]> {
-    let file = open_regular(path)?;
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(file.take(limit.saturating_add(1)))?;
+    let digest = digest(open_regular(path)?, limit);
+    overwrite_stack();
+    digest
+}
+
+/// The file may be a secret, so neither the buffer nor the state of the digest is left behind.
+#[inline(never)]
+fn digest(file: File, limit: u64) -> io::Result<[u8; 32]> {
+    let mut hasher = zeroize::Zeroizing::new(blake3::Hasher::new());
+    let mut buffer = zeroize::Zeroizing::new(vec![0; BUFFER]);
+    let mut file = file.take(limit.saturating_add(1));
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => hasher.update(buffer.get(..count).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+    }
     if hasher.count() > limit {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
@@ -186,6 +205,13 @@ pub fn digest_regular(path: &Path, limit: u64) -> io::Result<[u8; 32]> {
         ));
     }
     Ok(*hasher.finalize().as_bytes())
+}
+
+/// Overwrites the part of the stack that the function that was called before used: those of a digest leave copies of its
+/// last block there.
+#[inline(never)]
+pub(crate) fn overwrite_stack() {
+    std::hint::black_box(&mut [0_u8; 16 * 1024]);
 }
 
 #[cfg(all(test, unix))]

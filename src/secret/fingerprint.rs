@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
+use crate::input::overwrite_stack;
 
 /// BLAKE3's context strings: they separate the keys derived from one secret, for ever.
 const DIGEST_CONTEXT: &str = "hookctl 2026-11 bearer token fingerprint v1";
@@ -126,17 +127,24 @@ impl FingerprintKey {
 
     /// The fingerprint of a secret: `BLAKE3-keyed(key, salt ‖ secret)`.
     pub fn fingerprint(&self, salt: Salt, secret: &Secret) -> Fingerprint {
+        let digest = self.digest(salt, secret);
+        overwrite_stack();
+        Fingerprint {
+            key_id: self.id,
+            salt,
+            digest,
+        }
+    }
+
+    #[inline(never)]
+    fn digest(&self, salt: Salt, secret: &Secret) -> Digest {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&salt.0);
         hasher.update(secret.expose().as_bytes());
         let digest = Digest(*hasher.finalize().as_bytes());
         // It holds the end of what it was given.
         zeroize::Zeroize::zeroize(&mut hasher);
-        Fingerprint {
-            key_id: self.id,
-            salt,
-            digest,
-        }
+        digest
     }
 }
 

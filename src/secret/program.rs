@@ -241,9 +241,9 @@ impl<R: End> Pipe<R> {
         if let Some(mut now) = self.now.take() {
             use std::io::Read as _;
 
-            let mut buffer = Zeroizing::new([0; 4096]);
+            let mut buffer = Zeroizing::new(vec![0; 4096]);
             while !self.is_over() {
-                match now.read(&mut *buffer) {
+                match now.read(&mut buffer) {
                     Ok(0) => break,
                     Ok(count) => {
                         let left = self.limit + 1 - self.bytes.len();

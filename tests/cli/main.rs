@@ -19,6 +19,7 @@ mod import;
 mod interruption;
 mod kills;
 mod late;
+mod memory;
 mod mistakes;
 mod options;
 mod places;

@@ -8,11 +8,11 @@ use serde_json::json;
 
 use crate::harness::{API_KEY, Account, BILLING, Repository, Run};
 
-fn guarded(source: &str) -> String {
+pub(crate) fn guarded(source: &str) -> String {
     format!("{BILLING}    bearer_token: {source}\n")
 }
 
-fn token(account: &Account) -> Option<String> {
+pub(crate) fn token(account: &Account) -> Option<String> {
     account.sandbox.token(&account.id("Billing"))
 }
 

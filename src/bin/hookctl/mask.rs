@@ -10,18 +10,44 @@ use hookctl::render::Message;
 use hookctl::secret::{Filter, Secret};
 use hookctl::webhook::{EndpointUrl, FieldValue};
 
-static FOLLOWED: RwLock<Filter> = RwLock::new(Filter::new());
+static FOLLOWED: RwLock<Followed> = RwLock::new(Followed {
+    filter: Filter::new(),
+    keys: Vec::new(),
+});
 
-/// Hides a secret from now on.
-pub(crate) fn follow(secret: &Secret) {
-    let mut filter = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
-    filter.follow(secret);
+/// What was followed, and those of it that stay as long as the process.
+struct Followed {
+    filter: Filter,
+    keys: Vec<Secret>,
+}
+
+/// Hides a key from now on.
+pub(crate) fn follow_key(key: &Secret) {
+    let mut followed = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
+    followed.filter.follow(key);
+    followed.keys.push(key.clone());
+}
+
+/// Hides a token until [`forget_tokens`].
+pub(crate) fn follow_token(token: &Secret) {
+    let mut followed = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
+    followed.filter.follow(token);
+}
+
+/// Forgets the tokens: a watch that waits holds none, and follows them anew before it sends one.
+pub(crate) fn forget_tokens() {
+    let mut followed = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
+    let mut filter = Filter::new();
+    for key in &followed.keys {
+        filter.follow(key);
+    }
+    followed.filter = filter;
 }
 
 /// Returns the text without the secrets that were followed.
 pub(crate) fn masked(text: &str) -> String {
-    let filter = FOLLOWED.read().unwrap_or_else(PoisonError::into_inner);
-    filter.masked(text).into_owned()
+    let followed = FOLLOWED.read().unwrap_or_else(PoisonError::into_inner);
+    followed.filter.masked(text).into_owned()
 }
 
 /// Masks the texts of a message; not its code, nor its place.

@@ -94,7 +94,7 @@ pub(crate) async fn resolve_tokens(
         diagnostics: Diagnostics::default(),
     };
     // All of them first: what one program says may hold another's secret.
-    results.iter().flatten().for_each(mask::follow);
+    results.iter().flatten().for_each(mask::follow_token);
     for (key, index) in wanted {
         match results.get(index) {
             Some(Ok(secret)) => {
@@ -176,7 +176,7 @@ pub(crate) async fn resolve_key(
 ) -> Result<Secret, CommandError> {
     resolve(source, &|name| environment.get(name), permits)
         .await
-        .inspect(mask::follow)
+        .inspect(mask::follow_key)
         .map_err(|error| {
             CommandError::new("api-key", format!("there is no {what}: {}", chain(&error))).help(
                 "set it in the environment, or name another source under the target's `api_key:` \

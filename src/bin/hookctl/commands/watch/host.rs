@@ -118,6 +118,7 @@ impl<'a> Workstation<'a> {
         if passed.ended == Ended::Well {
             self.service.ready();
         }
+        mask::forget_tokens();
     }
 
     fn failed(&self, reason: Reason, failure: &PassFailure<CommandError>, took: Duration) {
@@ -147,6 +148,7 @@ impl<'a> Workstation<'a> {
             mask::masked(&error.message)
         );
         self.metrics.pass(reason, Ended::Badly, took);
+        mask::forget_tokens();
     }
 }
 
