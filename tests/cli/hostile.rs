@@ -106,6 +106,17 @@ fn a_result_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_sandbox_that_cannot_say_where_it_listens_ends() {
+    let repository = Repository::new();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = repository.command(&["sandbox", "--memory", "--listen", "127.0.0.1:0"]);
+    Run::of(command.stdout(full).output().unwrap())
+        .code(1)
+        .complains("could not write the result");
+}
+
+#[test]
 fn what_is_no_regular_file_is_an_error_at_once() {
     let started = Instant::now();
     let what = "it is not a regular file";

@@ -340,3 +340,30 @@ fn a_request_ends_at_its_time_out() {
     let run = Run::of(child.wait_with_output().unwrap()).code(1);
     run.complains("it took too long").complains("5 tries");
 }
+
+/// Where no cancellation reaches a run: it hangs in a call of the system.
+#[test]
+fn a_run_that_hangs_in_the_system_ends_soon_after_the_first_signal() {
+    let account = Account::new();
+    let repository = Repository::with(&hooks(400));
+    let url = account.sandbox.base_url();
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut child = repository
+        .command(&["--api-url", &url, "sync", "--dry-run", "--output", "json"])
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // Once something is written there is more than a pipe holds, and nobody reads on.
+    let mut reader = File::from(std::os::fd::OwnedFd::from(reader));
+    let mut byte = [0];
+    reader.read_exact(&mut byte).unwrap();
+    assert!(child.try_wait().unwrap().is_none(), "it fits into the pipe");
+    signal(&child, "INT");
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "it still hangs");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}

@@ -143,6 +143,17 @@ impl Ui {
         unwritten.get_or_insert(error);
     }
 
+    /// Whether a result could not be written, although somebody would read it.
+    pub(crate) fn lost_a_result(&self) -> bool {
+        let unwritten = self
+            .unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        unwritten
+            .as_ref()
+            .is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe)
+    }
+
     /// Ends the run: a result that could not be written is an error. A reader that closed the pipe has what
     /// it wanted.
     pub(crate) fn conclude(&self, status: ExitStatus) -> ExitStatus {

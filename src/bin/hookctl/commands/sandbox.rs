@@ -80,6 +80,10 @@ async fn serve(
         .await
         .map_err(|error| CommandError::new("sandbox", chain(&error)))?;
     ui.result(&format!("{}\n", sandbox.base_url()));
+    if ui.lost_a_result() {
+        // Nobody would learn where it listens.
+        return Ok(());
+    }
     ui.remark("The sandbox runs until it is interrupted (Ctrl-C).\n");
     cancellation.cancelled().await;
     Ok(())
