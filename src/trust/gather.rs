@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::grant::is_free_fingerprint_variable;
 use super::{
     Access, AllowedHosts, Authority, Checkout, Content, Digest, Grant, KeyOrigin, Look, ProgramRun,
     Purpose, What, is_free, is_free_variable, search,
@@ -181,11 +182,15 @@ impl<L: Look> Gathering<'_, L> {
         place: Option<&Location>,
     ) -> Result<Option<Digest>, GatherError> {
         match source {
-            SecretSource::Env { .. } | SecretSource::Text { .. } if purpose == Purpose::ApiKey => {
+            SecretSource::Env { .. } | SecretSource::Text { .. } => {
+                let is_free = match purpose {
+                    Purpose::FingerprintKey => is_free_fingerprint_variable,
+                    Purpose::ApiKey | Purpose::Token => is_free_variable,
+                };
                 let names: BTreeSet<&str> = source.variables().into_iter().collect();
-                for name in names.into_iter().filter(|name| !is_free_variable(name)) {
+                for name in names.into_iter().filter(|name| !is_free(name)) {
                     let name = name.to_owned();
-                    self.ask(What::Variable { name }, place.cloned());
+                    self.ask(What::Variable { purpose, name }, place.cloned());
                 }
             }
             SecretSource::File {
@@ -200,9 +205,8 @@ impl<L: Look> Gathering<'_, L> {
                 };
                 self.ask(what, place.cloned());
             }
-            // A file of the repository says nothing that whoever writes it does not know, and what a key of
-            // fingerprints is made of goes nowhere.
-            SecretSource::Env { .. } | SecretSource::Text { .. } | SecretSource::File { .. } => {}
+            // A file of the repository says nothing that whoever writes it does not know.
+            SecretSource::File { .. } => {}
             SecretSource::Command { .. } => return self.program(source, purpose, place),
         }
         Ok(None)

@@ -429,7 +429,21 @@ fn a_key_of_fingerprints_is_never_a_file_of_the_checkout() {
         asked(&outside),
         ["take the key of fingerprints from the file /home/me/key"]
     );
-    assert_eq!(asked(&gathered(&env("FINGERPRINT")).unwrap()), [""; 0]);
+    for free in ["INTERACTLY_FINGERPRINT_KEY", "HOOKCTL_PLAN_KEY"] {
+        assert_eq!(asked(&gathered(&env(free)).unwrap()), [""; 0]);
+    }
+    for name in [
+        "HOME",
+        "GITHUB_REPOSITORY",
+        "HOOKCTL_API_URL",
+        "HOOKCTL_VAR_MY_KEY",
+        "INTERACTLY_TEAM",
+    ] {
+        let variable = format!("take the key of fingerprints from the variable {name}");
+        assert_eq!(asked(&gathered(&env(name)).unwrap()), [variable.as_str()]);
+        let text = text(&format!("${{{name}}}"));
+        assert_eq!(asked(&gathered(&text).unwrap()), [variable]);
+    }
     assert_eq!(
         asked(&gathered(&command(&["op"])).unwrap()),
         ["run /usr/bin/op in /repo/webhooks.d for the key of fingerprints"]
