@@ -106,8 +106,12 @@ pub struct ProgramRun {
     pub folder: PathBuf,
     /// Its arguments, variables replaced.
     pub arguments: Vec<String>,
-    /// What those files of the checkout hold that are the program, or that an argument names: by real path.
+    /// What those files of the checkout hold that are the program, or that an argument names, and all files of each
+    /// folder that one names: by real path.
     pub contents: Vec<(PathBuf, Content)>,
+    /// Whether its arguments do not tell which files it reads: a shell replaces something in them, or they are a text
+    /// in another language.
+    pub is_open: bool,
 }
 
 /// Where a key comes from, as far as it matters where it goes.
@@ -177,6 +181,7 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
                 encoder.path(path);
                 match content {
                     Content::Bytes(digest) => encoder.bytes(digest),
+                    Content::Link(to) => encoder.text("link").path(to),
                     Content::Other => encoder.bytes(&[]),
                 };
             }

@@ -85,11 +85,7 @@ fn no_way_round_leads_from_a_key_to_a_token() {
             "{token}: {}",
             run.stdout
         );
-        scene
-            .repository
-            .run(&["sync", "--dry-run"])
-            .code(1)
-            .complains("the token of 'billing'");
+        scene.repository.run(&["sync", "--dry-run"]).code(1);
         assert_eq!(scene.account.requests(), [""; 0], "{token}");
     }
     let other = "{ command: [printf, s3cr%st-token, \"3\"] }";
