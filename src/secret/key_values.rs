@@ -142,9 +142,8 @@ mod tests {
         });
         let lookup = |name: &str| match name {
             "PROD" => Some("key-in-a-variable ".to_owned()),
-            "INTERACTLY_X" => Some("a-reserved-key".to_owned()),
+            "INTERACTLY_X" | "COPY_X" => Some("a-reserved-key".to_owned()),
             "COPY" => Some("key-in-a-variable".to_owned()),
-            "COPY_X" => Some("a-reserved-key".to_owned()),
             _ => None,
         };
         let values = sources.values(&lookup, ["INTERACTLY_X", "COPY"].into_iter(), true);

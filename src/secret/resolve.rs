@@ -163,8 +163,8 @@ fn quoted(said: &[String]) -> String {
     format!("; it said: {}", lines.join(" | "))
 }
 
-/// Reads the secret that a source leads to. A program runs in the folder of the declaring file, and ends, with
-/// all that it started in its process group, when the future is dropped.
+/// Reads the secret that a source leads to; a token is read with [`resolve_token`]. A program runs in the folder of the
+/// declaring file, and ends, with all that it started in its process group, when the future is dropped.
 ///
 /// `lookup` answers for environment variables of [`SecretSource::Env`] and for variables in a
 /// [`SecretSource::Text`]. `permits` says which programs may be run; none is without consent.

@@ -122,9 +122,9 @@ pub(crate) async fn resolve_tokens(
             Some(Err(error)) => {
                 let unresolved = unresolved(key, error, missing);
                 let unresolved = unresolved.map(|found| at(found, declarations, key));
-                unresolved
-                    .into_iter()
-                    .for_each(|found| resolved.diagnostics.push(found));
+                if let Some(found) = unresolved {
+                    resolved.diagnostics.push(found);
+                }
             }
             None => {}
         }

@@ -90,7 +90,13 @@ fn what_is_more_than_consent_can_cover_is_refused() {
         };
         gather(&wanted, &checkout(), Some(PATH.as_ref()), files).unwrap_err()
     };
-    let long = "x ".repeat(10) + &(0..1_000).map(|n| format!("{n};")).collect::<String>();
+    let numbers = |count: usize| {
+        (0..count)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let long = numbers(1_000);
     let error = refused(&["sh", "-c", &format!("{long} ../script.sh")], &machine());
     assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
     let mut many = machine();
@@ -108,7 +114,7 @@ fn what_is_more_than_consent_can_cover_is_refused() {
     let error = refused(&["sh", "-c", &text], &folders);
     assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
     // Many programs cost no more than a few.
-    let names: String = (0..900).map(|n| format!("{n} ")).collect();
+    let names = numbers(900);
     let sources: Vec<_> = (0..1_000)
         .map(|number| command(&["op", &names, &number.to_string()]))
         .collect();
