@@ -106,11 +106,14 @@ pub(super) fn covered(
                 if !reach.counts(&path) && !reach.counts(&real) {
                     continue;
                 }
+                let is_below = checkout.holds(&real) && !call.folder.starts_with(&real);
+                // An argument as a whole means what it says where the program starts.
+                let is_start = base == call.folder;
                 if !look.is_folder(&real) {
                     reach.file(real)?;
-                } else if !is_word || (checkout.holds(&real) && !call.folder.starts_with(&real)) {
+                } else if is_below || (is_start && !is_word) {
                     reach.folder(real)?;
-                } else {
+                } else if is_start {
                     // Words such as `.` and `..` are in many texts, and seldom mean all that is there.
                     is_open = true;
                 }
@@ -219,7 +222,7 @@ impl<L: Look> Reach<'_, L> {
 
     fn entry(&mut self, entry: PathBuf, folders: &mut Vec<PathBuf>) -> Result<(), GatherError> {
         if self.checkout.makes(&entry) {
-            self.contents.insert(entry, Content::Other);
+            // Not even that it is there: the first run makes the record, after consent was given.
             return Ok(());
         }
         let Some(real) = self.look.real(&entry) else {

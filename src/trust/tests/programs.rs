@@ -81,6 +81,23 @@ fn all_files_of_a_folder_that_an_argument_names_count() {
 }
 
 #[test]
+fn consent_outlives_the_first_run_which_makes_the_record() {
+    let checkout = checkout().with_record("/repo/.hookctl".into());
+    let source = command(&["op", ".."]);
+    let of = |files: &Files| {
+        let wanted = Wanted {
+            tokens: vec![(&source, None)],
+            ..Wanted::default()
+        };
+        let authority = gather(&wanted, &checkout, Some(PATH.as_ref()), files).unwrap();
+        authority.digest()
+    };
+    let before = of(&machine());
+    assert_eq!(before, of(&machine().file("/repo/.hookctl/db", "")));
+    assert_ne!(before, of(&machine().file("/repo/hookctl/db", "")));
+}
+
+#[test]
 fn what_is_more_than_consent_can_cover_is_refused() {
     let refused = |words: &[&str], files: &Files| {
         let source = command(words);
@@ -145,6 +162,23 @@ fn without_git_all_files_count_but_those_of_the_system() {
     ] {
         assert!(!covers(&checkout, words, path), "{words:?}");
     }
+    // A folder above counts as it is named, and not once more from there.
+    let (source, files) = (command(&["op", ".."]), machine().file("/x", ""));
+    let above = Checkout::new("/repo/webhooks.d".into(), []).open_ended();
+    let wanted = Wanted {
+        tokens: vec![(&source, None)],
+        ..Wanted::default()
+    };
+    let authority = gather(&wanted, &above, Some(PATH.as_ref()), &files).unwrap();
+    let What::Program(run) = authority.grants()[0].what() else {
+        panic!();
+    };
+    let is_covered = |path: &str| {
+        run.contents
+            .iter()
+            .any(|(known, _)| known == Path::new(path))
+    };
+    assert!(is_covered("/repo/script.sh") && !is_covered("/x"));
     // Where the repository is among the system's files, they count as well.
     let checkout = Checkout::new("/usr/src/app".into(), []).open_ended();
     assert!(covers(&checkout, &["op", "/usr/x"], "/usr/x"));

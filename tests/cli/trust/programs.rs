@@ -95,6 +95,12 @@ fn consent_ends_with_a_change_of_a_file_that_an_argument_names() {
 
 #[test]
 fn consent_ends_with_a_change_of_a_folder_that_an_argument_names() {
+    let scene = Scene::with_token("{ command: [sh, ./token.sh, ..] }");
+    scene.consents();
+    for _ in 0..2 {
+        // The record is in that folder, and changes.
+        scene.sync().code(0);
+    }
     let scene = Scene::with_token("{ command: [sh, ../run.sh, --in=../parts] }");
     scene.script("run.sh", "for part in ../parts/*/*; do . \"$part\"; done");
     scene.script("parts/a/first", SCRIPT);
