@@ -75,6 +75,38 @@ fn told(error: io::Error) -> io::Error {
     error
 }
 
+/// What tells a file from every other one, whatever path leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    #[cfg(unix)]
+    device: u64,
+    #[cfg(unix)]
+    inode: u64,
+    #[cfg(not(unix))]
+    path: PathBuf,
+}
+
+impl FileId {
+    /// Tells it of an open file: what a path leads to may change.
+    #[cfg(unix)]
+    pub(crate) fn of(file: &File, _: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let metadata = file.metadata()?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        })
+    }
+
+    /// Tells it by the path without links, which has the letter case of the disk.
+    #[cfg(not(unix))]
+    pub(crate) fn of(_: &File, path: &Path) -> io::Result<Self> {
+        let path = std::fs::canonicalize(path)?;
+        Ok(Self { path })
+    }
+}
+
 /// An open folder, below which files are read without following a link.
 pub struct Folder {
     #[cfg(unix)]
@@ -164,7 +196,8 @@ pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read(open_regular(path)?, limit)
 }
 
-fn read(file: File, limit: u64) -> io::Result<Vec<u8>> {
+/// Reads an open file as [`read_regular`] does.
+pub(crate) fn read(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let most = limit.saturating_add(1);
     // It may be a secret, and a buffer that grows leaves copies behind. So does one that is filled: then the standard
     // library looks for an end with a buffer on the stack.

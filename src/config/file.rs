@@ -187,14 +187,15 @@ mod owner {
     }
 }
 
-/// Reads the file. Paths in it start at its folder, which a relative path of a secret's file may not
-/// leave. The configuration is None if and only if there is an error among the diagnostics.
+/// Reads the file. Paths in it start at its folder. A relative path of a secret's file may not leave the Git repository
+/// that the folder is in; without one, the folder. The configuration is None if and only if there is an error among the diagnostics.
 pub fn load(path: &Path) -> (SourceMap, Diagnostics, Option<Config>) {
     match read_regular(path, MAX_FILE_BYTES as u64) {
         Ok(bytes) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().unwrap_or(&absolute);
-            read_bytes(path, folder, bytes)
+            let root = folder.ancestors().find(|folder| is_git_root(folder));
+            read_bytes(path, folder, root.unwrap_or(folder), bytes)
         }
         Err(error) => {
             let mut diagnostics = Diagnostics::default();
@@ -218,18 +219,19 @@ pub fn load_text(
     folder: &Path,
     text: String,
 ) -> (SourceMap, Diagnostics, Option<Config>) {
-    read_bytes(path, folder, text.into_bytes())
+    read_bytes(path, folder, folder, text.into_bytes())
 }
 
 fn read_bytes(
     path: &Path,
     folder: &Path,
+    root: &Path,
     bytes: Vec<u8>,
 ) -> (SourceMap, Diagnostics, Option<Config>) {
     let mut sources = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
     let documents = yaml::read_bytes(path.to_owned(), bytes, &mut sources, &mut diagnostics);
-    let config = reader::read(&documents, folder, &mut diagnostics);
+    let config = reader::read(&documents, folder, root, &mut diagnostics);
     let mut diagnostics = config.lints.apply(diagnostics);
     diagnostics.sort(&sources);
     let config = (!diagnostics.has_errors()).then_some(config);

@@ -33,7 +33,7 @@ impl Reader<'_> {
             key,
             Surroundings {
                 folder: self.folder,
-                root: self.folder,
+                root: self.repository,
             },
             &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
             self.diagnostics,
@@ -50,7 +50,7 @@ impl Reader<'_> {
             SecretSource::File {
                 path, confined_to, ..
             } => (confined_to.is_some()
-                || secret::normal(path).starts_with(secret::normal(self.folder)))
+                || secret::normal(path).starts_with(secret::normal(self.repository)))
             .then_some("a file of the repository"),
         };
         let Some(label) = inside else {

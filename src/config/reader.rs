@@ -57,9 +57,15 @@ const TARGET_NAME_LENGTH: usize = 63;
 
 /// Reads the configuration from the documents of its file; there may be one. What is wrong goes to
 /// `diagnostics` and keeps its default.
-pub(super) fn read(documents: &[Document], folder: &Path, diagnostics: &mut Diagnostics) -> Config {
+pub(super) fn read(
+    documents: &[Document],
+    folder: &Path,
+    repository: &Path,
+    diagnostics: &mut Diagnostics,
+) -> Config {
     let mut reader = Reader {
         folder,
+        repository,
         plaintext_secrets: PlaintextSecrets::default(),
         diagnostics,
     };
@@ -93,6 +99,8 @@ pub(super) fn read(documents: &[Document], folder: &Path, diagnostics: &mut Diag
 
 pub(super) struct Reader<'a> {
     pub(super) folder: &'a Path,
+    /// The root of the repository that the folder is in.
+    pub(super) repository: &'a Path,
     plaintext_secrets: PlaintextSecrets,
     pub(super) diagnostics: &'a mut Diagnostics,
 }

@@ -97,6 +97,14 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
+/// The shortest secret that a key of fingerprints is made from, if not from the API key, in bytes.
+const SHORTEST: usize = 16;
+
+/// A secret from which no key of fingerprints is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has fewer than {SHORTEST} characters, and could be found by trying")]
+pub struct TooShort;
+
 /// The key that fingerprints are made with. It exists in memory only.
 pub struct FingerprintKey {
     key: zeroize::Zeroizing<[u8; 32]>,
@@ -118,6 +126,17 @@ impl FingerprintKey {
             for_files: zeroize::Zeroizing::new(blake3::derive_key(FILE_CONTEXT, material)),
             id: KeyId(short),
         }
+    }
+
+    /// Derives the key from a secret that is kept for this purpose.
+    ///
+    /// # Errors
+    /// [`TooShort`]: somebody with the record could find it by trying.
+    pub fn of_own(secret: &Secret) -> Result<Self, TooShort> {
+        if secret.expose().len() < SHORTEST {
+            return Err(TooShort);
+        }
+        Ok(Self::derive(secret))
     }
 
     /// Returns what tells this key from another one. It does not lead back to the key.

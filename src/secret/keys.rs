@@ -4,26 +4,32 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::SecretSource;
 use super::declared::normal;
+use super::{KeyValues, SecretSource};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
-/// How the names of variables begin that hold keys of the API, whatever the files say.
-const KEY_PREFIX: &str = "INTERACTLY_";
+/// How the names of variables begin that may hold keys of the API, whatever the files say: an API key comes from any of
+/// them without consent.
+const RESERVED: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
+/// How those of them begin that hold what is public.
+const PUBLIC: &str = "HOOKCTL_VAR_";
 
 /// Where the API keys and the keys of fingerprints of a configuration come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySources {
     variables: BTreeSet<String>,
     files: BTreeSet<PathBuf>,
+    sources: Vec<SecretSource>,
 }
 
 impl KeySources {
-    /// Returns the sources of a configuration without keys of its own. `INTERACTLY_*` is reserved all the same.
+    /// Returns the sources of a configuration without keys of its own. `INTERACTLY_*` and `HOOKCTL_*` are reserved
+    /// all the same.
     pub const fn new() -> Self {
         Self {
             variables: BTreeSet::new(),
             files: BTreeSet::new(),
+            sources: Vec::new(),
         }
     }
 
@@ -39,6 +45,41 @@ impl KeySources {
             }
             SecretSource::Command { .. } => {}
         }
+        self.sources.push(source.clone());
+    }
+
+    /// Reads what the keys are, but those of programs. `names` are those of all variables. Files outside the
+    /// repository are read only if `outside` says so. A key that cannot be read is none that a token could be.
+    pub fn values<'a>(
+        &self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        names: impl Iterator<Item = &'a str>,
+        outside: bool,
+    ) -> KeyValues {
+        let mut values = KeyValues::none();
+        for name in names.filter(|name| begins_with(name, "INTERACTLY_")) {
+            values.extend(lookup(name));
+        }
+        for source in &self.sources {
+            match source {
+                SecretSource::Env { name } => values.extend(lookup(name)),
+                SecretSource::Text { template } => {
+                    values.extend(template.expand(&|name| lookup(name)).ok());
+                }
+                SecretSource::File {
+                    path, confined_to, ..
+                } if outside || confined_to.is_some() => values.read(path),
+                SecretSource::File { .. } | SecretSource::Command { .. } => {}
+            }
+        }
+        values
+    }
+
+    fn reserves(&self, name: &str) -> bool {
+        let is_reserved = RESERVED.iter().any(|prefix| begins_with(name, prefix));
+        let same =
+            |known: &String| known == name || cfg!(windows) && known.eq_ignore_ascii_case(name);
+        (is_reserved && !begins_with(name, PUBLIC)) || self.variables.iter().any(same)
     }
 
     /// Checks that a token comes from elsewhere. `what` names the value in messages.
@@ -50,14 +91,10 @@ impl KeySources {
         diagnostics: &mut Diagnostics,
     ) {
         let variables = token.variables();
-        let variable = variables
-            .into_iter()
-            .find(|name| name.starts_with(KEY_PREFIX) || self.variables.contains(*name));
+        let variable = variables.into_iter().find(|name| self.reserves(name));
         let message = match (variable, token) {
             (Some(name), _) => {
-                format!(
-                    "'{what}' names the variable {name}, which is reserved for a key of the API"
-                )
+                format!("'{what}' names the variable {name}, which is reserved for keys of the API")
             }
             (None, SecretSource::File { path, .. }) if self.files.contains(&normal(path)) => {
                 format!("'{what}' names the file that a key of hookctl.yaml comes from")
@@ -73,6 +110,12 @@ impl KeySources {
                 .help("give the token a variable, a file, or a program of its own"),
         );
     }
+}
+
+/// Whether a name begins so. Letter case makes no difference: on some systems it has no meaning.
+fn begins_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
 }
 
 #[cfg(test)]
@@ -120,6 +163,9 @@ mod tests {
             env("QA_KEY"),
             env("INTERACTLY_API_KEY"),
             env("INTERACTLY_ANYTHING"),
+            env("interactly_api_key"),
+            env("HOOKCTL_PROD_KEY"),
+            text("${HOOKCTL_VAR_X:-${HOOKCTL_PROD_KEY}}"),
             text("${INTERACTLY_API_KEY}"),
             text("a${X:-${Y:-${B}}}"),
             file("/run/secrets/key"),
@@ -130,6 +176,8 @@ mod tests {
         for token in [
             env("QA_TOKEN"),
             env("MY_INTERACTLY_KEY"),
+            env("HOOKCTL_VAR_TOKEN"),
+            env("qa_key"),
             text("${TOKEN:-}"),
             file("/run/secrets/token"),
             SecretSource::Command {

@@ -7,6 +7,7 @@
 mod declared;
 mod filter;
 mod fingerprint;
+mod key_values;
 mod keys;
 mod permit;
 mod program;
@@ -18,12 +19,13 @@ pub(crate) use declared::normal;
 pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
 pub use filter::Filter;
 pub use fingerprint::{
-    Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal,
+    Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,
 };
+pub use key_values::KeyValues;
 pub use keys::KeySources;
 pub use permit::Permits;
 pub(crate) use permit::{MAX_CONTENT_BYTES, Program};
-pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve};
+pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve, resolve_token};
 pub use source::SecretSource;
 pub use value::{InvalidSecret, Secret};
 

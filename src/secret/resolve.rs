@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::permit::NotRun;
 use super::program::{self, ProgramError};
-use super::{InvalidSecret, Permits, Secret, SecretSource};
-use crate::input::read_regular;
+use super::{InvalidSecret, KeyValues, Permits, Secret, SecretSource};
+use crate::input::{FileId, open_regular, read};
 use crate::outside::Outside;
 use crate::template::UndefinedVariable;
 
@@ -135,6 +135,12 @@ pub enum ResolveError {
         /// The program.
         program: String,
     },
+    /// What is to be a token is a key of the API, or holds one.
+    #[error("{what} gave a key of the API or of fingerprints, which is never sent as a token")]
+    IsKey {
+        /// The source.
+        what: String,
+    },
     /// The value must never be sent.
     #[error("{what} gave a value that cannot be used: {reason}")]
     Invalid {
@@ -157,8 +163,8 @@ fn quoted(said: &[String]) -> String {
     format!("; it said: {}", lines.join(" | "))
 }
 
-/// Reads the secret that a source leads to. A program runs in the folder of the declaring file, and ends, with
-/// all that it started in its process group, when the future is dropped.
+/// Reads the secret that a source leads to; a token is read with [`resolve_token`]. A program runs in the folder of the
+/// declaring file, and ends, with all that it started in its process group, when the future is dropped.
 ///
 /// `lookup` answers for environment variables of [`SecretSource::Env`] and for variables in a
 /// [`SecretSource::Text`]. `permits` says which programs may be run; none is without consent.
@@ -169,6 +175,20 @@ pub async fn resolve(
     source: &SecretSource,
     lookup: &(dyn Fn(&str) -> Option<String> + Sync),
     permits: &Permits,
+) -> Result<Secret, ResolveError> {
+    resolve_token(source, lookup, permits, &KeyValues::none()).await
+}
+
+/// Reads the token that a source leads to, as [`resolve`] does. None of the keys comes of it, whatever way the files
+/// found to one: a token is sent to the address that they name.
+///
+/// # Errors
+/// [`ResolveError`]; none of its texts holds any part of the secret.
+pub async fn resolve_token(
+    source: &SecretSource,
+    lookup: &(dyn Fn(&str) -> Option<String> + Sync),
+    permits: &Permits,
+    keys: &KeyValues,
 ) -> Result<Secret, ResolveError> {
     let value = match source {
         SecretSource::Env { name } => match lookup(name) {
@@ -182,7 +202,7 @@ pub async fn resolve(
         },
         SecretSource::File {
             path, confined_to, ..
-        } => read_file(source, path, confined_to.as_deref()).await?,
+        } => read_file(source, path, confined_to.as_deref(), keys).await?,
         SecretSource::Command {
             program,
             arguments,
@@ -190,16 +210,23 @@ pub async fn resolve(
         } => run(source, program, arguments, directory, permits).await?,
         SecretSource::Text { template } => template.expand(&|name| lookup(name))?,
     };
-    Secret::new(value).map_err(|reason| ResolveError::Invalid {
+    let secret = Secret::new(value).map_err(|reason| ResolveError::Invalid {
         what: source.to_string(),
         reason,
-    })
+    })?;
+    if keys.are_in(&secret) {
+        return Err(ResolveError::IsKey {
+            what: source.to_string(),
+        });
+    }
+    Ok(secret)
 }
 
 async fn read_file(
     source: &SecretSource,
     path: &Path,
     confined_to: Option<&Path>,
+    keys: &KeyValues,
 ) -> Result<String, ResolveError> {
     let failed = |error| ResolveError::File {
         path: path.to_owned(),
@@ -215,12 +242,21 @@ async fn read_file(
             });
         }
     }
-    let reading = move || read_regular(&real, MAX_SECRET_BYTES).map(Zeroizing::new);
-    let bytes = tokio::task::spawn_blocking(reading)
+    let reading = move || {
+        let file = open_regular(&real)?;
+        let id = FileId::of(&file, &real)?;
+        Ok((id, Zeroizing::new(read(file, MAX_SECRET_BYTES)?)))
+    };
+    let (id, bytes) = tokio::task::spawn_blocking(reading)
         .await
         .map_err(io::Error::other)
         .flatten()
         .map_err(failed)?;
+    if keys.come_from(&id) {
+        return Err(ResolveError::IsKey {
+            what: source.to_string(),
+        });
+    }
     if bytes.len() as u64 > MAX_SECRET_BYTES {
         return Err(ResolveError::TooLarge {
             what: source.to_string(),

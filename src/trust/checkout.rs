@@ -8,6 +8,8 @@ pub struct Checkout {
     root: PathBuf,
     /// Folders of declarations elsewhere.
     further: Vec<PathBuf>,
+    record: Option<PathBuf>,
+    is_open_ended: bool,
 }
 
 impl Checkout {
@@ -20,7 +22,42 @@ impl Checkout {
             .collect();
         further.sort();
         further.dedup();
-        Self { root, further }
+        Self {
+            root,
+            further,
+            record: None,
+            is_open_ended: false,
+        }
+    }
+
+    /// Returns one of which nobody can tell where it ends, as without Git: files above its folders count as its own,
+    /// unless they are the system's.
+    #[must_use]
+    pub fn open_ended(self) -> Self {
+        Self {
+            is_open_ended: true,
+            ..self
+        }
+    }
+
+    /// Returns one with a folder that this program writes itself, by its real path.
+    #[must_use]
+    pub fn with_record(self, folder: PathBuf) -> Self {
+        Self {
+            record: Some(folder),
+            ..self
+        }
+    }
+
+    pub(super) const fn is_open_ended(&self) -> bool {
+        self.is_open_ended
+    }
+
+    /// Whether a real path is that of a folder whose content comes with no commit: the record, or Git's own at the
+    /// root.
+    pub(super) fn makes(&self, path: &Path) -> bool {
+        let is_git = || path == self.root.join(".git");
+        self.record.as_deref() == Some(path) || (!self.is_open_ended && is_git())
     }
 
     /// The root of the repository.

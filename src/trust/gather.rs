@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::contents::{Call, Covered, Spent, covered};
+use super::grant::is_free_fingerprint_variable;
 use super::{
     Access, AllowedHosts, Authority, Checkout, Content, Digest, Grant, KeyOrigin, Look, ProgramRun,
     Purpose, What, is_free, is_free_variable, search,
@@ -12,10 +14,7 @@ use super::{
 use crate::config::ApiBaseUrl;
 use crate::diagnostic::Location;
 use crate::outside::Outside;
-use crate::secret::{Permits, Program, SecretSource, normal};
-
-/// The most parts of one argument that are looked at as names of files.
-const MOST_PARTS: usize = 1_000;
+use crate::secret::{Permits, Program, SecretSource};
 
 /// What a command wants to do.
 #[derive(Default)]
@@ -64,6 +63,24 @@ pub enum GatherError {
         /// The file.
         path: PathBuf,
     },
+    /// The arguments of a program name more than is looked at.
+    #[error(
+        "the arguments of '{}' name too much for consent to cover it",
+        Outside::text(program)
+    )]
+    TooManyNames {
+        /// The program.
+        program: String,
+    },
+    /// A folder that a program uses holds more than is read.
+    #[error(
+        "{}, which a program uses, holds too much for consent to cover it",
+        Outside::path(path)
+    )]
+    TooLarge {
+        /// The folder.
+        path: PathBuf,
+    },
     /// A file of the checkout that is run, or that an argument names, cannot be read.
     #[error(
         "could not read {}, which is to be run or used by a program",
@@ -95,6 +112,7 @@ pub fn gather(
         look,
         known: HashMap::new(),
         followed: HashSet::new(),
+        spent: Spent::default(),
         authority: Authority {
             grants: Vec::new(),
             access: None,
@@ -125,6 +143,7 @@ struct Gathering<'a, L> {
     known: HashMap<Digest, usize>,
     /// What was followed already: many webhooks may share a source.
     followed: HashSet<(SecretSource, Purpose)>,
+    spent: Spent,
     authority: Authority,
 }
 
@@ -181,11 +200,15 @@ impl<L: Look> Gathering<'_, L> {
         place: Option<&Location>,
     ) -> Result<Option<Digest>, GatherError> {
         match source {
-            SecretSource::Env { .. } | SecretSource::Text { .. } if purpose == Purpose::ApiKey => {
+            SecretSource::Env { .. } | SecretSource::Text { .. } => {
+                let is_free = match purpose {
+                    Purpose::FingerprintKey => is_free_fingerprint_variable,
+                    Purpose::ApiKey | Purpose::Token => is_free_variable,
+                };
                 let names: BTreeSet<&str> = source.variables().into_iter().collect();
-                for name in names.into_iter().filter(|name| !is_free_variable(name)) {
+                for name in names.into_iter().filter(|name| !is_free(name)) {
                     let name = name.to_owned();
-                    self.ask(What::Variable { name }, place.cloned());
+                    self.ask(What::Variable { purpose, name }, place.cloned());
                 }
             }
             SecretSource::File {
@@ -200,9 +223,8 @@ impl<L: Look> Gathering<'_, L> {
                 };
                 self.ask(what, place.cloned());
             }
-            // A file of the repository says nothing that whoever writes it does not know, and what a key of
-            // fingerprints is made of goes nowhere.
-            SecretSource::Env { .. } | SecretSource::Text { .. } | SecretSource::File { .. } => {}
+            // A file of the repository says nothing that whoever writes it does not know.
+            SecretSource::File { .. } => {}
             SecretSource::Command { .. } => return self.program(source, purpose, place),
         }
         Ok(None)
@@ -243,7 +265,15 @@ impl<L: Look> Gathering<'_, L> {
             self.authority.missing.push(source.clone());
             return Ok(None);
         };
-        let contents = self.contents(&path, &real, &folder, arguments)?;
+        let call = Call {
+            program,
+            path: &path,
+            real: &real,
+            folder: &folder,
+            arguments,
+        };
+        let Covered { contents, is_open } =
+            covered(&call, self.checkout, self.look, &mut self.spent)?;
         let run = ProgramRun {
             purpose,
             program: program.clone(),
@@ -252,13 +282,14 @@ impl<L: Look> Gathering<'_, L> {
             folder,
             arguments: arguments.clone(),
             contents: contents.clone(),
+            is_open,
         };
         let digest = self.ask(What::Program(run), place.cloned());
         let contents = contents
             .into_iter()
             .filter_map(|(path, content)| match content {
                 Content::Bytes(digest) => Some((path, digest)),
-                Content::Other => None,
+                Content::Link(_) | Content::Other => None,
             });
         let program = Program {
             path,
@@ -280,50 +311,6 @@ impl<L: Look> Gathering<'_, L> {
             grant.also_at(place.cloned().into_iter().collect());
         }
     }
-
-    /// What the files hold that come with the repository and decide what a program does: itself, and those that an
-    /// argument names, also in a part of it (`--config=a`, `@a`, `sh -c './a b'`).
-    fn contents(
-        &self,
-        path: &Path,
-        real: &Path,
-        folder: &Path,
-        arguments: &[String],
-    ) -> Result<Vec<(PathBuf, Content)>, GatherError> {
-        let mut paths = BTreeSet::new();
-        if self.checkout.holds(&normal(path)) || self.checkout.holds(real) {
-            paths.insert(real.to_owned());
-        }
-        for part in arguments.iter().flat_map(|argument| parts(argument)) {
-            let named = normal(&folder.join(part));
-            let Some(real) = self.look.real(&named) else {
-                continue;
-            };
-            if self.checkout.holds(&named) || self.checkout.holds(&real) {
-                paths.insert(real);
-            }
-        }
-        paths
-            .into_iter()
-            .map(|path| match self.look.content(&path) {
-                Ok(content) => Ok((path, content)),
-                Err(source) => Err(GatherError::Content { path, source }),
-            })
-            .collect()
-    }
-}
-
-/// The parts of an argument that may name a file.
-fn parts(argument: &str) -> BTreeSet<&str> {
-    let separates =
-        |character: char| character.is_whitespace() || ";|&()<>{}'\"`$=@,:".contains(character);
-    let mut parts: BTreeSet<&str> = argument.split(separates).take(MOST_PARTS).collect();
-    parts.insert(argument);
-    // The value of a short option may follow it at once.
-    let is_short = argument.starts_with('-') && !argument.starts_with("--");
-    parts.extend(argument.get(2..).filter(|_| is_short));
-    parts.retain(|part| !part.is_empty() && !part.contains('\0'));
-    parts
 }
 
 fn key_origin(source: &SecretSource, program: Option<Digest>) -> KeyOrigin {

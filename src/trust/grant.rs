@@ -17,6 +17,12 @@ pub fn is_free_variable(name: &str) -> bool {
     FREE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether the key of fingerprints may come from a variable with nobody's consent: a free one that says that it is a
+/// key. The others hold settings and public values, which tell whoever has the record all that it hides.
+pub(super) fn is_free_fingerprint_variable(name: &str) -> bool {
+    is_free_variable(name) && name.ends_with("_KEY") && !name.starts_with("HOOKCTL_VAR_")
+}
+
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
@@ -67,8 +73,10 @@ pub enum What {
         /// Where the key comes from.
         key: KeyOrigin,
     },
-    /// To take the API key from a variable that may hold something else.
+    /// To take a key from a variable that may hold something else.
     Variable {
+        /// What it is for.
+        purpose: Purpose,
         /// Its name.
         name: String,
     },
@@ -98,8 +106,12 @@ pub struct ProgramRun {
     pub folder: PathBuf,
     /// Its arguments, variables replaced.
     pub arguments: Vec<String>,
-    /// What those files of the checkout hold that are the program, or that an argument names: by real path.
+    /// What those files of the checkout hold that are the program, or that an argument names, and all files of each
+    /// folder that one names: by real path.
     pub contents: Vec<(PathBuf, Content)>,
+    /// Whether its arguments do not tell which files it reads: a shell replaces something in them, or they are a text
+    /// in another language.
+    pub is_open: bool,
 }
 
 /// Where a key comes from, as far as it matters where it goes.
@@ -169,6 +181,7 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
                 encoder.path(path);
                 match content {
                     Content::Bytes(digest) => encoder.bytes(digest),
+                    Content::Link(to) => encoder.text("link").path(to),
                     Content::Other => encoder.bytes(&[]),
                 };
             }
@@ -194,8 +207,8 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
                 }
             }
         }
-        What::Variable { name } => {
-            encoder.text("variable").text(name);
+        What::Variable { purpose, name } => {
+            encoder.text("variable").text(purpose.as_str()).text(name);
         }
         What::File {
             purpose,
@@ -267,8 +280,9 @@ impl fmt::Display for What {
                 "send the API key from {key}, and the tokens, to {}",
                 Outside::text(origin)
             ),
-            Self::Variable { name } => {
-                write!(formatter, "take the API key from the variable {name}")
+            Self::Variable { purpose, name } => {
+                let noun = purpose.noun();
+                write!(formatter, "take {noun} from the variable {name}")
             }
             Self::File {
                 purpose,

@@ -13,11 +13,13 @@
 mod authority;
 mod checkout;
 mod choice;
+mod contents;
 mod digest;
 mod disk;
 mod gather;
 mod grant;
 mod hosts;
+mod named;
 mod search;
 
 pub use authority::{Access, Authority, Consent};

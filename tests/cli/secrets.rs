@@ -27,6 +27,41 @@ fn a_token_may_come_from_a_file_beside_the_declaration() {
     assert_eq!(token(&account).unwrap(), "s3cr3t-file");
 }
 
+#[test]
+fn a_file_may_be_anywhere_in_the_repository_and_not_outside() {
+    let (account, repository) = (Account::new(), Repository::new());
+    repository.write("shared/token", "s3cr3t-shared");
+    repository.write("shared/key", API_KEY);
+    let url = account.sandbox.base_url();
+    repository.write(
+        "infra/hookctl.yaml",
+        &format!("targets: {{ qa: {{ api_url: '{url}', api_key: {{ file: ../shared/key }} }} }}\n"),
+    );
+    repository.write(
+        "infra/webhooks.d/all.yaml",
+        &guarded("{ file: ../../shared/token }"),
+    );
+    let run = |arguments: &[&str]| {
+        let mut command = repository.command(arguments);
+        let command = command.current_dir(repository.path("infra"));
+        Run::of(command.output().unwrap())
+    };
+    // Without Git, the folder of hookctl.yaml is all that is known of the repository.
+    run(&["sync"])
+        .code(1)
+        .complains("leads out of the repository");
+    repository.write(".git/HEAD", "ref: refs/heads/main\n");
+    run(&["sync"]).code(0);
+    assert_eq!(token(&account).unwrap(), "s3cr3t-shared");
+    repository.write(
+        "infra/webhooks.d/all.yaml",
+        &guarded("{ file: ../../../token }"),
+    );
+    run(&["validate"])
+        .code(1)
+        .complains("leads out of the repository");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_token_may_come_from_a_program_that_validate_never_runs() {

@@ -315,16 +315,16 @@ fn a_lost_record_costs_one_assertion_of_the_token() {
 fn a_rotated_api_key_makes_tokens_unverified_and_not_edited() {
     let (account, mut repository) = (Account::new(), Repository::with(GUARDED));
     repository.set("HOOK_TOKEN", "s3cr3t-one");
-    repository.set("FINGERPRINT", "s3cr3t-fingerprint-1");
+    repository.set("HOOKCTL_FINGERPRINT_KEY", "s3cr3t-fingerprint-1");
     repository.write(
         "hookctl.yaml",
         &format!(
-            "targets:\n  qa:\n    api_url: {}\n    fingerprint_key: {{ env: FINGERPRINT }}\n",
+            "targets:\n  qa:\n    api_url: {}\n    fingerprint_key: {{ env: HOOKCTL_FINGERPRINT_KEY }}\n",
             account.sandbox.base_url()
         ),
     );
     repository.settled(&account);
-    repository.set("FINGERPRINT", "s3cr3t-fingerprint-2");
+    repository.set("HOOKCTL_FINGERPRINT_KEY", "s3cr3t-fingerprint-2");
     let (_, plan) = repository.plan(&account, &[]);
     assert_eq!(causes(&plan), ["bearer_token: unverified"]);
 }

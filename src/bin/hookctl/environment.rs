@@ -37,6 +37,11 @@ impl Environment {
         std::env::var_os("PATH")
     }
 
+    /// The names of all.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// The value of one.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()

@@ -22,7 +22,7 @@ pub(crate) fn with_load_options<T>(
     let repository = Repository::around(&settings.root).map(|found| found.root().to_owned());
     read(&LoadOptions {
         display_root: &settings.root,
-        repository_root: &settings.root,
+        repository_root: repository.as_deref().unwrap_or(&settings.root),
         link_roots: repository.as_slice(),
         folder_is_named: settings.webhooks_dir_by == NamedBy::Person,
         target: &settings.target.name,

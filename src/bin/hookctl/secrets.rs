@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Code, Diagnostic, Diagnostics};
-use hookctl::secret::{Permits, Secret, SecretSource, Secrets, resolve};
+use hookctl::secret::{
+    KeyValues, Permits, ResolveError, Secret, SecretSource, Secrets, resolve, resolve_token,
+};
 use hookctl::webhook::Key;
 
 use crate::environment::Environment;
@@ -81,9 +83,15 @@ pub(crate) async fn resolve_tokens(
         });
         wanted.insert(key, index);
     }
+    let keys = if distinct.is_empty() {
+        KeyValues::none()
+    } else {
+        let outside = missing != Missing::Unseen;
+        settings.keys.values(&lookup, environment.names(), outside)
+    };
     let resolving: Vec<_> = distinct
         .into_iter()
-        .map(|source| resolve(source, &lookup, permits))
+        .map(|source| resolve_token(source, &lookup, permits, &keys))
         .collect();
     let results: Vec<_> = futures_util::stream::iter(resolving)
         .buffered(AT_ONCE)
@@ -111,27 +119,35 @@ pub(crate) async fn resolve_tokens(
                 }
                 resolved.secrets.insert(key.clone(), secret.clone());
             }
-            Some(Err(_)) if missing != Missing::Error => {}
-            Some(Err(error)) => resolved.diagnostics.push(at(
-                Diagnostic::new(
-                    Code::SecretUnresolved,
-                    format!(
-                        "the token of '{key}' could not be resolved: {}",
-                        mask::masked(&chain(error))
-                    ),
-                )
-                .help(
-                    "make the source available; a dry run without secrets is possible with \
-                     --dry-run --allow-missing-secrets",
-                ),
-                declarations,
-                key,
-            )),
+            Some(Err(error)) => {
+                let unresolved = unresolved(key, error, missing);
+                let unresolved = unresolved.map(|found| at(found, declarations, key));
+                if let Some(found) = unresolved {
+                    resolved.diagnostics.push(found);
+                }
+            }
             None => {}
         }
     }
     resolved.diagnostics = settings.lints.apply(resolved.diagnostics);
     resolved
+}
+
+/// What is said of a token that its source did not give. A key in its place is told of even where a token may be
+/// missing: nothing of it can be meant.
+fn unresolved(key: &Key, error: &ResolveError, missing: Missing) -> Option<Diagnostic> {
+    let said = mask::masked(&chain(error));
+    let message = format!("the token of '{key}' could not be resolved: {said}");
+    if matches!(error, ResolveError::IsKey { .. }) {
+        let help = "give the token a variable, a file, or a program of its own";
+        return Some(Diagnostic::new(Code::KeyAsToken, message).help(help));
+    }
+    (missing == Missing::Error).then(|| {
+        Diagnostic::new(Code::SecretUnresolved, message).help(
+            "make the source available; a dry run without secrets is possible with \
+             --dry-run --allow-missing-secrets",
+        )
+    })
 }
 
 /// Whether a source leads out of the files of the repository and the variables of the job.

@@ -16,7 +16,7 @@ use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
 use hookctl::render::Cost;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
-use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
+use hookctl::secret::{FingerprintKey, KeyValues, Salt, Secret, SecretSource, Secrets, TooShort};
 use hookctl::state::DesiredState;
 use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::Key;
@@ -37,6 +37,8 @@ pub(crate) struct Session {
     api: HttpApi,
     store: Store,
     fingerprint_key: FingerprintKey,
+    /// What no token may hold.
+    keys: KeyValues,
     clock: SystemClock,
     horizon: Horizon,
     // Stops when the session ends.
@@ -87,10 +89,13 @@ impl Session {
         }
         let permits = consent.permits();
         let key = resolve_key("API key", access.api_key(), environment, permits).await?;
+        let mut keys = KeyValues::none();
+        keys.add(&key);
         let fingerprint_key = match access.fingerprint_key() {
             Some(source) => {
                 let secret = resolve_key("fingerprint key", source, environment, permits).await?;
-                FingerprintKey::derive(&secret)
+                keys.add(&secret);
+                FingerprintKey::of_own(&secret).map_err(|error| too_short(source, error))?
             }
             None => FingerprintKey::derive(&key),
         };
@@ -107,6 +112,7 @@ impl Session {
             api: client(options)?,
             store,
             fingerprint_key,
+            keys,
             clock: SystemClock::new(),
             horizon: Horizon(settings.settle_horizon),
             _sandbox: None,
@@ -127,6 +133,8 @@ impl Session {
             api: client(options)?,
             store,
             fingerprint_key,
+            // That of the emulator is no secret.
+            keys: KeyValues::none(),
             clock: SystemClock::new(),
             // What this process sends to itself takes effect before it is answered.
             horizon: Horizon(Duration::ZERO),
@@ -184,9 +192,23 @@ impl Session {
         remembered: &Remembered,
         given: &BTreeMap<Key, Salt>,
     ) -> Result<DesiredState, CommandError> {
+        self.spares_keys(secrets)?;
         let evidence = fresh_evidence(secrets, remembered, &self.fingerprint_key, given)
             .map_err(|error| CommandError::caused("randomness", &error))?;
         Ok(declarations.into_desired(&evidence))
+    }
+
+    /// Checks that no token is a key of this session, also one that a program gave.
+    pub(crate) fn spares_keys(&self, secrets: &Secrets) -> Result<(), CommandError> {
+        let mut all = secrets.iter();
+        let Some((key, _)) = all.find(|(_, token)| self.keys.are_in(token)) else {
+            return Ok(());
+        };
+        let message = format!(
+            "the token of '{key}' holds a key of the API or of fingerprints, which is never sent as a token"
+        );
+        Err(CommandError::new("key-as-token", message)
+            .help("give the token a variable, a file, or a program of its own"))
     }
 
     /// What a run that began then has cost by now.
@@ -223,6 +245,12 @@ impl RecordAccess<'_> {
             Self::Writing(store) => store.remembered().map_err(|error| record_error(&error)),
         }
     }
+}
+
+fn too_short(source: &SecretSource, error: TooShort) -> CommandError {
+    let message = format!("{source} gives no key of fingerprints: {error}");
+    CommandError::new("fingerprint-key", message)
+        .help("make it of 32 random bytes, as `openssl rand -hex 32` prints them")
 }
 
 pub(crate) fn record_error(error: &CacheError) -> CommandError {

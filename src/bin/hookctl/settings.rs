@@ -23,8 +23,8 @@ const DEFAULT_TARGET: &str = "default";
 
 /// What holds for this run.
 pub(crate) struct Settings {
-    /// The folder that paths are shown relative to, and that `file:` secrets may not leave: where
-    /// hookctl.yaml is, or the working directory.
+    /// The folder that paths are shown relative to: where hookctl.yaml is, or the working directory. Without Git,
+    /// `file:` secrets may not leave it.
     pub(crate) root: PathBuf,
     /// The folder of declarations.
     pub(crate) webhooks_dir: PathBuf,

@@ -47,6 +47,89 @@ fn the_key_comes_from_nothing_else_than_its_own_variables_without_consent() {
     scene.repository.run(&["sync"]).code(0);
 }
 
+#[test]
+fn no_way_round_leads_from_a_key_to_a_token() {
+    let mut scene = Scene::declaring(BILLING);
+    let own = |name: &str| scene.own.path().join(name).to_str().unwrap().to_owned();
+    let (key, hard) = (own("key"), own("hard"));
+    fs::write(&key, format!("{API_KEY}\n")).unwrap();
+    fs::hard_link(&key, &hard).unwrap();
+    scene.repository.set("INTERACTLY_API_KEY", "s3cr3t-unused");
+    scene.repository.set("COPY", API_KEY);
+    scene.repository.set("WITHIN", &format!("x-{API_KEY}"));
+    scene
+        .repository
+        .set("HOOKCTL_OTHER_KEY", "s3cr3t-of-another");
+    scene.repository.set("HOOKCTL_TRUST", "1");
+    let in_file = format!("{{ file: '{key}' }}");
+    let by_program = "{ command: [printenv, COPY] }".to_owned();
+    let of_file = format!("{{ file: '{hard}' }}");
+    for (from, token) in [
+        (&in_file, of_file.as_str()),
+        (&in_file, "{ env: COPY }"),
+        (&in_file, "{ env: WITHIN }"),
+        (&in_file, "'${NONE:-${COPY}}'"),
+        (&in_file, "{ env: HOOKCTL_OTHER_KEY }"),
+        (&in_file, "{ command: [printenv, WITHIN] }"),
+        // What a program says is known of both only when the session begins.
+        (&by_program, "{ command: [printenv, WITHIN] }"),
+        (&by_program, "{ env: COPY }"),
+        (&by_program, of_file.as_str()),
+    ] {
+        scene.target(&format!("api_url: '{}', api_key: {from}", scene.url()));
+        let declared = format!("{BILLING}    bearer_token: {token}\n");
+        scene.repository.declare(&declared);
+        let run = scene.sync().code(1);
+        assert!(
+            run.stdout.contains("key-as-token"),
+            "{token}: {}",
+            run.stdout
+        );
+        scene.repository.run(&["sync", "--dry-run"]).code(1);
+        assert_eq!(scene.account.requests(), [""; 0], "{token}");
+    }
+    let other = "{ command: [printf, s3cr%st-token, \"3\"] }";
+    scene
+        .repository
+        .declare(&format!("{BILLING}    bearer_token: {other}\n"));
+    scene.sync().code(0);
+}
+
+#[test]
+fn a_key_of_fingerprints_is_long_and_comes_from_no_other_variable_without_consent() {
+    let mut scene = Scene::declaring(BILLING);
+    scene
+        .repository
+        .set("GITHUB_REPOSITORY", "an-owner/a-repository");
+    for name in ["GITHUB_REPOSITORY", "HOOKCTL_API_URL", "HOOKCTL_VAR_MY_KEY"] {
+        let url = scene.url();
+        scene.target(&format!(
+            "api_url: '{url}', fingerprint_key: {{ env: {name} }}"
+        ));
+        let told = scene.is_refused();
+        let expected = format!("take the key of fingerprints from the variable {name}");
+        assert!(told.contains(&expected), "{told}");
+    }
+    let url = scene.url();
+    scene.target(&format!(
+        "api_url: '{url}', fingerprint_key: {{ env: HOOKCTL_RECORD_KEY }}"
+    ));
+    scene
+        .repository
+        .set("HOOKCTL_RECORD_KEY", "s3cr3t-key-of-15");
+    scene.repository.run(&["sync"]).code(0);
+    scene.account.requests();
+    scene
+        .repository
+        .set("HOOKCTL_RECORD_KEY", "s3cr3t-key-o-15");
+    scene
+        .repository
+        .run(&["sync"])
+        .code(1)
+        .complains("fewer than 16 characters");
+    assert_eq!(scene.account.requests(), [""; 0]);
+}
+
 /// A proxy that sees whether anybody comes.
 struct Proxy(TcpListener);
 

@@ -74,6 +74,10 @@ fn consent_ends_with_a_change_of_a_file_that_an_argument_names() {
         "[sh, ./token.sh]",
         "[sh, -c, 'sh ./token.sh']",
         "[env, -S, 'sh token.sh']",
+        "[sh, -c, 'cd .. && sh webhooks.d/token.sh']",
+        "[sh, -c, 'cd .. && cd webhooks.d && sh token.sh']",
+        "[sh, -c, 'sh ./to\"ken\".sh']",
+        "[sh, -c, 'sh \"$$0\"', token.sh]",
     ] {
         let scene = Scene::with_token(&format!("{{ command: {arguments} }}"));
         scene.consents();
@@ -86,6 +90,95 @@ fn consent_ends_with_a_change_of_a_file_that_an_argument_names() {
             "echo >> \"$MARKER\"; printf s3cr3t-evil",
         );
         scene.refuses(&scene.sync());
+    }
+}
+
+#[test]
+fn consent_ends_with_a_change_of_a_folder_that_an_argument_names() {
+    let scene = Scene::with_token("{ command: [sh, ./token.sh, ..] }");
+    scene.consents();
+    for _ in 0..2 {
+        // The record is in that folder, and changes.
+        scene.sync().code(0);
+    }
+    let scene = Scene::with_token("{ command: [sh, ../run.sh, --in=../parts] }");
+    scene.script("run.sh", "for part in ../parts/*/*; do . \"$part\"; done");
+    scene.script("parts/a/first", SCRIPT);
+    scene.consents();
+    scene.sync().code(0);
+    assert_eq!(scene.runs(), 1);
+    scene.sync().code(0);
+    scene.forgets_the_runs();
+    scene.account.requests();
+    scene.script("parts/b/second", "echo >> \"$MARKER\"");
+    scene.refuses(&scene.sync());
+    for number in 0..4_200 {
+        scene.repository.write(&format!("parts/c/{number}"), "");
+    }
+    let run = scene.sync();
+    assert!(run.stdout.contains("holds too much"), "{}", run.stdout);
+    scene.refuses(&run);
+    scene
+        .repository
+        .run(&["trust", "--yes"])
+        .code(1)
+        .complains("up to 4,096 files");
+}
+
+#[test]
+fn what_a_text_reads_that_nobody_can_tell_is_said() {
+    let said = "what else this reads cannot be told";
+    for (arguments, hides) in [
+        ("[sh, -c, 'cat $$HOME/x']", true),
+        ("[sh, -c, 'cat *']", true),
+        ("[sh, -c, 'cd .. && cat x']", true),
+        ("[sh, -c, 'cat x']", false),
+        ("[sh, ./token.sh]", false),
+    ] {
+        let scene = Scene::with_token(&format!("{{ command: {arguments} }}"));
+        let run = scene.repository.run(&["trust"]).code(1);
+        assert_eq!(
+            run.stdout.contains(said),
+            hides,
+            "{arguments}: {}",
+            run.stdout
+        );
+        let run = scene.repository.run(&["trust", "--output", "json"]).code(1);
+        assert_eq!(run.json()["grants"][0]["reads_more"], hides, "{arguments}");
+        let command = scene
+            .repository
+            .command(&["--api-url", &scene.url(), "sync"]);
+        let mut terminal = Terminal::start(command);
+        terminal.shows("[N]o: ");
+        terminal.writes("");
+        let (_, shown) = terminal.end();
+        assert_eq!(shown.contains(said), hides, "{arguments}: {shown}");
+    }
+}
+
+#[test]
+fn without_git_a_file_above_the_folder_of_the_configuration_counts() {
+    let scene = Scene::declaring("");
+    fs::remove_dir_all(scene.repository.path("webhooks.d")).unwrap();
+    let run = |arguments: &[&str]| {
+        let url = scene.url();
+        let all = [&["--api-url", url.as_str()], arguments].concat();
+        let mut command = scene.repository.command(&all);
+        let command = command.current_dir(scene.repository.path("infra"));
+        Run::of(command.output().unwrap())
+    };
+    for arguments in ["[../../bin/tool]", "[sh, ../../bin/tool]"] {
+        scene.script("bin/tool", SCRIPT);
+        let declared = format!("{BILLING}    bearer_token: {{ command: {arguments} }}\n");
+        scene
+            .repository
+            .write("infra/webhooks.d/all.yaml", &declared);
+        run(&["trust", "--yes"]).code(0);
+        run(&["sync"]).code(0);
+        scene.forgets_the_runs();
+        scene.account.requests();
+        scene.script("bin/tool", &SCRIPT.replace("program", "evil"));
+        scene.refuses(&run(&["sync", "--output", "json"]));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::run::{ago, selected};
 use crate::secrets::{Missing, clear_and_resolve};
-use crate::session::{Session, record_error};
+use crate::session::{self, Session, record_error};
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
@@ -81,6 +81,8 @@ async fn status(
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let only = selected(&args.only)?;
+    // Before anything runs: what consent covers leaves the record out.
+    let store = session::store(&settings, args.sandbox)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let request = Request {
         sandbox: args.sandbox,
@@ -100,7 +102,7 @@ async fn status(
     presenter.secrets(resolved.diagnostics)?;
     let session = unless_cancelled(
         &cancellation,
-        Session::open(&settings, environment, &cleared),
+        Session::over(store, &settings, environment, &cleared),
     )
     .await??;
     let remembered = session

@@ -11,7 +11,7 @@ use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::settings::Settings;
-use crate::trust::{Context, Store, Stored, shown};
+use crate::trust::{Context, Store, Stored, is_open, shown};
 use crate::ui::Ui;
 
 /// The arguments of `hookctl trust`.
@@ -185,6 +185,7 @@ fn document(
                 "what": grant.what().to_string(),
                 "digest": grant.digest().to_string(),
                 "places": places,
+                "reads_more": is_open(grant),
                 "stored": store.has(grant.digest()),
             })
         })

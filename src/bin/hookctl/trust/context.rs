@@ -122,6 +122,12 @@ impl<'a> Context<'a> {
                 ),
                 GatherError::FingerprintKeyInside { .. } => shown("invalid-secret-source")
                     .help("name a variable, a program, or a file outside the repository"),
+                GatherError::TooManyNames { .. } => shown("untrusted")
+                    .help("put the text of the arguments into a file of the repository, and run that"),
+                GatherError::TooLarge { .. } => shown("untrusted").help(
+                    "name the files that the program needs, or a folder with nothing else in it: up to 4,096 \
+                     files and 64 MiB are read",
+                ),
                 GatherError::Content { .. } => shown("untrusted")
                     .help("make it readable, so that consent can cover what it holds"),
             }
@@ -154,27 +160,33 @@ impl<'a> Context<'a> {
 /// The repository that the files are in, that of declarations that a flag names elsewhere, and those that they are
 /// submodules of.
 fn checkout(settings: &Settings) -> Checkout {
-    let root = root_of(&settings.root);
-    let elsewhere = root_of(&settings.webhooks_dir);
+    let (root, has_git) = root_of(&settings.root);
+    let (elsewhere, elsewhere_has_git) = root_of(&settings.webhooks_dir);
     let further: Vec<PathBuf> = [&root, &elsewhere]
         .into_iter()
         .flat_map(|folder| std::iter::successors(Repository::around(folder), Repository::above))
-        .map(|repository| repository.root().to_owned())
+        .map(|repository| real(repository.root()))
         .chain([elsewhere.clone()])
         .collect();
-    Checkout::new(root, further)
+    let checkout = Checkout::new(root, further).with_record(real(&settings.cache_dir));
+    if has_git && elsewhere_has_git {
+        checkout
+    } else {
+        checkout.open_ended()
+    }
 }
 
-/// The root of the Git repository around a folder, or the folder itself: its real path.
-fn root_of(folder: &Path) -> PathBuf {
-    let real = |folder: &Path| {
-        fs::canonicalize(folder)
-            .or_else(|_| std::path::absolute(folder))
-            .unwrap_or_else(|_| folder.to_owned())
-    };
+/// The root of the Git repository around a folder, or the folder itself, by its real path; and which of them it is.
+fn root_of(folder: &Path) -> (PathBuf, bool) {
     let folder = real(folder);
     match Repository::around(&folder) {
-        Some(repository) => real(repository.root()),
-        None => folder,
+        Some(repository) => (real(repository.root()), true),
+        None => (folder, false),
     }
+}
+
+fn real(folder: &Path) -> PathBuf {
+    fs::canonicalize(folder)
+        .or_else(|_| std::path::absolute(folder))
+        .unwrap_or_else(|_| folder.to_owned())
 }

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::ui::Ui;
 
 pub(crate) use self::context::{Context, no_api_url};
-pub(crate) use self::shown::shown;
+pub(crate) use self::shown::{is_open, shown};
 pub(crate) use self::store::{Store, Stored};
 
 /// How many grants a refusal names.

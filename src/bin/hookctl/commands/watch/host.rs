@@ -224,6 +224,7 @@ impl Host for Workstation<'_> {
             let message = first.message.clone();
             return Err(CommandError::new("secrets-unresolved", message));
         }
+        self.session.spares_keys(&resolved.secrets)?;
         Ok(Some(Wanted {
             declarations,
             secrets: resolved.secrets,

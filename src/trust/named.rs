@@ -1,0 +1,282 @@
+//! What an argument may name: every part of it that a program could take for a path.
+
+use std::collections::BTreeSet;
+
+/// The most names that one program's arguments may hold.
+pub(super) const MOST_NAMES: usize = 1_000;
+/// The most parts of one text, the same ones counted again.
+const MOST_PARTS: usize = 16_000;
+/// No system opens a longer path, in bytes.
+const LONGEST_PATH: usize = 32 * 1024;
+/// How often a text inside a text is split: `sh -c "sh -c './a b'"`.
+const NESTED: usize = 3;
+/// How many letters of short options may stand before a value: `-xvf./a`.
+const MOST_LETTERS: usize = 16;
+/// What begins a value, whatever stands before it: `--file=./a`, `@./a`, `if=./a`, `./a:ro`.
+const BEFORE_VALUES: [char; 4] = ['=', '@', ':', ','];
+/// What a shell takes for more than itself, so that the names it comes to are not those that are written.
+const EXPANDED: &str = "$`*?[~{";
+const SHELLS: [&str; 9] = [
+    "sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "busybox",
+];
+const INTERPRETERS: [&str; 12] = [
+    "python",
+    "pypy",
+    "perl",
+    "ruby",
+    "node",
+    "nodejs",
+    "deno",
+    "bun",
+    "php",
+    "lua",
+    "pwsh",
+    "osascript",
+];
+/// How other interpreters are told that an argument is their text.
+const TAKES_TEXT: [&str; 8] = ["-c", "-e", "-E", "-p", "-r", "--eval", "-Command", "eval"];
+
+/// The names in the arguments of a program.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// Whole arguments, and the values in them.
+    pub(super) values: BTreeSet<String>,
+    /// Words of texts such as scripts.
+    pub(super) words: BTreeSet<String>,
+}
+
+impl Names {
+    /// Finds the names in arguments. `None` if there are more than [`MOST_NAMES`].
+    pub(super) fn of(arguments: &[String]) -> Option<Self> {
+        let mut names = Self::default();
+        for argument in arguments {
+            names.values.insert(argument.clone());
+            values(argument, &mut names.values)?;
+            names.words(argument, NESTED)?;
+        }
+        let is_path =
+            |name: &String| !name.is_empty() && !name.contains('\0') && name.len() <= LONGEST_PATH;
+        names.values.retain(is_path);
+        names.words.retain(is_path);
+        Some(names)
+    }
+
+    /// All of them, each with whether it is a word.
+    pub(super) fn all(&self) -> impl Iterator<Item = (&str, bool)> {
+        let values = self.values.iter().map(|name| (name.as_str(), false));
+        let words = self.words.difference(&self.values);
+        values.chain(words.map(|name| (name.as_str(), true)))
+    }
+
+    fn words(&mut self, text: &str, nested: usize) -> Option<()> {
+        let separates =
+            |character: char| character.is_whitespace() || ";|&()<>{}'\"`$=@,:".contains(character);
+        if text.split(separates).nth(MOST_PARTS).is_some() {
+            return None;
+        }
+        let parts = text.split(separates).map(str::to_owned);
+        for word in parts.chain(shell_words(text)) {
+            if word.is_empty() || !self.words.insert(word.clone()) {
+                continue;
+            }
+            if self.words.len() > MOST_NAMES {
+                return None;
+            }
+            values(&word, &mut self.words)?;
+            if nested > 0
+                && word != text
+                && word.contains([' ', '\t', '\n', '\'', '"', '\\', ';', '|', '&'])
+            {
+                self.words(&word, nested - 1)?;
+            }
+        }
+        Some(())
+    }
+}
+
+/// Adds what follows an option's letters, or a sign that begins a value.
+fn values(text: &str, values: &mut BTreeSet<String>) -> Option<()> {
+    let mut add = |value: &str| {
+        // A longer one would be no path, and many of them too much.
+        if value.len() <= LONGEST_PATH {
+            values.insert(value.to_owned());
+        }
+        (values.len() <= MOST_NAMES).then_some(())
+    };
+    for (at, sign) in text.match_indices(BEFORE_VALUES) {
+        add(text.get(at + sign.len()..).unwrap_or_default())?;
+    }
+    if text.starts_with('-') && !text.starts_with("--") {
+        let letters = text.char_indices().skip(2).take(MOST_LETTERS);
+        for (at, _) in letters {
+            add(text.get(at..).unwrap_or_default())?;
+        }
+    }
+    Some(())
+}
+
+/// The words of a text as a shell splits it, without their quotes.
+fn shell_words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let ends =
+            quote.is_none() && (character.is_whitespace() || ";|&()<>{}`".contains(character));
+        if ends {
+            words.push(String::new());
+            continue;
+        }
+        let taken = match (character, quote) {
+            ('\\', None | Some('"')) => characters.next(),
+            ('\'' | '"', None) => {
+                quote = Some(character);
+                None
+            }
+            (_, Some(open)) if open == character => {
+                quote = None;
+                None
+            }
+            _ => Some(character),
+        };
+        if let Some(word) = words.last_mut() {
+            word.extend(taken);
+        }
+    }
+    words
+}
+
+/// Whether a program runs a text among its arguments of which nobody can tell what files it reads: one in which a
+/// shell replaces something, or one in another language.
+pub(super) fn runs_a_text_that_hides_names(programs: &[&str], arguments: &[String]) -> bool {
+    let words: Vec<String> = programs
+        .iter()
+        .map(ToString::to_string)
+        .chain(arguments.iter().flat_map(|argument| shell_words(argument)))
+        .collect();
+    let after = |names: &[&str]| {
+        let is_one = |word: &String| names.contains(&base_name(word));
+        let at = words.iter().position(is_one);
+        at.and_then(|at| words.get(at + 1..)).unwrap_or_default()
+    };
+    let is_letters = |word: &String| {
+        word.starts_with(['-', '+']) && !word.starts_with("--") && word.contains('c')
+    };
+    let is_expanded = |argument: &String| argument.contains(|sign| EXPANDED.contains(sign));
+    (after(&SHELLS).iter().any(is_letters) && arguments.iter().any(is_expanded))
+        || after(&INTERPRETERS)
+            .iter()
+            .any(|word| TAKES_TEXT.contains(&word.as_str()))
+}
+
+/// The name of a program without its folders and its version.
+fn base_name(path: &str) -> &str {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    name.strip_suffix(".exe")
+        .unwrap_or(name)
+        .trim_end_matches(|character: char| character.is_ascii_digit() || character == '.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(arguments: &[&str]) -> Option<Names> {
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        Names::of(&arguments)
+    }
+
+    #[test]
+    fn a_path_is_found_wherever_an_argument_may_hold_it() {
+        for (argument, path) in [
+            ("./a.sh", "./a.sh"),
+            ("-f./a.sh", "./a.sh"),
+            ("-xvf./a.sh", "./a.sh"),
+            ("-Fa.sh", "a.sh"),
+            ("--file=./a.sh", "./a.sh"),
+            ("--file=./a b,c.sh", "./a b,c.sh"),
+            ("@a.json", "a.json"),
+            ("data=@a.json", "a.json"),
+            ("if=a.bin", "a.bin"),
+            ("/x:./a.sh:ro", "./a.sh"),
+            ("a,b", "b"),
+            ("./a:b,c=d", "./a:b,c=d"),
+            ("cat ./a.sh", "./a.sh"),
+            ("cat './a b.sh'", "./a b.sh"),
+            ("cat ./a\\ b.sh", "./a b.sh"),
+            ("cat \"./a\"' b'.sh", "./a b.sh"),
+            ("cat ./a''.sh", "./a.sh"),
+            ("cat \"a\\\"b\"", "a\"b"),
+            ("x=$(./a.sh)", "./a.sh"),
+            ("cd x;./a.sh&&true", "./a.sh"),
+            ("tool --file=./a.sh <b", "./a.sh"),
+            ("tool -f./a.sh", "./a.sh"),
+            ("sh -c \"cat './a b.sh'\"", "./a b.sh"),
+            ("env -S 'sh -c \"cat ./a\\\\ b.sh\"'", "./a b.sh"),
+        ] {
+            let found = names(&[argument]).unwrap();
+            let mut all = found.all();
+            assert!(all.any(|(name, _)| name == path), "{argument}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn whole_arguments_and_values_are_told_from_words() {
+        let found = names(&["-C.", "--in=..", "cd /x"]).unwrap();
+        for value in [".", "..", "cd /x"] {
+            assert!(found.all().any(|one| one == (value, false)), "{value}");
+        }
+        assert!(found.all().any(|one| one == ("/x", true)));
+    }
+
+    #[test]
+    fn more_names_than_are_looked_at_are_none_rather_than_some() {
+        let many = |separator: &str| {
+            (0..2_000)
+                .map(|n| n.to_string())
+                .collect::<Vec<_>>()
+                .join(separator)
+        };
+        for separator in [" ", ":", "=", ";", "\n", "' '"] {
+            assert_eq!(names(&[&many(separator)]), None, "{separator:?}");
+        }
+        let one: Vec<String> = (0..2_000).map(|n| n.to_string()).collect();
+        let one: Vec<&str> = one.iter().map(String::as_str).collect();
+        assert_eq!(names(&one), None);
+        // Long ones cost neither time nor memory.
+        for sign in [":", "= ", "a ", "' "] {
+            assert_eq!(names(&[&sign.repeat(1 << 20)]), None, "{sign:?}");
+        }
+        assert!(names(&[&"a".repeat(1 << 20)]).unwrap().values.is_empty());
+    }
+
+    #[test]
+    fn a_text_hides_names_where_a_shell_replaces_something_or_the_language_is_another() {
+        let hides = |words: &[&str]| {
+            let arguments: Vec<String> = words[1..].iter().map(ToString::to_string).collect();
+            runs_a_text_that_hides_names(&words[..1], &arguments)
+        };
+        for words in [
+            &["/bin/sh", "-c", "cat $X"][..],
+            &["bash", "-ec", "cat *.sh"],
+            &["/usr/bin/env", "bash", "-c", "cat `x`"],
+            &["env", "-S", "sh -c 'cat ~/x'"],
+            &["nice", "-n", "5", "zsh", "-c", "cat a?"],
+            &["busybox", "sh", "-c", "cat [ab]"],
+            &["python3.12", "-c", "1"],
+            &["env", "perl", "-e", "1"],
+            &["node", "--eval", "1"],
+        ] {
+            assert!(hides(words), "{words:?}");
+        }
+        for words in [
+            &["sh", "-c", "cat ./a"][..],
+            &["sh", "./a.sh", "$X"],
+            &["op", "read", "$X"],
+            &["python3", "./a.py"],
+            &["op", "-c", "x*"],
+        ] {
+            assert!(!hides(words), "{words:?}");
+        }
+    }
+}

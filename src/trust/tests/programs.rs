@@ -1,0 +1,185 @@
+//! What of the disk consent to a program covers.
+
+use super::*;
+
+#[test]
+fn a_file_of_the_checkout_counts_in_whatever_part_of_an_argument_it_is_named() {
+    for argument in [
+        "../script.sh",
+        "/repo/script.sh",
+        "--config=../script.sh",
+        "-f../script.sh",
+        "@../script.sh",
+        "cat x | ../script.sh -v",
+        "echo $(../script.sh)",
+        "'../script.sh';true",
+    ] {
+        let source = command(&["sh", "-c", argument]);
+        let one = of_tokens(std::slice::from_ref(&source), &machine(), PATH);
+        let two = machine().file("/repo/script.sh", "two");
+        let two = of_tokens(std::slice::from_ref(&source), &two, PATH);
+        assert_ne!(one.digest(), two.digest(), "{argument}");
+    }
+    // A file elsewhere is not the repository's.
+    assert!(!covers(
+        &checkout(),
+        &["sh", "/etc/profile"],
+        "/etc/profile"
+    ));
+}
+
+/// Whether a change of a file, which is there in addition, makes another grant.
+fn covers(checkout: &Checkout, words: &[&str], path: &str) -> bool {
+    let source = command(words);
+    let of = |content| {
+        let files = machine()
+            .file("/repo/other/x", "")
+            .link("/repo/other/link", "/repo/linked")
+            .file("/repo/linked/y", "")
+            .program(path, content);
+        let wanted = Wanted {
+            tokens: vec![(&source, None)],
+            ..Wanted::default()
+        };
+        gather(&wanted, checkout, Some(PATH.as_ref()), &files)
+            .unwrap()
+            .digest()
+    };
+    of("one") != of("two")
+}
+
+#[test]
+fn all_files_of_a_folder_that_an_argument_names_count() {
+    for (words, path) in [
+        (&["sh", "../other"][..], "/repo/other/a/b.sh"),
+        (&["op", "-C../other"], "/repo/other/b.sh"),
+        (&["op", "--in=/repo/other"], "/repo/other/a/b.sh"),
+        (&["sh", "-c", "cd ../other && ./b.sh"], "/repo/other/b.sh"),
+        // Also what a link in it leads to.
+        (&["op", "../other"], "/repo/linked/z/y"),
+        (&["op", "."], "/repo/webhooks.d/new.yaml"),
+        (&["op", ".."], "/repo/bin/new"),
+        (&["op", ".."], "/repo/other/.git/x"),
+        // The folder that a text changes into.
+        (&["sh", "-c", "cd ..; . './a b.sh'"], "/repo/a b.sh"),
+        (&["sh", "-c", "cd ../..; cd repo/bin; x y"], "/repo/bin/y"),
+        (&["sh", "-c", "cd /; sh repo/x"], "/repo/x"),
+        (&["op", "-C", "../bin", "../x"], "/repo/x"),
+    ] {
+        assert!(covers(&checkout(), words, path), "{words:?}");
+    }
+    let checkout = checkout().with_record("/repo/.hookctl".into());
+    for (words, path) in [
+        (&["op", "../other"][..], "/repo/elsewhere"),
+        (&["op", ".."], "/repo/.git/index"),
+        (&["op", ".."], "/repo/.hookctl/db"),
+        (&["op", "/home"], "/home/me/x"),
+        (&["sh", "-c", "cd .. && cat x"], "/repo/unnamed"),
+    ] {
+        assert!(!covers(&checkout, words, path), "{words:?}");
+    }
+}
+
+#[test]
+fn consent_outlives_the_first_run_which_makes_the_record() {
+    let checkout = checkout().with_record("/repo/.hookctl".into());
+    let source = command(&["op", ".."]);
+    let of = |files: &Files| {
+        let wanted = Wanted {
+            tokens: vec![(&source, None)],
+            ..Wanted::default()
+        };
+        let authority = gather(&wanted, &checkout, Some(PATH.as_ref()), files).unwrap();
+        authority.digest()
+    };
+    let before = of(&machine());
+    assert_eq!(before, of(&machine().file("/repo/.hookctl/db", "")));
+    assert_ne!(before, of(&machine().file("/repo/hookctl/db", "")));
+}
+
+#[test]
+fn what_is_more_than_consent_can_cover_is_refused() {
+    let refused = |words: &[&str], files: &Files| {
+        let source = command(words);
+        let wanted = Wanted {
+            tokens: vec![(&source, None)],
+            ..Wanted::default()
+        };
+        gather(&wanted, &checkout(), Some(PATH.as_ref()), files).unwrap_err()
+    };
+    let numbers = |count: usize| {
+        (0..count)
+            .map(|n| n.to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let long = numbers(1_000);
+    let error = refused(&["sh", "-c", &format!("{long} ../script.sh")], &machine());
+    assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
+    let mut many = machine();
+    for number in 0..4_200 {
+        many = many.file(&format!("/repo/many/{number}"), "");
+    }
+    let error = refused(&["op", "../many"], &many);
+    assert!(matches!(error, GatherError::TooLarge { .. }), "{error}");
+    let mut folders = machine();
+    let mut text = String::new();
+    for number in 0..40 {
+        folders = folders.file(&format!("/repo/f{number}/x"), "");
+        text += &format!("cd ../f{number}; ");
+    }
+    let error = refused(&["sh", "-c", &text], &folders);
+    assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
+    // Many programs cost no more than a few.
+    let names = numbers(900);
+    let sources: Vec<_> = (0..1_000)
+        .map(|number| command(&["op", &names, &number.to_string()]))
+        .collect();
+    let wanted = Wanted {
+        tokens: sources.iter().map(|source| (source, None)).collect(),
+        ..Wanted::default()
+    };
+    let error = gather(&wanted, &checkout(), Some(PATH.as_ref()), &machine()).unwrap_err();
+    assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
+}
+
+#[test]
+fn without_git_all_files_count_but_those_of_the_system() {
+    let checkout = Checkout::new("/repo/hooks".into(), []).open_ended();
+    for (words, path) in [
+        (&["/repo/bin/token"][..], "/repo/bin/token"),
+        (&["sh", "../script.sh"], "/repo/script.sh"),
+        (&["sh", "/repo/script.sh"], "/repo/script.sh"),
+        (&["sh", "-c", "cat /opt/x"], "/opt/x"),
+        (&["op", "../other"], "/repo/other/b.sh"),
+    ] {
+        assert!(covers(&checkout, words, path), "{words:?}");
+    }
+    for (words, path) in [
+        (&["op"][..], "/usr/bin/op"),
+        (&["op", "/usr/share/x"], "/usr/share/x"),
+        (&["op", "read"], "/opt/op"),
+    ] {
+        assert!(!covers(&checkout, words, path), "{words:?}");
+    }
+    // A folder above counts as it is named, and not once more from there.
+    let (source, files) = (command(&["op", ".."]), machine().file("/x", ""));
+    let above = Checkout::new("/repo/webhooks.d".into(), []).open_ended();
+    let wanted = Wanted {
+        tokens: vec![(&source, None)],
+        ..Wanted::default()
+    };
+    let authority = gather(&wanted, &above, Some(PATH.as_ref()), &files).unwrap();
+    let What::Program(run) = authority.grants()[0].what() else {
+        panic!();
+    };
+    let is_covered = |path: &str| {
+        run.contents
+            .iter()
+            .any(|(known, _)| known == Path::new(path))
+    };
+    assert!(is_covered("/repo/script.sh") && !is_covered("/x"));
+    // Where the repository is among the system's files, they count as well.
+    let checkout = Checkout::new("/usr/src/app".into(), []).open_ended();
+    assert!(covers(&checkout, &["op", "/usr/x"], "/usr/x"));
+}
