@@ -265,6 +265,9 @@ impl<'a> FieldReader<'a> {
             },
             self.diagnostics,
         )?;
+        if !interpolation.fits(&source, self.diagnostics) {
+            return None;
+        }
         // The `vars` are those of the selected target; a webhook for another one has others.
         let vars = match interpolation {
             Interpolation::Replace(_) => self.vars,

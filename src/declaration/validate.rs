@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use super::declarations::{Declarations, Present};
 use super::document::{Fields, RawWebhook, take_apart};
 use super::fields::{FieldReader, Presence};
-use super::interpolate::{Interpolation, Variables};
+use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
-use super::{LoadOptions, ReadFile};
+use super::{LoadOptions, ReadFile, keep_new};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap, Span, Spanned, excerpt};
 use crate::secret::Surroundings;
 use crate::state::{AbsentWebhook, Origin};
@@ -32,19 +32,27 @@ impl Found {
         file: &ReadFile,
         sources: &SourceMap,
         options: &LoadOptions<'_>,
+        budget: &TextBudget,
         diagnostics: &mut Diagnostics,
     ) {
         let raw = take_apart(file, diagnostics);
+        let mut own = Diagnostics::default();
         let mut validation = Validation {
             options,
             sources,
-            diagnostics,
+            budget,
+            diagnostics: &mut own,
             found: self,
         };
         validation.defaults(&raw.defaults, file);
+        // What is wrong with a value that all webhooks share is kept once, however many they are.
+        let mut seen = HashSet::new();
         for webhook in &raw.webhooks {
             validation.webhook(webhook, file);
+            let said = std::mem::take(validation.diagnostics);
+            keep_new(said, &mut seen, diagnostics);
         }
+        keep_new(own, &mut seen, diagnostics);
     }
 
     /// Adds what was found in the files after these. What is declared here already is not taken again.
@@ -105,6 +113,7 @@ impl Found {
 struct Validation<'a> {
     options: &'a LoadOptions<'a>,
     sources: &'a SourceMap,
+    budget: &'a TextBudget,
     diagnostics: &'a mut Diagnostics,
     found: &'a mut Found,
 }
@@ -170,6 +179,7 @@ impl Validation<'_> {
             Interpolation::Replace(Variables {
                 vars: options.vars,
                 environment: options.environment,
+                budget: self.budget,
             })
         } else {
             Interpolation::CheckOnly
