@@ -13,6 +13,9 @@ pub const MAX_TEMPLATE_DEPTH: usize = 8;
 /// How many bytes the values of variables may add to one text: no field takes as many.
 pub const MAX_EXPANDED_BYTES: usize = 64 * 1024;
 
+/// The longest name of a variable, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
 /// How many variables without a value are named of one text.
 const MOST_UNDEFINED: usize = 20;
 
@@ -141,7 +144,7 @@ impl Template {
         };
         if !is_variable_name(name) {
             return Err(InvalidTemplate::Name {
-                name: name.to_owned(),
+                name: excerpt(name),
             });
         }
         let name = name.to_owned();
@@ -183,10 +186,7 @@ impl Template {
     /// # Errors
     /// [`UndefinedVariable`] for the first variable that has neither a value nor a default, and
     /// [`ExpansionTooLarge`].
-    pub fn expand(
-        &self,
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<String, ExpandError> {
+    pub fn expand(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
         let mut undefined = Vec::new();
         let text = self.expand_all(lookup, &mut undefined)?;
         match undefined.into_iter().next() {
@@ -272,6 +272,14 @@ impl Template {
     }
 }
 
+/// The beginning of what stands in place of a name.
+fn excerpt(name: &str) -> String {
+    match name.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    }
+}
+
 /// Whether a text that is taken literally looks as if it were to be interpolated.
 pub fn looks_interpolated(text: &str) -> bool {
     text.contains("${")
@@ -284,12 +292,13 @@ impl fmt::Debug for Template {
     }
 }
 
-/// Whether a text is the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
+/// Whether a text is the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`, and not too long.
 pub fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+    name.len() <= MAX_NAME_BYTES
+        && bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
@@ -419,7 +428,8 @@ mod tests {
         // What stands in the file is bounded there.
         assert!(expand(&"x".repeat(2 * most), 1).is_ok());
         let mut undefined = Vec::new();
-        let many: String = (0..1_000).map(|number| format!("${{A{number}}}")).collect();
+        let many = (0..1_000).map(|number| format!("${{A{number}}}"));
+        let many = many.collect::<Vec<_>>().concat();
         for text in ["${A}".repeat(1_000), many] {
             let template = Template::parse(&text).unwrap();
             template.expand_all(&|_| None, &mut undefined).unwrap();
@@ -445,6 +455,10 @@ mod tests {
             error("${A B}"),
             InvalidTemplate::Name { name: "A B".into() }
         );
+        let named = |length| Template::parse(&format!("${{{}}}", "A".repeat(length)));
+        assert!(named(MAX_NAME_BYTES).is_ok());
+        let name = "A".repeat(60) + "…";
+        assert_eq!(named(256), Err(InvalidTemplate::Name { name }));
     }
 
     #[test]

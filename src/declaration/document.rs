@@ -33,7 +33,7 @@ pub(super) const OF_NAMED: [&str; 5] = ["name", "id", "previously", "targets", "
 
 /// How much `defaults` may repeat in the webhooks of one file, counted as for [`MAX_NODES`]: they are read
 /// once for each webhook.
-pub const MAX_SHARED_NODES: usize = 4 * MAX_NODES;
+pub const MAX_SHARED_NODES: usize = 2 * MAX_NODES;
 
 /// Fields by name: few of them, so that a list is found through faster than a map.
 #[derive(Clone, Default)]
@@ -154,6 +154,7 @@ pub(super) fn take_apart(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawF
             shared = shared.saturating_add(webhook.as_ref().map_or(0, RawWebhook::shared_weight));
             if let (true, Some(place)) = (shared > MAX_SHARED_NODES, place) {
                 diagnostics.push(too_much_shared(place));
+                file.webhooks.clear();
                 return file;
             }
             file.webhooks.extend(webhook);
@@ -165,7 +166,9 @@ pub(super) fn take_apart(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawF
 fn too_much_shared(place: Span) -> Diagnostic {
     Diagnostic::new(
         Code::TooManyNodes,
-        format!("'defaults' repeats more than {MAX_SHARED_NODES} values in the webhooks of the file"),
+        format!(
+            "'defaults' repeats more than {MAX_SHARED_NODES} values in the webhooks of the file"
+        ),
     )
     .at(place, "repeated in each webhook")
     .help("make it smaller, or split the file")

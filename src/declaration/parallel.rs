@@ -77,12 +77,7 @@ fn shared_out(unread: Vec<Unread>, bytes: usize, shares: usize) -> Vec<(usize, V
 
 /// Reads a share. Each file is taken apart as soon as it is read, so that the trees of one file at a time
 /// are in memory.
-fn part(
-    first: usize,
-    unread: Vec<Unread>,
-    options: &LoadOptions<'_>,
-    budget: &TextBudget,
-) -> Part {
+fn part(first: usize, unread: Vec<Unread>, options: &LoadOptions<'_>, budget: &TextBudget) -> Part {
     let mut part = Part {
         sources: SourceMap::starting_at(first),
         diagnostics: Diagnostics::default(),

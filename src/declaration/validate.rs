@@ -9,7 +9,9 @@ use super::fields::{FieldReader, Presence};
 use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
 use super::{LoadOptions, ReadFile, keep_new};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap, Span, Spanned, excerpt};
+use crate::diagnostic::{
+    Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,
+};
 use crate::secret::Surroundings;
 use crate::state::{AbsentWebhook, Origin};
 use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
@@ -41,6 +43,7 @@ impl Found {
             options,
             sources,
             budget,
+            broken_defaults: Vec::new(),
             diagnostics: &mut own,
             found: self,
         };
@@ -114,6 +117,7 @@ struct Validation<'a> {
     options: &'a LoadOptions<'a>,
     sources: &'a SourceMap,
     budget: &'a TextBudget,
+    broken_defaults: Vec<&'static str>,
     diagnostics: &'a mut Diagnostics,
     found: &'a mut Found,
 }
@@ -127,6 +131,7 @@ impl Validation<'_> {
     ) -> FieldReader<'r> {
         FieldReader {
             fields,
+            broken_defaults: &self.broken_defaults,
             interpolation,
             surroundings: Surroundings {
                 folder: &file.folder,
@@ -143,15 +148,27 @@ impl Validation<'_> {
     fn defaults(&mut self, fields: &Fields, file: &ReadFile) {
         let known = self.options.known_targets;
         let mut reader = self.reader(fields, file, Interpolation::CheckOnly);
-        reader.actions();
-        reader.bearer_token();
-        reader.boolean("enabled");
-        reader.boolean("prevent_destroy");
-        reader.number("timeout_seconds", &limits::TIMEOUT_SECONDS);
-        reader.number("max_retries", &limits::MAX_RETRIES);
-        reader.number("retry_backoff_seconds", &limits::RETRY_BACKOFF_SECONDS);
-        reader.targets(known);
-        reader.ignore_changes();
+        let mut broken = Vec::new();
+        for (name, _) in fields.iter() {
+            let before = reader.diagnostics.count(Severity::Error);
+            match name {
+                "actions" => _ = reader.actions(),
+                "bearer_token" => _ = reader.bearer_token(),
+                "enabled" | "prevent_destroy" => _ = reader.boolean(name),
+                "timeout_seconds" => _ = reader.number(name, &limits::TIMEOUT_SECONDS),
+                "max_retries" => _ = reader.number(name, &limits::MAX_RETRIES),
+                "retry_backoff_seconds" => {
+                    _ = reader.number(name, &limits::RETRY_BACKOFF_SECONDS);
+                }
+                "targets" => _ = reader.targets(known),
+                "ignore_changes" => _ = reader.ignore_changes(),
+                _ => {}
+            }
+            if reader.diagnostics.count(Severity::Error) > before {
+                broken.push(name);
+            }
+        }
+        self.broken_defaults = broken;
     }
 
     fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
