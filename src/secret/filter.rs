@@ -118,10 +118,10 @@ impl Followed {
         filter.follow(secret);
     }
 
-    /// Returns the text as it may be shown.
+    /// Returns the text as it may be shown. What was hidden in the record looks alike.
     pub fn masked(&self, text: &str) -> String {
         let filter = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        filter.masked(text).into_owned()
+        filter.masked(text).replace(HIDDEN, MASK)
     }
 
     /// Returns the text as it may be stored; `None` if it may be as it is.
@@ -237,6 +237,10 @@ mod tests {
         ] {
             assert_eq!(may_be(&stored, text), expected, "{text}");
         }
+        assert_eq!(
+            Followed::default().masked(&stored),
+            "a (secret) b (secret) c"
+        );
         // Nothing is hidden there.
         assert!(!may_be("a (secret) b", "a (secret) b"));
     }

@@ -305,7 +305,7 @@ fn what_defaults_repeat_is_bounded() {
     // What is wrong with a default is found once, however many webhooks have it.
     let wrong = file(
         &format!("{{actions: [{}]}}", many(5_000).collect::<String>()),
-        700,
+        300,
     );
     assert_eq!(wrong.diagnostics.len(), 5_000);
     let unset = file("{actions: ['${NONE}', '${NEITHER}']}", 1_000);
