@@ -191,6 +191,7 @@ fn cache(folder: &Path) -> Cache {
         lock_timeout: Duration::from_secs(10),
         history: HistoryLimits::default(),
         cancellation: tokio_util::sync::CancellationToken::new(),
+        followed: hookctl::secret::Followed::default(),
     };
     Cache::open(&options, Account::new("default", "https://api.example")).unwrap()
 }

@@ -18,7 +18,7 @@ use hookctl::reconcile::{self, Pass, Records as _, Verdict};
 use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
-use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets, resolve};
+use hookctl::secret::{FingerprintKey, Followed, Salt, Secret, Secrets, resolve};
 use hookctl::trust::{Checkout, Disk, Wanted, gather};
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +43,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     let api_key = Secret::new(key.to_owned())?;
     let fingerprint_key = FingerprintKey::derive(&api_key);
+    // What the API echoes of them is not stored.
+    let followed = Followed::default();
+    followed.follow(&api_key);
     let api = HttpApi::new(HttpOptions {
         https_only: false,
         ..HttpOptions::new(emulator.base_url(), api_key, "the example".to_owned())
@@ -53,6 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         lock_timeout: Duration::from_secs(10),
         history: HistoryLimits::default(),
         cancellation: CancellationToken::new(),
+        followed,
     };
     for pass in 1..=2 {
         print(&format!("pass {pass}"));

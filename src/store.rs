@@ -56,6 +56,7 @@
 //!     lock_timeout: Duration::from_secs(10),
 //!     history: HistoryLimits::default(),
 //!     cancellation: CancellationToken::new(),
+//!     followed: hookctl::secret::Followed::default(),
 //! };
 //! let store = Store::new(options, Account::new("default", &emulator.base_url()));
 //! let mut changes = store.subscribe();
@@ -413,6 +414,7 @@ mod tests {
             lock_timeout,
             history: crate::cache::HistoryLimits::default(),
             cancellation: tokio_util::sync::CancellationToken::new(),
+            followed: crate::secret::Followed::default(),
         };
         Store::new(options, Account::new("qa", "https://api.example"))
     }

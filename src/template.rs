@@ -10,6 +10,15 @@ use std::fmt;
 /// template may recurse.
 pub const MAX_TEMPLATE_DEPTH: usize = 8;
 
+/// How many bytes the values of variables may add to one text: no field takes as many.
+pub const MAX_EXPANDED_BYTES: usize = 64 * 1024;
+
+/// The longest name of a variable, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// How many variables without a value are named of one text.
+const MOST_UNDEFINED: usize = 20;
+
 /// A text with variables in it, parsed once.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template {
@@ -55,6 +64,22 @@ pub struct UndefinedVariable {
     pub name: String,
     /// Whether it is set, but to nothing.
     pub empty: bool,
+}
+
+/// The values of variables add more than [`MAX_EXPANDED_BYTES`] to a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the variables of one text hold more than 64 KiB together")]
+pub struct ExpansionTooLarge;
+
+/// Why a text has no final form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpandError {
+    /// A variable has no value.
+    #[error(transparent)]
+    Undefined(#[from] UndefinedVariable),
+    /// It would be too large.
+    #[error(transparent)]
+    TooLarge(#[from] ExpansionTooLarge),
 }
 
 impl Template {
@@ -119,7 +144,7 @@ impl Template {
         };
         if !is_variable_name(name) {
             return Err(InvalidTemplate::Name {
-                name: name.to_owned(),
+                name: excerpt(name),
             });
         }
         let name = name.to_owned();
@@ -159,27 +184,40 @@ impl Template {
     /// Returns the text with every variable replaced. A variable that is empty counts as not set.
     ///
     /// # Errors
-    /// [`UndefinedVariable`] for the first variable that has neither a value nor a default.
-    pub fn expand(
-        &self,
-        lookup: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<String, UndefinedVariable> {
+    /// [`UndefinedVariable`] for the first variable that has neither a value nor a default, and
+    /// [`ExpansionTooLarge`].
+    pub fn expand(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
         let mut undefined = Vec::new();
-        let text = self.expand_all(lookup, &mut undefined);
+        let text = self.expand_all(lookup, &mut undefined)?;
         match undefined.into_iter().next() {
             None => Ok(text),
-            Some(first) => Err(first),
+            Some(first) => Err(first.into()),
         }
     }
 
     /// Returns the text with every variable replaced, and adds each variable that has neither a value
-    /// nor a default to `undefined`; nothing stands in its place then.
+    /// nor a default to `undefined`, once, and no more than 20; nothing stands in its place then.
+    ///
+    /// # Errors
+    /// [`ExpansionTooLarge`], before more than that is in memory.
     pub fn expand_all(
         &self,
         lookup: &dyn Fn(&str) -> Option<String>,
         undefined: &mut Vec<UndefinedVariable>,
-    ) -> String {
+    ) -> Result<String, ExpansionTooLarge> {
         let mut text = String::new();
+        let mut left = MAX_EXPANDED_BYTES;
+        self.expand_into(&mut text, &mut left, lookup, undefined)?;
+        Ok(text)
+    }
+
+    fn expand_into(
+        &self,
+        text: &mut String,
+        left: &mut usize,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        undefined: &mut Vec<UndefinedVariable>,
+    ) -> Result<(), ExpansionTooLarge> {
         for segment in &self.segments {
             match segment {
                 Segment::Literal(literal) => text.push_str(literal),
@@ -187,19 +225,38 @@ impl Template {
                     let value = lookup(name);
                     let empty = value.as_deref() == Some("");
                     match (value, default) {
-                        (Some(value), _) if !empty => text.push_str(&value),
-                        (_, Some(default)) => {
-                            text.push_str(&default.expand_all(lookup, undefined));
+                        (Some(value), _) if !empty => {
+                            *left = left.checked_sub(value.len()).ok_or(ExpansionTooLarge)?;
+                            text.push_str(&value);
                         }
-                        _ => undefined.push(UndefinedVariable {
-                            name: name.clone(),
-                            empty,
-                        }),
+                        (_, Some(default)) => {
+                            default.expand_into(text, left, lookup, undefined)?;
+                        }
+                        _ if undefined.len() < MOST_UNDEFINED
+                            && undefined.iter().all(|known| known.name != *name) =>
+                        {
+                            undefined.push(UndefinedVariable {
+                                name: name.clone(),
+                                empty,
+                            });
+                        }
+                        _ => {}
                     }
                 }
             }
         }
-        text
+        Ok(())
+    }
+
+    /// Returns about how many bytes of memory it takes, which may be many times those of its text.
+    pub(crate) fn size(&self) -> usize {
+        let segments = self.segments.iter().map(|segment| match segment {
+            Segment::Literal(literal) => literal.len(),
+            Segment::Variable { name, default } => {
+                name.len() + default.as_ref().map_or(0, Self::size)
+            }
+        });
+        size_of::<Segment>() * self.segments.len() + segments.sum::<usize>()
     }
 
     /// Returns the names of the variables in order of appearance, those inside defaults included.
@@ -215,6 +272,14 @@ impl Template {
     }
 }
 
+/// The beginning of what stands in place of a name.
+fn excerpt(name: &str) -> String {
+    match name.char_indices().nth(60) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.to_owned(),
+    }
+}
+
 /// Whether a text that is taken literally looks as if it were to be interpolated.
 pub fn looks_interpolated(text: &str) -> bool {
     text.contains("${")
@@ -227,12 +292,13 @@ impl fmt::Debug for Template {
     }
 }
 
-/// Whether a text is the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
+/// Whether a text is the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`, and not too long.
 pub fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
-    bytes
-        .next()
-        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+    name.len() <= MAX_NAME_BYTES
+        && bytes
+            .next()
+            .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
@@ -240,7 +306,7 @@ pub fn is_variable_name(name: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn expand(text: &str) -> Result<String, UndefinedVariable> {
+    fn expand(text: &str) -> Result<String, ExpandError> {
         Template::parse(text).unwrap().expand(&|name| match name {
             "HOST" => Some("a.example".to_owned()),
             "EMPTY" => Some(String::new()),
@@ -338,9 +404,37 @@ mod tests {
         let mut undefined = Vec::new();
         Template::parse("${A}/${B:-${C}}/${D:-x}")
             .unwrap()
-            .expand_all(&|_| None, &mut undefined);
+            .expand_all(&|_| None, &mut undefined)
+            .unwrap();
         let names: Vec<_> = undefined.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(names, ["A", "C"]);
+    }
+
+    #[test]
+    fn what_variables_add_to_a_text_is_bounded() {
+        let expand = |text: &str, bytes: usize| {
+            let template = Template::parse(text).unwrap();
+            template.expand(&|name| (name == "A").then(|| "x".repeat(bytes)))
+        };
+        let most = MAX_EXPANDED_BYTES;
+        assert_eq!(expand("a${A}", most).unwrap().len(), most + 1);
+        for (text, bytes) in [
+            ("${A}".to_owned(), most + 1),
+            ("${A}".repeat(1_000_000), 1_000),
+            ("${B:-${C:-${A}${A}}}".to_owned(), most / 2 + 1),
+        ] {
+            assert_eq!(expand(&text, bytes), Err(ExpansionTooLarge.into()));
+        }
+        // What stands in the file is bounded there.
+        assert!(expand(&"x".repeat(2 * most), 1).is_ok());
+        let mut undefined = Vec::new();
+        let many = (0..1_000).map(|number| format!("${{A{number}}}"));
+        let many = many.collect::<Vec<_>>().concat();
+        for text in ["${A}".repeat(1_000), many] {
+            let template = Template::parse(&text).unwrap();
+            template.expand_all(&|_| None, &mut undefined).unwrap();
+        }
+        assert_eq!(undefined.len(), MOST_UNDEFINED);
     }
 
     #[test]
@@ -361,6 +455,10 @@ mod tests {
             error("${A B}"),
             InvalidTemplate::Name { name: "A B".into() }
         );
+        let named = |length| Template::parse(&format!("${{{}}}", "A".repeat(length)));
+        assert!(named(MAX_NAME_BYTES).is_ok());
+        let name = "A".repeat(60) + "…";
+        assert_eq!(named(256), Err(InvalidTemplate::Name { name }));
     }
 
     #[test]

@@ -196,6 +196,32 @@ fn no_path_is_shown_raw() {
     assert!(raw.is_empty(), "use Outside::path in {raw:?}");
 }
 
+/// JSON that is shown has one way out, which escapes what cannot be seen.
+#[test]
+fn no_json_is_shown_raw() {
+    // The store of consent is a file of its own, read by hookctl alone.
+    let own = Path::new("bin/hookctl/trust/store.rs");
+    let raw: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, _)| path.starts_with("render") || path.starts_with("bin"))
+        .filter(|(path, _)| path != own)
+        .filter(|(_, text)| {
+            let code = without_tests(text);
+            let calls = [
+                "serde_json::to_string",
+                "serde_json::to_vec",
+                "serde_json::to_writer",
+                "Serializer::",
+                "document:#}",
+                "{:#}",
+            ];
+            calls.iter().any(|call| code.contains(call))
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(raw.is_empty(), "use outside::json in {raw:?}");
+}
+
 /// A file that somebody else may have put there is opened by `input` alone, which never waits.
 #[test]
 fn no_file_is_read_without_bounds() {

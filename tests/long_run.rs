@@ -188,6 +188,7 @@ async fn ten_thousand_passes_leave_no_trace() {
         lock_timeout: Duration::from_secs(10),
         history: HistoryLimits::default(),
         cancellation: CancellationToken::new(),
+        followed: hookctl::secret::Followed::default(),
     };
     let store = Store::new(options, Account::new("default", "http://model"));
 

@@ -71,13 +71,17 @@ impl Database {
         let lingering = settlement.lingering.as_deref();
         let lingering = lingering.map(|intent| self.encoded(INTENTS, &key, intent));
         commit.intents.insert(key.clone(), lingering.transpose()?);
-        commit
-            .changes
-            .extend(settlement.history.as_ref().map(StoredEntry::from));
+        commit.changes.extend(
+            settlement
+                .history
+                .as_ref()
+                .map(|entry| StoredEntry::hiding(entry, &self.followed)),
+        );
         let value = match &settlement.after {
             After::Unchanged => return Ok(()),
             After::Record(record) => {
-                Some(self.encoded(RECORDS, &key, &StoredRecord::from(&**record))?)
+                let record = record.hiding(&self.followed);
+                Some(self.encoded(RECORDS, &key, &StoredRecord::from(&record))?)
             }
             After::Dropped => None,
         };

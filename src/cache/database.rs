@@ -22,6 +22,7 @@ use super::schema::{
 use super::{Account, CacheError, io_error};
 use crate::input::open_plain;
 use crate::record::{HistoryEntry, Intent, Pending};
+use crate::secret::Followed;
 use crate::state::LastApplied;
 use crate::webhook::Key;
 
@@ -43,6 +44,7 @@ pub(super) struct Database {
     directory: PathBuf,
     /// How much of the history is kept.
     pub(super) history_limits: HistoryLimits,
+    pub(super) followed: Followed,
     /// Where people know it to be; another one for a copy.
     shown: PathBuf,
     // Fields are dropped in their order; this one has to be the last.
@@ -123,6 +125,7 @@ impl Database {
             directory: directory.to_owned(),
             shown: shown.to_owned(),
             history_limits: HistoryLimits::default(),
+            followed: Followed::default(),
         })
     }
 

@@ -9,7 +9,8 @@
 //! - When [`Journal::settle`] returns, the settlement is durable, as a whole.
 //! - Whatever is read was written by us: every value is checksummed, and a database that silently went
 //!   back to an older state is told by a generation number that is kept beside it.
-//! - No file holds a token or an API key.
+//! - No file holds a token or an API key, though the API may put one into a name or an address: that part is
+//!   hidden.
 //!
 //! # Assumptions
 //! The folder is on a local file system with working locks.
@@ -51,6 +52,7 @@ use writer::{Write, Writer};
 
 use crate::outside::Outside;
 use crate::record::{HistoryEntry, Intent, Journal, JournalError, Pending, Settlement};
+use crate::secret::Followed;
 use crate::state::{LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::Key;
 
@@ -65,6 +67,8 @@ pub struct CacheOptions {
     pub history: HistoryLimits,
     /// Ends a wait for another opener.
     pub cancellation: CancellationToken,
+    /// The secrets that the API may have put into public fields: none of them is stored.
+    pub followed: Followed,
 }
 
 /// The account that records belong to. Another base URL under the same name is another account.
@@ -221,6 +225,7 @@ impl Cache {
         folder::check(&options.directory)?;
         let mut database = Database::open(&options.directory, &options.directory)?;
         database.history_limits = options.history;
+        database.followed = options.followed.clone();
         let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database), account.clone(), PATIENCE)?;
         folder::close_to_others(&options.directory)?;

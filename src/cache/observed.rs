@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use super::database::{Database, row_key};
 use super::schema::{META, OBSERVED};
 use super::{Account, CacheError, Snapshot};
+use crate::secret::Followed;
 use crate::state::{ObservedState, ObservedWebhook};
+use crate::webhook::EndpointUrl;
 
 /// How many webhooks are in a row. sled spends more on a row than on the bytes in it.
 const WEBHOOKS_IN_A_ROW: usize = 16;
@@ -43,7 +45,12 @@ impl Database {
         at: &str,
         observed: &ObservedState,
     ) -> Result<(), CacheError> {
-        let digest = digest(observed);
+        let webhooks: Vec<Cow<'_, ObservedWebhook>> = observed
+            .webhooks
+            .values()
+            .map(|webhook| kept(webhook, &self.followed))
+            .collect();
+        let digest = digest(&webhooks);
         let digest_key = digest_key(account);
         if self.get::<String>(&self.meta, META, &digest_key)?.as_ref() == Some(&digest) {
             return self.put(&self.meta, META, &at_key(account), &at);
@@ -54,8 +61,6 @@ impl Database {
             .rows(&self.observed, OBSERVED, account)?
             .into_iter()
             .collect();
-        let webhooks: Vec<Cow<'_, ObservedWebhook>> =
-            observed.webhooks.values().map(kept).collect();
         let mut batch = sled::Batch::default();
         for (number, row) in (0_u32..).zip(webhooks.chunks(WEBHOOKS_IN_A_ROW)) {
             let before = known.remove(number.to_be_bytes().as_slice());
@@ -76,21 +81,28 @@ impl Database {
     }
 }
 
-/// A webhook as it is kept: a password that somebody left in its address is not.
-fn kept(webhook: &ObservedWebhook) -> Cow<'_, ObservedWebhook> {
-    let Some(url) = webhook.spec.url.without_user_info() else {
-        return Cow::Borrowed(webhook);
-    };
-    let mut webhook = webhook.clone();
-    webhook.spec.url = url;
-    Cow::Owned(webhook)
+/// A webhook as it is kept: a password that somebody left in its address is not, nor a secret that the API put into
+/// a public field.
+fn kept<'a>(webhook: &'a ObservedWebhook, followed: &Followed) -> Cow<'a, ObservedWebhook> {
+    let mut webhook = Cow::Borrowed(webhook);
+    if let Some(url) = webhook.spec.url.without_user_info() {
+        webhook.to_mut().spec.url = url;
+    }
+    if let Some(url) = followed.hidden(webhook.spec.url.as_str()) {
+        webhook.to_mut().spec.url = EndpointUrl::from_remote(url);
+    }
+    if let Some(name) = followed.hidden(&webhook.spec.name) {
+        webhook.to_mut().spec.name = name;
+    }
+    webhook
 }
 
-/// A digest of all that was observed, so that what is the same need not be compared row by row.
-fn digest(observed: &ObservedState) -> String {
+/// A digest of all that is kept, so that what is the same need not be compared row by row. What is hidden is not in
+/// it, since a digest without a key would tell a weak secret.
+fn digest(webhooks: &[Cow<'_, ObservedWebhook>]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut rows = Vec::with_capacity(2 * HASHED_AT_ONCE);
-    for webhook in observed.webhooks.values() {
+    for webhook in webhooks {
         // Our own types always can be written.
         let _ = serde_json::to_writer(&mut rows, webhook);
         if rows.len() >= HASHED_AT_ONCE {

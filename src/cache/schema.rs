@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::record::{HistoryChange, HistoryEntry, Provenance};
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, Followed};
 use crate::state::AppliedRecord;
 use crate::webhook::{Key, RemoteId, WebhookSpec};
 
@@ -174,6 +174,19 @@ fn usual_cause<'a>() -> Cow<'a, str> {
 
 fn is_usual(cause: &str) -> bool {
     cause == USUAL_CAUSE
+}
+
+impl<'a> StoredEntry<'a> {
+    /// A change whose values hide the secrets that the API put into them.
+    pub(super) fn hiding(entry: &'a HistoryEntry, followed: &Followed) -> Self {
+        let mut stored = Self::from(entry);
+        for change in &mut stored.changes {
+            if let Some(from) = &mut change.from {
+                *from = Cow::Owned(followed.masked(from));
+            }
+        }
+        stored
+    }
 }
 
 impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {

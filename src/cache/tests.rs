@@ -17,6 +17,7 @@ fn options(directory: &Path) -> CacheOptions {
         lock_timeout: Duration::from_millis(50),
         history: HistoryLimits::default(),
         cancellation: tokio_util::sync::CancellationToken::new(),
+        followed: crate::secret::Followed::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::ReadFile;
 use super::fields::Presence;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::webhook::Key;
-use crate::yaml::{Entry, Name, Node};
+use crate::yaml::{Entry, MAX_NODES, Name, Node};
 
 /// The fields of a declaration.
 pub(crate) const FIELDS: [&str; 14] = [
@@ -30,6 +30,10 @@ pub(super) const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "st
 
 /// The fields that mean something for a webhook that is only named, to be deleted or released.
 pub(super) const OF_NAMED: [&str; 5] = ["name", "id", "previously", "targets", "state"];
+
+/// How much `defaults` may repeat in the webhooks of one file, counted as for [`MAX_NODES`]: they are read
+/// once for each webhook.
+pub const MAX_SHARED_NODES: usize = 2 * MAX_NODES;
 
 /// Fields by name: few of them, so that a list is found through faster than a map.
 #[derive(Clone, Default)]
@@ -83,6 +87,16 @@ pub(super) struct RawWebhook {
     pub(super) fields: Fields,
 }
 
+impl RawWebhook {
+    /// How much of it comes from `defaults`.
+    fn shared_weight(&self) -> usize {
+        let shared = self.fields.iter().filter(|(_, field)| field.is_default);
+        shared.fold(0, |sum, (_, field)| {
+            sum.saturating_add(field.value.weight())
+        })
+    }
+}
+
 /// What a file declares.
 pub(super) struct RawFile {
     /// The fields that all webhooks of the file share.
@@ -122,6 +136,7 @@ pub(super) fn take_apart(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawF
             }
         }
     }
+    let place = defaults.map(|entry| entry.key.span);
     let defaults = defaults
         .map(|entry| shared_fields(&entry.value, diagnostics))
         .unwrap_or_default();
@@ -129,16 +144,34 @@ pub(super) fn take_apart(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawF
         defaults,
         webhooks: Vec::new(),
     };
+    let mut shared = 0_usize;
     for section in sections {
         let Some(section) = section.mapping("webhooks", diagnostics) else {
             continue;
         };
         for entry in section.iter() {
-            file.webhooks
-                .extend(webhook(entry, &file.defaults, diagnostics));
+            let webhook = webhook(entry, &file.defaults, diagnostics);
+            shared = shared.saturating_add(webhook.as_ref().map_or(0, RawWebhook::shared_weight));
+            if let (true, Some(place)) = (shared > MAX_SHARED_NODES, place) {
+                diagnostics.push(too_much_shared(place));
+                file.webhooks.clear();
+                return file;
+            }
+            file.webhooks.extend(webhook);
         }
     }
     file
+}
+
+fn too_much_shared(place: Span) -> Diagnostic {
+    Diagnostic::new(
+        Code::TooManyNodes,
+        format!(
+            "'defaults' repeats more than {MAX_SHARED_NODES} values in the webhooks of the file"
+        ),
+    )
+    .at(place, "repeated in each webhook")
+    .help("make it smaller, or split the file")
 }
 
 fn unknown_section(key: &Name) -> Diagnostic {

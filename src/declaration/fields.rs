@@ -21,6 +21,8 @@ use crate::yaml::{Kind, Node, Scalar};
 /// Reads the fields of one webhook, or those that a file shares.
 pub(super) struct FieldReader<'a> {
     pub(super) fields: &'a Fields,
+    /// The fields whose defaults are wrong, which is said once and not in each webhook.
+    pub(super) broken_defaults: &'a [&'static str],
     pub(super) interpolation: Interpolation<'a>,
     pub(super) surroundings: Surroundings<'a>,
     pub(super) plaintext_secrets: PlaintextSecrets,
@@ -64,7 +66,9 @@ impl Presence {
 
 impl<'a> FieldReader<'a> {
     fn field(&self, name: &str) -> Option<&'a RawField> {
-        self.fields.get(name)
+        self.fields
+            .get(name)
+            .filter(|field| !field.is_default || !self.broken_defaults.contains(&name))
     }
 
     /// The final text of a field, and its node.
@@ -265,6 +269,9 @@ impl<'a> FieldReader<'a> {
             },
             self.diagnostics,
         )?;
+        if !interpolation.fits(&source, self.diagnostics) {
+            return None;
+        }
         // The `vars` are those of the selected target; a webhook for another one has others.
         let vars = match interpolation {
             Interpolation::Replace(_) => self.vars,

@@ -2,13 +2,44 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::secret::SecretSource;
 use crate::template::{Template, looks_interpolated};
 use crate::yaml::Node;
 
 /// What a variable of the environment must be called to reach a public field.
 pub const VARIABLE_PREFIX: &str = "HOOKCTL_VAR_";
+
+/// How many bytes of text all declarations may hold together, variables replaced and `defaults` filled in.
+pub const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
+
+/// How much text the declarations hold by now.
+#[derive(Default)]
+pub(super) struct TextBudget {
+    spent: AtomicUsize,
+}
+
+impl TextBudget {
+    /// Whether there is room for so many bytes more. The first time that there is none is reported, without a
+    /// place: it depends on which file is read first.
+    fn spend(&self, bytes: usize, diagnostics: &mut Diagnostics) -> bool {
+        let before = self.spent.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= MAX_TEXT_BYTES;
+        if !fits && before <= MAX_TEXT_BYTES {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::ExpansionTooLarge,
+                    "the declarations hold more than 64 MiB of text, variables replaced and \
+                     'defaults' filled in",
+                )
+                .help("shorten the variables and the 'defaults' that many webhooks use"),
+            );
+        }
+        fits
+    }
+}
 
 /// How variables are treated.
 #[derive(Clone, Copy)]
@@ -26,6 +57,8 @@ pub(super) struct Variables<'a> {
     pub(super) vars: &'a BTreeMap<String, String>,
     /// The environment's.
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    /// How much text they may make.
+    pub(super) budget: &'a TextBudget,
 }
 
 /// What a value is for, which decides what its variables may read.
@@ -75,6 +108,19 @@ impl Interpolation<'_> {
         self.expand_template(node, &template, Scope::Public, diagnostics)
     }
 
+    /// Whether a token's source fits beside the texts of the declarations. What it has of them was counted.
+    pub(super) fn fits(self, source: &SecretSource, diagnostics: &mut Diagnostics) -> bool {
+        let bytes = match source {
+            SecretSource::Text { template } => template.size(),
+            SecretSource::Env { name } => name.len(),
+            SecretSource::File { .. } | SecretSource::Command { .. } => return true,
+        };
+        match self {
+            Self::Replace(variables) => variables.budget.spend(bytes, diagnostics),
+            Self::CheckOnly => true,
+        }
+    }
+
     fn expand_template(
         self,
         node: &Node,
@@ -91,7 +137,18 @@ impl Interpolation<'_> {
         };
         let used = RefCell::new(Used::default());
         let mut undefined = Vec::new();
-        let text = template.expand_all(&|name| variables.value(name, scope, &used), &mut undefined);
+        let expanded =
+            template.expand_all(&|name| variables.value(name, scope, &used), &mut undefined);
+        let text = match expanded {
+            Ok(text) => text,
+            Err(error) => {
+                diagnostics.push(
+                    node.problem(Code::ExpansionTooLarge, error.to_string(), "used here")
+                        .help("shorten the variables, or use fewer of them"),
+                );
+                return None;
+            }
+        };
         let used = used.into_inner();
         for name in &used.look_interpolated {
             diagnostics.push(
@@ -131,7 +188,8 @@ impl Interpolation<'_> {
                 diagnostics.push(not_read(node, name));
             }
         }
-        (undefined.is_empty() && used.look_interpolated.is_empty()).then_some(text)
+        let is_final = undefined.is_empty() && used.look_interpolated.is_empty();
+        (is_final && variables.budget.spend(text.len(), diagnostics)).then_some(text)
     }
 }
 

@@ -23,7 +23,7 @@ mod validate;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, Lints, SourceMap};
+use crate::diagnostic::{Code, Diagnostics, Lints, SourceMap, Span};
 use crate::secret::{KeySources, PlaintextSecrets};
 use crate::yaml;
 use discover::Bounds;
@@ -34,7 +34,8 @@ pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
 #[cfg(test)]
 pub(crate) use document::FIELDS;
-pub use interpolate::VARIABLE_PREFIX;
+pub use document::MAX_SHARED_NODES;
+pub use interpolate::{MAX_TEXT_BYTES, VARIABLE_PREFIX};
 pub use schema::json_schema;
 
 /// What the meaning of the files depends on beside their text.
@@ -189,7 +190,9 @@ fn put_together(
         found.append(part.found);
     }
     let declarations = found.finish(&mut diagnostics);
-    let mut diagnostics = distinct(&diagnostics);
+    let mut kept = Diagnostics::default();
+    keep_new(diagnostics, &mut HashSet::new(), &mut kept);
+    let mut diagnostics = kept;
     diagnostics.sort(&sources);
     Loaded {
         declarations: (!diagnostics.has_errors()).then_some(declarations),
@@ -199,24 +202,22 @@ fn put_together(
     }
 }
 
+/// What makes two diagnostics the same one.
+type Same = (Code, Option<Span>, Option<PathBuf>, String);
+
 /// Each problem once: a value that many webhooks share by `defaults` or alias is wrong once.
-fn distinct(diagnostics: &Diagnostics) -> Diagnostics {
-    let mut seen = HashSet::new();
-    let mut kept = Diagnostics::default();
-    for diagnostic in diagnostics.iter() {
-        let identity = |diagnostic: &Diagnostic| {
-            (
-                diagnostic.code,
-                diagnostic.primary.as_ref().map(|label| label.span),
-                diagnostic.path.clone(),
-                diagnostic.message.clone(),
-            )
-        };
-        if seen.insert(identity(diagnostic)) {
-            kept.push(diagnostic.clone());
+fn keep_new(said: Diagnostics, seen: &mut HashSet<Same>, kept: &mut Diagnostics) {
+    for diagnostic in said {
+        let same = (
+            diagnostic.code,
+            diagnostic.primary.as_ref().map(|label| label.span),
+            diagnostic.path.clone(),
+            diagnostic.message.clone(),
+        );
+        if seen.insert(same) {
+            kept.push(diagnostic);
         }
     }
-    kept
 }
 
 #[cfg(test)]

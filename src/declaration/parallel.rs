@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use super::interpolate::TextBudget;
 use super::validate::Found;
 use super::{LoadOptions, ReadFile};
 use crate::diagnostic::{Diagnostics, SourceMap};
@@ -37,14 +38,16 @@ pub(super) fn read(unread: Vec<Unread>, options: &LoadOptions<'_>) -> Vec<Part> 
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
     let threads = (bytes / WORTH_A_THREAD).min(processors).min(MOST_THREADS);
     let mut shares = shared_out(unread, bytes, threads.max(1)).into_iter();
+    let budget = TextBudget::default();
+    let budget = &budget;
     let Some((first, files)) = shares.next() else {
         return Vec::new();
     };
     std::thread::scope(|scope| {
         let others: Vec<_> = shares
-            .map(|(first, files)| scope.spawn(move || part(first, files, options)))
+            .map(|(first, files)| scope.spawn(move || part(first, files, options, budget)))
             .collect();
-        let mut parts = vec![part(first, files, options)];
+        let mut parts = vec![part(first, files, options, budget)];
         parts.extend(others.into_iter().map(|thread| match thread.join() {
             Ok(part) => part,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -74,7 +77,7 @@ fn shared_out(unread: Vec<Unread>, bytes: usize, shares: usize) -> Vec<(usize, V
 
 /// Reads a share. Each file is taken apart as soon as it is read, so that the trees of one file at a time
 /// are in memory.
-fn part(first: usize, unread: Vec<Unread>, options: &LoadOptions<'_>) -> Part {
+fn part(first: usize, unread: Vec<Unread>, options: &LoadOptions<'_>, budget: &TextBudget) -> Part {
     let mut part = Part {
         sources: SourceMap::starting_at(first),
         diagnostics: Diagnostics::default(),
@@ -91,7 +94,7 @@ fn part(first: usize, unread: Vec<Unread>, options: &LoadOptions<'_>) -> Part {
         };
         part.diagnostics.extend(diagnostics);
         part.found
-            .add(&read, &part.sources, options, &mut part.diagnostics);
+            .add(&read, &part.sources, options, budget, &mut part.diagnostics);
     }
     part
 }
@@ -160,9 +163,11 @@ mod tests {
     fn shared(with_errors: bool, shares: usize) -> Loaded {
         let files = files(with_errors);
         let bytes = files.iter().map(|file| file.bytes.len()).sum();
+        let budget = TextBudget::default();
+        let options = LoadOptions::below(Path::new("/"));
         let parts = shared_out(files, bytes, shares)
             .into_iter()
-            .map(|(first, files)| part(first, files, &LoadOptions::below(Path::new("/"))));
+            .map(|(first, files)| part(first, files, &options, &budget));
         put_together(parts, Diagnostics::default(), 0)
     }
 

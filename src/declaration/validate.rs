@@ -6,10 +6,12 @@ use std::collections::{HashMap, HashSet};
 use super::declarations::{Declarations, Present};
 use super::document::{Fields, RawWebhook, take_apart};
 use super::fields::{FieldReader, Presence};
-use super::interpolate::{Interpolation, Variables};
+use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
-use super::{LoadOptions, ReadFile};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceMap, Span, Spanned, excerpt};
+use super::{LoadOptions, ReadFile, keep_new};
+use crate::diagnostic::{
+    Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,
+};
 use crate::secret::Surroundings;
 use crate::state::{AbsentWebhook, Origin};
 use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
@@ -32,19 +34,28 @@ impl Found {
         file: &ReadFile,
         sources: &SourceMap,
         options: &LoadOptions<'_>,
+        budget: &TextBudget,
         diagnostics: &mut Diagnostics,
     ) {
         let raw = take_apart(file, diagnostics);
+        let mut own = Diagnostics::default();
         let mut validation = Validation {
             options,
             sources,
-            diagnostics,
+            budget,
+            broken_defaults: Vec::new(),
+            diagnostics: &mut own,
             found: self,
         };
         validation.defaults(&raw.defaults, file);
+        // What is wrong with a value that all webhooks share is kept once, however many they are.
+        let mut seen = HashSet::new();
         for webhook in &raw.webhooks {
             validation.webhook(webhook, file);
+            let said = std::mem::take(validation.diagnostics);
+            keep_new(said, &mut seen, diagnostics);
         }
+        keep_new(own, &mut seen, diagnostics);
     }
 
     /// Adds what was found in the files after these. What is declared here already is not taken again.
@@ -105,6 +116,8 @@ impl Found {
 struct Validation<'a> {
     options: &'a LoadOptions<'a>,
     sources: &'a SourceMap,
+    budget: &'a TextBudget,
+    broken_defaults: Vec<&'static str>,
     diagnostics: &'a mut Diagnostics,
     found: &'a mut Found,
 }
@@ -118,6 +131,7 @@ impl Validation<'_> {
     ) -> FieldReader<'r> {
         FieldReader {
             fields,
+            broken_defaults: &self.broken_defaults,
             interpolation,
             surroundings: Surroundings {
                 folder: &file.folder,
@@ -134,15 +148,27 @@ impl Validation<'_> {
     fn defaults(&mut self, fields: &Fields, file: &ReadFile) {
         let known = self.options.known_targets;
         let mut reader = self.reader(fields, file, Interpolation::CheckOnly);
-        reader.actions();
-        reader.bearer_token();
-        reader.boolean("enabled");
-        reader.boolean("prevent_destroy");
-        reader.number("timeout_seconds", &limits::TIMEOUT_SECONDS);
-        reader.number("max_retries", &limits::MAX_RETRIES);
-        reader.number("retry_backoff_seconds", &limits::RETRY_BACKOFF_SECONDS);
-        reader.targets(known);
-        reader.ignore_changes();
+        let mut broken = Vec::new();
+        for (name, _) in fields.iter() {
+            let before = reader.diagnostics.count(Severity::Error);
+            match name {
+                "actions" => _ = reader.actions(),
+                "bearer_token" => _ = reader.bearer_token(),
+                "enabled" | "prevent_destroy" => _ = reader.boolean(name),
+                "timeout_seconds" => _ = reader.number(name, &limits::TIMEOUT_SECONDS),
+                "max_retries" => _ = reader.number(name, &limits::MAX_RETRIES),
+                "retry_backoff_seconds" => {
+                    _ = reader.number(name, &limits::RETRY_BACKOFF_SECONDS);
+                }
+                "targets" => _ = reader.targets(known),
+                "ignore_changes" => _ = reader.ignore_changes(),
+                _ => {}
+            }
+            if reader.diagnostics.count(Severity::Error) > before {
+                broken.push(name);
+            }
+        }
+        self.broken_defaults = broken;
     }
 
     fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
@@ -170,6 +196,7 @@ impl Validation<'_> {
             Interpolation::Replace(Variables {
                 vars: options.vars,
                 environment: options.environment,
+                budget: self.budget,
             })
         } else {
             Interpolation::CheckOnly

@@ -137,6 +137,8 @@ codes! {
     UndefinedVariable = "undefined-variable", Error;
     /// A variable of the environment that a public field does not read.
     VariableNotRead = "variable-not-read", Warning;
+    /// The values of variables, or of `defaults`, make more text than is read.
+    ExpansionTooLarge = "expansion-too-large", Error;
     /// A `$` that begins no variable, or `${` where variables have no meaning.
     InvalidTemplate = "invalid-template", Error;
     /// A value that does not say where one secret comes from.

@@ -173,7 +173,9 @@ impl<'a> Decisions<'a> {
             .last_applied
             .get(key)
             .filter(|record| record.id == found.id);
-        let record = own.or_else(|| self.record_of(found));
+        let known = own.or_else(|| self.record_of(found));
+        let revealed = known.map(|record| record.revealed(&found.spec));
+        let (own, record) = (own.and(revealed.as_deref()), revealed.as_deref());
         let token = token::decide(
             TokenSituation {
                 declared: webhook.token,
@@ -397,15 +399,8 @@ impl<'a> Decisions<'a> {
         found: &ObservedWebhook,
         changes: &[Change],
     ) {
-        let drops = changes.iter().any(|change| {
-            matches!(
-                change,
-                Change::Field {
-                    field: Field::Actions,
-                    ..
-                }
-            )
-        });
+        let actions = Field::Actions.as_str();
+        let drops = changes.iter().any(|change| change.field_name() == actions);
         let unknown: Vec<_> = found
             .spec
             .actions

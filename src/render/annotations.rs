@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::message::Message;
 use super::sanitize::sanitize;
+use crate::outside;
 
 /// Where the schema of SARIF is.
 const SARIF_SCHEMA: &str =
@@ -106,8 +107,7 @@ pub fn sarif(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
             results: Results { messages, codes },
         }],
     };
-    serde_json::to_writer_pretty(&mut *out, &log)?;
-    out.write_all(b"\n")
+    outside::json::write(&log, out)
 }
 
 #[derive(Serialize)]

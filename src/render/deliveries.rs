@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::sanitize::sanitize;
 use super::table::table;
+use crate::outside::json;
 use crate::remote::{Attempt, Event, Rows};
 use crate::webhook::Key;
 
@@ -60,7 +61,7 @@ pub fn events_json(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
         })
         .collect();
     let document = json!({ "format_version": "1", "events": rows, "total": read.total });
-    format!("{document:#}\n")
+    json::text(&document)
 }
 
 /// A list of attempts for people.
@@ -96,7 +97,7 @@ pub fn attempts(rows: &[Attempt]) -> String {
 /// The same as one JSON document.
 pub fn attempts_json(rows: &[Attempt]) -> String {
     let document = json!({ "format_version": "1", "attempts": rows });
-    format!("{document:#}\n")
+    json::text(&document)
 }
 
 /// A time to the second.

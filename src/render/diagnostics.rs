@@ -17,7 +17,7 @@ use super::style::Styles;
 use crate::diagnostic::{
     Diagnostic, Diagnostics, Label, Severity, SourceFile, SourceId, SourceMap,
 };
-use crate::outside::{Outside, is_harmful};
+use crate::outside::{Outside, is_harmful, is_marker};
 
 /// How many lines of a file one diagnostic shows at most.
 const LINES: usize = 20;
@@ -320,7 +320,8 @@ impl Masked {
         let mut from = 0;
         while let Some((index, character)) = rest.next() {
             let breaks = character == '\r' && matches!(rest.peek(), Some((_, '\n')));
-            if breaks || matches!(character, '\n' | '\t') || !is_harmful(character) {
+            let marks = is_marker(part.get(index..).unwrap_or_default());
+            if breaks || matches!(character, '\n' | '\t') || !(marks || is_harmful(character)) {
                 continue;
             }
             self.plain(part, range.start, from..index);

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::message::Message;
 use super::{LooseSetting, Scene, SettingChange};
-use crate::outside::Outside;
+use crate::outside::{self, Outside};
 use crate::plan::{
     Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenPatch, TokenShown,
 };
@@ -184,7 +184,7 @@ impl PlanDocument {
 
     /// The document as text, with a line break at its end.
     pub fn to_text(&self) -> String {
-        text(self)
+        outside::json::text(self)
     }
 
     /// The document as a value, to be part of another one.
@@ -350,16 +350,6 @@ impl ValidateDocument {
     /// # Errors
     /// What the writer says.
     pub fn write(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
-        out.write_all(b"\n")
+        outside::json::write(self, out)
     }
-}
-
-/// One JSON document and a line break. Ours always can be written; were one not, that is a document
-/// too.
-pub(super) fn text(document: &impl Serialize) -> String {
-    let mut text = serde_json::to_string_pretty(document)
-        .unwrap_or_else(|error| json!({ "error": error.to_string() }).to_string());
-    text.push('\n');
-    text
 }

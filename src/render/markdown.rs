@@ -10,14 +10,23 @@ use super::settings;
 use super::style::Styles;
 use super::{Cost, LooseSettings, Scene};
 use crate::outside::Outside;
-use crate::plan::{Plan, PlannedAction};
+use crate::plan::{Action, Plan, PlannedAction};
 use crate::record::{ActionResult, Outcome, SyncReport};
 
 /// What GitHub takes as one comment is 65,536 characters; some are left for what a workflow adds.
 pub const LONGEST: usize = 65_000;
 
-/// How much of it single actions may take: messages and the words around come first.
+/// How much of it messages may take.
 const FOR_MESSAGES: usize = 16_000;
+
+/// How much of it settings may take.
+const FOR_SETTINGS: usize = 16_000;
+
+/// How much of it one action may take with its diff.
+const FOR_ACTION: usize = 8_000;
+
+/// How much of it is left for what did not fit.
+const FOR_REST: usize = 500;
 
 /// How many settings are listed: all but a great many levels of lints.
 const SETTINGS: usize = 30;
@@ -65,34 +74,89 @@ pub fn markdown(
         }
         text.push('\n');
     }
-    let details: Vec<String> = match report {
+    let details: Vec<Detail<'_>> = match report {
         Some((report, _)) => report.results.iter().map(of_result).collect(),
         None => plan
             .actions
             .iter()
             .map(|planned| {
                 let recent = planned.id().and_then(|id| plan.recent_events.get(id));
-                match recent.filter(|_| planned.silences()) {
-                    Some(count) => folded(planned, &format!(" — {count} events in the last 24 h")),
-                    None => folded(planned, ""),
-                }
+                let ended = match recent.filter(|_| planned.silences()) {
+                    Some(count) => format!(" — {count} events in the last 24 h"),
+                    None => String::new(),
+                };
+                Detail::of(planned, &ended, false)
             })
             .collect(),
     };
-    let total = details.len();
-    for (index, detail) in details.iter().enumerate() {
-        if text.len() + detail.len() + 200 > LONGEST {
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "… and {} of {total} more, which do not fit into a comment: see `--output diff` or \
-                 `--output json`.",
-                total - index
-            );
-            break;
+    text += &fitting(details, LONGEST.saturating_sub(text.len() + FOR_REST));
+    text
+}
+
+/// What is shown of an action.
+struct Detail<'a> {
+    planned: &'a PlannedAction,
+    has_failed: bool,
+    text: String,
+}
+
+impl<'a> Detail<'a> {
+    fn of(planned: &'a PlannedAction, ended: &str, has_failed: bool) -> Self {
+        Self {
+            planned,
+            has_failed,
+            text: folded(planned, ended),
         }
-        text += detail;
     }
+
+    /// What is shown first where not all fits: what ends deliveries, then what went wrong, then what changes
+    /// something that is there. A flood of creates hides none of them.
+    fn rank(&self) -> u8 {
+        match &self.planned.action {
+            Action::Delete(_) => 0,
+            Action::Recreate { .. } => 1,
+            _ if self.planned.silences() => 2,
+            _ if self.has_failed => 3,
+            Action::Update(_) | Action::Adopt(_) => 4,
+            Action::Forget { .. } => 5,
+            Action::Create(_) => 6,
+        }
+    }
+}
+
+/// The details in their order, or else the weightiest of them, and how many of each kind are left out.
+fn fitting(mut details: Vec<Detail<'_>>, most: usize) -> String {
+    let all: usize = details.iter().map(|detail| detail.text.len()).sum();
+    if all <= most {
+        return details.into_iter().map(|detail| detail.text).collect();
+    }
+    details.sort_by_key(Detail::rank);
+    let mut text = String::new();
+    let mut left: Vec<(&str, usize)> = Vec::new();
+    for detail in &details {
+        if left.is_empty() && text.len() + detail.text.len() <= most {
+            text += &detail.text;
+            continue;
+        }
+        let kind = detail.planned.action.as_str();
+        match left.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => left.push((kind, 1)),
+        }
+    }
+    let count: usize = left.iter().map(|(_, count)| count).sum();
+    let kinds: Vec<_> = left
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "… and {count} of {} more ({}), which do not fit into a comment: see `--output diff` or \
+         `--output json`.",
+        details.len(),
+        kinds.join(", ")
+    );
     text
 }
 
@@ -126,14 +190,16 @@ fn loose(settings: &LooseSettings) -> String {
         text += &format!("- {}\n", escaped(&cut(&doubt)));
     }
     let settings = &settings.settings;
-    for setting in settings.iter().take(SETTINGS) {
+    for (index, setting) in settings.iter().enumerate() {
         let place = setting
             .source()
-            .map_or_else(String::new, |place| format!(" ({})", code(&place)));
-        text += &format!("- {}{place}\n", escaped(&cut(&setting.sentence())));
-    }
-    if settings.len() > SETTINGS {
-        text += &format!("- … and {} more\n", settings.len() - SETTINGS);
+            .map_or_else(String::new, |place| format!(" ({})", code(&cut(&place))));
+        let item = format!("- {}{place}\n", escaped(&cut(&setting.sentence())));
+        if index == SETTINGS || text.len() + item.len() > FOR_SETTINGS {
+            text += &format!("- … and {} more\n", settings.len() - index);
+            break;
+        }
+        text += &item;
     }
     text.push('\n');
     text
@@ -141,24 +207,31 @@ fn loose(settings: &LooseSettings) -> String {
 
 fn told(messages: &[&Message]) -> String {
     let mut text = String::new();
+    let mut messages = messages.to_vec();
+    messages.sort_by_key(|message| match message.severity {
+        "error" => 0,
+        "warning" => 1,
+        _ => 2,
+    });
     for (index, message) in messages.iter().enumerate() {
-        if text.len() > FOR_MESSAGES {
-            text += &format!("- … and {} more\n", messages.len() - index);
-            break;
-        }
         let place = message
             .place()
-            .map_or_else(String::new, |place| format!(" ({})", code(&place)));
+            .map_or_else(String::new, |place| format!(" ({})", code(&cut(&place))));
         let help = message
             .help
             .as_ref()
             .map_or_else(String::new, |help| format!(" — {}", escaped(&cut(help))));
-        text += &format!(
+        let item = format!(
             "- **{}** `{}`: {}{place}{help}\n",
             message.severity,
             message.code,
             escaped(&cut(&message.message))
         );
+        if text.len() + item.len() > FOR_MESSAGES {
+            text += &format!("- … and {} more\n", messages.len() - index);
+            break;
+        }
+        text += &item;
     }
     if !text.is_empty() {
         text.push('\n');
@@ -175,7 +248,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-fn of_result(result: &ActionResult) -> String {
+fn of_result(result: &ActionResult) -> Detail<'_> {
     let ended = match &result.outcome {
         Outcome::Applied { .. } => ": applied".to_owned(),
         Outcome::Failed { error, .. } => format!(": <b>failed</b>: {}", escaped(&cut(error))),
@@ -183,13 +256,14 @@ fn of_result(result: &ActionResult) -> String {
         Outcome::Held => format!(": <b>pending</b>: {}", Outcome::WHY_HELD),
         Outcome::NotAttempted => ": not attempted".to_owned(),
     };
-    folded(&result.planned, &ended)
+    let has_failed = !matches!(result.outcome, Outcome::Applied { .. });
+    Detail::of(&result.planned, &ended, has_failed)
 }
 
 fn folded(planned: &PlannedAction, ended: &str) -> String {
     let place = planned.location().map_or_else(String::new, |location| {
         let place = format!("{}:{}", Outside::path(&location.path), location.line);
-        format!(" — {}", code_in_html(&place))
+        format!(" — {}", code_in_html(&cut(&place)))
     });
     let reason = match planned.action.reason() {
         Some(reason) => format!(" ({reason})"),
@@ -217,7 +291,13 @@ fn folded(planned: &PlannedAction, ended: &str) -> String {
     } else {
         format!("{fence}diff\n{diff}{fence}\n")
     };
-    format!("<details><summary>{head}</summary>\n\n{causes}{diff}\n</details>\n")
+    let folded =
+        |inside: &str| format!("<details><summary>{head}</summary>\n\n{inside}\n</details>\n");
+    let whole = folded(&format!("{causes}{diff}"));
+    if whole.len() > FOR_ACTION {
+        return folded("Its diff is too long for a comment.\n");
+    }
+    whole
 }
 
 /// A fence that no line of the text can end.

@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::human::plural;
-use super::json::text;
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
+use crate::outside::json;
 use crate::record::{HistoryChange, HistoryEntry, IntendedWrite, Pending, Provenance};
 use crate::state::LastApplied;
 
@@ -190,7 +190,7 @@ impl<'a> RecordDocument<'a> {
 
     /// The document as text, with a line break at its end.
     pub fn to_text(&self) -> String {
-        text(self)
+        json::text(self)
     }
 }
 
@@ -214,6 +214,6 @@ impl<'a> HistoryDocument<'a> {
 
     /// The document as text, with a line break at its end.
     pub fn to_text(&self) -> String {
-        text(self)
+        json::text(self)
     }
 }

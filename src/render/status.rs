@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::deliveries::short_time;
 use super::style::{Styles, paint};
 use super::table::table;
+use crate::outside::json;
 use crate::plan::{Action, ForgetReason, Plan, PlannedAction};
 use crate::remote::{Event, Rows};
 use crate::state::LastApplied;
@@ -151,7 +152,7 @@ impl StatusDocument {
 
     /// The document as text, with a line break at its end.
     pub fn to_text(&self) -> String {
-        super::json::text(self)
+        json::text(self)
     }
 
     /// The same for people.

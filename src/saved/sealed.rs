@@ -4,6 +4,7 @@
 //! byte of the file but its own. So nothing is parsed before it is known who wrote it.
 
 use super::{Content, SANDBOX, SavedPlan};
+use crate::outside::json;
 use crate::secret::{FingerprintKey, KeyId, Seal};
 
 /// The version of the file's form.
@@ -69,7 +70,9 @@ impl SavedPlan {
     /// [`serde_json::Error`] if it cannot be written down.
     pub fn to_file(&self, key: &FingerprintKey) -> Result<String, serde_json::Error> {
         // No text in JSON holds a line break, so this changes the indentation alone.
-        let content = serde_json::to_string_pretty(&self.content)?.replace('\n', "\n  ");
+        let content = serde_json::to_string_pretty(&self.content)?;
+        // A job prints the file beside its log.
+        let content = json::escape(&content).replace('\n', "\n  ");
         let key_id = key.id();
         let sandbox = self.terms().api == SANDBOX;
         let before =

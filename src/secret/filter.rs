@@ -1,6 +1,9 @@
 //! What hides the secrets of a run in texts that are shown: an API may echo what it was sent.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use zeroize::Zeroizing;
 
@@ -9,20 +12,29 @@ use super::Secret;
 /// What stands in place of a secret.
 const MASK: &str = "(secret)";
 
+/// What stands in its place in the record. No file declares a text with control characters in it, so none is
+/// taken for this.
+pub const HIDDEN: &str = "\u{1}(secret)\u{1}";
+
+/// How many bytes of a secret it is looked up by. Decoded, one of 8 bytes has as many at least.
+const BEGINNING: usize = 3;
+
 /// Shorter secrets are not looked for: their letters stand in other words too.
 const SHORTEST: usize = 8;
 
 /// The secrets of a run. Texts are shown with [`Filter::masked`].
 #[derive(Default)]
 pub struct Filter {
-    needles: Vec<Zeroizing<Vec<u8>>>,
+    /// By their beginnings: a text is compared with few of thousands. The longest comes first, so that no rest
+    /// of it is left.
+    needles: BTreeMap<[u8; BEGINNING], Vec<Zeroizing<Vec<u8>>>>,
 }
 
 impl Filter {
     /// Returns a filter that knows no secret.
     pub const fn new() -> Self {
         Self {
-            needles: Vec::new(),
+            needles: BTreeMap::new(),
         }
     }
 
@@ -40,17 +52,29 @@ impl Filter {
         let plain = Zeroizing::new(value.to_ascii_lowercase().into_bytes());
         let decoded = units(value).0;
         for needle in [plain, decoded] {
-            if !self.needles.contains(&needle) {
-                self.needles.push(needle);
+            let Some(beginning) = needle.first_chunk() else {
+                continue;
+            };
+            let alike = self.needles.entry(*beginning).or_default();
+            if !alike.contains(&needle) {
+                let place = alike.partition_point(|known| known.len() > needle.len());
+                alike.insert(place, needle);
             }
         }
-        // The longest is hidden first, so that no rest of it is left.
-        self.needles.sort_by_key(|needle| usize::MAX - needle.len());
     }
 
     /// Returns the text with every secret replaced, also where it is percent-encoded, in whole or in part, or in
     /// other letter case.
     pub fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.replaced(text, MASK)
+    }
+
+    /// The same for the record, which tells from it that something was hidden: see [`may_be`].
+    pub fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.replaced(text, HIDDEN)
+    }
+
+    fn replaced<'t>(&self, text: &'t str, mask: &str) -> Cow<'t, str> {
         if self.needles.is_empty() || text.len() < SHORTEST {
             return Cow::Borrowed(text);
         }
@@ -60,13 +84,19 @@ impl Filter {
         let mut shown = 0;
         let mut unit = 0;
         while let Some(rest) = bytes.get(unit..).filter(|rest| rest.len() >= SHORTEST) {
-            let found = self.needles.iter().find(|needle| rest.starts_with(needle));
+            let alike = rest
+                .first_chunk()
+                .and_then(|beginning| self.needles.get(beginning));
+            let found = alike
+                .into_iter()
+                .flatten()
+                .find(|needle| rest.starts_with(needle));
             let Some(needle) = found else {
                 unit += 1;
                 continue;
             };
             masked += text.get(shown..place(unit)).unwrap_or_default();
-            masked += MASK;
+            masked += mask;
             unit += needle.len();
             shown = place(unit);
         }
@@ -75,6 +105,86 @@ impl Filter {
         }
         Cow::Owned(masked + text.get(shown..).unwrap_or_default())
     }
+}
+
+/// The secrets that a process followed, for all that shows or stores texts of others.
+#[derive(Clone, Default)]
+pub struct Followed(Arc<RwLock<Known>>);
+
+#[derive(Default)]
+struct Known {
+    filter: Filter,
+    /// Those that are never forgotten.
+    lasting: Vec<Secret>,
+}
+
+impl Followed {
+    /// Hides a secret from now on.
+    pub fn follow(&self, secret: &Secret) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.filter.follow(secret);
+        known.lasting.push(secret.clone());
+    }
+
+    /// Hides a token until [`Followed::forget_tokens`].
+    pub fn follow_token(&self, token: &Secret) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.filter.follow(token);
+    }
+
+    /// Forgets the tokens: a process that waits holds none in its memory. They have to be followed anew before one is
+    /// sent.
+    pub fn forget_tokens(&self) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut filter = Filter::new();
+        for secret in &known.lasting {
+            filter.follow(secret);
+        }
+        known.filter = filter;
+    }
+
+    /// Returns the text as it may be shown. What was hidden in the record looks alike.
+    pub fn masked(&self, text: &str) -> String {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.filter.masked(text).replace(HIDDEN, MASK)
+    }
+
+    /// Returns the text as it may be stored; `None` if it may be as it is.
+    pub fn hidden(&self, text: &str) -> Option<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match known.filter.hidden(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(hidden) => Some(hidden),
+        }
+    }
+}
+
+impl fmt::Debug for Followed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Followed(..)")
+    }
+}
+
+/// Whether a text is what was stored, with something in place of each secret that was hidden in it. A text in
+/// which nothing was hidden is not asked about.
+pub fn may_be(stored: &str, text: &str) -> bool {
+    let parts: Vec<&str> = stored.split(HIDDEN).collect();
+    let [first, between_them @ .., last] = parts.as_slice() else {
+        return false;
+    };
+    let between = text
+        .strip_prefix(*first)
+        .and_then(|rest| rest.strip_suffix(*last));
+    let Some(mut rest) = between else {
+        return false;
+    };
+    for part in between_them {
+        match rest.split_once(*part) {
+            Some((hidden, after)) if !hidden.is_empty() => rest = after,
+            _ => return false,
+        }
+    }
+    !rest.is_empty()
 }
 
 /// The bytes of a text in lower case, percent-escapes decoded, and where each begins in the text.
@@ -134,6 +244,30 @@ mod tests {
         ] {
             assert_eq!(filter.masked(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_hidden_may_be_anything_and_the_rest_may_not() {
+        let filter = filter(&["hunter2-hunter2"]);
+        let stored = filter.hidden("a hunter2-hunter2 b HUNTER2-hunter2 c");
+        assert!(!stored.contains("hunter"));
+        for (text, expected) in [
+            ("a hunter2-hunter2 b HUNTER2-hunter2 c", true),
+            ("a x b y c", true),
+            ("a x c", false),
+            ("a x b  c", false),
+            ("x b y c", false),
+            ("a x b y", false),
+            ("", false),
+        ] {
+            assert_eq!(may_be(&stored, text), expected, "{text}");
+        }
+        assert_eq!(
+            Followed::default().masked(&stored),
+            "a (secret) b (secret) c"
+        );
+        // Nothing is hidden there.
+        assert!(!may_be("a (secret) b", "a (secret) b"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod value;
 
 pub(crate) use declared::normal;
 pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
-pub use filter::Filter;
+pub use filter::{Filter, Followed, HIDDEN, may_be};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,
 };

@@ -12,7 +12,7 @@ use super::program::{self, ProgramError};
 use super::{InvalidSecret, KeyValues, Permits, Secret, SecretSource};
 use crate::input::{FileId, open_regular, read};
 use crate::outside::Outside;
-use crate::template::UndefinedVariable;
+use crate::template::ExpandError;
 
 /// How long a command may take: enough for a cloud secret store's slow answer, short enough for a
 /// person to wait.
@@ -33,9 +33,9 @@ pub enum ResolveError {
         /// Whether it is set, but to nothing.
         empty: bool,
     },
-    /// A variable in the text has no value.
+    /// A variable in the text has no value, or too large a one.
     #[error(transparent)]
-    Variable(#[from] UndefinedVariable),
+    Variable(#[from] ExpandError),
     /// The file could not be read.
     #[error("could not read the file {}", Outside::path(path))]
     File {

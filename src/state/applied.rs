@@ -1,11 +1,12 @@
 //! What the API confirmed after our last write: last-applied state.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::Fingerprint;
-use crate::webhook::{Key, RemoteId, WebhookSpec};
+use crate::secret::{Fingerprint, Followed, may_be};
+use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec};
 
 /// What is remembered of each bound webhook, by key.
 pub type LastApplied = BTreeMap<Key, AppliedRecord>;
@@ -23,4 +24,108 @@ pub struct AppliedRecord {
     pub token: Option<Fingerprint>,
     /// Remembered here so that it also protects when the declaration itself is deleted.
     pub prevent_destroy: bool,
+}
+
+impl AppliedRecord {
+    /// Returns it as it may be stored, with the secrets hidden that the API keeps in public fields. What was sent
+    /// is what a file says, which stays; where it is also what the API stores, it may come from there.
+    #[must_use]
+    pub fn hiding(&self, followed: &Followed) -> Self {
+        let mut record = self.clone();
+        if let Some(name) = followed.hidden(&self.stored.name) {
+            if self.sent.name == self.stored.name {
+                record.sent.name.clone_from(&name);
+            }
+            record.stored.name = name;
+        }
+        if let Some(url) = followed.hidden(self.stored.url.as_str()) {
+            let url = EndpointUrl::from_remote(url);
+            if self.sent.url == self.stored.url {
+                record.sent.url.clone_from(&url);
+            }
+            record.stored.url = url;
+        }
+        record
+    }
+
+    /// Returns it with what was hidden filled in from what is observed, where the rest is the same: what the API
+    /// made of a secret is no drift. Anything else that was hidden equals nothing.
+    pub fn revealed(&self, observed: &WebhookSpec) -> Cow<'_, Self> {
+        let name = may_be(&self.stored.name, &observed.name);
+        let url = may_be(self.stored.url.as_str(), observed.url.as_str());
+        if !name && !url {
+            return Cow::Borrowed(self);
+        }
+        let mut record = self.clone();
+        if name {
+            if self.sent.name == self.stored.name {
+                record.sent.name.clone_from(&observed.name);
+            }
+            record.stored.name.clone_from(&observed.name);
+        }
+        if url {
+            if self.sent.url == self.stored.url {
+                record.sent.url.clone_from(&observed.url);
+            }
+            record.stored.url.clone_from(&observed.url);
+        }
+        Cow::Owned(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+    use crate::webhook::WorkflowActions;
+
+    const TOKEN: &str = "hunter2-hunter2";
+
+    fn spec(name: &str, url: &str) -> WebhookSpec {
+        WebhookSpec {
+            name: name.to_owned(),
+            url: EndpointUrl::from_remote(url.to_owned()),
+            actions: WorkflowActions::all(),
+            enabled: true,
+            timeout_seconds: 10,
+            max_retries: 3,
+            retry_backoff_seconds: 10,
+        }
+    }
+
+    fn record(sent: WebhookSpec, stored: WebhookSpec) -> AppliedRecord {
+        AppliedRecord {
+            id: RemoteId::parse("an-id").unwrap(),
+            sent,
+            stored,
+            token: None,
+            prevent_destroy: false,
+        }
+    }
+
+    #[test]
+    fn what_the_api_made_of_a_secret_is_hidden_and_is_no_drift() {
+        let followed = Followed::default();
+        followed.follow(&Secret::new(TOKEN.to_owned()).unwrap());
+        let plain = spec("a", "https://a.example/");
+        let echoed = spec(
+            &format!("a {TOKEN}!"),
+            &format!("https://a.example/?k={TOKEN}"),
+        );
+        // Sent as the file says, and stored otherwise; adopted as it was; as the file says, secret and all.
+        for (sent, stored) in [(&plain, &echoed), (&echoed, &echoed), (&echoed, &plain)] {
+            let record = record(sent.clone(), stored.clone());
+            let hidden = record.hiding(&followed);
+            let shows =
+                |spec: &WebhookSpec| format!("{spec:?} {}", spec.url.as_str()).contains(TOKEN);
+            assert!(!shows(&hidden.stored));
+            assert_eq!(shows(&hidden.sent), *sent == echoed && *stored == plain);
+            assert_eq!(*hidden.revealed(stored), record);
+        }
+        // What somebody changed beside the secret is drift.
+        let hidden = record(plain, echoed).hiding(&followed);
+        let other = spec(&format!("b {TOKEN}!"), "https://b.example/");
+        assert_eq!(*hidden.revealed(&other), hidden);
+        assert!(!other.field_equals(&hidden.stored, crate::webhook::Field::Name));
+    }
 }

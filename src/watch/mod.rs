@@ -109,6 +109,7 @@
 //!     lock_timeout: Duration::from_secs(10),
 //!     history: HistoryLimits::default(),
 //!     cancellation: CancellationToken::new(),
+//!     followed: hookctl::secret::Followed::default(),
 //! };
 //! let stop = CancellationToken::new();
 //! let mut service = Service {

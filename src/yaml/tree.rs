@@ -125,7 +125,7 @@ impl Node {
 
     /// How much there is from here down, repeats by alias counted: one for each value and key, and one
     /// for each further 64 bytes of their text.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         self.content.weight
     }
 

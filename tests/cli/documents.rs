@@ -242,3 +242,64 @@ fn validation_conforms() {
         .json();
     conforms(&schema, &document);
 }
+
+#[test]
+fn a_flood_of_creates_hides_no_delete_in_a_comment() {
+    let account = Account::new();
+    let text = |names: &[String]| {
+        let lines = names.iter().map(|name| {
+            format!("  {name}: {{ url: 'https://{name}.example.com', actions: all }}\n")
+        });
+        format!("webhooks:\n{}", lines.collect::<Vec<_>>().concat())
+    };
+    let named = |word: &str, count: usize| -> Vec<String> {
+        (0..count)
+            .map(|number| format!("{word}-{number:03}"))
+            .collect()
+    };
+    // In the order of a plan the deletes come in the middle, or last.
+    let kept = "zz-kept".to_owned();
+    let old = [named("old", 3), vec![kept.clone()]].concat();
+    let repository = Repository::with(&text(&old));
+    repository.settled(&account);
+    let flood = [named("new", 600), vec![kept]].concat();
+    let flood = text(&flood).replace("zz-kept: {", "zz-kept: { enabled: false,");
+    repository.declare(&flood);
+    let comment = ["--dry-run", "--prune", "--force", "--output", "markdown"];
+    let run = repository.sync(&account, &comment).code(0);
+    assert!(
+        run.stdout.len() <= hookctl::render::LONGEST,
+        "{}",
+        run.stdout.len()
+    );
+    let heads: Vec<_> = run
+        .stdout
+        .lines()
+        .filter_map(|line| line.strip_prefix("<details><summary>"))
+        .map(|head| head.split("</b>").next().unwrap())
+        .collect();
+    let expected = [
+        "delete <b>old-000",
+        "delete <b>old-001",
+        "delete <b>old-002",
+        "update <b>zz-kept",
+        "create <b>new-000",
+    ];
+    assert_eq!(heads[..5], expected);
+    let left = 604 - heads.len();
+    run.shows(&format!(
+        "… and {left} of 604 more ({left} create), which do not fit"
+    ));
+    // Many that matter are counted by their kinds too.
+    let old = named("old", 300);
+    let repository = Repository::with(&text(&old));
+    let account = Account::new();
+    repository.settled(&account);
+    repository.declare(&flood);
+    let run = repository.sync(&account, &comment).code(0);
+    assert!(
+        run.stdout.contains("delete, 601 create), which do not fit"),
+        "{}",
+        run.stdout
+    );
+}

@@ -21,6 +21,9 @@ fn fifo(repository: &Repository, name: &str) {
 fn is_harmless(text: &str) {
     for line in text.lines() {
         assert!(!line.trim_start().starts_with("::"), "{line:?}");
+        for command in ["##[", "##vso[", "##VSO[", "##teamcity["] {
+            assert!(!line.contains(command), "{line:?}");
+        }
     }
     for harmful in [
         '\u{202e}',
@@ -28,30 +31,41 @@ fn is_harmless(text: &str) {
         '\u{2028}',
         '\u{85}',
         '\u{ad}',
+        '\u{200b}',
         '\u{e0041}',
     ] {
         assert!(!text.contains(harmful), "{text:?}");
     }
 }
 
-const NAME: &str = "::error::x\u{202e}\u{1b}[31m\u{2028}\u{85}\u{ad}\u{e0041}";
+const NAME: &str = "::error::x\u{202e}\u{1b}[31m\u{2028}\u{85}\u{ad}\u{200b}\u{e0041} \
+                    ##[error]x ##vso[a.b]x ##VSO[a.b] ##teamcity[a]";
 
 #[test]
 fn no_file_name_reaches_a_log_as_it_is() {
     let repository = Repository::new();
     let text = format!("webhooks: {{ a: {{ url: 'x{NAME}', wrong: 1 }} }}\n");
     repository.write(&format!("webhooks.d/{NAME}\n::error::y.yaml"), &text);
-    for output in ["human", "github", "json"] {
+    for output in ["human", "github", "json", "sarif"] {
         let run = repository.run(&["validate", "--output", output]).code(1);
         is_harmless(&run.stderr);
-        if output == "human" {
+        if output == "github" {
+            let own = |line: &str| line.strip_prefix("::").map(str::to_owned);
+            let commands: Option<Vec<String>> = run.stdout.lines().map(own).collect();
+            is_harmless(&commands.unwrap().join("\n"));
+        } else {
             is_harmless(&run.stdout);
         }
-        if output == "github" {
-            let lines = run.stdout.lines().filter(|line| !line.starts_with("::"));
-            assert_eq!(lines.count(), 0, "{}", run.stdout);
-        }
     }
+    let run = repository.run(&["validate", "--output", "json"]).code(1);
+    // What is escaped in JSON is the same text to a reader.
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let file = document["diagnostics"][0]["file"].as_str().unwrap();
+    assert!(file.contains(NAME), "{file:?}");
+    let run = repository
+        .run(&["--log-format", "json", "validate"])
+        .code(1);
+    is_harmless(&run.stderr);
     let config = format!("{NAME}.yaml");
     let run = repository.run(&["--config", &config, "validate"]).code(1);
     is_harmless(&run.stderr);
@@ -66,6 +80,12 @@ fn no_name_at_the_api_reaches_a_log_as_it_is() {
         ["status", "--no-deliveries"].as_slice(),
         &["sync", "--dry-run"],
         &["sync", "--dry-run", "--output", "markdown"],
+        &["sync", "--dry-run", "--output", "json"],
+        &["sync", "--dry-run", "--output", "json", "--prune"],
+        &["sync", "--dry-run", "--output", "diff"],
+        &["status", "--no-deliveries", "--output", "json"],
+        &["-vv", "sync", "--dry-run"],
+        &["-vv", "--log-format", "json", "sync", "--dry-run"],
         &["import", "--dry-run"],
     ] {
         let all = [&["--api-url", url.as_str()], arguments].concat();

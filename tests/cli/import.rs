@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::documents::{conforms, validator};
-use crate::harness::{Account, Repository};
+use crate::harness::{API_KEY, Account, Repository};
 
 const A: &str = "5eb7cf5a86d9755df3a6c001";
 const B: &str = "5eb7cf5a86d9755df3a6c002";
@@ -441,4 +441,38 @@ fn a_first_repository_is_made_in_one_go() {
         .run(&["--api-url", &url, "init"])
         .code(1)
         .complains("hookctl.yaml already exists");
+}
+
+#[test]
+fn a_webhook_that_holds_the_api_key_is_shown_without_it_and_not_imported() {
+    let (account, repository) = (Account::new(), Repository::new());
+    account.put("5eb7cf5a86d9755df3a6c593", "Fine", "https://a.example.com");
+    let url = format!("https://b.example.com/?key={API_KEY}");
+    account.put("5eb7cf5a86d9755df3a6c594", "Echo", &url);
+    account.put(
+        "5eb7cf5a86d9755df3a6c595",
+        &API_KEY.to_uppercase(),
+        "https://c.example.com",
+    );
+    let url = account.sandbox.base_url();
+    for more in [&["--dry-run"][..], &[]] {
+        let arguments = [&["--api-url", url.as_str(), "import"], more].concat();
+        let run = repository.run(&arguments).code(4);
+        let run = run
+            .complains("\"Echo\" (5eb7cf5a86d9755df3a6c594): its 'url' at the API holds a secret")
+            .complains(
+                "\"(secret)\" (5eb7cf5a86d9755df3a6c595): its 'name' at the API holds a secret",
+            );
+        let all = format!("{}{}", run.stdout, run.stderr).to_lowercase();
+        assert!(
+            all.contains("fine") && !all.contains(&API_KEY.to_lowercase()),
+            "{all}"
+        );
+    }
+    let names: Vec<_> = fs::read_dir(repository.path("webhooks.d"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| name.to_string_lossy().ends_with(".yaml"))
+        .collect();
+    assert_eq!(names, ["fine.yaml"]);
 }

@@ -336,6 +336,7 @@ fn last_applied(account: &Account, repository: &Repository) -> String {
         lock_timeout: Duration::ZERO,
         history: cache::HistoryLimits::default(),
         cancellation: tokio_util::sync::CancellationToken::new(),
+        followed: hookctl::secret::Followed::default(),
     };
     let account = cache::Account::new("default", &account.sandbox.base_url());
     let reader = CacheReader::open(&options, account).unwrap().unwrap();

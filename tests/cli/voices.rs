@@ -1,6 +1,8 @@
 //! Who says what, and where: one result on standard output, one form on standard error, and no secret in either.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
 use hookctl::sandbox::Fault;
 use serde_json::Value;
@@ -310,4 +312,82 @@ fn a_secret_that_is_in_the_name_of_an_unmanaged_webhook_is_hidden_in_the_status(
         let shown = run.code(0).shows("(secret)").stdout.clone();
         assert!(!shown.contains(API_KEY), "{form}: {shown}");
     }
+}
+
+/// The bytes of every file below a folder, in lower case.
+fn everything_in(folder: &Path) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            bytes.extend(everything_in(&path));
+        } else {
+            bytes.extend(fs::read(path).unwrap().to_ascii_lowercase());
+        }
+    }
+    bytes
+}
+
+#[test]
+fn no_secret_that_the_api_stores_elsewhere_is_in_the_record() {
+    let account = Account::new();
+    let declared = "  second: { name: Second, url: 'https://b.example.com', actions: all, bearer_token: { env: FIRST } }\n";
+    let mut repository = Repository::with(&format!(
+        "webhooks:\n{declared}  first: {{ name: First, url: 'https://a.example.com', actions: all, \
+         ignore_changes: [url] }}\n"
+    ));
+    repository.set("FIRST", "First-long/token");
+    account.put(
+        "5eb7cf5a86d9755df3a6c593",
+        "First",
+        "https://a.example.com/First-long%2Ftoken",
+    );
+    let unmanaged = "unmanaged FIRST-long/token";
+    account.put(
+        "5eb7cf5a86d9755df3a6c594",
+        unmanaged,
+        "https://c.example.com",
+    );
+    repository.settled(&account);
+    account.edit(
+        "Second",
+        &serde_json::json!({ "name": "second-FIRST-long/token" }),
+    );
+    repository.sync(&account, &[]).code(0).shows("1 updated");
+    for _ in 0..2 {
+        repository.sync(&account, &[]).code(0).shows("No changes.");
+    }
+    let is_in = |needle: &str| {
+        let record = everything_in(&repository.path(".hookctl"));
+        record
+            .windows(needle.len())
+            .any(|part| part == needle.as_bytes())
+    };
+    assert!(is_in("unmanaged"), "the record is read");
+    for rest in ["long/token", "long%2ftoken"] {
+        assert!(!is_in(rest), "{rest}");
+    }
+    // What is to be deleted is shown without it too.
+    account.edit("First", &serde_json::json!({ "name": "first-long/TOKEN" }));
+    repository.declare(&format!("webhooks:\n{declared}"));
+    for form in ["human", "json", "markdown", "diff"] {
+        for more in [&["--prune"][..], &[]] {
+            let arguments = [&["--dry-run", "--output", form], more].concat();
+            let run = repository.sync(&account, &arguments).code(0);
+            let all = format!("{}{}", run.stdout, run.stderr).to_lowercase();
+            assert!(
+                !all.contains("long/token") && !all.contains("long%2f"),
+                "{form}: {all}"
+            );
+        }
+    }
+    let run = repository
+        .sync(&account, &["--prune", "--yes", "--output", "markdown"])
+        .code(0);
+    assert!(
+        !run.stdout.to_lowercase().contains("long/token"),
+        "{}",
+        run.stdout
+    );
+    assert!(!is_in("long/token"));
 }

@@ -105,6 +105,7 @@ impl Scene {
             lock_timeout: Duration::from_secs(5),
             history: HistoryLimits::default(),
             cancellation: CancellationToken::new(),
+            followed: hookctl::secret::Followed::default(),
         }
     }
 

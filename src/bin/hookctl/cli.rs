@@ -5,8 +5,6 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use hookctl::outside::escape;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{ColorWhen, GlobalArgs, LogFormat};
 use crate::commands;
@@ -15,8 +13,9 @@ use crate::completers;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::log::start_log;
 use crate::problems::usage_document;
-use crate::ui::{Ui, json_line};
+use crate::ui::Ui;
 
 /// Keep the workflow webhooks of an Interactly team as the YAML files in a Git repository say.
 #[derive(Debug, Parser)]
@@ -249,40 +248,4 @@ fn command_named(arguments: &[OsString]) -> Option<String> {
         .filter_map(|word| word.to_str())
         .find(|word| command.find_subcommand(word).is_some())
         .map(str::to_owned)
-}
-
-/// Writes a panic as one line of the log, but for the one whose panic is an answer.
-fn report_panics_as_json() {
-    std::panic::set_hook(Box::new(|panic| {
-        if std::thread::current().name() != Some(hookctl::cache::GUARDED_THREAD) {
-            json_line(
-                "ERROR",
-                &serde_json::json!({ "message": panic.to_string() }),
-            );
-        }
-    }));
-}
-
-fn start_log(global: &GlobalArgs, usual: LevelFilter, color: bool) {
-    let level = match (global.quiet, global.verbose) {
-        (true, _) => LevelFilter::ERROR,
-        (false, 0) => usual,
-        (false, 1) => LevelFilter::INFO,
-        (false, _) => LevelFilter::DEBUG,
-    };
-    // Only our own events: other crates log headers.
-    let filter = tracing_subscriber::filter::Targets::new().with_target("hookctl", level);
-    let layer = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(color)
-        .with_target(false);
-    let registry = tracing_subscriber::registry().with(filter);
-    // A second start in one process keeps the first log.
-    let _ = match global.log_format {
-        LogFormat::Text => registry.with(layer).try_init(),
-        LogFormat::Json => {
-            report_panics_as_json();
-            registry.with(layer.json()).try_init()
-        }
-    };
 }

@@ -80,5 +80,5 @@ pub(crate) fn error_json(error: &CommandError) -> String {
         "format_version": "1",
         "error": { "code": code, "message": message, "help": help },
     });
-    format!("{document:#}\n")
+    hookctl::outside::json::text(&document)
 }

@@ -10,6 +10,7 @@ mod exit_status;
 mod files;
 mod git;
 mod guards;
+mod log;
 mod mask;
 mod output_file;
 mod place;

@@ -2,52 +2,59 @@
 //!
 //! One filter for the process, since whoever shows something seldom is who followed a secret.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
-use hookctl::plan::{Change, Plan};
+use hookctl::plan::{Action, Change, Notice, Plan, PlannedAction};
 use hookctl::record::{ActionResult, Outcome, Remark};
 use hookctl::render::Message;
-use hookctl::secret::{Filter, Secret};
-use hookctl::webhook::{EndpointUrl, FieldValue};
+use hookctl::secret::{Followed, Secret};
+use hookctl::state::ObservedWebhook;
+use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction};
 
-static FOLLOWED: RwLock<Followed> = RwLock::new(Followed {
-    filter: Filter::new(),
-    keys: Vec::new(),
-});
-
-/// What was followed, and those of it that stay as long as the process.
-struct Followed {
-    filter: Filter,
-    keys: Vec<Secret>,
-}
+static FOLLOWED: LazyLock<Followed> = LazyLock::new(Followed::default);
 
 /// Hides a key from now on.
 pub(crate) fn follow_key(key: &Secret) {
-    let mut followed = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
-    followed.filter.follow(key);
-    followed.keys.push(key.clone());
+    FOLLOWED.follow(key);
 }
 
 /// Hides a token until [`forget_tokens`].
 pub(crate) fn follow_token(token: &Secret) {
-    let mut followed = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
-    followed.filter.follow(token);
+    FOLLOWED.follow_token(token);
 }
 
 /// Forgets the tokens: a watch that waits holds none, and follows them anew before it sends one.
 pub(crate) fn forget_tokens() {
-    let mut followed = FOLLOWED.write().unwrap_or_else(PoisonError::into_inner);
-    let mut filter = Filter::new();
-    for key in &followed.keys {
-        filter.follow(key);
-    }
-    followed.filter = filter;
+    FOLLOWED.forget_tokens();
+}
+
+/// Returns the secrets, for what stores texts of the API.
+pub(crate) fn followed() -> Followed {
+    FOLLOWED.clone()
 }
 
 /// Returns the text without the secrets that were followed.
 pub(crate) fn masked(text: &str) -> String {
-    let followed = FOLLOWED.read().unwrap_or_else(PoisonError::into_inner);
-    followed.filter.masked(text).into_owned()
+    FOLLOWED.masked(text)
+}
+
+/// Returns the first field of a webhook at the API that holds a secret.
+pub(crate) fn leak(webhook: &ObservedWebhook) -> Option<&'static str> {
+    let actions: Vec<&str> = webhook
+        .spec
+        .actions
+        .iter()
+        .map(WorkflowAction::as_str)
+        .collect();
+    [
+        ("name", webhook.spec.name.as_str()),
+        ("url", webhook.spec.url.as_str()),
+        ("actions", &actions.join(" ")),
+        ("id", webhook.id.as_str()),
+    ]
+    .into_iter()
+    .find_map(|(field, text)| (masked(text) != text).then_some(field))
 }
 
 /// Masks the texts of a message; not its code, nor its place.
@@ -77,6 +84,75 @@ pub(crate) fn plan(plan: &mut Plan) {
     }
 }
 
+/// Returns a plan as it may be shown, where what the API has would show a secret. What is applied needs it as it is.
+pub(crate) fn shown(plan: &Plan) -> Cow<'_, Plan> {
+    let mut shown = Cow::Borrowed(plan);
+    for (index, planned) in plan.actions.iter().enumerate() {
+        if let Some(hidden) = action(planned)
+            && let Some(place) = shown.to_mut().actions.get_mut(index)
+        {
+            *place = Arc::new(hidden);
+        }
+    }
+    let names = plan.orphans.iter().map(|orphan| &orphan.name);
+    let unmanaged = plan.unmanaged.iter().filter_map(|one| one.name.as_ref());
+    let unreadable = plan.notices.iter().filter_map(|notice| match notice {
+        Notice::Unreadable { webhook } => webhook.name.as_ref(),
+        _ => None,
+    });
+    if names
+        .chain(unmanaged)
+        .chain(unreadable)
+        .any(|name| masked(name) != *name)
+    {
+        let shown = shown.to_mut();
+        let names = shown.orphans.iter_mut().map(|orphan| &mut orphan.name);
+        let unmanaged = shown
+            .unmanaged
+            .iter_mut()
+            .filter_map(|one| one.name.as_mut());
+        let unreadable = shown.notices.iter_mut().filter_map(|notice| match notice {
+            Notice::Unreadable { webhook } => webhook.name.as_mut(),
+            _ => None,
+        });
+        for name in names.chain(unmanaged).chain(unreadable) {
+            *name = masked(name);
+        }
+    }
+    shown
+}
+
+/// Returns an action as it may be shown, if it may not be as it is.
+fn action(planned: &PlannedAction) -> Option<PlannedAction> {
+    let before = match &planned.action {
+        Action::Update(update) => Some(&update.before),
+        Action::Adopt(adoption) => Some(&adoption.before),
+        Action::Delete(deletion) => Some(&deletion.before),
+        Action::Create(_) | Action::Recreate { .. } | Action::Forget { .. } => None,
+    };
+    let leaks = before.is_some_and(|before| leak(before).is_some());
+    // The name of what is declared is what the file says.
+    let names = planned.origin.is_none() && masked(&planned.name) != planned.name;
+    if !leaks && !names {
+        return None;
+    }
+    let mut planned = planned.clone();
+    let before = match &mut planned.action {
+        Action::Update(update) => Some(&mut update.before),
+        Action::Adopt(adoption) => Some(&mut adoption.before),
+        Action::Delete(deletion) => Some(&mut deletion.before),
+        Action::Create(_) | Action::Recreate { .. } | Action::Forget { .. } => None,
+    };
+    if let Some(before) = before {
+        before.spec.name = masked(&before.spec.name);
+        before.spec.url = EndpointUrl::from_remote(masked(before.spec.url.as_str()));
+    }
+    if names {
+        planned.name = masked(&planned.name);
+    }
+    Some(planned)
+}
+
 fn is_secret(value: &FieldValue) -> bool {
     match value {
         FieldValue::Text(text) => masked(text) != *text,
@@ -95,6 +171,9 @@ fn value(value: &mut FieldValue) {
 
 /// Masks what the API said of an action.
 pub(crate) fn result(result: &mut ActionResult) {
+    if let Some(hidden) = action(&result.planned) {
+        result.planned = Arc::new(hidden);
+    }
     match &mut result.outcome {
         Outcome::Applied { remarks, .. } => {
             for remark in remarks {

@@ -190,6 +190,7 @@ impl<'a> Presenter<'a> {
     /// Shows a plan that is about to be applied.
     pub(crate) fn announce(&mut self, plan: &Plan) {
         self.announced = true;
+        let plan = &*mask::shown(plan);
         match self.output {
             Output::Human => {
                 let text = hookctl::render::plan(plan, self.scene(), &self.styles_out());
@@ -204,6 +205,7 @@ impl<'a> Presenter<'a> {
     /// Shows a plan that is not applied.
     pub(crate) fn planned(&mut self, plan: &Plan) {
         let messages = std::mem::take(&mut self.messages);
+        let plan = &*mask::shown(plan);
         match self.output {
             Output::Json => {
                 let document = PlanDocument::of_plan(self.scene(), plan, messages);
@@ -321,7 +323,7 @@ impl<'a> Presenter<'a> {
 
     /// A plan as the JSON document shows it, without what is said beside it.
     pub(crate) fn document(&self, plan: &Plan) -> serde_json::Value {
-        PlanDocument::of_plan(self.scene(), plan, Vec::new()).to_value()
+        PlanDocument::of_plan(self.scene(), &mask::shown(plan), Vec::new()).to_value()
     }
 
     /// Says what of a saved plan does not hold any more.

@@ -1,5 +1,6 @@
 //! What every run that plans or applies shares: the policy, the approval, the pass, and its end.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,6 +73,13 @@ pub(crate) fn conclude(
                 .iter_mut()
                 .flat_map(|report| &mut report.results);
             results.for_each(mask::result);
+            let shown = match mask::shown(&report.plan) {
+                Cow::Owned(plan) => Some(plan),
+                Cow::Borrowed(_) => None,
+            };
+            if let Some(plan) = shown {
+                report.plan = plan;
+            }
             ManuallyDrop::new(report)
         }
         Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::error::CommandError;
+use crate::mask;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
 use crate::signals::{cancellation, interrupted};
@@ -272,6 +273,7 @@ pub(crate) fn record_options(settings: &Settings) -> Result<CacheOptions, Comman
         lock_timeout: settings.lock_timeout,
         history: settings.history,
         cancellation: cancellation(),
+        followed: mask::followed(),
     })
 }
 

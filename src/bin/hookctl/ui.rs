@@ -3,7 +3,7 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
-use hookctl::outside::escape;
+use hookctl::outside::{escape, json};
 use hookctl::render::{Message, Styles};
 use serde_json::{Value, json};
 
@@ -23,9 +23,7 @@ pub(crate) fn json_line(level: &str, fields: &Value) {
         .collect();
     let timestamp = jiff::Timestamp::now().to_string();
     let line = json!({ "timestamp": timestamp, "level": level, "fields": fields });
-    let _ = io::stderr()
-        .lock()
-        .write_all(format!("{line}\n").as_bytes());
+    let _ = io::stderr().lock().write_all(json::line(&line).as_bytes());
 }
 
 /// Where a person or a machine reads.

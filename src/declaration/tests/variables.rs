@@ -253,3 +253,67 @@ fn a_token_names_no_variable_of_a_key_wherever_it_is_declared() {
         [""; 0]
     );
 }
+
+/// Reads one file with these variables.
+fn with_vars(text: &str, vars: &[(&str, String)]) -> Loaded {
+    let vars = vars.iter().cloned();
+    let vars = vars.map(|(name, value)| (name.to_owned(), value)).collect();
+    let options = LoadOptions {
+        vars: &vars,
+        ..LoadOptions::below(Path::new("/repo"))
+    };
+    load_texts(&[(PathBuf::from("a.yaml"), text.to_owned())], &options)
+}
+
+#[test]
+fn what_variables_make_is_bounded() {
+    let long = [("LONG", "x".repeat(1_000))];
+    // A file of 400 KB that would be a text of 100 MB.
+    let text = webhook(&format!("name: '{}'", "${LONG}".repeat(50_000)));
+    assert_eq!(
+        codes(&with_vars(&text, &long)),
+        ["5:11 expansion-too-large"]
+    );
+    let many = |token: &str, count: usize| {
+        let webhooks = (0..count)
+            .map(|number| format!("  a{number}: {{url: 'https://a.example/{number}'}}\n"));
+        let webhooks = webhooks.collect::<Vec<_>>().concat();
+        let defaults = format!("defaults: {{actions: all, bearer_token: {token}}}\n");
+        with_vars(&format!("{defaults}webhooks:\n{webhooks}"), &long)
+    };
+    for token in [
+        format!("{{command: [x{}]}}", ",'${LONG}'".repeat(60)),
+        format!("'{}'", "${T}".repeat(1_000)),
+    ] {
+        assert!(many(&token, 2).declarations.is_some());
+        let loaded = many(&token, 4_000);
+        let found: Vec<_> = loaded.diagnostics.iter().map(|one| one.code).collect();
+        assert_eq!(found, [Code::ExpansionTooLarge], "{token:.40}");
+        assert!(loaded.declarations.is_none());
+    }
+}
+
+#[test]
+fn what_defaults_repeat_is_bounded() {
+    let file = |defaults: &str, webhooks: usize| {
+        let webhooks =
+            (0..webhooks).map(|number| format!("  a{number}: {{url: 'https://a.example'}}\n"));
+        let webhooks = webhooks.collect::<Vec<_>>().concat();
+        load_one(&format!("defaults: {defaults}\nwebhooks:\n{webhooks}"))
+    };
+    let many = |count: usize| (0..count).map(|number| format!("a{number},"));
+    // What is wrong with a default is found once, however many webhooks have it.
+    let wrong = file(
+        &format!("{{actions: [{}]}}", many(5_000).collect::<String>()),
+        300,
+    );
+    assert_eq!(wrong.diagnostics.len(), 5_000);
+    let unset = file("{actions: ['${NONE}', '${NEITHER}']}", 1_000);
+    assert_eq!(unset.diagnostics.len(), 2);
+    let command = format!(
+        "{{bearer_token: {{command: [{}]}}}}",
+        many(5_000).collect::<String>()
+    );
+    let found = codes(&file(&command, 2_000));
+    assert_eq!(found, ["1:1 too-many-nodes"]);
+}

@@ -212,7 +212,7 @@ async fn answer(
             })?;
             Ok(if json {
                 let document = json!({ "format_version": "1", "retried": event });
-                format!("{document:#}\n")
+                hookctl::outside::json::text(&document)
             } else {
                 format!(
                     "Asked for {} to be delivered again.\n",

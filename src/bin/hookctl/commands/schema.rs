@@ -11,5 +11,5 @@ pub(crate) fn run(ui: &Ui) -> ExitStatus {
 
 /// The schema as text, with a line break at its end.
 pub(crate) fn text() -> String {
-    format!("{:#}\n", hookctl::declaration::json_schema())
+    hookctl::outside::json::text(&hookctl::declaration::json_schema())
 }

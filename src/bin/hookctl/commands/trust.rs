@@ -2,6 +2,7 @@
 
 use clap::Args;
 use hookctl::outside::Outside;
+use hookctl::outside::json::text;
 use hookctl::trust::{Authority, Grant};
 use serde_json::{Value, json};
 
@@ -233,10 +234,6 @@ fn list(
         ));
     }
     Ok(())
-}
-
-fn text(document: &Value) -> String {
-    format!("{document:#}\n")
 }
 
 fn failed(error: &std::io::Error) -> CommandError {

@@ -27,6 +27,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
+use crate::mask::{leak, masked};
 use crate::presenter::{Output, Presenter};
 use crate::session::{Session, record_error};
 use crate::settings::{Given, Settings};
@@ -111,8 +112,9 @@ pub(super) async fn import(
             format!("the key '{key}' is declared or bound already"),
         ));
     }
-    let imported = declare(chosen.iter().copied(), &wishes, taken);
-    let (kept, left) = tested(
+    let (clean, leaking) = without_secrets(&chosen);
+    let imported = declare(clean, &wishes, taken);
+    let (kept, mut left) = tested(
         imported,
         &texts,
         &settings,
@@ -120,6 +122,7 @@ pub(super) async fn import(
         &planned.observed,
         &remembered,
     );
+    left.splice(..0, leaking);
     let unreadable = unreadable(args, &planned);
     let status = tell_left(ui, &left, &unreadable);
     let files = files(&kept, &settings.webhooks_dir, args.file.as_deref())?;
@@ -128,7 +131,7 @@ pub(super) async fn import(
             let path = shown(&file.path, &settings);
             ui.result(&format!("--- {}\n", Outside::path(path)));
             for line in file.text.lines() {
-                ui.result(&format!("{}\n", hookctl::render::sanitize(line)));
+                ui.result(&format!("{}\n", Outside::text(&masked(line))));
             }
             ui.result("\n");
         }
@@ -156,6 +159,24 @@ pub(super) async fn import(
     })
 }
 
+/// What no declaration may hold, and the rest. A file is committed, so no secret of this run goes into one.
+fn without_secrets<'a>(
+    chosen: &[&'a ObservedWebhook],
+) -> (Vec<&'a ObservedWebhook>, Vec<(Imported, String)>) {
+    let (mut clean, mut leaking) = (Vec::new(), Vec::new());
+    for &webhook in chosen {
+        let Some(field) = leak(webhook) else {
+            clean.push(webhook);
+            continue;
+        };
+        let why =
+            format!("its '{field}' at the API holds a secret of this run, which no file may hold");
+        let refused = declare([webhook], &BTreeMap::new(), BTreeSet::new());
+        leaking.extend(refused.into_iter().map(|one| (one, why.clone())));
+    }
+    (clean, leaking)
+}
+
 /// Says what could not be imported, and picks the exit code.
 fn tell_left(
     ui: &Ui,
@@ -163,13 +184,20 @@ fn tell_left(
     unreadable: &[&UnreadableWebhook],
 ) -> ExitStatus {
     for webhook in unreadable {
-        ui.message(&format!("warning[not-imported]: {webhook}\n"));
+        let webhook = masked(&webhook.to_string());
+        ui.message(&format!(
+            "warning[not-imported]: {}\n",
+            Outside::text(&webhook)
+        ));
     }
     for (imported, why) in left {
+        // What is found in a text is hidden before the text is escaped.
+        let name = format!("{:?}", masked(&imported.name));
         ui.message(&format!(
-            "warning[not-imported]: {} ({}): {why}\n",
-            hookctl::render::sanitize(&format!("{:?}", imported.name)),
-            imported.id
+            "warning[not-imported]: {} ({}): {}\n",
+            Outside::text(&name),
+            masked(imported.id.as_str()),
+            Outside::text(&masked(why))
         ));
     }
     if left.is_empty() && unreadable.is_empty() {

@@ -3,6 +3,8 @@
 //!
 //! This module knows nothing else of the crate, so that every error text can use it.
 
+pub mod json;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
@@ -46,9 +48,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     let mut escaped = String::with_capacity(text.len() + 16);
     for (index, character) in text.char_indices() {
         let rest = text.get(index..).unwrap_or_default();
-        let begins = (index == first && starts_a_command(text))
-            || rest.starts_with("##[")
-            || rest.starts_with("##vso[");
+        let begins = (index == first && starts_a_command(text)) || is_marker(rest);
         if begins || is_harmful(character) {
             escaped.extend(character.escape_unicode());
         } else {
@@ -61,6 +61,15 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 /// Whether a line of this text would be a workflow command of GitHub, which ignores white space before it.
 fn starts_a_command(text: &str) -> bool {
     text.trim_start().starts_with("::")
+}
+
+/// Whether a text begins with a command that counts wherever it stands in a line, in whatever letter case:
+/// `##[` of GitHub and Azure Pipelines, `##vso[`, `##teamcity[`.
+pub(crate) fn is_marker(text: &str) -> bool {
+    text.strip_prefix("##").is_some_and(|rest| {
+        let rest = rest.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
+        rest.starts_with('[')
+    })
 }
 
 /// Whether a character is a control, turns the direction of writing, or cannot be seen.
@@ -147,6 +156,8 @@ mod tests {
         assert_eq!(escape("  ::add-mask::x"), "  \\u{3a}:add-mask::x");
         assert_eq!(escape("a ##[error]x"), "a \\u{23}#[error]x");
         assert_eq!(escape("##vso[task.complete]"), "\\u{23}#vso[task.complete]");
+        assert_eq!(escape("##VSO[x] ###[y]"), "\\u{23}#VSO[x] #\\u{23}#[y]");
+        assert_eq!(escape("##teamcity[x] ## [y]"), "\\u{23}#teamcity[x] ## [y]");
     }
 
     #[test]
