@@ -9,13 +9,19 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use hookctl::input::read_regular;
 
 /// How long an answer of Git may take.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// For how long Git is not asked again after it gave no answer in time: the next question would wait as long.
+const SILENCE: Duration = Duration::from_mins(5);
+
+/// When Git last gave no answer in time.
+static UNANSWERED: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// How much of an answer is read, in bytes.
 const MOST_PRINTED: u64 = 4 * 1024 * 1024;
@@ -194,6 +200,10 @@ impl Repository {
     /// Runs Git with further settings blank. They are handed over in the environment, where a name may hold any
     /// character.
     fn run(&self, arguments: &[&str], blank: &[String]) -> Option<Output> {
+        let unanswered = *UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
+        if unanswered.is_some_and(|at| at.elapsed() < SILENCE) {
+            return None;
+        }
         let mut command = Command::new(self.program()?);
         command.env_clear();
         for name in KEPT {
@@ -289,7 +299,14 @@ fn answer(command: &mut Command, limit: Duration) -> Option<Output> {
         // A caller that gave up does not need it.
         let _ = done.send(read);
     });
-    let read = reader.ok().and_then(|_| read.recv_timeout(limit).ok());
+    let read = match reader.ok().map(|_| read.recv_timeout(limit)) {
+        Some(Ok(read)) => Some(read),
+        Some(Err(mpsc::RecvTimeoutError::Timeout)) => {
+            *UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            None
+        }
+        Some(Err(mpsc::RecvTimeoutError::Disconnected)) | None => None,
+    };
     // Half an answer is none: what it leaves out may be what matters.
     let whole = read.filter(|read| {
         read.as_ref()
@@ -309,8 +326,6 @@ fn answer(command: &mut Command, limit: Duration) -> Option<Output> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[test]

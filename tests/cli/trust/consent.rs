@@ -1,6 +1,7 @@
 //! Who consents: a job, a person at the terminal, and never a file.
 
 use super::*;
+use crate::documents::{conforms, validator};
 
 #[test]
 fn no_file_consents_to_itself() {
@@ -61,6 +62,8 @@ fn a_job_consents_to_everything_or_to_exactly_what_it_names() {
         .run(&["trust", "--output", "json"])
         .code(1)
         .json();
+    let schema = validator("trust-v1.schema.json");
+    conforms(&schema, &shown);
     let digest = shown["digest"].as_str().unwrap().to_owned();
     let kinds: Vec<_> = shown["grants"]
         .as_array()
@@ -158,6 +161,7 @@ fn consent_is_stored_for_its_owner_alone_and_can_be_listed_and_revoked() {
         .repository
         .command(&["trust", "--list", "--output", "json"]);
     let run = Run::of(command.current_dir(elsewhere.path()).output().unwrap()).code(0);
+    conforms(&validator("trust-v1.schema.json"), &run.json());
     assert_eq!(run.json()["here"], serde_json::json!([]));
     assert_eq!(run.json()["elsewhere"].as_array().unwrap().len(), 1);
 
@@ -166,6 +170,19 @@ fn consent_is_stored_for_its_owner_alone_and_can_be_listed_and_revoked() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o722)).unwrap();
     scene.refuses(&scene.sync());
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
+
+    // So could whoever can put another folder in its place; a folder such as /tmp keeps what is yours.
+    let state = folder.parent().unwrap().parent().unwrap().to_owned();
+    for (mode, refuses) in [(0o777, true), (0o1777, false), (0o775, false)] {
+        fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
+        if refuses {
+            scene.refuses(&scene.sync());
+        } else {
+            let shown = scene.repository.run(&["trust"]).code(0);
+            shown.shows("consent is stored");
+        }
+    }
+    fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
 
     let mut command = scene.repository.command(&["trust", "--revoke"]);
     let run = Run::of(command.current_dir(elsewhere.path()).output().unwrap());

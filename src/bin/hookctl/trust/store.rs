@@ -67,6 +67,9 @@ impl Store {
                 return Self(Err(Unavailable::OthersWrite(own.to_owned())));
             }
         }
+        if let Some(above) = state.ancestors().find(|above| others_replace(above)) {
+            return Self(Err(Unavailable::OthersWrite(above.to_owned())));
+        }
         Self(Ok(folder))
     }
 
@@ -186,6 +189,19 @@ fn others_write(folder: &Path) -> bool {
     let own = rustix::process::geteuid().as_raw();
     fs::metadata(folder)
         .is_ok_and(|metadata| metadata.mode() & 0o022 != 0 || ![0, own].contains(&metadata.uid()))
+}
+
+/// Whether everybody could put another folder in the place of one that is in it.
+#[cfg(unix)]
+fn others_replace(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o1002 == 0o002)
+}
+
+#[cfg(not(unix))]
+fn others_replace(_: &Path) -> bool {
+    false
 }
 
 #[cfg(not(unix))]
