@@ -7,7 +7,7 @@
 use crate::plan::RecordAfter;
 use crate::record::Remark;
 use crate::state::{AppliedRecord, ObservedWebhook};
-use crate::webhook::{Field, FieldValue, WebhookSpec, names_match};
+use crate::webhook::{Field, FieldValue, TokenChange, WebhookSpec, names_match};
 
 /// A write and what was there before it.
 #[derive(Clone, Copy, Debug)]
@@ -17,20 +17,9 @@ pub(super) struct Asked<'a> {
     /// The fields that were sent.
     pub(super) sent: &'a [Field],
     /// What was asked of the token.
-    pub(super) token: TokenAsked,
+    pub(super) token: TokenChange<()>,
     /// What is to be remembered if all goes well. Its `sent` holds the values that were sent.
     pub(super) record: &'a RecordAfter,
-}
-
-/// What was asked of the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenAsked {
-    /// Nothing.
-    Untouched,
-    /// That there is one.
-    Present,
-    /// That there is none.
-    Absent,
 }
 
 /// What an answer says.
@@ -120,9 +109,9 @@ pub(super) fn is_other_form(field: Field, sent: &WebhookSpec, stored: &WebhookSp
 fn confirm_token(confirmation: &mut Confirmation, asked: Asked<'_>, answer: &ObservedWebhook) {
     let presence = |present: bool| if present { "a token" } else { "no token" }.to_owned();
     let expected = match asked.token {
-        TokenAsked::Present => true,
-        TokenAsked::Absent => false,
-        TokenAsked::Untouched => {
+        TokenChange::Set(()) => true,
+        TokenChange::Clear => false,
+        TokenChange::Keep => {
             if let Some(before) = asked.before
                 && before.has_bearer_token != answer.has_bearer_token
             {
@@ -184,7 +173,7 @@ mod tests {
         let asked = Asked {
             before: None,
             sent: &[],
-            token: TokenAsked::Absent,
+            token: TokenChange::Clear,
             record: &record,
         };
         let confirmation = confirm(asked, &observed(spec(), false));
@@ -207,7 +196,7 @@ mod tests {
         let asked = Asked {
             before: None,
             sent: &[],
-            token: TokenAsked::Absent,
+            token: TokenChange::Clear,
             record: &record,
         };
         let confirmation = confirm(asked, &observed(stored.clone(), false));
@@ -228,7 +217,7 @@ mod tests {
         let asked = Asked {
             before: Some(&before),
             sent: &[Field::TimeoutSeconds],
-            token: TokenAsked::Untouched,
+            token: TokenChange::Keep,
             record: &record,
         };
         let confirmation = confirm(asked, &before);
@@ -257,7 +246,7 @@ mod tests {
         let asked = Asked {
             before: Some(&before),
             sent: &[Field::TimeoutSeconds],
-            token: TokenAsked::Untouched,
+            token: TokenChange::Keep,
             record: &record,
         };
         let confirmation = confirm(asked, &answer);
@@ -287,7 +276,7 @@ mod tests {
         let asked = Asked {
             before: None,
             sent: &[],
-            token: TokenAsked::Present,
+            token: TokenChange::Set(()),
             record: &record,
         };
         let confirmation = confirm(asked, &observed(spec(), false));

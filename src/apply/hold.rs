@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::pending::{Unsettled, spells};
-use crate::plan::{Action, KeyFilter, Patch, Plan, PlannedAction, RecordAfter, TokenPatch};
-use crate::record::{IntendedToken, IntendedWrite};
+use crate::plan::{Action, KeyFilter, Patch, Plan, PlannedAction, RecordAfter};
+use crate::record::IntendedWrite;
 use crate::state::DesiredState;
-use crate::webhook::{Key, names_match};
+use crate::webhook::{Key, TokenChange, names_match};
 
 /// What is held back, and what is waited for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,15 +149,15 @@ fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &RecordAfter) -> 
     let has_fields = fields
         .iter()
         .all(|(field, value)| spells(&after.sent.get(*field), value));
-    let to = patch.map_or(TokenPatch::Keep, Patch::token);
+    let to = patch.map_or(TokenChange::Keep, Patch::token);
     let has_token = match (token, to) {
-        (IntendedToken::Keep, _) | (IntendedToken::Clear, TokenPatch::Clear) => true,
-        (IntendedToken::Set(Some(late)), TokenPatch::Set(evidence)) => {
+        (TokenChange::Keep, _) | (TokenChange::Clear, TokenChange::Clear) => true,
+        (TokenChange::Set(Some(late)), TokenChange::Set(evidence)) => {
             evidence.fingerprint() == Some(*late)
         }
-        (IntendedToken::Set(Some(late)), TokenPatch::Keep) => after.token == Some(*late),
-        (IntendedToken::Clear, TokenPatch::Keep) => after.token.is_none(),
-        (IntendedToken::Set(_) | IntendedToken::Clear, _) => false,
+        (TokenChange::Set(Some(late)), TokenChange::Keep) => after.token == Some(*late),
+        (TokenChange::Clear, TokenChange::Keep) => after.token.is_none(),
+        (TokenChange::Set(_) | TokenChange::Clear, _) => false,
     };
     has_fields && has_token
 }

@@ -79,10 +79,10 @@ mod tests {
     use futures_util::future::join3;
 
     use super::*;
-    use crate::remote::{ApiError, DeleteAnswer, Page, SendGate, TokenWrite};
+    use crate::remote::{ApiError, DeleteAnswer, Page, SendGate};
     use crate::secret::Secret;
     use crate::state::ObservedWebhook;
-    use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
+    use crate::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
     /// An API without webhooks, that counts how often it was asked, and may refuse.
     #[derive(Default)]
@@ -122,7 +122,7 @@ mod tests {
             &self,
             _: &RemoteId,
             _: &[(Field, FieldValue)],
-            _: TokenWrite<'_>,
+            _: TokenChange<&Secret>,
             _: &impl SendGate,
         ) -> Result<Option<ObservedWebhook>, ApiError> {
             panic!("a refresh never writes")

@@ -20,12 +20,11 @@ use super::confirm::is_other_form;
 use super::create_outcome::{CreateOutcome, create_outcome};
 use crate::clock::Stamp;
 use crate::record::{
-    After, HistoryEntry, Horizon, IntendedToken, IntendedWrite, Intent, Pending, Remaining,
-    Settlement,
+    After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement,
 };
 use crate::secret::Fingerprint;
 use crate::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
-use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec, normal_name};
+use crate::webhook::{Field, FieldValue, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
 /// A create that may have happened, and no way to tell as what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +131,7 @@ pub fn settle_pending(
                 let is_gone = !observed.exists(id);
                 let is_visible = is_gone || there.is_some_and(|there| shows(there, fields, *token));
                 superseded |= is_visible;
-                if is_gone || (is_visible && *token == IntendedToken::Keep) {
+                if is_gone || (is_visible && *token == TokenChange::Keep) {
                     Some(Settlement::nothing(intent.key.clone()))
                 } else if is_open {
                     let doubtful = patched(intent, id, *token, records, observed);
@@ -196,7 +195,7 @@ fn doubted(
     let doubt = intent.earlier.iter().find_map(|one| match &one.write {
         IntendedWrite::Patch { id, token, .. } => {
             let recorded = records.get(&intent.key).and_then(|record| record.token);
-            let is_recorded = *token == IntendedToken::Set(recorded);
+            let is_recorded = *token == TokenChange::Set(recorded);
             let after = patched(one, id, *token, records, observed).after;
             (!is_recorded && after != After::Unchanged).then_some(after)
         }
@@ -216,14 +215,14 @@ fn doubted(
 fn shows(
     there: &ObservedWebhook,
     fields: &BTreeMap<Field, serde_json::Value>,
-    token: IntendedToken,
+    token: TokenChange<Option<Fingerprint>>,
 ) -> bool {
     let is_there =
         |(field, value): (&Field, &serde_json::Value)| spells(&there.spec.get(*field), value);
     let token = match token {
-        IntendedToken::Keep => true,
-        IntendedToken::Set(_) => false,
-        IntendedToken::Clear => !there.has_bearer_token,
+        TokenChange::Keep => true,
+        TokenChange::Set(_) => false,
+        TokenChange::Clear => !there.has_bearer_token,
     };
     token && fields.iter().all(is_there)
 }
@@ -323,7 +322,7 @@ fn bound(
 fn patched(
     intent: &Intent,
     id: &RemoteId,
-    token: IntendedToken,
+    token: TokenChange<Option<Fingerprint>>,
     records: &LastApplied,
     observed: &ObservedState,
 ) -> Settlement {
@@ -335,7 +334,7 @@ fn patched(
         .map_or_else(|| observed.exists(id), |found| found.has_bearer_token);
     // A token that was not ours before may be anybody's now: it may not be cleared as ours.
     let ours = record.and_then(|record| Some((record, record.token?)));
-    if let (IntendedToken::Set(_), true, Some((record, ours))) = (token, has_one, ours) {
+    if let (TokenChange::Set(_), true, Some((record, ours))) = (token, has_one, ours) {
         settlement.after = After::Record(Box::new(AppliedRecord {
             token: Some(ours.unverifiable()),
             ..record.clone()
@@ -496,7 +495,7 @@ mod tests {
 
     #[test]
     fn a_token_on_its_way_can_no_longer_be_verified() {
-        let token = IntendedToken::Set(Some(trace_of("u")));
+        let token = TokenChange::Set(Some(trace_of("u")));
         let write = IntendedWrite::patch(id("new"), &[], token);
         let patch = Intent::new(key("a"), at(0), write);
         let applied = |token| AppliedRecord {
@@ -529,11 +528,11 @@ mod tests {
         let cases = [
             (create("a", 10), vec![], false),
             (create("a", 10), vec![webhook()], true),
-            (patch(10, IntendedToken::Keep), vec![webhook()], true),
-            (patch(11, IntendedToken::Keep), vec![webhook()], false),
-            (patch(10, IntendedToken::Clear), vec![webhook()], false),
-            (patch(10, IntendedToken::Set(None)), vec![webhook()], false),
-            (patch(11, IntendedToken::Set(None)), vec![], true),
+            (patch(10, TokenChange::Keep), vec![webhook()], true),
+            (patch(11, TokenChange::Keep), vec![webhook()], false),
+            (patch(10, TokenChange::Clear), vec![webhook()], false),
+            (patch(10, TokenChange::Set(None)), vec![webhook()], false),
+            (patch(11, TokenChange::Set(None)), vec![], true),
             (delete.clone(), vec![webhook()], false),
             (delete, vec![], true),
         ];

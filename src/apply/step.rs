@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::confirm::{Asked, Confirmation, TokenAsked, confirm};
+use super::confirm::{Asked, Confirmation, confirm};
 use super::create_outcome::{CreateOutcome, create_outcome};
 use super::earlier::Earlier;
 use super::error::StepError;
@@ -13,17 +13,15 @@ use super::executor::ApplyOptions;
 use super::list_refresher::ListRefresher;
 use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
-use crate::plan::{
-    Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter, TokenPatch,
-};
+use crate::plan::{Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter};
 use crate::record::{
-    After, HistoryChange, HistoryEntry, IntendedToken, IntendedWrite, Intent, Journal, Outcome,
-    Provenance, Remark, Settlement,
+    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, Outcome, Provenance,
+    Remark, Settlement,
 };
-use crate::remote::{ApiError, DeleteAnswer, TokenWrite, WebhookApi};
+use crate::remote::{ApiError, DeleteAnswer, WebhookApi};
 use crate::secret::{Fingerprint, Secret, Secrets};
 use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
-use crate::webhook::{Field, Key, RemoteId, normal_name};
+use crate::webhook::{Field, Key, RemoteId, TokenChange, normal_name};
 
 /// Takes actions, one at a time or side by side.
 pub(super) struct Steps<'a, A, J> {
@@ -196,8 +194,8 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
                 before: None,
                 sent: &Field::ALL,
                 token: match creation.token {
-                    Some(_) => TokenAsked::Present,
-                    None => TokenAsked::Absent,
+                    Some(_) => TokenChange::Set(()),
+                    None => TokenChange::Clear,
                 },
                 record: &record,
             },
@@ -226,19 +224,8 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         patch: &Patch,
         record: &RecordAfter,
     ) -> Result<Outcome, StepError> {
-        let (token, token_asked) = match patch.token() {
-            TokenPatch::Keep => (TokenWrite::Keep, TokenAsked::Untouched),
-            TokenPatch::Clear => (TokenWrite::Clear, TokenAsked::Absent),
-            TokenPatch::Set(_) => (
-                TokenWrite::Set(self.secret(&planned.key)?),
-                TokenAsked::Present,
-            ),
-        };
-        let intended = match patch.token() {
-            TokenPatch::Keep => IntendedToken::Keep,
-            TokenPatch::Clear => IntendedToken::Clear,
-            TokenPatch::Set(evidence) => IntendedToken::Set(evidence.fingerprint()),
-        };
+        let token = patch.token().try_map(|_| self.secret(&planned.key))?;
+        let intended = patch.token().map(TokenEvidence::fingerprint);
         let write = IntendedWrite::patch(before.id.clone(), patch.fields(), intended);
         let gate = self.intend(planned, write).await?;
         let answer = {
@@ -256,12 +243,12 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             Asked {
                 before: Some(before),
                 sent: &sent,
-                token: token_asked,
+                token: token.map(drop),
                 record,
             },
             &answer,
         );
-        let own_matters = intended != IntendedToken::Keep || self.is_contested(planned);
+        let own_matters = intended != TokenChange::Keep || self.is_contested(planned);
         let lingering = gate.lingering(own_matters);
         if self.is_contested(planned) && lingering.is_some() {
             let token = &mut confirmation.record.token;

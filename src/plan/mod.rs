@@ -77,7 +77,7 @@ pub use action::{
 };
 pub use change::{Cause, Change, TokenShown};
 pub use order::Phase;
-pub use patch::{Patch, TokenPatch};
+pub use patch::Patch;
 pub use policy::{KeyFilter, Policy, Prune, UnverifiedSecrets};
 pub use problem::{PlanError, PlanProblem};
 pub use summary::Summary;

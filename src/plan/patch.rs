@@ -1,32 +1,23 @@
 //! The exact content of one PATCH.
 
 use crate::state::TokenEvidence;
-use crate::webhook::{Field, FieldValue};
+use crate::webhook::{Field, FieldValue, TokenChange};
 
 /// The fields of one PATCH: exactly those that differ, and never none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
     fields: Vec<(Field, FieldValue)>,
-    token: TokenPatch,
-}
-
-/// What one PATCH does with the token: at most one thing, so that setting and clearing can never go
-/// out together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenPatch {
-    /// Nothing is sent.
-    Keep,
-    /// `bearer_token` with the secret of that fingerprint.
-    Set(TokenEvidence),
-    /// `clear_bearer_token: true`.
-    Clear,
+    token: TokenChange<TokenEvidence>,
 }
 
 impl Patch {
     /// A patch of these fields, in the order of [`Field::ALL`]; none if there is nothing to send.
-    pub fn new(mut fields: Vec<(Field, FieldValue)>, token: TokenPatch) -> Option<Self> {
+    pub fn new(
+        mut fields: Vec<(Field, FieldValue)>,
+        token: TokenChange<TokenEvidence>,
+    ) -> Option<Self> {
         fields.sort_by_key(|(field, _)| *field);
-        (!fields.is_empty() || token != TokenPatch::Keep).then_some(Self { fields, token })
+        (!fields.is_empty() || token != TokenChange::Keep).then_some(Self { fields, token })
     }
 
     /// The fields and their new values, in the order of [`Field::ALL`].
@@ -35,7 +26,7 @@ impl Patch {
     }
 
     /// What is done with the token.
-    pub const fn token(&self) -> TokenPatch {
+    pub const fn token(&self) -> TokenChange<TokenEvidence> {
         self.token
     }
 

@@ -21,9 +21,10 @@
 //! | left out or `null` | has none | any | nothing; the trace is dropped | |
 //! | any, changes ignored | any | any | nothing; the trace is kept | |
 
-use super::{Cause, Change, TokenPatch, TokenShown, UnverifiedSecrets};
+use super::{Cause, Change, TokenShown, UnverifiedSecrets};
 use crate::secret::{Comparison, Fingerprint};
 use crate::state::{DeclaredToken, TokenEvidence};
+use crate::webhook::TokenChange;
 
 /// What is known of the token before the plan.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,7 @@ pub enum TokenRecord<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenDecision {
     /// What to send.
-    pub patch: TokenPatch,
+    pub patch: TokenChange<TokenEvidence>,
     /// The same, for people; none if nothing is sent.
     pub change: Option<Change>,
     /// The trace to remember.
@@ -76,7 +77,7 @@ pub enum TokenRemark {
 impl TokenDecision {
     fn nothing(recorded: Option<Fingerprint>) -> Self {
         Self {
-            patch: TokenPatch::Keep,
+            patch: TokenChange::Keep,
             change: None,
             recorded,
             remark: None,
@@ -92,7 +93,7 @@ impl TokenDecision {
 
     fn set(evidence: TokenEvidence, from: TokenShown, cause: Cause) -> Self {
         Self {
-            patch: TokenPatch::Set(evidence),
+            patch: TokenChange::Set(evidence),
             change: Some(Change::Token {
                 from,
                 to: TokenShown::Secret,
@@ -105,7 +106,7 @@ impl TokenDecision {
 
     fn clear(from: TokenShown, cause: Cause) -> Self {
         Self {
-            patch: TokenPatch::Clear,
+            patch: TokenChange::Clear,
             change: Some(Change::Token {
                 from,
                 to: TokenShown::None,
@@ -205,9 +206,9 @@ mod tests {
             unverified,
         );
         let request = match decision.patch {
-            TokenPatch::Keep => "nothing",
-            TokenPatch::Set(_) => "set",
-            TokenPatch::Clear => "clear",
+            TokenChange::Keep => "nothing",
+            TokenChange::Set(_) => "set",
+            TokenChange::Clear => "clear",
         };
         let cause = decision
             .change

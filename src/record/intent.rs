@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::secret::Fingerprint;
-use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec};
+use crate::webhook::{Field, FieldValue, Key, RemoteId, TokenChange, WebhookSpec};
 
 /// A write that is about to be sent. It is pending until it is settled; a key has one at most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub enum IntendedWrite {
         /// The fields, as the API spells them.
         fields: BTreeMap<Field, serde_json::Value>,
         /// What it does with the token.
-        token: IntendedToken,
+        token: TokenChange<Option<Fingerprint>>,
     },
     /// A DELETE: the list tells.
     Delete {
@@ -67,7 +67,11 @@ pub enum IntendedWrite {
 
 impl IntendedWrite {
     /// A PATCH of these fields.
-    pub fn patch(id: RemoteId, fields: &[(Field, FieldValue)], token: IntendedToken) -> Self {
+    pub fn patch(
+        id: RemoteId,
+        fields: &[(Field, FieldValue)],
+        token: TokenChange<Option<Fingerprint>>,
+    ) -> Self {
         let spelled = |value: &FieldValue| serde_json::to_value(value).unwrap_or_default();
         Self::Patch {
             id,
@@ -100,22 +104,10 @@ impl IntendedWrite {
     pub const fn touches_token(&self) -> bool {
         match self {
             Self::Create { token, .. } => token.is_some(),
-            Self::Patch { token, .. } => !matches!(token, IntendedToken::Keep),
+            Self::Patch { token, .. } => !matches!(token, TokenChange::Keep),
             Self::Delete { .. } => false,
         }
     }
-}
-
-/// What a PATCH does with the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IntendedToken {
-    /// Nothing.
-    Keep,
-    /// It sets the one of this fingerprint.
-    Set(Option<Fingerprint>),
-    /// It clears it.
-    Clear,
 }
 
 /// How long a request without an answer may still take effect.
@@ -262,7 +254,7 @@ impl Pending {
         match &self.of(key).filter(|intent| !intent.superseded)?.write {
             IntendedWrite::Create { token, .. }
             | IntendedWrite::Patch {
-                token: IntendedToken::Set(token),
+                token: TokenChange::Set(token),
                 ..
             } => token.as_ref(),
             IntendedWrite::Patch { .. } | IntendedWrite::Delete { .. } => None,

@@ -6,6 +6,6 @@ mod journal;
 mod outcome;
 
 pub use history::{HistoryChange, HistoryEntry, Provenance};
-pub use intent::{Horizon, IntendedToken, IntendedWrite, Intent, Pending, Remaining};
+pub use intent::{Horizon, IntendedWrite, Intent, Pending, Remaining};
 pub use journal::{After, Journal, JournalError, Settlement};
 pub use outcome::{ActionResult, Outcome, Remark, SyncReport, Twin};

@@ -18,7 +18,7 @@ use std::future::Future;
 
 use crate::secret::Secret;
 use crate::state::{ObservedWebhook, UnreadableWebhook};
-use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
+use crate::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
 /// How many webhooks are asked for per page: the API's documented default page size.
 pub const PAGE_SIZE: u32 = 300;
@@ -52,7 +52,7 @@ pub trait WebhookApi: Send + Sync {
         &self,
         id: &RemoteId,
         fields: &[(Field, FieldValue)],
-        token: TokenWrite<'_>,
+        token: TokenChange<&Secret>,
         gate: &impl SendGate,
     ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
 
@@ -75,17 +75,6 @@ pub enum DeleteAnswer {
     Done,
     /// A success by its status, with a body that the API would hardly send: the list has to tell.
     Unclear,
-}
-
-/// What one PATCH does with the token: at most one thing.
-#[derive(Clone, Copy, Debug)]
-pub enum TokenWrite<'a> {
-    /// Nothing is sent.
-    Keep,
-    /// `bearer_token`.
-    Set(&'a Secret),
-    /// `clear_bearer_token: true`.
-    Clear,
 }
 
 /// One page of the list.

@@ -260,10 +260,12 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::remote::{DeleteAnswer, SendGate, TokenWrite};
+    use crate::remote::{DeleteAnswer, SendGate};
     use crate::secret::Secret;
     use crate::state::ObservedWebhook;
-    use crate::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec, WorkflowActions};
+    use crate::webhook::{
+        EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec, WorkflowActions,
+    };
 
     /// An API that answers with these pages, one after the other.
     struct Scripted(Mutex<Vec<Page>>, Mutex<Vec<u32>>);
@@ -288,7 +290,7 @@ mod tests {
             &self,
             _: &RemoteId,
             _: &[(Field, FieldValue)],
-            _: TokenWrite<'_>,
+            _: TokenChange<&Secret>,
             _: &impl SendGate,
         ) -> Result<Option<ObservedWebhook>, ApiError> {
             panic!("observing never writes")

@@ -8,11 +8,9 @@ use serde_json::{Map, Value, json};
 use super::message::Message;
 use super::{LooseSetting, Scene, SettingChange};
 use crate::outside::{self, Outside};
-use crate::plan::{
-    Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenPatch, TokenShown,
-};
+use crate::plan::{Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenShown};
 use crate::record::{Outcome, SyncReport};
-use crate::webhook::{Field, FieldValue, RemoteId};
+use crate::webhook::{Field, FieldValue, RemoteId, TokenChange};
 
 /// The version of both documents.
 const FORMAT_VERSION: &str = "1";
@@ -283,14 +281,14 @@ fn patch_body(patch: &Patch) -> Value {
         .map(|(field, to)| (field.as_str().to_owned(), value(to)))
         .collect();
     match patch.token() {
-        TokenPatch::Keep => {}
-        TokenPatch::Set(_) => {
+        TokenChange::Keep => {}
+        TokenChange::Set(_) => {
             body.insert(
                 "bearer_token".to_owned(),
                 TokenShown::Secret.as_str().into(),
             );
         }
-        TokenPatch::Clear => {
+        TokenChange::Clear => {
             body.insert("clear_bearer_token".to_owned(), true.into());
         }
     }

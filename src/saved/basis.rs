@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::UnseenTokens;
-use crate::plan::{Action, Creation, Patch, PlannedAction, TokenPatch};
+use crate::plan::{Action, Creation, Patch, PlannedAction};
 use crate::secret::{Fingerprint, FingerprintKey, Salt, Seal, SecretSource};
 use crate::state::{ObservedWebhook, TokenEvidence};
-use crate::webhook::{FieldValue, Key, WebhookSpec};
+use crate::webhook::{FieldValue, Key, TokenChange, WebhookSpec};
 
 /// What one action was bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,10 +141,7 @@ pub(super) fn sets_token(action: &Action) -> bool {
 fn evidence(action: &Action) -> Option<TokenEvidence> {
     match action {
         Action::Create(creation) | Action::Recreate { creation, .. } => creation.token,
-        other => match other.patch()?.token() {
-            TokenPatch::Set(evidence) => Some(evidence),
-            TokenPatch::Keep | TokenPatch::Clear => None,
-        },
+        other => other.patch()?.token().set(),
     }
 }
 
@@ -200,8 +197,8 @@ fn send<'a>(basis: &mut Basis<'a>, patch: &'a Patch) {
         .map(|(field, value)| (field.as_str(), value))
         .collect();
     basis.token = Some(match patch.token() {
-        TokenPatch::Keep => Token::Keep,
-        TokenPatch::Set(evidence) => Token::Set(evidence.fingerprint()),
-        TokenPatch::Clear => Token::Clear,
+        TokenChange::Keep => Token::Keep,
+        TokenChange::Set(evidence) => Token::Set(evidence.fingerprint()),
+        TokenChange::Clear => Token::Clear,
     });
 }

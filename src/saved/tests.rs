@@ -1,10 +1,12 @@
 //! Saved plans: what is bound, and what a seal refuses.
 
 use super::*;
-use crate::plan::{Action, Creation, Patch, PlannedAction, RecordAfter, TokenPatch, Update};
+use crate::plan::{Action, Creation, Patch, PlannedAction, RecordAfter, Update};
 use crate::secret::{Secret, SecretSource};
 use crate::state::{ObservedWebhook, TokenEvidence};
-use crate::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec, WorkflowActions};
+use crate::webhook::{
+    EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec, WorkflowActions,
+};
 
 fn key() -> FingerprintKey {
     FingerprintKey::derive(&Secret::new("an-api-key".to_owned()).unwrap())
@@ -54,10 +56,14 @@ fn create(key: &str, token: Option<TokenEvidence>, timeout_seconds: i64) -> Plan
     planned(key, Action::Create(creation))
 }
 
-fn update(key: &str, fields: Vec<(Field, FieldValue)>, token: TokenPatch) -> PlannedAction {
+fn update(
+    key: &str,
+    fields: Vec<(Field, FieldValue)>,
+    token: TokenChange<TokenEvidence>,
+) -> PlannedAction {
     let fingerprint = match token {
-        TokenPatch::Set(evidence) => evidence.fingerprint(),
-        TokenPatch::Keep | TokenPatch::Clear => None,
+        TokenChange::Set(evidence) => evidence.fingerprint(),
+        TokenChange::Keep | TokenChange::Clear => None,
     };
     let update = Update {
         before: ObservedWebhook {
@@ -184,14 +190,14 @@ fn a_token_that_was_not_seen_binds_everything_but_its_value() {
     let unresolved = Some(TokenEvidence::Unresolved);
     let then = plan(vec![
         create("a", unresolved, 10),
-        update("b", fields(), TokenPatch::Keep),
+        update("b", fields(), TokenChange::Keep),
     ]);
     let then = saved(&then, &["a", "b", "c"]);
     assert_eq!(then.salts().len(), 0);
     let now = |token: &str| {
         plan(vec![
             create("a", Some(known(token)), 10),
-            update("b", fields(), TokenPatch::Set(known(token))),
+            update("b", fields(), TokenChange::Set(known(token))),
         ])
     };
     // "c" is declared no more, so where its token comes from is not what it was.
@@ -202,25 +208,25 @@ fn a_token_that_was_not_seen_binds_everything_but_its_value() {
     assert_eq!(stale_with(&then, &now("one"), "OTHER"), ["a", "b", "c"]);
 
     let then = saved(
-        &plan(vec![update("b", fields(), TokenPatch::Keep)]),
+        &plan(vec![update("b", fields(), TokenChange::Keep)]),
         &["a", "b"],
     );
     let only_a_token = plan(vec![
-        update("a", Vec::new(), TokenPatch::Set(known("t"))),
-        update("b", fields(), TokenPatch::Keep),
+        update("a", Vec::new(), TokenChange::Set(known("t"))),
+        update("b", fields(), TokenChange::Keep),
     ]);
     assert_eq!(stale(&then, &only_a_token), [""; 0]);
     assert_eq!(then.unseen_writes(&only_a_token), [name("a")]);
     for changed in [
-        vec![update("b", fields(), TokenPatch::Clear)],
-        vec![update("b", Vec::new(), TokenPatch::Set(known("t")))],
+        vec![update("b", fields(), TokenChange::Clear)],
+        vec![update("b", Vec::new(), TokenChange::Set(known("t")))],
         vec![create("b", Some(known("t")), 20)],
     ] {
         assert_eq!(stale(&then, &plan(changed)), ["b"]);
     }
     let cleared = plan(vec![
-        update("a", Vec::new(), TokenPatch::Clear),
-        update("b", fields(), TokenPatch::Keep),
+        update("a", Vec::new(), TokenChange::Clear),
+        update("b", fields(), TokenChange::Keep),
     ]);
     assert_eq!(stale(&then, &cleared), ["a"]);
     let without = saved(&plan(vec![create("a", unresolved, 10)]), &["a"]);

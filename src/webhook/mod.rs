@@ -9,6 +9,7 @@ mod key;
 pub mod limits;
 mod remote_id;
 mod spec;
+mod token_change;
 mod url;
 mod workflow_action;
 
@@ -16,5 +17,6 @@ pub use field::{Field, FieldValue};
 pub use key::{InvalidKey, Key};
 pub use remote_id::{InvalidRemoteId, RemoteId};
 pub use spec::{WebhookSpec, names_match, normal_name};
+pub use token_change::TokenChange;
 pub use url::{EndpointUrl, InvalidEndpointUrl};
 pub use workflow_action::{WorkflowAction, WorkflowActions};

@@ -10,10 +10,10 @@ use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{Horizon, Intent, Journal, JournalError, Outcome, Settlement};
-use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, TokenWrite, WebhookApi};
+use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
 use hookctl::secret::{Secret, Secrets};
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
-use hookctl::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
+use hookctl::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 use tokio_util::sync::CancellationToken;
 
 /// An API that has nothing, refuses every write, and counts them.
@@ -65,7 +65,7 @@ impl WebhookApi for Refusing {
         &self,
         _: &RemoteId,
         _: &[(Field, FieldValue)],
-        _: TokenWrite<'_>,
+        _: TokenChange<&Secret>,
         _: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         self.refuse().await

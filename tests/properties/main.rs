@@ -17,11 +17,11 @@ use generate::{World, odd, with_unreadable, world};
 use hookctl::apply::{ApplyOptions, Settle, Silent};
 use hookctl::clock::SystemClock;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::plan::{Action, Plan, Policy, TokenPatch, plan};
+use hookctl::plan::{Action, Plan, Policy, plan};
 use hookctl::reconcile::{Pass, Verdict, reconcile};
 use hookctl::record::Horizon;
 use hookctl::state::{DeclaredToken, DesiredState, LastApplied, ObservedState};
-use hookctl::webhook::{Field, RemoteId, normal_name};
+use hookctl::webhook::{Field, RemoteId, TokenChange, normal_name};
 use model::{MemoryApi, MemoryRecords};
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
@@ -212,7 +212,7 @@ proptest! {
     fn no_token_is_cleared_that_we_did_not_set_unless_the_file_says_null(world in world()) {
         let Some(plan) = planned(&world) else { return Ok(()) };
         for planned in &plan.actions {
-            let cleared = planned.action.patch().is_some_and(|patch| patch.token() == TokenPatch::Clear);
+            let cleared = planned.action.patch().is_some_and(|patch| patch.token() == TokenChange::Clear);
             if cleared {
                 let ours = world.records.values().any(|record| Some(&record.id) == planned.id() && record.token.is_some());
                 let null = world.desired.webhooks[&planned.key].token == DeclaredToken::None;

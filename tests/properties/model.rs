@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use hookctl::apply::remember;
 use hookctl::reconcile::{Records, RecordsError, Remembered};
 use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
-use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, TokenWrite, WebhookApi};
+use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
 use hookctl::secret::Secret;
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
-use hookctl::webhook::{EndpointUrl, Field, FieldValue, RemoteId, WebhookSpec};
+use hookctl::webhook::{EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
 /// An account that stores names trimmed and URLs without a trailing slash.
 pub(crate) struct MemoryApi {
@@ -78,11 +78,11 @@ impl WebhookApi for MemoryApi {
         &self,
         id: &RemoteId,
         fields: &[(Field, FieldValue)],
-        token: TokenWrite<'_>,
+        token: TokenChange<&Secret>,
         _: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
         assert!(
-            !fields.is_empty() || !matches!(token, TokenWrite::Keep),
+            !fields.is_empty() || !matches!(token, TokenChange::Keep),
             "an empty PATCH"
         );
         let mut webhooks = self.webhooks.lock().unwrap();
@@ -111,9 +111,9 @@ impl WebhookApi for MemoryApi {
         }
         webhook.spec = stored(webhook.spec.clone());
         match token {
-            TokenWrite::Keep => {}
-            TokenWrite::Set(_) => webhook.has_bearer_token = true,
-            TokenWrite::Clear => webhook.has_bearer_token = false,
+            TokenChange::Keep => {}
+            TokenChange::Set(_) => webhook.has_bearer_token = true,
+            TokenChange::Clear => webhook.has_bearer_token = false,
         }
         Ok(Some(webhook.clone()))
     }

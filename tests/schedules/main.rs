@@ -13,8 +13,9 @@ mod machine;
 mod schedule;
 mod world;
 
-use hookctl::plan::{PlannedAction, TokenPatch};
+use hookctl::plan::PlannedAction;
 use hookctl::record::Outcome;
+use hookctl::webhook::TokenChange;
 use proptest::prelude::*;
 use schedule::{Declaration, Declared, Odds, Run, Schedule, Token, schedules};
 use world::{Ending, World};
@@ -106,7 +107,7 @@ async fn settle(world: &mut World, last: &Declared) {
 /// Whether an action sets back fields, and nothing else.
 fn is_echo(planned: &PlannedAction) -> bool {
     let patch = planned.action.patch();
-    planned.is_drift_only() && patch.is_some_and(|patch| patch.token() == TokenPatch::Keep)
+    planned.is_drift_only() && patch.is_some_and(|patch| patch.token() == TokenChange::Keep)
 }
 
 /// So many cases, or as many as `PROPTEST_CASES` says.

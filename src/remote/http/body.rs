@@ -3,6 +3,7 @@
 //! It is written into memory that is large enough from the start, since a buffer that grows leaves copies behind. The
 //! HTTP client shares that memory rather than copying it.
 
+use crate::webhook::TokenChange;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use serde::ser::SerializeMap as _;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
-use crate::remote::TokenWrite;
 use crate::secret::Secret;
 
 /// A JSON body. Its `Debug` shows nothing of it.
@@ -22,7 +22,7 @@ pub struct RequestBody(Arc<Zeroizing<Vec<u8>>>);
 
 impl RequestBody {
     /// Writes the fields, and what is done with the token.
-    pub(super) fn new(fields: &Map<String, Value>, token: TokenWrite<'_>) -> Self {
+    pub(super) fn new(fields: &Map<String, Value>, token: TokenChange<&Secret>) -> Self {
         let content = Content { fields, token };
         let mut length = Length(0);
         // Our own types always can be written.
@@ -58,7 +58,7 @@ impl fmt::Debug for RequestBody {
 /// What a body holds, without a copy of the token.
 struct Content<'a> {
     fields: &'a Map<String, Value>,
-    token: TokenWrite<'a>,
+    token: TokenChange<&'a Secret>,
 }
 
 impl Serialize for Content<'_> {
@@ -68,9 +68,11 @@ impl Serialize for Content<'_> {
             map.serialize_entry(name, value)?;
         }
         match self.token {
-            TokenWrite::Keep => {}
-            TokenWrite::Set(token) => map.serialize_entry("bearer_token", Secret::expose(token))?,
-            TokenWrite::Clear => map.serialize_entry("clear_bearer_token", &true)?,
+            TokenChange::Keep => {}
+            TokenChange::Set(token) => {
+                map.serialize_entry("bearer_token", Secret::expose(token))?
+            }
+            TokenChange::Clear => map.serialize_entry("clear_bearer_token", &true)?,
         }
         map.end()
     }
@@ -100,7 +102,7 @@ mod tests {
     fn a_body_is_written_once_and_shared() {
         let token = Secret::new("hunter2\"\\".repeat(200)).unwrap();
         let fields = json!({ "name": "Billing", "enabled": true });
-        let body = RequestBody::new(fields.as_object().unwrap(), TokenWrite::Set(&token));
+        let body = RequestBody::new(fields.as_object().unwrap(), TokenChange::Set(&token));
         let read: Value = serde_json::from_slice(body.as_bytes()).unwrap();
         assert_eq!(
             read,

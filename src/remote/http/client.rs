@@ -11,12 +11,10 @@ use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::{row, wire};
-use crate::remote::{
-    ApiError, DeleteAnswer, Page, SendGate, TokenWrite, Ungated, WebhookApi, Withheld,
-};
+use crate::remote::{ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
-use crate::webhook::{Field, FieldValue, RemoteId, WebhookSpec};
+use crate::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
 /// The workflow webhooks of one account, over HTTP.
 pub struct HttpApi<T = Network> {
@@ -334,20 +332,16 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         &self,
         id: &RemoteId,
         fields: &[(Field, FieldValue)],
-        token: TokenWrite<'_>,
+        token: TokenChange<&Secret>,
         gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
-        let secret = match token {
-            TokenWrite::Set(secret) => Some(secret),
-            TokenWrite::Keep | TokenWrite::Clear => None,
-        };
         let body = wire::patch_body(fields, token);
         let patch = Outgoing {
             verb: Verb::Patch,
             url: &self.url(Some(id)),
             body: Some(&body),
         };
-        let answer = gone_if_404(self.send(patch, secret, gate).await, id)?;
+        let answer = gone_if_404(self.send(patch, token.set(), gate).await, id)?;
         written(&answer, gate)
     }
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 
 use super::body::RequestBody;
 use super::row::{self, Rows};
-use crate::remote::{DeleteAnswer, Page, TokenWrite};
+use crate::remote::{DeleteAnswer, Page};
 use crate::secret::Secret;
-use crate::webhook::{Field, FieldValue, WebhookSpec, WorkflowAction};
+use crate::webhook::{Field, FieldValue, TokenChange, WebhookSpec, WorkflowAction};
 
 /// The names that the list's array may have; which one is not documented.
 const LIST_NAMES: [&str; 5] = [
@@ -42,11 +42,14 @@ pub(super) fn create_body(spec: &WebhookSpec, token: Option<&Secret>) -> Request
         .into_iter()
         .map(|field| (field.as_str().to_owned(), value(&spec.get(field))))
         .collect();
-    RequestBody::new(&fields, token.map_or(TokenWrite::Keep, TokenWrite::Set))
+    RequestBody::new(&fields, token.map_or(TokenChange::Keep, TokenChange::Set))
 }
 
 /// The body of a PATCH: exactly these fields.
-pub(super) fn patch_body(fields: &[(Field, FieldValue)], token: TokenWrite<'_>) -> RequestBody {
+pub(super) fn patch_body(
+    fields: &[(Field, FieldValue)],
+    token: TokenChange<&Secret>,
+) -> RequestBody {
     let fields: Map<String, Value> = fields
         .iter()
         .map(|(field, to)| (field.as_str().to_owned(), value(to)))
@@ -253,11 +256,11 @@ mod tests {
         let token = Secret::new("hunter2".into()).unwrap();
         let read =
             |body: RequestBody| -> Value { serde_json::from_slice(body.as_bytes()).unwrap() };
-        let clear = read(patch_body(&[], TokenWrite::Clear));
+        let clear = read(patch_body(&[], TokenChange::Clear));
         assert_eq!(clear, json!({ "clear_bearer_token": true }));
         let both = patch_body(
             &[(Field::TimeoutSeconds, FieldValue::Number(20))],
-            TokenWrite::Set(&token),
+            TokenChange::Set(&token),
         );
         assert_eq!(
             read(both),

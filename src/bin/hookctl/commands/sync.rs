@@ -1,5 +1,6 @@
 //! `hookctl sync`: make the plan and apply it.
 
+use hookctl::webhook::TokenChange;
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use clap::{Args, ValueEnum};
 use hookctl::cache::Account;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, Plan, Policy, TokenPatch};
+use hookctl::plan::{Action, Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
 use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
 use hookctl::secret::Secrets;
@@ -335,6 +336,6 @@ fn needs_consent(plan: &Plan) -> bool {
             || planned
                 .action
                 .patch()
-                .is_some_and(|patch| patch.token() == TokenPatch::Clear)
+                .is_some_and(|patch| patch.token() == TokenChange::Clear)
     })
 }
