@@ -3,12 +3,14 @@
 //! This is the port that planning and applying stand on. How the API spells things, retries, time-outs,
 //! and rate limits are the business of [`http`].
 
+mod body;
 mod deliveries;
 mod error;
 pub mod http;
 mod observe;
 mod sending;
 
+pub use body::WriteBody;
 pub use deliveries::{Attempt, DeliveryApi, Event, EventQuery, Rows, read_events};
 pub use error::{ApiError, FieldError};
 pub use observe::{Listing, ObserveError, observe, observe_absences};

@@ -3,14 +3,16 @@
 //! Their types are their own, so that a change of ours cannot change an interface unnoticed.
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::message::Message;
 use super::{LooseSetting, Scene, SettingChange};
 use crate::outside::{self, Outside};
-use crate::plan::{Action, Change, Creation, Patch, Plan, PlannedAction, Summary, TokenShown};
+use crate::plan::{Action, Change, Patch, Plan, PlannedAction, Summary, TokenShown};
 use crate::record::{Outcome, SyncReport};
-use crate::webhook::{Field, FieldValue, RemoteId, TokenChange};
+use crate::remote::WriteBody;
+use crate::state::TokenEvidence;
+use crate::webhook::{FieldValue, RemoteId};
 
 /// The version of both documents.
 const FORMAT_VERSION: &str = "1";
@@ -235,18 +237,20 @@ fn change(change: &Change) -> ChangeEntry {
 
 fn request(action: &Action) -> Option<RequestEntry> {
     let (method, id, body) = match action {
-        Action::Create(creation) | Action::Recreate { creation, .. } => {
-            ("POST", None, Some(create_body(creation)))
-        }
+        Action::Create(creation) | Action::Recreate { creation, .. } => (
+            "POST",
+            None,
+            Some(shown(&WriteBody::create(&creation.spec, creation.token))),
+        ),
         Action::Update(update) => (
             "PATCH",
             Some(&update.before.id),
-            Some(patch_body(&update.patch)),
+            Some(shown(&body(&update.patch))),
         ),
         Action::Adopt(adoption) => (
             "PATCH",
             Some(&adoption.before.id),
-            Some(patch_body(adoption.patch.as_ref()?)),
+            Some(shown(&body(adoption.patch.as_ref()?))),
         ),
         Action::Delete(deletion) => ("DELETE", Some(&deletion.before.id), None),
         Action::Forget { .. } => return None,
@@ -258,41 +262,16 @@ fn request(action: &Action) -> Option<RequestEntry> {
     })
 }
 
-/// The body of a POST, with a mark in place of the token.
-fn create_body(creation: &Creation) -> Value {
-    let mut body: Map<String, Value> = Field::ALL
-        .into_iter()
-        .map(|field| (field.as_str().to_owned(), value(&creation.spec.get(field))))
-        .collect();
-    if creation.token.is_some() {
-        body.insert(
-            "bearer_token".to_owned(),
-            TokenShown::Secret.as_str().into(),
-        );
-    }
-    Value::Object(body)
+fn body(patch: &Patch) -> WriteBody<'_, TokenEvidence> {
+    WriteBody::patch(patch.fields(), patch.token())
 }
 
-/// The body of a PATCH, with a mark in place of the token.
-fn patch_body(patch: &Patch) -> Value {
-    let mut body: Map<String, Value> = patch
-        .fields()
-        .iter()
-        .map(|(field, to)| (field.as_str().to_owned(), value(to)))
-        .collect();
-    match patch.token() {
-        TokenChange::Keep => {}
-        TokenChange::Set(_) => {
-            body.insert(
-                "bearer_token".to_owned(),
-                TokenShown::Secret.as_str().into(),
-            );
-        }
-        TokenChange::Clear => {
-            body.insert("clear_bearer_token".to_owned(), true.into());
-        }
-    }
-    Value::Object(body)
+/// A body, with a mark in place of the token and passwords in addresses masked.
+fn shown<T>(body: &WriteBody<'_, T>) -> Value {
+    let mark = |_: &T| TokenShown::Secret.as_str();
+    // Our own types always can be written.
+    body.serialize_with(serde_json::value::Serializer, value, mark)
+        .unwrap_or_default()
 }
 
 /// A value as the API spells it, a password in an address masked.

@@ -3,17 +3,15 @@
 //! It is written into memory that is large enough from the start, since a buffer that grows leaves copies behind. The
 //! HTTP client shares that memory rather than copying it.
 
-use crate::webhook::TokenChange;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use hyper::body::Bytes;
 use serde::Serialize;
-use serde::ser::SerializeMap as _;
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use crate::remote::WriteBody;
 use crate::secret::Secret;
 
 /// A JSON body. Its `Debug` shows nothing of it.
@@ -21,9 +19,9 @@ use crate::secret::Secret;
 pub struct RequestBody(Arc<Zeroizing<Vec<u8>>>);
 
 impl RequestBody {
-    /// Writes the fields, and what is done with the token.
-    pub(super) fn new(fields: &Map<String, Value>, token: TokenChange<&Secret>) -> Self {
-        let content = Content { fields, token };
+    /// Writes a body.
+    pub(super) fn new(body: &WriteBody<'_, &Secret>) -> Self {
+        let content = Content(body);
         let mut length = Length(0);
         // Our own types always can be written.
         let _ = serde_json::to_writer(&mut length, &content);
@@ -56,25 +54,12 @@ impl fmt::Debug for RequestBody {
 }
 
 /// What a body holds, without a copy of the token.
-struct Content<'a> {
-    fields: &'a Map<String, Value>,
-    token: TokenChange<&'a Secret>,
-}
+struct Content<'a>(&'a WriteBody<'a, &'a Secret>);
 
 impl Serialize for Content<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.fields {
-            map.serialize_entry(name, value)?;
-        }
-        match self.token {
-            TokenChange::Keep => {}
-            TokenChange::Set(token) => {
-                map.serialize_entry("bearer_token", Secret::expose(token))?
-            }
-            TokenChange::Clear => map.serialize_entry("clear_bearer_token", &true)?,
-        }
-        map.end()
+        self.0
+            .serialize_with(serializer, |value| value, |token| token.expose())
     }
 }
 
@@ -94,15 +79,57 @@ impl io::Write for Length {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::webhook::{
+        EndpointUrl, Field, FieldValue, TokenChange, WebhookSpec, WorkflowAction,
+    };
+
+    #[test]
+    fn bodies_hold_exactly_what_is_sent() {
+        let token = Secret::new("hunter2".into()).unwrap();
+        let read = |body: &WriteBody<'_, &Secret>| -> Value {
+            serde_json::from_slice(RequestBody::new(body).as_bytes()).unwrap()
+        };
+        let clear = WriteBody::patch(&[], TokenChange::Clear);
+        assert_eq!(read(&clear), json!({ "clear_bearer_token": true }));
+        let fields = [(Field::TimeoutSeconds, FieldValue::Number(20))];
+        let both = WriteBody::patch(&fields, TokenChange::Set(&token));
+        assert_eq!(
+            read(&both),
+            json!({ "timeout_seconds": 20, "bearer_token": "hunter2" })
+        );
+        let spec = WebhookSpec {
+            name: "Billing".to_owned(),
+            url: EndpointUrl::from_remote("https://a.example/x".to_owned()),
+            actions: ["workflow_created", "zebra"]
+                .map(WorkflowAction::from)
+                .into_iter()
+                .collect(),
+            enabled: true,
+            timeout_seconds: 10,
+            max_retries: 3,
+            retry_backoff_seconds: 10,
+        };
+        assert_eq!(
+            read(&WriteBody::create(&spec, None)),
+            json!({
+                "name": "Billing", "url": "https://a.example/x",
+                "actions": ["workflow_created", "zebra"], "enabled": true,
+                "timeout_seconds": 10, "max_retries": 3, "retry_backoff_seconds": 10
+            })
+        );
+    }
 
     #[test]
     fn a_body_is_written_once_and_shared() {
         let token = Secret::new("hunter2\"\\".repeat(200)).unwrap();
-        let fields = json!({ "name": "Billing", "enabled": true });
-        let body = RequestBody::new(fields.as_object().unwrap(), TokenChange::Set(&token));
+        let fields = [
+            (Field::Name, FieldValue::Text("Billing".to_owned())),
+            (Field::Enabled, FieldValue::Flag(true)),
+        ];
+        let body = RequestBody::new(&WriteBody::patch(&fields, TokenChange::Set(&token)));
         let read: Value = serde_json::from_slice(body.as_bytes()).unwrap();
         assert_eq!(
             read,

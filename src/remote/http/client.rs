@@ -6,12 +6,15 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Complaint, Redactor, Word, complaint, word};
+use super::body::RequestBody;
 use super::options::{ClientError, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::{row, wire};
-use crate::remote::{ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld};
+use crate::remote::{
+    ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld, WriteBody,
+};
 use crate::secret::Secret;
 use crate::state::ObservedWebhook;
 use crate::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
@@ -318,7 +321,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         token: Option<&Secret>,
         gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
-        let body = wire::create_body(spec, token);
+        let body = RequestBody::new(&WriteBody::create(spec, token));
         let post = Outgoing {
             verb: Verb::Post,
             url: &self.url(None),
@@ -335,7 +338,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         token: TokenChange<&Secret>,
         gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
-        let body = wire::patch_body(fields, token);
+        let body = RequestBody::new(&WriteBody::patch(fields, token));
         let patch = Outgoing {
             verb: Verb::Patch,
             url: &self.url(Some(id)),

@@ -6,11 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::body::RequestBody;
 use super::row::{self, Rows};
 use crate::remote::{DeleteAnswer, Page};
-use crate::secret::Secret;
-use crate::webhook::{Field, FieldValue, TokenChange, WebhookSpec, WorkflowAction};
 
 /// The names that the list's array may have; which one is not documented.
 const LIST_NAMES: [&str; 5] = [
@@ -34,37 +31,6 @@ pub(super) enum WireError {
     Failed,
     #[error("a webhook in it is not as documented: {0}")]
     NotAWebhook(String),
-}
-
-/// The body of a POST: every field, and the token if there is one.
-pub(super) fn create_body(spec: &WebhookSpec, token: Option<&Secret>) -> RequestBody {
-    let fields: Map<String, Value> = Field::ALL
-        .into_iter()
-        .map(|field| (field.as_str().to_owned(), value(&spec.get(field))))
-        .collect();
-    RequestBody::new(&fields, token.map_or(TokenChange::Keep, TokenChange::Set))
-}
-
-/// The body of a PATCH: exactly these fields.
-pub(super) fn patch_body(
-    fields: &[(Field, FieldValue)],
-    token: TokenChange<&Secret>,
-) -> RequestBody {
-    let fields: Map<String, Value> = fields
-        .iter()
-        .map(|(field, to)| (field.as_str().to_owned(), value(to)))
-        .collect();
-    RequestBody::new(&fields, token)
-}
-
-fn value(value: &FieldValue) -> Value {
-    match value {
-        FieldValue::Text(text) => text.as_str().into(),
-        FieldValue::Url(url) => url.as_str().into(),
-        FieldValue::Actions(actions) => actions.iter().map(WorkflowAction::as_str).collect(),
-        FieldValue::Flag(flag) => (*flag).into(),
-        FieldValue::Number(number) => (*number).into(),
-    }
 }
 
 /// Reads a page of the list, whatever its envelope is. The rows are read where they stand, without a tree
@@ -249,31 +215,5 @@ mod tests {
             "it holds no list of webhooks, only a single value"
         );
         assert_eq!(page(b"<html>"), Err(WireError::NotJson));
-    }
-
-    #[test]
-    fn bodies_hold_exactly_what_is_sent() {
-        let token = Secret::new("hunter2".into()).unwrap();
-        let read =
-            |body: RequestBody| -> Value { serde_json::from_slice(body.as_bytes()).unwrap() };
-        let clear = read(patch_body(&[], TokenChange::Clear));
-        assert_eq!(clear, json!({ "clear_bearer_token": true }));
-        let both = patch_body(
-            &[(Field::TimeoutSeconds, FieldValue::Number(20))],
-            TokenChange::Set(&token),
-        );
-        assert_eq!(
-            read(both),
-            json!({ "timeout_seconds": 20, "bearer_token": "hunter2" })
-        );
-        let observed = row::written(row("id").to_string().as_bytes()).unwrap();
-        assert_eq!(
-            read(create_body(&observed.spec, None)),
-            json!({
-                "name": "Billing", "url": "https://a.example/x",
-                "actions": ["workflow_created", "zebra"], "enabled": true,
-                "timeout_seconds": 10, "max_retries": 3, "retry_backoff_seconds": 10
-            })
-        );
     }
 }
