@@ -4,9 +4,9 @@
 //! not sent again. It may not have taken a field: an error. And a field that was not sent may have
 //! changed since the list was read: somebody else was at work.
 
-use crate::plan::RecordAfter;
 use crate::record::Remark;
-use crate::state::{AppliedRecord, ObservedWebhook};
+use crate::secret::Fingerprint;
+use crate::state::{AppliedRecord, ObservedWebhook, Written};
 use crate::webhook::{Field, FieldValue, TokenChange, WebhookSpec, names_match};
 
 /// A write and what was there before it.
@@ -18,8 +18,8 @@ pub(super) struct Asked<'a> {
     pub(super) sent: &'a [Field],
     /// What was asked of the token.
     pub(super) token: TokenChange<()>,
-    /// What is to be remembered if all goes well. Its `sent` holds the values that were sent.
-    pub(super) record: &'a RecordAfter,
+    /// What is to be remembered if all goes well. Its `spec` holds the values that were sent.
+    pub(super) record: &'a Written<Fingerprint>,
 }
 
 /// What an answer says.
@@ -54,7 +54,7 @@ pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmatio
     };
     for field in Field::ALL {
         if asked.before.is_none() || asked.sent.contains(&field) {
-            confirm_sent(&mut confirmation, field, &asked.record.sent, &answer.spec);
+            confirm_sent(&mut confirmation, field, &asked.record.spec, &answer.spec);
         } else if let Some(before) = asked.before
             && !before.spec.field_equals(&answer.spec, field)
         {
@@ -159,9 +159,9 @@ mod tests {
         }
     }
 
-    fn record(sent: WebhookSpec) -> RecordAfter {
-        RecordAfter {
-            sent,
+    fn record(spec: WebhookSpec) -> Written<Fingerprint> {
+        Written {
+            spec,
             token: None,
             prevent_destroy: false,
         }
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(confirmation.not_taken, []);
         // The name is the same before the write already.
         assert_eq!(confirmation.remarks.len(), 1);
-        assert_eq!(confirmation.record.sent, record.sent);
+        assert_eq!(confirmation.record.sent, record.spec);
         assert_eq!(confirmation.record.stored, stored);
     }
 

@@ -16,9 +16,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::pending::{Unsettled, spells};
-use crate::plan::{Action, KeyFilter, Patch, Plan, PlannedAction, RecordAfter};
+use crate::plan::{Action, KeyFilter, Patch, Plan, PlannedAction};
 use crate::record::IntendedWrite;
-use crate::state::DesiredState;
+use crate::secret::Fingerprint;
+use crate::state::{DesiredState, Written};
 use crate::webhook::{Key, TokenChange, names_match};
 
 /// What is held back, and what is waited for.
@@ -108,9 +109,11 @@ fn relation(
         };
         return match (write, &planned.action) {
             (
-                IntendedWrite::Create { spec, .. },
+                IntendedWrite::Create { webhook, .. },
                 Action::Create(creation) | Action::Recreate { creation, .. },
-            ) if names_match(&spec.name, &creation.spec.name) || had_before(&spec.name) => {
+            ) if names_match(&webhook.spec.name, &creation.spec.name)
+                || had_before(&webhook.spec.name) =>
+            {
                 Relation::Contests
             }
             _ if planned.key == *key => Relation::Contests,
@@ -142,13 +145,13 @@ fn relation(
 }
 
 /// Whether a late PATCH would leave a webhook as an action leaves it.
-fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &RecordAfter) -> bool {
+fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &Written<Fingerprint>) -> bool {
     let IntendedWrite::Patch { fields, token, .. } = write else {
         return false;
     };
     let has_fields = fields
         .iter()
-        .all(|(field, value)| spells(&after.sent.get(*field), value));
+        .all(|(field, value)| spells(&after.spec.get(*field), value));
     let to = patch.map_or(TokenChange::Keep, Patch::token);
     let has_token = match (token, to) {
         (TokenChange::Keep, _) | (TokenChange::Clear, TokenChange::Clear) => true,

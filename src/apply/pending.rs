@@ -23,7 +23,9 @@ use crate::record::{
     After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement,
 };
 use crate::secret::Fingerprint;
-use crate::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
+use crate::state::{
+    AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook, Written,
+};
 use crate::webhook::{Field, FieldValue, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
 /// A create that may have happened, and no way to tell as what.
@@ -98,9 +100,12 @@ pub fn settle_pending(
                 (!is_open || finds_nothing).then(|| Settlement::nothing(intent.key.clone()))
             }
             IntendedWrite::Create {
-                spec,
-                token,
-                prevent_destroy,
+                webhook:
+                    Written {
+                        spec,
+                        token,
+                        prevent_destroy,
+                    },
                 seen,
             } => {
                 let companions = alike.get(&normal_name(&spec.name)).copied().unwrap_or(1);
@@ -251,8 +256,8 @@ pub fn remember(settlements: &[Settlement], records: &mut LastApplied) {
 fn alike(intents: &[Intent]) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for intent in intents {
-        if let IntendedWrite::Create { spec, .. } = &intent.write {
-            *counts.entry(normal_name(&spec.name)).or_default() += 1;
+        if let IntendedWrite::Create { webhook, .. } = &intent.write {
+            *counts.entry(normal_name(&webhook.spec.name)).or_default() += 1;
         }
     }
     counts
@@ -390,9 +395,11 @@ mod tests {
             superseded: false,
             earlier: Vec::new(),
             write: IntendedWrite::Create {
-                spec: spec(timeout_seconds),
-                token: Some(trace_of(name)),
-                prevent_destroy: true,
+                webhook: Written {
+                    spec: spec(timeout_seconds),
+                    token: Some(trace_of(name)),
+                    prevent_destroy: true,
+                },
                 seen: Vec::new(),
             },
         }

@@ -13,15 +13,15 @@ use super::executor::ApplyOptions;
 use super::list_refresher::ListRefresher;
 use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
-use crate::plan::{Action, Adoption, Change, Creation, Patch, PlannedAction, RecordAfter};
+use crate::plan::{Action, Adoption, Change, Patch, PlannedAction};
 use crate::record::{
     After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, Outcome, Provenance,
     Remark, Settlement,
 };
 use crate::remote::{ApiError, DeleteAnswer, WebhookApi};
 use crate::secret::{Fingerprint, Secret, Secrets};
-use crate::state::{ObservedState, ObservedWebhook, TokenEvidence};
-use crate::webhook::{Field, Key, RemoteId, TokenChange, normal_name};
+use crate::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
+use crate::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
 /// Takes actions, one at a time or side by side.
 pub(super) struct Steps<'a, A, J> {
@@ -160,17 +160,16 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     async fn create(
         &self,
         planned: &PlannedAction,
-        creation: &Creation,
+        creation: &Written<TokenEvidence>,
     ) -> Result<Outcome, StepError> {
         let token = creation
             .token
             .map(|_| self.secret(&planned.key))
             .transpose()?;
         let same_name = self.named.get(&normal_name(&creation.spec.name));
+        let record = creation.with_token(TokenEvidence::fingerprint);
         let write = IntendedWrite::Create {
-            spec: creation.spec.clone(),
-            token: creation.token.and_then(TokenEvidence::fingerprint),
-            prevent_destroy: creation.prevent_destroy,
+            webhook: record.clone(),
             seen: same_name.cloned().unwrap_or_default(),
         };
         let gate = self.intend(planned, write).await?;
@@ -181,22 +180,16 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         };
         let answer = match answer.map_err(|error| Self::failed(&gate, error))? {
             Some(answer) => answer,
-            None => self.find_created(creation).await?,
+            None => self.find_created(&creation.spec).await?,
         };
         self.know(&answer.id);
-        let record = RecordAfter {
-            sent: creation.spec.clone(),
-            token: creation.token.and_then(TokenEvidence::fingerprint),
-            prevent_destroy: creation.prevent_destroy,
-        };
         let confirmation = confirm(
             Asked {
                 before: None,
                 sent: &Field::ALL,
-                token: match creation.token {
-                    Some(_) => TokenChange::Set(()),
-                    None => TokenChange::Clear,
-                },
+                token: creation
+                    .token
+                    .map_or(TokenChange::Clear, |_| TokenChange::Set(())),
                 record: &record,
             },
             &answer,
@@ -206,9 +199,9 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     }
 
     /// Finds a webhook whose creation was confirmed without saying what was stored.
-    async fn find_created(&self, creation: &Creation) -> Result<ObservedWebhook, StepError> {
+    async fn find_created(&self, spec: &WebhookSpec) -> Result<ObservedWebhook, StepError> {
         let fresh = self.fresh_list().await?;
-        match create_outcome(&creation.spec, &self.known_ids(), &fresh) {
+        match create_outcome(spec, &self.known_ids(), &fresh) {
             CreateOutcome::Made(found) => Ok(found),
             CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => {
                 Err(StepError::Ambiguous(ids))
@@ -222,7 +215,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         planned: &PlannedAction,
         before: &ObservedWebhook,
         patch: &Patch,
-        record: &RecordAfter,
+        record: &Written<Fingerprint>,
     ) -> Result<Outcome, StepError> {
         let token = patch.token().try_map(|_| self.secret(&planned.key))?;
         let intended = patch.token().map(TokenEvidence::fingerprint);

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::{Cause, Change, Patch, Summary};
 use crate::diagnostic::Location;
 use crate::secret::Fingerprint;
-use crate::state::{AppliedRecord, ObservedWebhook, Origin, TokenEvidence, UnreadableWebhook};
-use crate::webhook::{Field, FieldValue, Key, RemoteId, WebhookSpec};
+use crate::state::{
+    AppliedRecord, ObservedWebhook, Origin, TokenEvidence, UnreadableWebhook, Written,
+};
+use crate::webhook::{Field, FieldValue, Key, RemoteId};
 
 /// The ordered actions that turn the observed state into the desired state, and what else was seen on
 /// the way.
@@ -166,7 +168,7 @@ impl PlannedAction {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Make it.
-    Create(Creation),
+    Create(Written<TokenEvidence>),
     /// Patch it.
     Update(Update),
     /// Delete it.
@@ -178,7 +180,7 @@ pub enum Action {
         /// The id that is gone.
         gone: RemoteId,
         /// What to make.
-        creation: Creation,
+        creation: Written<TokenEvidence>,
     },
     /// Drop the record, and send nothing.
     Forget {
@@ -237,17 +239,6 @@ impl Action {
     }
 }
 
-/// A webhook to make.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Creation {
-    /// All its fields.
-    pub spec: WebhookSpec,
-    /// Its token, if it gets one.
-    pub token: Option<TokenEvidence>,
-    /// Whether it is to be remembered as protected.
-    pub prevent_destroy: bool,
-}
-
 /// A webhook to patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
@@ -256,7 +247,7 @@ pub struct Update {
     /// What to send.
     pub patch: Patch,
     /// What to remember.
-    pub record: RecordAfter,
+    pub record: Written<Fingerprint>,
 }
 
 /// A webhook to bind.
@@ -267,32 +258,7 @@ pub struct Adoption {
     /// What to send, if it differs.
     pub patch: Option<Patch>,
     /// What to remember.
-    pub record: RecordAfter,
-}
-
-/// What is to be remembered once a webhook is confirmed; its id and its fields as stored come from
-/// the confirmation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordAfter {
-    /// The fields as sent, or as found where nothing is sent.
-    pub sent: WebhookSpec,
-    /// The trace of the token that is then ours.
-    pub token: Option<Fingerprint>,
-    /// Whether it is protected.
-    pub prevent_destroy: bool,
-}
-
-impl RecordAfter {
-    /// The record, once the API has confirmed what it stores.
-    pub fn confirmed(&self, stored: &ObservedWebhook) -> AppliedRecord {
-        AppliedRecord {
-            id: stored.id.clone(),
-            sent: self.sent.clone(),
-            stored: stored.spec.clone(),
-            token: self.token,
-            prevent_destroy: self.prevent_destroy,
-        }
-    }
+    pub record: Written<Fingerprint>,
 }
 
 /// A webhook to delete.

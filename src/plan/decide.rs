@@ -8,13 +8,13 @@ use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
 use super::twins::twins;
 use super::{
-    Action, Adoption, Cause, Change, Creation, Deletion, DeletionReason, ForgetReason, Notice,
-    Orphan, Patch, Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, RecordAfter,
-    Refresh, TokenShown, Unmanaged, Update, diff, token,
+    Action, Adoption, Cause, Change, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Patch,
+    Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, Refresh, TokenShown, Unmanaged,
+    Update, diff, token,
 };
 use crate::state::{
     AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
-    ObservedState, ObservedWebhook, Origin, UnreadableWebhook,
+    ObservedState, ObservedWebhook, Origin, TokenEvidence, UnreadableWebhook, Written,
 };
 use crate::webhook::{Field, Key, WorkflowAction};
 
@@ -194,8 +194,8 @@ impl<'a> Decisions<'a> {
         let diff = diff::compare(webhook, &found.spec, record);
         self.remark(key, webhook, &token);
         self.notice_dropped_actions(key, webhook, found, &diff.changes);
-        let after = RecordAfter {
-            sent: diff.sent,
+        let after = Written {
+            spec: diff.sent,
             token: token.recorded,
             prevent_destroy: webhook.prevent_destroy,
         };
@@ -418,8 +418,8 @@ impl<'a> Decisions<'a> {
     }
 }
 
-fn creation(webhook: &DesiredWebhook) -> Creation {
-    Creation {
+fn creation(webhook: &DesiredWebhook) -> Written<TokenEvidence> {
+    Written {
         spec: webhook.spec.clone(),
         token: match webhook.token {
             DeclaredToken::Managed(evidence) => Some(evidence),

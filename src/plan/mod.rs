@@ -72,8 +72,8 @@ pub mod token;
 mod twins;
 
 pub use action::{
-    Action, Adoption, Bindings, Creation, Deletion, DeletionReason, ForgetReason, Notice, Orphan,
-    Plan, PlannedAction, RecordAfter, Refresh, Unmanaged, Update,
+    Action, Adoption, Bindings, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Plan,
+    PlannedAction, Refresh, Unmanaged, Update,
 };
 pub use change::{Cause, Change, TokenShown};
 pub use order::Phase;

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Stamp;
 use crate::secret::Fingerprint;
-use crate::webhook::{Field, FieldValue, Key, RemoteId, TokenChange, WebhookSpec};
+use crate::state::Written;
+use crate::webhook::{Field, FieldValue, Key, RemoteId, TokenChange};
 
 /// A write that is about to be sent. It is pending until it is settled; a key has one at most.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,12 +41,8 @@ pub struct Intent {
 pub enum IntendedWrite {
     /// A POST: only a list tells whether it happened.
     Create {
-        /// What is sent.
-        spec: WebhookSpec,
-        /// The fingerprint of the token that is sent.
-        token: Option<Fingerprint>,
-        /// What is to be remembered of the declaration.
-        prevent_destroy: bool,
+        /// What is sent, and what is to be remembered of it.
+        webhook: Written<Fingerprint>,
         /// The webhooks of this name that were observed before: never taken for the one that it makes.
         seen: Vec<RemoteId>,
     },
@@ -103,7 +100,7 @@ impl IntendedWrite {
     /// Whether it sets or clears a token, so that no list tells its effect.
     pub const fn touches_token(&self) -> bool {
         match self {
-            Self::Create { token, .. } => token.is_some(),
+            Self::Create { webhook, .. } => webhook.token.is_some(),
             Self::Patch { token, .. } => !matches!(token, TokenChange::Keep),
             Self::Delete { .. } => false,
         }
@@ -252,8 +249,8 @@ impl Pending {
     /// record has a later one.
     pub fn token_of(&self, key: &Key) -> Option<&Fingerprint> {
         match &self.of(key).filter(|intent| !intent.superseded)?.write {
-            IntendedWrite::Create { token, .. }
-            | IntendedWrite::Patch {
+            IntendedWrite::Create { webhook, .. } => webhook.token.as_ref(),
+            IntendedWrite::Patch {
                 token: TokenChange::Set(token),
                 ..
             } => token.as_ref(),

@@ -7,8 +7,8 @@ use similar::TextDiff;
 
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
-use crate::plan::{Action, Change, Creation, Plan, PlannedAction};
-use crate::state::ObservedWebhook;
+use crate::plan::{Action, Change, Plan, PlannedAction};
+use crate::state::{ObservedWebhook, TokenEvidence, Written};
 use crate::webhook::{Field, FieldValue, WebhookSpec};
 
 /// The longest time that is spent on one webhook.
@@ -85,7 +85,7 @@ fn sides(planned: &PlannedAction) -> (Option<String>, Option<String>) {
     }
 }
 
-fn made(creation: &Creation) -> String {
+fn made(creation: &Written<TokenEvidence>) -> String {
     let token = if creation.token.is_some() {
         "(secret)"
     } else {

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::UnseenTokens;
-use crate::plan::{Action, Creation, Patch, PlannedAction};
+use crate::plan::{Action, Patch, PlannedAction};
 use crate::secret::{Fingerprint, FingerprintKey, Salt, Seal, SecretSource};
-use crate::state::{ObservedWebhook, TokenEvidence};
+use crate::state::{ObservedWebhook, TokenEvidence, Written};
 use crate::webhook::{FieldValue, Key, TokenChange, WebhookSpec};
 
 /// What one action was bound to.
@@ -166,7 +166,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
             basis.before = Some(&update.before);
             send(&mut basis, &update.patch);
             let after = &update.record;
-            basis.remember = Some((&after.sent, after.token, after.prevent_destroy));
+            basis.remember = Some((&after.spec, after.token, after.prevent_destroy));
         }
         Action::Adopt(adoption) => {
             basis.before = Some(&adoption.before);
@@ -174,7 +174,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
                 send(&mut basis, patch);
             }
             let after = &adoption.record;
-            basis.remember = Some((&after.sent, after.token, after.prevent_destroy));
+            basis.remember = Some((&after.spec, after.token, after.prevent_destroy));
         }
         Action::Delete(deletion) => basis.before = Some(&deletion.before),
         Action::Forget { .. } => {}
@@ -182,7 +182,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
     basis
 }
 
-fn make<'a>(basis: &mut Basis<'a>, creation: &'a Creation) {
+fn make<'a>(basis: &mut Basis<'a>, creation: &'a Written<TokenEvidence>) {
     basis.make = Some(&creation.spec);
     basis.token = creation
         .token

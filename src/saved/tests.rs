@@ -1,9 +1,9 @@
 //! Saved plans: what is bound, and what a seal refuses.
 
 use super::*;
-use crate::plan::{Action, Creation, Patch, PlannedAction, RecordAfter, Update};
+use crate::plan::{Action, Patch, PlannedAction, Update};
 use crate::secret::{Secret, SecretSource};
-use crate::state::{ObservedWebhook, TokenEvidence};
+use crate::state::{ObservedWebhook, TokenEvidence, Written};
 use crate::webhook::{
     EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec, WorkflowActions,
 };
@@ -48,7 +48,7 @@ fn planned(key: &str, action: Action) -> PlannedAction {
 }
 
 fn create(key: &str, token: Option<TokenEvidence>, timeout_seconds: i64) -> PlannedAction {
-    let creation = Creation {
+    let creation = Written {
         spec: spec(timeout_seconds),
         token,
         prevent_destroy: false,
@@ -72,8 +72,8 @@ fn update(
             has_bearer_token: true,
         },
         patch: Patch::new(fields, token).unwrap(),
-        record: RecordAfter {
-            sent: spec(10),
+        record: Written {
+            spec: spec(10),
             token: fingerprint,
             prevent_destroy: false,
         },

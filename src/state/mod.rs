@@ -7,6 +7,7 @@
 mod applied;
 mod desired;
 mod observed;
+mod written;
 
 pub use applied::{AppliedRecord, LastApplied};
 pub use desired::{
@@ -14,3 +15,4 @@ pub use desired::{
     TokenEvidence,
 };
 pub use observed::{FieldFlaw, ObservedState, ObservedWebhook, UnreadableWebhook};
+pub use written::Written;
