@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -138,26 +139,26 @@ struct Run<'a, A, J> {
 impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     /// Runs the actions of one phase side by side and returns their results in the plan's order.
     async fn phase(&self, actions: &[Arc<PlannedAction>]) -> Vec<ActionResult> {
-        let mut results: Vec<(usize, ActionResult)> = futures_util::stream::iter(lanes(actions))
-            .map(|lane| async move {
-                let mut results = Vec::with_capacity(lane.len());
-                for (index, planned) in lane {
-                    results.push((index, self.one(planned).await));
-                }
-                results
-            })
-            .buffer_unordered(
-                self.steps
-                    .options
-                    .concurrency
-                    .max(1)
-                    .saturating_mul(UNDER_WAY),
-            )
-            .flat_map(futures_util::stream::iter)
-            .collect()
-            .await;
+        let concurrency = self.steps.options.concurrency.max(1);
+        let mut waiting = lanes(actions).into_iter();
+        let first = waiting.by_ref().take(concurrency.saturating_mul(UNDER_WAY));
+        let mut running: FuturesUnordered<_> = first.map(|lane| self.lane(lane)).collect();
+        let mut results = Vec::with_capacity(actions.len());
+        while let Some(ended) = running.next().await {
+            results.extend(ended);
+            running.extend(waiting.next().map(|lane| self.lane(lane)));
+        }
         results.sort_by_key(|(index, _)| *index);
         results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Runs actions one after the other.
+    async fn lane(&self, lane: Vec<(usize, &Arc<PlannedAction>)>) -> Vec<(usize, ActionResult)> {
+        let mut results = Vec::with_capacity(lane.len());
+        for (index, planned) in lane {
+            results.push((index, self.one(planned).await));
+        }
+        results
     }
 
     /// Looks in a fresh list for duplicates that another writer made while we made the same.

@@ -395,3 +395,21 @@ fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Optio
     }
     (!waits.keys.is_empty()).then_some(waits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles if a runtime may move a pass between its threads.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn a_pass_can_be_spawned<A: WebhookApi, R: Records, V: Review>(
+        pass: &Pass<'_, A>,
+        records: &R,
+        listener: &dyn Listener,
+        review: &mut V,
+    ) {
+        fn is_send(_: impl Send) {}
+        is_send(prepare(pass, &Remembered::default()));
+        is_send(reconcile(pass, records, listener, review));
+    }
+}

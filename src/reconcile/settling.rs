@@ -136,6 +136,21 @@ impl Pauses {
 mod tests {
     use super::*;
 
+    /// Compiles if a runtime may move a pass between its threads.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn a_pass_can_be_spawned<'s, A: WebhookApi, S: RecordSource, V: Review>(
+        pass: &Pass<'_, A>,
+        source: &'s S,
+        first: S::Open<'s>,
+        listener: &dyn Listener,
+        review: &mut V,
+    ) where
+        S::Open<'s>: Send,
+    {
+        fn is_send(_: impl Send) {}
+        is_send(reconcile_settling(pass, source, first, listener, review));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn pauses_grow_and_end_with_the_first_wait() {
         let mut pauses = Pauses::default();

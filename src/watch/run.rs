@@ -212,3 +212,15 @@ impl<H: Host> Watch<'_, H> {
         self.schedule.request(now);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles if a runtime may move a watch between its threads.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn a_watch_can_be_spawned<H: Host>(host: &mut H, wake: &Notify, end: &CancellationToken) {
+        fn is_send(_: impl Send) {}
+        is_send(watch(host, wake, end));
+    }
+}
