@@ -58,6 +58,20 @@
 //! | text for people and machines | [`render`] |
 //! | an emulator of the API | [`sandbox`] |
 //!
+//! # Features
+//!
+//! A program that embeds the library leaves `cli` out with `default-features = false`, and with it the argument parser,
+//! the progress bars, the metrics, and the log's subscriber.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | (none) | declarations, plans, passes over any [`remote::WebhookApi`] and [`reconcile::Records`], [`render`], [`saved`] |
+//! | `http` | [`remote::http`] |
+//! | `sled` | [`cache`], [`store`] |
+//! | `watch` | [`watch`]; with it `sled` |
+//! | `sandbox` | [`sandbox`] |
+//! | `cli` (by default) | all of them, and the program `hookctl` |
+//!
 //! # What the library never does
 //!
 //! It prints nothing, reads no environment variable by itself (it is given a lookup), and ends no
@@ -65,12 +79,13 @@
 
 pub mod address;
 pub mod apply;
+#[cfg(feature = "sled")]
 pub mod cache;
 pub mod clock;
 pub mod config;
 pub mod declaration;
 pub mod diagnostic;
-#[cfg(any(fuzzing, test))]
+#[cfg(all(any(fuzzing, test), feature = "cli"))]
 pub mod fuzzing;
 pub mod import;
 pub mod input;
@@ -80,13 +95,16 @@ pub mod reconcile;
 pub mod record;
 pub mod remote;
 pub mod render;
+#[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod saved;
 pub mod secret;
 pub mod state;
+#[cfg(feature = "sled")]
 pub mod store;
 pub mod template;
 pub mod trust;
+#[cfg(feature = "watch")]
 pub mod watch;
 pub mod webhook;
 pub mod yaml;

@@ -221,6 +221,7 @@ impl PassReport {
     }
 }
 
+#[cfg(feature = "sled")]
 impl Records for crate::cache::Cache {
     fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
         Ok(Arc::new(Remembered {

@@ -6,6 +6,7 @@
 mod body;
 mod deliveries;
 mod error;
+#[cfg(feature = "http")]
 pub mod http;
 mod observe;
 mod sending;

@@ -76,6 +76,7 @@ impl EndpointUrl {
     }
 
     /// The address as it may be kept: user info replaced by `***`; `None` if it has none.
+    #[cfg(feature = "sled")]
     pub(crate) fn without_user_info(&self) -> Option<Self> {
         let range = address::user_info(&self.0)?;
         let mut text = self.0.clone();
