@@ -19,7 +19,7 @@ use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{After, Settlement};
-use hookctl::render::{LooseSettings, PlanDocument, Scene, Styles};
+use hookctl::render::{LooseSettings, PlanDocument, RenderContext, Styles};
 use hookctl::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::RemoteId;
 
@@ -163,7 +163,7 @@ fn a_fifth_replaced(count: usize) -> (DesiredState, ObservedState, LastApplied) 
     (desired, observed, remembered)
 }
 
-const SCENE: Scene<'_> = Scene {
+const SCENE: RenderContext<'_> = RenderContext {
     target: "default",
     sandbox: false,
     dry_run: true,

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::{Policy, plan};
-use hookctl::render::{LooseSettings, PlanDocument, Scene, Styles};
+use hookctl::render::{LooseSettings, PlanDocument, RenderContext, Styles};
 use hookctl::state::{LastApplied, ObservedState};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (observed, last_applied) = (ObservedState::default(), LastApplied::new());
     let plan = plan(&desired, &observed, &last_applied, &Policy::default())?;
 
-    let scene = Scene {
+    let scene = RenderContext {
         target: "default",
         sandbox: false,
         dry_run: true,

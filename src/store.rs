@@ -34,8 +34,8 @@
 //! use hookctl::store::Store;
 //! use tokio_util::sync::CancellationToken;
 //!
-//! struct Nobody;
-//! impl Listener for Nobody {
+//! struct Silent;
+//! impl Listener for Silent {
 //!     fn on(&self, _: ApplyEvent<'_>) {}
 //! }
 //!
@@ -93,7 +93,7 @@
 //!
 //! // The same, applied, and recorded.
 //! let open = store.open()?;
-//! reconcile(&pass, &open, &Nobody, &mut |_: &Plan| Verdict::Apply).await?;
+//! reconcile(&pass, &open, &Silent, &mut |_: &Plan| Verdict::Apply).await?;
 //! open.close_and_keep()?;
 //! assert_eq!(changes.try_recv()?.action, "create");
 //!
@@ -185,7 +185,7 @@ impl Store {
 
     /// Reads what is remembered into memory for whoever asks for it later, such as beside the reading of
     /// the files. Read in place, the record stays open and locked for the next [opening](Self::open), until
-    /// it is [let go](Self::let_go) of. Does nothing if there is no record, if somebody uses it, or if it
+    /// it is [released](Self::release) of. Does nothing if there is no record, if somebody uses it, or if it
     /// cannot be read, which whoever asks is then told.
     pub fn read_ahead(&self, access: Access) {
         if RecordVersion::read(&self.options).is_none() || self.kept().is_some() {
@@ -211,7 +211,7 @@ impl Store {
 
     /// Lets go of a record that was read ahead in place, so that others may have it. What was read stays in
     /// memory, for as long as they do not write.
-    pub fn let_go(&self) {
+    pub fn release(&self) {
         drop(lock(&self.ahead).take());
     }
 
@@ -478,7 +478,7 @@ mod tests {
             open.close().unwrap();
 
             ours.read_ahead(access);
-            ours.let_go();
+            ours.release();
             let open = theirs.open().unwrap();
             block_on(open.settle(forgotten("b"))).unwrap();
             open.close().unwrap();

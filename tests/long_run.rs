@@ -16,7 +16,7 @@ use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Tr
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Secret, Secrets};
 use hookctl::store::Store;
-use hookctl::watch::{Ended, Files, Host, Look, News, Wanted, WatchOptions, Watched, watch};
+use hookctl::watch::{Ended, Files, Host, Look, Wanted, WatchEvent, WatchOptions, Watched, watch};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -137,9 +137,9 @@ impl Host for Weeks {
         }))
     }
 
-    fn tell(&self, news: News<'_, Infallible>) {
-        let News::Passed(passed) = news else {
-            assert!(matches!(news, News::Action(_)), "no pass failed");
+    fn on_event(&self, event: WatchEvent<'_, Infallible>) {
+        let WatchEvent::Passed(passed) = event else {
+            assert!(matches!(event, WatchEvent::Action(_)), "no pass failed");
             return;
         };
         assert_eq!(passed.ended, Ended::Well);

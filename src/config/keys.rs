@@ -4,7 +4,7 @@ use super::ApiBaseUrl;
 use super::folder::literal;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::secret::{self, SecretSource, Surroundings};
+use crate::secret::{self, SecretSource, SourceContext};
 use crate::yaml::Mapping;
 
 impl Reader<'_> {
@@ -31,7 +31,7 @@ impl Reader<'_> {
         let source = secret::read_source(
             node,
             key,
-            Surroundings {
+            SourceContext {
                 folder: self.folder,
                 root: self.repository,
             },

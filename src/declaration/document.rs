@@ -106,7 +106,7 @@ pub(super) struct RawFile {
 }
 
 /// Takes the documents of one file apart. `defaults` stands in one of them and holds for all.
-pub(super) fn take_apart(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawFile {
+pub(super) fn parse(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawFile {
     let mut defaults: Option<&Entry> = None;
     let mut sections = Vec::new();
     for document in &file.documents {

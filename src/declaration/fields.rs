@@ -12,7 +12,7 @@ use super::document::{Fields, RawField};
 use super::interpolate::{Interpolation, Scope};
 use super::lints;
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
-use crate::secret::{self, KeySources, PlaintextSecrets, SecretSource, SourcePart, Surroundings};
+use crate::secret::{self, KeySources, PlaintextSecrets, SecretSource, SourceContext, SourcePart};
 use crate::state::IgnoreChanges;
 use crate::template::looks_interpolated;
 use crate::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
@@ -24,7 +24,7 @@ pub(super) struct FieldReader<'a> {
     /// The fields whose defaults are wrong, which is said once and not in each webhook.
     pub(super) broken_defaults: &'a [&'static str],
     pub(super) interpolation: Interpolation<'a>,
-    pub(super) surroundings: Surroundings<'a>,
+    pub(super) surroundings: SourceContext<'a>,
     pub(super) plaintext_secrets: PlaintextSecrets,
     pub(super) keys: &'a KeySources,
     pub(super) vars: &'a BTreeMap<String, String>,

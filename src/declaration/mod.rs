@@ -162,7 +162,7 @@ pub fn load_texts(texts: &[(PathBuf, String)], options: &LoadOptions<'_>) -> Loa
 
 fn read(unread: Vec<Unread>, diagnostics: Diagnostics, options: &LoadOptions<'_>) -> Loaded {
     let files = unread.len();
-    let mut loaded = put_together(
+    let mut loaded = merge(
         parallel::read(unread, options).into_iter(),
         diagnostics,
         files,
@@ -177,11 +177,7 @@ fn read(unread: Vec<Unread>, diagnostics: Diagnostics, options: &LoadOptions<'_>
 }
 
 /// Makes one of the parts, each of which begins where the one before ends.
-fn put_together(
-    parts: impl Iterator<Item = Part>,
-    mut diagnostics: Diagnostics,
-    files: usize,
-) -> Loaded {
+fn merge(parts: impl Iterator<Item = Part>, mut diagnostics: Diagnostics, files: usize) -> Loaded {
     let mut sources = SourceMap::default();
     let mut found = Found::default();
     for part in parts {

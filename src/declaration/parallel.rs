@@ -105,7 +105,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::declaration::{Declarations, Loaded, put_together};
+    use crate::declaration::{Declarations, Loaded, merge};
     use crate::yaml::MAX_FILE_BYTES;
 
     /// Files that are right, or files with all that one may say of another: keys and names that are there
@@ -168,7 +168,7 @@ mod tests {
         let parts = shared_out(files, bytes, shares)
             .into_iter()
             .map(|(first, files)| part(first, files, &options, &budget));
-        put_together(parts, Diagnostics::default(), 0)
+        merge(parts, Diagnostics::default(), 0)
     }
 
     #[test]
@@ -182,7 +182,7 @@ mod tests {
                 assert_eq!(told(&shared(with_errors, shares)), one, "{shares}");
             }
             let parts = read(files(with_errors), &LoadOptions::below(Path::new("/")));
-            let read = put_together(parts.into_iter(), Diagnostics::default(), 0);
+            let read = merge(parts.into_iter(), Diagnostics::default(), 0);
             assert_eq!(told(&read), one);
             let twice = one.matches("is declared twice").count();
             assert_eq!(twice > 100, with_errors, "{twice}");

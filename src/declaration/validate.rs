@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::declarations::{Declarations, Present};
-use super::document::{Fields, RawWebhook, take_apart};
+use super::document::{Fields, RawWebhook, parse};
 use super::fields::{FieldReader, Presence};
 use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
@@ -12,7 +12,7 @@ use super::{LoadOptions, ReadFile, keep_new};
 use crate::diagnostic::{
     Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,
 };
-use crate::secret::Surroundings;
+use crate::secret::SourceContext;
 use crate::state::{AbsentWebhook, Origin};
 use crate::webhook::{Key, RemoteId, WebhookSpec, limits};
 
@@ -37,7 +37,7 @@ impl Found {
         budget: &TextBudget,
         diagnostics: &mut Diagnostics,
     ) {
-        let raw = take_apart(file, diagnostics);
+        let raw = parse(file, diagnostics);
         let mut own = Diagnostics::default();
         let mut validation = Validation {
             options,
@@ -133,7 +133,7 @@ impl Validation<'_> {
             fields,
             broken_defaults: &self.broken_defaults,
             interpolation,
-            surroundings: Surroundings {
+            surroundings: SourceContext {
                 folder: &file.folder,
                 root: self.options.repository_root,
             },

@@ -11,7 +11,7 @@ use super::outcome::outcome;
 use super::sanitize::sanitize;
 use super::settings;
 use super::style::{Styles, paint};
-use super::{Cost, Scene};
+use super::{RenderContext, RunStats};
 use crate::outside::Outside;
 use crate::plan::{
     Action, Change, DeletionReason, ForgetReason, Plan, PlannedAction, Summary, TokenShown,
@@ -30,7 +30,7 @@ const MARKING_TIME: Duration = Duration::from_millis(50);
 const LISTED: usize = 20;
 
 /// A plan before it is applied, or instead.
-pub fn plan(plan: &Plan, scene: Scene<'_>, styles: &Styles) -> String {
+pub fn plan(plan: &Plan, scene: RenderContext<'_>, styles: &Styles) -> String {
     let mut text = String::new();
     for planned in &plan.actions {
         text += &action(planned, styles);
@@ -50,7 +50,7 @@ pub fn plan(plan: &Plan, scene: Scene<'_>, styles: &Styles) -> String {
 }
 
 /// What became of a plan.
-pub fn report(plan: &Plan, report: &SyncReport, cost: Cost, styles: &Styles) -> String {
+pub fn report(plan: &Plan, report: &SyncReport, cost: RunStats, styles: &Styles) -> String {
     let mut text = String::new();
     for result in &report.results {
         text += &outcome(result, styles);
@@ -275,7 +275,7 @@ pub fn line(message: &Message, styles: &Styles) -> String {
     text
 }
 
-pub(super) fn plan_line(plan: &Plan, scene: Scene<'_>) -> String {
+pub(super) fn plan_line(plan: &Plan, scene: RenderContext<'_>) -> String {
     let place = if scene.sandbox {
         format!("target {}, in the sandbox", sanitize(scene.target))
     } else {
@@ -322,7 +322,7 @@ fn rest(plan: &Plan) -> String {
     format!("{}.", parts.join(", "))
 }
 
-pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: Cost) -> String {
+pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: RunStats) -> String {
     let mut done = Summary::default();
     for result in &report.results {
         if matches!(result.outcome, Outcome::Applied { .. }) {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::message::Message;
-use super::{LooseSetting, Scene, SettingChange};
+use super::{LooseSetting, RenderContext, SettingChange};
 use crate::outside::{self, Outside};
 use crate::plan::{Action, Change, Patch, Plan, PlannedAction, Summary, TokenShown};
 use crate::record::{Outcome, SyncReport};
@@ -97,7 +97,7 @@ struct RequestEntry {
 
 impl PlanDocument {
     /// A document of a plan that was not applied.
-    pub fn of_plan(scene: Scene<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
+    pub fn of_plan(scene: RenderContext<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
         Self::new(
             scene,
             plan,
@@ -118,7 +118,7 @@ impl PlanDocument {
 
     /// A document of a plan and what became of it.
     pub fn of_report(
-        scene: Scene<'_>,
+        scene: RenderContext<'_>,
         plan: &Plan,
         report: &SyncReport,
         diagnostics: Vec<Message>,
@@ -157,7 +157,7 @@ impl PlanDocument {
     }
 
     fn new(
-        scene: Scene<'_>,
+        scene: RenderContext<'_>,
         plan: &Plan,
         summary: Summary,
         actions: Vec<ActionEntry>,

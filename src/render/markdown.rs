@@ -8,7 +8,7 @@ use super::message::Message;
 use super::sanitize::sanitize;
 use super::settings;
 use super::style::Styles;
-use super::{Cost, LooseSettings, Scene};
+use super::{LooseSettings, RenderContext, RunStats};
 use crate::outside::Outside;
 use crate::plan::{Action, Plan, PlannedAction};
 use crate::record::{ActionResult, Outcome, SyncReport};
@@ -33,9 +33,9 @@ const SETTINGS: usize = 30;
 
 /// The plan, or what became of it, with what is to be said beside it.
 pub fn markdown(
-    scene: Scene<'_>,
+    scene: RenderContext<'_>,
     plan: Option<&Plan>,
-    report: Option<(&SyncReport, Cost)>,
+    report: Option<(&SyncReport, RunStats)>,
     messages: &[Message],
 ) -> String {
     let mut text = String::new();

@@ -37,7 +37,7 @@ use std::time::Duration;
 
 /// What a plan is for.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub struct RenderContext<'a> {
     /// The target's name.
     pub target: &'a str,
     /// Whether the API is the built-in emulator.
@@ -50,7 +50,7 @@ pub struct Scene<'a> {
 
 /// What a run cost.
 #[derive(Clone, Copy, Debug)]
-pub struct Cost {
+pub struct RunStats {
     /// Requests, retries included.
     pub requests: u64,
     /// From start to end.

@@ -27,7 +27,7 @@ pub enum PlaintextSecrets {
 
 /// Where the file stands that says of a secret where it comes from.
 #[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
+pub struct SourceContext<'a> {
     /// The folder of the file, absolute: relative paths start there.
     pub folder: &'a Path,
     /// The folder that a relative path may not leave, absolute.
@@ -54,7 +54,7 @@ pub type Expand<'a> = dyn Fn(SourcePart, &Node, &str, &mut Diagnostics) -> Optio
 pub fn read_source(
     node: &Node,
     what: &str,
-    surroundings: Surroundings<'_>,
+    surroundings: SourceContext<'_>,
     expand: &Expand<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<SecretSource> {
@@ -127,7 +127,7 @@ impl PlaintextSecrets {
 }
 
 struct Form<'a> {
-    surroundings: Surroundings<'a>,
+    surroundings: SourceContext<'a>,
     expand: &'a Expand<'a>,
     diagnostics: &'a mut Diagnostics,
 }
@@ -378,7 +378,7 @@ mod tests {
         let source = read_source(
             &documents[0].root,
             "bearer_token",
-            Surroundings {
+            SourceContext {
                 folder: Path::new("/repo/webhooks.d/team"),
                 root: Path::new("/repo"),
             },

@@ -16,7 +16,7 @@ mod source;
 mod value;
 
 pub(crate) use declared::normal;
-pub use declared::{Expand, PlaintextSecrets, SourcePart, Surroundings, read_source};
+pub use declared::{Expand, PlaintextSecrets, SourceContext, SourcePart, read_source};
 pub use filter::{Filter, Followed, HIDDEN, may_be};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,

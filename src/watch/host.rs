@@ -131,7 +131,7 @@ pub trait Host: Send + Sync {
     fn wanted(&self) -> impl Future<Output = Result<Option<Wanted>, Self::Error>> + Send;
 
     /// Takes note of something. Called in the middle of the work: it should not take long.
-    fn tell(&self, news: News<'_, Self::Error>);
+    fn on_event(&self, event: WatchEvent<'_, Self::Error>);
 
     /// Says which commit the files are from, for the history.
     fn provenance(&self) -> Option<Provenance> {
@@ -140,19 +140,19 @@ pub trait Host: Send + Sync {
 
     /// Somebody asked for a pass at once: called before it runs, to read again what else the program
     /// depends on. Dropped at a cancellation.
-    fn woken(&mut self) -> impl Future<Output = ()> + Send {
+    fn on_wake(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
     /// Called whenever the loop goes round, and at the latest after the time that it answers with: for
     /// signs of life.
-    fn alive(&mut self) -> Option<Duration> {
+    fn heartbeat(&mut self) -> Option<Duration> {
         None
     }
 }
 
 /// What a watch tells.
-pub enum News<'a, E> {
+pub enum WatchEvent<'a, E> {
     /// The system does not report changes: from now on the files are looked at every half second.
     NoHints(&'a HintsError),
     /// The files changed, and do not validate.

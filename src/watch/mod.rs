@@ -29,7 +29,7 @@
 //! use hookctl::sandbox::{Sandbox, SandboxOptions};
 //! use hookctl::secret::{FingerprintKey, Permits, ResolveError, Secret, Secrets, resolve};
 //! use hookctl::store::Store;
-//! use hookctl::watch::{Files, Host, Look, News, WatchOptions, Wanted, Watched, watch};
+//! use hookctl::watch::{Files, Host, Look, WatchEvent, WatchOptions, Wanted, Watched, watch};
 //! use tokio::sync::Notify;
 //! use tokio_util::sync::CancellationToken;
 //!
@@ -83,8 +83,8 @@
 //!         }
 //!         Ok(Some(Wanted { declarations, secrets }))
 //!     }
-//!     fn tell(&self, news: News<'_, ResolveError>) {
-//!         if let News::Passed(passed) = news {
+//!     fn on_event(&self, event: WatchEvent<'_, ResolveError>) {
+//!         if let WatchEvent::Passed(passed) = event {
 //!             assert_eq!(passed.report.results().len(), 1);
 //!             self.stop.cancel();
 //!         }
@@ -143,6 +143,8 @@ mod schedule;
 pub use files::{Files, Look};
 pub use flapping::{Flapping, HOLD, TIMES, WINDOW};
 pub use hints::{Hints, HintsError};
-pub use host::{Drift, Ended, Host, News, PassFailure, Passed, Wanted, WatchOptions, Watched};
+pub use host::{
+    Drift, Ended, Host, PassFailure, Passed, Wanted, WatchEvent, WatchOptions, Watched,
+};
 pub use run::watch;
 pub use schedule::{Due, Reason, Schedule, ScheduleSettings};

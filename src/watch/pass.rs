@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::host::{Drift, Host, News, PassFailure, Wanted};
+use super::host::{Drift, Host, PassFailure, Wanted, WatchEvent};
 use super::schedule::Reason;
 use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use crate::declaration::Declarations;
@@ -21,7 +21,7 @@ use crate::store::OpenStore;
 use crate::webhook::Key;
 
 /// What the loop knows and a pass depends on.
-pub(super) struct Circumstances<'a> {
+pub(super) struct PassContext<'a> {
     pub(super) reason: Reason,
     pub(super) held: BTreeSet<Key>,
     pub(super) may_prune: bool,
@@ -34,12 +34,12 @@ pub(super) type Made = (PassReport, Vec<Arc<PlannedAction>>);
 /// Runs a pass; none if nothing that validates was ever seen.
 pub(super) async fn run<H: Host>(
     host: &H,
-    circumstances: Circumstances<'_>,
+    context: PassContext<'_>,
 ) -> Result<Option<Made>, PassFailure<H::Error>> {
     let wanted = tokio::select! {
         biased;
         // Programs that are asked for secrets end with it.
-        () = circumstances.cancellation.cancelled() => None,
+        () = context.cancellation.cancelled() => None,
         wanted = host.wanted() => wanted.map_err(PassFailure::Wanted)?,
     };
     let Some(Wanted {
@@ -51,8 +51,8 @@ pub(super) async fn run<H: Host>(
     };
     let options = host.options();
     let policy = Policy {
-        only: options.only.clone().except(circumstances.held),
-        prune: if options.prune && circumstances.may_prune {
+        only: options.only.clone().except(context.held),
+        prune: if options.prune && context.may_prune {
             Prune::Yes
         } else {
             Prune::No
@@ -63,10 +63,10 @@ pub(super) async fn run<H: Host>(
         host,
         secrets: &secrets,
         policy,
-        cancellation: circumstances.cancellation,
+        cancellation: context.cancellation,
     };
     // Changed files mostly ask for something, so that looking first would only cost a list.
-    if circumstances.reason != Reason::Files
+    if context.reason != Reason::Files
         && let Some(kept) = host.store().kept()
         && let Some(made) = runner.idle(declarations.clone(), &kept).await?
     {
@@ -188,6 +188,6 @@ struct Heard<'a, H>(&'a H);
 
 impl<H: Host> Listener for Heard<'_, H> {
     fn on(&self, event: ApplyEvent<'_>) {
-        self.0.tell(News::Action(event));
+        self.0.on_event(WatchEvent::Action(event));
     }
 }

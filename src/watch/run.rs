@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::files::Look;
 use super::flapping::Flapping;
 use super::hints::Hints;
-use super::host::{Ended, Host, News, Passed};
-use super::pass::{self, Circumstances};
+use super::host::{Ended, Host, Passed, WatchEvent};
+use super::pass::{self, PassContext};
 use super::schedule::{Due, Reason, Schedule, ScheduleSettings};
 use crate::plan::Cause;
 use crate::reconcile::PassReport;
@@ -45,14 +45,14 @@ pub async fn watch<H: Host>(host: &mut H, wake: &Notify, cancellation: &Cancella
     while !cancellation.is_cancelled() {
         watch.run_what_is_due().await;
         let next = watch.until(watch.schedule.next());
-        let next = watch.host.alive().map_or(next, |sign| next.min(sign));
+        let next = watch.host.heartbeat().map_or(next, |sign| next.min(sign));
         tokio::select! {
             () = watch.hints.next() => {
                 let now = watch.now();
                 watch.schedule.hint(now);
             }
             () = tokio::time::sleep(next) => {}
-            () = wake.notified() => watch.woken().await,
+            () = wake.notified() => watch.on_wake().await,
             () = cancellation.cancelled() => return,
         }
     }
@@ -117,11 +117,11 @@ impl<H: Host> Watch<'_, H> {
             self.arm();
         }
         if look == Look::Invalid {
-            self.host.tell(News::Invalid);
+            self.host.on_event(WatchEvent::Invalid);
             self.is_invalid = true;
         }
         if look == Look::Changed && std::mem::take(&mut self.is_invalid) {
-            self.host.tell(News::Valid);
+            self.host.on_event(WatchEvent::Valid);
         }
         look
     }
@@ -133,7 +133,7 @@ impl<H: Host> Watch<'_, H> {
         }
         let watched = self.host.watched();
         if let Err(error) = self.hints.watch(watched.root, watched.files) {
-            self.host.tell(News::NoHints(&error));
+            self.host.on_event(WatchEvent::NoHints(&error));
             self.polls = true;
             self.settings.rescan = POLL;
             let now = self.now();
@@ -144,13 +144,13 @@ impl<H: Host> Watch<'_, H> {
     async fn pass(&mut self, reason: Reason) {
         let started = Instant::now();
         let now = self.now();
-        let circumstances = Circumstances {
+        let context = PassContext {
             reason,
             held: self.flapping.held(now),
             may_prune: self.schedule.may_prune(),
             cancellation: self.cancellation,
         };
-        let went_well = match pass::run(&*self.host, circumstances).await {
+        let succeeded = match pass::run(&*self.host, context).await {
             Ok(None) => true,
             Ok(Some((report, left))) => {
                 self.learn(&report);
@@ -160,7 +160,7 @@ impl<H: Host> Watch<'_, H> {
                     Ended::Badly
                 };
                 let held = self.flapping.held(self.now()).len();
-                self.host.tell(News::Passed(&Passed {
+                self.host.on_event(WatchEvent::Passed(&Passed {
                     reason,
                     report,
                     left,
@@ -171,7 +171,7 @@ impl<H: Host> Watch<'_, H> {
                 ended == Ended::Well
             }
             Err(failure) => {
-                self.host.tell(News::Failed {
+                self.host.on_event(WatchEvent::Failed {
                     reason,
                     failure: &failure,
                     took: started.elapsed(),
@@ -181,7 +181,7 @@ impl<H: Host> Watch<'_, H> {
         };
         let random = getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX));
         let now = self.now();
-        self.schedule.ended(now, went_well, random);
+        self.schedule.ended(now, succeeded, random);
     }
 
     /// Learns which fields were set back, so that none is fought over for ever.
@@ -195,17 +195,17 @@ impl<H: Host> Watch<'_, H> {
             for change in &result.planned.changes {
                 let field = change.field_name();
                 if change.cause() == Cause::Drift && self.flapping.reverted(key, field, now) {
-                    self.host.tell(News::Held { key, field });
+                    self.host.on_event(WatchEvent::Held { key, field });
                 }
             }
         }
     }
 
-    async fn woken(&mut self) {
+    async fn on_wake(&mut self) {
         tokio::select! {
             // It may wait for a program that prints a key, and that ends with it.
             () = self.cancellation.cancelled() => return,
-            () = self.host.woken() => {}
+            () = self.host.on_wake() => {}
         }
         let now = self.now();
         self.look_for_changes(now);

@@ -167,9 +167,9 @@ impl Schedule {
     }
 
     /// Takes note that a pass ended. `random` is in 0..=1.
-    pub fn ended(&mut self, now: Duration, went_well: bool, random: f64) {
+    pub fn ended(&mut self, now: Duration, succeeded: bool, random: f64) {
         let random = random.clamp(0.0, 1.0);
-        if went_well {
+        if succeeded {
             self.failures = 0;
             let jitter = self.settings.interval.mul_f64(random / 2.0);
             self.next_pass = (now + self.settings.interval + jitter, Reason::Interval);

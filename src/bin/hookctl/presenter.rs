@@ -10,7 +10,7 @@ use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{Cost, LooseSettings, Message, PlanDocument, Scene, Styles};
+use hookctl::render::{LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
@@ -77,8 +77,8 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    fn scene(&self) -> Scene<'_> {
-        Scene {
+    fn scene(&self) -> RenderContext<'_> {
+        RenderContext {
             target: self.target.as_deref().unwrap_or("default"),
             sandbox: self.sandbox,
             dry_run: self.dry_run,
@@ -221,7 +221,7 @@ impl<'a> Presenter<'a> {
     }
 
     /// Shows what became of a plan.
-    pub(crate) fn applied(&mut self, report: &PassReport, cost: Cost) {
+    pub(crate) fn applied(&mut self, report: &PassReport, cost: RunStats) {
         let Some(results) = &report.report else {
             self.planned(&report.plan);
             self.ui.remark("Nothing was applied.\n");

@@ -13,7 +13,7 @@ use hookctl::plan::{KeyFilter, Plan, Policy, Prune, UnverifiedSecrets};
 use hookctl::reconcile::{self, Pass, PassError, PassReport, Review, Verdict};
 use hookctl::remote::http::HttpApi;
 use hookctl::remote::{DeliveryApi as _, EventQuery};
-use hookctl::render::Cost;
+use hookctl::render::RunStats;
 use hookctl::saved::Terms;
 use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::{Key, RemoteId};
@@ -63,7 +63,7 @@ pub(crate) fn conclude(
     result: Result<Option<PassReport>, PassError>,
     cancellation: &CancellationToken,
     presenter: &mut Presenter<'_>,
-    cost: impl FnOnce() -> Cost,
+    cost: impl FnOnce() -> RunStats,
 ) -> Result<ExitStatus, CommandError> {
     let report = match result {
         // Left to the end of the process, like all that is large.

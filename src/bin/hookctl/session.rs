@@ -14,7 +14,7 @@ use hookctl::outside::Outside;
 use hookctl::reconcile::{Remembered, fresh_evidence};
 use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
-use hookctl::render::Cost;
+use hookctl::render::RunStats;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, KeyValues, Salt, Secret, SecretSource, Secrets, TooShort};
 use hookctl::state::DesiredState;
@@ -213,8 +213,8 @@ impl Session {
     }
 
     /// What a run that began then has cost by now.
-    pub(crate) fn cost(&self, started: Instant) -> Cost {
-        Cost {
+    pub(crate) fn cost(&self, started: Instant) -> RunStats {
+        RunStats {
             requests: self.api.stats().requests,
             duration: started.elapsed(),
         }

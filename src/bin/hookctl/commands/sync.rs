@@ -208,7 +208,7 @@ async fn sync(
     })?;
     if runs_programs(&declarations, &settings) {
         // They may wait for a person, and others for the record.
-        store.let_go();
+        store.release();
     }
     let request = args.request(&declarations);
     let resolving = clear_and_resolve(

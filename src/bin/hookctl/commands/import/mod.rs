@@ -280,7 +280,7 @@ impl Scene<'_> {
             }
         };
         let pass = self.pass(desired, &policy);
-        let result = reconcile::reconcile(&pass, &open, &Nobody, &mut adopts_only).await;
+        let result = reconcile::reconcile(&pass, &open, &Silent, &mut adopts_only).await;
         open.close().map_err(|error| record_error(&error))?;
         let report = match result {
             Err(PassError::Interrupted) => {
@@ -300,9 +300,9 @@ impl Scene<'_> {
     }
 }
 
-struct Nobody;
+struct Silent;
 
-impl Listener for Nobody {
+impl Listener for Silent {
     fn on(&self, _: ApplyEvent<'_>) {}
 }
 

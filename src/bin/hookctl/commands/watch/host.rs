@@ -12,7 +12,7 @@ use hookctl::remote::http::HttpApi;
 use hookctl::secret::FingerprintKey;
 use hookctl::store::Store;
 use hookctl::watch::{
-    Drift, Ended, Files, Host, Look, News, PassFailure, Passed, Reason, Wanted, WatchOptions,
+    Drift, Ended, Files, Host, Look, PassFailure, Passed, Reason, Wanted, WatchEvent, WatchOptions,
     Watched,
 };
 
@@ -34,7 +34,7 @@ use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 
 /// What the command was started with.
-pub(super) struct Surroundings<'a> {
+pub(super) struct WatchContext<'a> {
     pub(super) ui: &'a Ui,
     pub(super) global: &'a GlobalArgs,
     pub(super) args: &'a WatchArgs,
@@ -42,8 +42,8 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// The command, as a watch sees it.
-pub(super) struct Workstation<'a> {
-    surroundings: Surroundings<'a>,
+pub(super) struct CliHost<'a> {
+    surroundings: WatchContext<'a>,
     only: KeyFilter,
     settings: Settings,
     options: WatchOptions,
@@ -54,9 +54,9 @@ pub(super) struct Workstation<'a> {
     metrics: Arc<Metrics>,
 }
 
-impl<'a> Workstation<'a> {
+impl<'a> CliHost<'a> {
     pub(super) fn new(
-        surroundings: Surroundings<'a>,
+        surroundings: WatchContext<'a>,
         only: KeyFilter,
         settings: Settings,
         session: Session,
@@ -152,7 +152,7 @@ impl<'a> Workstation<'a> {
     }
 }
 
-impl Host for Workstation<'_> {
+impl Host for CliHost<'_> {
     type Api = HttpApi;
     type Error = CommandError;
 
@@ -231,23 +231,23 @@ impl Host for Workstation<'_> {
         }))
     }
 
-    fn tell(&self, news: News<'_, CommandError>) {
-        match news {
-            News::NoHints(error) => {
+    fn on_event(&self, event: WatchEvent<'_, CommandError>) {
+        match event {
+            WatchEvent::NoHints(error) => {
                 tracing::warn!(error = %chain(error), "no reports of changes");
             }
-            News::Invalid => {
+            WatchEvent::Invalid => {
                 tracing::warn!("the files do not validate; what validated last stays applied");
             }
-            News::Valid => tracing::info!("the files validate again"),
-            News::Action(event) => acted(event),
-            News::Passed(report) => self.passed(report),
-            News::Failed {
+            WatchEvent::Valid => tracing::info!("the files validate again"),
+            WatchEvent::Action(event) => acted(event),
+            WatchEvent::Passed(report) => self.passed(report),
+            WatchEvent::Failed {
                 reason,
                 failure,
                 took,
             } => self.failed(reason, failure, took),
-            News::Held { key, field } => tracing::error!(
+            WatchEvent::Held { key, field } => tracing::error!(
                 key = key.as_str(),
                 field,
                 "set back three times in ten minutes: somebody else keeps changing it. The webhook is left \
@@ -261,8 +261,8 @@ impl Host for Workstation<'_> {
     }
 
     /// Reads hookctl.yaml again. What is wrong with it is shown; then all stays.
-    async fn woken(&mut self) {
-        let Surroundings {
+    async fn on_wake(&mut self) {
+        let WatchContext {
             ui,
             global,
             args,
@@ -293,8 +293,8 @@ impl Host for Workstation<'_> {
         }
     }
 
-    fn alive(&mut self) -> Option<Duration> {
-        self.service.alive();
+    fn heartbeat(&mut self) -> Option<Duration> {
+        self.service.heartbeat();
         self.service.next_sign()
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use self::host::Workstation;
+use self::host::CliHost;
 use self::metrics::Metrics;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
@@ -74,7 +74,7 @@ async fn watch(
         Some(address) => Some(metrics::serve(ui, address, Arc::clone(&metrics)).await?),
         None => None,
     };
-    let surroundings = host::Surroundings {
+    let surroundings = host::WatchContext {
         ui,
         global,
         args,
@@ -82,7 +82,7 @@ async fn watch(
     };
     // A pass ends by itself after a signal.
     begin_writing();
-    let mut host = Workstation::new(surroundings, only, settings, session, metrics);
+    let mut host = CliHost::new(surroundings, only, settings, session, metrics);
     hookctl::watch::watch(&mut host, &wake, &cancellation).await;
     Ok(())
 }

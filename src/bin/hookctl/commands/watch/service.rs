@@ -38,7 +38,7 @@ impl Service {
     }
 
     /// Says that we are alive, if it is time to.
-    pub(super) fn alive(&mut self) {
+    pub(super) fn heartbeat(&mut self) {
         let due = self.next_sign().is_some_and(|wait| wait.is_zero());
         if due {
             self.last_sign = Some(Instant::now());
