@@ -38,3 +38,4 @@ mod trouble;
 mod trust;
 mod voices;
 mod watch;
+mod weakened;

@@ -6,9 +6,10 @@
 //! directory named, and with everything blank that runs a program or fetches an object.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,14 @@ const SILENCE: Duration = Duration::from_mins(5);
 
 /// When Git last gave no answer in time.
 static UNANSWERED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Whether an answer of Git was missing or cut, which is not the same as an answer that says no.
+static LACKING: AtomicBool = AtomicBool::new(false);
+
+/// Returns whether any answer of Git was missing or cut so far.
+pub(crate) fn gave_no_answer() -> bool {
+    LACKING.load(Ordering::SeqCst)
+}
 
 /// How much of an answer is read, in bytes.
 const MOST_PRINTED: u64 = 4 * 1024 * 1024;
@@ -86,23 +95,30 @@ impl Repository {
     /// Asks Git, and returns what it printed. Only commands whose output does not depend on settings are to
     /// be asked. None if there is no Git, or it failed.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Option<String> {
-        self.run(arguments, &[])
+        self.run(arguments, &[], &[])
             .filter(|output| output.status.success())
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Asks Git something that it reads further words of, and returns the bytes that it printed.
+    pub(crate) fn ask_about(&self, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
+        self.run(arguments, &[], input)
+            .filter(|output| output.status.success())
+            .map(|output| output.stdout)
     }
 
     /// Asks Git what may compare the content of files. The programs that the repository says to run for that, its
     /// filters, are blank.
     pub(crate) fn ask_of_files(&self, arguments: &[&str]) -> Option<String> {
         let filters = self.filters()?;
-        self.run(arguments, &filters)
+        self.run(arguments, &filters, &[])
             .filter(|output| output.status.success())
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Asks Git a question that it answers by its exit code: 0 for yes, 1 for no.
     pub(crate) fn agrees(&self, arguments: &[&str]) -> Option<bool> {
-        match self.run(arguments, &[])?.status.code() {
+        match self.run(arguments, &[], &[])?.status.code() {
             Some(0) => Some(true),
             Some(1) => Some(false),
             _ => None,
@@ -176,7 +192,7 @@ impl Repository {
             "--get-regexp",
             "^filter\\.",
         ];
-        let output = self.run(&names, &[])?;
+        let output = self.run(&names, &[], &[])?;
         match output.status.code() {
             Some(0) => {}
             // There are none.
@@ -199,7 +215,7 @@ impl Repository {
 
     /// Runs Git with further settings blank. They are handed over in the environment, where a name may hold any
     /// character.
-    fn run(&self, arguments: &[&str], blank: &[String]) -> Option<Output> {
+    fn run(&self, arguments: &[&str], blank: &[String], input: &[u8]) -> Option<Output> {
         let unanswered = *UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
         if unanswered.is_some_and(|at| at.elapsed() < SILENCE) {
             return None;
@@ -243,10 +259,21 @@ impl Repository {
         }
         command
             .args(arguments)
-            .stdin(Stdio::null())
+            .stdin(if input.is_empty() {
+                Stdio::null()
+            } else {
+                Stdio::piped()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        answer(&mut command, TIME_LIMIT)
+        let answer = answer(&mut command, input, TIME_LIMIT);
+        if answer
+            .as_ref()
+            .is_none_or(|answer| answer.status.code().is_none())
+        {
+            LACKING.store(true, Ordering::SeqCst);
+        }
+        answer
     }
 
     /// Where Git is: in an absolute folder of PATH that does not come with the repository.
@@ -289,8 +316,13 @@ fn pattern(below: &str) -> String {
 }
 
 /// Runs a program, and ends one that takes too long: a repository may hold a FIFO where a file should be.
-fn answer(command: &mut Command, limit: Duration) -> Option<Output> {
+fn answer(command: &mut Command, input: &[u8], limit: Duration) -> Option<Output> {
     let mut child = command.spawn().ok()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = input.to_vec();
+        // It may be more than a pipe holds, and Git may not read it.
+        let _ = std::thread::Builder::new().spawn(move || stdin.write_all(&input));
+    }
     let mut printed = child.stdout.take()?.take(MOST_PRINTED);
     let (done, read) = mpsc::sync_channel(1);
     let reader = std::thread::Builder::new().spawn(move || {
@@ -333,7 +365,7 @@ mod tests {
         let run = |script: &str| {
             let mut command = Command::new("sh");
             command.args(["-c", script]).stdout(Stdio::piped());
-            answer(&mut command, Duration::from_secs(2))
+            answer(&mut command, &[], Duration::from_secs(2))
         };
         let begun = Instant::now();
         assert_eq!(run("printf yes").unwrap().stdout, b"yes");

@@ -99,7 +99,7 @@ async fn run_sealed(
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
-    presenter.loose(settings.guards.loose());
+    presenter.loose(settings.guards.loose(environment));
     let opening = opened(ui, args, sealed, &settings, environment);
     let (session, saved) = unless_cancelled(&cancellation, opening).await??;
     let declarations = presenter.declarations(&settings, environment)?;

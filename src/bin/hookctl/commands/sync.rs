@@ -199,7 +199,7 @@ async fn sync(
         // Where no thread can be had, it is read later.
         let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
         // Git is asked meanwhile.
-        let loose = || settings.guards.loose();
+        let loose = || settings.guards.loose(environment);
         let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
         let declarations = presenter.declarations(&settings, environment);
         let answer = asking.ok().and_then(|asking| asking.join().ok());

@@ -1,25 +1,16 @@
-//! The configuration that held before this change of files, as Git knows it.
+//! The configurations that held before this change of files, as Git knows them.
 //!
-//! A change can move the file, delete it, put a nearer one before it, or make it a link: what counts is which file would
-//! have been found at the earlier commit, not what the file of today said then.
+//! A change can move the file, delete it, put a nearer one before it, or make it or its folder a link: what counts is
+//! which file would have been found at an earlier commit, not what the file of today said then.
 
 use std::path::{Component, Path, PathBuf};
 
 use hookctl::config::{Config, FILE_NAMES, load_text};
-use hookctl::input::read_regular;
-use hookctl::yaml::MAX_FILE_BYTES;
 
-use crate::git::Repository;
-
-/// The branch of the server that changes are made against, by the names that it mostly has.
-const TRUNKS: [&str; 3] = [
-    "refs/remotes/origin/HEAD",
-    "refs/remotes/origin/main",
-    "refs/remotes/origin/master",
-];
-
-/// How many links are followed to a file in a commit.
-const MOST_LINKS: usize = 8;
+use super::commits::{Found, Request, ask};
+use super::history::{Baselines, baselines};
+use crate::environment::Environment;
+use crate::git::{Repository, gave_no_answer};
 
 /// How the file was looked for.
 pub(crate) enum Sought {
@@ -30,215 +21,159 @@ pub(crate) enum Sought {
 }
 
 /// What held before this change of files.
-pub(super) enum Earlier {
-    /// Git cannot tell: there is no repository, or no earlier commit here.
-    Untold,
-    /// There was something, and this is why it cannot be compared.
-    Unread(String),
-    /// This.
-    Config(Box<Config>),
+#[derive(Default)]
+pub(super) struct Earlier {
+    /// At each commit that it can be compared with.
+    pub(super) configs: Vec<Config>,
+    /// Why it cannot be compared, or not with all that it should be compared with.
+    pub(super) unread: Option<String>,
 }
 
-/// The file of a commit.
-#[derive(PartialEq, Eq)]
-enum Found {
-    Nothing,
-    /// Its path in the repository, and its text.
-    File(String, String),
-    Unread(String),
-}
-
-/// Looks for it where the branch left the server's; on that branch itself at HEAD if the work tree differs from it, else
-/// in the commit before.
-pub(super) fn find(sought: &Sought) -> Earlier {
-    let found = History::around(sought).and_then(|history| history.before());
-    match found {
-        None => Earlier::Untold,
-        Some(Found::Nothing) => Earlier::Config(Box::default()),
-        Some(Found::Unread(why)) => Earlier::Unread(why),
-        Some(Found::File(path, text)) => {
-            let folder = Path::new("/");
-            let (_, _, config) = load_text(Path::new(&path), folder, text);
-            match config {
-                Some(config) => Earlier::Config(Box::new(config)),
-                None => Earlier::Unread(format!("{path} was not valid")),
-            }
+/// Looks for it at HEAD, and where the branch left the branches of the server; where there is none of them, in the
+/// commits before.
+pub(super) fn find(sought: &Sought, environment: &Environment) -> Earlier {
+    let mut earlier = Earlier::default();
+    let Some((starts, name)) = starts(sought, environment) else {
+        return earlier;
+    };
+    let Some(repository) = starts.first().and_then(|real| Repository::around(real)) else {
+        return earlier;
+    };
+    let Baselines {
+        mut commits,
+        missing,
+    } = baselines(&repository, environment);
+    earlier.unread = missing;
+    let own = below(&starts, repository.root());
+    let mut inner = None;
+    if let Some(outer) = repository.above() {
+        inner = in_superproject(&repository, &outer, environment, &mut earlier.unread);
+        commits.extend(inner.iter().flat_map(|inner| inner.commits.iter().cloned()));
+    }
+    let request =
+        |commit: &str, folders: &[PathBuf]| Request::new(commit, folders, name.as_deref());
+    for found in ask(
+        &repository,
+        commits.iter().map(|commit| request(commit, &own)),
+    ) {
+        earlier.take(found);
+    }
+    if let Some(InSuperproject {
+        outer, at, trees, ..
+    }) = inner
+    {
+        let own: Vec<PathBuf> = own.iter().map(|folder| at.join(folder)).collect();
+        for found in ask(&outer, trees.iter().map(|commit| request(commit, &own))) {
+            earlier.take(found);
         }
     }
+    if gave_no_answer() {
+        earlier.unread = Some("Git gave no whole answer".to_owned());
+    }
+    earlier
 }
 
-struct History {
-    repository: Repository,
-    /// What is looked for, the nearest first: the paths in the repository of which at most one may be there.
-    candidates: Vec<Vec<String>>,
-}
-
-impl History {
-    fn around(sought: &Sought) -> Option<Self> {
-        let (folder, name) = match sought {
-            Sought::From(folder) => (folder.as_path(), None),
-            Sought::At(path) => (path.parent()?, Some(path.file_name()?.to_str()?)),
-        };
-        let folder = std::fs::canonicalize(folder).ok()?;
-        let repository = Repository::around(&folder)?;
-        let below = folder.strip_prefix(repository.root()).ok()?;
-        let path = |folder: &Path, name: &str| Some(folder.join(name).to_str()?.to_owned());
-        let candidates = match name {
-            Some(name) => vec![vec![path(below, name)?]],
-            None => below
-                .ancestors()
-                .map(|folder| FILE_NAMES.iter().map(|name| path(folder, name)).collect())
-                .collect::<Option<_>>()?,
-        };
-        Some(Self {
-            repository,
-            candidates,
-        })
+impl Earlier {
+    /// Of several reasons the first one is told: it is the nearest.
+    fn doubt(&mut self, why: String) {
+        self.unread.get_or_insert(why);
     }
 
-    fn before(&self) -> Option<Found> {
-        let head = self.commit("HEAD")?;
-        let forked = TRUNKS.iter().find_map(|trunk| {
-            let trunk = self.commit(trunk)?;
-            let found = self.repository.ask(&["merge-base", &head, &trunk])?;
-            Some(found.trim().to_owned())
-        });
-        if let Some(forked) = forked.filter(|forked| *forked != head) {
-            return self.at(&forked);
-        }
-        let committed = self.at(&head)?;
-        if committed == self.now() {
-            self.at(&self.commit("HEAD^1")?)
-        } else {
-            Some(committed)
-        }
-    }
-
-    fn commit(&self, name: &str) -> Option<String> {
-        let name = format!("{name}^{{commit}}");
-        let found = self.repository.ask(&[
-            "rev-parse",
-            "--verify",
-            "--quiet",
-            "--end-of-options",
-            &name,
-        ])?;
-        Some(found.trim().to_owned())
-    }
-
-    /// What the work tree has.
-    fn now(&self) -> Found {
-        let root = self.repository.root();
-        let there = self.candidates.iter().flatten().find_map(|path| {
-            let file = root.join(path);
-            std::fs::symlink_metadata(&file).ok()?;
-            let text = read_regular(&file, MAX_FILE_BYTES as u64).unwrap_or_default();
-            let text = String::from_utf8_lossy(&text).into_owned();
-            Some(Found::File(path.clone(), text))
-        });
-        there.unwrap_or(Found::Nothing)
-    }
-
-    /// What a commit has. None if Git does not say.
-    fn at(&self, commit: &str) -> Option<Found> {
-        for paths in &self.candidates {
-            let mut there = Vec::new();
-            for path in paths {
-                match self.entry(commit, path)? {
-                    Kind::Nothing => {}
-                    kind => there.push((path, kind)),
+    fn take(&mut self, found: Found) {
+        match found {
+            Found::Nothing => self.configs.push(Config::default()),
+            Found::Unread(why) => self.doubt(why),
+            Found::File { path, text } => {
+                let (_, _, config) = load_text(Path::new(&path), Path::new("/"), text);
+                match config {
+                    Some(config) => self.configs.push(config),
+                    None => self.doubt(format!("{path} was not valid")),
                 }
             }
-            match there.as_slice() {
-                [] => {}
-                [(path, kind)] => return self.content(commit, path, *kind),
-                _ => {
-                    let why = format!("there was both {}", paths.join(" and "));
-                    return Some(Found::Unread(why));
+            Found::NewFolder(then) => {
+                self.doubt("this folder was not there".to_owned());
+                self.take(*then);
+            }
+        }
+    }
+}
+
+/// The folder that the file is looked for from, by its real path first and then as it is written, each absolute; and the
+/// name of a file that a person named.
+fn starts(sought: &Sought, environment: &Environment) -> Option<(Vec<PathBuf>, Option<String>)> {
+    let (folder, written, name) = match sought {
+        Sought::From(folder) => {
+            let written = environment.setting("PWD").map(PathBuf::from);
+            (folder.as_path(), written, None)
+        }
+        Sought::At(path) => {
+            let folder = path.parent()?;
+            let name = path.file_name()?.to_str()?.to_owned();
+            (folder, Some(folder.to_owned()), Some(name))
+        }
+    };
+    let real = std::fs::canonicalize(folder).ok()?;
+    let written = written.filter(|written| {
+        let is_plain = written
+            .components()
+            .all(|part| !matches!(part, Component::ParentDir | Component::CurDir));
+        is_plain && *written != real && std::fs::canonicalize(written).is_ok_and(|led| led == real)
+    });
+    Some(([real].into_iter().chain(written).collect(), name))
+}
+
+/// The paths of the folders in a repository.
+fn below(starts: &[PathBuf], root: &Path) -> Vec<PathBuf> {
+    let below = starts
+        .iter()
+        .filter_map(|start| start.strip_prefix(root).ok());
+    below.map(Path::to_owned).collect()
+}
+
+/// What the repository around a submodule says of it.
+struct InSuperproject {
+    outer: Repository,
+    /// Where the submodule is.
+    at: PathBuf,
+    /// Earlier commits of the superproject in which a folder was in its place.
+    trees: Vec<String>,
+    /// Earlier commits of the submodule itself.
+    commits: Vec<String>,
+}
+
+fn in_superproject(
+    repository: &Repository,
+    outer: &Repository,
+    environment: &Environment,
+    unread: &mut Option<String>,
+) -> Option<InSuperproject> {
+    let at = repository.root().strip_prefix(outer.root()).ok()?;
+    let mut found = InSuperproject {
+        outer: Repository::around(outer.root())?,
+        at: at.to_owned(),
+        trees: Vec::new(),
+        commits: Vec::new(),
+    };
+    for commit in baselines(outer, environment).commits {
+        let entry = outer.ask(&["ls-tree", "-z", "--full-tree", &commit, "--", at.to_str()?])?;
+        let mut words = entry.split([' ', '\t']);
+        match (words.next(), words.next(), words.next()) {
+            (Some("040000"), _, _) => found.trees.push(commit),
+            (Some("160000"), _, Some(own)) => {
+                let name = format!("{own}^{{commit}}");
+                if repository.agrees(&["cat-file", "-e", &name]) == Some(true) {
+                    found.commits.push(own.to_owned());
+                } else {
+                    *unread = Some("the submodule was at a commit that is not here".to_owned());
                 }
             }
+            _ => {}
         }
-        Some(Found::Nothing)
     }
-
-    /// What stands at a path of a commit. None if Git does not say.
-    fn entry(&self, commit: &str, path: &str) -> Option<Kind> {
-        let listed = self
-            .repository
-            .ask(&["ls-tree", "-z", "--full-tree", commit, "--", path])?;
-        Some(match listed.split(' ').next() {
-            None | Some("") => Kind::Nothing,
-            Some("100644" | "100755") => Kind::File,
-            Some("120000") => Kind::Link,
-            Some(_) => Kind::Other,
-        })
-    }
-
-    /// The text of a file, links followed as far as they stay in the repository.
-    fn content(&self, commit: &str, path: &str, kind: Kind) -> Option<Found> {
-        let (mut at, mut kind) = (path.to_owned(), kind);
-        for _ in 0..MOST_LINKS {
-            let blob = || {
-                let name = format!("{commit}:{at}");
-                self.repository.ask(&["cat-file", "blob", &name])
-            };
-            match kind {
-                Kind::File => return Some(Found::File(path.to_owned(), blob()?)),
-                Kind::Nothing | Kind::Other => break,
-                Kind::Link => {
-                    let Some(target) = target(&at, &blob()?) else {
-                        break;
-                    };
-                    at = target;
-                    kind = self.entry(commit, &at)?;
-                }
-            }
-        }
-        Some(Found::Unread(format!(
-            "{path} was no file of the repository"
-        )))
-    }
+    Some(found)
 }
 
-/// What stands at a path.
-#[derive(Clone, Copy)]
-enum Kind {
-    Nothing,
-    File,
-    Link,
-    Other,
-}
-
-/// Where a link leads, as a path in the repository. None if it leaves it.
-fn target(link: &str, text: &str) -> Option<String> {
-    let mut parts: Vec<&str> = link.split('/').collect();
-    parts.pop();
-    for part in Path::new(text).components() {
-        match part {
-            Component::CurDir => {}
-            Component::Normal(name) => parts.push(name.to_str()?),
-            Component::ParentDir => {
-                parts.pop()?;
-            }
-            Component::RootDir | Component::Prefix(_) => return None,
-        }
-    }
-    Some(parts.join("/"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_stays_in_the_repository() {
-        for (link, text, leads) in [
-            ("a/hookctl.yaml", "../ops/h.yaml", Some("ops/h.yaml")),
-            ("hookctl.yaml", "./x/y.yaml", Some("x/y.yaml")),
-            ("hookctl.yaml", "../x.yaml", None),
-            ("a/hookctl.yaml", "/etc/passwd", None),
-        ] {
-            assert_eq!(target(link, text).as_deref(), leads, "{link} -> {text}");
-        }
-    }
+/// The names that a file may have.
+pub(super) fn names(name: Option<&str>) -> Vec<&str> {
+    name.map_or_else(|| FILE_NAMES.to_vec(), |name| vec![name])
 }

@@ -2,17 +2,19 @@
 //!
 //! What a flag or a variable says instead is not among them: it does not come with the files.
 
+mod commits;
 mod earlier;
+mod history;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hookctl::config::{Config, Guard};
-use hookctl::diagnostic::SourceMap;
+use hookctl::diagnostic::{Lints, SourceMap};
 use hookctl::render::{LooseSetting, LooseSettings, SettingChange};
 
-use self::earlier::Earlier;
 pub(crate) use self::earlier::Sought;
+use crate::environment::Environment;
 
 /// What hookctl.yaml says, as far as a plan shows it.
 pub(crate) struct Guards {
@@ -49,59 +51,56 @@ impl Guards {
     }
 
     /// The settings that let more pass than their defaults do, or than they did before this change of files. Asks Git.
-    pub(crate) fn loose(&self) -> LooseSettings {
-        let (before, unread) = match earlier::find(&self.sought) {
-            Earlier::Untold => (None, None),
-            Earlier::Unread(why) => (None, Some(why)),
-            Earlier::Config(config) => (Some(*config), None),
+    pub(crate) fn loose(&self, environment: &Environment) -> LooseSettings {
+        let earlier = earlier::find(&self.sought, environment);
+        let all = Config {
+            lints: merged([&self.config].into_iter().chain(&earlier.configs)),
+            ..Config::default()
         };
-        let usual = Config::default();
-        let other = before.as_ref().unwrap_or(&usual);
-        let now = self.config.guards(&self.target, other);
-        let usual = usual.guards(
-            &self.target,
-            &Config {
-                lints: merged(&self.config, other),
-                ..usual.clone()
-            },
-        );
-        let earlier = other.guards(&self.target, &self.config);
-        let known = before.is_some();
+        let guards = |config: &Config| config.guards(&self.target, &all);
+        let usual = guards(&Config::default());
+        let before: Vec<_> = earlier.configs.iter().map(guards).collect();
+        let strictest = |number: usize| {
+            let before = before.iter().filter_map(|guards| guards.get(number));
+            before.min_by_key(|guard| guard.slack)
+        };
+        let now = guards(&self.config);
         let settings = now
             .iter()
             .zip(&usual)
-            .zip(&earlier)
-            .filter(|((now, _), _)| !self.overridden.contains(&now.name.as_str()))
-            .filter(|((now, usual), earlier)| {
-                now.is_looser_than(usual) || (known && now.is_looser_than(earlier))
+            .enumerate()
+            .map(|(number, (now, usual))| (now, usual, strictest(number)))
+            .filter(|(now, ..)| !self.overridden.contains(&now.name.as_str()))
+            .filter(|(now, usual, before)| {
+                now.is_looser_than(usual) || before.is_some_and(|before| now.is_looser_than(before))
             })
-            .map(|((now, usual), earlier)| LooseSetting {
+            .map(|(now, usual, before)| LooseSetting {
                 name: now.name.clone(),
                 value: now.value.clone(),
                 default: usual.value.clone(),
                 place: self.places.get(&now.name).cloned(),
-                change: known.then(|| change(now, earlier)),
+                change: before.map(|before| change(now, before)),
             });
         LooseSettings {
             settings: settings.collect(),
-            unread,
+            unread: earlier.unread,
         }
     }
 }
 
-/// The lints of both, so that each is compared with its default.
-fn merged(one: &Config, other: &Config) -> hookctl::diagnostic::Lints {
-    let mut lints = one.lints.clone();
-    for (code, level) in other.lints.levels() {
+/// The lints of all, so that each is compared with its default.
+fn merged<'a>(configs: impl Iterator<Item = &'a Config>) -> Lints {
+    let mut lints = Lints::default();
+    for (code, level) in configs.flat_map(|config| config.lints.levels()) {
         lints.set(code, level);
     }
     lints
 }
 
-fn change(now: &Guard, earlier: &Guard) -> SettingChange {
-    if now.slack == earlier.slack {
+fn change(now: &Guard, before: &Guard) -> SettingChange {
+    if now.slack == before.slack {
         SettingChange::Same
     } else {
-        SettingChange::From(earlier.value.clone())
+        SettingChange::From(before.value.clone())
     }
 }
