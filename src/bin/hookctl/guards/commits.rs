@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::earlier::names;
+use hookctl::config::FILE_NAMES;
+
 use crate::git::Repository;
 
 /// What to look for in one commit.
@@ -104,6 +105,11 @@ fn one(mut there: Vec<(&String, Answer)>, paths: &[String]) -> Option<Found> {
         },
         _ => Found::Unread(format!("{path} was no file of the repository")),
     })
+}
+
+/// The names that a file may have.
+fn names(name: Option<&str>) -> Vec<&str> {
+    name.map_or_else(|| FILE_NAMES.to_vec(), |name| vec![name])
 }
 
 /// A path as Git's question holds it: on one line.

@@ -5,7 +5,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use hookctl::config::{Config, FILE_NAMES, load_text};
+use hookctl::config::{Config, load_text};
 
 use super::commits::{Found, Request, ask};
 use super::history::{Baselines, baselines};
@@ -171,9 +171,4 @@ fn in_superproject(
         }
     }
     Some(found)
-}
-
-/// The names that a file may have.
-pub(super) fn names(name: Option<&str>) -> Vec<&str> {
-    name.map_or_else(|| FILE_NAMES.to_vec(), |name| vec![name])
 }
