@@ -529,7 +529,13 @@ fn files_of_another_user_keep_working() {
     fs::create_dir(repository.path("deep")).unwrap();
     repository.write("hookctl.yaml", "prune: false\n");
     let arguments = ["--api-url", &url, "sync", "--dry-run"];
+    // From below, their configuration has to be named: anybody may have made what is above.
     run_in(&repository, "deep", &arguments)
+        .code(1)
+        .complains("belongs to another user")
+        .complains("--config");
+    let named = [&["--config", "../hookctl.yaml"], &arguments[..]].concat();
+    run_in(&repository, "deep", &named)
         .code(0)
         .shows("No changes.");
     assert!(
