@@ -227,7 +227,7 @@ fn no_json_is_shown_raw() {
 fn no_file_is_read_without_bounds() {
     // The record's own files, below a folder that only its owner writes; the sandbox shares nothing.
     let own = [
-        "input.rs",
+        "input/mod.rs",
         "cache/database.rs",
         "cache/folder.rs",
         "sandbox/store.rs",

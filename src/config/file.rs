@@ -43,9 +43,9 @@ pub enum DiscoverError {
         /// The link.
         path: PathBuf,
     },
-    /// It is above the start, in no Git repository, and not of this user alone.
+    /// It is above the start, in no Git repository of this user, and not of this user alone.
     #[error(
-        "{} is not taken: it is above the working directory, in no Git repository, and {why}",
+        "{} is not taken: it is above the working directory, in no Git repository of this user, and {why}",
         Outside::path(path)
     )]
     NotOurs {
@@ -65,7 +65,7 @@ pub enum DiscoverError {
 /// [`DiscoverError`] if a folder cannot be searched, because a file in it would count, or has two, or if the file is
 /// not to be trusted.
 pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
-    let root = start.ancestors().find(|folder| is_git_root(folder));
+    let root = git_root(start, start);
     for folder in start.ancestors() {
         if let Some(path) = in_folder(folder)? {
             if folder != start && root.is_none() {
@@ -81,10 +81,28 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
     Ok(None)
 }
 
-/// Whether a folder is the root of a Git repository: it holds `.git`, a folder or a file. In a folder such as `/tmp`
-/// anybody may have put it there.
-fn is_git_root(folder: &Path) -> bool {
-    fs::symlink_metadata(folder.join(".git")).is_ok() && !owner::is_shared(folder)
+/// Returns the root of the Git repository that a folder is in: the nearest folder that holds `.git`, a folder or a file.
+/// Above the folder it counts only if it and the `.git` belong to this user or to root, and not everybody can write
+/// them: whoever plants one decides how far paths may lead. Nothing is asked of the folder itself, nor below `named`,
+/// which a person chose to work in; but in a folder such as `/tmp` no `.git` counts. The folder should be absolute.
+pub fn git_root<'a>(folder: &'a Path, named: &Path) -> Option<&'a Path> {
+    folder.ancestors().find(|root| {
+        match fs::symlink_metadata(root.join(".git")) {
+            Ok(git) => {
+                let is_chosen = *root == folder || root.starts_with(named);
+                !owner::is_shared(root) && (is_chosen || owner::is_ours(root, &git))
+            }
+            // One that cannot be looked at counts: a root further up would let paths leave this repository.
+            Err(error) => !is_nothing(&error),
+        }
+    })
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Checks that a path does not lead out of a folder. Whether it leads anywhere is found when it is read.
@@ -103,11 +121,7 @@ fn in_folder(folder: &Path) -> Result<Option<PathBuf>, DiscoverError> {
         let path = folder.join(name);
         match fs::symlink_metadata(&path) {
             Ok(_) => found.push(path),
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
+            Err(error) if is_nothing(&error) => {}
             Err(source) => return Err(DiscoverError::Look { path, source }),
         }
     }
@@ -129,11 +143,26 @@ mod owner {
     use super::DiscoverError;
 
     const OTHERS_WRITE: u32 = 0o022;
+    const EVERYBODY_WRITES: u32 = 0o002;
     const SHARED: u32 = 0o1002;
 
     /// Whether everybody may put files there, and only an owner can take them away.
     pub(super) fn is_shared(folder: &Path) -> bool {
         fs::metadata(folder).is_ok_and(|found| found.mode() & SHARED == SHARED)
+    }
+
+    /// Whether this user or root made the `.git` of a folder, and not everybody can write there. A group may: the one
+    /// that many systems give each user, or that shares the repository.
+    pub(super) fn is_ours(folder: &Path, git: &Metadata) -> bool {
+        let is_ours = |found: &Metadata| {
+            let is_writable = !found.is_symlink() && found.mode() & EVERYBODY_WRITES != 0;
+            is_of_us(found) && !is_writable
+        };
+        is_ours(git) && fs::metadata(folder).is_ok_and(|found| is_ours(&found))
+    }
+
+    fn is_of_us(found: &Metadata) -> bool {
+        [0, rustix::process::geteuid().as_raw()].contains(&found.uid())
     }
 
     /// Checks that nobody but this user and root can have written the file: neither where its path leads, nor what
@@ -161,8 +190,7 @@ mod owner {
     }
 
     fn why_not(found: &Metadata) -> Option<&'static str> {
-        let us = rustix::process::geteuid().as_raw();
-        if ![0, us].contains(&found.uid()) {
+        if !is_of_us(found) {
             return Some("it or its folder belongs to another user");
         }
         // The rights of a link mean nothing.
@@ -174,12 +202,17 @@ mod owner {
 /// Whose a file is cannot be told here.
 #[cfg(not(unix))]
 mod owner {
+    use std::fs::Metadata;
     use std::path::Path;
 
     use super::DiscoverError;
 
     pub(super) fn is_shared(_: &Path) -> bool {
         false
+    }
+
+    pub(super) fn is_ours(_: &Path, _: &Metadata) -> bool {
+        true
     }
 
     pub(super) fn check(_: &Path) -> Result<(), DiscoverError> {
@@ -194,7 +227,7 @@ pub fn load(path: &Path) -> (SourceMap, Diagnostics, Option<Config>) {
         Ok(bytes) => {
             let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
             let folder = absolute.parent().unwrap_or(&absolute);
-            let root = folder.ancestors().find(|folder| is_git_root(folder));
+            let root = git_root(folder, folder);
             read_bytes(path, folder, root.unwrap_or(folder), bytes)
         }
         Err(error) => {
@@ -317,14 +350,35 @@ mod tests {
         assert!(is_refused());
         mode(&elsewhere, 0o600);
         assert!(!is_refused());
-        // In a repository the rights do not matter; a repository that anybody may have made is none.
+        // In a repository the rights of the file do not matter; one that anybody may have made is none.
         mode(&elsewhere, 0o666);
-        fs::create_dir(above.join(".git")).unwrap();
-        assert!(!is_refused());
-        mode(&above, 0o1777);
-        assert!(is_refused());
-        mode(&above, 0o777);
-        assert!(!is_refused());
+        let git = above.join(".git");
+        fs::create_dir(&git).unwrap();
+        for (path, rights, counts) in [
+            (&above, 0o1777, false),
+            (&above, 0o777, false),
+            (&git, 0o777, false),
+            (&git, 0o775, true),
+            (&above, 0o775, true),
+            (&above, 0o755, true),
+        ] {
+            mode(&above, 0o755);
+            mode(&git, 0o755);
+            mode(path, rights);
+            assert_eq!(is_refused(), !counts, "{rights:o}");
+            assert_eq!(git_root(&inner, &inner).is_some(), counts, "{rights:o}");
+            // Whoever works in its root, or named it, chose it.
+            assert_eq!(discover(&above).unwrap(), Some(file.clone()));
+            let is_named = rights != 0o1777;
+            assert_eq!(git_root(&inner, &above).is_some(), is_named);
+            assert_eq!(git_root(&above, &above).is_some(), is_named);
+        }
+        // Root alone can try what another user's would be.
+        if std::os::unix::fs::chown(&git, Some(12_345), None).is_ok() {
+            assert!(is_refused());
+            assert_eq!(git_root(&inner, &inner), None);
+            assert_eq!(git_root(&inner, &above), Some(above.as_path()));
+        }
     }
 
     #[cfg(unix)]

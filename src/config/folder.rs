@@ -19,8 +19,14 @@ impl Reader<'_> {
             Some("variables have no meaning here")
         } else if text.contains('\0') {
             Some("a path cannot hold this character")
-        } else if leaves_its_folder(Path::new(text)) {
+        } else if Path::new(text).has_root() || begins_elsewhere(Path::new(text)) {
             Some("leads out of the folder of this file")
+        } else if Path::new(text)
+            .components()
+            .any(|part| part == Component::ParentDir)
+        {
+            // Behind a link, which comes with the files like this one, it leads anywhere.
+            Some("'..' may lead out of the folder of this file")
         } else {
             None
         };
@@ -67,19 +73,7 @@ pub(super) fn literal<'n>(
     None
 }
 
-/// Whether a path may lead elsewhere than below the folder that it is relative to, by its text alone.
-fn leaves_its_folder(path: &Path) -> bool {
-    let mut depth = 0_usize;
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::Normal(_) => depth += 1,
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return true,
-            },
-            Component::RootDir | Component::Prefix(_) => return true,
-        }
-    }
-    false
+/// Whether a path starts at a drive, or another place of its own.
+fn begins_elsewhere(path: &Path) -> bool {
+    matches!(path.components().next(), Some(Component::Prefix(_)))
 }

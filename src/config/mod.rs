@@ -22,7 +22,7 @@ use crate::plan::safety::SafetyLimits;
 use crate::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 pub use api_url::{ApiBaseUrl, InvalidApiUrl};
-pub use file::{DiscoverError, FILE_NAMES, discover, load, load_text};
+pub use file::{DiscoverError, FILE_NAMES, discover, git_root, load, load_text};
 pub use guards::{Guard, Places};
 pub use times::{InvalidTime, parse_time};
 

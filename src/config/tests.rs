@@ -148,6 +148,10 @@ fn values_are_literal_folders_stay_below_and_lints_are_known() {
         ("cache_dir: /var/cache/hc", vec!["1:12 invalid-folder"]),
         ("cache_dir: ../hc", vec!["1:12 invalid-folder"]),
         ("cache_dir: a/../../hc", vec!["1:12 invalid-folder"]),
+        // Where `a` is a link, its parent is anywhere.
+        ("cache_dir: a/../hc", vec!["1:12 invalid-folder"]),
+        ("webhooks_dir: a/b/..", vec!["1:15 invalid-folder"]),
+        ("webhooks_dir: ./a/./../b", vec!["1:15 invalid-folder"]),
         ("webhooks_dir: /etc", vec!["1:15 invalid-folder"]),
         ("webhooks_dir: ../other", vec!["1:15 invalid-folder"]),
         // Values are literal, and nothing that looks otherwise is taken.

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::input::Folder;
+use crate::input::{Folder, real_path, real_path_within};
 use crate::yaml::MAX_FILE_BYTES;
 
 /// The most files that are read: one webhook per file, ten times as many as are planned for.
@@ -15,6 +15,9 @@ pub const MAX_FILES: usize = 100_000;
 /// The most bytes that all files together may have. They are kept for the diagnostics, so this bounds
 /// memory.
 pub const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
+
+/// The most names that all links may hold together: ten for each of as many links as there may be files.
+const MAX_LINK_NAMES: usize = 10 * MAX_FILES;
 
 /// Where files may lie, whatever path leads to them.
 #[derive(Default)]
@@ -91,6 +94,7 @@ fn discover_within(
         seen: BTreeSet::new(),
         folders: Vec::new(),
         links: Vec::new(),
+        link_names: MAX_LINK_NAMES,
         files: Vec::new(),
     };
     walk.start(directory);
@@ -127,7 +131,7 @@ pub(super) fn read(
     let limit = MAX_FILE_BYTES as u64;
     let bytes = bounds.read(&file.real, limit).or_else(|error| {
         // A volume of Kubernetes may have been replaced as a whole since; then the path leads elsewhere by now.
-        match fs::canonicalize(&file.path) {
+        match real_path(&file.path) {
             Ok(real) if real != file.real && bounds.hold(&real) => bounds.read(&real, limit),
             _ => Err(error),
         }
@@ -158,6 +162,8 @@ struct Walk<'a> {
     folders: Vec<PathBuf>,
     /// Links that were met; they wait until everything that is there without a link is known.
     links: Vec<PathBuf>,
+    /// How many names the links that are followed may still hold.
+    link_names: usize,
     files: Vec<File>,
 }
 
@@ -183,7 +189,8 @@ impl Walk<'_> {
 
     /// Takes a file or folder, unless it was met before.
     fn enter(&mut self, path: &Path) {
-        let found = fs::canonicalize(path).and_then(|real| Ok((fs::metadata(&real)?, real)));
+        let found = real_path_within(path, &mut self.link_names)
+            .and_then(|real| Ok((fs::metadata(&real)?, real)));
         let (metadata, real) = match found {
             Ok(found) => found,
             Err(error) => {
@@ -378,6 +385,30 @@ mod tests {
             assert_eq!(folder.discover("").1, ["unreadable d"]);
         }
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+
+    #[test]
+    fn links_that_lead_through_many_others_are_not_followed() {
+        let folder = Folder::new(&["a/x.yaml"]);
+        for number in 0..35 {
+            let next = if number < 34 {
+                format!("l{}", number + 1)
+            } else {
+                "a/x.yaml".to_owned()
+            };
+            let winding = "a/../".repeat(800);
+            folder.link(&format!("{winding}{next}"), &format!("l{number}"));
+        }
+        for number in 0..2_000 {
+            folder.link("../l0", &format!("a/f{number}.yaml"));
+        }
+        let begun = std::time::Instant::now();
+        let (files, problems) = folder.discover("a");
+        // The system alone would take a minute and a half.
+        assert!(begun.elapsed() < std::time::Duration::from_secs(30));
+        assert_eq!(files, ["a/x.yaml"]);
+        assert_eq!(problems.len(), 2_000);
+        assert_eq!(problems[0], "unreadable a/f0.yaml");
     }
 
     #[test]

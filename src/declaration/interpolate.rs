@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::secret::SecretSource;
-use crate::template::{Template, looks_interpolated};
+use crate::template::{MAX_EXPANDED_BYTES, Template, looks_interpolated};
 use crate::yaml::Node;
 
 /// What a variable of the environment must be called to reach a public field.
@@ -22,6 +22,11 @@ pub(super) struct TextBudget {
 }
 
 impl TextBudget {
+    /// Whether there is none left, which was reported.
+    fn is_spent(&self) -> bool {
+        self.spent.load(Ordering::Relaxed) > MAX_TEXT_BYTES
+    }
+
     /// Whether there is room for so many bytes more. The first time that there is none is reported, without a
     /// place: it depends on which file is read first.
     fn spend(&self, bytes: usize, diagnostics: &mut Diagnostics) -> bool {
@@ -135,6 +140,10 @@ impl Interpolation<'_> {
             }
             Self::CheckOnly => return None,
         };
+        // Half a million texts of 64 KiB would take minutes to make, though none of them is kept.
+        if variables.budget.is_spent() {
+            return None;
+        }
         let used = RefCell::new(Used::default());
         let mut undefined = Vec::new();
         let expanded =
@@ -142,6 +151,8 @@ impl Interpolation<'_> {
         let text = match expanded {
             Ok(text) => text,
             Err(error) => {
+                // It was made up to there.
+                variables.budget.spend(MAX_EXPANDED_BYTES, diagnostics);
                 diagnostics.push(
                     node.problem(Code::ExpansionTooLarge, error.to_string(), "used here")
                         .help("shorten the variables, or use fewer of them"),
@@ -189,7 +200,9 @@ impl Interpolation<'_> {
             }
         }
         let is_final = undefined.is_empty() && used.look_interpolated.is_empty();
-        (is_final && variables.budget.spend(text.len(), diagnostics)).then_some(text)
+        // Also what is not kept was made.
+        let fits = variables.budget.spend(text.len(), diagnostics);
+        (is_final && fits).then_some(text)
     }
 }
 
@@ -251,5 +264,38 @@ fn parse(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> Option<Templ
             );
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml;
+
+    #[test]
+    fn no_variable_is_looked_up_once_the_texts_are_too_large() {
+        let (mut sources, mut diagnostics) = Default::default();
+        let bytes = b"'${LONG}'".to_vec();
+        let documents = yaml::read_bytes("a.yaml".into(), bytes, &mut sources, &mut diagnostics);
+        let node = &documents.first().unwrap().root;
+        let lookups = AtomicUsize::new(0);
+        let environment = |_: &str| {
+            lookups.fetch_add(1, Ordering::Relaxed);
+            Some("x".repeat(MAX_TEXT_BYTES / 2_048))
+        };
+        let budget = TextBudget::default();
+        let variables = Variables {
+            vars: &BTreeMap::new(),
+            environment: &environment,
+            budget: &budget,
+        };
+        let mut expand = || {
+            let how = Interpolation::Replace(variables);
+            how.expand(node, "${LONG}", Scope::Public, &mut diagnostics)
+        };
+        assert_eq!((0..10_000).filter_map(|_| expand()).count(), 2_048);
+        // One more is made, and found to be too much.
+        assert_eq!(lookups.load(Ordering::Relaxed), 2_049);
+        assert_eq!(diagnostics.len(), 1);
     }
 }

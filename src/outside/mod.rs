@@ -39,6 +39,14 @@ impl fmt::Display for Outside<'_> {
     }
 }
 
+/// Returns the beginning of a text, at most so many characters; `…` stands for the rest.
+pub fn beginning(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
+    }
+}
+
 /// Returns the text with everything harmful shown by its code. Escaping twice changes nothing.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) && !starts_a_command(text) && !text.contains("##") {

@@ -5,7 +5,7 @@ use std::path::Path;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::{MAX_SECRET_BYTES, Secret};
-use crate::input::{FileId, open_regular, read};
+use crate::input::{FileId, open_regular, read, real_path};
 
 /// The shortest key that is looked for inside of tokens, in bytes. A shorter one may stand in any text by chance.
 const SHORTEST_INSIDE: usize = 8;
@@ -42,8 +42,11 @@ impl KeyValues {
 
     /// Adds the key that a file holds. One that cannot be read is no key.
     pub(super) fn read(&mut self, path: &Path) {
-        let Ok(file) = open_regular(path) else { return };
-        self.files.extend(FileId::of(&file, path));
+        let Ok(path) = real_path(path) else { return };
+        let Ok(file) = open_regular(&path) else {
+            return;
+        };
+        self.files.extend(FileId::of(&file, &path));
         if let Ok(bytes) = read(file, MAX_SECRET_BYTES).map(Zeroizing::new)
             && let Ok(text) = std::str::from_utf8(&bytes)
         {

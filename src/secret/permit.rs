@@ -6,7 +6,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::SecretSource;
-use crate::input::digest_regular;
+use crate::input::{digest_regular, real_path};
 
 /// The most that a program or a file in its arguments may hold, in bytes.
 pub(crate) const MAX_CONTENT_BYTES: u64 = 1 << 30;
@@ -89,7 +89,7 @@ impl Permits {
 impl Program {
     /// Returns the first path that no longer leads to what was read there.
     pub(super) fn changed(&self) -> Option<&Path> {
-        if std::fs::canonicalize(&self.path).ok().as_ref() != Some(&self.real) {
+        if real_path(&self.path).ok().as_ref() != Some(&self.real) {
             return Some(&self.path);
         }
         let mut contents = self.contents.iter();

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::permit::NotRun;
 use super::program::{self, ProgramError};
 use super::{InvalidSecret, KeyValues, Permits, Secret, SecretSource};
-use crate::input::{FileId, open_regular, read};
+use crate::input::{FileId, open_regular, read, real_path};
 use crate::outside::Outside;
 use crate::template::ExpandError;
 
@@ -232,26 +232,29 @@ async fn read_file(
         path: path.to_owned(),
         source: error,
     };
-    let real = tokio::fs::canonicalize(path).await.map_err(failed)?;
-    if let Some(root) = confined_to {
-        let real_root = tokio::fs::canonicalize(root).await.map_err(failed)?;
-        if !real.starts_with(&real_root) {
-            return Err(ResolveError::Escapes {
-                path: path.to_owned(),
-                root: root.to_owned(),
-            });
-        }
-    }
+    let (at, within) = (path.to_owned(), confined_to.map(Path::to_owned));
     let reading = move || {
+        let real = real_path(&at)?;
+        if let Some(root) = within
+            && !real.starts_with(real_path(&root)?)
+        {
+            return Ok(None);
+        }
         let file = open_regular(&real)?;
         let id = FileId::of(&file, &real)?;
-        Ok((id, Zeroizing::new(read(file, MAX_SECRET_BYTES)?)))
+        Ok(Some((id, Zeroizing::new(read(file, MAX_SECRET_BYTES)?))))
     };
-    let (id, bytes) = tokio::task::spawn_blocking(reading)
+    let found = tokio::task::spawn_blocking(reading)
         .await
         .map_err(io::Error::other)
         .flatten()
         .map_err(failed)?;
+    let Some((id, bytes)) = found else {
+        return Err(ResolveError::Escapes {
+            path: path.to_owned(),
+            root: confined_to.unwrap_or(path).to_owned(),
+        });
+    };
     if keys.come_from(&id) {
         return Err(ResolveError::IsKey {
             what: source.to_string(),

@@ -1,10 +1,12 @@
 //! What consent to a program covers of the disk: the files that decide what it does, as far as its arguments tell.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::named::{Names, runs_a_text_that_hides_names};
 use super::{Checkout, Content, GatherError, Look};
+use crate::input::TooFar;
 use crate::secret::normal;
 
 /// The most files and folders that are read of the folders that arguments name.
@@ -16,25 +18,60 @@ const MOST_BASES: usize = 32;
 /// How many changes of the folder, one after the other, are followed.
 const MOST_CHANGES: usize = 2;
 
-/// How often a name is looked up in a folder, for all programs together: ten times what 10,000 programs with a few
-/// arguments need.
-const MOST_LOOKUPS: usize = if cfg!(test) { 20_000 } else { 2_000_000 };
+/// How many names of folders and files are passed to find what arguments name, those that links hold among them, for
+/// all programs together: as many as 10,000 programs need with ten names each, ten folders deep.
+const MOST_STEPS: usize = if cfg!(test) { 40_000 } else { 1_000_000 };
 /// How many files and folders are met in folders, for all programs together.
 const MOST_ENTRIES: usize = 250_000;
 
 /// What was done for all programs of a configuration so far: there may be as many as there are webhooks.
-#[derive(Default)]
 pub(super) struct Spent {
-    lookups: usize,
+    /// How many steps are left.
+    steps: usize,
+    /// What was found, by the path without `.` in it.
+    found: HashMap<PathBuf, Option<Found>>,
     entries: usize,
     read: HashMap<PathBuf, Content>,
 }
 
+/// What a path leads to.
+#[derive(Clone)]
+struct Found {
+    real: PathBuf,
+    is_folder: bool,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self {
+            steps: MOST_STEPS,
+            found: HashMap::new(),
+            entries: 0,
+            read: HashMap::new(),
+        }
+    }
+}
+
 impl Spent {
-    /// Takes note of names that are looked for. `None` if they are too many.
-    fn lookups(&mut self, more: usize) -> Option<()> {
-        self.lookups = self.lookups.saturating_add(more);
-        (self.lookups <= MOST_LOOKUPS).then_some(())
+    /// Finds what is at a path.
+    fn find(&mut self, path: &Path, look: &impl Look) -> Result<Option<Found>, TooFar> {
+        let mut take = |steps| {
+            self.steps = self.steps.checked_sub(steps).ok_or(TooFar::Spent)?;
+            Ok(())
+        };
+        take(1)?;
+        let path: PathBuf = path.components().collect();
+        if let Some(found) = self.found.get(&path) {
+            return Ok(found.clone());
+        }
+        take(path.components().count())?;
+        let real = look.real_within(&path, &mut self.steps)?;
+        let found = real.map(|real| Found {
+            is_folder: look.is_folder(&real),
+            real,
+        });
+        self.found.insert(path, found.clone());
+        Ok(found)
     }
 }
 
@@ -76,8 +113,6 @@ pub(super) fn covered(
     };
     let names = Names::of(call.arguments).ok_or_else(too_many)?;
     let bases = bases(&names, call.folder, look, spent).ok_or_else(too_many)?;
-    let lookups = names.all().count().saturating_mul(bases.len());
-    spent.lookups(lookups).ok_or_else(too_many)?;
     let mut reach = Reach {
         checkout,
         look,
@@ -100,7 +135,8 @@ pub(super) fn covered(
     for (name, is_word) in names.all() {
         for base in &bases {
             for path in ways(base, name) {
-                let Some(real) = look.real(&path) else {
+                let found = reach.spent.find(&path, look).map_err(|_| too_many())?;
+                let Some(Found { real, is_folder }) = found else {
                     continue;
                 };
                 if !reach.counts(&path) && !reach.counts(&real) {
@@ -109,7 +145,7 @@ pub(super) fn covered(
                 let is_below = checkout.holds(&real) && !call.folder.starts_with(&real);
                 // An argument as a whole means what it says where the program starts.
                 let is_start = base == call.folder;
-                if !look.is_folder(&real) {
+                if !is_folder {
                     reach.file(real)?;
                 } else if is_below || (is_start && !is_word) {
                     reach.folder(real)?;
@@ -139,10 +175,11 @@ fn bases(
     for _ in 0..MOST_CHANGES {
         let mut further = BTreeSet::new();
         for base in &last {
-            spent.lookups(names.all().count())?;
-            let ways = names.all().flat_map(|(name, _)| ways(base, name));
-            let folders = ways.filter(|path| look.is_folder(path));
-            further.extend(folders.filter_map(|path| look.real(&path)));
+            for path in names.all().flat_map(|(name, _)| ways(base, name)) {
+                let found = spent.find(&path, look).ok()?;
+                let folder = found.filter(|found| found.is_folder);
+                further.extend(folder.map(|found| found.real));
+            }
         }
         last = further.difference(&bases).cloned().collect();
         bases.extend(further);
@@ -225,7 +262,12 @@ impl<L: Look> Reach<'_, L> {
             // Not even that it is there: the first run makes the record, after consent was given.
             return Ok(());
         }
-        let Some(real) = self.look.real(&entry) else {
+        let found = self.look.real_within(&entry, &mut self.spent.steps);
+        let found = found.map_err(|why| GatherError::Content {
+            path: entry.clone(),
+            source: io::Error::other(why),
+        })?;
+        let Some(real) = found else {
             self.contents.insert(entry, Content::Other);
             return Ok(());
         };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::input::digest_regular;
+use crate::input::{TooFar, digest_regular, real_path, real_path_within};
 use crate::secret::MAX_CONTENT_BYTES;
 
 /// What a file holds.
@@ -22,6 +22,15 @@ pub enum Content {
 pub trait Look {
     /// Returns the path without links. `None` if there is nothing.
     fn real(&self, path: &Path) -> Option<PathBuf>;
+
+    /// Returns the path without links. `None` if there is nothing. What its links cost is taken from what is left for
+    /// all paths together; nothing is said to be nowhere because that is spent.
+    ///
+    /// # Errors
+    /// [`TooFar`]
+    fn real_within(&self, path: &Path, _left: &mut usize) -> Result<Option<PathBuf>, TooFar> {
+        Ok(self.real(path))
+    }
 
     /// Whether it is a regular file that may be run.
     fn is_program(&self, path: &Path) -> bool;
@@ -83,7 +92,15 @@ pub struct Disk;
 
 impl Look for Disk {
     fn real(&self, path: &Path) -> Option<PathBuf> {
-        fs::canonicalize(path).ok()
+        real_path(path).ok()
+    }
+
+    fn real_within(&self, path: &Path, left: &mut usize) -> Result<Option<PathBuf>, TooFar> {
+        match real_path_within(path, left) {
+            Ok(real) => Ok(Some(real)),
+            // A program may get further than this, so it is not as if nothing were there.
+            Err(error) => TooFar::of(&error).map_or(Ok(None), Err),
+        }
     }
 
     #[cfg(unix)]

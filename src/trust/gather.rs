@@ -13,8 +13,11 @@ use super::{
 };
 use crate::config::ApiBaseUrl;
 use crate::diagnostic::Location;
-use crate::outside::Outside;
+use crate::outside::{Outside, beginning};
 use crate::secret::{Permits, Program, SecretSource};
+
+/// How many characters of a program's name a message shows.
+const SHOWN: usize = 200;
 
 /// What a command wants to do.
 #[derive(Default)]
@@ -65,8 +68,8 @@ pub enum GatherError {
     },
     /// The arguments of a program name more than is looked at.
     #[error(
-        "the arguments of '{}' name too much for consent to cover it",
-        Outside::text(program)
+        "the arguments of '{}' name too much for consent to cover it, or lead through too many links",
+        Outside::text(&beginning(program, SHOWN))
     )]
     TooManyNames {
         /// The program.

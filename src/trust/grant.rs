@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::digest::{Digest, Encoder};
 use super::{Checkout, Content};
 use crate::diagnostic::Location;
-use crate::outside::Outside;
+use crate::outside::{Outside, beginning};
 
 /// How the names of variables begin that hold nothing but what is meant for this program.
 const FREE_VARIABLES: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
@@ -254,18 +254,26 @@ impl fmt::Display for KeyOrigin {
     }
 }
 
-/// Describes it on one line, for a person to decide by: with every argument, and where a link leads.
+/// Describes it on one line, for a person to decide by: with every argument, and where a link leads. `{:.200}` shows no
+/// more than so many characters of the arguments.
 impl fmt::Display for What {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Program(run) => {
                 write!(formatter, "run {}", Outside::path(&run.path))?;
+                let most = formatter.precision().unwrap_or(usize::MAX);
+                let mut arguments = String::new();
                 for argument in &run.arguments {
-                    write!(formatter, " {}", quoted(argument))?;
+                    arguments.push(' ');
+                    arguments += &quoted(argument);
+                    if arguments.len() > most.saturating_mul(4) {
+                        break;
+                    }
                 }
                 write!(
                     formatter,
-                    " in {} for {}",
+                    "{} in {} for {}",
+                    beginning(&arguments, most),
                     Outside::path(&run.folder),
                     run.purpose.noun()
                 )?;

@@ -28,7 +28,8 @@ pub(super) fn find(
 ) -> Option<PathBuf> {
     if program.contains(['/', MAIN_SEPARATOR]) {
         let path = folder.join(program);
-        return (path.is_absolute() && look.is_program(&path)).then_some(path);
+        let is_program = || look.real(&path).is_some_and(|real| look.is_program(&real));
+        return (path.is_absolute() && is_program()).then_some(path);
     }
     folders
         .iter()

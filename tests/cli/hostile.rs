@@ -363,3 +363,58 @@ fn a_pipe_in_place_of_what_a_library_or_git_reads_is_not_waited_for() {
     }
     assert!(started.elapsed() < Duration::from_secs(30));
 }
+
+/// A chain of links that takes the system some 50 milliseconds to follow. `l0` leads to its end.
+fn chain(repository: &Repository, end: &str) {
+    fs::create_dir_all(repository.path("a")).unwrap();
+    for number in 0..35 {
+        let next = match number {
+            34 => end.to_owned(),
+            _ => format!("l{}", number + 1),
+        };
+        let target = format!("{}{next}", "a/../".repeat(800));
+        symlink(target, repository.path(&format!("l{number}"))).unwrap();
+    }
+}
+
+#[test]
+fn files_of_tokens_and_names_in_arguments_lead_through_a_few_links() {
+    let started = Instant::now();
+    let account = Account::new();
+    let repository = Repository::new();
+    chain(&repository, "a");
+    fs::write(repository.path("a/token"), "tok-1234567890").unwrap();
+    let mut text = "webhooks:\n".to_owned();
+    for number in 0..2_000 {
+        text += &format!(
+            "  k{number}: {{ url: 'https://h{number}.example.com', actions: all, \
+             bearer_token: {{ file: ../l0/token }} }}\n"
+        );
+    }
+    repository.declare(&text);
+    let run = repository.sync(&account, &["--dry-run"]).code(1);
+    run.complains("the path leads through a link of more than 1,024 bytes");
+
+    let repository = Repository::with(BILLING);
+    chain(&repository, "a");
+    let names: Vec<String> = (0..400)
+        .map(|number| format!("{}l0", "./".repeat(number)))
+        .collect();
+    let names = names.join(", ");
+    let command = format!("{{ command: [sh, {names}] }}");
+    let target = format!("targets: {{ default: {{ api_key: {command} }} }}\n");
+    repository.write("hookctl.yaml", &target);
+    let run = repository.sync(&account, &["--dry-run"]).code(1);
+    run.complains("name too much for consent to cover it, or lead through too many links");
+    // Nor does a refusal repeat all that a program is called with.
+    let names = names.replace("l0", "a");
+    repository.write("hookctl.yaml", &target.replace("l0", "a"));
+    let run = repository.sync(&account, &["--dry-run"]);
+    assert!(
+        names.len() > 100_000 && run.stderr.len() < 5_000,
+        "{}",
+        run.stderr.len()
+    );
+    run.complains("there is no consent to").complains("…");
+    assert!(started.elapsed() < Duration::from_mins(1));
+}

@@ -336,7 +336,7 @@ fn a_record_that_git_tracks_is_refused() {
     let output = without.env("PATH", "/nowhere").output().unwrap();
     Run::of(output).code(1).complains("Git tracks files");
     // By another name of the folder, and through a file that points to the Git directory.
-    repository.write("hookctl.yaml", "cache_dir: webhooks.d/../.hookctl\n");
+    repository.write("hookctl.yaml", "cache_dir: ./.hookctl/.\n");
     fs::rename(repository.path(".git"), repository.path("moved")).unwrap();
     fs::write(repository.path(".git"), "gitdir: moved\n").unwrap();
     for path in [std::env::var_os("PATH").unwrap(), "/nowhere".into()] {
@@ -529,7 +529,13 @@ fn files_of_another_user_keep_working() {
     fs::create_dir(repository.path("deep")).unwrap();
     repository.write("hookctl.yaml", "prune: false\n");
     let arguments = ["--api-url", &url, "sync", "--dry-run"];
+    // From below, their configuration has to be named: anybody may have made what is above.
     run_in(&repository, "deep", &arguments)
+        .code(1)
+        .complains("belongs to another user")
+        .complains("--config");
+    let named = [&["--config", "../hookctl.yaml"], &arguments[..]].concat();
+    run_in(&repository, "deep", &named)
         .code(0)
         .shows("No changes.");
     assert!(

@@ -84,6 +84,55 @@ fn nothing_is_written_through_a_linked_folder_of_the_repository() {
     assert!(is_empty());
 }
 
+/// A link that stays in the repository, and the parent of where it leads: outside.
+#[test]
+fn a_parent_behind_a_link_is_not_what_its_text_says() {
+    let account = Account::new();
+    let repository = Repository::new();
+    let url = account.sandbox.base_url();
+    let root = repository.path("repo");
+    fs::create_dir_all(root.join("a/b/webhooks.d")).unwrap();
+    fs::write(root.join("a/b/webhooks.d/a.yaml"), BILLING).unwrap();
+    git(&root, &["init", "-q"]);
+    symlink(".", root.join("self")).unwrap();
+    symlink("../..", root.join("a/b/up")).unwrap();
+    let run = |at: &str, arguments: &[&str]| {
+        let mut command = repository.command(&[&["--api-url", url.as_str()], arguments].concat());
+        Run::of(command.current_dir(root.join(at)).output().unwrap())
+    };
+    let planned = |at: &str, out: &str| run(at, &["sync", "--dry-run", "--out", out]);
+    for out in [
+        "../../self/../plan.json",
+        "up/../plan.json",
+        "up/self/a/b/up/../plan.json",
+    ] {
+        planned("a/b", out)
+            .code(1)
+            .complains("a link on the way leads out of the repository");
+    }
+    planned("a/b", "none/../plan.json")
+        .code(1)
+        .complains("not there");
+    assert!(!repository.path("plan.json").exists());
+    // What a person names above, or behind a link that stays, is theirs.
+    planned("a/b", "../../../above.json").code(0);
+    assert!(repository.path("above.json").exists());
+    planned("a/b", "up/a/../inside.json").code(0);
+    assert!(root.join("inside.json").exists());
+
+    for folder in ["self/../hooks", "a/b/up/../hooks"] {
+        fs::write(
+            root.join("hookctl.yaml"),
+            format!("webhooks_dir: {folder}\n"),
+        )
+        .unwrap();
+        run("", &["import"]).code(1).complains("'..' may lead out");
+        fs::write(root.join("hookctl.yaml"), format!("cache_dir: {folder}\n")).unwrap();
+        run("", &["import"]).code(1).complains("'..' may lead out");
+    }
+    assert!(!repository.path("hooks").exists());
+}
+
 #[test]
 fn a_record_that_git_may_track_is_refused_without_git_too() {
     let account = Account::new();

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use hookctl::config::git_root;
 use hookctl::input::read_regular;
 
 /// How long an answer of Git may take.
@@ -64,13 +65,15 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Looks for the repository that a folder is in: the nearest folder that holds `.git`.
+    /// Looks for the repository that a folder is in, by the rule of [`git_root`].
     pub(crate) fn around(folder: &Path) -> Option<Self> {
+        Self::around_part(folder, folder)
+    }
+
+    /// Looks for the repository that a folder is in, which may be a part of one that a person works in.
+    pub(crate) fn around_part(folder: &Path, named: &Path) -> Option<Self> {
         let folder = std::path::absolute(folder).ok()?;
-        // One that cannot be looked at counts: a root further up would let paths leave this repository.
-        let root = folder
-            .ancestors()
-            .find(|folder| folder.join(".git").try_exists().unwrap_or(true))?;
+        let root = git_root(&folder, named)?;
         Some(Self {
             root: root.to_owned(),
         })

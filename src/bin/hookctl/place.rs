@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use hookctl::cache::check_place;
+use hookctl::input::real_path;
 use hookctl::outside::Outside;
 
 use crate::error::CommandError;
@@ -28,7 +29,8 @@ pub(crate) fn of_record(settings: &Settings) -> Result<PathBuf, CommandError> {
             Outside::path(&folder)
         )));
     }
-    let tracked = match folder.parent().and_then(Repository::around) {
+    let around = |folder| Repository::around_part(folder, &settings.root);
+    let tracked = match folder.parent().and_then(around) {
         Some(repository) if folder.try_exists().unwrap_or(true) => repository.tracks(&folder),
         _ => Some(false),
     };
@@ -63,24 +65,35 @@ pub(crate) fn stays_within(around: &Path, folder: &Path) -> io::Result<()> {
     let Ok(below) = folder.strip_prefix(&root) else {
         return Ok(());
     };
-    let real = std::fs::canonicalize(&root)?;
-    let mut path = root;
-    let mut depth = 0_usize;
+    let leaves = |_| io::Error::other("a link on the way leads out of the repository");
+    let root = real_path(&root)?;
+    // Where the path is by now, without links: what `..` means depends on it.
+    let mut path = root.clone();
+    let mut is_linked = false;
+    let mut is_there = true;
     for part in below.components() {
-        path.push(part);
         match part {
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(less) => depth = less,
-                None => return Ok(()),
-            },
-            _ => depth += 1,
+            Component::ParentDir if !is_there => {
+                return Err(io::Error::other("'..' follows a folder that is not there"));
+            }
+            // No link led there, so a person named it.
+            Component::ParentDir if path == root && !is_linked => return Ok(()),
+            Component::ParentDir => {
+                path.pop();
+            }
+            _ => path.push(part),
         }
-        if path.is_symlink()
-            && !std::fs::canonicalize(&path).is_ok_and(|found| found.starts_with(&real))
-        {
-            return Err(io::Error::other(
-                "a link on the way leads out of the repository",
-            ));
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => {
+                is_linked = true;
+                path = real_path(&path).map_err(leaves)?;
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => is_there = false,
+            Err(error) => return Err(error),
+        }
+        if !path.starts_with(&root) {
+            return Err(leaves(io::ErrorKind::Other.into()));
         }
     }
     Ok(())

@@ -6,9 +6,9 @@ use hookctl::record::Provenance;
 
 use crate::git::Repository;
 
-/// Asks Git. None if there is no Git, no repository, or no commit.
-pub(crate) fn of(directory: &Path) -> Option<Provenance> {
-    let repository = Repository::around(directory)?;
+/// Asks Git about the files of a folder, which may be a part of what a person works in. None if there is no Git, no repository, or no commit.
+pub(crate) fn of(directory: &Path, named: &Path) -> Option<Provenance> {
+    let repository = Repository::around_part(directory, named)?;
     let head = repository.ask(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"])?;
     let commit = head.trim();
     let is_hash = matches!(commit.len(), 40 | 64)

@@ -120,7 +120,7 @@ async fn run_sealed(
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
         desired.leave_tokens(saved.unseen_tokens());
     }
-    let provenance = || crate::provenance::of(&settings.webhooks_dir);
+    let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let pass = |policy| Pass {
         api: session.api(),
         desired: &desired,

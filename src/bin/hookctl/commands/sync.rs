@@ -240,7 +240,7 @@ async fn sync(
         &policy.only,
         desired.keys().chain(remembered.last_applied.keys()),
     )?;
-    let provenance = || crate::provenance::of(&settings.webhooks_dir);
+    let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let mut pass = Pass {
         api: session.api(),
         desired: &desired,

@@ -160,8 +160,9 @@ impl<'a> Context<'a> {
 /// The repository that the files are in, that of declarations that a flag names elsewhere, and those that they are
 /// submodules of.
 fn checkout(settings: &Settings) -> Checkout {
-    let (root, has_git) = root_of(&settings.root);
-    let (elsewhere, elsewhere_has_git) = root_of(&settings.webhooks_dir);
+    let named = real(&settings.root);
+    let (root, has_git) = root_of(&settings.root, &named);
+    let (elsewhere, elsewhere_has_git) = root_of(&settings.webhooks_dir, &named);
     let further: Vec<PathBuf> = [&root, &elsewhere]
         .into_iter()
         .flat_map(|folder| std::iter::successors(Repository::around(folder), Repository::above))
@@ -177,9 +178,9 @@ fn checkout(settings: &Settings) -> Checkout {
 }
 
 /// The root of the Git repository around a folder, or the folder itself, by its real path; and which of them it is.
-fn root_of(folder: &Path) -> (PathBuf, bool) {
+fn root_of(folder: &Path, named: &Path) -> (PathBuf, bool) {
     let folder = real(folder);
-    match Repository::around(&folder) {
+    match Repository::around_part(&folder, named) {
         Some(repository) => (real(repository.root()), true),
         None => (folder, false),
     }

@@ -24,6 +24,8 @@ pub(crate) use self::store::{Store, Stored};
 
 /// How many grants a refusal names.
 const NAMED: usize = 10;
+/// How many characters of a program's arguments it shows: `hookctl trust` shows all of them.
+const ARGUMENTS: usize = 200;
 
 /// Who is asked for consent that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,7 +224,7 @@ fn refused(
     let mut named: Vec<String> = lacking
         .iter()
         .take(NAMED)
-        .map(|grant| format!("{} ({})", grant.what(), places(grant)))
+        .map(|grant| format!("{:.ARGUMENTS$} ({})", grant.what(), places(grant)))
         .collect();
     if lacking.len() > NAMED {
         named.push(format!("and {} more", lacking.len() - NAMED));

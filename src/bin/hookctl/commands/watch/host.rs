@@ -257,7 +257,7 @@ impl Host for CliHost<'_> {
     }
 
     fn provenance(&self) -> Option<Provenance> {
-        crate::provenance::of(&self.settings.webhooks_dir)
+        crate::provenance::of(&self.settings.webhooks_dir, &self.settings.root)
     }
 
     /// Reads hookctl.yaml again. What is wrong with it is shown; then all stays.

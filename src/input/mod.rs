@@ -1,5 +1,7 @@
 //! Reading files that somebody else may have put there: in bounded time and memory.
 
+mod links;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -8,6 +10,10 @@ use std::path::PathBuf;
 
 #[cfg(unix)]
 use rustix::fs::{Mode, OFlags};
+
+pub use self::links::{
+    MAX_LINK_BYTES, MAX_LINK_NAMES, MAX_LINKS, TooFar, real_path, real_path_within,
+};
 
 /// How much more than the length of a file its buffer has, in bytes.
 const SLACK: u64 = 64;
