@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use hookctl::plan::{Action, Change, Notice, Plan, PlannedAction};
 use hookctl::record::{ActionResult, Outcome, Remark};
+use hookctl::remote::{Attempt, Event, Rows};
 use hookctl::render::Message;
 use hookctl::secret::{Followed, Secret};
 use hookctl::state::ObservedWebhook;
@@ -55,6 +56,64 @@ pub(crate) fn leak(webhook: &ObservedWebhook) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(field, text)| (masked(text) != text).then_some(field))
+}
+
+fn hide(text: &mut String) {
+    *text = masked(text);
+}
+
+/// Masks every text of events, as soon as they are read: any of them may be an echo. A request that goes by the id of one
+/// goes by the id as it was read.
+pub(crate) fn events(mut read: Rows<Event>) -> Rows<Event> {
+    read.rows.iter_mut().for_each(event);
+    read
+}
+
+/// Masks every text of an event.
+pub(crate) fn event(event: &mut Event) {
+    // Named one by one, so that a further field is thought of.
+    let Event {
+        event_id,
+        document_id,
+        webhook,
+        action,
+        status,
+        attempts: _,
+        created_at,
+        last_attempt_at,
+        delivered_at,
+        next_retry_at,
+        last_status_code: _,
+        last_error,
+        workflow_name,
+    } = event;
+    [event_id, webhook, action, status]
+        .into_iter()
+        .chain(document_id)
+        .chain(created_at)
+        .chain(last_attempt_at)
+        .chain(delivered_at)
+        .chain(next_retry_at)
+        .chain(last_error)
+        .chain(workflow_name)
+        .for_each(hide);
+}
+
+/// Masks every text of an attempt.
+pub(crate) fn attempt(attempt: &mut Attempt) {
+    let Attempt {
+        event_id,
+        attempt_number: _,
+        created_at,
+        success: _,
+        response_status_code: _,
+        latency_ms: _,
+        error_message,
+    } = attempt;
+    std::iter::once(event_id)
+        .chain(created_at)
+        .chain(error_message)
+        .for_each(hide);
 }
 
 /// Masks the texts of a message; not its code, nor its place.
