@@ -67,3 +67,74 @@ fn a_key_in_any_field_of_an_event_or_an_attempt_is_hidden() {
         assert_eq!(retries.count(), 2, "{asked:?}");
     }
 }
+
+/// Three declared webhooks: one whose actions are as declared, one whose actions are left alone, and one with a token.
+const THREE: &str = "webhooks:
+  first: { name: First, url: 'https://a.example.com', actions: [workflow_created] }
+  second: { name: Second, url: 'https://b.example.com', actions: all, ignore_changes: [actions] }
+  third: { name: Third, url: 'https://c.example.com', actions: all, bearer_token: { env: TOKEN } }
+";
+
+#[test]
+fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
+    const TOKEN: &str = "s3cr3t-token-77aa";
+    let account = Account::new();
+    let mut repository = Repository::with(THREE);
+    repository.set("TOKEN", TOKEN);
+    repository.settled(&account);
+    let url = account.sandbox.base_url();
+    // The run of the harness looks for a part of both in what is shown, and in the record.
+    let actions = json!({ "actions": [
+        "workflow_created", format!("x_{API_KEY}"), TOKEN, "s3cr3t-token%2D77aa", "zebra",
+    ] });
+    account.edit("First", &actions);
+    account.edit("Second", &actions);
+    account.put(
+        "5eb7cf5a86d9755df3a6c593",
+        "Unmanaged",
+        "https://d.example.com",
+    );
+    account.edit("Unmanaged", &actions);
+    for output in ["human", "json", "markdown", "diff"] {
+        let save = ["--dry-run", "--output", output, "--out", "plan.json"];
+        let run = repository.sync(&account, &save).code(0);
+        assert!(run.stdout.contains("(secret)"), "{output}: {}", run.stdout);
+        assert!(run.stdout.contains("zebra"), "{output}: {}", run.stdout);
+        let said = run.stdout + &run.stderr;
+        assert!(!said.to_lowercase().contains("77aa"), "{output}: {said}");
+        let saved = std::fs::read_to_string(repository.path("plan.json")).unwrap();
+        assert!(saved.contains("x_(secret)"), "{saved}");
+        for rest in ["5f1d", "77aa"] {
+            assert!(!saved.contains(rest), "{saved}");
+        }
+    }
+    for command in [&["status"][..], &["import", "--dry-run"]] {
+        repository.run(&[&["--api-url", &url], command].concat());
+    }
+    repository.sync(&account, &[]).code(0).shows("1 updated");
+    account.requests();
+    for _ in 0..2 {
+        repository.sync(&account, &[]).code(0).shows("No changes.");
+    }
+    let asked = account.requests();
+    assert!(
+        asked.iter().all(|line| line.starts_with("GET")),
+        "{asked:?}"
+    );
+    // What is to be deleted is shown too. Its token is still followed.
+    let third = THREE.lines().last().unwrap();
+    repository.declare(&format!("webhooks:\n{third}\n"));
+    for output in ["human", "json", "markdown", "diff"] {
+        let arguments = ["--dry-run", "--prune", "--force", "--output", output];
+        let run = repository.sync(&account, &arguments).code(0);
+        assert!(!run.stdout.contains("77aa"), "{output}: {}", run.stdout);
+    }
+    for (path, content) in repository.record() {
+        for rest in ["s3cr3t", "key-5f1d", "77aa"] {
+            let found = content
+                .windows(rest.len())
+                .any(|part| part.eq_ignore_ascii_case(rest.as_bytes()));
+            assert!(!found, "{rest} in {}", path.display());
+        }
+    }
+}
