@@ -1,5 +1,6 @@
 //! An API that repeats a secret where it does not belong: it is neither shown nor stored.
 
+use hookctl::sandbox::Fault;
 use serde_json::json;
 
 use crate::harness::{API_KEY, Account, BILLING, Repository};
@@ -136,5 +137,67 @@ fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
                 .any(|part| part.eq_ignore_ascii_case(rest.as_bytes()));
             assert!(!found, "{rest} in {}", path.display());
         }
+    }
+}
+
+#[test]
+fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
+    const TOKEN: &str = "s3cr3t-token-77aa";
+    let declared = BILLING.to_owned() + "    bearer_token: { env: TOKEN }\n";
+    for echoed in [TOKEN, API_KEY] {
+        // The answer to the create has it: the list tells the id.
+        let account = Account::new();
+        let mut repository = Repository::with(&declared);
+        repository.set("TOKEN", TOKEN);
+        let body = json!({
+            "id": format!("x_{echoed}"), "name": "Billing", "url": "https://hooks.example.com/billing",
+            "actions": ["workflow_run_completed"], "enabled": true, "has_bearer_token": true,
+            "timeout_seconds": 10, "max_retries": 3, "retry_backoff_seconds": 10,
+        });
+        let answer = Fault::AnswerAfter {
+            status: 201,
+            headers: Vec::new(),
+            body: body.to_string(),
+        };
+        account.fault("POST", 1, answer);
+        repository.sync(&account, &[]);
+        repository.sync(&account, &[]).code(0);
+        repository.sync(&account, &[]).code(0).shows("No changes.");
+        assert_eq!(account.names(), ["Billing"]);
+        assert!(
+            repository
+                .run(&["cache", "show"])
+                .stdout
+                .contains(&account.id("Billing"))
+        );
+
+        // The list has it: nothing can be told, and nothing is sent.
+        let account = Account::new();
+        account.put(
+            &format!("x_{echoed}"),
+            "Billing",
+            "https://hooks.example.com/billing",
+        );
+        let mut repository = Repository::with(&declared);
+        repository.set("TOKEN", TOKEN);
+        let url = account.sandbox.base_url();
+        for output in ["human", "json", "markdown", "diff"] {
+            let run = repository.sync(&account, &["--output", output]).code(1);
+            let said = run.stdout + &run.stderr;
+            assert!(said.contains("holds a secret"), "{output}: {said}");
+        }
+        for command in [
+            &["status"][..],
+            &["import", "--dry-run"],
+            &["cache", "show"],
+        ] {
+            repository.run(&[&["--api-url", &url], command].concat());
+        }
+        let asked = account.requests();
+        assert!(
+            asked.iter().all(|line| line.starts_with("GET")),
+            "{asked:?}"
+        );
+        assert_eq!(account.names(), ["Billing"]);
     }
 }
