@@ -94,6 +94,13 @@ fn kept<'a>(webhook: &'a ObservedWebhook, followed: &Followed) -> Cow<'a, Observ
     if let Some(name) = followed.hidden(&webhook.spec.name) {
         webhook.to_mut().spec.name = name;
     }
+    let hidden = webhook
+        .spec
+        .actions
+        .with_unknown(|name| followed.hidden(name));
+    if let Some(actions) = hidden {
+        webhook.to_mut().spec.actions = actions;
+    }
     webhook
 }
 

@@ -82,15 +82,16 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
 }
 
 /// Returns the root of the Git repository that a folder is in: the nearest folder that holds `.git`, a folder or a file.
-/// Above the folder it counts only if it and the `.git` belong to this user or to root, and not everybody can write
-/// them: whoever plants one decides how far paths may lead. Nothing is asked of the folder itself, nor below `named`,
+/// Above the folder it counts only if it and the `.git` belong to this user, to root, or to whom the folder belongs (as in
+/// a container that a checkout of another user is mounted into), and not everybody can write them: whoever plants one
+/// decides how far paths may lead. Nothing is asked of the folder itself, nor below `named`,
 /// which a person chose to work in; but in a folder such as `/tmp` no `.git` counts. The folder should be absolute.
 pub fn git_root<'a>(folder: &'a Path, named: &Path) -> Option<&'a Path> {
     folder.ancestors().find(|root| {
         match fs::symlink_metadata(root.join(".git")) {
             Ok(git) => {
                 let is_chosen = *root == folder || root.starts_with(named);
-                !owner::is_shared(root) && (is_chosen || owner::is_ours(root, &git))
+                !owner::is_shared(root) && (is_chosen || owner::is_ours(root, &git, folder))
             }
             // One that cannot be looked at counts: a root further up would let paths leave this repository.
             Err(error) => !is_nothing(&error),
@@ -151,12 +152,13 @@ mod owner {
         fs::metadata(folder).is_ok_and(|found| found.mode() & SHARED == SHARED)
     }
 
-    /// Whether this user or root made the `.git` of a folder, and not everybody can write there. A group may: the one
-    /// that many systems give each user, or that shares the repository.
-    pub(super) fn is_ours(folder: &Path, git: &Metadata) -> bool {
+    /// Whether this user, root, or the owner of `start` made the `.git` of a folder, and not everybody can write there.
+    /// A group may: the one that many systems give each user, or that shares the repository.
+    pub(super) fn is_ours(folder: &Path, git: &Metadata, start: &Path) -> bool {
+        let owner = fs::metadata(start).map(|found| found.uid()).ok();
         let is_ours = |found: &Metadata| {
             let is_writable = !found.is_symlink() && found.mode() & EVERYBODY_WRITES != 0;
-            is_of_us(found) && !is_writable
+            (is_of_us(found) || owner == Some(found.uid())) && !is_writable
         };
         is_ours(git) && fs::metadata(folder).is_ok_and(|found| is_ours(&found))
     }
@@ -211,7 +213,7 @@ mod owner {
         false
     }
 
-    pub(super) fn is_ours(_: &Path, _: &Metadata) -> bool {
+    pub(super) fn is_ours(_: &Path, _: &Metadata, _: &Path) -> bool {
         true
     }
 

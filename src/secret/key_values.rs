@@ -147,9 +147,17 @@ mod tests {
             "PROD" => Some("key-in-a-variable ".to_owned()),
             "INTERACTLY_X" | "COPY_X" => Some("a-reserved-key".to_owned()),
             "COPY" => Some("key-in-a-variable".to_owned()),
+            "HOOKCTL_STAGING_KEY" | "COPY_Y" => Some("a-key-that-no-target-names".to_owned()),
+            "HOOKCTL_VAR_PUBLIC_KEY" | "PUBLIC" => Some("a-public-text".to_owned()),
             _ => None,
         };
-        let values = sources.values(&lookup, ["INTERACTLY_X", "COPY"].into_iter(), true);
+        let names = [
+            "INTERACTLY_X",
+            "HOOKCTL_STAGING_KEY",
+            "HOOKCTL_VAR_PUBLIC_KEY",
+            "COPY",
+        ];
+        let values = sources.values(&lookup, names.into_iter(), true);
         let root = Path::new("/proc/self/root").join(path("key").strip_prefix("/").unwrap());
         let refused = [
             file(path("key")),
@@ -161,7 +169,8 @@ mod tests {
             file(folder.path().join(".").join("key")),
         ];
         let refused = refused.into_iter().chain(root.exists().then(|| file(root)));
-        let variables = ["COPY", "COPY_X"].map(|name| SecretSource::Env { name: name.into() });
+        let variables =
+            ["COPY", "COPY_X", "COPY_Y"].map(|name| SecretSource::Env { name: name.into() });
         for source in refused.chain(variables) {
             let found = resolve_token(&source, &lookup, &Permits::none(), &values).await;
             let error = found.unwrap_err();
@@ -173,6 +182,11 @@ mod tests {
         }
         let token = resolve_token(&file(path("token")), &lookup, &Permits::none(), &values).await;
         assert_eq!(token.unwrap().expose(), "another");
+        let public = SecretSource::Env {
+            name: "PUBLIC".to_owned(),
+        };
+        let token = resolve_token(&public, &lookup, &Permits::none(), &values).await;
+        assert_eq!(token.unwrap().expose(), "a-public-text");
         let unread = sources.values(&lookup, std::iter::empty(), false);
         let copy = resolve_token(&file(path("copy")), &lookup, &Permits::none(), &unread).await;
         assert!(copy.is_ok(), "no file outside the repository was read");

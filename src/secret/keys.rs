@@ -57,7 +57,7 @@ impl KeySources {
         outside: bool,
     ) -> KeyValues {
         let mut values = KeyValues::none();
-        for name in names.filter(|name| begins_with(name, "INTERACTLY_")) {
+        for name in names.filter(|name| may_hold_key(name)) {
             values.extend(lookup(name));
         }
         for source in &self.sources {
@@ -110,6 +110,13 @@ impl KeySources {
                 .help("give the token a variable, a file, or a program of its own"),
         );
     }
+}
+
+/// Whether a variable may hold a key that no target of this configuration names: that of another one, say.
+fn may_hold_key(name: &str) -> bool {
+    let ends = || name.to_ascii_uppercase().ends_with("_KEY");
+    begins_with(name, "INTERACTLY_")
+        || (begins_with(name, "HOOKCTL_") && !begins_with(name, PUBLIC) && ends())
 }
 
 /// Whether a name begins so. Letter case makes no difference: on some systems it has no meaning.

@@ -1,12 +1,15 @@
 //! What the API confirmed after our last write: last-applied state.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::{Fingerprint, Followed, may_be};
-use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec};
+use crate::secret::{Fingerprint, Followed, HIDDEN, may_be};
+use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions};
+
+/// How many hidden actions are looked for in others. Nobody has as many; an API that is out to cost time might.
+const MOST_HIDDEN_ACTIONS: usize = 32;
 
 /// What is remembered of each bound webhook, by key.
 pub type LastApplied = BTreeMap<Key, AppliedRecord>;
@@ -45,6 +48,13 @@ impl AppliedRecord {
             }
             record.stored.url = url;
         }
+        for spec in [&mut record.sent, &mut record.stored] {
+            // No file declares an unknown action: also one that counts as sent came from the API.
+            let hidden = spec.actions.with_unknown(|name| followed.hidden(name));
+            if let Some(hidden) = hidden {
+                spec.actions = hidden;
+            }
+        }
         record
     }
 
@@ -53,7 +63,8 @@ impl AppliedRecord {
     pub fn revealed(&self, observed: &WebhookSpec) -> Cow<'_, Self> {
         let name = may_be(&self.stored.name, &observed.name);
         let url = may_be(self.stored.url.as_str(), observed.url.as_str());
-        if !name && !url {
+        let actions = may_be_actions(&self.stored.actions, &observed.actions);
+        if !name && !url && !actions {
             return Cow::Borrowed(self);
         }
         let mut record = self.clone();
@@ -69,15 +80,42 @@ impl AppliedRecord {
             }
             record.stored.url.clone_from(&observed.url);
         }
+        if actions {
+            if self.sent.actions == self.stored.actions {
+                record.sent.actions.clone_from(&observed.actions);
+            }
+            record.stored.actions.clone_from(&observed.actions);
+        }
         Cow::Owned(record)
     }
+}
+
+/// Whether actions are what was stored, with one in place of each that was hidden. Where nothing was hidden it is not
+/// asked.
+fn may_be_actions(stored: &WorkflowActions, actions: &WorkflowActions) -> bool {
+    let names = stored.iter().map(WorkflowAction::as_str);
+    let (mut hidden, plain): (Vec<&str>, Vec<&str>) = names.partition(|name| name.contains(HIDDEN));
+    let plain: BTreeSet<&str> = plain.into_iter().collect();
+    if hidden.is_empty() || hidden.len() > MOST_HIDDEN_ACTIONS || stored.len() != actions.len() {
+        return false;
+    }
+    let others = actions.iter().map(WorkflowAction::as_str);
+    let mut others: Vec<&str> = others.filter(|name| !plain.contains(name)).collect();
+    if others.len() != hidden.len() {
+        return false;
+    }
+    // What says most of its action has the first choice.
+    hidden.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    hidden.into_iter().all(|name| {
+        let found = others.iter().position(|other| may_be(name, other));
+        found.map(|index| others.swap_remove(index)).is_some()
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::secret::Secret;
-    use crate::webhook::WorkflowActions;
 
     const TOKEN: &str = "hunter2-hunter2";
 
@@ -127,5 +165,36 @@ mod tests {
         let other = spec(&format!("b {TOKEN}!"), "https://b.example/");
         assert_eq!(*hidden.revealed(&other), hidden);
         assert!(!other.field_equals(&hidden.stored, crate::webhook::Field::Name));
+    }
+
+    #[test]
+    fn a_secret_in_an_unknown_action_is_hidden_and_is_no_drift() {
+        let followed = Followed::default();
+        followed.follow(&Secret::new(TOKEN.to_owned()).unwrap());
+        let with = |names: &[&str]| WebhookSpec {
+            actions: names.iter().copied().map(WorkflowAction::from).collect(),
+            ..spec("a", "https://a.example/")
+        };
+        let echoed = format!("x_{TOKEN}");
+        let plain = with(&["workflow_created"]);
+        let stored = with(&["workflow_created", &echoed, TOKEN, "zebra"]);
+        for sent in [&plain, &stored] {
+            let record = record(sent.clone(), stored.clone());
+            let hidden = record.hiding(&followed);
+            assert!(!format!("{hidden:?}").contains(TOKEN));
+            assert_eq!(*hidden.revealed(&stored), record);
+            for other in [
+                &["workflow_created", &echoed, "zebra"][..],
+                &["workflow_created", &echoed, TOKEN, "zebra", "more"],
+                &["workflow_updated", &echoed, TOKEN, "zebra"],
+                &["workflow_created", "y_1", "y_2", "zebra"],
+            ] {
+                assert_eq!(*hidden.revealed(&with(other)), hidden, "{other:?}");
+            }
+        }
+        // What counts as sent may hold one that the API has no more.
+        let hidden = record(stored, plain.clone()).hiding(&followed);
+        assert!(!format!("{hidden:?}").contains(TOKEN));
+        assert_eq!(*hidden.revealed(&plain), hidden);
     }
 }

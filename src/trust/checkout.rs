@@ -9,6 +9,7 @@ pub struct Checkout {
     /// Folders of declarations elsewhere.
     further: Vec<PathBuf>,
     record: Option<PathBuf>,
+    config: Option<PathBuf>,
     is_open_ended: bool,
 }
 
@@ -26,6 +27,7 @@ impl Checkout {
             root,
             further,
             record: None,
+            config: None,
             is_open_ended: false,
         }
     }
@@ -47,6 +49,21 @@ impl Checkout {
             record: Some(folder),
             ..self
         }
+    }
+
+    /// Returns one with the folder that its configuration is in, by its real path.
+    #[must_use]
+    pub fn with_config(self, folder: PathBuf) -> Self {
+        Self {
+            config: Some(folder),
+            ..self
+        }
+    }
+
+    /// The folders that a program may change into of itself, as Git does for an alias: the root, and that of the
+    /// configuration.
+    pub(super) fn starts(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.root.as_path()).chain(self.config.as_deref())
     }
 
     pub(super) const fn is_open_ended(&self) -> bool {

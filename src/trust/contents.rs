@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::named::{Names, runs_a_text_that_hides_names};
+use super::named::{Names, reads_more, runs_a_text_that_hides_names};
 use super::{Checkout, Content, GatherError, Look};
 use crate::input::TooFar;
 use crate::secret::normal;
@@ -112,7 +112,11 @@ pub(super) fn covered(
         program: call.program.to_owned(),
     };
     let names = Names::of(call.arguments).ok_or_else(too_many)?;
-    let bases = bases(&names, call.folder, look, spent).ok_or_else(too_many)?;
+    let own = BTreeSet::from([call.folder.to_owned()]);
+    let own = bases(&names, own, look, spent).ok_or_else(too_many)?;
+    let starts = checkout.starts().map(Path::to_owned).collect();
+    let mut bases = bases(&names, starts, look, spent).ok_or_else(too_many)?;
+    bases.extend(own.iter().cloned());
     let mut reach = Reach {
         checkout,
         look,
@@ -128,7 +132,9 @@ pub(super) fn covered(
         &call.path.to_string_lossy(),
         &call.real.to_string_lossy(),
     ];
-    let mut is_open = runs_a_text_that_hides_names(&programs, call.arguments);
+    let mut is_open = names.is_cut
+        || reads_more(&programs)
+        || runs_a_text_that_hides_names(&programs, call.arguments);
     if reach.counts(&normal(call.path)) || reach.counts(call.real) {
         reach.file(call.real.to_owned())?;
     }
@@ -147,6 +153,9 @@ pub(super) fn covered(
                 let is_start = base == call.folder;
                 if !is_folder {
                     reach.file(real)?;
+                } else if is_below && !own.contains(base) {
+                    // Any word may be a folder of the repository, and few mean all that is there.
+                    is_open = true;
                 } else if is_below || (is_start && !is_word) {
                     reach.folder(real)?;
                 } else if is_start {
@@ -162,15 +171,14 @@ pub(super) fn covered(
     })
 }
 
-/// The folders that relative names may start at: the program's own, and those that a text may change into.
+/// The folders that relative names may start at: these, and those that a text may change into from there.
 /// `None` if there are too many.
 fn bases(
     names: &Names,
-    folder: &Path,
+    mut bases: BTreeSet<PathBuf>,
     look: &impl Look,
     spent: &mut Spent,
 ) -> Option<BTreeSet<PathBuf>> {
-    let mut bases = BTreeSet::from([folder.to_owned()]);
     let mut last = bases.clone();
     for _ in 0..MOST_CHANGES {
         let mut further = BTreeSet::new();

@@ -12,8 +12,8 @@ const LONGEST_PATH: usize = 32 * 1024;
 const NESTED: usize = 3;
 /// How many letters of short options may stand before a value: `-xvf./a`.
 const MOST_LETTERS: usize = 16;
-/// What begins a value, whatever stands before it: `--file=./a`, `@./a`, `if=./a`, `./a:ro`.
-const BEFORE_VALUES: [char; 4] = ['=', '@', ':', ','];
+/// What begins a value, whatever stands before it: `--file=./a`, `@./a`, `if=./a`, `./a:ro`, `!./a`.
+const BEFORE_VALUES: [char; 5] = ['=', '@', ':', ',', '!'];
 /// What a shell takes for more than itself, so that the names it comes to are not those that are written.
 const EXPANDED: &str = "$`*?[~{";
 const SHELLS: [&str; 9] = [
@@ -33,6 +33,60 @@ const INTERPRETERS: [&str; 12] = [
     "pwsh",
     "osascript",
 ];
+/// What reads files that its arguments do not name: build files, modules, hooks, aliases, what it finds, or what another
+/// program that it runs reads.
+const READS_MORE: [&str; 50] = [
+    "ant",
+    "awk",
+    "cargo",
+    "chroot",
+    "cmake",
+    "composer",
+    "dart",
+    "direnv",
+    "docker",
+    "dotnet",
+    "doas",
+    "env",
+    "find",
+    "flock",
+    "gawk",
+    "git",
+    "gmake",
+    "go",
+    "gradle",
+    "gradlew",
+    "ionice",
+    "java",
+    "julia",
+    "just",
+    "make",
+    "mawk",
+    "mvn",
+    "nawk",
+    "nice",
+    "ninja",
+    "nix",
+    "nohup",
+    "npm",
+    "npx",
+    "pip",
+    "pnpm",
+    "pnpx",
+    "podman",
+    "powershell",
+    "rake",
+    "setsid",
+    "stdbuf",
+    "sudo",
+    "tclsh",
+    "time",
+    "timeout",
+    "tsx",
+    "uv",
+    "xargs",
+    "yarn",
+];
 /// How other interpreters are told that an argument is their text.
 const TAKES_TEXT: [&str; 8] = ["-c", "-e", "-E", "-p", "-r", "--eval", "-Command", "eval"];
 
@@ -43,6 +97,8 @@ pub(super) struct Names {
     pub(super) values: BTreeSet<String>,
     /// Words of texts such as scripts.
     pub(super) words: BTreeSet<String>,
+    /// Whether a text inside a text is left that was not split any more.
+    pub(super) is_cut: bool,
 }
 
 impl Names {
@@ -83,11 +139,12 @@ impl Names {
                 return None;
             }
             values(&word, &mut self.words)?;
-            if nested > 0
-                && word != text
-                && word.contains([' ', '\t', '\n', '\'', '"', '\\', ';', '|', '&'])
-            {
-                self.words(&word, nested - 1)?;
+            let is_text =
+                word != text && word.contains([' ', '\t', '\n', '\'', '"', '\\', ';', '|', '&']);
+            match nested.checked_sub(1) {
+                Some(nested) if is_text => self.words(&word, nested)?,
+                None if is_text => self.is_cut = true,
+                Some(_) | None => {}
             }
         }
         Some(())
@@ -128,7 +185,8 @@ fn shell_words(text: &str) -> Vec<String> {
             continue;
         }
         let taken = match (character, quote) {
-            ('\\', None | Some('"')) => characters.next(),
+            // Before a line break it gives nothing: the lines are one.
+            ('\\', None | Some('"')) => characters.next().filter(|next| *next != '\n'),
             ('\'' | '"', None) => {
                 quote = Some(character);
                 None
@@ -144,6 +202,14 @@ fn shell_words(text: &str) -> Vec<String> {
         }
     }
     words
+}
+
+/// Whether a program, by one of its names, is an interpreter or a tool that reads files which no argument names.
+pub(super) fn reads_more(programs: &[&str]) -> bool {
+    let known = || SHELLS.iter().chain(&INTERPRETERS).chain(&READS_MORE);
+    programs
+        .iter()
+        .any(|program| known().any(|name| *name == base_name(program)))
 }
 
 /// Whether a program runs a text among its arguments of which nobody can tell what files it reads: one in which a
@@ -172,7 +238,9 @@ pub(super) fn runs_a_text_that_hides_names(programs: &[&str], arguments: &[Strin
 /// The name of a program without its folders and its version.
 fn base_name(path: &str) -> &str {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    name.strip_suffix(".exe")
+    [".exe", ".cmd", ".bat"]
+        .iter()
+        .find_map(|ending| name.strip_suffix(ending))
         .unwrap_or(name)
         .trim_end_matches(|character: char| character.is_ascii_digit() || character == '.')
 }
@@ -200,10 +268,14 @@ mod tests {
             ("if=a.bin", "a.bin"),
             ("/x:./a.sh:ro", "./a.sh"),
             ("a,b", "b"),
+            ("alias.x=!./a.sh", "./a.sh"),
             ("./a:b,c=d", "./a:b,c=d"),
             ("cat ./a.sh", "./a.sh"),
             ("cat './a b.sh'", "./a b.sh"),
             ("cat ./a\\ b.sh", "./a b.sh"),
+            ("cat ./a\\\n.sh", "./a.sh"),
+            ("cat \"./a\\\n.sh\"", "./a.sh"),
+            ("sh -c 'cat ./a\\\n.sh'", "./a.sh"),
             ("cat \"./a\"' b'.sh", "./a b.sh"),
             ("cat ./a''.sh", "./a.sh"),
             ("cat \"a\\\"b\"", "a\"b"),
@@ -218,6 +290,57 @@ mod tests {
             let mut all = found.all();
             assert!(all.any(|(name, _)| name == path), "{argument}: {found:?}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_too_deep_inside_others_is_told() {
+        let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+        let mut text = "cat './a b.sh'".to_owned();
+        for is_cut in [false, false, false, true] {
+            let found = names(&[&text]).unwrap();
+            assert_eq!(found.is_cut, is_cut, "{text}");
+            let mut all = found.all();
+            assert!(is_cut || all.any(|(name, _)| name == "./a b.sh"), "{text}");
+            text = format!("sh -c \"{}\"", quoted(&text));
+        }
+    }
+
+    #[test]
+    fn an_interpreter_and_a_build_tool_read_more_than_they_are_told() {
+        for program in [
+            "sh",
+            "/bin/bash",
+            "python3.12",
+            "node",
+            "ruby",
+            "perl",
+            "make",
+            "just",
+            "npm",
+            "npx.cmd",
+            "yarn",
+            "pnpm",
+            "deno",
+            "bun",
+            "php8.3",
+            "env",
+            "/usr/bin/git",
+            "cargo",
+            "go",
+            "java",
+            "docker",
+            "find",
+            "xargs",
+            "awk",
+            "gawk",
+            "tclsh8.6",
+            "lua5.4",
+            "pwsh.exe",
+        ] {
+            assert!(reads_more(&[program]), "{program}");
+            assert!(reads_more(&["tool", program]), "{program}");
+        }
+        assert!(!reads_more(&["op", "/usr/bin/vault", "/repo/makefile"]));
     }
 
     #[test]

@@ -115,6 +115,29 @@ impl WorkflowActions {
             .chain(&self.unknown)
     }
 
+    /// The names of the unknown ones: texts of the API.
+    pub fn unknown(&self) -> impl Iterator<Item = &str> {
+        self.unknown.iter().map(WorkflowAction::as_str)
+    }
+
+    /// Returns these with another text in place of each unknown one that there is one for; `None` if there is none for
+    /// any. No text makes a known one of it.
+    pub fn with_unknown(&self, other: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let others: Vec<Option<String>> = self.unknown().map(other).collect();
+        if others.iter().all(Option::is_none) {
+            return None;
+        }
+        let unknown = self.unknown.iter().zip(others);
+        let unknown = unknown.map(|(action, other)| match other {
+            Some(other) => WorkflowAction::Unknown(other),
+            None => action.clone(),
+        });
+        Some(Self {
+            known: self.known,
+            unknown: unknown.collect(),
+        })
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.iter().count()
@@ -221,5 +244,20 @@ mod tests {
             one.to_string(),
             "[workflow_created, workflow_run_completed, zebra]"
         );
+    }
+
+    #[test]
+    fn another_text_stands_in_place_of_unknown_ones_alone() {
+        let read = |names: &[&str]| -> WorkflowActions {
+            names.iter().copied().map(WorkflowAction::from).collect()
+        };
+        let actions = read(&["workflow_created", "zebra", "yak"]);
+        let other = |name: &str| (name != "yak").then(|| "other".to_owned());
+        assert_eq!(
+            actions.with_unknown(other),
+            Some(read(&["workflow_created", "other", "yak"]))
+        );
+        assert_eq!(actions.with_unknown(|_| None), None);
+        assert_eq!(WorkflowActions::all().with_unknown(other), None);
     }
 }

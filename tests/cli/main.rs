@@ -10,6 +10,7 @@
 mod dialects;
 mod documents;
 mod durability;
+mod echoes;
 mod explain;
 mod faults;
 mod harness;

@@ -529,7 +529,7 @@ fn files_of_another_user_keep_working() {
     fs::create_dir(repository.path("deep")).unwrap();
     repository.write("hookctl.yaml", "prune: false\n");
     let arguments = ["--api-url", &url, "sync", "--dry-run"];
-    // From below, their configuration has to be named: anybody may have made what is above.
+    // From a folder of our own, their configuration has to be named: anybody may have made what is above.
     run_in(&repository, "deep", &arguments)
         .code(1)
         .complains("belongs to another user")
@@ -538,14 +538,17 @@ fn files_of_another_user_keep_working() {
     run_in(&repository, "deep", &named)
         .code(0)
         .shows("No changes.");
-    assert!(
-        Command::new("chown")
+    for folder in [".hookctl", "deep"] {
+        let chown = Command::new("chown")
             .args(["-R", "12345"])
-            .arg(repository.path(".hookctl"))
-            .status()
-            .unwrap()
-            .success()
-    );
+            .arg(repository.path(folder))
+            .status();
+        assert!(chown.unwrap().success());
+    }
+    // From one of theirs, it is their repository.
+    run_in(&repository, "deep", &arguments)
+        .code(0)
+        .shows("No changes.");
     repository.sync(&account, &[]).code(0);
 }
 

@@ -7,10 +7,11 @@ use std::sync::{Arc, LazyLock};
 
 use hookctl::plan::{Action, Change, Notice, Plan, PlannedAction};
 use hookctl::record::{ActionResult, Outcome, Remark};
+use hookctl::remote::{Attempt, Event, Rows};
 use hookctl::render::Message;
 use hookctl::secret::{Followed, Secret};
 use hookctl::state::ObservedWebhook;
-use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction};
+use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction, WorkflowActions};
 
 static FOLLOWED: LazyLock<Followed> = LazyLock::new(Followed::default);
 
@@ -57,6 +58,64 @@ pub(crate) fn leak(webhook: &ObservedWebhook) -> Option<&'static str> {
     .find_map(|(field, text)| (masked(text) != text).then_some(field))
 }
 
+fn hide(text: &mut String) {
+    *text = masked(text);
+}
+
+/// Masks every text of events, as soon as they are read: any of them may be an echo. A request that goes by the id of one
+/// goes by the id as it was read.
+pub(crate) fn events(mut read: Rows<Event>) -> Rows<Event> {
+    read.rows.iter_mut().for_each(event);
+    read
+}
+
+/// Masks every text of an event.
+pub(crate) fn event(event: &mut Event) {
+    // Named one by one, so that a further field is thought of.
+    let Event {
+        event_id,
+        document_id,
+        webhook,
+        action,
+        status,
+        attempts: _,
+        created_at,
+        last_attempt_at,
+        delivered_at,
+        next_retry_at,
+        last_status_code: _,
+        last_error,
+        workflow_name,
+    } = event;
+    [event_id, webhook, action, status]
+        .into_iter()
+        .chain(document_id)
+        .chain(created_at)
+        .chain(last_attempt_at)
+        .chain(delivered_at)
+        .chain(next_retry_at)
+        .chain(last_error)
+        .chain(workflow_name)
+        .for_each(hide);
+}
+
+/// Masks every text of an attempt.
+pub(crate) fn attempt(attempt: &mut Attempt) {
+    let Attempt {
+        event_id,
+        attempt_number: _,
+        created_at,
+        success: _,
+        response_status_code: _,
+        latency_ms: _,
+        error_message,
+    } = attempt;
+    std::iter::once(event_id)
+        .chain(created_at)
+        .chain(error_message)
+        .for_each(hide);
+}
+
 /// Masks the texts of a message; not its code, nor its place.
 pub(crate) fn message(message: Message) -> Message {
     Message {
@@ -69,17 +128,23 @@ pub(crate) fn message(message: Message) -> Message {
 /// Masks what a plan shows of the webhooks at the API. The requests are made from its actions, which stay.
 pub(crate) fn plan(plan: &mut Plan) {
     for planned in &mut plan.actions {
-        let leaks = planned.changes.iter().any(|change| match change {
-            Change::Field { from, .. } => from.iter().any(is_secret),
-            Change::Token { .. } => false,
-        });
-        if !leaks {
-            continue;
+        if changes_leak(planned) {
+            changes(Arc::make_mut(planned));
         }
-        for change in &mut Arc::make_mut(planned).changes {
-            if let Change::Field { from, .. } = change {
-                from.iter_mut().for_each(value);
-            }
+    }
+}
+
+fn changes_leak(planned: &PlannedAction) -> bool {
+    planned.changes.iter().any(|change| match change {
+        Change::Field { from, .. } => from.iter().any(is_secret),
+        Change::Token { .. } => false,
+    })
+}
+
+fn changes(planned: &mut PlannedAction) {
+    for change in &mut planned.changes {
+        if let Change::Field { from, .. } = change {
+            from.iter_mut().for_each(value);
         }
     }
 }
@@ -96,30 +161,42 @@ pub(crate) fn shown(plan: &Plan) -> Cow<'_, Plan> {
     }
     let names = plan.orphans.iter().map(|orphan| &orphan.name);
     let unmanaged = plan.unmanaged.iter().filter_map(|one| one.name.as_ref());
-    let unreadable = plan.notices.iter().filter_map(|notice| match notice {
-        Notice::Unreadable { webhook } => webhook.name.as_ref(),
-        _ => None,
-    });
+    let said = plan.notices.iter().flat_map(texts);
     if names
         .chain(unmanaged)
-        .chain(unreadable)
-        .any(|name| masked(name) != *name)
+        .chain(said)
+        .any(|text| masked(text) != *text)
     {
         let shown = shown.to_mut();
         let names = shown.orphans.iter_mut().map(|orphan| &mut orphan.name);
-        let unmanaged = shown
-            .unmanaged
-            .iter_mut()
-            .filter_map(|one| one.name.as_mut());
-        let unreadable = shown.notices.iter_mut().filter_map(|notice| match notice {
-            Notice::Unreadable { webhook } => webhook.name.as_mut(),
-            _ => None,
-        });
-        for name in names.chain(unmanaged).chain(unreadable) {
-            *name = masked(name);
-        }
+        let unmanaged = shown.unmanaged.iter_mut();
+        let unmanaged = unmanaged.filter_map(|one| one.name.as_mut());
+        let said = shown.notices.iter_mut().flat_map(texts_mut);
+        names.chain(unmanaged).chain(said).for_each(hide);
     }
     shown
+}
+
+/// The texts of the API in a notice. Its keys and places are those of files.
+fn texts(notice: &Notice) -> Vec<&String> {
+    match notice {
+        Notice::Unreadable { webhook } => webhook.name.iter().collect(),
+        Notice::UnknownActionDropped { actions, .. } => actions.iter().collect(),
+        Notice::ForeignToken { .. } | Notice::UnverifiedTokenKept { .. } | Notice::Twin { .. } => {
+            Vec::new()
+        }
+    }
+}
+
+/// The same, to be masked.
+fn texts_mut(notice: &mut Notice) -> Vec<&mut String> {
+    match notice {
+        Notice::Unreadable { webhook } => webhook.name.iter_mut().collect(),
+        Notice::UnknownActionDropped { actions, .. } => actions.iter_mut().collect(),
+        Notice::ForeignToken { .. } | Notice::UnverifiedTokenKept { .. } | Notice::Twin { .. } => {
+            Vec::new()
+        }
+    }
 }
 
 /// Returns an action as it may be shown, if it may not be as it is.
@@ -133,10 +210,12 @@ fn action(planned: &PlannedAction) -> Option<PlannedAction> {
     let leaks = before.is_some_and(|before| leak(before).is_some());
     // The name of what is declared is what the file says.
     let names = planned.origin.is_none() && masked(&planned.name) != planned.name;
-    if !leaks && !names {
+    if !leaks && !names && !changes_leak(planned) {
         return None;
     }
     let mut planned = planned.clone();
+    // Of a plan that is refused, nobody did it before.
+    changes(&mut planned);
     let before = match &mut planned.action {
         Action::Update(update) => Some(&mut update.before),
         Action::Adopt(adoption) => Some(&mut adoption.before),
@@ -146,6 +225,9 @@ fn action(planned: &PlannedAction) -> Option<PlannedAction> {
     if let Some(before) = before {
         before.spec.name = masked(&before.spec.name);
         before.spec.url = EndpointUrl::from_remote(masked(before.spec.url.as_str()));
+        if let Some(actions) = hidden(&before.spec.actions) {
+            before.spec.actions = actions;
+        }
     }
     if names {
         planned.name = masked(&planned.name);
@@ -153,11 +235,17 @@ fn action(planned: &PlannedAction) -> Option<PlannedAction> {
     Some(planned)
 }
 
+/// Returns actions as they may be shown, if they may not be as they are. A known one is no text of the API.
+fn hidden(actions: &WorkflowActions) -> Option<WorkflowActions> {
+    actions.with_unknown(|name| Some(masked(name)).filter(|masked| masked != name))
+}
+
 fn is_secret(value: &FieldValue) -> bool {
     match value {
         FieldValue::Text(text) => masked(text) != *text,
         FieldValue::Url(url) => masked(url.as_str()) != url.as_str(),
-        FieldValue::Actions(_) | FieldValue::Flag(_) | FieldValue::Number(_) => false,
+        FieldValue::Actions(actions) => hidden(actions).is_some(),
+        FieldValue::Flag(_) | FieldValue::Number(_) => false,
     }
 }
 
@@ -165,7 +253,12 @@ fn value(value: &mut FieldValue) {
     match value {
         FieldValue::Text(text) => *text = masked(text),
         FieldValue::Url(url) => *url = EndpointUrl::from_remote(masked(url.as_str())),
-        FieldValue::Actions(_) | FieldValue::Flag(_) | FieldValue::Number(_) => {}
+        FieldValue::Actions(actions) => {
+            if let Some(hidden) = hidden(actions) {
+                *actions = hidden;
+            }
+        }
+        FieldValue::Flag(_) | FieldValue::Number(_) => {}
     }
 }
 

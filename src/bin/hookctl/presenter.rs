@@ -267,6 +267,7 @@ impl<'a> Presenter<'a> {
                 .iter()
                 .map(|twin| Message::error("doubled", twin.to_string(), None)),
         );
+        let beside: Vec<Message> = beside.into_iter().map(mask::message).collect();
         self.messages.extend(beside.iter().cloned());
         let messages = std::mem::take(&mut self.messages);
         match self.output {
@@ -363,7 +364,7 @@ impl<'a> Presenter<'a> {
 
     /// Shows a plan that is refused.
     pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Refusal) -> ExitStatus {
-        let message = Message::of_refusal(refusal);
+        let message = mask::message(Message::of_refusal(refusal));
         self.messages.push(message.clone());
         match self.output {
             // "No changes" would say the opposite of the refusal.

@@ -331,6 +331,7 @@ fn options(settings: &Settings, base_url: String, key: Secret, source: String) -
         requests_per_second: settings.requests_per_second,
         connect_timeout: Horizon(settings.settle_horizon).connect(),
         request_timeout: settings.request_timeout,
+        followed: mask::followed(),
         ..HttpOptions::new(base_url, key, source)
     }
 }

@@ -3,10 +3,12 @@
 //! An API may repeat what was sent in its complaint, the token included. So only the fields that are
 //! meant for people are read, and whatever was secret in the request is cut out of them.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::remote::FieldError;
-use crate::secret::Filter;
+use crate::secret::{Filter, Followed};
 
 /// How much of an answer that is not understood is shown, in characters.
 const EXCERPT_LENGTH: usize = 200;
@@ -77,9 +79,11 @@ fn is_complaint(body: &[u8]) -> bool {
 }
 
 /// Cuts secrets and control characters out of texts that come from outside.
-#[derive(Clone)]
 pub(super) struct Redactor<'a> {
     secrets: Vec<&'a str>,
+    filter: Filter,
+    /// The secrets that are known beside those of the request.
+    followed: Option<&'a Followed>,
 }
 
 impl<'a> Redactor<'a> {
@@ -90,17 +94,44 @@ impl<'a> Redactor<'a> {
             .filter(|secret| !secret.is_empty())
             .collect();
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Self { secrets }
+        let mut filter = Filter::new();
+        for secret in &secrets {
+            filter.follow_text(secret);
+        }
+        Self {
+            secrets,
+            filter,
+            followed: None,
+        }
+    }
+
+    /// The same, which knows further secrets.
+    pub(super) fn knowing(self, followed: &'a Followed) -> Self {
+        Self {
+            followed: Some(followed),
+            ..self
+        }
+    }
+
+    /// Whether a text holds one of the secrets. Short ones are not looked for: their letters stand in other texts too.
+    pub(super) fn finds_in(&self, text: &str) -> bool {
+        let is_followed = |followed: &Followed| followed.hidden(text).is_some();
+        matches!(self.filter.masked(text), Cow::Owned(_)) || self.followed.is_some_and(is_followed)
+    }
+
+    /// The text without the secrets. It may be of any length: half a secret would not be found any more.
+    pub(super) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let text = self.filter.masked(text);
+        match self.followed {
+            Some(followed) => Cow::Owned(followed.masked(&text)),
+            None => text,
+        }
     }
 
     /// The text, safe to show, of at most `length` characters.
     pub(super) fn clean(&self, text: &str, length: usize) -> String {
-        let mut filter = Filter::new();
-        for secret in &self.secrets {
-            filter.follow_text(secret);
-        }
         // Before the text is cut: half a secret would not be found any more.
-        let mut text = filter.masked(text).into_owned();
+        let mut text = self.masked(text).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret, "(secret)");
             // As JSON would write it inside a text.
@@ -255,6 +286,24 @@ mod tests {
         assert_eq!(read(&page).message, page);
         let detail = format!(r#"{{"detail":"{}"}}"#, "ä".repeat(MESSAGE_LENGTH + 1));
         assert_eq!(read(&detail).message.chars().count(), MESSAGE_LENGTH + 1);
+    }
+
+    #[test]
+    fn a_secret_of_at_least_eight_bytes_is_found_in_a_text() {
+        let followed = Followed::default();
+        let secret = |text: &str| crate::secret::Secret::new(text.to_owned()).unwrap();
+        followed.follow_token(&secret("another-token"));
+        let redactor = Redactor::new(["Api-key-1", "short"]).knowing(&followed);
+        for (text, expected) in [
+            ("api-key-1", true),
+            ("a_API-KEY-1_b", true),
+            ("x-another-token", true),
+            ("short", false),
+            ("5eb7cf5a86d9755df3a6c593", false),
+        ] {
+            assert_eq!(redactor.finds_in(text), expected, "{text}");
+        }
+        assert_eq!(redactor.clean("an another-token!", 12), "an (secret)!");
     }
 
     #[test]

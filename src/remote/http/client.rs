@@ -231,7 +231,7 @@ impl<T: Transport> HttpApi<T> {
                 if answer.status == 503 {
                     self.throttle.on_overload(permit);
                 }
-                let error = unexpected(&answer, redactor.excerpt(&answer.body));
+                let error = unexpected(&answer, redactor.excerpt(&answer.body), redactor);
                 Read::Failed(Failure::Undecided, error)
             }
             Word::Foreign => {
@@ -240,7 +240,7 @@ impl<T: Transport> HttpApi<T> {
                     300..=399 => redirect(&answer),
                     _ => redactor.excerpt(&answer.body),
                 };
-                Read::Decided(Err(unexpected(&answer, excerpt)))
+                Read::Decided(Err(unexpected(&answer, excerpt, redactor)))
             }
         }
     }
@@ -270,13 +270,14 @@ impl<T: Transport> HttpApi<T> {
         )
     }
 
-    fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
+    pub(super) fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
         Redactor::new(
             [Some(&self.options.api_key), secret]
                 .into_iter()
                 .flatten()
                 .map(Secret::expose),
         )
+        .knowing(&self.options.followed)
     }
 }
 
@@ -306,12 +307,13 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             }
             answer => answer?,
         };
-        wire::page(&answer.body).map_err(|error| {
+        let redactor = self.redactor(None);
+        wire::page(&answer.body, &redactor).map_err(|error| {
             let excerpt = match error {
-                wire::WireError::NotJson => self.redactor(None).excerpt(&answer.body),
+                wire::WireError::NotJson => redactor.excerpt(&answer.body),
                 other => other.to_string(),
             };
-            unexpected(&answer, excerpt)
+            unexpected(&answer, excerpt, &redactor)
         })
     }
 
@@ -328,7 +330,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             body: Some(&body),
         };
         let answer = self.send(post, token, gate).await?;
-        written(&answer, gate).map_err(unknown_outcome)
+        written(&answer, gate, &self.redactor(token)).map_err(unknown_outcome)
     }
 
     async fn patch(
@@ -345,7 +347,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             body: Some(&body),
         };
         let answer = gone_if_404(self.send(patch, token.set(), gate).await, id)?;
-        written(&answer, gate)
+        written(&answer, gate, &self.redactor(token.set()))
     }
 
     async fn delete(&self, id: &RemoteId, gate: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
@@ -386,13 +388,18 @@ enum Read {
 }
 
 /// Reads the webhook in the answer to a write; `None` if the answer is empty.
-fn written(answer: &Answer, gate: &impl SendGate) -> Result<Option<ObservedWebhook>, ApiError> {
+fn written(
+    answer: &Answer,
+    gate: &impl SendGate,
+    redactor: &Redactor<'_>,
+) -> Result<Option<ObservedWebhook>, ApiError> {
     if answer.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
-    row::written(&answer.body).map(Some).map_err(|error| {
+    let read = row::written(&answer.body, redactor).map(Some);
+    read.map_err(|error| {
         gate.unanswered();
-        unexpected(answer, error.to_string())
+        unexpected(answer, error.to_string(), redactor)
     })
 }
 
@@ -413,11 +420,11 @@ fn gone_if_404(sent: Result<Answer, ApiError>, id: &RemoteId) -> Result<Answer, 
     }
 }
 
-pub(super) fn unexpected(answer: &Answer, excerpt: String) -> ApiError {
+pub(super) fn unexpected(answer: &Answer, excerpt: String, redactor: &Redactor<'_>) -> ApiError {
     let content_type = answer.header("content-type").unwrap_or("no content type");
     ApiError::Unexpected {
         status: answer.status,
-        content_type: Redactor::new([]).clean(content_type, 100),
+        content_type: redactor.clean(content_type, 100),
         excerpt,
     }
 }

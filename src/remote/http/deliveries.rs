@@ -56,6 +56,7 @@ impl<T: Transport> HttpApi<T> {
             return Err(super::client::unexpected(
                 &answer,
                 format!("it holds no list of {name}"),
+                &self.redactor(None),
             ));
         };
         let listed = rows.len();

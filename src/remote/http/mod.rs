@@ -25,7 +25,8 @@ pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 /// Reads a page of the list, for the fuzz target.
 #[cfg(any(fuzzing, test))]
 pub fn fuzz_page(bytes: &[u8]) {
-    let _ = wire::page(bytes);
-    let _ = row::written(bytes);
+    let redactor = answer::Redactor::new([]);
+    let _ = wire::page(bytes, &redactor);
+    let _ = row::written(bytes, &redactor);
     let _ = wire::deleted(bytes);
 }

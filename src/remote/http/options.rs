@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::retry::RetryPolicy;
-use crate::secret::Secret;
+use crate::secret::{Followed, Secret};
 
 /// Where the API is and how it is talked to.
 #[derive(Debug)]
@@ -33,6 +33,9 @@ pub struct HttpOptions {
     pub retry: RetryPolicy,
     /// Whether the system's proxy settings hold.
     pub proxy: ProxyUse,
+    /// The secrets that no answer may bring as an id, beside the API key and the token that is sent: an id is shown, kept,
+    /// and sent again.
+    pub followed: Followed,
 }
 
 impl HttpOptions {
@@ -51,6 +54,7 @@ impl HttpOptions {
             requests_per_second: None,
             retry: RetryPolicy::default(),
             proxy: ProxyUse::System,
+            followed: Followed::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::answer::Redactor;
 use super::wire::WireError;
 use crate::state::{FieldFlaw, ObservedWebhook, UnreadableWebhook};
 use crate::webhook::{
@@ -84,15 +85,16 @@ pub(super) struct Rows {
 /// Reads a list of rows.
 ///
 /// # Errors
-/// [`WireError`] if a row has no usable id: which webhook it is, and whether it is ours, cannot be told then.
-pub(super) fn rows(list: &RawValue) -> Result<Rows, WireError> {
+/// [`WireError`] if a row has no usable id: which webhook it is, and whether it is ours, cannot be told then. An id that
+/// holds a secret is none that could be used: it would be shown and kept.
+pub(super) fn rows(list: &RawValue, redactor: &Redactor<'_>) -> Result<Rows, WireError> {
     // The usual case, without a tree of values: there are hundreds on a page.
     if let Ok(rows) = serde_json::from_str::<Vec<Row>>(list.get())
         && rows.iter().all(Row::is_bounded)
     {
         let webhooks = rows.into_iter().enumerate().map(|(index, row)| {
             let number = index + 1;
-            webhook(row).map_err(|flaw| unusable(&format!("row {number}"), &flaw))
+            webhook(row, redactor).map_err(|flaw| unusable(&format!("row {number}"), &flaw))
         });
         return Ok(Rows {
             webhooks: webhooks.collect::<Result<_, _>>()?,
@@ -107,8 +109,8 @@ pub(super) fn rows(list: &RawValue) -> Result<Rows, WireError> {
         match serde_json::from_str::<Row>(row.get()) {
             Ok(row) if row.is_bounded() => rows
                 .webhooks
-                .push(webhook(row).map_err(|flaw| unusable(&place, &flaw))?),
-            _ => rows.unreadable.push(unreadable(&place, row)?),
+                .push(webhook(row, redactor).map_err(|flaw| unusable(&place, &flaw))?),
+            _ => rows.unreadable.push(unreadable(&place, row, redactor)?),
         }
     }
     Ok(rows)
@@ -118,22 +120,25 @@ pub(super) fn rows(list: &RawValue) -> Result<Rows, WireError> {
 ///
 /// # Errors
 /// [`WireError`], which names the field.
-pub(super) fn written(text: &[u8]) -> Result<ObservedWebhook, WireError> {
+pub(super) fn written(text: &[u8], redactor: &Redactor<'_>) -> Result<ObservedWebhook, WireError> {
     match serde_json::from_slice::<Row>(text) {
-        Ok(row) if row.is_bounded() => webhook(row).map_err(|flaw| unusable("the answer", &flaw)),
+        Ok(row) if row.is_bounded() => {
+            webhook(row, redactor).map_err(|flaw| unusable("the answer", &flaw))
+        }
         Err(_) if serde_json::from_slice::<IgnoredAny>(text).is_err() => Err(WireError::NotJson),
         _ => {
             let row: &RawValue = serde_json::from_slice(text).map_err(|_| WireError::NotJson)?;
-            let unreadable = unreadable("the answer", row)?;
+            let unreadable = unreadable("the answer", row, redactor)?;
             Err(WireError::NotAWebhook(unreadable.to_string()))
         }
     }
 }
 
-fn webhook(row: Row) -> Result<ObservedWebhook, String> {
+fn webhook(row: Row, redactor: &Redactor<'_>) -> Result<ObservedWebhook, String> {
     let id = row.id.or(row.document_id);
     Ok(ObservedWebhook {
-        id: parsed_id(id.as_deref()).map_err(|flaw| named(Some(&row.name), &flaw))?,
+        id: parsed_id(id.as_deref(), redactor)
+            .map_err(|flaw| named(Some(&row.name), &flaw, redactor))?,
         spec: WebhookSpec {
             name: row.name,
             url: EndpointUrl::from_remote(row.url),
@@ -148,13 +153,17 @@ fn webhook(row: Row) -> Result<ObservedWebhook, String> {
 }
 
 /// Keeps what can be known of a row that is not as documented.
-fn unreadable(place: &str, row: &RawValue) -> Result<UnreadableWebhook, WireError> {
+fn unreadable(
+    place: &str,
+    row: &RawValue,
+    redactor: &Redactor<'_>,
+) -> Result<UnreadableWebhook, WireError> {
     let row: Map<String, Value> = serde_json::from_str(row.get())
         .map_err(|_| WireError::NotAWebhook(format!("{place} is no object")))?;
     let text = |name: &str| row.get(name).and_then(Value::as_str);
     let name = text("name");
-    let id = parsed_id(text("id").or_else(|| text("_id")))
-        .map_err(|flaw| unusable(place, &named(name, &flaw)))?;
+    let id = parsed_id(text("id").or_else(|| text("_id")), redactor)
+        .map_err(|flaw| unusable(place, &named(name, &flaw, redactor)))?;
     let flawed = FIELDS.iter().find_map(|(field, is_right)| {
         match row.get(*field) {
             None => Some(FieldFlaw::Missing),
@@ -169,29 +178,36 @@ fn unreadable(place: &str, row: &RawValue) -> Result<UnreadableWebhook, WireErro
     let (field, flaw) = flawed.unwrap_or(("id", FieldFlaw::WrongType));
     Ok(UnreadableWebhook {
         id,
-        name: name.map(kept),
+        name: name.map(|name| kept(name, redactor)),
         field,
         flaw,
     })
 }
 
 /// A name, as far as it takes to compare it with declared ones.
-fn kept(name: &str) -> String {
+fn kept(name: &str, redactor: &Redactor<'_>) -> String {
     if name.len() <= TEXT_BYTES {
         return name.to_owned();
     }
-    normal_name(name).chars().take(NAME_KEPT).collect()
+    // Before it is cut: half a secret would not be found any more.
+    let name = normal_name(name);
+    redactor.masked(&name).chars().take(NAME_KEPT).collect()
 }
 
-fn parsed_id(id: Option<&str>) -> Result<RemoteId, String> {
+fn parsed_id(id: Option<&str>, redactor: &Redactor<'_>) -> Result<RemoteId, String> {
     let id = id.ok_or_else(|| "it has no usable `id`".to_owned())?;
-    RemoteId::parse(id).map_err(|error| format!("its `id` is unusable: {error}"))
+    let parsed = RemoteId::parse(id);
+    let parsed = parsed.map_err(|error| format!("its `id` is unusable: {error}"))?;
+    if redactor.finds_in(id) {
+        return Err("its `id` is unusable: it holds a secret".to_owned());
+    }
+    Ok(parsed)
 }
 
-fn named(name: Option<&str>, flaw: &str) -> String {
+fn named(name: Option<&str>, flaw: &str, redactor: &Redactor<'_>) -> String {
     name.map_or_else(
         || flaw.to_owned(),
-        |name| format!("{:?}: {flaw}", name.chars().take(60).collect::<String>()),
+        |name| format!("{:?}: {flaw}", redactor.clean(name, 60)),
     )
 }
 
@@ -224,7 +240,10 @@ mod tests {
     }
 
     fn read(list: &Value) -> Result<Rows, WireError> {
-        rows(&serde_json::value::to_raw_value(list).unwrap())
+        rows(
+            &serde_json::value::to_raw_value(list).unwrap(),
+            &Redactor::new(["the-api-key"]),
+        )
     }
 
     #[test]
@@ -285,6 +304,7 @@ mod tests {
         let fits = "x".repeat(TEXT_BYTES);
         let read = super::rows(
             &serde_json::value::to_raw_value(&json!([with("url", Some(json!(fits)))])).unwrap(),
+            &Redactor::new([]),
         );
         assert_eq!(read.unwrap().webhooks.len(), 1);
     }
@@ -304,7 +324,11 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_write_names_the_field_and_shows_no_value() {
-        let read = |row: &Value| written(row.to_string().as_bytes()).unwrap_err().to_string();
+        let read = |row: &Value| {
+            let redactor = Redactor::new(["the-api-key"]);
+            let read = written(row.to_string().as_bytes(), &redactor);
+            read.unwrap_err().to_string()
+        };
         assert_eq!(
             read(&with("url", None)),
             "a webhook in it is not as documented: webhook odd (\"Billing\"): `url` is missing"
@@ -314,6 +338,30 @@ mod tests {
             wrong.ends_with("`timeout_seconds` has the wrong type"),
             "{wrong}"
         );
-        assert_eq!(written(b"<html>"), Err(WireError::NotJson));
+        assert_eq!(
+            written(b"<html>", &Redactor::new([])),
+            Err(WireError::NotJson)
+        );
+    }
+
+    #[test]
+    fn an_id_that_holds_a_secret_is_no_id() {
+        let name = format!("{} the-api-key", "x".repeat(50));
+        for odd in [None, Some(("url", json!(7)))] {
+            let mut secret = row("a_THE-API-KEY_b");
+            let fields = secret.as_object_mut().unwrap();
+            fields.insert("name".to_owned(), json!(name));
+            fields.extend(odd.map(|(field, value)| (field.to_owned(), value)));
+            let listed = read(&json!([row("a"), secret])).unwrap_err().to_string();
+            let redactor = Redactor::new(["the-api-key"]);
+            let answered = written(secret.to_string().as_bytes(), &redactor);
+            for error in [listed, answered.unwrap_err().to_string()] {
+                assert!(
+                    error.ends_with("`id` is unusable: it holds a secret"),
+                    "{error}"
+                );
+                assert!(!error.contains("the-"), "{error}");
+            }
+        }
     }
 }

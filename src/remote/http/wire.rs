@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::answer::Redactor;
 use super::row::{self, Rows};
 use crate::remote::{DeleteAnswer, Page};
 
@@ -35,7 +36,7 @@ pub(super) enum WireError {
 
 /// Reads a page of the list, whatever its envelope is. The rows are read where they stand, without a tree
 /// of values: there are hundreds on a page.
-pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
+pub(super) fn page(text: &[u8], redactor: &Redactor<'_>) -> Result<Page, WireError> {
     let bytes = text.len();
     let text = std::str::from_utf8(text).map_err(|_| WireError::NotJson)?;
     let (rows, total) = if text.trim_ascii_start().starts_with('{') {
@@ -44,7 +45,7 @@ pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
             None | Some("null") => None,
             Some(total) => Some(serde_json::from_str(total).map_err(|_| WireError::Total)?),
         };
-        let rows = list(&envelope)?;
+        let rows = list(&envelope, redactor)?;
         if envelope.contains_key("error") && is_empty_list(rows) {
             return Err(WireError::Failed);
         }
@@ -59,7 +60,7 @@ pub(super) fn page(text: &[u8]) -> Result<Page, WireError> {
     let Rows {
         webhooks,
         unreadable,
-    } = row::rows(rows)?;
+    } = row::rows(rows, redactor)?;
     Ok(Page {
         webhooks,
         unreadable,
@@ -83,7 +84,10 @@ fn is_empty_list(value: &RawValue) -> bool {
         .is_ok_and(|rows| rows.is_empty())
 }
 
-fn list<'text>(envelope: &Envelope<'text>) -> Result<&'text RawValue, WireError> {
+fn list<'text>(
+    envelope: &Envelope<'text>,
+    redactor: &Redactor<'_>,
+) -> Result<&'text RawValue, WireError> {
     let named = LIST_NAMES
         .into_iter()
         .filter_map(|name| envelope.get(name).copied())
@@ -96,18 +100,11 @@ fn list<'text>(envelope: &Envelope<'text>) -> Result<&'text RawValue, WireError>
             let seen: Vec<_> = envelope
                 .keys()
                 .take(8)
-                .map(|key| format!("'{}'", short(key)))
+                .map(|key| format!("'{}'", redactor.clean(key, 60)))
                 .collect();
             Err(WireError::NoList(seen.join(", ")))
         }
     }
-}
-
-fn short(text: &str) -> String {
-    text.chars()
-        .filter(|character| !character.is_control())
-        .take(60)
-        .collect()
 }
 
 /// Reads the answer to a DELETE: nothing, or an object that is no error. The contract leaves open what is in it.
@@ -142,7 +139,8 @@ mod tests {
     }
 
     fn read(answer: &Value) -> Result<(usize, Option<u64>), WireError> {
-        page(answer.to_string().as_bytes()).map(|page| (page.webhooks.len(), page.total))
+        page(answer.to_string().as_bytes(), &Redactor::new([]))
+            .map(|page| (page.webhooks.len(), page.total))
     }
 
     #[test]
@@ -187,7 +185,11 @@ mod tests {
     fn a_list_whose_total_is_no_whole_number_or_that_holds_an_error_decides_nothing() {
         for total in ["\"2\"", "-1", "1e400", "1.5", "true", "{}"] {
             let text = format!(r#"{{"subscriptions": [], "total": {total}}}"#);
-            assert_eq!(page(text.as_bytes()), Err(WireError::Total), "{total}");
+            assert_eq!(
+                page(text.as_bytes(), &Redactor::new([])),
+                Err(WireError::Total),
+                "{total}"
+            );
         }
         let failed = json!({ "data": [], "error": "upstream timed out" });
         assert_eq!(read(&failed), Err(WireError::Failed));
@@ -214,6 +216,6 @@ mod tests {
             error(&json!("x")),
             "it holds no list of webhooks, only a single value"
         );
-        assert_eq!(page(b"<html>"), Err(WireError::NotJson));
+        assert_eq!(page(b"<html>", &Redactor::new([])), Err(WireError::NotJson));
     }
 }

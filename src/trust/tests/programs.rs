@@ -65,8 +65,13 @@ fn all_files_of_a_folder_that_an_argument_names_count() {
         (&["sh", "-c", "cd ../..; cd repo/bin; x y"], "/repo/bin/y"),
         (&["sh", "-c", "cd /; sh repo/x"], "/repo/x"),
         (&["op", "-C", "../bin", "../x"], "/repo/x"),
+        // Git runs an alias at the root.
+        (&["op", "-c", "alias.x=!./bin/x"], "/repo/bin/x"),
+        (&["op", "-c", "alias.x=!cd bin; ./x"], "/repo/bin/x"),
+        (&["op", "x.sh"], "/repo/conf/x.sh"),
     ] {
-        assert!(covers(&checkout(), words, path), "{words:?}");
+        let checkout = checkout().with_config("/repo/conf".into());
+        assert!(covers(&checkout, words, path), "{words:?}");
     }
     let checkout = checkout().with_record("/repo/.hookctl".into());
     for (words, path) in [
@@ -75,8 +80,26 @@ fn all_files_of_a_folder_that_an_argument_names_count() {
         (&["op", ".."], "/repo/.hookctl/db"),
         (&["op", "/home"], "/home/me/x"),
         (&["sh", "-c", "cd .. && cat x"], "/repo/unnamed"),
+        // A word that is a folder at the root.
+        (&["op", "other"], "/repo/other/b.sh"),
     ] {
         assert!(!covers(&checkout, words, path), "{words:?}");
+    }
+}
+
+#[test]
+fn what_a_program_reads_beside_what_is_named_is_told() {
+    for (words, expected) in [
+        (&["op", "read", "x"][..], false),
+        (&["sh", "../script.sh"], true),
+        (&["op", "bin"], true),
+        (&["op", "../bin"], false),
+    ] {
+        let authority = of_tokens(&[command(words)], &machine(), PATH);
+        let What::Program(run) = authority.grants()[0].what() else {
+            panic!();
+        };
+        assert_eq!(run.is_open, expected, "{words:?}");
     }
 }
 

@@ -132,8 +132,8 @@ fn what_a_text_reads_that_nobody_can_tell_is_said() {
         ("[sh, -c, 'cat $$HOME/x']", true),
         ("[sh, -c, 'cat *']", true),
         ("[sh, -c, 'cd .. && cat x']", true),
-        ("[sh, -c, 'cat x']", false),
-        ("[sh, ./token.sh]", false),
+        ("[sh, ./token.sh]", true),
+        ("[cat, x]", false),
     ] {
         let scene = Scene::with_token(&format!("{{ command: {arguments} }}"));
         let run = scene.repository.run(&["trust"]).code(1);

@@ -169,6 +169,7 @@ async fn answer(
             let read = unless_cancelled(&cancellation, read_events(api, &query, limit))
                 .await?
                 .map_err(|error| failed(&error))?;
+            let read = mask::events(read);
             Ok(if json {
                 deliveries::events_json(&read, &keys)
             } else {
@@ -178,9 +179,7 @@ async fn answer(
         Request::Attempts(args) => {
             let reading = attempts_of(api, &args.event);
             let mut rows = unless_cancelled(&cancellation, reading).await??;
-            for row in &mut rows {
-                row.error_message = row.error_message.as_deref().map(mask::masked);
-            }
+            rows.iter_mut().for_each(mask::attempt);
             Ok(if json {
                 deliveries::attempts_json(&rows)
             } else {
@@ -188,10 +187,12 @@ async fn answer(
             })
         }
         Request::Retry(args) => {
-            let event = unless_cancelled(&cancellation, find(api, &args.event))
+            let mut event = unless_cancelled(&cancellation, find(api, &args.event))
                 .await??
                 .ok_or_else(|| no_such_event(&args.event))?;
-            let Some(document_id) = &event.document_id else {
+            let document_id = event.document_id.clone();
+            mask::event(&mut event);
+            let Some(document_id) = document_id else {
                 return Err(CommandError::new(
                     "no-such-event",
                     "the API does not say by which id this event is asked for again",
@@ -199,7 +200,7 @@ async fn answer(
             };
             begin_writing();
             let sent = tokio::select! {
-                sent = api.retry(document_id) => sent,
+                sent = api.retry(&document_id) => sent,
                 () = cancellation.cancelled() => return Err(unknown("interrupted")
                     .status(ExitStatus::Interrupted)),
             };

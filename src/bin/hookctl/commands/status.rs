@@ -148,9 +148,10 @@ async fn status(
     let planned = planned.map_err(|error| presenter.failed(&error))?;
     let events = match events {
         None => None,
-        Some(Ok(events)) => Some(events),
+        Some(Ok(events)) => Some(crate::mask::events(events)),
         // What the files and the list say is worth showing all the same.
         Some(Err(error @ (ApiError::Rejected { .. } | ApiError::Unexpected { .. }))) => {
+            let error = crate::mask::masked(&error.to_string());
             ui.remark(&format!("warning: no deliveries are shown: {error}\n"));
             None
         }

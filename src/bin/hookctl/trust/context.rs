@@ -169,7 +169,9 @@ fn checkout(settings: &Settings) -> Checkout {
         .map(|repository| real(repository.root()))
         .chain([elsewhere.clone()])
         .collect();
-    let checkout = Checkout::new(root, further).with_record(real(&settings.cache_dir));
+    let checkout = Checkout::new(root, further)
+        .with_record(real(&settings.cache_dir))
+        .with_config(real(&settings.root));
     if has_git && elsewhere_has_git {
         checkout
     } else {
