@@ -77,34 +77,41 @@
 //! It prints nothing, reads no environment variable by itself (it is given a lookup), and ends no
 //! process. `RUST_LOG` and the like are the program's business: events go to [`tracing`].
 
-pub mod address;
-pub mod apply;
+pub use hookctl_api as remote;
+pub use hookctl_core::{address, outside, plan, saved, state, template, webhook};
+pub use hookctl_engine::{apply, reconcile, report};
+pub use hookctl_files::{config, declaration, diagnostic, import, yaml};
+pub use hookctl_secrets::trust;
+pub use hookctl_system::input;
+
+#[cfg(feature = "watch")]
+pub use hookctl_engine::watch;
 #[cfg(feature = "sled")]
-pub mod cache;
-pub mod clock;
-pub mod config;
-pub mod declaration;
-pub mod diagnostic;
+pub use hookctl_record::{cache, store};
+#[cfg(feature = "sandbox")]
+pub use hookctl_sandbox as sandbox;
+
 #[cfg(all(any(fuzzing, test), feature = "cli"))]
 pub mod fuzzing;
-pub mod import;
-pub mod input;
-pub mod outside;
-pub mod plan;
-pub mod reconcile;
-pub mod record;
-pub mod remote;
 pub mod render;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
-pub mod saved;
-pub mod secret;
-pub mod state;
-#[cfg(feature = "sled")]
-pub mod store;
-pub mod template;
-pub mod trust;
-#[cfg(feature = "watch")]
-pub mod watch;
-pub mod webhook;
-pub mod yaml;
+
+/// Moments, and the clocks of this machine.
+pub mod clock {
+    pub use hookctl_core::clock::{Clock, Stamp, Writer};
+    pub use hookctl_system::clock::SystemClock;
+}
+
+/// What happened, as data, and the port through which it is kept.
+pub mod record {
+    pub use hookctl_core::record::*;
+}
+
+/// Secrets: where they come from, what they are, and the trace that is kept of them.
+pub mod secret {
+    pub use hookctl_core::secret::*;
+    pub use hookctl_files::secret_source::*;
+    pub use hookctl_secrets::{
+        KeyConflict, KeySources, KeyValues, MAX_SECRET_BYTES, Permits, ResolveError, resolve,
+        resolve_token,
+    };
+}

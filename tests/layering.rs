@@ -1,4 +1,5 @@
-//! The shape of the library: which module may know which, and that every file says what it is for.
+//! The shape of the house: which crate may know which, that no modules know each other in a circle, and that every file
+//! says what it is for.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,101 +7,46 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What every module but the sandbox may import: how texts and files from outside are taken.
-const EVERYWHERE: &[&str] = &["input", "outside"];
+/// What every crate may depend on of ours. Cargo holds the walls; this holds the table, so that a new arrow is a decision
+/// to be made, not a line to be added in passing.
+const MAY_DEPEND: &[(&str, &[&str])] = &[
+    ("hookctl-core", &[]),
+    ("hookctl-sandbox", &[]),
+    ("hookctl-system", &["hookctl-core"]),
+    ("hookctl-api", &["hookctl-core"]),
+    ("hookctl-secrets", &["hookctl-core", "hookctl-system"]),
+    ("hookctl-record", &["hookctl-core", "hookctl-system"]),
+    (
+        "hookctl-files",
+        &["hookctl-core", "hookctl-secrets", "hookctl-system"],
+    ),
+    (
+        "hookctl-engine",
+        &[
+            "hookctl-api",
+            "hookctl-core",
+            "hookctl-files",
+            "hookctl-record",
+            "hookctl-secrets",
+            "hookctl-system",
+        ],
+    ),
+];
 
-/// What each module may import. An arrow that is not here is a decision to be made, not a line to be
-/// added in passing.
-const MAY_IMPORT: &[(&str, &[&str])] = &[
-    ("address", &[]),
-    ("input", &[]),
-    ("outside", &[]),
-    ("webhook", &["address"]),
-    ("clock", &[]),
-    ("diagnostic", &[]),
-    ("template", &[]),
-    ("sandbox", &[]),
-    ("yaml", &["address", "diagnostic"]),
-    (
-        "fuzzing",
-        &[
-            "address",
-            "cache",
-            "declaration",
-            "diagnostic",
-            "remote",
-            "render",
-            "template",
-            "yaml",
-        ],
-    ),
-    ("secret", &["diagnostic", "template", "webhook", "yaml"]),
-    ("state", &["diagnostic", "secret", "webhook"]),
-    (
-        "config",
-        &[
-            "address",
-            "diagnostic",
-            "plan",
-            "secret",
-            "template",
-            "webhook",
-            "yaml",
-        ],
-    ),
-    ("trust", &["config", "diagnostic", "secret"]),
-    ("plan", &["diagnostic", "secret", "state", "webhook"]),
-    (
-        "declaration",
-        &[
-            "address",
-            "diagnostic",
-            "secret",
-            "state",
-            "template",
-            "webhook",
-            "yaml",
-        ],
-    ),
-    ("remote", &["secret", "state", "webhook"]),
-    ("record", &["clock", "plan", "secret", "state", "webhook"]),
-    (
-        "render",
-        &["diagnostic", "plan", "record", "remote", "state", "webhook"],
-    ),
-    ("cache", &["record", "secret", "state", "webhook"]),
-    (
-        "apply",
-        &[
-            "clock", "plan", "record", "remote", "secret", "state", "webhook",
-        ],
-    ),
-    (
-        "reconcile",
-        &[
-            "apply", "cache", "clock", "plan", "record", "remote", "secret", "state", "webhook",
-        ],
-    ),
-    ("import", &["state", "webhook", "yaml"]),
-    ("saved", &["plan", "secret", "state", "webhook"]),
-    ("store", &["cache", "reconcile", "record", "state"]),
-    (
-        "watch",
-        &[
-            "apply",
-            "cache",
-            "clock",
-            "declaration",
-            "plan",
-            "reconcile",
-            "record",
-            "remote",
-            "secret",
-            "state",
-            "store",
-            "webhook",
-        ],
-    ),
+/// What the pure core may not touch: files, clocks, the network, the environment, other programs, and whatever waits.
+const NOT_PURE: &[&str] = &[
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "std::thread",
+    "std::io::stdin",
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "tokio",
+    "async fn",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -114,24 +60,19 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// Every source file, by its path from the root of the repository.
 fn sources() -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    rust_files(&root, &mut files);
+    rust_files(&root.join("src"), &mut files);
+    rust_files(&root.join("crates"), &mut files);
     files
         .into_iter()
         .map(|path| {
             let text = fs::read_to_string(&path).unwrap();
-            (path.strip_prefix(&root).unwrap().to_owned(), text)
+            (path.strip_prefix(root).unwrap().to_owned(), text)
         })
         .collect()
-}
-
-/// The top-level module of a library file, if it is in one.
-fn module(path: &Path) -> Option<String> {
-    let first = path.components().next()?.as_os_str().to_str()?;
-    let name = first.strip_suffix(".rs").unwrap_or(first);
-    (!matches!(name, "lib" | "bin")).then(|| name.to_owned())
 }
 
 /// The part of a file that is not its tests.
@@ -145,43 +86,41 @@ fn without_tests(text: &str) -> &str {
 }
 
 #[test]
-fn modules_import_only_what_they_may() {
-    let allowed: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
+fn crates_depend_only_on_what_they_may() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let allowed: BTreeMap<_, _> = MAY_DEPEND.iter().copied().collect();
     let mut wrong = Vec::new();
-    for (path, text) in sources() {
-        let Some(module) = module(&path) else {
-            continue;
-        };
-        let Some(may) = allowed.get(module.as_str()) else {
-            wrong.push(format!("{module} is not in the table"));
-            continue;
-        };
-        for part in without_tests(&text).split("crate::").skip(1) {
-            let target: String = part
-                .chars()
-                .take_while(|character| character.is_ascii_alphanumeric() || *character == '_')
-                .collect();
-            let may_here = may.contains(&target.as_str())
-                || (module != "sandbox" && EVERYWHERE.contains(&target.as_str()));
-            if target != module && !may_here {
-                wrong.push(format!("{} imports {target}", path.display()));
+    for entry in fs::read_dir(root).unwrap() {
+        let folder = entry.unwrap().path();
+        let name = folder.file_name().unwrap().to_str().unwrap();
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let normal = manifest.split("\n[dev-dependencies]").next().unwrap();
+        for line in normal.lines().filter(|line| line.starts_with("hookctl-")) {
+            let target = line.split(['.', ' ']).next().unwrap();
+            let may = allowed.get(name).is_some_and(|may| may.contains(&target));
+            if !may {
+                wrong.push(format!("{name} depends on {target}"));
             }
         }
+        assert!(allowed.contains_key(name), "{name} is not in the table");
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
-fn the_table_has_no_cycle() {
-    let table: BTreeMap<_, _> = MAY_IMPORT.iter().copied().collect();
-    let mut settled: Vec<&str> = Vec::new();
-    while settled.len() < table.len() {
-        let next = table.iter().find(|(module, may)| {
-            !settled.contains(module) && may.iter().all(|target| settled.contains(target))
-        });
-        let (module, _) = next.expect("every module rests on settled ones");
-        settled.push(module);
+fn the_core_has_no_effects() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !path.starts_with("crates/hookctl-core") {
+            continue;
+        }
+        let code = without_tests(&text).lines();
+        let code = code.filter(|line| !line.trim_start().starts_with("//"));
+        let code: String = code.collect();
+        let effects = NOT_PURE.iter().filter(|effect| code.contains(**effect));
+        wrong.extend(effects.map(|effect| format!("{} has {effect}", path.display())));
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A path can hold anything, so it is shown by `Outside::path` alone.
@@ -200,10 +139,10 @@ fn no_path_is_shown_raw() {
 #[test]
 fn no_json_is_shown_raw() {
     // The store of consent is a file of its own, read by hookctl alone.
-    let own = Path::new("bin/hookctl/trust/store.rs");
+    let own = Path::new("src/bin/hookctl/trust/store.rs");
     let raw: Vec<_> = sources()
         .into_iter()
-        .filter(|(path, _)| path.starts_with("render") || path.starts_with("bin"))
+        .filter(|(path, _)| path.starts_with("src"))
         .filter(|(path, _)| path != own)
         .filter(|(_, text)| {
             let code = without_tests(text);
@@ -227,10 +166,10 @@ fn no_json_is_shown_raw() {
 fn no_file_is_read_without_bounds() {
     // The record's own files, below a folder that only its owner writes; the sandbox shares nothing.
     let own = [
-        "input/mod.rs",
-        "cache/database.rs",
-        "cache/folder.rs",
-        "sandbox/store.rs",
+        "crates/hookctl-system/src/input/mod.rs",
+        "crates/hookctl-record/src/cache/database.rs",
+        "crates/hookctl-record/src/cache/folder.rs",
+        "crates/hookctl-sandbox/src/store.rs",
     ];
     let unbounded: Vec<_> = sources()
         .into_iter()
@@ -258,7 +197,7 @@ fn every_bound_names_the_test_that_holds_it() {
     let bounds = page.split("\n## Bounds\n").nth(1).unwrap();
     let bounds = bounds.split("\n## ").next().unwrap();
     let mut all = String::new();
-    for folder in ["src", "tests"] {
+    for folder in ["crates", "src", "tests"] {
         read_all(&root.join(folder), &mut all);
     }
     let rows: Vec<_> = bounds
@@ -322,21 +261,24 @@ fn every_file_can_be_read_at_one_sitting() {
     assert!(long.is_empty(), "{long:?}");
 }
 
-/// The modules of the command line, each with the files' own imports: `crate::`, `super::`, and `self::`.
-mod command_line {
+/// The files of each crate, with their own imports: `crate::`, `super::`, and `self::`.
+mod circles {
     use std::collections::{BTreeMap, BTreeSet};
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     type Module = Vec<String>;
 
-    /// The module of a file below `src/bin/hookctl`.
+    /// The module of a file below the root of its crate.
     fn module(path: &Path) -> Module {
         let mut parts: Module = path
             .with_extension("")
             .components()
             .map(|part| part.as_os_str().to_str().unwrap().to_owned())
             .collect();
-        if matches!(parts.last().map(String::as_str), Some("mod" | "main")) {
+        if matches!(
+            parts.last().map(String::as_str),
+            Some("mod" | "main" | "lib")
+        ) {
             parts.pop();
         }
         parts
@@ -368,7 +310,7 @@ mod command_line {
         }
     }
 
-    /// Every path that a file names, from the root of the binary.
+    /// Every path that a file names, from the root of its crate.
     fn named(own: &Module, text: &str) -> Vec<Module> {
         let code: Vec<&str> = text
             .lines()
@@ -410,44 +352,76 @@ mod command_line {
         found
     }
 
-    #[test]
-    fn the_modules_of_the_command_line_have_no_cycle() {
-        let files: Vec<(Module, String)> = super::sources()
-            .into_iter()
-            .filter_map(|(path, text)| {
-                let path = path.strip_prefix("bin/hookctl").ok()?;
-                Some((module(path), text))
-            })
-            .collect();
+    /// The root of the crate that a file belongs to.
+    fn root(path: &Path) -> Option<PathBuf> {
+        let mut parts = path.components();
+        if path.starts_with("src/bin/hookctl") {
+            return Some(PathBuf::from("src/bin/hookctl"));
+        }
+        match parts.next()?.as_os_str().to_str()? {
+            "crates" => Some(Path::new("crates").join(parts.next()?).join("src")),
+            other => Some(PathBuf::from(other)),
+        }
+    }
+
+    type Arrows = BTreeMap<Module, BTreeSet<Module>>;
+
+    fn arrows(files: &[(Module, String)]) -> Arrows {
         let modules: BTreeSet<&Module> = files.iter().map(|(module, _)| module).collect();
-        let mut arrows: BTreeMap<&Module, BTreeSet<&Module>> = BTreeMap::new();
-        for (own, text) in &files {
-            let arrows = arrows.entry(own).or_default();
+        let mut arrows = Arrows::new();
+        for (own, text) in files {
+            let arrows = arrows.entry(own.clone()).or_default();
             for path in named(own, super::without_tests(text)) {
                 // The longest part of the path that is a module.
                 let target = (0..=path.len())
                     .rev()
                     .find_map(|length| modules.get(&path[..length].to_vec()));
-                arrows.extend(target.filter(|target| **target != own));
+                arrows.extend(
+                    target
+                        .filter(|target| **target != own)
+                        .map(|target| (*target).clone()),
+                );
             }
         }
-        let run = vec!["run".to_owned()];
-        let sync = vec!["commands".to_owned(), "sync".to_owned()];
-        assert!(arrows[&sync].contains(&run), "the arrows are found");
-        let mut settled: BTreeSet<&Module> = BTreeSet::new();
-        loop {
-            let next = arrows
-                .iter()
-                .find(|(own, targets)| !settled.contains(**own) && targets.is_subset(&settled));
-            match next {
-                Some((own, _)) => settled.insert(own),
-                None => break,
-            };
-        }
-        let knot: Vec<_> = arrows
+        arrows
+    }
+
+    /// The modules that are part of a circle, or rest on one.
+    fn knot(arrows: &Arrows) -> Vec<(&Module, &BTreeSet<Module>)> {
+        let mut settled: BTreeSet<Module> = BTreeSet::new();
+        while let Some((own, _)) = arrows
             .iter()
-            .filter(|(own, _)| !settled.contains(**own))
-            .collect();
-        assert!(knot.is_empty(), "{knot:#?}");
+            .find(|(own, targets)| !settled.contains(*own) && targets.is_subset(&settled))
+        {
+            settled.insert(own.clone());
+        }
+        arrows
+            .iter()
+            .filter(|(own, _)| !settled.contains(*own))
+            .collect()
+    }
+
+    #[test]
+    fn no_files_know_each_other_in_a_circle() {
+        let mut crates: BTreeMap<PathBuf, Vec<(Module, String)>> = BTreeMap::new();
+        for (path, text) in super::sources() {
+            let root = root(&path).unwrap();
+            let module = module(path.strip_prefix(&root).unwrap());
+            crates.entry(root).or_default().push((module, text));
+        }
+        for (root, files) in &crates {
+            let arrows = arrows(files);
+            let knot = knot(&arrows);
+            assert!(knot.is_empty(), "{}: {knot:#?}", root.display());
+        }
+        let cli = arrows(&crates[Path::new("src/bin/hookctl")]);
+        let (run, sync) = (
+            ["run".to_owned()],
+            ["commands".to_owned(), "sync".to_owned()],
+        );
+        assert!(
+            cli[sync.as_slice()].contains(run.as_slice()),
+            "the arrows are found"
+        );
     }
 }

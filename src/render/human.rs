@@ -16,7 +16,7 @@ use crate::outside::Outside;
 use crate::plan::{
     Action, Change, DeletionReason, ForgetReason, Plan, PlannedAction, Summary, TokenShown,
 };
-use crate::record::{Outcome, SyncReport};
+use crate::report::{Outcome, SyncReport};
 use crate::webhook::{Field, FieldValue, limits};
 
 /// Values longer than this are shown on lines of their own, in characters: two of them and the words

@@ -9,8 +9,8 @@ use super::message::Message;
 use super::{LooseSetting, RenderContext, SettingChange};
 use crate::outside::{self, Outside};
 use crate::plan::{Action, Change, Patch, Plan, PlannedAction, Summary, TokenShown};
-use crate::record::{Outcome, SyncReport};
 use crate::remote::WriteBody;
+use crate::report::{Outcome, SyncReport};
 use crate::state::TokenEvidence;
 use crate::webhook::{FieldValue, RemoteId};
 

@@ -11,7 +11,7 @@ use super::style::Styles;
 use super::{LooseSettings, RenderContext, RunStats};
 use crate::outside::Outside;
 use crate::plan::{Action, Plan, PlannedAction};
-use crate::record::{ActionResult, Outcome, SyncReport};
+use crate::report::{ActionResult, Outcome, SyncReport};
 
 /// What GitHub takes as one comment is 65,536 characters; some are left for what a workflow adds.
 pub const LONGEST: usize = 65_000;

@@ -4,7 +4,7 @@ use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use crate::outside::Outside;
 use crate::plan::{Action, PlannedAction};
-use crate::record::{ActionResult, Outcome, Remark};
+use crate::report::{ActionResult, Outcome, Remark};
 
 fn pending(planned: &PlannedAction, why: &str, styles: &Styles) -> String {
     let action = format!("{} pending", planned.action.as_str());

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use hookctl::plan::Plan;
 use hookctl::reconcile::Verdict;
-use hookctl::record::{Outcome, Remark};
+use hookctl::report::{Outcome, Remark};
 use hookctl::sandbox::{Dialect, Fault, Hears, Sandbox, When};
 use scene::Scene;
 use serde_json::json;

@@ -59,7 +59,7 @@ fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, 
         .map_err(|error| format!("{error:?}"))?;
     for result in report.results() {
         assert!(
-            matches!(result.outcome, hookctl::record::Outcome::Applied { .. }),
+            matches!(result.outcome, hookctl::report::Outcome::Applied { .. }),
             "{result:?}"
         );
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use hookctl::apply::remember;
-use hookctl::reconcile::{Records, RecordsError, Remembered};
 use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
+use hookctl::record::{Records, RecordsError, Remembered};
 use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
 use hookctl::secret::Secret;
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};

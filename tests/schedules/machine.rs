@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use hookctl::apply::remember;
 use hookctl::clock::{Clock, Stamp, Writer};
-use hookctl::reconcile::{RecordSource, Records, RecordsError, Remembered};
 use hookctl::record::{After, Intent, Journal, JournalError, Pending, Settlement};
+use hookctl::record::{RecordSource, Records, RecordsError, Remembered};
 use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport, Verb};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
 use hookctl::state::{LastApplied, ObservedState};

@@ -14,7 +14,7 @@ mod schedule;
 mod world;
 
 use hookctl::plan::PlannedAction;
-use hookctl::record::Outcome;
+use hookctl::report::Outcome;
 use hookctl::webhook::TokenChange;
 use proptest::prelude::*;
 use schedule::{Declaration, Declared, Odds, Run, Schedule, Token, schedules};

@@ -11,10 +11,10 @@ use hookctl::diagnostic::Location;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Plan, Policy, Prune};
 use hookctl::reconcile::{
-    Pass, PassError, PassReport, RecordSource as _, Records as _, Remembered, Verdict, evidence,
-    prepare, reconcile_settling,
+    Pass, PassError, PassReport, Verdict, evidence, prepare, reconcile_settling,
 };
 use hookctl::record::Horizon;
+use hookctl::record::{RecordSource as _, Records as _, Remembered};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Emulator, SandboxOptions, Webhook, When};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use hookctl::plan::{Action, Change, Notice, Plan, PlannedAction};
-use hookctl::record::{ActionResult, Outcome, Remark};
 use hookctl::remote::{Attempt, Event, Rows};
 use hookctl::render::Message;
+use hookctl::report::{ActionResult, Outcome, Remark};
 use hookctl::secret::{Followed, Secret};
 use hookctl::state::ObservedWebhook;
 use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction, WorkflowActions};

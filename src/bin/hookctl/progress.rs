@@ -1,7 +1,7 @@
 //! Progress of an apply, on a terminal.
 
 use hookctl::apply::{ApplyEvent, Listener};
-use hookctl::record::Outcome;
+use hookctl::report::Outcome;
 use hookctl::webhook::Key;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

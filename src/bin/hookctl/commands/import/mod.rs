@@ -14,7 +14,8 @@ use hookctl::import::{Imported, declare, file};
 use hookctl::outside::Outside;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Notice, Plan, Policy, plan};
-use hookctl::reconcile::{self, Pass, PassError, Planned, Remembered, Verdict};
+use hookctl::reconcile::{self, Pass, PassError, Planned, Verdict};
+use hookctl::record::Remembered;
 use hookctl::remote::http::HttpApi;
 use hookctl::secret::Secrets;
 use hookctl::state::{DesiredState, ObservedState, ObservedWebhook, UnreadableWebhook};
@@ -296,7 +297,7 @@ impl Scene<'_> {
         Ok(report
             .report
             .as_ref()
-            .map_or(0, hookctl::record::SyncReport::applied))
+            .map_or(0, hookctl::report::SyncReport::applied))
     }
 }
 

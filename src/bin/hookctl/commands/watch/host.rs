@@ -7,8 +7,9 @@ use hookctl::apply::ApplyEvent;
 use hookctl::clock::Clock;
 use hookctl::plan::{Change, KeyFilter, PlannedAction};
 use hookctl::reconcile::PassError;
-use hookctl::record::{Horizon, Outcome, Provenance, SyncReport};
+use hookctl::record::{Horizon, Provenance};
 use hookctl::remote::http::HttpApi;
+use hookctl::report::{Outcome, SyncReport};
 use hookctl::secret::FingerprintKey;
 use hookctl::store::Store;
 use hookctl::watch::{

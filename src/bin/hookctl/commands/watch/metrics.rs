@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hookctl::plan::Cause;
 use hookctl::reconcile::PassReport;
-use hookctl::record::Outcome;
+use hookctl::report::Outcome;
 use hookctl::watch::{Ended, Reason};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};

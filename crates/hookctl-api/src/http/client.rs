@@ -1,0 +1,442 @@
+//! The client: one method per request of the contract, over one connection pool.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::answer::{Complaint, Redactor, Word, complaint, word};
+use super::body::RequestBody;
+use super::options::{ClientError, HttpOptions, RequestStats};
+use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
+use super::throttle::{Permit, Throttle};
+use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
+use super::{row, wire};
+use crate::{ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld, WriteBody};
+use hookctl_core::secret::Secret;
+use hookctl_core::state::ObservedWebhook;
+use hookctl_core::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
+
+/// The workflow webhooks of one account, over HTTP.
+pub struct HttpApi<T = Network> {
+    transport: T,
+    options: HttpOptions,
+    throttle: Throttle,
+    requests: AtomicU64,
+    retries: AtomicU64,
+    outcomes: Mutex<BTreeMap<(&'static str, Option<u16>), u64>>,
+}
+
+impl HttpApi {
+    /// Sets up the client. Sends nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the key cannot be a header or TLS cannot be set up.
+    pub fn new(options: HttpOptions) -> Result<Self, ClientError> {
+        Ok(Self::over(Network::new(&options)?, options))
+    }
+}
+
+impl<T: Transport> HttpApi<T> {
+    /// The same over another transport, which then has to bring the API key.
+    pub fn over(transport: T, options: HttpOptions) -> Self {
+        Self {
+            transport,
+            throttle: Throttle::new(options.concurrency, options.requests_per_second),
+            options,
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            outcomes: Mutex::default(),
+        }
+    }
+
+    /// How many requests went out so far.
+    pub fn stats(&self) -> RequestStats {
+        RequestStats {
+            requests: self.requests.load(Ordering::Relaxed),
+            retries: self.retries.load(Ordering::Relaxed),
+        }
+    }
+
+    /// How many requests ended how so far: by method and status, none where no answer came.
+    pub fn outcomes(&self) -> BTreeMap<(&'static str, Option<u16>), u64> {
+        self.lock_outcomes().clone()
+    }
+
+    fn lock_outcomes(&self) -> MutexGuard<'_, BTreeMap<(&'static str, Option<u16>), u64>> {
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn url(&self, id: Option<&RemoteId>) -> String {
+        let base = &self.options.base_url;
+        match id {
+            None => format!("{base}/workflows/v1/workflow-webhooks"),
+            Some(id) => format!("{base}/workflows/v1/workflow-webhooks/{id}"),
+        }
+    }
+
+    /// Sends a request until it has an answer that decides something, within the budget.
+    pub(super) async fn send(
+        &self,
+        request: Outgoing<'_>,
+        secret: Option<&Secret>,
+        gate: &impl SendGate,
+    ) -> Result<Answer, ApiError> {
+        let effect = match request.verb {
+            Verb::Post => Effect::OnceOnly,
+            Verb::Get | Verb::Patch | Verb::Delete => Effect::Repeatable,
+        };
+        let redactor = self.redactor(secret);
+        let mut attempt = 1;
+        let mut is_retry = false;
+        // Why it is not known what became of it, if nothing more may be sent.
+        let mut last = ApiError::Withheld;
+        loop {
+            let Ok((permit, sent)) = self.attempt(request, attempt, gate).await else {
+                return Err(last);
+            };
+            if std::mem::replace(&mut is_retry, true) {
+                self.retries.fetch_add(1, Ordering::Relaxed);
+            }
+            let (failure, error) = match sent {
+                Ok(answer) => match self.read(answer, &permit, &redactor, gate) {
+                    Read::Decided(decided) => return decided,
+                    Read::Failed(failure, error) => (failure, error),
+                },
+                Err(NoAnswer { never_sent, reason }) => {
+                    let failure = if never_sent {
+                        Failure::NotSent
+                    } else {
+                        gate.unanswered();
+                        Failure::Undecided
+                    };
+                    let error = ApiError::Unreachable {
+                        url: self.options.base_url.clone(),
+                        reason,
+                        attempts: attempt,
+                    };
+                    (failure, error)
+                }
+            };
+            drop(permit);
+            match decide(&self.options.retry, effect, failure, attempt, random()) {
+                Decision::Wait(pause) => {
+                    tracing::debug!(attempt, pause_ms = whole_milliseconds(pause), "retry");
+                    tokio::select! {
+                        biased;
+                        () = gate.stopped() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                    attempt += 1;
+                }
+                Decision::WhenOpen => {}
+                Decision::GiveUp => return Err(error),
+                Decision::OutcomeUnknown => return Err(unknown_outcome(error)),
+            }
+            if failure.is_undecided() {
+                last = error;
+            }
+        }
+    }
+
+    /// One try: waits until it may leave, and sends it.
+    async fn attempt(
+        &self,
+        request: Outgoing<'_>,
+        attempt: u32,
+        gate: &impl SendGate,
+    ) -> Result<(Permit<'_>, Result<Answer, NoAnswer>), Withheld> {
+        let permit = tokio::select! {
+            biased;
+            () = gate.stopped() => return Err(Withheld),
+            permit = self.throttle.acquire() => permit,
+        };
+        gate.permit().await?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let started = tokio::time::Instant::now();
+        let answer = tokio::select! {
+            biased;
+            answer = self.transport.exchange(request) => answer,
+            () = gate.abandoned() => Err(NoAnswer {
+                never_sent: false,
+                reason: "interrupted".to_owned(),
+            }),
+        };
+        let status = answer.as_ref().ok().map(|answer| answer.status);
+        let outcome = (request.verb.as_str(), status);
+        *self.lock_outcomes().entry(outcome).or_default() += 1;
+        tracing::debug!(
+            method = request.verb.as_str(),
+            path = request
+                .url
+                .strip_prefix(&self.options.base_url)
+                .unwrap_or_default(),
+            status,
+            milliseconds = whole_milliseconds(started.elapsed()),
+            attempt,
+            "request"
+        );
+        Ok((permit, answer))
+    }
+
+    /// What an answer means.
+    fn read(
+        &self,
+        answer: Answer,
+        permit: &Permit<'_>,
+        redactor: &Redactor<'_>,
+        gate: &impl SendGate,
+    ) -> Read {
+        let asked = || {
+            let sent = answer.header("date").and_then(http_date);
+            let now = sent.unwrap_or_else(jiff::Timestamp::now);
+            let header = answer.header("retry-after");
+            header.and_then(|text| retry_after(text, now))
+        };
+        match word(answer.status, &answer.body) {
+            Word::Done => {
+                self.throttle.on_success();
+                Read::Decided(Ok(answer))
+            }
+            Word::Refused => {
+                self.throttle.on_success();
+                let said = said(&answer, redactor);
+                Read::Decided(Err(ApiError::Rejected {
+                    status: answer.status,
+                    message: said.message,
+                    fields: said.fields,
+                }))
+            }
+            Word::KeyRefused { own } => {
+                if !own {
+                    gate.unanswered();
+                }
+                Read::Decided(Err(ApiError::Unauthorized {
+                    status: answer.status,
+                    key_source: self.options.api_key_source.clone(),
+                    message: said(&answer, redactor).message,
+                    team_headers_sent: self.options.team_id.is_some()
+                        && self.options.user_id.is_some(),
+                }))
+            }
+            Word::TooManyRequests => self.throttled(answer.status, permit, asked(), false),
+            Word::Failed => {
+                gate.unanswered();
+                let asked = asked();
+                if answer.status == 503 && asked.is_some() {
+                    return self.throttled(answer.status, permit, asked, true);
+                }
+                if answer.status == 503 {
+                    self.throttle.on_overload(permit);
+                }
+                let error = unexpected(&answer, redactor.excerpt(&answer.body), redactor);
+                Read::Failed(Failure::Undecided, error)
+            }
+            Word::Foreign => {
+                gate.unanswered();
+                let excerpt = match answer.status {
+                    300..=399 => redirect(&answer),
+                    _ => redactor.excerpt(&answer.body),
+                };
+                Read::Decided(Err(unexpected(&answer, excerpt, redactor)))
+            }
+        }
+    }
+
+    fn throttled(
+        &self,
+        status: u16,
+        permit: &Permit<'_>,
+        asked: Option<Duration>,
+        undecided: bool,
+    ) -> Read {
+        // A wait that is too long ends this run: then the gate stays as it is for what is in flight.
+        let patience = self.options.retry.patience;
+        let named = asked.filter(|asked| *asked <= patience);
+        let blocked = self.throttle.on_throttled(permit, named, random());
+        Read::Failed(
+            Failure::Throttled {
+                blocked,
+                asked,
+                undecided,
+            },
+            ApiError::Throttled {
+                status,
+                blocked,
+                retry_after: asked,
+            },
+        )
+    }
+
+    pub(super) fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
+        Redactor::new(
+            [Some(&self.options.api_key), secret]
+                .into_iter()
+                .flatten()
+                .map(Secret::expose),
+        )
+        .knowing(&self.options.followed)
+    }
+}
+
+impl<T: Transport> WebhookApi for HttpApi<T> {
+    async fn page(&self, page: u32, size: u32) -> Result<Page, ApiError> {
+        let url = format!("{}?page={page}&size={size}", self.url(None));
+        let get = Outgoing {
+            verb: Verb::Get,
+            url: &url,
+            body: None,
+        };
+        let answer = match self.send(get, None, &Ungated).await {
+            Err(
+                ApiError::Rejected {
+                    status: status @ (404 | 405),
+                    ..
+                }
+                | ApiError::Unexpected {
+                    status: status @ (404 | 405),
+                    ..
+                },
+            ) => {
+                return Err(ApiError::NotServed {
+                    url: self.url(None),
+                    status,
+                });
+            }
+            answer => answer?,
+        };
+        let redactor = self.redactor(None);
+        wire::page(&answer.body, &redactor).map_err(|error| {
+            let excerpt = match error {
+                wire::WireError::NotJson => redactor.excerpt(&answer.body),
+                other => other.to_string(),
+            };
+            unexpected(&answer, excerpt, &redactor)
+        })
+    }
+
+    async fn create(
+        &self,
+        spec: &WebhookSpec,
+        token: Option<&Secret>,
+        gate: &impl SendGate,
+    ) -> Result<Option<ObservedWebhook>, ApiError> {
+        let body = RequestBody::new(&WriteBody::create(spec, token));
+        let post = Outgoing {
+            verb: Verb::Post,
+            url: &self.url(None),
+            body: Some(&body),
+        };
+        let answer = self.send(post, token, gate).await?;
+        written(&answer, gate, &self.redactor(token)).map_err(unknown_outcome)
+    }
+
+    async fn patch(
+        &self,
+        id: &RemoteId,
+        fields: &[(Field, FieldValue)],
+        token: TokenChange<&Secret>,
+        gate: &impl SendGate,
+    ) -> Result<Option<ObservedWebhook>, ApiError> {
+        let body = RequestBody::new(&WriteBody::patch(fields, token));
+        let patch = Outgoing {
+            verb: Verb::Patch,
+            url: &self.url(Some(id)),
+            body: Some(&body),
+        };
+        let answer = gone_if_404(self.send(patch, token.set(), gate).await, id)?;
+        written(&answer, gate, &self.redactor(token.set()))
+    }
+
+    async fn delete(&self, id: &RemoteId, gate: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
+        let delete = Outgoing {
+            verb: Verb::Delete,
+            url: &self.url(Some(id)),
+            body: None,
+        };
+        let answer = gone_if_404(self.send(delete, None, gate).await, id)?;
+        Ok(wire::deleted(&answer.body))
+    }
+}
+
+/// A time as a number that JSON has.
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What an answer says that refuses.
+fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
+    let mut complaint = complaint(&answer.body, redactor);
+    if let Some(id) = answer.header("x-request-id") {
+        complaint.message = format!(
+            "{} (request {})",
+            complaint.message,
+            redactor.clean(id, 100)
+        );
+    }
+    complaint
+}
+
+/// What an answer to a read or a write leads to.
+enum Read {
+    /// It decides: a success, or an error by meaning.
+    Decided(Result<Answer, ApiError>),
+    /// It may be tried again.
+    Failed(Failure, ApiError),
+}
+
+/// Reads the webhook in the answer to a write; `None` if the answer is empty.
+fn written(
+    answer: &Answer,
+    gate: &impl SendGate,
+    redactor: &Redactor<'_>,
+) -> Result<Option<ObservedWebhook>, ApiError> {
+    if answer.body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(None);
+    }
+    let read = row::written(&answer.body, redactor).map(Some);
+    read.map_err(|error| {
+        gate.unanswered();
+        unexpected(answer, error.to_string(), redactor)
+    })
+}
+
+/// The error of a POST whose outcome is not known.
+fn unknown_outcome(error: ApiError) -> ApiError {
+    ApiError::UnknownOutcome {
+        reason: match error {
+            ApiError::Unreachable { reason, .. } => reason,
+            other => other.to_string(),
+        },
+    }
+}
+
+fn gone_if_404(sent: Result<Answer, ApiError>, id: &RemoteId) -> Result<Answer, ApiError> {
+    match sent {
+        Err(ApiError::Rejected { status: 404, .. }) => Err(ApiError::Gone { id: id.clone() }),
+        other => other,
+    }
+}
+
+pub(super) fn unexpected(answer: &Answer, excerpt: String, redactor: &Redactor<'_>) -> ApiError {
+    let content_type = answer.header("content-type").unwrap_or("no content type");
+    ApiError::Unexpected {
+        status: answer.status,
+        content_type: redactor.clean(content_type, 100),
+        excerpt,
+    }
+}
+
+fn redirect(answer: &Answer) -> String {
+    let host = answer
+        .header("location")
+        .and_then(|location| url::Url::parse(location).ok())
+        .and_then(|location| location.host_str().map(str::to_owned));
+    let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
+    format!("a redirect {to}, which is not followed with the API key; correct the target's api_url")
+}
+
+/// A number in 0..=1; without randomness the whole wait.
+fn random() -> f64 {
+    getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX))
+}

@@ -1,0 +1,273 @@
+//! One request out, one answer in: the network, or what a program puts in its place.
+
+use std::error::Error as _;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::Method;
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+
+use url::Url;
+
+use super::body::RequestBody;
+use super::options::{ClientError, HttpOptions, ProxyUse};
+
+/// The most that is read of one answer, in bytes: 300 webhooks of the longest documented fields are
+/// about 3 MiB.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// Sends one request and reads its answer to the end. No retries, no judgement.
+pub trait Transport: Send + Sync {
+    /// Sends one request.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] if no whole answer came.
+    fn exchange(
+        &self,
+        request: Outgoing<'_>,
+    ) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
+}
+
+/// A request. The API key is the transport's business.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// What to do.
+    pub verb: Verb,
+    /// The whole URL.
+    pub url: &'a str,
+    /// The JSON body.
+    pub body: Option<&'a RequestBody>,
+}
+
+/// The methods of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// GET
+    Get,
+    /// POST
+    Post,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+}
+
+impl Verb {
+    /// As it is spelled.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers that are text, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// A try that gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// Whether the request certainly never reached the API.
+    pub never_sent: bool,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// The network.
+pub struct Network {
+    client: reqwest::Client,
+    /// The latest URL, for the next request to the same.
+    latest: Mutex<Option<(String, Url)>>,
+}
+
+impl Network {
+    /// Sets up a connection pool. Sends nothing.
+    ///
+    /// # Errors
+    /// [`ClientError`] if the key cannot be a header or TLS cannot be set up.
+    pub(super) fn new(options: &HttpOptions) -> Result<Self, ClientError> {
+        // Another part of the program may have chosen a provider already: then that one holds.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let header = |what: &'static str, text: &str| {
+            HeaderValue::from_str(text).map_err(|_| ClientError::Header { what })
+        };
+        let mut authorization = header("API key", &format!("Bearer {}", options.api_key.expose()))?;
+        authorization.set_sensitive(true);
+        let identity = HeaderValue::from_static("identity");
+        let mut headers =
+            HeaderMap::from_iter([(AUTHORIZATION, authorization), (ACCEPT_ENCODING, identity)]);
+        if let Some(team) = &options.team_id {
+            headers.insert("teamid", header("team_id", team)?);
+        }
+        if let Some(user) = &options.user_id {
+            headers.insert("uuid", header("user_id", user)?);
+        }
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("hookctl/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(options.connect_timeout)
+            .timeout(options.request_timeout)
+            .https_only(options.https_only)
+            .pool_max_idle_per_host(options.concurrency.max(1));
+        if options.proxy == ProxyUse::None {
+            builder = builder.no_proxy();
+            if options.base_url.starts_with("http://") {
+                // Nothing speaks TLS then, redirects are not followed either, and to read the system's
+                // certificates takes longer than to sync a few webhooks.
+                builder = builder.tls_certs_only([]);
+            }
+        }
+        let client = builder
+            .build()
+            .map_err(|source| ClientError::Build { source })?;
+        Ok(Self {
+            client,
+            latest: Mutex::default(),
+        })
+    }
+
+    fn parsed(&self, text: &str) -> Result<Url, NoAnswer> {
+        let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, url)) = &*latest
+            && known == text
+        {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(text).map_err(|error| NoAnswer {
+            never_sent: true,
+            reason: error.to_string(),
+        })?;
+        *latest = Some((text.to_owned(), url.clone()));
+        Ok(url)
+    }
+}
+
+impl Transport for Network {
+    async fn exchange(&self, request: Outgoing<'_>) -> Result<Answer, NoAnswer> {
+        let method = match request.verb {
+            Verb::Get => Method::GET,
+            Verb::Post => Method::POST,
+            Verb::Patch => Method::PATCH,
+            Verb::Delete => Method::DELETE,
+        };
+        let mut builder = self.client.request(method, self.parsed(request.url)?);
+        if let Some(body) = request.body {
+            builder = builder
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(body.shared());
+        }
+        let mut response = builder.send().await.map_err(no_answer)?;
+        let headers = response
+            .headers()
+            .iter()
+            .filter_map(|(name, value)| {
+                Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
+            })
+            .collect();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(NoAnswer {
+                    never_sent: false,
+                    reason: "an answer of more than 16 MiB".to_owned(),
+                });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status: response.status().as_u16(),
+            headers,
+            body,
+        })
+    }
+}
+
+fn no_answer(error: reqwest::Error) -> NoAnswer {
+    let never_sent = error.is_connect() || error.is_builder();
+    let reason = if error.is_timeout() {
+        "it took too long".to_owned()
+    } else {
+        // The URL is our own and known; the innermost cause says most.
+        let error = error.without_url();
+        let mut cause = error.source();
+        let mut text = error.to_string();
+        while let Some(inner) = cause {
+            text = inner.to_string();
+            cause = inner.source();
+        }
+        text
+    };
+    NoAnswer { never_sent, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use hookctl_core::secret::Secret;
+
+    /// A server that answers one request with a body of so many bytes, and says nothing of their number.
+    async fn answered(bytes: usize) -> Result<Answer, NoAnswer> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4096];
+            let _ = connection.read(&mut head).await;
+            let _ = connection.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            let chunk = vec![b' '; 1024 * 1024];
+            let mut left = bytes;
+            while left > 0 {
+                let part = left.min(chunk.len());
+                if connection.write_all(&chunk[..part]).await.is_err() {
+                    return;
+                }
+                left -= part;
+            }
+        });
+        let key = Secret::new("a-key".to_owned()).unwrap();
+        let network = Network::new(&HttpOptions {
+            https_only: false,
+            proxy: ProxyUse::None,
+            ..HttpOptions::new(url.clone(), key, "the test".to_owned())
+        });
+        let request = Outgoing {
+            verb: Verb::Get,
+            url: &url,
+            body: None,
+        };
+        network.unwrap().exchange(request).await
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_read_up_to_its_limit() {
+        assert_eq!(answered(BODY_LIMIT).await.unwrap().body.len(), BODY_LIMIT);
+        let error = answered(BODY_LIMIT + 1).await.unwrap_err();
+        assert_eq!(error.reason, "an answer of more than 16 MiB");
+        assert!(!error.never_sent);
+    }
+}

@@ -1,0 +1,444 @@
+//! All pages of the list, or an error: an incomplete list must never become a plan.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt as _;
+
+use super::{ApiError, PAGE_SIZE, Page, WebhookApi};
+use hookctl_core::state::ObservedState;
+
+/// The most pages that are read: 300,000 webhooks. More is a server that counts pages for ever.
+const MAX_PAGES: u32 = 1000;
+
+/// How many pages are asked for at once, at most. The client may hold back more.
+const AT_ONCE: usize = 16;
+
+/// The most bytes of the whole list. 300,000 webhooks of usual length are half as many.
+const LIST_BYTES: usize = 256 * 1024 * 1024;
+
+/// The most bytes of the pages that are asked for at once, judged by the first page.
+const BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
+
+/// How often the list is read for two readings to be alike.
+const MAX_READINGS: usize = 5;
+
+/// Why there is no complete list.
+#[derive(Debug, thiserror::Error)]
+pub enum ObserveError {
+    /// A page could not be read.
+    #[error("could not read page {page} of the list of webhooks")]
+    Page {
+        /// Which, from 1.
+        page: u32,
+        /// Why.
+        source: ApiError,
+    },
+    /// The list ended short, twice.
+    #[error(
+        "the API lists {found} of {total} webhooks and then no more, in two readings: nothing is planned from an incomplete list"
+    )]
+    Short {
+        /// How many distinct ones were listed.
+        found: usize,
+        /// How many the API says there are.
+        total: u64,
+    },
+    /// A page brought nothing new, twice.
+    #[error(
+        "page {page} of the list repeats what earlier pages held, in two readings: nothing is planned from an incomplete list"
+    )]
+    Repeats {
+        /// Which, from 1.
+        page: u32,
+    },
+    /// The list changed while it was read, again and again.
+    #[error(
+        "the list of webhooks changes while it is read: nothing is planned from a list that may miss some. Try again when nobody else is at work"
+    )]
+    Unstable,
+    /// The list does not end.
+    #[error("the list of webhooks does not end after {MAX_PAGES} pages")]
+    Endless,
+    /// The list is larger than can be kept.
+    #[error(
+        "the list of webhooks has more than {} MiB by page {page}: it is too large to be read",
+        limit / (1024 * 1024)
+    )]
+    TooLarge {
+        /// The page that went over the limit, from 1.
+        page: u32,
+        /// The most bytes that are read.
+        limit: usize,
+    },
+}
+
+impl ObserveError {
+    /// The API's own error, if it gave one.
+    pub const fn api_error(&self) -> Option<&ApiError> {
+        match self {
+            Self::Page { source, .. } => Some(source),
+            Self::Short { .. }
+            | Self::Repeats { .. }
+            | Self::Unstable
+            | Self::Endless
+            | Self::TooLarge { .. } => None,
+        }
+    }
+}
+
+/// What one reading of the list brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The webhooks.
+    pub observed: ObservedState,
+    /// How many pages it took. A list of one page is one moment; over several, a webhook that is deleted
+    /// meanwhile moves others from a page to come to a page that was read.
+    pub pages: u32,
+}
+
+/// Reads the whole list.
+///
+/// With a total it reads until that many distinct ids are there, without one until an empty page. A
+/// list that ends short, repeats itself, or changes its total is read once more from the start, since it
+/// changed between two pages; then it is an error.
+///
+/// # Errors
+/// [`ObserveError`] if the list is not complete.
+pub async fn observe(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
+    observe_within(api, LIST_BYTES).await
+}
+
+/// Reads the whole list, if it has `limit` bytes at most.
+async fn observe_within(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
+    match read(api, limit).await {
+        Err(ObserveError::Short { .. } | ObserveError::Repeats { .. } | ObserveError::Unstable) => {
+            read(api, limit).await
+        }
+        done => done,
+    }
+}
+
+/// Reads the list until two readings in a row hold the same webhooks, so that one that is in neither is
+/// not there. `first` counts as a reading. A list of one page needs no second.
+///
+/// # Errors
+/// [`ObserveError`] if a list is not complete, or no two are alike.
+pub async fn observe_absences(
+    api: &impl WebhookApi,
+    first: Listing,
+) -> Result<Listing, ObserveError> {
+    let mut last = first;
+    for _ in 1..MAX_READINGS {
+        if last.pages <= 1 {
+            return Ok(last);
+        }
+        let next = observe(api).await?;
+        // A webhook that cannot be read in one of them only is one that changed meanwhile, not one that slipped.
+        let ids = |listing: &Listing| listing.observed.ids().cloned().collect::<BTreeSet<_>>();
+        if ids(&next) == ids(&last) {
+            return Ok(next);
+        }
+        last = next;
+    }
+    Err(ObserveError::Unstable)
+}
+
+/// Reads every page once. The first says how many there are: the others are asked for at once, and taken
+/// in their order, so that it makes no difference but for the time.
+async fn read(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
+    let mut reading = Reading {
+        limit,
+        ..Reading::default()
+    };
+    let first = page(api, 1).await?;
+    let ahead = pages_in_all(&first).min(MAX_PAGES);
+    let at_once = (BYTES_AT_ONCE / first.bytes.max(1)).clamp(1, AT_ONCE);
+    if let Some(listing) = reading.take(1, first)? {
+        return Ok(listing);
+    }
+    let mut others =
+        futures_util::stream::iter((2..=ahead).map(|number| page(api, number))).buffered(at_once);
+    let mut number = 1;
+    while let Some(page) = others.next().await {
+        number += 1;
+        if let Some(listing) = reading.take(number, page?)? {
+            return Ok(listing);
+        }
+    }
+    while number < MAX_PAGES {
+        number += 1;
+        if let Some(listing) = reading.take(number, page(api, number).await?)? {
+            return Ok(listing);
+        }
+    }
+    Err(ObserveError::Endless)
+}
+
+async fn page(api: &impl WebhookApi, number: u32) -> Result<Page, ObserveError> {
+    api.page(number, PAGE_SIZE)
+        .await
+        .map_err(|source| ObserveError::Page {
+            page: number,
+            source,
+        })
+}
+
+/// How many pages there are, if all are as long as the first; 1 if that cannot be told.
+fn pages_in_all(first: &Page) -> u32 {
+    let rows = (first.webhooks.len() + first.unreadable.len()) as u64;
+    match first.total {
+        Some(total) if rows > 0 => u32::try_from(total.div_ceil(rows)).unwrap_or(u32::MAX),
+        _ => 1,
+    }
+}
+
+/// What the pages so far held.
+#[derive(Default)]
+struct Reading {
+    observed: ObservedState,
+    total: Option<u64>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Reading {
+    /// How many distinct ids were listed so far.
+    fn found(&self) -> usize {
+        self.observed.webhooks.len() + self.observed.unreadable.len()
+    }
+
+    /// Takes the next page; the whole list if that was the last one.
+    fn take(&mut self, number: u32, page: Page) -> Result<Option<Listing>, ObserveError> {
+        self.bytes = self.bytes.saturating_add(page.bytes);
+        if self.bytes > self.limit {
+            return Err(ObserveError::TooLarge {
+                page: number,
+                limit: self.limit,
+            });
+        }
+        let was_empty = page.webhooks.is_empty() && page.unreadable.is_empty();
+        let before = self.found();
+        for webhook in page.webhooks {
+            if !self.observed.unreadable.contains_key(&webhook.id) {
+                self.observed.webhooks.insert(webhook.id.clone(), webhook);
+            }
+        }
+        // Listed twice and once unreadable: what cannot be read decides.
+        for webhook in page.unreadable {
+            self.observed.webhooks.remove(&webhook.id);
+            self.observed.unreadable.insert(webhook.id.clone(), webhook);
+        }
+        let found = self.found();
+        if number > 1 && self.total != page.total {
+            return Err(ObserveError::Unstable);
+        }
+        self.total = page.total;
+        let complete = match self.total {
+            Some(total) => found as u64 >= total,
+            None => was_empty,
+        };
+        if complete {
+            return Ok(Some(Listing {
+                observed: std::mem::take(&mut self.observed),
+                // The empty page at the end of a list without a total counts: a webhook may have slipped
+                // before it.
+                pages: number,
+            }));
+        }
+        if let (true, Some(total)) = (was_empty, self.total) {
+            return Err(ObserveError::Short { found, total });
+        }
+        if found == before {
+            return Err(ObserveError::Repeats { page: number });
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{DeleteAnswer, SendGate};
+    use hookctl_core::secret::Secret;
+    use hookctl_core::state::ObservedWebhook;
+    use hookctl_core::webhook::{
+        EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec, WorkflowActions,
+    };
+
+    /// An API that answers with these pages, one after the other.
+    struct Scripted(Mutex<Vec<Page>>, Mutex<Vec<u32>>);
+
+    impl WebhookApi for Scripted {
+        async fn page(&self, page: u32, size: u32) -> Result<Page, ApiError> {
+            assert_eq!(size, 300);
+            self.1.lock().unwrap().push(page);
+            Ok(self.0.lock().unwrap().remove(0))
+        }
+
+        async fn create(
+            &self,
+            _: &WebhookSpec,
+            _: Option<&Secret>,
+            _: &impl SendGate,
+        ) -> Result<Option<ObservedWebhook>, ApiError> {
+            panic!("observing never writes")
+        }
+
+        async fn patch(
+            &self,
+            _: &RemoteId,
+            _: &[(Field, FieldValue)],
+            _: TokenChange<&Secret>,
+            _: &impl SendGate,
+        ) -> Result<Option<ObservedWebhook>, ApiError> {
+            panic!("observing never writes")
+        }
+
+        async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
+            panic!("observing never writes")
+        }
+    }
+
+    fn page(ids: &[&str], total: Option<u64>) -> Page {
+        Page {
+            webhooks: ids
+                .iter()
+                .map(|id| ObservedWebhook {
+                    id: RemoteId::parse(id).unwrap(),
+                    spec: WebhookSpec {
+                        name: (*id).to_owned(),
+                        url: EndpointUrl::from_remote("https://a.example".into()),
+                        actions: WorkflowActions::all(),
+                        enabled: true,
+                        timeout_seconds: 10,
+                        max_retries: 3,
+                        retry_backoff_seconds: 10,
+                    },
+                    has_bearer_token: false,
+                })
+                .collect(),
+            unreadable: Vec::new(),
+            total,
+            bytes: 1024 * 1024,
+        }
+    }
+
+    /// The ids found or the error, and the pages asked for.
+    async fn reading(pages: Vec<Page>) -> (String, Vec<u32>) {
+        let api = Scripted(Mutex::new(pages), Mutex::default());
+        let result = match observe(&api).await {
+            Ok(listing) => listing
+                .observed
+                .webhooks
+                .keys()
+                .map(RemoteId::as_str)
+                .collect::<Vec<_>>()
+                .join(" "),
+            Err(error) => error.to_string(),
+        };
+        (result, api.1.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_too_large_is_an_error_at_the_page_that_makes_it_so() {
+        let pages: Vec<_> = ["a", "b", "c", "d"].map(|id| page(&[id], None)).into();
+        let api = Scripted(Mutex::new(pages), Mutex::default());
+        let error = observe_within(&api, 2 * 1024 * 1024).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the list of webhooks has more than 2 MiB by page 3: it is too large to be read"
+        );
+        assert_eq!(
+            api.1.into_inner().unwrap(),
+            [1, 2, 3],
+            "and is not read again"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_list_that_does_not_end_is_an_error_at_the_last_page_that_is_read() {
+        let pages = (0..=MAX_PAGES).map(|number| Page {
+            bytes: 100,
+            ..page(&[&format!("id-{number}")], None)
+        });
+        let api = Scripted(Mutex::new(pages.collect()), Mutex::default());
+        let error = observe(&api).await.unwrap_err();
+        assert!(matches!(error, ObserveError::Endless), "{error}");
+        assert_eq!(api.1.lock().unwrap().last(), Some(&MAX_PAGES));
+        assert_eq!(api.0.lock().unwrap().len(), 1, "and is not read again");
+    }
+
+    #[tokio::test]
+    async fn stops_at_the_total() {
+        let pages = vec![page(&["a", "b"], Some(3)), page(&["c"], Some(3))];
+        assert_eq!(reading(pages).await, ("a b c".into(), vec![1, 2]));
+        assert_eq!(
+            reading(vec![page(&[], Some(0))]).await,
+            (String::new(), vec![1])
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_total_reads_until_an_empty_page() {
+        let pages = vec![page(&["a"], None), page(&["b"], None), page(&[], None)];
+        assert_eq!(reading(pages).await, ("a b".into(), vec![1, 2, 3]));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_shifted_is_read_again() {
+        let pages = vec![
+            page(&["a", "b"], Some(3)),
+            page(&["b"], Some(3)),
+            page(&["a", "b"], Some(3)),
+            page(&["c"], Some(3)),
+        ];
+        assert_eq!(reading(pages).await, ("a b c".into(), vec![1, 2, 1, 2]));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_stays_incomplete_is_an_error() {
+        let short = || vec![page(&["a"], Some(2)), page(&[], Some(2))];
+        let (error, asked) = reading([short(), short()].concat()).await;
+        assert!(
+            error.starts_with("the API lists 1 of 2 webhooks"),
+            "{error}"
+        );
+        assert_eq!(asked, [1, 2, 1, 2]);
+        let repeats = || vec![page(&["a"], None), page(&["a"], None)];
+        let (error, _) = reading([repeats(), repeats()].concat()).await;
+        assert!(error.starts_with("page 2 of the list repeats"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_slipped_between_two_pages_is_not_missed() {
+        // `a` is deleted after the first page was read, so that `c` moves to it.
+        let slipped = vec![page(&["a", "b"], Some(4)), page(&["d"], Some(3))];
+        let whole = || vec![page(&["b", "c"], Some(3)), page(&["d"], Some(3))];
+        let (found, asked) = reading([slipped, whole()].concat()).await;
+        assert_eq!((found.as_str(), asked), ("b c d", vec![1, 2, 1, 2]));
+
+        // `a` is deleted and `e` is made meanwhile: the total tells nothing, a second reading does.
+        let slipped = vec![page(&["a", "b"], Some(4)), page(&["d", "e"], Some(4))];
+        let whole = || vec![page(&["b", "c"], Some(4)), page(&["d", "e"], Some(4))];
+        let pages = [slipped, whole(), whole()].concat();
+        let api = Scripted(Mutex::new(pages), Mutex::default());
+        let first = observe(&api).await.unwrap();
+        let stable = observe_absences(&api, first).await.unwrap();
+        let ids: Vec<_> = stable
+            .observed
+            .webhooks
+            .keys()
+            .map(RemoteId::as_str)
+            .collect();
+        assert_eq!(ids, ["b", "c", "d", "e"]);
+    }
+
+    #[tokio::test]
+    async fn one_page_is_one_moment() {
+        let api = Scripted(Mutex::new(vec![page(&["a"], Some(1))]), Mutex::default());
+        let first = observe(&api).await.unwrap();
+        assert_eq!(observe_absences(&api, first.clone()).await.unwrap(), first);
+    }
+}

@@ -1,0 +1,279 @@
+//! What hides the secrets of a run in texts that are shown: an API may echo what it was sent.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use zeroize::Zeroizing;
+
+use super::Secret;
+
+/// What stands in place of a secret.
+const MASK: &str = "(secret)";
+
+/// What stands in its place in the record. No file declares a text with control characters in it, so none is
+/// taken for this.
+pub const HIDDEN: &str = "\u{1}(secret)\u{1}";
+
+/// How many bytes of a secret it is looked up by. Decoded, one of 8 bytes has as many at least.
+const BEGINNING: usize = 3;
+
+/// Shorter secrets are not looked for: their letters stand in other words too.
+const SHORTEST: usize = 8;
+
+/// The secrets of a run. Texts are shown with [`Filter::masked`].
+#[derive(Default)]
+pub struct Filter {
+    /// By their beginnings: a text is compared with few of thousands. The longest comes first, so that no rest
+    /// of it is left.
+    needles: BTreeMap<[u8; BEGINNING], Vec<Zeroizing<Vec<u8>>>>,
+}
+
+impl Filter {
+    /// Returns a filter that knows no secret.
+    pub const fn new() -> Self {
+        Self {
+            needles: BTreeMap::new(),
+        }
+    }
+
+    /// Hides this secret from now on, if it has at least 8 bytes.
+    pub fn follow(&mut self, secret: &Secret) {
+        self.follow_text(secret.expose());
+    }
+
+    /// The same of a secret whose text is at hand.
+    pub fn follow_text(&mut self, value: &str) {
+        if value.len() < SHORTEST {
+            return;
+        }
+        // A text is compared decoded; a secret may hold what looks like an escape.
+        let plain = Zeroizing::new(value.to_ascii_lowercase().into_bytes());
+        let decoded = units(value).0;
+        for needle in [plain, decoded] {
+            let Some(beginning) = needle.first_chunk() else {
+                continue;
+            };
+            let alike = self.needles.entry(*beginning).or_default();
+            if !alike.contains(&needle) {
+                let place = alike.partition_point(|known| known.len() > needle.len());
+                alike.insert(place, needle);
+            }
+        }
+    }
+
+    /// Returns the text with every secret replaced, also where it is percent-encoded, in whole or in part, or in
+    /// other letter case.
+    pub fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.replaced(text, MASK)
+    }
+
+    /// The same for the record, which tells from it that something was hidden: see [`may_be`].
+    pub fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        self.replaced(text, HIDDEN)
+    }
+
+    fn replaced<'t>(&self, text: &'t str, mask: &str) -> Cow<'t, str> {
+        if self.needles.is_empty() || text.len() < SHORTEST {
+            return Cow::Borrowed(text);
+        }
+        let (bytes, places) = units(text);
+        let place = |unit: usize| places.get(unit).copied().unwrap_or(text.len());
+        let mut masked = String::new();
+        let mut shown = 0;
+        let mut unit = 0;
+        while let Some(rest) = bytes.get(unit..).filter(|rest| rest.len() >= SHORTEST) {
+            let alike = rest
+                .first_chunk()
+                .and_then(|beginning| self.needles.get(beginning));
+            let found = alike
+                .into_iter()
+                .flatten()
+                .find(|needle| rest.starts_with(needle));
+            let Some(needle) = found else {
+                unit += 1;
+                continue;
+            };
+            masked += text.get(shown..place(unit)).unwrap_or_default();
+            masked += mask;
+            unit += needle.len();
+            shown = place(unit);
+        }
+        if shown == 0 {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(masked + text.get(shown..).unwrap_or_default())
+    }
+}
+
+/// The secrets that a process followed, for all that shows or stores texts of others.
+#[derive(Clone, Default)]
+pub struct Followed(Arc<RwLock<Known>>);
+
+#[derive(Default)]
+struct Known {
+    filter: Filter,
+    /// Those that are never forgotten.
+    lasting: Vec<Secret>,
+}
+
+impl Followed {
+    /// Hides a secret from now on.
+    pub fn follow(&self, secret: &Secret) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.filter.follow(secret);
+        known.lasting.push(secret.clone());
+    }
+
+    /// Hides a token until [`Followed::forget_tokens`].
+    pub fn follow_token(&self, token: &Secret) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.filter.follow(token);
+    }
+
+    /// Forgets the tokens: a process that waits holds none in its memory. They have to be followed anew before one is
+    /// sent.
+    pub fn forget_tokens(&self) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut filter = Filter::new();
+        for secret in &known.lasting {
+            filter.follow(secret);
+        }
+        known.filter = filter;
+    }
+
+    /// Returns the text as it may be shown. What was hidden in the record looks alike.
+    pub fn masked(&self, text: &str) -> String {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.filter.masked(text).replace(HIDDEN, MASK)
+    }
+
+    /// Returns the text as it may be stored; `None` if it may be as it is.
+    pub fn hidden(&self, text: &str) -> Option<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match known.filter.hidden(text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(hidden) => Some(hidden),
+        }
+    }
+}
+
+impl fmt::Debug for Followed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Followed(..)")
+    }
+}
+
+/// Whether a text is what was stored, with something in place of each secret that was hidden in it. A text in
+/// which nothing was hidden is not asked about.
+pub fn may_be(stored: &str, text: &str) -> bool {
+    let parts: Vec<&str> = stored.split(HIDDEN).collect();
+    let [first, between_them @ .., last] = parts.as_slice() else {
+        return false;
+    };
+    let between = text
+        .strip_prefix(*first)
+        .and_then(|rest| rest.strip_suffix(*last));
+    let Some(mut rest) = between else {
+        return false;
+    };
+    for part in between_them {
+        match rest.split_once(*part) {
+            Some((hidden, after)) if !hidden.is_empty() => rest = after,
+            _ => return false,
+        }
+    }
+    !rest.is_empty()
+}
+
+/// The bytes of a text in lower case, percent-escapes decoded, and where each begins in the text.
+fn units(text: &str) -> (Zeroizing<Vec<u8>>, Vec<usize>) {
+    let bytes = text.as_bytes();
+    let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
+    let mut places = Vec::with_capacity(bytes.len());
+    let mut index = 0;
+    while let Some(byte) = bytes.get(index) {
+        places.push(index);
+        let escaped = match bytes.get(index..index + 3) {
+            Some([b'%', high, low]) => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        if let Some((high, low)) = escaped {
+            decoded.push((high << 4 | low).to_ascii_lowercase());
+            index += 3;
+        } else {
+            decoded.push(byte.to_ascii_lowercase());
+            index += 1;
+        }
+    }
+    (decoded, places)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(secrets: &[&str]) -> Filter {
+        let mut filter = Filter::new();
+        for secret in secrets {
+            filter.follow(&Secret::new((*secret).to_owned()).unwrap());
+        }
+        filter
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_every_form() {
+        let filter = filter(&["Hunter2/=Hunter2", "a%41b%zz1234"]);
+        for (text, expected) in [
+            ("Hunter2/=Hunter2", "(secret)"),
+            ("ä hunter2/=hunter2 ü", "ä (secret) ü"),
+            ("x=Hunter2%2F%3DHunter2&y", "x=(secret)&y"),
+            ("x=%48unter2%2f=hunter2", "x=(secret)"),
+            ("Hunter2/=Hunter2Hunter2/=Hunter2", "(secret)(secret)"),
+            ("a%41b%zz1234 a%2541b%25zz1234", "(secret) (secret)"),
+            ("Hunter2/=Hunter", "Hunter2/=Hunter"),
+            ("%", "%"),
+            ("hunter2 %4", "hunter2 %4"),
+        ] {
+            assert_eq!(filter.masked(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_hidden_may_be_anything_and_the_rest_may_not() {
+        let filter = filter(&["hunter2-hunter2"]);
+        let stored = filter.hidden("a hunter2-hunter2 b HUNTER2-hunter2 c");
+        assert!(!stored.contains("hunter"));
+        for (text, expected) in [
+            ("a hunter2-hunter2 b HUNTER2-hunter2 c", true),
+            ("a x b y c", true),
+            ("a x c", false),
+            ("a x b  c", false),
+            ("x b y c", false),
+            ("a x b y", false),
+            ("", false),
+        ] {
+            assert_eq!(may_be(&stored, text), expected, "{text}");
+        }
+        assert_eq!(
+            Followed::default().masked(&stored),
+            "a (secret) b (secret) c"
+        );
+        // Nothing is hidden there.
+        assert!(!may_be("a (secret) b", "a (secret) b"));
+    }
+
+    #[test]
+    fn a_longer_secret_leaves_no_rest_and_a_short_one_is_not_looked_for() {
+        let filter = filter(&["abcdefgh", "abcdefgh-rest", "short"]);
+        assert_eq!(filter.masked("abcdefgh-rest"), "(secret)");
+        assert_eq!(filter.masked("a short abcdefgh."), "a short (secret).");
+    }
+}

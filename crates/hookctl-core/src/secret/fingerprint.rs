@@ -1,0 +1,362 @@
+//! The trace of a secret: a keyed one-way digest.
+//!
+//! The key is derived from the API key (or from a secret of its own), which is in no file. So whoever
+//! reads the cache cannot try tokens against it, and nothing slow is needed. A key id is kept beside
+//! the digest, so that a rotated API key reads as "cannot tell", not as "was changed".
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::Secret;
+use crate::secret::overwrite_stack;
+
+/// BLAKE3's context strings: they separate the keys derived from one secret, for ever.
+const DIGEST_CONTEXT: &str = "hookctl 2026-11 bearer token fingerprint v1";
+const SEAL_CONTEXT: &str = "hookctl 2026-11 plan seal v1";
+const FILE_CONTEXT: &str = "hookctl 2026-11 plan file v2";
+const KEY_ID_CONTEXT: &str = "hookctl 2026-11 fingerprint key id v1";
+
+/// Sixteen random bytes, one draw per webhook, so that equal tokens do not look equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Salt([u8; 16]);
+
+impl Salt {
+    /// A salt of these random bytes.
+    pub const fn new(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// A fresh draw.
+    ///
+    /// # Errors
+    /// [`NoRandomness`]
+    pub fn draw() -> Result<Self, NoRandomness> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+        Ok(Self(bytes))
+    }
+}
+
+/// The system gave no randomness.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the system gave no randomness: {0}")]
+pub struct NoRandomness(getrandom::Error);
+
+/// A keyed one-way digest of a secret, kept in place of the secret.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    key_id: KeyId,
+    salt: Salt,
+    digest: Digest,
+}
+
+/// What comparing two fingerprints of one webhook tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// The same secret.
+    Same,
+    /// Another secret.
+    Different,
+    /// Made with another key or salt: nothing can be told.
+    Incomparable,
+}
+
+impl Fingerprint {
+    /// Compares two fingerprints. The digests are compared in constant time.
+    pub fn compare(&self, other: &Self) -> Comparison {
+        if self.key_id != other.key_id || self.salt != other.salt {
+            Comparison::Incomparable
+        } else if self.digest == other.digest {
+            Comparison::Same
+        } else {
+            Comparison::Different
+        }
+    }
+
+    /// The same trace, that no longer vouches for a secret: it compares with nothing, and still says
+    /// that a secret of ours was set.
+    #[must_use]
+    pub const fn unverifiable(self) -> Self {
+        Self {
+            key_id: KeyId([0; 8]),
+            ..self
+        }
+    }
+
+    /// The salt that it was made with, so that another can be made to compare with it.
+    pub const fn salt(&self) -> Salt {
+        self.salt
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Fingerprint({}…)", hex(&self.digest.0[..4]))
+    }
+}
+
+/// The shortest secret that a key of fingerprints is made from, if not from the API key, in bytes.
+const SHORTEST: usize = 16;
+
+/// A secret from which no key of fingerprints is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("it has fewer than {SHORTEST} characters, and could be found by trying")]
+pub struct TooShort;
+
+/// The key that fingerprints are made with. It exists in memory only.
+pub struct FingerprintKey {
+    key: zeroize::Zeroizing<[u8; 32]>,
+    for_seals: zeroize::Zeroizing<[u8; 32]>,
+    for_files: zeroize::Zeroizing<[u8; 32]>,
+    id: KeyId,
+}
+
+impl FingerprintKey {
+    /// Derives the key from a secret: the API key, or one kept for this purpose.
+    pub fn derive(secret: &Secret) -> Self {
+        let material = secret.expose().as_bytes();
+        let id = blake3::derive_key(KEY_ID_CONTEXT, material);
+        let mut short = [0; 8];
+        short.copy_from_slice(&id[..8]);
+        Self {
+            key: zeroize::Zeroizing::new(blake3::derive_key(DIGEST_CONTEXT, material)),
+            for_seals: zeroize::Zeroizing::new(blake3::derive_key(SEAL_CONTEXT, material)),
+            for_files: zeroize::Zeroizing::new(blake3::derive_key(FILE_CONTEXT, material)),
+            id: KeyId(short),
+        }
+    }
+
+    /// Derives the key from a secret that is kept for this purpose.
+    ///
+    /// # Errors
+    /// [`TooShort`]: somebody with the record could find it by trying.
+    pub fn of_own(secret: &Secret) -> Result<Self, TooShort> {
+        if secret.expose().len() < SHORTEST {
+            return Err(TooShort);
+        }
+        Ok(Self::derive(secret))
+    }
+
+    /// Returns what tells this key from another one. It does not lead back to the key.
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// The fingerprint of a secret: `BLAKE3-keyed(key, salt ‖ secret)`.
+    pub fn fingerprint(&self, salt: Salt, secret: &Secret) -> Fingerprint {
+        let digest = self.digest(salt, secret);
+        overwrite_stack();
+        Fingerprint {
+            key_id: self.id,
+            salt,
+            digest,
+        }
+    }
+
+    #[inline(never)]
+    fn digest(&self, salt: Salt, secret: &Secret) -> Digest {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&salt.0);
+        hasher.update(secret.expose().as_bytes());
+        let digest = Digest(*hasher.finalize().as_bytes());
+        // It holds the end of what it was given.
+        zeroize::Zeroize::zeroize(&mut hasher);
+        digest
+    }
+}
+
+impl FingerprintKey {
+    /// A keyed digest of something that is no secret by itself, but may hold one.
+    pub fn seal(&self, content: &[u8]) -> Seal {
+        Seal(Digest(
+            *blake3::keyed_hash(&self.for_seals, content).as_bytes(),
+        ))
+    }
+
+    /// A keyed digest of a whole file, given in parts. No seal of a part of a file is ever one of a file.
+    pub fn seal_file(&self, parts: &[&[u8]]) -> Seal {
+        let mut hasher = blake3::Hasher::new_keyed(&self.for_files);
+        for part in parts {
+            hasher.update(part);
+        }
+        Seal(Digest(*hasher.finalize().as_bytes()))
+    }
+}
+
+/// A keyed one-way digest. Two are compared in constant time.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seal(Digest);
+
+impl Seal {
+    /// The bytes of a seal as text.
+    pub const TEXT_LENGTH: usize = 64;
+
+    /// Reads the text of a seal: lower-case hexadecimal, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        lower_hex(text).map(|bytes| Self(Digest(bytes)))
+    }
+}
+
+impl fmt::Display for Seal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex(&self.0.0))
+    }
+}
+
+impl fmt::Debug for Seal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Seal({}…)", hex(&self.0.0[..4]))
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FingerprintKey(***)")
+    }
+}
+
+/// What tells one key of fingerprints from another.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct KeyId([u8; 8]);
+
+impl KeyId {
+    /// The bytes of an id as text.
+    pub const TEXT_LENGTH: usize = 16;
+
+    /// Reads the text of an id: lower-case hexadecimal, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        lower_hex(text).map(Self)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&hex(&self.0))
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "KeyId({self})")
+    }
+}
+
+#[derive(Clone, Copy, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Digest([u8; 32]);
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        blake3::Hash::from(self.0) == blake3::Hash::from(other.0)
+    }
+}
+
+/// A stored text that is not the hexadecimal form of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not {expected} bytes in hexadecimal")]
+pub struct InvalidHex {
+    expected: usize,
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |half: u8| {
+        if half < 10 {
+            b'0' + half
+        } else {
+            b'a' + half - 10
+        }
+    };
+    let mut text = Vec::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.extend([digit(byte >> 4), digit(byte & 0xf)]);
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+fn unhex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
+    let error = InvalidHex { expected: N };
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return Err(error);
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let pair = std::str::from_utf8(pair).map_err(|_| error)?;
+        *byte = u8::from_str_radix(pair, 16).map_err(|_| error)?;
+    }
+    Ok(bytes)
+}
+
+/// One value has one text, so that a text that differs is never taken for the same value.
+fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let bytes = unhex(text).ok()?;
+    (hex(&bytes) == text).then_some(bytes)
+}
+
+macro_rules! as_hex {
+    ($type:ident) => {
+        impl TryFrom<String> for $type {
+            type Error = InvalidHex;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                unhex(&text).map(Self)
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                hex(&value.0)
+            }
+        }
+    };
+}
+
+as_hex!(Salt);
+as_hex!(KeyId);
+as_hex!(Digest);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(value: &str) -> Secret {
+        Secret::new(value.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn tells_same_from_different_from_incomparable() {
+        let key = FingerprintKey::derive(&secret("api-key-one"));
+        let other_key = FingerprintKey::derive(&secret("api-key-two"));
+        let salt = Salt::new([7; 16]);
+        let token = key.fingerprint(salt, &secret("token"));
+        assert_eq!(
+            token.compare(&key.fingerprint(salt, &secret("token"))),
+            Comparison::Same
+        );
+        assert_eq!(
+            token.compare(&key.fingerprint(salt, &secret("other"))),
+            Comparison::Different
+        );
+        assert_eq!(
+            token.compare(&other_key.fingerprint(salt, &secret("token"))),
+            Comparison::Incomparable
+        );
+        assert_eq!(
+            token.compare(&key.fingerprint(Salt::new([8; 16]), &secret("token"))),
+            Comparison::Incomparable
+        );
+    }
+
+    #[test]
+    fn survives_storage_and_holds_no_secret() {
+        let key = FingerprintKey::derive(&secret("api-key-one"));
+        let token = key.fingerprint(Salt::new([7; 16]), &secret("hunter2"));
+        let stored = serde_json::to_string(&token).unwrap();
+        assert_eq!(serde_json::from_str::<Fingerprint>(&stored).unwrap(), token);
+        assert!(!stored.contains("hunter2"));
+        assert!(serde_json::from_str::<Salt>("\"07\"").is_err());
+        assert_eq!(format!("{key:?}"), "FingerprintKey(***)");
+    }
+}

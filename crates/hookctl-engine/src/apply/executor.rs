@@ -1,0 +1,267 @@
+//! The phases of an apply: what runs side by side, and what stops what.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::earlier::Earlier;
+use super::hold::Held;
+use super::list_refresher::ListRefresher;
+use super::pending::Unsettled;
+use super::progress::{ApplyEvent, Listener};
+use super::step::Steps;
+use super::stop_gate::StopGate;
+use crate::report::{ActionResult, Outcome, SyncReport, Twin};
+use hookctl_api::{WebhookApi, observe};
+use hookctl_core::clock::Clock;
+use hookctl_core::plan::{Action, Phase, Plan, PlannedAction};
+use hookctl_core::record::{After, Horizon, Journal, JournalError, Provenance, Settlement};
+use hookctl_core::secret::Secrets;
+use hookctl_core::state::{ObservedState, ObservedWebhook};
+use hookctl_core::webhook::{RemoteId, normal_name};
+
+/// How many actions are under way for each that may send. The others wait for the record: what waits
+/// together is made durable together, so that many small waits for the disk become few.
+const UNDER_WAY: usize = 32;
+
+/// How a plan is applied.
+pub struct ApplyOptions<'a> {
+    /// How many actions send at once, at most; at least 1. The API client may hold back more.
+    pub concurrency: usize,
+    /// Tells the time, for intents and the history.
+    pub clock: &'a dyn Clock,
+    /// How long a request without an answer may still take effect.
+    pub horizon: Horizon,
+    /// How long requests in flight are waited for after a cancellation.
+    pub grace: Duration,
+    /// Tells the Git commit of the files, for the history. Asked once, and only if there is an action.
+    pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
+    /// Once cancelled, nothing is sent any more; what is in flight is settled and recorded.
+    pub cancellation: CancellationToken,
+}
+
+/// What was seen when the plan was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The webhooks.
+    pub observed: &'a ObservedState,
+    /// The actions that wait.
+    pub held: &'a Held,
+    /// The earlier writes that may still take effect.
+    pub unsettled: &'a [Unsettled],
+}
+
+/// Applies a plan that was made from what was seen.
+///
+/// # Errors
+/// [`JournalError`] if the records that are merely out of date could not be written; nothing was sent
+/// then. Every other failure is in the report.
+pub async fn apply<A: WebhookApi, J: Journal>(
+    plan: &Plan,
+    seen: Seen<'_>,
+    secrets: &Secrets,
+    api: &A,
+    journal: &J,
+    options: &ApplyOptions<'_>,
+    listener: &dyn Listener,
+) -> Result<SyncReport, JournalError> {
+    let Seen {
+        observed,
+        held,
+        unsettled,
+    } = seen;
+    let earlier = Earlier::new(unsettled);
+    let refreshed = plan.refresh.iter().map(|refresh| {
+        journal.settle(Settlement {
+            key: refresh.key.clone(),
+            after: After::Record(Box::new(refresh.record.clone())),
+            history: None,
+            lingering: earlier.of_key(&refresh.key).map(Box::new),
+        })
+    });
+    futures_util::future::try_join_all(refreshed).await?;
+    let steps = Steps {
+        api,
+        journal,
+        secrets,
+        options,
+        provenance: options
+            .provenance
+            .filter(|_| !plan.actions.is_empty())
+            .and_then(|tell| tell()),
+        known: Mutex::new(observed.ids().cloned().collect()),
+        named: by_name(observed),
+        earlier,
+        contested: &held.contested,
+        refresher: ListRefresher::default(),
+        stop_gate: StopGate::new(options.cancellation.clone(), options.grace),
+        sending: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+    };
+    let run = Run {
+        steps,
+        held,
+        listener,
+    };
+    listener.on(ApplyEvent::Started {
+        actions: plan.actions.len(),
+    });
+    let mut report = SyncReport::default();
+    for phase in plan
+        .actions
+        .chunk_by(|one, other| one.action.phase() == other.action.phase())
+    {
+        let results = run.phase(phase).await;
+        if phase
+            .first()
+            .is_some_and(|first| first.action.phase() == Phase::Create)
+        {
+            report.twins = run.twins(&results).await;
+        }
+        report.results.extend(results);
+    }
+    report.stopped = run.steps.stop_gate.is_stopped();
+    Ok(report)
+}
+
+struct Run<'a, A, J> {
+    steps: Steps<'a, A, J>,
+    held: &'a Held,
+    listener: &'a dyn Listener,
+}
+
+impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
+    /// Runs the actions of one phase side by side and returns their results in the plan's order.
+    async fn phase(&self, actions: &[Arc<PlannedAction>]) -> Vec<ActionResult> {
+        let concurrency = self.steps.options.concurrency.max(1);
+        let mut waiting = lanes(actions).into_iter();
+        let first = waiting.by_ref().take(concurrency.saturating_mul(UNDER_WAY));
+        let mut running: FuturesUnordered<_> = first.map(|lane| self.lane(lane)).collect();
+        let mut results = Vec::with_capacity(actions.len());
+        while let Some(ended) = running.next().await {
+            results.extend(ended);
+            running.extend(waiting.next().map(|lane| self.lane(lane)));
+        }
+        results.sort_by_key(|(index, _)| *index);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+
+    /// Runs actions one after the other.
+    async fn lane(&self, lane: Vec<(usize, &Arc<PlannedAction>)>) -> Vec<(usize, ActionResult)> {
+        let mut results = Vec::with_capacity(lane.len());
+        for (index, planned) in lane {
+            results.push((index, self.one(planned).await));
+        }
+        results
+    }
+
+    /// Looks in a fresh list for duplicates that another writer made while we made the same.
+    async fn twins(&self, results: &[ActionResult]) -> Vec<Twin> {
+        let made: Vec<_> = results
+            .iter()
+            .filter_map(|result| match (&result.outcome, &result.planned.action) {
+                (
+                    Outcome::Applied { id, .. },
+                    Action::Create(creation) | Action::Recreate { creation, .. },
+                ) => Some((&result.planned.key, id, &creation.spec)),
+                _ => None,
+            })
+            .collect();
+        if made.is_empty() || self.steps.stop_gate.is_stopped() {
+            return Vec::new();
+        }
+        let listed = tokio::select! {
+            biased;
+            () = self.steps.stop_gate.stopped() => return Vec::new(),
+            listed = observe(self.steps.api) => listed,
+        };
+        let fresh = match listed {
+            Ok(listing) => listing.observed,
+            Err(error) => {
+                tracing::warn!(%error, "could not look whether somebody else made the same");
+                return Vec::new();
+            }
+        };
+        let known = self.steps.known_ids();
+        let mut new_by_name: HashMap<String, Vec<&ObservedWebhook>> = HashMap::new();
+        for webhook in fresh.webhooks.values() {
+            if !known.contains(&webhook.id) {
+                let same_name = new_by_name.entry(normal_name(&webhook.spec.name));
+                same_name.or_default().push(webhook);
+            }
+        }
+        let mut twins = Vec::new();
+        for (key, id, spec) in made {
+            let same_name = new_by_name.get(&normal_name(&spec.name));
+            for webhook in same_name.into_iter().flatten() {
+                if spec.looks_like(&webhook.spec) {
+                    twins.push(Twin {
+                        key: key.clone(),
+                        id: id.clone(),
+                        twin: webhook.id.clone(),
+                    });
+                }
+            }
+        }
+        twins
+    }
+
+    async fn one(&self, planned: &Arc<PlannedAction>) -> ActionResult {
+        let phase = planned.action.phase();
+        let outcome = if self.held.keys.contains(&planned.key) {
+            // What is deleted may be what it replaces.
+            self.steps.stop_gate.failed(phase, false);
+            Outcome::Held
+        } else if self.steps.stop_gate.lets_pass(phase) {
+            match self.steps.take(planned).await {
+                Ok(outcome) => outcome,
+                Err(error) => error.into_outcome(),
+            }
+        } else {
+            Outcome::NotAttempted
+        };
+        self.listener.on(ApplyEvent::Ended {
+            planned,
+            outcome: &outcome,
+        });
+        ActionResult {
+            planned: Arc::clone(planned),
+            outcome,
+        }
+    }
+}
+
+/// The observed ids by the normal form of their names.
+fn by_name(observed: &ObservedState) -> HashMap<String, Vec<RemoteId>> {
+    let mut named: HashMap<String, Vec<RemoteId>> = HashMap::new();
+    for webhook in observed.webhooks.values() {
+        let same_name = named.entry(normal_name(&webhook.spec.name)).or_default();
+        same_name.push(webhook.id.clone());
+    }
+    named
+}
+
+/// The actions of a phase, each with its place in it, in lanes that may run side by side. Creates of one
+/// name share a lane: were two of them under way at once without an answer, the list could not tell
+/// which of them had made what.
+fn lanes(actions: &[Arc<PlannedAction>]) -> Vec<Vec<(usize, &Arc<PlannedAction>)>> {
+    let mut lanes: Vec<Vec<(usize, &Arc<PlannedAction>)>> = Vec::new();
+    let mut lane_of = HashMap::new();
+    for (index, planned) in actions.iter().enumerate() {
+        let lane = match planned.action.phase() {
+            Phase::Create => *lane_of
+                .entry(normal_name(&planned.name))
+                .or_insert(lanes.len()),
+            _ => lanes.len(),
+        };
+        match lanes.get_mut(lane) {
+            Some(lane) => lane.push((index, planned)),
+            None => lanes.push(vec![(index, planned)]),
+        }
+    }
+    lanes
+}

@@ -1,0 +1,166 @@
+//! Which actions wait for a write that may still take effect. Pure.
+//!
+//! | may still take effect | action | |
+//! | --- | --- | --- |
+//! | create | a create of its name, or of one that had it before, anything on its key | waits |
+//! | patch | one that leaves the webhook as the patch would | goes on: the late effect changes nothing |
+//! | patch | a delete | goes on: the patch finds no webhook |
+//! | patch | otherwise on its webhook or its key | waits |
+//! | delete | the same delete | goes on |
+//! | delete | otherwise on its webhook or its key | waits |
+//!
+//! A write belongs to its webhook, whatever key stands for it now. One that may still take effect and that no action
+//! repeats is waited for, if its key is selected: until then the account may come to differ from the files by itself.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::pending::{Unsettled, spells};
+use hookctl_core::plan::{Action, KeyFilter, Patch, Plan, PlannedAction};
+use hookctl_core::record::IntendedWrite;
+use hookctl_core::secret::Fingerprint;
+use hookctl_core::state::{DesiredState, Written};
+use hookctl_core::webhook::{Key, TokenChange, names_match};
+
+/// What is held back, and what is waited for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// The keys whose actions wait.
+    pub keys: BTreeSet<Key>,
+    /// The keys whose actions do not wait, though an earlier write may undo them.
+    pub contested: BTreeSet<Key>,
+    /// The keys of the writes that are waited for.
+    pub waits_for: BTreeSet<Key>,
+    /// How long the longest of them may still take effect.
+    pub remaining: Duration,
+}
+
+/// Whether writes that may still take effect are waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Settle {
+    /// They are: nothing is sent that they could double or undo.
+    #[default]
+    Wait,
+    /// They are not. What is sent all the same is recorded as contested.
+    Now,
+}
+
+/// Tells which actions of a plan wait for which writes. The plan was made of `desired` for the keys of `only`.
+pub fn hold(
+    plan: &Plan,
+    unsettled: &[Unsettled],
+    desired: &DesiredState,
+    only: &KeyFilter,
+    settle: Settle,
+) -> Held {
+    let mut held = Held::default();
+    for one in unsettled {
+        let intent = &one.intent;
+        let mut is_waited_for = false;
+        let mut is_repeated = false;
+        let pairs = plan
+            .actions
+            .iter()
+            .flat_map(|planned| intent.chain().map(move |write| (planned, write)));
+        for (planned, write) in pairs {
+            match relation(&write.key, &write.write, planned, desired) {
+                Relation::None => {}
+                Relation::Repeats => is_repeated |= std::ptr::eq(write, intent),
+                Relation::Contests => {
+                    is_waited_for = true;
+                    let keys = match settle {
+                        Settle::Wait => &mut held.keys,
+                        Settle::Now => &mut held.contested,
+                    };
+                    keys.insert(planned.key.clone());
+                }
+            }
+        }
+        let is_over_by_an_action = is_repeated || intent.superseded;
+        let is_waited_for = is_waited_for || (only.selects(&intent.key) && !is_over_by_an_action);
+        if is_waited_for && settle == Settle::Wait {
+            held.waits_for.insert(intent.key.clone());
+            held.remaining = held.remaining.max(one.remaining.time);
+        }
+    }
+    held
+}
+
+enum Relation {
+    /// They have nothing to do with each other.
+    None,
+    /// After the action the late effect changes nothing.
+    Repeats,
+    /// The late effect could double or undo the action.
+    Contests,
+}
+
+fn relation(
+    key: &Key,
+    write: &IntendedWrite,
+    planned: &PlannedAction,
+    desired: &DesiredState,
+) -> Relation {
+    let Some(id) = write.id() else {
+        let had_before = |name: &str| {
+            let declared = desired.webhooks.get(&planned.key);
+            let mut before = declared.into_iter().flat_map(|one| &one.previously);
+            before.any(|before| names_match(before, name))
+        };
+        return match (write, &planned.action) {
+            (
+                IntendedWrite::Create { webhook, .. },
+                Action::Create(creation) | Action::Recreate { creation, .. },
+            ) if names_match(&webhook.spec.name, &creation.spec.name)
+                || had_before(&webhook.spec.name) =>
+            {
+                Relation::Contests
+            }
+            _ if planned.key == *key => Relation::Contests,
+            _ => Relation::None,
+        };
+    };
+    if planned.id() != Some(id) {
+        // What is recorded of the key would end the intent.
+        return if planned.key == *key {
+            Relation::Contests
+        } else {
+            Relation::None
+        };
+    }
+    match (write, &planned.action) {
+        (_, Action::Delete(_) | Action::Recreate { .. }) => Relation::Repeats,
+        (IntendedWrite::Patch { .. }, Action::Update(update))
+            if agrees(write, Some(&update.patch), &update.record) =>
+        {
+            Relation::Repeats
+        }
+        (IntendedWrite::Patch { .. }, Action::Adopt(adoption))
+            if agrees(write, adoption.patch.as_ref(), &adoption.record) =>
+        {
+            Relation::Repeats
+        }
+        _ => Relation::Contests,
+    }
+}
+
+/// Whether a late PATCH would leave a webhook as an action leaves it.
+fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &Written<Fingerprint>) -> bool {
+    let IntendedWrite::Patch { fields, token, .. } = write else {
+        return false;
+    };
+    let has_fields = fields
+        .iter()
+        .all(|(field, value)| spells(&after.spec.get(*field), value));
+    let to = patch.map_or(TokenChange::Keep, Patch::token);
+    let has_token = match (token, to) {
+        (TokenChange::Keep, _) | (TokenChange::Clear, TokenChange::Clear) => true,
+        (TokenChange::Set(Some(late)), TokenChange::Set(evidence)) => {
+            evidence.fingerprint() == Some(*late)
+        }
+        (TokenChange::Set(Some(late)), TokenChange::Keep) => after.token == Some(*late),
+        (TokenChange::Clear, TokenChange::Keep) => after.token.is_none(),
+        (TokenChange::Set(_) | TokenChange::Clear, _) => false,
+    };
+    has_fields && has_token
+}

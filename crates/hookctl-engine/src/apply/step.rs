@@ -1,0 +1,391 @@
+//! One action: call, check the answer, settle.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::confirm::{Asked, Confirmation, confirm};
+use super::create_outcome::{CreateOutcome, create_outcome};
+use super::earlier::Earlier;
+use super::error::StepError;
+use super::executor::ApplyOptions;
+use super::list_refresher::ListRefresher;
+use super::stop_gate::StopGate;
+use super::write_gate::WriteGate;
+use crate::report::{Outcome, Remark};
+use hookctl_api::{ApiError, DeleteAnswer, WebhookApi};
+use hookctl_core::plan::{Action, Adoption, Change, Patch, PlannedAction};
+use hookctl_core::record::{
+    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, Provenance, Settlement,
+};
+use hookctl_core::secret::{Fingerprint, Secret, Secrets};
+use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
+use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
+
+/// Takes actions, one at a time or side by side.
+pub(super) struct Steps<'a, A, J> {
+    pub(super) api: &'a A,
+    pub(super) journal: &'a J,
+    pub(super) secrets: &'a Secrets,
+    pub(super) options: &'a ApplyOptions<'a>,
+    pub(super) provenance: Option<Provenance>,
+    /// The ids that were observed before, or that are ours by now.
+    pub(super) known: Mutex<BTreeSet<RemoteId>>,
+    /// The ids that were observed before, by normal name.
+    pub(super) named: HashMap<String, Vec<RemoteId>>,
+    /// Earlier writes that may still take effect, and that the plan's actions replace.
+    pub(super) earlier: Earlier,
+    /// The keys whose actions an earlier write may undo.
+    pub(super) contested: &'a BTreeSet<Key>,
+    /// Refreshes the list.
+    pub(super) refresher: ListRefresher,
+    /// What keeps actions from going on.
+    pub(super) stop_gate: StopGate,
+    /// The permits of the actions that send.
+    pub(super) sending: Semaphore,
+}
+
+impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
+    /// Takes one action. What may have happened and is not recorded stays intended.
+    pub(super) async fn take(&self, planned: &PlannedAction) -> Result<Outcome, StepError> {
+        let taken = match &planned.action {
+            Action::Create(creation) | Action::Recreate { creation, .. } => {
+                self.create(planned, creation).await
+            }
+            Action::Update(update) => {
+                self.patch(planned, &update.before, &update.patch, &update.record)
+                    .await
+            }
+            Action::Adopt(Adoption {
+                before,
+                patch: Some(patch),
+                record,
+            }) => self.patch(planned, before, patch, record).await,
+            Action::Adopt(Adoption {
+                before,
+                patch: None,
+                record,
+            }) => {
+                let after = After::Record(Box::new(record.confirmed(before)));
+                let replaced = self.replaced(planned);
+                self.settle(planned, &before.id, after, Intent::superseded(replaced))
+                    .await?;
+                Ok(applied(&before.id, Vec::new()))
+            }
+            Action::Delete(deletion) => self.delete(planned, &deletion.before.id).await,
+            Action::Forget { id, .. } => {
+                self.settle(planned, id, After::Dropped, None).await?;
+                Ok(applied(id, Vec::new()))
+            }
+        };
+        if let Err(error) = &taken {
+            let phase = planned.action.phase();
+            if !matches!(error, StepError::HeldBack) {
+                self.stop_gate.failed(phase, error.stops_everything());
+            }
+        }
+        match taken {
+            Err(refusal) if refusal.had_no_effect() => Err(self.end(planned, refusal).await),
+            taken => taken,
+        }
+    }
+
+    /// Ends the intent of a write that had no effect. Where that is lost, nothing new may start.
+    async fn end(&self, planned: &PlannedAction, refusal: StepError) -> StepError {
+        let over = Settlement {
+            lingering: self.earlier.of_key(&planned.key).map(Box::new),
+            ..Settlement::nothing(planned.key.clone())
+        };
+        let Err(error) = self.journal.settle(over).await else {
+            return refusal;
+        };
+        if matches!(refusal, StepError::HeldBack) {
+            // The next list shows that nothing happened.
+            return refusal;
+        }
+        let error = StepError::NotEnded {
+            refusal: Box::new(refusal),
+            error,
+        };
+        let phase = planned.action.phase();
+        self.stop_gate.failed(phase, error.stops_everything());
+        error
+    }
+
+    /// Writes down what is about to be sent, and returns the gate that it is sent through.
+    async fn intend(
+        &self,
+        planned: &PlannedAction,
+        write: IntendedWrite,
+    ) -> Result<WriteGate<'_, J>, StepError> {
+        let clock = self.options.clock;
+        let intent = Intent {
+            earlier: self.replaced(planned),
+            ..Intent::new(planned.key.clone(), clock.now(), write)
+        };
+        self.journal
+            .intend(intent.clone())
+            .await
+            .map_err(StepError::NotIntended)?;
+        Ok(WriteGate::new(
+            self.journal,
+            clock,
+            &self.stop_gate,
+            self.options.horizon,
+            intent,
+        ))
+    }
+
+    /// The earlier writes that an action replaces and that could still undo it, the latest first.
+    fn replaced(&self, planned: &PlannedAction) -> Vec<Intent> {
+        // The fields of a late PATCH are seen in the list, and set back.
+        let matters = |one: &Intent| one.write.touches_token() || self.is_contested(planned);
+        self.earlier.replaced(planned, matters)
+    }
+
+    /// What an error of the API means for the write: whether it may still take effect.
+    fn failed(gate: &WriteGate<'_, J>, error: ApiError) -> StepError {
+        if let Some(error) = gate.take_failure() {
+            return StepError::NotIntended(error);
+        }
+        match error {
+            ApiError::Gone { .. } => StepError::Api(error),
+            _ if gate.is_unanswered() => StepError::Unknown(error),
+            ApiError::Withheld => StepError::HeldBack,
+            _ => StepError::Api(error),
+        }
+    }
+
+    async fn create(
+        &self,
+        planned: &PlannedAction,
+        creation: &Written<TokenEvidence>,
+    ) -> Result<Outcome, StepError> {
+        let token = creation
+            .token
+            .map(|_| self.secret(&planned.key))
+            .transpose()?;
+        let same_name = self.named.get(&normal_name(&creation.spec.name));
+        let record = creation.with_token(TokenEvidence::fingerprint);
+        let write = IntendedWrite::Create {
+            webhook: record.clone(),
+            seen: same_name.cloned().unwrap_or_default(),
+        };
+        let gate = self.intend(planned, write).await?;
+        let answer = {
+            let _permit = self.acquire(planned).await?;
+            let _creating = self.refresher.creating().await;
+            self.api.create(&creation.spec, token, &gate).await
+        };
+        let answer = match answer.map_err(|error| Self::failed(&gate, error))? {
+            Some(answer) => answer,
+            None => self.find_created(&creation.spec).await?,
+        };
+        self.know(&answer.id);
+        let confirmation = confirm(
+            Asked {
+                before: None,
+                sent: &Field::ALL,
+                token: creation
+                    .token
+                    .map_or(TokenChange::Clear, |_| TokenChange::Set(())),
+                record: &record,
+            },
+            &answer,
+        );
+        let lingering = gate.lingering(self.is_contested(planned));
+        self.conclude(planned, confirmation, lingering).await
+    }
+
+    /// Finds a webhook whose creation was confirmed without saying what was stored.
+    async fn find_created(&self, spec: &WebhookSpec) -> Result<ObservedWebhook, StepError> {
+        let fresh = self.fresh_list().await?;
+        match create_outcome(spec, &self.known_ids(), &fresh) {
+            CreateOutcome::Made(found) => Ok(found),
+            CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => {
+                Err(StepError::Ambiguous(ids))
+            }
+            CreateOutcome::NotMade => Err(StepError::NotListed),
+        }
+    }
+
+    async fn patch(
+        &self,
+        planned: &PlannedAction,
+        before: &ObservedWebhook,
+        patch: &Patch,
+        record: &Written<Fingerprint>,
+    ) -> Result<Outcome, StepError> {
+        let token = patch.token().try_map(|_| self.secret(&planned.key))?;
+        let intended = patch.token().map(TokenEvidence::fingerprint);
+        let write = IntendedWrite::patch(before.id.clone(), patch.fields(), intended);
+        let gate = self.intend(planned, write).await?;
+        let answer = {
+            let _permit = self.acquire(planned).await?;
+            self.api
+                .patch(&before.id, patch.fields(), token, &gate)
+                .await
+        };
+        let answer = match answer.map_err(|error| Self::failed(&gate, error))? {
+            Some(answer) => answer,
+            None => self.listed(&before.id).await?,
+        };
+        let sent: Vec<Field> = patch.fields().iter().map(|(field, _)| *field).collect();
+        let mut confirmation = confirm(
+            Asked {
+                before: Some(before),
+                sent: &sent,
+                token: token.map(drop),
+                record,
+            },
+            &answer,
+        );
+        let own_matters = intended != TokenChange::Keep || self.is_contested(planned);
+        let lingering = gate.lingering(own_matters);
+        if self.is_contested(planned) && lingering.is_some() {
+            let token = &mut confirmation.record.token;
+            *token = token.map(Fingerprint::unverifiable);
+        }
+        self.conclude(planned, confirmation, lingering).await
+    }
+
+    async fn delete(&self, planned: &PlannedAction, id: &RemoteId) -> Result<Outcome, StepError> {
+        let write = IntendedWrite::Delete { id: id.clone() };
+        let gate = self.intend(planned, write).await?;
+        let answer = {
+            let _permit = self.acquire(planned).await?;
+            self.api.delete(id, &gate).await
+        };
+        let unclear = match answer {
+            Ok(DeleteAnswer::Done) => None,
+            Ok(DeleteAnswer::Unclear) => Some("its answer does not say that it deleted it"),
+            // Gone is what was wanted, if it is the API that says so.
+            Err(ApiError::Gone { .. }) => Some("it says that there is no such webhook"),
+            Err(error) => return Err(Self::failed(&gate, error)),
+        };
+        if let Some(said) = unclear
+            && self.fresh_list().await?.get(id).is_some()
+        {
+            return Err(StepError::StillListed(said));
+        }
+        self.settle(planned, id, After::Dropped, None).await?;
+        Ok(applied(id, Vec::new()))
+    }
+
+    /// Whether an earlier write may undo an action that did not wait for it.
+    fn is_contested(&self, planned: &PlannedAction) -> bool {
+        self.contested.contains(&planned.key)
+    }
+
+    /// Waits for a permit to send. What happened meanwhile may hold the action back.
+    async fn acquire(&self, planned: &PlannedAction) -> Result<SemaphorePermit<'_>, StepError> {
+        let permit = tokio::select! {
+            biased;
+            () = self.stop_gate.stopped() => return Err(StepError::HeldBack),
+            permit = self.sending.acquire() => permit,
+        };
+        match permit {
+            Ok(permit) if self.stop_gate.lets_pass(planned.action.phase()) => Ok(permit),
+            // The semaphore is never closed.
+            Ok(_) | Err(_) => Err(StepError::HeldBack),
+        }
+    }
+
+    /// Records what the API confirmed, also where it did not take all of it: the webhook is there.
+    async fn conclude(
+        &self,
+        planned: &PlannedAction,
+        confirmation: Confirmation,
+        lingering: Option<Intent>,
+    ) -> Result<Outcome, StepError> {
+        let id = confirmation.record.id.clone();
+        let after = After::Record(Box::new(confirmation.record));
+        self.settle(planned, &id, after, lingering).await?;
+        if confirmation.not_taken.is_empty() {
+            return Ok(applied(&id, confirmation.remarks));
+        }
+        Err(StepError::NotTaken {
+            field: confirmation.not_taken.first().map(|first| first.field),
+            message: confirmation
+                .not_taken
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; "),
+        })
+    }
+
+    async fn settle(
+        &self,
+        planned: &PlannedAction,
+        id: &RemoteId,
+        after: After,
+        lingering: Option<Intent>,
+    ) -> Result<(), StepError> {
+        let history = HistoryEntry {
+            at: self.options.clock.now().at.to_string(),
+            key: planned.key.clone(),
+            id: id.clone(),
+            action: planned.action.as_str().into(),
+            changes: planned.changes.iter().map(history_change).collect(),
+            provenance: self.provenance.clone(),
+        };
+        let settlement = Settlement {
+            key: planned.key.clone(),
+            after,
+            history: Some(history),
+            lingering: lingering.map(Box::new),
+        };
+        Ok(self.journal.settle(settlement).await?)
+    }
+
+    async fn listed(&self, id: &RemoteId) -> Result<ObservedWebhook, StepError> {
+        let fresh = self.fresh_list().await?;
+        fresh.get(id).cloned().ok_or(StepError::NotListed)
+    }
+
+    /// Reads the list again.
+    async fn fresh_list(&self) -> Result<Arc<ObservedState>, StepError> {
+        let refreshed = self.refresher.refresh(self.api).await;
+        refreshed.map_err(StepError::Undecided)
+    }
+
+    fn secret(&self, key: &Key) -> Result<&Secret, StepError> {
+        self.secrets.get(key).ok_or(StepError::NoSecret)
+    }
+
+    fn know(&self, id: &RemoteId) {
+        self.lock_known().insert(id.clone());
+    }
+
+    pub(super) fn known_ids(&self) -> BTreeSet<RemoteId> {
+        self.lock_known().clone()
+    }
+
+    fn lock_known(&self) -> std::sync::MutexGuard<'_, BTreeSet<RemoteId>> {
+        self.known
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+fn applied(id: &RemoteId, remarks: Vec<Remark>) -> Outcome {
+    Outcome::Applied {
+        id: id.clone(),
+        remarks,
+    }
+}
+
+fn history_change(change: &Change) -> HistoryChange {
+    let (from, to) = match change {
+        Change::Field { from, to, .. } => (from.as_ref().map(ToString::to_string), to.to_string()),
+        Change::Token { from, to, .. } => (Some(from.as_str().to_owned()), to.as_str().to_owned()),
+    };
+    HistoryChange {
+        field: change.field_name().into(),
+        from,
+        to,
+        cause: change.cause().as_str().into(),
+    }
+}

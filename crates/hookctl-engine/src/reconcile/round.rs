@@ -1,0 +1,415 @@
+//! One session with an open record: rounds of listing, planning, and applying.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::{MAX_ROUNDS, Pass, PassError, PassReport, Planned, Review, Verdict, Waits};
+use crate::apply::{Listener, Seen, Settled, apply, hold, settle_pending};
+use crate::report::{Outcome, Remark, SyncReport};
+use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
+use hookctl_core::clock::Stamp;
+use hookctl_core::plan::{Action, Plan, PlannedAction, plan, safety};
+use hookctl_core::record::{After, Intent};
+use hookctl_core::record::{Records, Remembered};
+use hookctl_core::state::{LastApplied, ObservedState};
+use hookctl_core::webhook::{Key, RemoteId};
+
+/// Reads the list, settles by it what is pending, makes the plan, and checks it. Writes nothing.
+///
+/// # Errors
+/// [`PassError`]
+pub async fn prepare<A: WebhookApi>(
+    pass: &Pass<'_, A>,
+    remembered: &Remembered,
+) -> Result<Planned, PassError> {
+    let prepared = prepared(pass, remembered).await;
+    prepared.map_err(|unplanned| unplanned.error)
+}
+
+/// Why there is no plan, and what the list settled all the same.
+struct Unplanned {
+    settled: Option<Box<Settled>>,
+    error: PassError,
+}
+
+impl From<PassError> for Unplanned {
+    fn from(error: PassError) -> Self {
+        Self {
+            settled: None,
+            error,
+        }
+    }
+}
+
+async fn prepared<A: WebhookApi>(
+    pass: &Pass<'_, A>,
+    remembered: &Remembered,
+) -> Result<Planned, Unplanned> {
+    // What takes effect while a list is read may be missing from it: it tells of the moment that it began.
+    let began = pass.options.clock.now();
+    let listing = unless_cancelled(pass, observe(pass.api)).await?;
+    let pages = listing.pages;
+    let planned = planned(pass, remembered, listing.observed, &began).map_err(|unplanned| {
+        let settled = unplanned.settled.filter(|_| pages == 1);
+        Unplanned {
+            settled,
+            ..unplanned
+        }
+    })?;
+    // What is missing from a list of several pages may have slipped from one to another.
+    let relies_on_absences = planned.plan.relies_on_absences() || !remembered.pending.is_empty();
+    let planned = if pages > 1 && relies_on_absences {
+        let first = Listing {
+            observed: planned.observed,
+            pages,
+        };
+        let began = pass.options.clock.now();
+        let stable = unless_cancelled(pass, observe_absences(pass.api, first)).await?;
+        self::planned(pass, remembered, stable.observed, &began)?
+    } else {
+        planned
+    };
+    match safety::check(&planned.plan, pass.desired, &pass.limits, pass.overrides) {
+        Ok(()) => Ok(planned),
+        Err(refusal) => Err(Unplanned {
+            settled: Some(Box::new(planned.settled)),
+            error: PassError::Refused {
+                plan: Box::new(planned.plan),
+                refusal,
+            },
+        }),
+    }
+}
+
+/// Reads a list, and gives it up at a cancellation.
+async fn unless_cancelled<A>(
+    pass: &Pass<'_, A>,
+    list: impl Future<Output = Result<Listing, ObserveError>>,
+) -> Result<Listing, PassError> {
+    tokio::select! {
+        biased;
+        () = pass.options.cancellation.cancelled() => Err(PassError::Interrupted),
+        listing = list => listing.map_err(PassError::Observe),
+    }
+}
+
+fn planned<A>(
+    pass: &Pass<'_, A>,
+    remembered: &Remembered,
+    observed: ObservedState,
+    began: &Stamp,
+) -> Result<Planned, Unplanned> {
+    let Remembered {
+        last_applied,
+        pending,
+    } = remembered;
+    let settled = settle_pending(
+        pending,
+        pass.desired,
+        last_applied,
+        &observed,
+        began,
+        pass.options.horizon,
+    )
+    .map_err(PassError::Undecided)?;
+    let mut last_applied = Cow::Borrowed(last_applied);
+    if !settled.changes_nothing() {
+        settled.apply_to(last_applied.to_mut());
+    }
+    let plan = match plan(pass.desired, &observed, &last_applied, pass.policy) {
+        Ok(plan) => plan,
+        Err(problems) => {
+            return Err(Unplanned {
+                settled: Some(Box::new(settled)),
+                error: PassError::Plan(problems),
+            });
+        }
+    };
+    let held = hold(
+        &plan,
+        &settled.unsettled,
+        pass.desired,
+        &pass.policy.only,
+        pass.settle,
+    );
+    Ok(Planned {
+        observed,
+        settled,
+        held,
+        plan,
+    })
+}
+
+/// What rounds hand on to the next, also to those of a later session.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// What was done so far.
+    pub(super) done: Option<PassReport>,
+    /// The actions that a review let pass.
+    approved: Vec<Arc<PlannedAction>>,
+}
+
+impl Progress {
+    /// Whether a plan holds nothing but what a review let pass before.
+    fn has_approved(&self, plan: &Plan) -> bool {
+        let is_known = |planned: &Arc<PlannedAction>| {
+            self.approved
+                .iter()
+                .any(|known| known.key == planned.key && known.action == planned.action)
+        };
+        plan.actions.iter().all(is_known)
+    }
+}
+
+/// Runs one pass in one session: what may still take effect in the end is reported, not waited for. `review` is
+/// shown each round's plan and says whether to apply it.
+///
+/// # Errors
+/// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
+/// report.
+pub async fn reconcile<A: WebhookApi, R: Records>(
+    pass: &Pass<'_, A>,
+    records: &R,
+    listener: &dyn Listener,
+    review: &mut impl Review,
+) -> Result<PassReport, PassError> {
+    let mut progress = Progress::default();
+    rounds(pass, records, listener, review, &mut progress).await?;
+    finished(progress)
+}
+
+/// What was done.
+pub(super) fn finished(progress: Progress) -> Result<PassReport, PassError> {
+    let done = progress.done;
+    done.ok_or_else(|| PassError::Records("no round was run".into()))
+}
+
+/// Runs rounds until none is needed, or none may help. Returns whether the plan was left.
+pub(super) async fn rounds<A: WebhookApi, R: Records>(
+    pass: &Pass<'_, A>,
+    records: &R,
+    listener: &dyn Listener,
+    review: &mut impl Review,
+    progress: &mut Progress,
+) -> Result<Verdict, PassError> {
+    for _ in 0..MAX_ROUNDS {
+        let remembered = records.remembered().map_err(PassError::Records)?;
+        let mut planned = match prepared(pass, &remembered).await {
+            Ok(planned) => planned,
+            Err(Unplanned { settled, error }) => {
+                // Whoever mends the files or the record needs it.
+                if let Some(settled) = settled {
+                    settle(records, &settled).await?;
+                }
+                // What was done before is done, and has to be told.
+                let Some(done) = &mut progress.done else {
+                    return Err(error);
+                };
+                if !matches!(error, PassError::Interrupted) {
+                    done.ended_by = Some(error);
+                }
+                return Ok(Verdict::Leave);
+            }
+        };
+        let verdict = if progress.has_approved(&planned.plan) {
+            Verdict::Apply
+        } else {
+            review.review(&mut planned.plan).await
+        };
+        if verdict == Verdict::Leave {
+            progress.done.get_or_insert(PassReport::left(planned.plan));
+            return Ok(Verdict::Leave);
+        }
+        progress
+            .approved
+            .extend(planned.plan.actions.iter().cloned());
+        let report = round(pass, records, listener, &planned).await?;
+        let stopped = report.stopped;
+        let again = report.asks_for_another_round() && !stopped;
+        merge(
+            &mut progress.done,
+            pass,
+            &remembered,
+            planned,
+            report,
+            again,
+        );
+        if stopped {
+            return Ok(Verdict::Leave);
+        }
+        if !again {
+            break;
+        }
+    }
+    Ok(Verdict::Apply)
+}
+
+/// Records what the list settled.
+async fn settle<R: Records>(records: &R, settled: &Settled) -> Result<(), PassError> {
+    let settlements = settled.settlements.iter().cloned();
+    let written = settlements.map(|settlement| records.settle(settlement));
+    let written = futures_util::future::try_join_all(written).await;
+    written.map(drop).map_err(PassError::Journal)
+}
+
+/// Records what the list settled, and applies the plan.
+async fn round<A: WebhookApi, R: Records>(
+    pass: &Pass<'_, A>,
+    records: &R,
+    listener: &dyn Listener,
+    planned: &Planned,
+) -> Result<SyncReport, PassError> {
+    settle(records, &planned.settled).await?;
+    let now = pass.options.clock.now();
+    let first_sights = planned.settled.unsettled.iter();
+    let first_sights = first_sights.filter(|one| one.remaining.first_sight);
+    let written = first_sights.map(|one| {
+        records.intend(Intent {
+            first_seen: Some(now.clone()),
+            ..one.intent.clone()
+        })
+    });
+    futures_util::future::try_join_all(written)
+        .await
+        .map_err(PassError::Journal)?;
+    records
+        .keep_observed(&now.at.to_string(), &planned.observed)
+        .map_err(PassError::Records)?;
+    apply(
+        &planned.plan,
+        Seen {
+            observed: &planned.observed,
+            held: &planned.held,
+            unsettled: &planned.settled.unsettled,
+        },
+        pass.secrets,
+        pass.api,
+        records,
+        &pass.options,
+        listener,
+    )
+    .await
+    .map_err(PassError::Journal)
+}
+
+/// Adds a round to the rounds before it: an action that was planned again counts as it ended last, and one that
+/// was pending and needs nothing any more took effect.
+fn merge<A>(
+    done: &mut Option<PassReport>,
+    pass: &Pass<'_, A>,
+    remembered: &Remembered,
+    planned: Planned,
+    report: SyncReport,
+    contested: bool,
+) {
+    let waits = waits(pass, &planned, &report);
+    let unwaited = planned.held.contested;
+    let Some(merged) = done else {
+        *done = Some(PassReport {
+            report: Some(report),
+            contested,
+            waits,
+            unwaited,
+            ..PassReport::left(planned.plan)
+        });
+        return;
+    };
+    let results = merged.report.get_or_insert_default();
+    let planned_again: BTreeSet<&Key> = report
+        .results
+        .iter()
+        .map(|result| &result.planned.key)
+        .collect();
+    let is_open = |key: &Key| waits.as_ref().is_some_and(|waits| waits.keys.contains(key));
+    results.results.retain_mut(|earlier| {
+        let key = &earlier.planned.key;
+        if planned_again.contains(key) || is_open(key) {
+            return true;
+        }
+        if matches!(earlier.outcome, Outcome::Pending { .. })
+            && let Some(id) = found(&earlier.planned, &planned.settled, &remembered.last_applied)
+        {
+            earlier.outcome = Outcome::Applied {
+                id,
+                remarks: vec![Remark::FoundAfterNoAnswer],
+            };
+        }
+        // What it waited for left nothing to do.
+        earlier.outcome != Outcome::Held
+    });
+    for result in report.results {
+        let superseded = results.results.iter_mut().find(|earlier| {
+            earlier.planned.key == result.planned.key
+                && !matches!(earlier.outcome, Outcome::Applied { .. })
+        });
+        match superseded {
+            // What was sent is still under way, and says more.
+            Some(earlier)
+                if result.outcome == Outcome::Held
+                    && matches!(earlier.outcome, Outcome::Pending { .. }) => {}
+            Some(earlier) => *earlier = result,
+            None => results.results.push(result),
+        }
+    }
+    results.twins.extend(report.twins);
+    results.stopped |= report.stopped;
+    merged.rounds += 1;
+    merged.contested = contested;
+    merged.waits = waits;
+    merged.unwaited.extend(unwaited);
+}
+
+/// The webhook of an action that was pending and is settled now, by this run or by another.
+fn found(
+    planned: &PlannedAction,
+    settled: &Settled,
+    last_applied: &LastApplied,
+) -> Option<RemoteId> {
+    let settlement = settled
+        .settlements
+        .iter()
+        .find(|settlement| settlement.key == planned.key);
+    if let Some(After::Record(record)) = settlement.map(|settlement| &settlement.after) {
+        return Some(record.id.clone());
+    }
+    let bound = last_applied.get(&planned.key).map(|record| &record.id);
+    planned.id().or(bound).cloned()
+}
+
+/// What is waited for after a round: what held actions back, and creates whose outcome is not known.
+fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Option<Waits> {
+    let mut waits = Waits {
+        keys: planned.held.waits_for.clone(),
+        remaining: planned.held.remaining,
+    };
+    for result in &report.results {
+        let is_create = matches!(
+            result.planned.action,
+            Action::Create(_) | Action::Recreate { .. }
+        );
+        if is_create && matches!(result.outcome, Outcome::Pending { .. }) {
+            waits.keys.insert(result.planned.key.clone());
+            waits.remaining = waits.remaining.max(pass.options.horizon.whole());
+        }
+    }
+    (!waits.keys.is_empty()).then_some(waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles if a runtime may move a pass between its threads.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn a_pass_can_be_spawned<A: WebhookApi, R: Records, V: Review>(
+        pass: &Pass<'_, A>,
+        records: &R,
+        listener: &dyn Listener,
+        review: &mut V,
+    ) {
+        fn is_send(_: impl Send) {}
+        is_send(prepare(pass, &Remembered::default()));
+        is_send(reconcile(pass, records, listener, review));
+    }
+}

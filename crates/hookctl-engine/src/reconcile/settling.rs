@@ -1,0 +1,146 @@
+//! Waiting for requests that may still take effect, with the record closed meanwhile.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::round::{Progress, finished, rounds};
+use hookctl_core::record::RecordSource;
+
+use super::{Pass, PassError, PassReport, Review, Verdict};
+use crate::apply::{ApplyEvent, Listener, Settle};
+use hookctl_api::WebhookApi;
+
+/// The first pause before the list is read again; it doubles with each.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// What clocks that count in milliseconds may be late by.
+const ROUNDING: Duration = Duration::from_millis(10);
+
+/// Runs one pass, and waits for what may still take effect: the list is read again with growing pauses, and
+/// the pass goes on as soon as it tells what became of each request, or once none can take effect any more. A
+/// pass waits for one horizon at most. The record is open in `first` and closed when this returns.
+///
+/// # Errors
+/// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
+/// report.
+pub async fn reconcile_settling<'s, A: WebhookApi, S: RecordSource>(
+    pass: &Pass<'_, A>,
+    source: &'s S,
+    first: S::Open<'s>,
+    listener: &dyn Listener,
+    review: &mut impl Review,
+) -> Result<PassReport, PassError> {
+    let mut progress = Progress::default();
+    let mut open = first;
+    let mut pauses = Pauses::default();
+    loop {
+        let ended = rounds(pass, &open, listener, review, &mut progress).await;
+        let closed = source.close(open).map_err(PassError::Records);
+        let verdict = match (
+            ended.and_then(|verdict| closed.map(|()| verdict)),
+            &mut progress.done,
+        ) {
+            (Ok(verdict), _) => verdict,
+            (Err(error), Some(done)) => {
+                done.ended_by = Some(error);
+                break;
+            }
+            (Err(error), None) => return Err(error),
+        };
+        let waits = progress.done.as_ref().and_then(|done| done.waits.as_ref());
+        let Some(waits) =
+            waits.filter(|_| verdict == Verdict::Apply && pass.settle == Settle::Wait)
+        else {
+            break;
+        };
+        let Some(pause) = pauses.next(waits.remaining) else {
+            break;
+        };
+        if pass.options.cancellation.is_cancelled() {
+            break;
+        }
+        if !pauses.is_last {
+            listener.on(ApplyEvent::Waiting {
+                keys: &waits.keys,
+                remaining: waits.remaining,
+            });
+        }
+        tokio::select! {
+            biased;
+            () = pass.options.cancellation.cancelled() => break,
+            () = tokio::time::sleep(pause) => {}
+        }
+        match source.open() {
+            Ok(again) => open = again,
+            Err(error) => {
+                if let Some(done) = &mut progress.done {
+                    done.ended_by = Some(PassError::Records(error));
+                }
+                break;
+            }
+        }
+    }
+    finished(progress)
+}
+
+/// The pauses of one pass.
+#[derive(Debug, Default)]
+struct Pauses {
+    /// When the first wait is over.
+    deadline: Option<Instant>,
+    number: u32,
+    /// Whether the list was read again after the deadline.
+    is_last: bool,
+}
+
+impl Pauses {
+    /// The next pause, if the list is to be read again. After the deadline it is read once more: what was sent once
+    /// more then has mostly taken effect by now.
+    fn next(&mut self, remaining: Duration) -> Option<Duration> {
+        let now = Instant::now();
+        let deadline = *self.deadline.get_or_insert(now + remaining + ROUNDING);
+        let pause = FIRST_PAUSE
+            .saturating_mul(2_u32.saturating_pow(self.number))
+            .min(LONGEST_PAUSE);
+        self.number += 1;
+        if now < deadline {
+            return Some(pause.min(deadline - now));
+        }
+        (!std::mem::replace(&mut self.is_last, true)).then_some(FIRST_PAUSE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles if a runtime may move a pass between its threads.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn a_pass_can_be_spawned<'s, A: WebhookApi, S: RecordSource, V: Review>(
+        pass: &Pass<'_, A>,
+        source: &'s S,
+        first: S::Open<'s>,
+        listener: &dyn Listener,
+        review: &mut V,
+    ) where
+        S::Open<'s>: Send,
+    {
+        fn is_send(_: impl Send) {}
+        is_send(reconcile_settling(pass, source, first, listener, review));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pauses_grow_and_end_with_the_first_wait() {
+        let mut pauses = Pauses::default();
+        let mut taken = Vec::new();
+        while let Some(pause) = pauses.next(Duration::from_secs(20)) {
+            taken.push(pause.as_millis());
+            tokio::time::advance(pause).await;
+        }
+        assert_eq!(taken, [500, 1_000, 2_000, 4_000, 8_000, 4_510, 500]);
+    }
+}

@@ -1,0 +1,192 @@
+//! One pass of a watch. With what is kept in memory first, so that one that finds nothing to do opens
+//! nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::host::{Drift, Host, PassFailure, Wanted, WatchEvent};
+use super::schedule::Reason;
+use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
+use crate::reconcile::{Pass, PassReport, Planned, Verdict, fresh_evidence, prepare, reconcile};
+use hookctl_core::plan::safety::Overrides;
+use hookctl_core::plan::{Plan, PlannedAction, Policy, Prune, UnverifiedSecrets};
+use hookctl_core::record::Remembered;
+use hookctl_core::secret::Secrets;
+use hookctl_core::state::DesiredState;
+use hookctl_core::webhook::Key;
+use hookctl_files::declaration::Declarations;
+use hookctl_record::store::OpenStore;
+
+/// What the loop knows and a pass depends on.
+pub(super) struct PassContext<'a> {
+    pub(super) reason: Reason,
+    pub(super) held: BTreeSet<Key>,
+    pub(super) may_prune: bool,
+    pub(super) cancellation: &'a CancellationToken,
+}
+
+/// What a pass did, and the drift that it left.
+pub(super) type Made = (PassReport, Vec<Arc<PlannedAction>>);
+
+/// Runs a pass; none if nothing that validates was ever seen.
+pub(super) async fn run<H: Host>(
+    host: &H,
+    context: PassContext<'_>,
+) -> Result<Option<Made>, PassFailure<H::Error>> {
+    let wanted = tokio::select! {
+        biased;
+        // Programs that are asked for secrets end with it.
+        () = context.cancellation.cancelled() => None,
+        wanted = host.wanted() => wanted.map_err(PassFailure::Wanted)?,
+    };
+    let Some(Wanted {
+        declarations,
+        secrets,
+    }) = wanted
+    else {
+        return Ok(None);
+    };
+    let options = host.options();
+    let policy = Policy {
+        only: options.only.clone().except(context.held),
+        prune: if options.prune && context.may_prune {
+            Prune::Yes
+        } else {
+            Prune::No
+        },
+        unverified_secrets: UnverifiedSecrets::Assert,
+    };
+    let runner = Runner {
+        host,
+        secrets: &secrets,
+        policy,
+        cancellation: context.cancellation,
+    };
+    // Changed files mostly ask for something, so that looking first would only cost a list.
+    if context.reason != Reason::Files
+        && let Some(kept) = host.store().kept()
+        && let Some(made) = runner.idle(declarations.clone(), &kept).await?
+    {
+        return Ok(Some(made));
+    }
+    let open = host.store().open().map_err(PassFailure::Record)?;
+    let made = runner.with_record(&open, declarations).await;
+    open.close_and_keep().map_err(PassFailure::Record)?;
+    made.map(Some)
+}
+
+struct Runner<'a, H> {
+    host: &'a H,
+    secrets: &'a Secrets,
+    policy: Policy,
+    cancellation: &'a CancellationToken,
+}
+
+impl<H: Host> Runner<'_, H> {
+    /// Plans with what is kept in memory: what came of it, if there is nothing to send and nothing to
+    /// record.
+    async fn idle(
+        &self,
+        declarations: Declarations,
+        kept: &Remembered,
+    ) -> Result<Option<Made>, PassFailure<H::Error>> {
+        let desired = self.desired(declarations, kept)?;
+        let mut planned = self.prepare(&desired, kept).await?;
+        let mut left = Vec::new();
+        if self.host.options().drift == Drift::Warn {
+            left = drifted(&planned.plan);
+            let actions = &mut planned.plan.actions;
+            actions.retain(|planned| !planned.is_drift_only());
+        }
+        if !planned.is_idle() {
+            return Ok(None);
+        }
+        let report = PassReport::left(planned.plan);
+        Ok(Some((report, left)))
+    }
+
+    async fn with_record(
+        &self,
+        open: &OpenStore<'_>,
+        declarations: Declarations,
+    ) -> Result<Made, PassFailure<H::Error>> {
+        let remembered = open.remembered().map_err(PassFailure::Record)?;
+        let desired = self.desired(declarations, &remembered)?;
+        let mut policy = self.policy.clone();
+        let mut left = Vec::new();
+        if self.host.options().drift == Drift::Warn {
+            left = drifted(&self.prepare(&desired, &remembered).await?.plan);
+            let keys = left.iter().map(|planned| planned.key.clone());
+            policy.only = policy.only.except(keys);
+        }
+        let mut pass = self.pass(&desired, &policy);
+        let provenance = || self.host.provenance();
+        pass.options.provenance = Some(&provenance);
+        let mut apply = |_: &Plan| Verdict::Apply;
+        let report = reconcile(&pass, open, &Heard(self.host), &mut apply)
+            .await
+            .map_err(PassFailure::Pass)?;
+        Ok((report, left))
+    }
+
+    fn desired(
+        &self,
+        declarations: Declarations,
+        remembered: &Remembered,
+    ) -> Result<DesiredState, PassFailure<H::Error>> {
+        let key = self.host.fingerprint_key();
+        let evidence = fresh_evidence(self.secrets, remembered, key, &BTreeMap::new());
+        let evidence = evidence.map_err(PassFailure::Randomness)?;
+        Ok(declarations.into_desired(&evidence))
+    }
+
+    async fn prepare(
+        &self,
+        desired: &DesiredState,
+        remembered: &Remembered,
+    ) -> Result<Planned, PassFailure<H::Error>> {
+        let pass = self.pass(desired, &self.policy);
+        prepare(&pass, remembered).await.map_err(PassFailure::Pass)
+    }
+
+    fn pass<'a>(&'a self, desired: &'a DesiredState, policy: &'a Policy) -> Pass<'a, H::Api> {
+        let options = self.host.options();
+        Pass {
+            api: self.host.api(),
+            desired,
+            secrets: self.secrets,
+            policy,
+            limits: options.limits,
+            overrides: Overrides::default(),
+            settle: Settle::Wait,
+            options: ApplyOptions {
+                concurrency: options.concurrency,
+                clock: self.host.clock(),
+                horizon: options.horizon,
+                grace: options.request_grace,
+                provenance: None,
+                cancellation: self.cancellation.clone(),
+            },
+        }
+    }
+}
+
+/// The actions that are there only because somebody changed the remote.
+fn drifted(plan: &Plan) -> Vec<Arc<PlannedAction>> {
+    let drifted = plan
+        .actions
+        .iter()
+        .filter(|planned| planned.is_drift_only());
+    drifted.cloned().collect()
+}
+
+/// Hands on what becomes of the actions.
+struct Heard<'a, H>(&'a H);
+
+impl<H: Host> Listener for Heard<'_, H> {
+    fn on(&self, event: ApplyEvent<'_>) {
+        self.0.on_event(WatchEvent::Action(event));
+    }
+}

@@ -1,0 +1,79 @@
+//! Values that a shell would expand and nothing here does: folders, and text with `${` in it.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::reader::Reader;
+use crate::diagnostic::{Code, Diagnostics};
+use crate::yaml::{Mapping, Node};
+use hookctl_core::template::looks_interpolated;
+
+impl Reader<'_> {
+    /// Reads a folder below the one of the file. Any other folder is named by a flag, which a shell expands,
+    /// and which does not come with the repository.
+    pub(super) fn folder(&mut self, mapping: &Mapping, key: &str, flag: &str) -> Option<PathBuf> {
+        let node = mapping.get(key)?;
+        let text = node.text(key, self.diagnostics)?;
+        let problem = if text.starts_with('~') {
+            Some("'~' does not mean the home folder here")
+        } else if text.contains('$') {
+            Some("variables have no meaning here")
+        } else if text.contains('\0') {
+            Some("a path cannot hold this character")
+        } else if Path::new(text).has_root() || begins_elsewhere(Path::new(text)) {
+            Some("leads out of the folder of this file")
+        } else if Path::new(text)
+            .components()
+            .any(|part| part == Component::ParentDir)
+        {
+            // Behind a link, which comes with the files like this one, it leads anywhere.
+            Some("'..' may lead out of the folder of this file")
+        } else {
+            None
+        };
+        if let Some(label) = problem {
+            self.diagnostics.push(
+                node.problem(
+                    Code::InvalidFolder,
+                    format!("'{key}' must be a folder below this file"),
+                    label,
+                )
+                .help(format!(
+                    "write a relative path, or name another folder with {flag}"
+                )),
+            );
+            return None;
+        }
+        self.text(mapping, key)
+            .map(|(text, _)| self.folder.join(text))
+    }
+}
+
+/// A text that is taken as it is. One that looks as if it held variables is an error: they have no
+/// meaning in the configuration.
+pub(super) fn literal<'n>(
+    what: &str,
+    node: &Node,
+    text: &'n str,
+    diagnostics: &mut Diagnostics,
+) -> Option<&'n str> {
+    if !looks_interpolated(text) {
+        return Some(text);
+    }
+    diagnostics.push(
+        node.problem(
+            Code::InvalidTemplate,
+            format!("'{what}' holds '${{', and values of the configuration are literal"),
+            "variables have no meaning here",
+        )
+        .help(
+            "write the value itself; declarations take variables, and a flag or a HOOKCTL_ variable \
+             takes the place of a setting",
+        ),
+    );
+    None
+}
+
+/// Whether a path starts at a drive, or another place of its own.
+fn begins_elsewhere(path: &Path) -> bool {
+    matches!(path.components().next(), Some(Component::Prefix(_)))
+}

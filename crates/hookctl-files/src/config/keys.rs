@@ -1,0 +1,73 @@
+//! Where the API is, and where the keys of a target come from.
+
+use super::ApiBaseUrl;
+use super::folder::literal;
+use super::reader::Reader;
+use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::secret_source::{SourceContext, read_source};
+use crate::yaml::Mapping;
+use hookctl_core::secret::SecretSource;
+use hookctl_system::input::normal;
+
+impl Reader<'_> {
+    pub(super) fn api_url(&mut self, mapping: &Mapping) -> Option<ApiBaseUrl> {
+        let (text, node) = self.text(mapping, "api_url")?;
+        match ApiBaseUrl::parse(text) {
+            Ok(url) => Some(url),
+            Err(error) => {
+                self.diagnostics.push(
+                    node.problem(
+                        Code::InvalidUrl,
+                        format!("'api_url' {error}"),
+                        "not the base address of an API",
+                    )
+                    .help("write the base only, such as https://api.example.com"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn secret(&mut self, mapping: &Mapping, key: &str) -> Option<(SecretSource, Span)> {
+        let node = mapping.get(key)?;
+        let source = read_source(
+            node,
+            key,
+            SourceContext {
+                folder: self.folder,
+                root: self.repository,
+            },
+            &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
+            self.diagnostics,
+        )?;
+        Some((source, node.span()))
+    }
+
+    /// Checks that the key of fingerprints is not in the repository: whoever has the record most likely has
+    /// the repository too, and could search the fingerprints for short tokens.
+    pub(super) fn is_outside(&mut self, source: &SecretSource, span: Span) -> bool {
+        let inside = match source {
+            SecretSource::Env { .. } | SecretSource::Command { .. } => None,
+            SecretSource::Text { .. } => source.holds_plain_text().then_some("a text of this file"),
+            SecretSource::File {
+                path, confined_to, ..
+            } => (confined_to.is_some() || normal(path).starts_with(normal(self.repository)))
+                .then_some("a file of the repository"),
+        };
+        let Some(label) = inside else {
+            return true;
+        };
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::InvalidSecretSource,
+                "'fingerprint_key' is in the repository, which whoever has the record may have too",
+            )
+            .at(span, label)
+            .help(
+                "write { env: NAME }, { command: [program, argument] }, or the absolute path of a \
+                 file outside the repository",
+            ),
+        );
+        false
+    }
+}

@@ -1,0 +1,448 @@
+//! One field at a time: its type, its limits, and its variables.
+//!
+//! Each method gives None for a field that is not written and for one that is wrong; what is wrong has
+//! been reported then.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::RangeInclusive;
+
+use super::declarations::Token;
+use super::document::{Fields, RawField};
+use super::interpolate::{Interpolation, Scope};
+use super::lints;
+use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
+use crate::secret_source::{PlaintextSecrets, SourceContext, SourcePart, check_keys, read_source};
+use crate::yaml::{Kind, Node, Scalar};
+use hookctl_core::secret::SecretSource;
+use hookctl_core::state::IgnoreChanges;
+use hookctl_core::template::looks_interpolated;
+use hookctl_core::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
+use hookctl_secrets::KeySources;
+
+/// Reads the fields of one webhook, or those that a file shares.
+pub(super) struct FieldReader<'a> {
+    pub(super) fields: &'a Fields,
+    /// The fields whose defaults are wrong, which is said once and not in each webhook.
+    pub(super) broken_defaults: &'a [&'static str],
+    pub(super) interpolation: Interpolation<'a>,
+    pub(super) surroundings: SourceContext<'a>,
+    pub(super) plaintext_secrets: PlaintextSecrets,
+    pub(super) keys: &'a KeySources,
+    pub(super) vars: &'a BTreeMap<String, String>,
+    pub(super) diagnostics: &'a mut Diagnostics,
+}
+
+/// The items of a list of words, with their places.
+struct Words<'a> {
+    items: Vec<(&'a str, &'a Node)>,
+    all_are_valid: bool,
+}
+
+/// Whether a webhook shall be there, and be ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Present,
+    Absent,
+    Released,
+}
+
+impl Presence {
+    pub(super) const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Released];
+
+    /// The word for it in a file.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Absent => "absent",
+            Self::Released => "released",
+        }
+    }
+
+    pub(super) fn named(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|presence| presence.as_str() == word)
+    }
+}
+
+impl<'a> FieldReader<'a> {
+    fn field(&self, name: &str) -> Option<&'a RawField> {
+        self.fields
+            .get(name)
+            .filter(|field| !field.is_default || !self.broken_defaults.contains(&name))
+    }
+
+    /// The final text of a field, and its node.
+    pub(super) fn text(&mut self, name: &str) -> Option<(String, &'a Node)> {
+        let node = &self.field(name)?.value;
+        let text = node.text(name, self.diagnostics)?;
+        let text = self
+            .interpolation
+            .expand(node, text, Scope::Public, self.diagnostics)?;
+        Some((text, node))
+    }
+
+    /// A field that is not text, for the reader of its type. What a variable holds takes its place.
+    fn typed(&mut self, name: &str) -> Option<Cow<'a, Node>> {
+        let node = &self.field(name)?.value;
+        let text = node.as_scalar().map_or("", Scalar::text);
+        if node.kind() != Some(Kind::Text) || !looks_interpolated(text) {
+            return Some(Cow::Borrowed(node));
+        }
+        let text = self
+            .interpolation
+            .expand_one(name, node, text, self.diagnostics)?;
+        Some(Cow::Owned(node.with_text(text)))
+    }
+
+    pub(super) fn name(&mut self) -> Option<String> {
+        let (name, node) = self.text("name")?;
+        self.valid_name(&name, "name", node)
+    }
+
+    /// The name without white space around it, which has no meaning: names are compared without.
+    fn valid_name(&mut self, written: &str, what: &str, node: &Node) -> Option<String> {
+        let name = written.trim();
+        if name.len() < written.len() {
+            self.diagnostics.push(
+                node.problem(
+                    Code::SpaceAroundName,
+                    format!("'{what}' has white space around it"),
+                    "it is sent and compared without",
+                )
+                .help("remove it; a block after '|' or '>' ends with a line break, after '|-' not"),
+            );
+        }
+        if let Some(character) = name.chars().find(|character| character.is_control()) {
+            self.diagnostics.push(
+                node.problem(
+                    Code::ControlCharacter,
+                    format!(
+                        "'{what}' holds the control character U+{:04X}",
+                        u32::from(character)
+                    ),
+                    "a name is one line of text",
+                )
+                .help("remove it"),
+            );
+            return None;
+        }
+        let length = name.chars().count();
+        let is_valid = limits::NAME_LENGTH.contains(&length);
+        if !is_valid {
+            let (shortest, longest) = (limits::NAME_LENGTH.start(), limits::NAME_LENGTH.end());
+            self.diagnostics.push(
+                node.problem(
+                    Code::InvalidLength,
+                    format!("'{what}' has {length} characters"),
+                    format!("the API takes {shortest} to {longest}"),
+                )
+                .help(format!("write {shortest} to {longest} characters")),
+            );
+        }
+        is_valid.then(|| name.to_owned())
+    }
+
+    pub(super) fn actions(&mut self) -> Option<WorkflowActions> {
+        let node = &self.field("actions")?.value;
+        if let Some(word) = node.as_scalar().filter(|_| node.kind() == Some(Kind::Text)) {
+            let word =
+                self.interpolation
+                    .expand(node, word.text(), Scope::Public, self.diagnostics)?;
+            if word == "all" {
+                return Some(WorkflowActions::all());
+            }
+            if WorkflowAction::known(&word).is_none() {
+                self.unknown_action(node, &word);
+                return None;
+            }
+        }
+        let Words {
+            items,
+            all_are_valid,
+        } = self.words(node, "actions")?;
+        if items.is_empty() && all_are_valid {
+            self.empty(
+                "actions",
+                node,
+                "name at least one, or write 'actions: all'",
+            );
+            return None;
+        }
+        let actions: Vec<_> = items
+            .iter()
+            .map(|(text, node)| {
+                let word =
+                    self.interpolation
+                        .expand(node, text, Scope::Public, self.diagnostics)?;
+                let action = WorkflowAction::known(&word);
+                if action.is_none() {
+                    self.unknown_action(node, &word);
+                }
+                action
+            })
+            .collect();
+        let actions = actions.into_iter().collect::<Option<WorkflowActions>>();
+        actions.filter(|_| all_are_valid)
+    }
+
+    fn unknown_action(&mut self, node: &Node, written: &str) {
+        let known = WorkflowAction::KNOWN;
+        let names = known.each_ref().map(WorkflowAction::as_str);
+        let help = match nearest(written, names) {
+            _ if written == "all" => "write 'actions: all', without brackets".to_owned(),
+            Some(name) => format!("did you mean '{name}'?"),
+            None => format!("the actions are {}; or write 'all'", names.join(", ")),
+        };
+        self.diagnostics.push(
+            node.problem(
+                Code::UnknownAction,
+                format!("unknown action '{}'", excerpt(written)),
+                "the API does not know it",
+            )
+            .help(help),
+        );
+    }
+
+    fn empty(&mut self, what: &str, node: &Node, help: &str) {
+        self.diagnostics.push(
+            node.problem(Code::EmptyList, format!("'{what}' is empty"), "no items")
+                .help(help),
+        );
+    }
+
+    /// The items of a list of words, none of them twice. One that is wrong is left out, so that the others
+    /// are looked at all the same.
+    fn words(&mut self, node: &'a Node, what: &str) -> Option<Words<'a>> {
+        let mut items: Vec<(&str, &Node)> = Vec::new();
+        let mut places: HashMap<&str, Span> = HashMap::new();
+        let mut all_are_valid = true;
+        for item in node.sequence(what, self.diagnostics)? {
+            let Some(word) = item.text(what, self.diagnostics) else {
+                all_are_valid = false;
+                continue;
+            };
+            if let Some(first) = places.get(word) {
+                self.diagnostics.push(
+                    item.problem(
+                        Code::RepeatedValue,
+                        format!("'{}' stands twice in '{what}'", excerpt(word)),
+                        "the second one",
+                    )
+                    .and(*first, "the first one")
+                    .help("remove one of the two"),
+                );
+                all_are_valid = false;
+                continue;
+            }
+            places.insert(word, item.span());
+            items.push((word, item));
+        }
+        Some(Words {
+            items,
+            all_are_valid,
+        })
+    }
+
+    /// What is said of the token. One that is wrong counts as left out; it has been reported.
+    pub(super) fn bearer_token(&mut self) -> Token {
+        match self.field("bearer_token") {
+            None => Token::LeftOut,
+            Some(field) if field.value.is_null() => Token::None,
+            Some(field) => self
+                .token_source(&field.value)
+                .map_or(Token::LeftOut, Token::Managed),
+        }
+    }
+
+    fn token_source(&mut self, node: &Node) -> Option<Spanned<SecretSource>> {
+        let interpolation = self.interpolation;
+        let source = read_source(
+            node,
+            "bearer_token",
+            self.surroundings,
+            &|part, node, text, diagnostics| {
+                let scope = match part {
+                    SourcePart::Path => Scope::Public,
+                    SourcePart::Command => Scope::Command,
+                };
+                interpolation.expand(node, text, scope, diagnostics)
+            },
+            self.diagnostics,
+        )?;
+        if !interpolation.fits(&source, self.diagnostics) {
+            return None;
+        }
+        // The `vars` are those of the selected target; a webhook for another one has others.
+        let vars = match interpolation {
+            Interpolation::Replace(_) => self.vars,
+            Interpolation::CheckOnly => &BTreeMap::new(),
+        };
+        self.plaintext_secrets
+            .check(&source, "bearer_token", node.span(), vars, self.diagnostics);
+        check_keys(
+            self.keys,
+            &source,
+            "bearer_token",
+            node.span(),
+            self.diagnostics,
+        );
+        lints::token_scheme(node, self.diagnostics);
+        Some(Spanned {
+            value: source,
+            span: node.span(),
+        })
+    }
+
+    pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
+        self.typed(name)?.boolean(name, self.diagnostics)
+    }
+
+    pub(super) fn number(&mut self, name: &str, range: &RangeInclusive<i64>) -> Option<i64> {
+        self.typed(name)?
+            .whole_number(name, range, self.diagnostics)
+    }
+
+    pub(super) fn id(&mut self) -> Option<Spanned<RemoteId>> {
+        let (text, node) = self.text("id")?;
+        match RemoteId::parse(&text) {
+            Ok(id) => {
+                if !id.is_documented_form() {
+                    self.diagnostics.push(
+                        node.problem(
+                            Code::UnusualId,
+                            "'id' does not look like an id of the API",
+                            "not 24 digits of 0-9 and a-f",
+                        )
+                        .help("compare it with the id that 'hookctl status' shows"),
+                    );
+                }
+                Some(Spanned {
+                    value: id,
+                    span: node.span(),
+                })
+            }
+            Err(error) => {
+                self.diagnostics.push(
+                    node.problem(Code::InvalidId, error.to_string(), "not an id")
+                        .help("copy the id that 'hookctl status' shows"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(super) fn previously(&mut self) -> Option<Vec<String>> {
+        let node = &self.field("previously")?.value;
+        let words = self.words(node, "previously")?;
+        let names: Vec<_> = words
+            .items
+            .into_iter()
+            .map(|(text, node)| {
+                let name =
+                    self.interpolation
+                        .expand(node, text, Scope::Public, self.diagnostics)?;
+                self.valid_name(&name, "previously", node)
+            })
+            .collect();
+        let names = names.into_iter().collect::<Option<Vec<_>>>();
+        names.filter(|_| words.all_are_valid)
+    }
+
+    /// The targets that it is for: their names and places.
+    pub(super) fn targets(&mut self, known: &[String]) -> Option<Vec<String>> {
+        let node = &self.field("targets")?.value;
+        let Words {
+            items: words,
+            all_are_valid,
+        } = self.words(node, "targets")?;
+        if words.is_empty() && all_are_valid {
+            self.empty(
+                "targets",
+                node,
+                "name at least one, or leave it out to mean all of them",
+            );
+            return None;
+        }
+        let mut all_are_known = all_are_valid;
+        for &(name, node) in &words {
+            if looks_interpolated(name) {
+                all_are_known = false;
+                self.diagnostics.push(
+                    node.problem(
+                        Code::InvalidTemplate,
+                        "variables have no meaning in 'targets'",
+                        "variables depend on the target",
+                    )
+                    .help("write the names of targets of hookctl.yaml"),
+                );
+            } else if !known.is_empty() && !known.iter().any(|known| known == name) {
+                all_are_known = false;
+                let help = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None => format!("the targets are {}", known.join(", ")),
+                };
+                self.diagnostics.push(
+                    node.problem(
+                        Code::UnknownTarget,
+                        format!("unknown target '{}'", excerpt(name)),
+                        "no target of this name is configured",
+                    )
+                    .help(help),
+                );
+            }
+        }
+        all_are_known.then(|| words.iter().map(|(name, _)| (*name).to_owned()).collect())
+    }
+
+    pub(super) fn ignore_changes(&mut self) -> Option<IgnoreChanges> {
+        let node = &self.field("ignore_changes")?.value;
+        let mut ignored = IgnoreChanges::default();
+        for (name, node) in self.words(node, "ignore_changes")?.items {
+            match Field::named(name) {
+                Some(field) => {
+                    ignored.fields.insert(field);
+                }
+                None if name == "bearer_token" => ignored.bearer_token = true,
+                None => {
+                    let known = Field::ALL.map(Field::as_str);
+                    let known = || known.into_iter().chain(["bearer_token"]);
+                    self.unknown_value(node, "ignore_changes", name, &known().collect::<Vec<_>>());
+                }
+            }
+        }
+        Some(ignored)
+    }
+
+    fn unknown_value(&mut self, node: &Node, what: &str, written: &str, known: &[&str]) {
+        let help = match nearest(written, known.iter().copied()) {
+            Some(near) => format!("did you mean '{near}'?"),
+            None => format!("write one of {}", known.join(", ")),
+        };
+        self.diagnostics.push(
+            node.problem(
+                Code::UnknownValue,
+                format!("'{what}' cannot be '{}'", excerpt(written)),
+                "unknown value",
+            )
+            .help(help),
+        );
+    }
+
+    pub(super) fn state(&mut self) -> Option<Presence> {
+        let node = &self.field("state")?.value;
+        let written = node.text("state", self.diagnostics)?;
+        let presence = Presence::named(written);
+        if presence.is_none() {
+            let known = Presence::ALL.map(Presence::as_str);
+            self.unknown_value(node, "state", written, &known);
+        }
+        presence
+    }
+
+    /// Where a field is written, if it is.
+    pub(super) fn span(&self, name: &str) -> Option<Span> {
+        self.field(name).map(|field| field.value.span())
+    }
+}

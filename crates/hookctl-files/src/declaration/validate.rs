@@ -1,0 +1,375 @@
+//! Raw declarations to valid ones: all files, all problems.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
+use super::declarations::{Declarations, Present};
+use super::document::{Fields, RawWebhook, parse};
+use super::fields::{FieldReader, Presence};
+use super::interpolate::{Interpolation, TextBudget, Variables};
+use super::lints::{self, Side};
+use super::{LoadOptions, ReadFile, keep_new};
+use crate::diagnostic::{
+    Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,
+};
+use crate::secret_source::SourceContext;
+use hookctl_core::state::{AbsentWebhook, Origin};
+use hookctl_core::webhook::{Key, RemoteId, WebhookSpec, limits};
+
+/// What was found so far.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Where each key was declared first.
+    keys: HashMap<Key, Span>,
+    /// The other declarations of the same keys.
+    again: Vec<(Key, Span)>,
+    sides: Vec<Side>,
+    declarations: Declarations,
+}
+
+impl Found {
+    /// Validates a file. What is wrong goes to `diagnostics`, and is not among the declarations.
+    pub(super) fn add(
+        &mut self,
+        file: &ReadFile,
+        sources: &SourceMap,
+        options: &LoadOptions<'_>,
+        budget: &TextBudget,
+        diagnostics: &mut Diagnostics,
+    ) {
+        let raw = parse(file, diagnostics);
+        let mut own = Diagnostics::default();
+        let mut validation = Validation {
+            options,
+            sources,
+            budget,
+            broken_defaults: Vec::new(),
+            diagnostics: &mut own,
+            found: self,
+        };
+        validation.defaults(&raw.defaults, file);
+        // What is wrong with a value that all webhooks share is kept once, however many they are.
+        let mut seen = HashSet::new();
+        for webhook in &raw.webhooks {
+            validation.webhook(webhook, file);
+            let said = std::mem::take(validation.diagnostics);
+            keep_new(said, &mut seen, diagnostics);
+        }
+        keep_new(own, &mut seen, diagnostics);
+    }
+
+    /// Adds what was found in the files after these. What is declared here already is not taken again.
+    pub(super) fn append(&mut self, mut next: Self) {
+        if self.keys.is_empty() {
+            *self = next;
+            return;
+        }
+        let mut taken = HashSet::new();
+        for (key, span) in next.keys {
+            match self.keys.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(span);
+                }
+                Entry::Occupied(place) => {
+                    let key = place.key();
+                    next.declarations.present.remove(key);
+                    next.declarations.absent.remove(key);
+                    next.declarations.released.remove(key);
+                    self.again.push((key.clone(), span));
+                    taken.insert(key.clone());
+                }
+            }
+        }
+        if !taken.is_empty() {
+            next.sides.retain(|side| !taken.contains(&side.key));
+        }
+        self.again.append(&mut next.again);
+        self.sides.append(&mut next.sides);
+        let (declarations, next) = (&mut self.declarations, &mut next.declarations);
+        declarations.present.append(&mut next.present);
+        declarations.absent.append(&mut next.absent);
+        declarations.released.append(&mut next.released);
+        declarations.elsewhere += next.elsewhere;
+    }
+
+    /// Looks at all of them side by side.
+    pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Declarations {
+        for (key, span) in &self.again {
+            let first = self.keys.get(key).unwrap_or(span);
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::DuplicateKey,
+                    format!("the key '{key}' is declared twice"),
+                )
+                .at(*span, "the second declaration")
+                .and(*first, "the first declaration")
+                .help(
+                    "a key names one webhook in the whole repository; give one of the two another",
+                ),
+            );
+        }
+        lints::side_by_side(&self.sides, &self.declarations, diagnostics);
+        self.declarations
+    }
+}
+
+struct Validation<'a> {
+    options: &'a LoadOptions<'a>,
+    sources: &'a SourceMap,
+    budget: &'a TextBudget,
+    broken_defaults: Vec<&'static str>,
+    diagnostics: &'a mut Diagnostics,
+    found: &'a mut Found,
+}
+
+impl Validation<'_> {
+    fn reader<'r>(
+        &'r mut self,
+        fields: &'r Fields,
+        file: &'r ReadFile,
+        interpolation: Interpolation<'r>,
+    ) -> FieldReader<'r> {
+        FieldReader {
+            fields,
+            broken_defaults: &self.broken_defaults,
+            interpolation,
+            surroundings: SourceContext {
+                folder: &file.folder,
+                root: self.options.repository_root,
+            },
+            plaintext_secrets: self.options.plaintext_secrets,
+            keys: self.options.keys,
+            vars: self.options.vars,
+            diagnostics: self.diagnostics,
+        }
+    }
+
+    /// Checks the fields that webhooks share, since a wrong one is wrong even where no webhook uses it.
+    fn defaults(&mut self, fields: &Fields, file: &ReadFile) {
+        let known = self.options.known_targets;
+        let mut reader = self.reader(fields, file, Interpolation::CheckOnly);
+        let mut broken = Vec::new();
+        for (name, _) in fields.iter() {
+            let before = reader.diagnostics.count(Severity::Error);
+            match name {
+                "actions" => _ = reader.actions(),
+                "bearer_token" => _ = reader.bearer_token(),
+                "enabled" | "prevent_destroy" => _ = reader.boolean(name),
+                "timeout_seconds" => _ = reader.number(name, &limits::TIMEOUT_SECONDS),
+                "max_retries" => _ = reader.number(name, &limits::MAX_RETRIES),
+                "retry_backoff_seconds" => {
+                    _ = reader.number(name, &limits::RETRY_BACKOFF_SECONDS);
+                }
+                "targets" => _ = reader.targets(known),
+                "ignore_changes" => _ = reader.ignore_changes(),
+                _ => {}
+            }
+            if reader.diagnostics.count(Severity::Error) > before {
+                broken.push(name);
+            }
+        }
+        self.broken_defaults = broken;
+    }
+
+    fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
+        // What is wrong with a key hides nothing of what is below it.
+        let is_first = raw.key.as_ref().is_some_and(|key| {
+            let is_first = !self.found.keys.contains_key(key);
+            if is_first {
+                self.found.keys.insert(key.clone(), raw.span);
+            } else {
+                self.found.again.push((key.clone(), raw.span));
+            }
+            is_first
+        });
+        let options = self.options;
+        let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);
+        let targets = reader.targets(options.known_targets);
+        // A list of targets that is wrong selects none, so that no variable is missed that may not be
+        // needed.
+        let is_selected = match targets {
+            Some(targets) => targets.iter().any(|target| target == options.target),
+            None => !raw.fields.contains_key("targets"),
+        };
+        let presence = reader.state().unwrap_or(Presence::Present);
+        let interpolation = if is_selected {
+            Interpolation::Replace(Variables {
+                vars: options.vars,
+                environment: options.environment,
+                budget: self.budget,
+            })
+        } else {
+            Interpolation::CheckOnly
+        };
+        let origin = self.origin(raw);
+        match presence {
+            Presence::Present => {
+                let found = self.present(raw, file, interpolation, origin);
+                if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                    let key = side.key.clone();
+                    self.found.sides.push(side);
+                    self.found.declarations.present.insert(key, webhook);
+                }
+            }
+            Presence::Absent | Presence::Released => {
+                let found = self.named(raw, file, interpolation, origin);
+                if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                    let key = side.key.clone();
+                    self.found.sides.push(side);
+                    let declarations = &mut self.found.declarations;
+                    let named = match presence {
+                        Presence::Released => &mut declarations.released,
+                        Presence::Present | Presence::Absent => &mut declarations.absent,
+                    };
+                    named.insert(key, webhook);
+                }
+            }
+        }
+        self.found.declarations.elsewhere += usize::from(!is_selected);
+    }
+
+    fn origin(&self, raw: &RawWebhook) -> Origin {
+        Origin {
+            key: self.sources.location(raw.span),
+            fields: raw
+                .fields
+                .iter()
+                .map(|(name, field)| {
+                    let location = self.sources.location(field.value.span());
+                    (name, location)
+                })
+                .collect(),
+        }
+    }
+
+    fn present(
+        &mut self,
+        raw: &RawWebhook,
+        file: &ReadFile,
+        interpolation: Interpolation<'_>,
+        origin: Origin,
+    ) -> Option<(Present, Side)> {
+        self.require(raw, file, "url");
+        self.require(raw, file, "actions");
+        let mut reader = self.reader(&raw.fields, file, interpolation);
+        let identity = identity(&mut reader, raw);
+        let url = reader.url();
+        let actions = reader.actions();
+        let token = reader.bearer_token();
+        let enabled = reader.boolean("enabled");
+        let timeout_seconds = reader.number("timeout_seconds", &limits::TIMEOUT_SECONDS);
+        let max_retries = reader.number("max_retries", &limits::MAX_RETRIES);
+        let retry_backoff_seconds =
+            reader.number("retry_backoff_seconds", &limits::RETRY_BACKOFF_SECONDS);
+        let ignore_changes = reader.ignore_changes().unwrap_or_default();
+        let prevent_destroy = reader.boolean("prevent_destroy").unwrap_or(false);
+        let retries = max_retries.unwrap_or(limits::DEFAULT_MAX_RETRIES);
+        let backoff = retry_backoff_seconds.unwrap_or(limits::DEFAULT_RETRY_BACKOFF_SECONDS);
+        let schedule = reader
+            .span("retry_backoff_seconds")
+            .or_else(|| reader.span("max_retries"))
+            .unwrap_or(raw.span);
+        lints::retry_schedule(retries, backoff, schedule, reader.diagnostics);
+
+        let identity = identity?;
+        let (url, address) = url?;
+        let spec = WebhookSpec {
+            name: identity.name.clone(),
+            url,
+            actions: actions?,
+            enabled: enabled.unwrap_or(limits::DEFAULT_ENABLED),
+            timeout_seconds: timeout_seconds.unwrap_or(limits::DEFAULT_TIMEOUT_SECONDS),
+            max_retries: retries,
+            retry_backoff_seconds: backoff,
+        };
+        let side = Side {
+            key: raw.key.clone()?,
+            key_span: raw.span,
+            address: Some(address),
+            name: identity.name,
+            name_span: identity.name_span,
+            id: identity.id.clone(),
+        };
+        let webhook = Present {
+            spec,
+            token,
+            id: identity.id.map(|id| id.value),
+            previously: identity.previously,
+            ignore_changes,
+            prevent_destroy,
+            origin,
+        };
+        Some((webhook, side))
+    }
+
+    fn named(
+        &mut self,
+        raw: &RawWebhook,
+        file: &ReadFile,
+        interpolation: Interpolation<'_>,
+        origin: Origin,
+    ) -> Option<(AbsentWebhook, Side)> {
+        let mut reader = self.reader(&raw.fields, file, interpolation);
+        let identity = identity(&mut reader, raw)?;
+        let side = Side {
+            key: raw.key.clone()?,
+            key_span: raw.span,
+            address: None,
+            name: identity.name.clone(),
+            name_span: identity.name_span,
+            id: identity.id.clone(),
+        };
+        let webhook = AbsentWebhook {
+            name: identity.name,
+            id: identity.id.map(|id| id.value),
+            previously: identity.previously,
+            origin,
+        };
+        Some((webhook, side))
+    }
+
+    /// Reports a field that is not there.
+    fn require(&mut self, raw: &RawWebhook, file: &ReadFile, name: &str) {
+        // What could not be read of a file may be its `defaults`, with the actions in it.
+        let may_be_unread = name == "actions" && !file.is_complete;
+        if raw.fields.contains_key(name) || may_be_unread {
+            return;
+        }
+        let help = match name {
+            "actions" => "add 'actions: [workflow_run_completed]' or 'actions: all'",
+            _ => "add 'url: https://...', the address that events are sent to",
+        };
+        self.diagnostics.push(
+            Diagnostic::new(
+                Code::MissingField,
+                format!("'{}' has no '{name}'", excerpt(&raw.written)),
+            )
+            .at(raw.span, format!("'{name}' is missing"))
+            .help(help),
+        );
+    }
+}
+
+/// What a webhook is found by at the API.
+struct Identity {
+    name: String,
+    name_span: Span,
+    id: Option<Spanned<RemoteId>>,
+    previously: Vec<String>,
+}
+
+fn identity(reader: &mut FieldReader<'_>, raw: &RawWebhook) -> Option<Identity> {
+    let name_span = reader.span("name");
+    let name = reader.name();
+    let id = reader.id();
+    let previously = reader.previously().unwrap_or_default();
+    Some(Identity {
+        name: match name_span {
+            Some(_) => name?,
+            None => raw.written.clone(),
+        },
+        name_span: name_span.unwrap_or(raw.span),
+        id,
+        previously,
+    })
+}

@@ -1,0 +1,255 @@
+//! Declarations for webhooks that are there already. Pure: texts in, texts out.
+//!
+//! # Expected flow
+//! [`declare`] gives each webhook a key and a text. Whoever writes the texts to files reads them back as
+//! declarations and plans: each has to come out as an adoption that sends nothing.
+//!
+//! # Guarantees
+//! - A field that has the API's documented default is left out; the id is pinned.
+//! - A token, which the API never returns, is left alone, and the text says how to take it over.
+//!
+//! # Caveats
+//! A webhook that no declaration can describe (an action that this version does not know, a value outside
+//! the documented limits) still gets a text, which does not validate.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::yaml::{quoted, scalar};
+use hookctl_core::state::ObservedWebhook;
+use hookctl_core::webhook::{Key, RemoteId, limits};
+
+/// The schema beside the files, for editors. Hidden, so that it is not taken for declarations.
+pub const SCHEMA_FILE: &str = ".schema.json";
+
+/// A webhook and what declares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The key.
+    pub key: Key,
+    /// The webhook.
+    pub id: RemoteId,
+    /// Its name at the API.
+    pub name: String,
+    /// The declaration, indented to stand below `webhooks:`.
+    pub text: String,
+}
+
+/// Declares webhooks, each under the key that is wished for, or else one made from its name that is not
+/// taken.
+pub fn declare<'a>(
+    webhooks: impl IntoIterator<Item = &'a ObservedWebhook>,
+    wishes: &BTreeMap<RemoteId, Key>,
+    mut taken: BTreeSet<Key>,
+) -> Vec<Imported> {
+    taken.extend(wishes.values().cloned());
+    let mut imported = Vec::new();
+    for webhook in webhooks {
+        let key = match wishes.get(&webhook.id) {
+            Some(key) => key.clone(),
+            None => free_key(&webhook.spec.name, &taken),
+        };
+        taken.insert(key.clone());
+        let text = text(&key, webhook);
+        imported.push(Imported {
+            key,
+            id: webhook.id.clone(),
+            name: webhook.spec.name.clone(),
+            text,
+        });
+    }
+    imported
+}
+
+/// A whole file of declarations.
+pub fn file<'a>(imported: impl IntoIterator<Item = &'a Imported>) -> String {
+    let texts: String = imported
+        .into_iter()
+        .map(|imported| imported.text.as_str())
+        .collect();
+    format!("# yaml-language-server: $schema={SCHEMA_FILE}\nwebhooks:\n{texts}")
+}
+
+/// A key made from a name, that nobody has yet.
+fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
+    let mut slug = String::new();
+    for character in name.chars() {
+        if character.is_ascii_alphanumeric() {
+            slug.push(character.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    // Room for a number behind it: a key has 63 characters at most.
+    let slug: String = slug.chars().take(56).collect();
+    let slug = match slug.trim_end_matches('-') {
+        "" => "webhook",
+        slug => slug,
+    };
+    let mut text = slug.to_owned();
+    let mut number = 1_u64;
+    loop {
+        if let Ok(key) = Key::parse(&text)
+            && !taken.contains(&key)
+        {
+            return key;
+        }
+        number += 1;
+        text = format!("{slug}-{number}");
+    }
+}
+
+fn text(key: &Key, webhook: &ObservedWebhook) -> String {
+    let spec = &webhook.spec;
+    let mut lines = Vec::new();
+    if spec.name != key.as_str() {
+        lines.push(format!("name: {}", scalar(&literal(&spec.name))));
+    }
+    lines.push(format!("url: {}", scalar(&literal(spec.url.as_str()))));
+    lines.push(if spec.actions.is_all() {
+        "actions: all".to_owned()
+    } else {
+        let names = spec.actions.iter();
+        let names: Vec<_> = names
+            .map(|action| scalar(&literal(action.as_str())).into_owned())
+            .collect();
+        format!("actions: [{}]", names.join(", "))
+    });
+    if spec.enabled != limits::DEFAULT_ENABLED {
+        lines.push(format!("enabled: {}", spec.enabled));
+    }
+    for (field, value, default) in [
+        (
+            "timeout_seconds",
+            spec.timeout_seconds,
+            limits::DEFAULT_TIMEOUT_SECONDS,
+        ),
+        ("max_retries", spec.max_retries, limits::DEFAULT_MAX_RETRIES),
+        (
+            "retry_backoff_seconds",
+            spec.retry_backoff_seconds,
+            limits::DEFAULT_RETRY_BACKOFF_SECONDS,
+        ),
+    ] {
+        if value != default {
+            lines.push(format!("{field}: {value}"));
+        }
+    }
+    // In quotes always: an id of digits, or of digits around an 'e', is a number elsewhere.
+    lines.push(format!("id: {}", quoted(webhook.id.as_str())));
+    if webhook.has_bearer_token {
+        lines.push(
+            "# It has a bearer token, which the API never returns. To manage it here, put its source in place"
+                .to_owned(),
+        );
+        lines.push(format!(
+            "# of the next line, such as: bearer_token: {{ env: {} }}",
+            variable(key)
+        ));
+        lines.push("ignore_changes: [bearer_token]".to_owned());
+    }
+    let mut text = format!("  {}:\n", scalar(key.as_str()));
+    for line in lines {
+        text += &format!("    {line}\n");
+    }
+    text
+}
+
+/// A text that interpolation leaves as it is.
+fn literal(text: &str) -> String {
+    text.replace('$', "$$")
+}
+
+/// A likely name for the variable of a token.
+fn variable(key: &Key) -> String {
+    let mut name: String = key
+        .as_str()
+        .chars()
+        .map(|character| match character {
+            'a'..='z' | '0'..='9' => character.to_ascii_uppercase(),
+            _ => '_',
+        })
+        .collect();
+    if name.starts_with(|first: char| first.is_ascii_digit()) {
+        name.insert(0, '_');
+    }
+    name + "_TOKEN"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookctl_core::webhook::{EndpointUrl, WebhookSpec, WorkflowActions};
+
+    fn webhook(id: &str, name: &str) -> ObservedWebhook {
+        ObservedWebhook {
+            id: RemoteId::parse(id).unwrap(),
+            spec: WebhookSpec {
+                name: name.to_owned(),
+                url: EndpointUrl::from_remote("https://a.example.com/?a=${b}".into()),
+                actions: WorkflowActions::all(),
+                enabled: false,
+                timeout_seconds: 10,
+                max_retries: 5,
+                retry_backoff_seconds: 10,
+            },
+            has_bearer_token: true,
+        }
+    }
+
+    #[test]
+    fn defaults_are_left_out_and_the_token_is_left_alone() {
+        let imported = declare(
+            [&webhook("id-1", "Billing: run (v2)")],
+            &BTreeMap::new(),
+            BTreeSet::new(),
+        );
+        assert_eq!(
+            file(&imported),
+            r#"# yaml-language-server: $schema=.schema.json
+webhooks:
+  billing-run-v2:
+    name: "Billing: run (v2)"
+    url: "https://a.example.com/?a=$${b}"
+    actions: all
+    enabled: false
+    max_retries: 5
+    id: "id-1"
+    # It has a bearer token, which the API never returns. To manage it here, put its source in place
+    # of the next line, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
+    ignore_changes: [bearer_token]
+"#
+        );
+    }
+
+    #[test]
+    fn keys_are_made_from_names_and_never_twice() {
+        let long = "x".repeat(150);
+        let names = ["A b", "a-B", "日本", "", "--a b--", &long, &long, "9 lives"];
+        let webhooks: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(number, name)| webhook(&format!("id-{number}"), name))
+            .collect();
+        let taken = BTreeSet::from([Key::parse("a-b").unwrap()]);
+        let wishes = BTreeMap::from([(
+            RemoteId::parse("id-2").unwrap(),
+            Key::parse("webhook").unwrap(),
+        )]);
+        let imported = declare(&webhooks, &wishes, taken);
+        let keys: Vec<&str> = imported.iter().map(|one| one.key.as_str()).collect();
+        let x = "x".repeat(56);
+        assert_eq!(
+            keys,
+            [
+                "a-b-2",
+                "a-b-3",
+                "webhook",
+                "webhook-2",
+                "a-b-4",
+                &x,
+                &format!("{x}-2"),
+                "9-lives"
+            ]
+        );
+    }
+}

@@ -1,0 +1,401 @@
+//! sled, wrapped: no type of it leaves this file but its error.
+//!
+//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file, its last
+//! `drop` on a failing disk, and a damaged log is silently cut to an older state. So files are synced here, panics
+//! are caught,
+//! and a generation number is kept both in the database and beside it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sled::Tree;
+
+use super::folder::{self, DATABASE, GENERATION, SETTINGS, UNFINISHED};
+use super::generation::{Found, GenerationFile};
+use super::history::HistoryLimits;
+use super::open::{LastHandle, database_error, open_guarded};
+use super::schema::{
+    self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
+};
+use super::{Account, CacheError, io_error};
+use hookctl_core::record::{HistoryEntry, Intent, Pending};
+use hookctl_core::secret::Followed;
+use hookctl_core::state::LastApplied;
+use hookctl_core::webhook::Key;
+use hookctl_system::input::open_plain;
+
+const VERSION_KEY: &[u8] = b"version";
+pub(super) const GENERATION_KEY: &[u8] = b"generation";
+
+/// An open database.
+pub(super) struct Database {
+    sled: sled::Db,
+    pub(super) records: Tree,
+    pub(super) intents: Tree,
+    pub(super) history: Tree,
+    pub(super) observed: Tree,
+    pub(super) meta: Tree,
+    /// The file that sled writes, for making it durable.
+    file: File,
+    pub(super) generation_file: GenerationFile,
+    /// Where it is opened.
+    directory: PathBuf,
+    /// How much of the history is kept.
+    pub(super) history_limits: HistoryLimits,
+    pub(super) followed: Followed,
+    /// Where people know it to be; another one for a copy.
+    shown: PathBuf,
+    // Fields are dropped in their order; this one has to be the last.
+    _last: LastHandle,
+}
+
+impl Database {
+    /// Whether there is one in a folder.
+    ///
+    /// # Errors
+    /// [`CacheError::Io`] if that cannot be told.
+    pub(super) fn is_in(directory: &Path) -> Result<bool, CacheError> {
+        let database = directory.join(DATABASE);
+        match folder::kind(&database)? {
+            None => Ok(false),
+            Some(kind) if kind.is_dir() => Ok(folder::kind(&database.join("db"))?.is_some()),
+            // Something is in its place, and is found when it is checked.
+            Some(_) => Ok(true),
+        }
+    }
+
+    /// Opens or makes the one in a folder, and checks it.
+    pub(super) fn open(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+        let opened = Self::open_unchecked(directory, shown)?;
+        opened.check()?;
+        Ok(opened)
+    }
+
+    /// Opens or makes the one in a folder.
+    pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+        check_clock(jiff::Timestamp::now())?;
+        folder::clear_unfinished(directory)?;
+        if folder::kind(&directory.join(GENERATION))?.is_some_and(|kind| kind.is_dir()) {
+            return Err(CacheError::Damaged {
+                directory: shown.to_owned(),
+                what: "'generation' is no file".to_owned(),
+            });
+        }
+        let path = directory.join(DATABASE);
+        if folder::kind(&path)?.is_none() {
+            Self::make(directory, shown)?;
+        }
+        Self::open_in(directory, &path, shown)
+    }
+
+    /// Makes one beside its place, and gives it its name when all of it is durable: what bears the name is whole.
+    fn make(directory: &Path, shown: &Path) -> Result<(), CacheError> {
+        let path = directory.join(UNFINISHED);
+        let made = Self::open_in(directory, &path, shown)?;
+        made.put(&made.meta, META, VERSION_KEY, &schema::VERSION)?;
+        made.sync()?;
+        drop(made);
+        folder::sync(&path.join(SETTINGS))?;
+        folder::sync(&path)?;
+        let named = directory.join(DATABASE);
+        std::fs::rename(&path, &named).map_err(io_error("make", &named))?;
+        folder::sync(directory)
+    }
+
+    fn open_in(directory: &Path, path: &Path, shown: &Path) -> Result<Self, CacheError> {
+        let database = open_guarded(path, shown)?;
+        let tree = |name: &str| {
+            database
+                .open_tree(name)
+                .map_err(|source| database_error("open", shown, source))
+        };
+        Ok(Self {
+            records: tree(RECORDS)?,
+            history: tree(HISTORY)?,
+            intents: tree(INTENTS)?,
+            observed: tree(OBSERVED)?,
+            meta: tree(META)?,
+            file: open_plain(&path.join("db"), File::options().read(true))
+                .map_err(io_error("open", path))?,
+            generation_file: GenerationFile::open(&directory.join(GENERATION))?,
+            _last: LastHandle::of(&database),
+            sled: database,
+            directory: directory.to_owned(),
+            shown: shown.to_owned(),
+            history_limits: HistoryLimits::default(),
+            followed: Followed::default(),
+        })
+    }
+
+    /// What is remembered of each bound webhook of an account.
+    pub(super) fn last_applied(&self, account: &Account) -> Result<LastApplied, CacheError> {
+        let mut records = LastApplied::new();
+        for (name, record) in self.rows::<StoredRecord>(&self.records, RECORDS, account)? {
+            let key = String::from_utf8(name)
+                .ok()
+                .and_then(|name| Key::parse(&name).ok())
+                .ok_or_else(|| self.damaged("a record has no valid key"))?;
+            records.insert(key, record.into());
+        }
+        Ok(records)
+    }
+
+    /// The writes of an account whose outcome is not known, and what was observed before them.
+    pub(super) fn pending(&self, account: &Account) -> Result<Pending, CacheError> {
+        let intents: Vec<Intent> = self
+            .rows(&self.intents, INTENTS, account)?
+            .into_iter()
+            .map(|(_, intent)| intent)
+            .collect();
+        let seen = if intents.is_empty() {
+            Vec::new()
+        } else {
+            self.observed_webhooks(account)?
+        };
+        Ok(Pending {
+            intents,
+            seen: seen.into_iter().map(|webhook| webhook.id).collect(),
+        })
+    }
+
+    /// Checks every value of a tree, of all accounts, and counts them.
+    pub(super) fn verify(&self, name: &str) -> Result<usize, CacheError> {
+        self.sum(name, |_: serde::de::IgnoredAny| 1)
+    }
+
+    /// Checks a tree whose rows are lists, of all accounts, and counts what is in the lists.
+    pub(super) fn verify_lists(&self, name: &str) -> Result<usize, CacheError> {
+        self.sum(name, |list: Vec<serde::de::IgnoredAny>| list.len())
+    }
+
+    /// Checks every value of a tree, of all accounts, and adds up what it counts as.
+    fn sum<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        count: impl Fn(T) -> usize,
+    ) -> Result<usize, CacheError> {
+        let tree = self
+            .sled
+            .open_tree(name)
+            .map_err(|source| self.failed("read", source))?;
+        let mut sum = 0;
+        for row in &tree {
+            let (key, value) = row.map_err(|source| self.failed("read", source))?;
+            sum += count(schema::decode(name, &key, &value).map_err(|error| self.damaged(error))?);
+        }
+        Ok(sum)
+    }
+
+    /// The records of an account that can be read; the others are passed over.
+    pub(super) fn readable_records(&self, account: &Account) -> LastApplied {
+        let prefix = row_key(account, b"");
+        self.records
+            .scan_prefix(&prefix)
+            .filter_map(|row| {
+                let (key, value) = row.ok()?;
+                let record: StoredRecord = schema::decode(RECORDS, &key, &value).ok()?;
+                let own = std::str::from_utf8(key.get(prefix.len()..)?).ok()?;
+                Some((Key::parse(own).ok()?, record.into()))
+            })
+            .collect()
+    }
+
+    /// The latest changes of an account, the newest first.
+    pub(super) fn history(
+        &self,
+        account: &Account,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, CacheError> {
+        let prefix = row_key(account, b"");
+        let mut latest = Vec::new();
+        for row in self.history.scan_prefix(&prefix).rev() {
+            if latest.len() >= limit {
+                break;
+            }
+            let (key, value) = row.map_err(|source| self.failed("read", source))?;
+            let entries: Vec<StoredEntry<'static>> =
+                schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))?;
+            latest.extend(entries.into_iter().rev().map(HistoryEntry::from));
+        }
+        latest.truncate(limit);
+        Ok(latest)
+    }
+
+    /// The accounts that anything is remembered of.
+    pub(super) fn accounts(&self) -> Result<Vec<Account>, CacheError> {
+        let mut accounts = Vec::new();
+        for row in &self.records {
+            let (key, _) = row.map_err(|source| self.failed("read", source))?;
+            let mut parts = key.split(|byte| *byte == 0);
+            let mut text =
+                || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+            let account = Account {
+                target: text(),
+                api: text(),
+            };
+            if accounts.last() != Some(&account) {
+                accounts.push(account);
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// Makes everything written so far durable.
+    pub(super) fn sync(&self) -> Result<(), CacheError> {
+        self.sled
+            .flush()
+            .map_err(|source| self.failed("write", source))?;
+        self.file
+            .sync_all()
+            .map_err(io_error("make durable", &self.directory.join(DATABASE)))
+    }
+
+    /// Where it is opened.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Holds the database against its version, its generation, and every value's checksum.
+    fn check(&self) -> Result<(), CacheError> {
+        let version: Option<u32> = self.get(&self.meta, META, VERSION_KEY)?;
+        match version {
+            Some(schema::VERSION) => {}
+            Some(found) if found > schema::VERSION => {
+                return Err(CacheError::Newer {
+                    directory: self.shown.clone(),
+                    found,
+                });
+            }
+            _ => return Err(self.damaged("it says no schema version")),
+        }
+        let generation = self.generation()?.unwrap_or_default();
+        // The file is written after the transaction, so the database may be one ahead of it.
+        let expected = match GenerationFile::read(&self.directory.join(GENERATION))? {
+            Found::Whole(expected) => expected,
+            // Before its first write was whole.
+            Found::Missing | Found::Damaged(_) if generation.number <= 1 => Generation::default(),
+            Found::Missing => return Err(self.damaged("the file 'generation' is missing")),
+            Found::Damaged(error) => {
+                return Err(self.damaged(format!("the file 'generation': {error}")));
+            }
+        };
+        if generation.number < expected.number {
+            return Err(CacheError::RolledBack {
+                directory: self.shown.clone(),
+                expected: expected.number,
+                found: generation.number,
+            });
+        }
+        let found = self.records.len() as u64;
+        if found != generation.records {
+            return Err(self.damaged(format!(
+                "{} records of {} are there",
+                found, generation.records
+            )));
+        }
+        Ok(())
+    }
+
+    pub(super) fn generation(&self) -> Result<Option<Generation>, CacheError> {
+        self.get(&self.meta, META, GENERATION_KEY)
+    }
+
+    /// All rows of an account in a tree, each checked, by the key's own part.
+    pub(super) fn rows<T: DeserializeOwned>(
+        &self,
+        tree: &Tree,
+        name: &str,
+        account: &Account,
+    ) -> Result<Vec<(Vec<u8>, T)>, CacheError> {
+        let prefix = row_key(account, b"");
+        tree.scan_prefix(&prefix)
+            .map(|row| {
+                let (key, value) = row.map_err(|source| self.failed("read", source))?;
+                let payload =
+                    schema::decode(name, &key, &value).map_err(|error| self.damaged(error))?;
+                let own = key.get(prefix.len()..).unwrap_or_default().to_vec();
+                Ok((own, payload))
+            })
+            .collect()
+    }
+
+    pub(super) fn get<T: DeserializeOwned>(
+        &self,
+        tree: &Tree,
+        name: &str,
+        key: &[u8],
+    ) -> Result<Option<T>, CacheError> {
+        tree.get(key)
+            .map_err(|source| self.failed("read", source))?
+            .map(|value| schema::decode(name, key, &value).map_err(|error| self.damaged(error)))
+            .transpose()
+    }
+
+    pub(super) fn put(
+        &self,
+        tree: &Tree,
+        name: &str,
+        key: &[u8],
+        payload: &impl Serialize,
+    ) -> Result<(), CacheError> {
+        let value = self.encoded(name, key, payload)?;
+        tree.insert(key, value)
+            .map_err(|source| self.failed("write", source))?;
+        Ok(())
+    }
+
+    pub(super) fn encoded(
+        &self,
+        tree: &str,
+        key: &[u8],
+        payload: &impl Serialize,
+    ) -> Result<Vec<u8>, CacheError> {
+        schema::encode(tree, key, payload).map_err(|error| self.damaged(error))
+    }
+
+    pub(super) fn failed(&self, attempt: &'static str, source: sled::Error) -> CacheError {
+        database_error(attempt, &self.shown, source)
+    }
+
+    pub(super) fn damaged(&self, what: impl std::fmt::Display) -> CacheError {
+        CacheError::Damaged {
+            directory: self.shown.clone(),
+            what: what.to_string(),
+        }
+    }
+}
+
+/// sled counts from 1970 and panics before it.
+fn check_clock(now: jiff::Timestamp) -> Result<(), CacheError> {
+    if now < jiff::Timestamp::UNIX_EPOCH {
+        return Err(CacheError::Clock);
+    }
+    Ok(())
+}
+
+/// The key of a row: the account, then its own part. No part of an account holds a NUL.
+pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
+    let length = account.target.len() + account.api.len() + 2 + own.len();
+    let mut key = Vec::with_capacity(length);
+    for part in [&account.target, &account.api] {
+        key.extend_from_slice(part.as_bytes());
+        key.push(0);
+    }
+    key.extend_from_slice(own);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_an_error() {
+        let epoch = jiff::Timestamp::UNIX_EPOCH;
+        assert!(check_clock(epoch).is_ok());
+        let before = epoch - jiff::SignedDuration::from_secs(1);
+        assert!(matches!(check_clock(before), Err(CacheError::Clock)));
+    }
+}

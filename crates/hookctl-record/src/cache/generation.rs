@@ -1,0 +1,158 @@
+//! The number beside the database that says which state it has at least.
+//!
+//! A database that silently went back to an older state, after a power loss or from a restored copy, is
+//! told by it. The file has two places that are written in turn, so that one of them is whole whatever
+//! happens in the middle of a write.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::folder::{GENERATION, open_own};
+use super::schema::{self, Generation, InvalidValue};
+use super::{CacheError, CacheOptions, io_error};
+use hookctl_system::input::open_plain;
+
+/// The bytes of one place.
+const PLACE: usize = 128;
+
+/// The name that the checksum is over.
+const NAME: &str = "generation";
+
+/// The open file.
+pub(super) struct GenerationFile {
+    file: Mutex<File>,
+    path: PathBuf,
+}
+
+/// Which state a record is in, told without opening it: as long as two are equal, nobody wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordVersion {
+    content: Vec<u8>,
+    modified: Option<SystemTime>,
+}
+
+impl RecordVersion {
+    /// The version of the record in a folder; none if there is none, or if it cannot be read.
+    pub fn read(options: &CacheOptions) -> Option<Self> {
+        let file = open_plain(
+            &options.directory.join(GENERATION),
+            File::options().read(true),
+        )
+        .ok()?;
+        let modified = file.metadata().and_then(|file| file.modified()).ok();
+        let mut content = Vec::new();
+        file.take(4 * PLACE as u64).read_to_end(&mut content).ok()?;
+        Some(Self { content, modified })
+    }
+}
+
+/// What the file says.
+pub(super) enum Found {
+    /// There is none.
+    Missing,
+    /// Neither place is whole.
+    Damaged(InvalidValue),
+    /// The later of the places that are whole.
+    Whole(Generation),
+}
+
+impl GenerationFile {
+    /// Reads the file in a folder.
+    pub(super) fn read(path: &Path) -> Result<Found, CacheError> {
+        let mut content = Vec::new();
+        match open_plain(path, File::options().read(true)) {
+            Ok(file) => file
+                .take(4 * PLACE as u64)
+                .read_to_end(&mut content)
+                .map_err(io_error("read", path))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Missing),
+            Err(error) => return Err(io_error("read", path)(error)),
+        };
+        let places = [0, 1].map(|place| decode(&content, place));
+        let latest = places
+            .iter()
+            .filter_map(|place| place.as_ref().ok())
+            .max_by_key(|generation| generation.number);
+        Ok(match latest {
+            Some(generation) => Found::Whole(*generation),
+            None => Found::Damaged(InvalidValue::Checksum),
+        })
+    }
+
+    /// Opens the file for writing, and makes it.
+    pub(super) fn open(path: &Path) -> Result<Self, CacheError> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        let file = open_own(path, &mut options)?;
+        Ok(Self {
+            file: Mutex::new(file),
+            path: path.to_owned(),
+        })
+    }
+
+    /// Writes the next number; durable when this returns.
+    pub(super) fn write(&self, generation: Generation) -> Result<(), CacheError> {
+        let failed = || io_error("write", &self.path);
+        let mut value = schema::encode(NAME, b"", &generation)
+            .map_err(|error| failed()(io::Error::other(error)))?;
+        let length = u8::try_from(value.len()).unwrap_or(u8::MAX);
+        value.insert(0, length);
+        value.resize(PLACE, 0);
+        let place = generation.number % 2 * PLACE as u64;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(place))
+            .and_then(|_| file.write_all(&value))
+            .and_then(|()| file.sync_data())
+            .map_err(failed())
+    }
+}
+
+fn decode(content: &[u8], place: usize) -> Result<Generation, InvalidValue> {
+    let start = place * PLACE;
+    let (length, value) = content
+        .get(start..)
+        .and_then(<[u8]>::split_first)
+        .ok_or(InvalidValue::Checksum)?;
+    let value = value
+        .get(..usize::from(*length))
+        .ok_or(InvalidValue::Checksum)?;
+    schema::decode(NAME, b"", value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(path: &Path) -> Option<u64> {
+        match GenerationFile::read(path).unwrap() {
+            Found::Whole(generation) => Some(generation.number),
+            Found::Missing | Found::Damaged(_) => None,
+        }
+    }
+
+    #[test]
+    fn the_later_of_two_places_holds_and_the_earlier_if_it_is_torn() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("generation");
+        assert!(matches!(
+            GenerationFile::read(&path).unwrap(),
+            Found::Missing
+        ));
+        let file = GenerationFile::open(&path).unwrap();
+        for number in 1..=4 {
+            let records = 2;
+            file.write(Generation { number, records }).unwrap();
+            assert_eq!(found(&path), Some(number));
+        }
+        let mut content = std::fs::read(&path).unwrap();
+        content[3] ^= 1;
+        std::fs::write(&path, &content).unwrap();
+        assert_eq!(found(&path), Some(3));
+        content[PLACE + 3] ^= 1;
+        std::fs::write(&path, &content).unwrap();
+        assert_eq!(found(&path), None);
+    }
+}

@@ -1,0 +1,77 @@
+//! One opener at a time: a lock that dies with its holder.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::time::{Duration, Instant};
+
+use super::{CacheError, CacheOptions, folder, io_error};
+use hookctl_system::input::open_plain;
+
+/// How often a held lock is tried again.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A held lock.
+pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
+
+impl Lock {
+    /// Waits for the lock that nobody shares, and leaves the process id in the file.
+    pub(super) fn exclusive(options: &CacheOptions) -> Result<Self, CacheError> {
+        let path = options.directory.join(folder::LOCK);
+        let mut how = File::options();
+        how.read(true).write(true).create(true).truncate(false);
+        let mut file = folder::open_own(&path, &mut how)?;
+        wait(options, &mut file, File::try_lock)?;
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()));
+        written.map_err(io_error("write", &path))?;
+        Ok(Self(file))
+    }
+
+    /// Waits for the lock that readers share. A folder without a lock file has no writer.
+    pub(super) fn shared(options: &CacheOptions) -> Result<Option<Self>, CacheError> {
+        let path = options.directory.join(folder::LOCK);
+        match open_plain(&path, File::options().read(true)) {
+            Ok(mut file) => {
+                wait(options, &mut file, File::try_lock_shared)?;
+                Ok(Some(Self(file)))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(io_error("open", &path)(error)),
+        }
+    }
+}
+
+fn wait(
+    options: &CacheOptions,
+    file: &mut File,
+    attempt: fn(&File) -> Result<(), TryLockError>,
+) -> Result<(), CacheError> {
+    let started = Instant::now();
+    loop {
+        match attempt(file) {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => {
+                return Err(io_error("lock", &options.directory.join(folder::LOCK))(
+                    error,
+                ));
+            }
+            Err(TryLockError::WouldBlock) if options.cancellation.is_cancelled() => {
+                return Err(CacheError::Interrupted);
+            }
+            Err(TryLockError::WouldBlock) if started.elapsed() < options.lock_timeout => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // Whoever holds the lock may not have written its id yet.
+                let _ = file.take(20).read_to_string(&mut pid);
+                return Err(CacheError::Locked {
+                    directory: options.directory.clone(),
+                    holder: pid.trim().parse().ok(),
+                });
+            }
+        }
+    }
+}

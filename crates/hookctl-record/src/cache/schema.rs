@@ -1,0 +1,335 @@
+//! How values look on disk: their own types, a version, and a checksum.
+//!
+//! A value is `[form: 1 byte][checksum: 16 bytes][payload: JSON]`. The checksum is over the tree's name,
+//! the key, and the payload, so a value that turns up in another place is found out as well.
+
+use std::borrow::Cow;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use hookctl_core::record::{HistoryChange, HistoryEntry, Provenance};
+use hookctl_core::secret::{Fingerprint, Followed};
+use hookctl_core::state::AppliedRecord;
+use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
+
+/// The version of the whole schema; a newer one is refused, never rewritten.
+pub(super) const VERSION: u32 = 1;
+
+/// Bindings and last-applied state, by account and key.
+pub(super) const RECORDS: &str = "records-v1";
+/// Lists of applied changes, by account, number of the commit, and place in it; the oldest first.
+pub(super) const HISTORY: &str = "history-v2";
+/// Writes that are under way, by account and key.
+pub(super) const INTENTS: &str = "intents-v2";
+/// Lists of what was last observed, by account and place; the order is that of the ids.
+pub(super) const OBSERVED: &str = "observed-v2";
+/// The schema's version, the generation, and when each account was observed.
+pub(super) const META: &str = "meta-v1";
+
+const FORM: u8 = 1;
+const CHECKSUM_LENGTH: usize = 16;
+
+/// What most values take, in bytes, so that few have to grow.
+const USUAL_LENGTH: usize = 1024;
+
+/// Why a stored value is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum InvalidValue {
+    #[error("a value fails its checksum")]
+    Checksum,
+    #[error("a value has an unknown form")]
+    Form,
+    #[error("a value cannot be read")]
+    Payload,
+}
+
+/// Makes a value of a payload.
+pub(super) fn encode(
+    tree: &str,
+    key: &[u8],
+    payload: &impl Serialize,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut value = Vec::with_capacity(USUAL_LENGTH);
+    value.push(FORM);
+    value.extend_from_slice(&[0; CHECKSUM_LENGTH]);
+    serde_json::to_writer(&mut value, payload)?;
+    if let Some((place, payload)) = value
+        .get_mut(1..)
+        .and_then(|rest| rest.split_first_chunk_mut())
+    {
+        *place = checksum(tree, key, payload);
+    }
+    Ok(value)
+}
+
+/// Takes the payload out of a value that passes its check.
+pub(super) fn decode<T: DeserializeOwned>(
+    tree: &str,
+    key: &[u8],
+    value: &[u8],
+) -> Result<T, InvalidValue> {
+    let (form, rest) = value.split_first().ok_or(InvalidValue::Checksum)?;
+    if *form != FORM {
+        return Err(InvalidValue::Form);
+    }
+    let (found, payload) = rest
+        .split_at_checked(CHECKSUM_LENGTH)
+        .ok_or(InvalidValue::Checksum)?;
+    if found != checksum(tree, key, payload) {
+        return Err(InvalidValue::Checksum);
+    }
+    // Once for the whole, rather than for each of its strings.
+    let payload = std::str::from_utf8(payload).map_err(|_| InvalidValue::Payload)?;
+    serde_json::from_str(payload).map_err(|_| InvalidValue::Payload)
+}
+
+fn checksum(tree: &str, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LENGTH] {
+    let mut hasher = blake3::Hasher::new();
+    for part in [tree.as_bytes(), key, payload] {
+        hasher.update(&(part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut short = [0; CHECKSUM_LENGTH];
+    hasher.finalize_xof().fill(&mut short);
+    short
+}
+
+/// A record on disk. What is stored is left out where it is what was sent, which keeps values small.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredRecord {
+    id: RemoteId,
+    sent: WebhookSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<WebhookSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<Fingerprint>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    prevent_destroy: bool,
+}
+
+/// A webhook as it is kept: a password that somebody left in its address at the API is not.
+fn kept(spec: &WebhookSpec) -> WebhookSpec {
+    let mut spec = spec.clone();
+    if let Some(url) = spec.url.without_user_info() {
+        spec.url = url;
+    }
+    spec
+}
+
+impl From<&AppliedRecord> for StoredRecord {
+    fn from(record: &AppliedRecord) -> Self {
+        Self {
+            id: record.id.clone(),
+            sent: kept(&record.sent),
+            stored: (record.stored != record.sent).then(|| kept(&record.stored)),
+            token: record.token,
+            prevent_destroy: record.prevent_destroy,
+        }
+    }
+}
+
+impl From<StoredRecord> for AppliedRecord {
+    fn from(record: StoredRecord) -> Self {
+        Self {
+            id: record.id,
+            stored: record.stored.unwrap_or_else(|| record.sent.clone()),
+            sent: record.sent,
+            token: record.token,
+            prevent_destroy: record.prevent_destroy,
+        }
+    }
+}
+
+/// An applied change on disk.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StoredEntry<'a> {
+    pub(super) at: Cow<'a, str>,
+    key: Cow<'a, Key>,
+    id: Cow<'a, RemoteId>,
+    action: Cow<'a, str>,
+    changes: Vec<StoredChange<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    provenance: Option<Cow<'a, Provenance>>,
+}
+
+/// A changed field on disk. What most have is left out: a create has one of these for each field, and
+/// sled writes a row several times until it lies where it stays.
+#[derive(Serialize, Deserialize)]
+struct StoredChange<'a> {
+    field: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from: Option<Cow<'a, str>>,
+    to: Cow<'a, str>,
+    #[serde(default = "usual_cause", skip_serializing_if = "is_usual")]
+    cause: Cow<'a, str>,
+}
+
+/// Why a field changes, mostly.
+const USUAL_CAUSE: &str = "edited";
+
+fn usual_cause<'a>() -> Cow<'a, str> {
+    USUAL_CAUSE.into()
+}
+
+fn is_usual(cause: &str) -> bool {
+    cause == USUAL_CAUSE
+}
+
+impl<'a> StoredEntry<'a> {
+    /// A change whose values hide the secrets that the API put into them.
+    pub(super) fn hiding(entry: &'a HistoryEntry, followed: &Followed) -> Self {
+        let mut stored = Self::from(entry);
+        for change in &mut stored.changes {
+            if let Some(from) = &mut change.from {
+                *from = Cow::Owned(followed.masked(from));
+            }
+        }
+        stored
+    }
+}
+
+impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
+    fn from(entry: &'a HistoryEntry) -> Self {
+        Self {
+            at: Cow::Borrowed(&entry.at),
+            key: Cow::Borrowed(&entry.key),
+            id: Cow::Borrowed(&entry.id),
+            action: Cow::Borrowed(&entry.action),
+            changes: entry
+                .changes
+                .iter()
+                .map(|change| StoredChange {
+                    field: Cow::Borrowed(&change.field),
+                    from: change.from.as_deref().map(Cow::Borrowed),
+                    to: Cow::Borrowed(&change.to),
+                    cause: Cow::Borrowed(&change.cause),
+                })
+                .collect(),
+            provenance: entry.provenance.as_ref().map(Cow::Borrowed),
+        }
+    }
+}
+
+impl From<StoredEntry<'static>> for HistoryEntry {
+    fn from(entry: StoredEntry<'static>) -> Self {
+        Self {
+            at: entry.at.into_owned(),
+            key: entry.key.into_owned(),
+            id: entry.id.into_owned(),
+            action: entry.action,
+            changes: entry
+                .changes
+                .into_iter()
+                .map(|change| HistoryChange {
+                    field: change.field,
+                    from: change.from.map(Cow::into_owned),
+                    to: change.to.into_owned(),
+                    cause: change.cause,
+                })
+                .collect(),
+            provenance: entry.provenance.map(Cow::into_owned),
+        }
+    }
+}
+
+/// Which state the database has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Generation {
+    /// Counts transactions.
+    pub(super) number: u64,
+    /// How many records there are.
+    pub(super) records: u64,
+}
+
+/// Reads a row, and a row that passes its check with these bytes as its payload; what can be read is written as it was
+/// read. For the fuzz target.
+pub(super) fn fuzz(bytes: &[u8]) {
+    fn round<T: Serialize + DeserializeOwned>(tree: &str, value: &[u8]) {
+        let Ok(payload) = decode::<T>(tree, b"key", value) else {
+            return;
+        };
+        let written = encode(tree, b"key", &payload).ok();
+        let read = written.and_then(|written| {
+            let read: T = decode(tree, b"key", &written).ok()?;
+            Some(encode(tree, b"key", &read).ok()? == written)
+        });
+        assert_eq!(read, Some(true), "{tree}");
+    }
+    let mut framed = vec![FORM];
+    for (tree, check) in [
+        (RECORDS, round::<StoredRecord> as fn(&str, &[u8])),
+        (HISTORY, round::<Vec<StoredEntry<'static>>>),
+        (INTENTS, round::<hookctl_core::record::Intent>),
+        (META, round::<Generation>),
+    ] {
+        check(tree, bytes);
+        framed.truncate(1);
+        framed.extend_from_slice(&checksum(tree, b"key", bytes));
+        framed.extend_from_slice(bytes);
+        check(tree, &framed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_comes_back_as_it_was_and_takes_little() {
+        let change = |from: Option<&str>, cause: &'static str| HistoryChange {
+            field: "url".into(),
+            from: from.map(str::to_owned),
+            to: "b".to_owned(),
+            cause: cause.into(),
+        };
+        let entry = HistoryEntry {
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            key: Key::parse("a-key").unwrap(),
+            id: RemoteId::parse("an-id").unwrap(),
+            action: "update".into(),
+            changes: vec![change(None, "edited"), change(Some("a"), "drifted")],
+            provenance: None,
+        };
+        let text = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
+        assert_eq!(
+            text,
+            r#"{"at":"2026-01-01T00:00:00Z","key":"a-key","id":"an-id","action":"update","changes":[{"field":"url","to":"b"},{"field":"url","from":"a","to":"b","cause":"drifted"}]}"#
+        );
+        let read: StoredEntry<'static> = serde_json::from_str(&text).unwrap();
+        assert_eq!(HistoryEntry::from(read), entry);
+        let whole = serde_json::to_string(&entry).unwrap();
+        let read: StoredEntry<'static> = serde_json::from_str(&whole).unwrap();
+        assert_eq!(HistoryEntry::from(read), entry, "from rows of before");
+    }
+
+    #[test]
+    fn a_value_is_taken_only_where_and_as_it_was_written() {
+        let value = encode(RECORDS, b"a", &5).unwrap();
+        assert_eq!(decode::<i32>(RECORDS, b"a", &value), Ok(5));
+        assert_eq!(
+            decode::<i32>(RECORDS, b"b", &value),
+            Err(InvalidValue::Checksum)
+        );
+        assert_eq!(
+            decode::<i32>(HISTORY, b"a", &value),
+            Err(InvalidValue::Checksum)
+        );
+        for index in 0..value.len() {
+            let mut flipped = value.clone();
+            flipped[index] ^= 1;
+            assert!(
+                decode::<i32>(RECORDS, b"a", &flipped).is_err(),
+                "byte {index}"
+            );
+        }
+        assert_eq!(
+            decode::<i32>(RECORDS, b"a", &[]),
+            Err(InvalidValue::Checksum)
+        );
+        assert_eq!(
+            decode::<i32>(RECORDS, b"a", &[1, 2]),
+            Err(InvalidValue::Checksum)
+        );
+    }
+}

@@ -1,0 +1,582 @@
+//! The record on a real disk: round trips, two openers, damage.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use hookctl_core::record::After;
+use hookctl_core::secret::{FingerprintKey, Salt, Secret};
+use hookctl_core::state::AppliedRecord;
+use hookctl_core::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
+
+fn options(directory: &Path) -> CacheOptions {
+    CacheOptions {
+        directory: directory.to_owned(),
+        lock_timeout: Duration::from_millis(50),
+        history: HistoryLimits::default(),
+        cancellation: tokio_util::sync::CancellationToken::new(),
+        followed: hookctl_core::secret::Followed::default(),
+    }
+}
+
+fn account() -> Account {
+    Account::new("qa", "https://api.example")
+}
+
+fn key(number: usize) -> Key {
+    Key::parse(&format!("key-{number}")).unwrap()
+}
+
+fn spec(timeout_seconds: i64) -> WebhookSpec {
+    WebhookSpec {
+        name: "Billing".into(),
+        url: EndpointUrl::from_remote("https://a.example/x".into()),
+        actions: WorkflowActions::all(),
+        enabled: true,
+        timeout_seconds,
+        max_retries: 3,
+        retry_backoff_seconds: 10,
+    }
+}
+
+fn record(number: usize) -> AppliedRecord {
+    let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
+    AppliedRecord {
+        id: RemoteId::parse(&format!("id-{number}")).unwrap(),
+        sent: spec(10),
+        stored: spec(if number.is_multiple_of(2) { 10 } else { 11 }),
+        token: Some(
+            FingerprintKey::derive(&secret("canary-api-key"))
+                .fingerprint(Salt::new([3; 16]), &secret("canary-token")),
+        ),
+        prevent_destroy: number == 1,
+    }
+}
+
+fn settlement(number: usize) -> Settlement {
+    Settlement {
+        key: key(number),
+        after: After::Record(Box::new(record(number))),
+        lingering: None,
+        history: Some(HistoryEntry {
+            at: format!("2026-01-01T00:00:{number:02}Z"),
+            key: key(number),
+            id: record(number).id,
+            action: "create".into(),
+            changes: Vec::new(),
+            provenance: None,
+        }),
+    }
+}
+
+/// Waits for a commit.
+fn settle(cache: &Cache, settlement: Settlement) {
+    settle_at_once(cache, std::iter::once(settlement));
+}
+
+/// Waits for the commits of what is settled at once.
+fn settle_at_once(cache: &Cache, settlements: impl Iterator<Item = Settlement>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let settled = settlements.map(|settlement| cache.settle(settlement));
+    let settled = futures_util::future::try_join_all(settled);
+    runtime.block_on(settled).unwrap();
+}
+
+fn filled(directory: &Path, count: usize) {
+    let cache = Cache::open(&options(directory), account()).unwrap();
+    for number in 0..count {
+        settle(&cache, settlement(number));
+    }
+    cache.close().unwrap();
+}
+
+fn expected(count: usize) -> LastApplied {
+    (0..count)
+        .map(|number| (key(number), record(number)))
+        .collect()
+}
+
+/// Every file below a folder with its content and time.
+fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(listing(&path));
+        } else {
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            files.insert(path.clone(), (fs::read(&path).unwrap(), modified));
+        }
+    }
+    files
+}
+
+#[test]
+fn what_is_settled_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 3);
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    assert_eq!(cache.last_applied().unwrap(), expected(3));
+    let newest: Vec<_> = cache
+        .history(2)
+        .unwrap()
+        .into_iter()
+        .map(|entry| entry.key)
+        .collect();
+    assert_eq!(newest, [key(2), key(1)]);
+    settle(
+        &cache,
+        Settlement {
+            after: After::Dropped,
+            history: None,
+            lingering: None,
+            ..settlement(1)
+        },
+    );
+    assert_eq!(cache.last_applied().unwrap().len(), 2);
+    assert_eq!(cache.accounts().unwrap(), [account()]);
+}
+
+#[test]
+fn what_waits_together_is_committed_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    settle_at_once(&cache, (0..2_000).map(settlement));
+    let commits = cache.database.generation().unwrap().unwrap().number;
+    assert!(commits < 50, "{commits} commits");
+    cache.close().unwrap();
+}
+
+#[test]
+fn changes_that_share_a_row_are_listed_and_counted_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    settle_at_once(&cache, (0..40).map(settlement));
+    settle(&cache, settlement(40));
+    let newest = |limit: usize| -> Vec<Key> {
+        let entries = cache.history(limit).unwrap();
+        entries.into_iter().map(|entry| entry.key).collect()
+    };
+    let all: Vec<Key> = (0..=40).rev().map(key).collect();
+    assert_eq!(newest(usize::MAX), all);
+    for limit in [0, 1, 2, 10, 17, 40] {
+        assert_eq!(newest(limit), all[..limit], "limit {limit}");
+    }
+    let rows = cache.database.history.len();
+    assert!(rows < 20, "{rows} rows");
+    cache.close().unwrap();
+    let verified = super::verify(&options(folder.path())).unwrap().unwrap();
+    assert_eq!(verified.history, 41);
+}
+
+#[test]
+fn accounts_do_not_see_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 2);
+    for other in [
+        Account::new("prod", "https://api.example"),
+        Account::new("qa", "https://api-prod.example"),
+    ] {
+        let cache = Cache::open(&options(folder.path()), other).unwrap();
+        assert_eq!(cache.last_applied().unwrap(), LastApplied::new());
+        assert_eq!(cache.history(10).unwrap(), []);
+        cache.close().unwrap();
+    }
+}
+
+#[test]
+fn what_was_observed_is_kept_and_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let observed = |ids: &[usize], timeout| -> ObservedState {
+        ids.iter()
+            .map(|id| ObservedWebhook {
+                id: RemoteId::parse(&format!("id-{id}")).unwrap(),
+                spec: spec(timeout),
+                has_bearer_token: true,
+            })
+            .collect()
+    };
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    assert_eq!(cache.observed().unwrap(), None);
+    let all: Vec<usize> = (0..100).collect();
+    let without_some: Vec<usize> = (5..100).filter(|id| id % 7 != 0).collect();
+    for (ids, timeout) in [
+        (&all[1..3], 10),
+        (&all[2..4], 20),
+        (&all[..], 20),
+        (&without_some[..], 20),
+        (&without_some[..], 30),
+        (&all[90..], 30),
+        (&[][..], 30),
+        (&all[..], 30),
+    ] {
+        let at = format!("{} of them, {timeout}", ids.len());
+        cache.keep_observed(&at, &observed(ids, timeout)).unwrap();
+        let snapshot = cache.observed().unwrap().unwrap();
+        assert_eq!(snapshot.at, at);
+        assert_eq!(snapshot.webhooks.len(), ids.len());
+        assert_eq!(cache.database.observed.len(), ids.len().div_ceil(16));
+        assert_eq!(
+            snapshot.webhooks.into_iter().collect::<ObservedState>(),
+            observed(ids, timeout)
+        );
+    }
+    cache.close().unwrap();
+    let verified = super::verify(&options(folder.path())).unwrap().unwrap();
+    assert_eq!(verified.observed, 100);
+}
+
+#[test]
+fn a_second_opener_waits_and_is_told_who_holds_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Cache::open(&options(folder.path()), account()).unwrap();
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    let pid = std::process::id();
+    assert!(matches!(refused, CacheError::Locked { holder: Some(holder), .. } if holder == pid));
+    let refused = CacheReader::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(matches!(refused, CacheError::Locked { .. }));
+    let patient = CacheOptions {
+        lock_timeout: Duration::from_mins(1),
+        ..options(folder.path())
+    };
+    let waiting = std::thread::spawn(move || Cache::open(&patient, account()).map(drop));
+    first.close().unwrap();
+    waiting.join().unwrap().unwrap();
+}
+
+#[test]
+fn reading_leaves_the_folder_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(
+        CacheReader::open(&options(folder.path()), account())
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(listing(folder.path()), BTreeMap::new());
+    filled(folder.path(), 3);
+    let before = listing(folder.path());
+    let reader = CacheReader::open(&options(folder.path()), account())
+        .unwrap()
+        .unwrap();
+    assert_eq!(reader.last_applied().unwrap(), expected(3));
+    assert_eq!(reader.history(10).unwrap().len(), 3);
+    drop(reader);
+    assert_eq!(listing(folder.path()), before);
+}
+
+#[test]
+#[cfg(unix)]
+fn nobody_else_may_read_it_and_it_holds_no_secret() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let directory = folder.path().join(".hookctl");
+    filled(&directory, 3);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&directory), 0o700);
+    assert_eq!(
+        fs::read_to_string(directory.join(".gitignore")).unwrap(),
+        "*\n"
+    );
+    for (path, (content, _)) in listing(&directory) {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        for canary in ["canary-token", "canary-api-key"] {
+            let found = content
+                .windows(canary.len())
+                .any(|window| window == canary.as_bytes());
+            assert!(!found, "{} in {}", canary, path.display());
+        }
+    }
+}
+
+#[test]
+fn damage_is_found_or_harmless_and_never_wrong() {
+    let original = tempfile::tempdir().unwrap();
+    filled(original.path(), 20);
+    let size = fs::metadata(original.path().join("db/db")).unwrap().len();
+    let mut found = 0;
+    for trial in 0..48_u64 {
+        let copy = folder::copy(original.path()).unwrap();
+        let path = copy.path().join("db/db");
+        let mut content = fs::read(&path).unwrap();
+        let used = content.iter().rposition(|byte| *byte != 0).unwrap() as u64;
+        // Spread over the part in use by a fixed, odd step.
+        let at = usize::try_from(trial * 7919 % used.min(size)).unwrap();
+        match trial % 4 {
+            0 => content[at] ^= 1,
+            1 => content.truncate(at),
+            2 => content
+                .iter_mut()
+                .skip(at)
+                .take(4096)
+                .for_each(|byte| *byte = 0),
+            _ => content
+                .iter_mut()
+                .skip(at)
+                .take(64)
+                .for_each(|byte| *byte = !*byte),
+        }
+        fs::write(&path, content).unwrap();
+        let read =
+            Cache::open(&options(copy.path()), account()).and_then(|cache| cache.last_applied());
+        match read {
+            Ok(records) => assert_eq!(records, expected(20), "trial {trial}"),
+            Err(_) => found += 1,
+        }
+    }
+    assert!(found > 20, "only {found} of 48 damages were found");
+}
+
+#[test]
+fn what_a_killed_process_left_half_made_is_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 3);
+    // The second opening makes the snapshot.
+    drop(Cache::open(&options(folder.path()), account()).unwrap());
+    let database = folder.path().join("db");
+    let snapshot = fs::read_dir(&database)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("snap."))
+        .unwrap();
+    let content = fs::read(&snapshot).unwrap();
+    for length in [0, 5, content.len() / 2, content.len()] {
+        let unnamed = database.join("snap.7FFFFFFFFFFFFFFF.generating");
+        fs::write(&unnamed, &content[..length]).unwrap();
+        let reader = CacheReader::open(&options(folder.path()), account());
+        assert_eq!(
+            reader.unwrap().unwrap().last_applied().unwrap(),
+            expected(3)
+        );
+        let cache = Cache::open(&options(folder.path()), account()).unwrap();
+        assert_eq!(cache.last_applied().unwrap(), expected(3));
+    }
+}
+
+#[test]
+fn a_process_that_was_killed_while_it_made_the_record_is_no_damage() {
+    let whole = tempfile::tempdir().unwrap();
+    drop(Cache::open(&options(whole.path()), account()).unwrap());
+    let settings = fs::read(whole.path().join("db/conf")).unwrap();
+    let moments: [&[(&str, usize)]; 4] = [
+        &[],
+        &[("conf", 0)],
+        &[("conf", settings.len() - 4)],
+        &[("conf", settings.len()), ("db", 0)],
+    ];
+    for files in moments {
+        let folder = tempfile::tempdir().unwrap();
+        let making = folder.path().join("db.making");
+        fs::create_dir_all(making.join("blobs")).unwrap();
+        for (name, length) in files {
+            fs::write(making.join(name), &settings[..*length]).unwrap();
+        }
+        let cache = Cache::open(&options(folder.path()), account()).unwrap();
+        assert_eq!(cache.last_applied().unwrap(), LastApplied::default());
+        cache.close().unwrap();
+        assert!(!making.exists());
+        filled(folder.path(), 1);
+    }
+}
+
+/// What can happen to a file.
+#[derive(Clone, Copy, Debug)]
+enum Damage {
+    Flipped(usize),
+    Truncated(usize),
+    Zeroed,
+    Deleted,
+    Folder,
+}
+
+impl Damage {
+    fn to(self, path: &Path) {
+        let mut content = fs::read(path).unwrap();
+        match self {
+            Self::Flipped(at) => content[at] ^= 0x11,
+            Self::Truncated(length) => content.truncate(length),
+            Self::Zeroed => content.fill(0),
+            Self::Deleted => return fs::remove_file(path).unwrap(),
+            Self::Folder => {
+                fs::remove_file(path).unwrap();
+                return fs::create_dir(path).unwrap();
+            }
+        }
+        fs::write(path, content).unwrap();
+    }
+
+    fn all(length: usize) -> Vec<Self> {
+        let step = (length / 6).max(1);
+        let flips = (0..length).step_by(step).map(Self::Flipped);
+        let cuts = (0..length).step_by(step).map(Self::Truncated);
+        let whole = [Self::Zeroed, Self::Deleted, Self::Folder];
+        flips.chain(cuts).chain(whole).collect()
+    }
+}
+
+#[test]
+fn whatever_file_is_damaged_a_repair_ends_with_a_record_that_opens() {
+    let original = tempfile::tempdir().unwrap();
+    filled(original.path(), 3);
+    // The second opening makes the snapshot.
+    drop(Cache::open(&options(original.path()), account()).unwrap());
+    let files: Vec<_> = listing(original.path()).into_keys().collect();
+    for file in files {
+        let name = file.strip_prefix(original.path()).unwrap();
+        if matches!(name.to_str(), Some("lock" | ".gitignore")) {
+            continue;
+        }
+        let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
+        // Beyond it the log holds nothing.
+        for damage in Damage::all(length.min(4_096)) {
+            let copy = folder::copy(original.path()).unwrap();
+            damage.to(&copy.path().join(name));
+            let options = options(copy.path());
+            let read = Cache::open(&options, account()).and_then(|cache| cache.last_applied());
+            match read {
+                Ok(records) => assert_eq!(records, expected(3), "{}, {damage:?}", name.display()),
+                Err(error) => {
+                    assert!(error.is_damage(), "{}, {damage:?}: {error}", name.display());
+                    set_aside(&options, "damaged").unwrap();
+                    filled(copy.path(), 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_older_state_is_not_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 2);
+    let older = folder::copy(folder.path()).unwrap();
+    filled(folder.path(), 3);
+    fs::copy(older.path().join("db/db"), folder.path().join("db/db")).unwrap();
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(
+        matches!(
+            refused,
+            CacheError::RolledBack {
+                expected: 5,
+                found: 2,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_deleted_database_is_not_taken_for_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 2);
+    fs::remove_dir_all(folder.path().join("db")).unwrap();
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(
+        matches!(
+            refused,
+            CacheError::RolledBack {
+                expected: 2,
+                found: 0,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_newer_schema_is_refused_and_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path(), 1);
+    {
+        let database = open::open_guarded(&folder.path().join("db"), folder.path()).unwrap();
+        let value = schema::encode(schema::META, b"version", &2_u32).unwrap();
+        database
+            .open_tree(schema::META)
+            .unwrap()
+            .insert(b"version", value)
+            .unwrap();
+    }
+    let refused = Cache::open(&options(folder.path()), account())
+        .err()
+        .unwrap();
+    assert!(
+        matches!(refused, CacheError::Newer { found: 2, .. }),
+        "{refused}"
+    );
+}
+
+#[test]
+fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |number: usize, at: &str| {
+        let mut settlement = settlement(number % 60);
+        if let Some(entry) = &mut settlement.history {
+            at.clone_into(&mut entry.at);
+        }
+        settlement
+    };
+    let january = "2026-01-01T00:00:00Z";
+    let kept = |cache: &Cache| cache.history(usize::MAX).unwrap().len();
+    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    for number in 0..100 {
+        settle(&cache, at(number, january));
+    }
+    assert_eq!(kept(&cache), 100);
+    cache.close().unwrap();
+
+    // A smaller limit takes hold over several commits, each of which removes some rows.
+    let few = CacheOptions {
+        history: HistoryLimits {
+            max_entries: 10,
+            ..HistoryLimits::default()
+        },
+        ..options(folder.path())
+    };
+    let cache = Cache::open(&few, account()).unwrap();
+    let sizes: Vec<_> = (0..4)
+        .map(|number| {
+            settle(&cache, at(number, january));
+            kept(&cache)
+        })
+        .collect();
+    assert_eq!(sizes, [68, 36, 10, 10]);
+    // What is committed together shares rows, which go as a whole, with the next commit.
+    settle_at_once(&cache, (0..40).map(|number| at(number, january)));
+    settle(&cache, at(1, january));
+    assert!(kept(&cache) <= 10, "{}", kept(&cache));
+
+    // The newest stays, whatever its age is by the clock.
+    settle(&cache, at(1, "2026-03-31T00:00:00Z"));
+    assert!(kept(&cache) > 1);
+    settle(&cache, at(1, "2026-05-01T00:00:00Z"));
+    assert_eq!(kept(&cache), 2, "January is more than 90 days ago");
+    cache.close().unwrap();
+    assert_eq!(verify(&few).unwrap().unwrap().history, 2);
+}
+
+#[test]
+fn two_records_are_put_aside_within_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let names: Vec<_> = (0..3)
+        .map(|_| {
+            filled(folder.path(), 1);
+            let aside = set_aside(&options, "damaged").unwrap().unwrap();
+            aside.file_name().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(names, ["damaged", "damaged-2", "damaged-3"]);
+}

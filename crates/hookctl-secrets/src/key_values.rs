@@ -1,0 +1,196 @@
+//! What keys are, so that no token is one: many paths and names lead to a file or a value, and all to the same bytes.
+
+use std::path::Path;
+
+use zeroize::{Zeroize as _, Zeroizing};
+
+use crate::MAX_SECRET_BYTES;
+use hookctl_core::secret::Secret;
+use hookctl_system::input::{FileId, open_regular, read, real_path};
+
+/// The shortest key that is looked for inside of tokens, in bytes. A shorter one may stand in any text by chance.
+const SHORTEST_INSIDE: usize = 8;
+
+/// The values of keys of the API and of fingerprints. It shows none of them.
+#[derive(Default)]
+pub struct KeyValues {
+    values: Vec<Zeroizing<String>>,
+    files: Vec<FileId>,
+}
+
+impl KeyValues {
+    /// Returns no key.
+    pub const fn none() -> Self {
+        Self {
+            values: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// Adds a key.
+    pub fn add(&mut self, key: &Secret) {
+        self.extend(Some(key.expose().to_owned()));
+    }
+
+    pub(super) fn extend(&mut self, value: Option<String>) {
+        let Some(mut value) = value else { return };
+        let trimmed = trimmed(&value);
+        if !trimmed.is_empty() {
+            self.values.push(Zeroizing::new(trimmed.to_owned()));
+        }
+        value.zeroize();
+    }
+
+    /// Adds the key that a file holds. One that cannot be read is no key.
+    pub(super) fn read(&mut self, path: &Path) {
+        let Ok(path) = real_path(path) else { return };
+        let Ok(file) = open_regular(&path) else {
+            return;
+        };
+        self.files.extend(FileId::of(&file, &path));
+        if let Ok(bytes) = read(file, MAX_SECRET_BYTES).map(Zeroizing::new)
+            && let Ok(text) = std::str::from_utf8(&bytes)
+        {
+            self.extend(Some(text.to_owned()));
+        }
+    }
+
+    /// Whether one of the keys comes from a file.
+    pub(super) fn come_from(&self, file: &FileId) -> bool {
+        self.files.contains(file)
+    }
+
+    /// Whether a token is one of the keys, or holds one. How long that takes says nothing of a key but its length.
+    pub fn are_in(&self, token: &Secret) -> bool {
+        let token = trimmed(token.expose()).as_bytes();
+        let mut found = false;
+        for key in &self.values {
+            let key = key.as_bytes();
+            if key.len() == token.len() || key.len() >= SHORTEST_INSIDE {
+                for part in token.windows(key.len()) {
+                    found |= are_equal(part, key);
+                }
+            }
+        }
+        found
+    }
+}
+
+/// Whether two texts of one length are the same, in constant time.
+fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let pairs = one.iter().zip(other);
+    let difference = pairs.fold(0, |all, (one, other)| {
+        std::hint::black_box(all | (one ^ other))
+    });
+    difference == 0
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|character: char| character.is_whitespace() || character == '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{KeySources, Permits, ResolveError, resolve_token};
+    use hookctl_core::secret::SecretSource;
+
+    fn secret(text: &str) -> Secret {
+        Secret::new(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn a_key_is_found_in_whatever_holds_it() {
+        let mut keys = KeyValues::none();
+        for key in ["long-key-5f1d", " padded-key\r\n", "\u{feff}short\n", "\n"] {
+            keys.extend(Some(key.to_owned()));
+        }
+        for token in [
+            "long-key-5f1d",
+            "Bearer long-key-5f1d",
+            "long-key-5f1dx",
+            "padded-key",
+            "short",
+        ] {
+            assert!(keys.are_in(&secret(token)), "{token}");
+        }
+        for token in ["long-key-5f1", "LONG-KEY-5F1D", "shorter", "shor", "x"] {
+            assert!(!keys.are_in(&secret(token)), "{token}");
+        }
+        assert!(!KeyValues::none().are_in(&secret("x")));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn no_path_and_no_copy_of_a_key_gives_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("key"), "the-key-of-prod\n").unwrap();
+        std::fs::write(path("copy"), "the-key-of-prod").unwrap();
+        std::fs::write(path("within"), "Bearer the-key-of-prod").unwrap();
+        std::fs::write(path("token"), "another").unwrap();
+        // Too large for any key: what it holds is not compared, and the file is.
+        std::fs::write(path("odd"), [b"a".repeat(70_000), vec![b'\n']].concat()).unwrap();
+        std::fs::hard_link(path("key"), path("hard")).unwrap();
+        std::fs::hard_link(path("odd"), path("hard-odd")).unwrap();
+        std::os::unix::fs::symlink("key", path("link")).unwrap();
+        let file = |path: std::path::PathBuf| SecretSource::File {
+            written: path.to_string_lossy().into_owned(),
+            path,
+            confined_to: None,
+        };
+        let mut sources = KeySources::new();
+        sources.add(&file(path("key")));
+        sources.add(&file(path("odd")));
+        sources.add(&SecretSource::Env {
+            name: "PROD".to_owned(),
+        });
+        let lookup = |name: &str| match name {
+            "PROD" => Some("key-in-a-variable ".to_owned()),
+            "INTERACTLY_X" | "COPY_X" => Some("a-reserved-key".to_owned()),
+            "COPY" => Some("key-in-a-variable".to_owned()),
+            "HOOKCTL_STAGING_KEY" | "COPY_Y" => Some("a-key-that-no-target-names".to_owned()),
+            "HOOKCTL_VAR_PUBLIC_KEY" | "PUBLIC" => Some("a-public-text".to_owned()),
+            _ => None,
+        };
+        let names = [
+            "INTERACTLY_X",
+            "HOOKCTL_STAGING_KEY",
+            "HOOKCTL_VAR_PUBLIC_KEY",
+            "COPY",
+        ];
+        let values = sources.values(&lookup, names.into_iter(), true);
+        let root = Path::new("/proc/self/root").join(path("key").strip_prefix("/").unwrap());
+        let refused = [
+            file(path("key")),
+            file(path("hard")),
+            file(path("link")),
+            file(path("copy")),
+            file(path("within")),
+            file(path("hard-odd")),
+            file(folder.path().join(".").join("key")),
+        ];
+        let refused = refused.into_iter().chain(root.exists().then(|| file(root)));
+        let variables =
+            ["COPY", "COPY_X", "COPY_Y"].map(|name| SecretSource::Env { name: name.into() });
+        for source in refused.chain(variables) {
+            let found = resolve_token(&source, &lookup, &Permits::none(), &values).await;
+            let error = found.unwrap_err();
+            assert!(
+                matches!(error, ResolveError::IsKey { .. }),
+                "{source}: {error}"
+            );
+            assert!(!error.to_string().contains("the-key-of-prod"));
+        }
+        let token = resolve_token(&file(path("token")), &lookup, &Permits::none(), &values).await;
+        assert_eq!(token.unwrap().expose(), "another");
+        let public = SecretSource::Env {
+            name: "PUBLIC".to_owned(),
+        };
+        let token = resolve_token(&public, &lookup, &Permits::none(), &values).await;
+        assert_eq!(token.unwrap().expose(), "a-public-text");
+        let unread = sources.values(&lookup, std::iter::empty(), false);
+        let copy = resolve_token(&file(path("copy")), &lookup, &Permits::none(), &unread).await;
+        assert!(copy.is_ok(), "no file outside the repository was read");
+    }
+}

@@ -1,0 +1,182 @@
+//! Where keys come from, so that no token comes from the same place: a token is sent to whatever address the
+//! files name, and a key must never be.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use crate::KeyValues;
+use hookctl_core::secret::SecretSource;
+use hookctl_system::input::normal;
+
+/// How the names of variables begin that may hold keys of the API, whatever the files say: an API key comes from any of
+/// them without consent.
+const RESERVED: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
+/// How those of them begin that hold what is public.
+const PUBLIC: &str = "HOOKCTL_VAR_";
+
+/// What a token shares with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyConflict<'a> {
+    /// The variable of this name.
+    Variable(&'a str),
+    /// The file.
+    File,
+}
+
+/// Where the API keys and the keys of fingerprints of a configuration come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySources {
+    variables: BTreeSet<String>,
+    files: BTreeSet<PathBuf>,
+    sources: Vec<SecretSource>,
+}
+
+impl KeySources {
+    /// Returns the sources of a configuration without keys of its own. `INTERACTLY_*` and `HOOKCTL_*` are reserved
+    /// all the same.
+    pub const fn new() -> Self {
+        Self {
+            variables: BTreeSet::new(),
+            files: BTreeSet::new(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// Adds the source of a key.
+    pub fn add(&mut self, source: &SecretSource) {
+        match source {
+            SecretSource::Env { .. } | SecretSource::Text { .. } => {
+                let names = source.variables().into_iter().map(str::to_owned);
+                self.variables.extend(names);
+            }
+            SecretSource::File { path, .. } => {
+                self.files.insert(normal(path));
+            }
+            SecretSource::Command { .. } => {}
+        }
+        self.sources.push(source.clone());
+    }
+
+    /// Reads what the keys are, but those of programs. `names` are those of all variables. Files outside the
+    /// repository are read only if `outside` says so. A key that cannot be read is none that a token could be.
+    pub fn values<'a>(
+        &self,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        names: impl Iterator<Item = &'a str>,
+        outside: bool,
+    ) -> KeyValues {
+        let mut values = KeyValues::none();
+        for name in names.filter(|name| may_hold_key(name)) {
+            values.extend(lookup(name));
+        }
+        for source in &self.sources {
+            match source {
+                SecretSource::Env { name } => values.extend(lookup(name)),
+                SecretSource::Text { template } => {
+                    values.extend(template.expand(&|name| lookup(name)).ok());
+                }
+                SecretSource::File {
+                    path, confined_to, ..
+                } if outside || confined_to.is_some() => values.read(path),
+                SecretSource::File { .. } | SecretSource::Command { .. } => {}
+            }
+        }
+        values
+    }
+
+    fn reserves(&self, name: &str) -> bool {
+        let is_reserved = RESERVED.iter().any(|prefix| begins_with(name, prefix));
+        let same =
+            |known: &String| known == name || cfg!(windows) && known.eq_ignore_ascii_case(name);
+        (is_reserved && !begins_with(name, PUBLIC)) || self.variables.iter().any(same)
+    }
+
+    /// Returns what a token shares with a key, if anything: neither the variables nor the file of a key may be the
+    /// token's.
+    pub fn conflict<'a>(&self, token: &'a SecretSource) -> Option<KeyConflict<'a>> {
+        let variables = token.variables();
+        let variable = variables.into_iter().find(|name| self.reserves(name));
+        match (variable, token) {
+            (Some(name), _) => Some(KeyConflict::Variable(name)),
+            (None, SecretSource::File { path, .. }) if self.files.contains(&normal(path)) => {
+                Some(KeyConflict::File)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether a variable may hold a key that no target of this configuration names: that of another one, say.
+fn may_hold_key(name: &str) -> bool {
+    let ends = || name.to_ascii_uppercase().ends_with("_KEY");
+    begins_with(name, "INTERACTLY_")
+        || (begins_with(name, "HOOKCTL_") && !begins_with(name, PUBLIC) && ends())
+}
+
+/// Whether a name begins so. Letter case makes no difference: on some systems it has no meaning.
+fn begins_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hookctl_core::template::Template;
+
+    fn env(name: &str) -> SecretSource {
+        SecretSource::Env { name: name.into() }
+    }
+
+    fn text(text: &str) -> SecretSource {
+        SecretSource::Text {
+            template: Template::parse(text).unwrap(),
+        }
+    }
+
+    fn file(path: &str) -> SecretSource {
+        SecretSource::File {
+            path: path.into(),
+            written: path.into(),
+            confined_to: None,
+        }
+    }
+
+    #[test]
+    fn a_token_comes_from_no_place_that_a_key_comes_from() {
+        let mut keys = KeySources::new();
+        for source in [env("QA_KEY"), text("${A:-${B}}"), file("/run/secrets/key")] {
+            keys.add(&source);
+        }
+        let refused = |token: &SecretSource| keys.conflict(token).is_some();
+        for token in [
+            env("QA_KEY"),
+            env("INTERACTLY_API_KEY"),
+            env("INTERACTLY_ANYTHING"),
+            env("interactly_api_key"),
+            env("HOOKCTL_PROD_KEY"),
+            text("${HOOKCTL_VAR_X:-${HOOKCTL_PROD_KEY}}"),
+            text("${INTERACTLY_API_KEY}"),
+            text("a${X:-${Y:-${B}}}"),
+            file("/run/secrets/key"),
+            file("/run/other/../secrets/./key"),
+        ] {
+            assert!(refused(&token), "{token:?}");
+        }
+        for token in [
+            env("QA_TOKEN"),
+            env("MY_INTERACTLY_KEY"),
+            env("HOOKCTL_VAR_TOKEN"),
+            env("qa_key"),
+            text("${TOKEN:-}"),
+            file("/run/secrets/token"),
+            SecretSource::Command {
+                program: "QA_KEY".into(),
+                arguments: vec!["INTERACTLY_API_KEY".into()],
+                directory: "/".into(),
+            },
+        ] {
+            assert!(!refused(&token), "{token:?}");
+        }
+    }
+}

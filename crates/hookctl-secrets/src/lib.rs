@@ -1,0 +1,19 @@
+//! From where a secret is to what it is, and who may be asked for it.
+//!
+//! The one place that reads secret files and runs programs for secrets. No program runs without a [`Permits`] that
+//! covers it, and only consent ([`trust`]) makes one. It knows no declaration: what a file says of a secret is read by
+//! the crate `hookctl-files`.
+
+mod key_values;
+mod keys;
+mod permit;
+mod program;
+mod resolve;
+pub mod trust;
+
+pub use key_values::KeyValues;
+pub use keys::{KeyConflict, KeySources};
+pub use permit::Permits;
+pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve, resolve_token};
+
+use permit::{MAX_CONTENT_BYTES, Program};

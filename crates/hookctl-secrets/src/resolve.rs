@@ -1,0 +1,601 @@
+//! From where a secret is to what it is: the one place that reads secret files and runs secret
+//! commands.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+use crate::permit::NotRun;
+use crate::program::{self, ProgramError};
+use crate::{KeyValues, Permits};
+use hookctl_core::outside::Outside;
+use hookctl_core::secret::{InvalidSecret, Secret, SecretSource};
+use hookctl_core::template::ExpandError;
+use hookctl_system::input::{FileId, open_regular, read, real_path};
+
+/// How long a command may take: enough for a cloud secret store's slow answer, short enough for a
+/// person to wait.
+const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// The most that is read from the file or program of a secret, in bytes: 2,000 characters of at most four bytes are
+/// the longest token there can be; whatever is larger is the wrong file.
+pub const MAX_SECRET_BYTES: u64 = 64 * 1024;
+
+/// Why a source gave no secret. No variant holds what the source gave.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    /// The environment variable is not set, or empty.
+    #[error("the environment variable {name} is {}", if *.empty { "empty" } else { "not set" })]
+    Env {
+        /// Its name.
+        name: String,
+        /// Whether it is set, but to nothing.
+        empty: bool,
+    },
+    /// A variable in the text has no value, or too large a one.
+    #[error(transparent)]
+    Variable(#[from] ExpandError),
+    /// The file could not be read.
+    #[error("could not read the file {}", Outside::path(path))]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is outside the folder that it may not leave.
+    #[error(
+        "the file {} leads outside {}; write an absolute path if that is meant",
+        Outside::path(path),
+        Outside::path(root)
+    )]
+    Escapes {
+        /// Its path.
+        path: PathBuf,
+        /// The folder.
+        root: PathBuf,
+    },
+    /// The file or output is larger than any token.
+    #[error("{what} gave more than 64 KiB, which is no token")]
+    TooLarge {
+        /// The source.
+        what: String,
+    },
+    /// The file or output is not UTF-8.
+    #[error("{what} gave something that is not UTF-8 text")]
+    NotText {
+        /// The source.
+        what: String,
+    },
+    /// Nobody consented to the command.
+    #[error("there is no consent to run '{}'", Outside::text(program))]
+    NoConsent {
+        /// The program.
+        program: String,
+    },
+    /// The command was not found.
+    #[error(
+        "could not find '{}' for {}; relative folders of PATH, and those of the repository, are not searched",
+        Outside::text(program),
+        Outside::path(directory)
+    )]
+    NotFound {
+        /// The program.
+        program: String,
+        /// The folder of the declaring file.
+        directory: PathBuf,
+    },
+    /// What is to be run is not what there is consent to.
+    #[error(
+        "{} changed since there was consent to run '{}'",
+        Outside::path(path),
+        Outside::text(program)
+    )]
+    Changed {
+        /// The program.
+        program: String,
+        /// The file that changed.
+        path: PathBuf,
+    },
+    /// The command could not be run.
+    #[error(
+        "could not run '{}' in {}",
+        Outside::text(program),
+        Outside::path(directory)
+    )]
+    Spawn {
+        /// The program.
+        program: String,
+        /// The folder that it runs in: that of the declaring file.
+        directory: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The command failed. Of what it wrote, the last lines of its standard error are shown, masked.
+    #[error(
+        "'{}' ended with {status} in {}{}",
+        Outside::text(program),
+        Outside::path(directory),
+        quoted(said)
+    )]
+    Failed {
+        /// The program.
+        program: String,
+        /// The folder that it ran in: that of the declaring file.
+        directory: PathBuf,
+        /// Its exit status.
+        status: String,
+        /// The last lines of its standard error, masked.
+        said: Vec<String>,
+    },
+    /// The command took longer than 30 seconds.
+    #[error("'{program}' did not end within 30 seconds")]
+    TimedOut {
+        /// The program.
+        program: String,
+    },
+    /// What is to be a token is a key of the API, or holds one.
+    #[error("{what} gave a key of the API or of fingerprints, which is never sent as a token")]
+    IsKey {
+        /// The source.
+        what: String,
+    },
+    /// The value must never be sent.
+    #[error("{what} gave a value that cannot be used: {reason}")]
+    Invalid {
+        /// The source.
+        what: String,
+        /// Why.
+        reason: InvalidSecret,
+    },
+}
+
+/// What a program said, on one line.
+fn quoted(said: &[String]) -> String {
+    if said.is_empty() {
+        return "; it said nothing".to_owned();
+    }
+    let lines: Vec<String> = said
+        .iter()
+        .map(|line| Outside::text(line).to_string())
+        .collect();
+    format!("; it said: {}", lines.join(" | "))
+}
+
+/// Reads the secret that a source leads to; a token is read with [`resolve_token`]. A program runs in the folder of the
+/// declaring file, and ends, with all that it started in its process group, when the future is dropped.
+///
+/// `lookup` answers for environment variables of [`SecretSource::Env`] and for variables in a
+/// [`SecretSource::Text`]. `permits` says which programs may be run; none is without consent.
+///
+/// # Errors
+/// [`ResolveError`]; none of its texts holds any part of the secret.
+pub async fn resolve(
+    source: &SecretSource,
+    lookup: &(dyn Fn(&str) -> Option<String> + Sync),
+    permits: &Permits,
+) -> Result<Secret, ResolveError> {
+    resolve_token(source, lookup, permits, &KeyValues::none()).await
+}
+
+/// Reads the token that a source leads to, as [`resolve`] does. None of the keys comes of it, whatever way the files
+/// found to one: a token is sent to the address that they name.
+///
+/// # Errors
+/// [`ResolveError`]; none of its texts holds any part of the secret.
+pub async fn resolve_token(
+    source: &SecretSource,
+    lookup: &(dyn Fn(&str) -> Option<String> + Sync),
+    permits: &Permits,
+    keys: &KeyValues,
+) -> Result<Secret, ResolveError> {
+    let value = match source {
+        SecretSource::Env { name } => match lookup(name) {
+            Some(value) if !value.is_empty() => value,
+            found => {
+                return Err(ResolveError::Env {
+                    name: name.clone(),
+                    empty: found.is_some(),
+                });
+            }
+        },
+        SecretSource::File {
+            path, confined_to, ..
+        } => read_file(source, path, confined_to.as_deref(), keys).await?,
+        SecretSource::Command {
+            program,
+            arguments,
+            directory,
+        } => run(source, program, arguments, directory, permits).await?,
+        SecretSource::Text { template } => template.expand(&|name| lookup(name))?,
+    };
+    let secret = Secret::new(value).map_err(|reason| ResolveError::Invalid {
+        what: source.to_string(),
+        reason,
+    })?;
+    if keys.are_in(&secret) {
+        return Err(ResolveError::IsKey {
+            what: source.to_string(),
+        });
+    }
+    Ok(secret)
+}
+
+async fn read_file(
+    source: &SecretSource,
+    path: &Path,
+    confined_to: Option<&Path>,
+    keys: &KeyValues,
+) -> Result<String, ResolveError> {
+    let failed = |error| ResolveError::File {
+        path: path.to_owned(),
+        source: error,
+    };
+    let (at, within) = (path.to_owned(), confined_to.map(Path::to_owned));
+    let reading = move || {
+        let real = real_path(&at)?;
+        if let Some(root) = within
+            && !real.starts_with(real_path(&root)?)
+        {
+            return Ok(None);
+        }
+        let file = open_regular(&real)?;
+        let id = FileId::of(&file, &real)?;
+        Ok(Some((id, Zeroizing::new(read(file, MAX_SECRET_BYTES)?))))
+    };
+    let found = tokio::task::spawn_blocking(reading)
+        .await
+        .map_err(io::Error::other)
+        .flatten()
+        .map_err(failed)?;
+    let Some((id, bytes)) = found else {
+        return Err(ResolveError::Escapes {
+            path: path.to_owned(),
+            root: confined_to.unwrap_or(path).to_owned(),
+        });
+    };
+    if keys.come_from(&id) {
+        return Err(ResolveError::IsKey {
+            what: source.to_string(),
+        });
+    }
+    if bytes.len() as u64 > MAX_SECRET_BYTES {
+        return Err(ResolveError::TooLarge {
+            what: source.to_string(),
+        });
+    }
+    text(source, &bytes)
+}
+
+async fn run(
+    source: &SecretSource,
+    program: &str,
+    arguments: &[String],
+    directory: &Path,
+    permits: &Permits,
+) -> Result<String, ResolveError> {
+    let permitted = permits.of(source).map_err(|why| match why {
+        NotRun::NoConsent => ResolveError::NoConsent {
+            program: program.to_owned(),
+        },
+        NotRun::NotFound => ResolveError::NotFound {
+            program: program.to_owned(),
+            directory: directory.to_owned(),
+        },
+    })?;
+    let looked_at = permitted.clone();
+    let changed =
+        tokio::task::spawn_blocking(move || looked_at.changed().map(Path::to_owned)).await;
+    if let Some(path) = changed.unwrap_or_else(|_| Some(permitted.path.clone())) {
+        return Err(ResolveError::Changed {
+            program: program.to_owned(),
+            path,
+        });
+    }
+    let command = program::command(&permitted.path, arguments, directory, permits.search());
+    let output = program::run(command, COMMAND_TIME_LIMIT).await;
+    let output = output.map_err(|error| match error {
+        ProgramError::System(source) => ResolveError::Spawn {
+            program: program.to_owned(),
+            directory: directory.to_owned(),
+            source,
+        },
+        ProgramError::TooLarge => ResolveError::TooLarge {
+            what: source.to_string(),
+        },
+        ProgramError::TimedOut => ResolveError::TimedOut {
+            program: program.to_owned(),
+        },
+    })?;
+    if !output.status.success() {
+        return Err(ResolveError::Failed {
+            program: program.to_owned(),
+            directory: directory.to_owned(),
+            status: output.status.to_string(),
+            said: output.said(),
+        });
+    }
+    text(source, &output.stdout)
+}
+
+/// The text without a byte order mark before it and without one trailing line break, which editors and
+/// `echo` add.
+fn text(source: &SecretSource, bytes: &[u8]) -> Result<String, ResolveError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| ResolveError::NotText {
+        what: source.to_string(),
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Program;
+    use hookctl_core::template::Template;
+
+    fn lookup(name: &str) -> Option<String> {
+        match name {
+            "TOKEN" => Some("from-env".to_owned()),
+            "EMPTY" => Some(String::new()),
+            "MASKED" => Some("****".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Permission to run the program of a source, found in the folders of the system.
+    fn permits(source: &SecretSource) -> Permits {
+        let search = std::env::var_os("PATH").unwrap_or_default();
+        let mut permits = Permits::searching(search.clone());
+        if let SecretSource::Command { program, .. } = source {
+            let found = std::env::split_paths(&search)
+                .map(|folder| folder.join(program))
+                .find(|path| path.exists());
+            match found {
+                Some(path) => permits.allow(
+                    source.clone(),
+                    Program {
+                        real: path.canonicalize().unwrap(),
+                        path,
+                        contents: Vec::new(),
+                    },
+                ),
+                None => permits.missing(source.clone()),
+            }
+        }
+        permits
+    }
+
+    async fn value(source: SecretSource) -> Result<String, String> {
+        match resolve(&source, &lookup, &permits(&source)).await {
+            Ok(secret) => Ok(secret.expose().to_owned()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    fn env(name: &str) -> SecretSource {
+        SecretSource::Env { name: name.into() }
+    }
+
+    fn command(program: &str, arguments: &[&str]) -> SecretSource {
+        SecretSource::Command {
+            program: program.into(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            directory: std::env::temp_dir(),
+        }
+    }
+
+    #[tokio::test]
+    async fn environment_and_text() {
+        assert_eq!(value(env("TOKEN")).await.unwrap(), "from-env");
+        assert_eq!(
+            value(env("NONE")).await.unwrap_err(),
+            "the environment variable NONE is not set"
+        );
+        assert_eq!(
+            value(env("EMPTY")).await.unwrap_err(),
+            "the environment variable EMPTY is empty"
+        );
+        assert_eq!(
+            value(env("MASKED")).await.unwrap_err(),
+            "the environment variable MASKED gave a value that cannot be used: it is a placeholder \
+             such as '****', not a secret"
+        );
+        let template = Template::parse("a-${TOKEN}").unwrap();
+        assert_eq!(
+            value(SecretSource::Text { template }).await.unwrap(),
+            "a-from-env"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_loses_one_line_break_and_may_not_escape() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(outside.path(), "outside").unwrap();
+        std::fs::write(folder.path().join("token"), "inside\r\n").unwrap();
+        std::fs::write(folder.path().join("marked"), "\u{feff}inside\r\n").unwrap();
+        std::fs::write(folder.path().join("twice"), "\u{feff}\u{feff}inside").unwrap();
+        std::fs::write(folder.path().join("blank"), "inside \n").unwrap();
+        std::fs::write(folder.path().join("two"), "inside\n\n").unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("link")).unwrap();
+        let file = |name: &str| SecretSource::File {
+            path: folder.path().join(name),
+            written: name.to_owned(),
+            confined_to: Some(folder.path().to_owned()),
+        };
+        assert_eq!(value(file("token")).await.unwrap(), "inside");
+        assert_eq!(value(file("marked")).await.unwrap(), "inside");
+        for (name, message) in [
+            (
+                "twice",
+                "the file twice gave a value that cannot be used: it holds the invisible character U+FEFF",
+            ),
+            (
+                "blank",
+                "the file blank gave a value that cannot be used: it ends with a blank (U+0020)",
+            ),
+        ] {
+            assert_eq!(value(file(name)).await.unwrap_err(), message);
+        }
+        assert!(
+            value(file("two"))
+                .await
+                .unwrap_err()
+                .contains("control character")
+        );
+        assert!(
+            value(file("link"))
+                .await
+                .unwrap_err()
+                .contains("leads outside")
+        );
+        assert!(
+            value(file("none"))
+                .await
+                .unwrap_err()
+                .contains("could not read the file")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_command_gives_its_output_and_its_failure_shows_none_of_it() {
+        assert_eq!(value(command("echo", &["a b"])).await.unwrap(), "a b");
+        let script = "echo hunter2; echo 'no hunter2 for sk_live_51Habcdefghij0123' >&2; exit 3";
+        let failed = value(command("sh", &["-c", script])).await.unwrap_err();
+        assert_eq!(
+            failed,
+            format!(
+                "'sh' ended with exit status: 3 in {}; it said: no (secret) for (secret)",
+                std::env::temp_dir().to_string_lossy()
+            )
+        );
+        assert!(
+            value(command("no-such-program-here", &[]))
+                .await
+                .unwrap_err()
+                .contains("could not find 'no-such-program-here'")
+        );
+        let endless = value(command("cat", &["/dev/zero"])).await.unwrap_err();
+        assert_eq!(
+            endless,
+            "the command 'cat' gave more than 64 KiB, which is no token"
+        );
+    }
+
+    #[tokio::test]
+    async fn nothing_runs_without_consent_or_other_than_what_there_was_consent_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = folder.path().join("ran");
+        let script = folder.path().join("script");
+        std::fs::write(&script, format!("echo > {}", marker.to_string_lossy())).unwrap();
+        let source = command("sh", &[script.to_str().unwrap()]);
+        let error = resolve(&source, &lookup, &Permits::none()).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "there is no consent to run 'sh'"
+        );
+
+        let mut permits = permits(&source);
+        let program = Program {
+            contents: vec![(script.clone(), *blake3::hash(b"another").as_bytes())],
+            ..permits.of(&source).unwrap().clone()
+        };
+        permits.allow(source.clone(), program);
+        let error = resolve(&source, &lookup, &permits).await.unwrap_err();
+        assert!(matches!(error, ResolveError::Changed { path, .. } if path == script));
+        assert!(!marker.exists());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_ended_has_answered_whatever_it_left_running() {
+        let started = std::time::Instant::now();
+        let script = "sleep 20 & printf tok";
+        assert_eq!(value(command("sh", &["-c", script])).await.unwrap(), "tok");
+        let large = "sleep 20 & head -c 60000 /dev/zero | tr '\\0' a";
+        let error = value(command("sh", &["-c", large])).await.unwrap_err();
+        assert!(error.contains("longer than"), "{error}");
+        assert!(started.elapsed() < Duration::from_secs(10));
+    }
+
+    /// Runs a program whose child would go on for long, until that has begun; then `after`. Returns its process id.
+    async fn began(folder: &Path, after: impl FnOnce()) -> rustix::process::Pid {
+        let path = folder.join("pid");
+        let script = format!(
+            "sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60'; true",
+            path.to_string_lossy()
+        );
+        let source = command("sh", &["-c", &script]);
+        let permits = permits(&source);
+        let asked = resolve(&source, &lookup, &permits);
+        let began = async {
+            while !path.exists() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            after();
+        };
+        tokio::select! {
+            _ = asked => panic!("it does not end by itself"),
+            () = began => {}
+        }
+        pid(folder)
+    }
+
+    fn pid(folder: &Path) -> rustix::process::Pid {
+        let text = std::fs::read_to_string(folder.join("pid")).unwrap();
+        rustix::process::Pid::from_raw(text.trim().parse().unwrap()).unwrap()
+    }
+
+    fn ends(pid: rustix::process::Pid) -> bool {
+        let is_there = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+            // One that ended may wait for its new parent to notice.
+            stat.is_ok_and(|stat| !stat.contains(") Z "))
+        };
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while is_there() && std::time::Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        !is_there()
+    }
+
+    #[tokio::test]
+    async fn a_program_ends_with_its_children_when_nobody_waits_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(ends(began(folder.path(), || {}).await));
+    }
+
+    #[test]
+    fn a_program_ends_with_its_children_when_we_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        let panicking = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(began(&path, || panic!("as a fault of ours would")))
+        });
+        assert!(panicking.join().is_err());
+        assert!(ends(pid(folder.path())));
+    }
+
+    #[tokio::test]
+    async fn a_fifo_or_a_device_is_an_error_at_once() {
+        for path in ["/dev/zero", "/dev/null"] {
+            let source = SecretSource::File {
+                path: path.into(),
+                written: path.to_owned(),
+                confined_to: None,
+            };
+            let error = resolve(&source, &lookup, &Permits::none())
+                .await
+                .unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause, "it is not a regular file");
+        }
+    }
+}

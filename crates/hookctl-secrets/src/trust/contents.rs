@@ -1,0 +1,299 @@
+//! What consent to a program covers of the disk: the files that decide what it does, as far as its arguments tell.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::named::{Names, reads_more, runs_a_text_that_hides_names};
+use super::{Checkout, Content, GatherError, Look};
+use hookctl_system::input::TooFar;
+use hookctl_system::input::normal;
+
+/// The most files and folders that are read of the folders that arguments name.
+const MOST_FILES: usize = 4_096;
+/// The most bytes of them.
+const MOST_BYTES: u64 = 64 * 1024 * 1024;
+/// The most folders that relative names are tried in: a text may change into any that it names.
+const MOST_BASES: usize = 32;
+/// How many changes of the folder, one after the other, are followed.
+const MOST_CHANGES: usize = 2;
+
+/// How many names of folders and files are passed to find what arguments name, those that links hold among them, for
+/// all programs together: as many as 10,000 programs need with ten names each, ten folders deep.
+const MOST_STEPS: usize = if cfg!(test) { 40_000 } else { 1_000_000 };
+/// How many files and folders are met in folders, for all programs together.
+const MOST_ENTRIES: usize = 250_000;
+
+/// What was done for all programs of a configuration so far: there may be as many as there are webhooks.
+pub(super) struct Spent {
+    /// How many steps are left.
+    steps: usize,
+    /// What was found, by the path without `.` in it.
+    found: HashMap<PathBuf, Option<Found>>,
+    entries: usize,
+    read: HashMap<PathBuf, Content>,
+}
+
+/// What a path leads to.
+#[derive(Clone)]
+struct Found {
+    real: PathBuf,
+    is_folder: bool,
+}
+
+impl Default for Spent {
+    fn default() -> Self {
+        Self {
+            steps: MOST_STEPS,
+            found: HashMap::new(),
+            entries: 0,
+            read: HashMap::new(),
+        }
+    }
+}
+
+impl Spent {
+    /// Finds what is at a path.
+    fn find(&mut self, path: &Path, look: &impl Look) -> Result<Option<Found>, TooFar> {
+        let mut take = |steps| {
+            self.steps = self.steps.checked_sub(steps).ok_or(TooFar::Spent)?;
+            Ok(())
+        };
+        take(1)?;
+        let path: PathBuf = path.components().collect();
+        if let Some(found) = self.found.get(&path) {
+            return Ok(found.clone());
+        }
+        take(path.components().count())?;
+        let real = look.real_within(&path, &mut self.steps)?;
+        let found = real.map(|real| Found {
+            is_folder: look.is_folder(&real),
+            real,
+        });
+        self.found.insert(path, found.clone());
+        Ok(found)
+    }
+}
+
+/// A program that was found, and how it is called.
+pub(super) struct Call<'a> {
+    /// As the file names it.
+    pub(super) program: &'a str,
+    /// Where it was found.
+    pub(super) path: &'a Path,
+    /// The same without links.
+    pub(super) real: &'a Path,
+    /// Where it runs.
+    pub(super) folder: &'a Path,
+    pub(super) arguments: &'a [String],
+}
+
+/// What was read for one program.
+#[derive(Default)]
+pub(super) struct Covered {
+    /// By real path.
+    pub(super) contents: Vec<(PathBuf, Content)>,
+    /// Whether the arguments do not tell what else it reads.
+    pub(super) is_open: bool,
+}
+
+/// Reads the files of the repository that decide what a program does: itself, and those that an argument names, also in
+/// a part of it; of a folder, all files.
+///
+/// # Errors
+/// [`GatherError`] if something cannot be read, or is more than is read.
+pub(super) fn covered(
+    call: &Call<'_>,
+    checkout: &Checkout,
+    look: &impl Look,
+    spent: &mut Spent,
+) -> Result<Covered, GatherError> {
+    let too_many = || GatherError::TooManyNames {
+        program: call.program.to_owned(),
+    };
+    let names = Names::of(call.arguments).ok_or_else(too_many)?;
+    let own = BTreeSet::from([call.folder.to_owned()]);
+    let own = bases(&names, own, look, spent).ok_or_else(too_many)?;
+    let starts = checkout.starts().map(Path::to_owned).collect();
+    let mut bases = bases(&names, starts, look, spent).ok_or_else(too_many)?;
+    bases.extend(own.iter().cloned());
+    let mut reach = Reach {
+        checkout,
+        look,
+        // Where the repository itself is among the system's files, they tell nothing.
+        has_system: !look.is_of_the_system(checkout.root()),
+        contents: BTreeMap::new(),
+        entries: 0,
+        bytes: 0,
+        spent,
+    };
+    let programs = [
+        call.program,
+        &call.path.to_string_lossy(),
+        &call.real.to_string_lossy(),
+    ];
+    let mut is_open = names.is_cut
+        || reads_more(&programs)
+        || runs_a_text_that_hides_names(&programs, call.arguments);
+    if reach.counts(&normal(call.path)) || reach.counts(call.real) {
+        reach.file(call.real.to_owned())?;
+    }
+    for (name, is_word) in names.all() {
+        for base in &bases {
+            for path in ways(base, name) {
+                let found = reach.spent.find(&path, look).map_err(|_| too_many())?;
+                let Some(Found { real, is_folder }) = found else {
+                    continue;
+                };
+                if !reach.counts(&path) && !reach.counts(&real) {
+                    continue;
+                }
+                let is_below = checkout.holds(&real) && !call.folder.starts_with(&real);
+                // An argument as a whole means what it says where the program starts.
+                let is_start = base == call.folder;
+                if !is_folder {
+                    reach.file(real)?;
+                } else if is_below && !own.contains(base) {
+                    // Any word may be a folder of the repository, and few mean all that is there.
+                    is_open = true;
+                } else if is_below || (is_start && !is_word) {
+                    reach.folder(real)?;
+                } else if is_start {
+                    // Words such as `.` and `..` are in many texts, and seldom mean all that is there.
+                    is_open = true;
+                }
+            }
+        }
+    }
+    Ok(Covered {
+        contents: reach.contents.into_iter().collect(),
+        is_open,
+    })
+}
+
+/// The folders that relative names may start at: these, and those that a text may change into from there.
+/// `None` if there are too many.
+fn bases(
+    names: &Names,
+    mut bases: BTreeSet<PathBuf>,
+    look: &impl Look,
+    spent: &mut Spent,
+) -> Option<BTreeSet<PathBuf>> {
+    let mut last = bases.clone();
+    for _ in 0..MOST_CHANGES {
+        let mut further = BTreeSet::new();
+        for base in &last {
+            for path in names.all().flat_map(|(name, _)| ways(base, name)) {
+                let found = spent.find(&path, look).ok()?;
+                let folder = found.filter(|found| found.is_folder);
+                further.extend(folder.map(|found| found.real));
+            }
+        }
+        last = further.difference(&bases).cloned().collect();
+        bases.extend(further);
+        if bases.len() > MOST_BASES {
+            return None;
+        }
+    }
+    Some(bases)
+}
+
+/// A name below a folder, as the system takes it and as it is written: they differ where `..` follows a link.
+fn ways(base: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
+    let path = base.join(name);
+    let written = normal(&path);
+    let other = (written != path).then_some(written);
+    std::iter::once(path).chain(other)
+}
+
+struct Reach<'a, L> {
+    checkout: &'a Checkout,
+    look: &'a L,
+    has_system: bool,
+    contents: BTreeMap<PathBuf, Content>,
+    /// What was met in folders, and the bytes of it.
+    entries: usize,
+    bytes: u64,
+    spent: &'a mut Spent,
+}
+
+impl<L: Look> Reach<'_, L> {
+    /// Whether whoever writes the repository may have written what is there.
+    fn counts(&self, path: &Path) -> bool {
+        let is_of_the_system = || self.has_system && self.look.is_of_the_system(path);
+        self.checkout.holds(path) || (self.checkout.is_open_ended() && !is_of_the_system())
+    }
+
+    fn file(&mut self, path: PathBuf) -> Result<(), GatherError> {
+        if self.contents.contains_key(&path) {
+            return Ok(());
+        }
+        let content = match self.spent.read.get(&path) {
+            Some(content) => content.clone(),
+            None => match self.look.content(&path) {
+                Ok(content) => content,
+                Err(source) => return Err(GatherError::Content { path, source }),
+            },
+        };
+        self.spent.read.insert(path.clone(), content.clone());
+        self.contents.insert(path, content);
+        Ok(())
+    }
+
+    /// Reads all files of a folder, and of those that it leads to.
+    fn folder(&mut self, folder: PathBuf) -> Result<(), GatherError> {
+        let mut folders = vec![folder.clone()];
+        while let Some(next) = folders.pop() {
+            if self.contents.insert(next.clone(), Content::Other).is_some() {
+                continue;
+            }
+            let most = MOST_FILES.saturating_sub(self.entries);
+            let entries = self.look.entries(&next, most + 1).map_err(|source| {
+                let path = next.clone();
+                GatherError::Content { path, source }
+            })?;
+            self.entries += entries.len();
+            self.spent.entries += entries.len();
+            for entry in entries {
+                self.entry(entry, &mut folders)?;
+            }
+            let is_spent = self.spent.entries > MOST_ENTRIES;
+            if self.entries > MOST_FILES || self.bytes > MOST_BYTES || is_spent {
+                return Err(GatherError::TooLarge { path: folder });
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: PathBuf, folders: &mut Vec<PathBuf>) -> Result<(), GatherError> {
+        if self.checkout.makes(&entry) {
+            // Not even that it is there: the first run makes the record, after consent was given.
+            return Ok(());
+        }
+        let found = self.look.real_within(&entry, &mut self.spent.steps);
+        let found = found.map_err(|why| GatherError::Content {
+            path: entry.clone(),
+            source: io::Error::other(why),
+        })?;
+        let Some(real) = found else {
+            self.contents.insert(entry, Content::Other);
+            return Ok(());
+        };
+        if real != entry {
+            self.contents.insert(entry, Content::Link(real.clone()));
+            if !self.counts(&real) {
+                return Ok(());
+            }
+        }
+        if self.look.is_folder(&real) {
+            folders.push(real);
+            return Ok(());
+        }
+        self.bytes = self.bytes.saturating_add(self.look.length(&real));
+        if self.bytes > MOST_BYTES {
+            // The caller says of which folder.
+            return Ok(());
+        }
+        self.file(real)
+    }
+}

@@ -1,0 +1,334 @@
+//! From what a configuration says to what it asks for.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::io;
+use std::path::PathBuf;
+
+use super::contents::{Call, Covered, Spent, covered};
+use super::grant::is_free_fingerprint_variable;
+use super::{
+    Access, AllowedHosts, Authority, Checkout, Content, Digest, Grant, KeyOrigin, Look, ProgramRun,
+    Purpose, What, is_free, is_free_variable, search,
+};
+use crate::{Permits, Program};
+use hookctl_core::api_url::ApiBaseUrl;
+use hookctl_core::location::Location;
+use hookctl_core::outside::{Outside, beginning};
+use hookctl_core::secret::SecretSource;
+
+/// How many characters of a program's name a message shows.
+const SHOWN: usize = 200;
+
+/// What a command wants to do.
+#[derive(Default)]
+pub struct Wanted<'a> {
+    /// The API to talk to, if any.
+    pub api: Option<WantedApi<'a>>,
+    /// The sources of the tokens to resolve, each with its place.
+    pub tokens: Vec<(&'a SecretSource, Option<Location>)>,
+    /// The hosts that are allowed at all; any if `None`.
+    pub hosts: Option<&'a AllowedHosts>,
+}
+
+/// An API to talk to.
+pub struct WantedApi<'a> {
+    /// Its address.
+    pub url: &'a ApiBaseUrl,
+    /// Whether a person or a job gave the address, rather than a file.
+    pub url_is_given: bool,
+    /// Where the address stands.
+    pub url_place: Option<Location>,
+    /// Where the API key comes from.
+    pub key: &'a SecretSource,
+    /// Whether a person named that source, rather than a file.
+    pub key_is_given: bool,
+    /// Where the source of the key stands.
+    pub key_place: Option<Location>,
+    /// Where the key of fingerprints comes from, and where that stands.
+    pub fingerprint_key: Option<(&'a SecretSource, Option<Location>)>,
+}
+
+/// Why it cannot be told what is asked for, or why it is refused whatever there is consent to.
+#[derive(Debug, thiserror::Error)]
+pub enum GatherError {
+    /// The address is at none of the hosts that are allowed.
+    #[error("{} is not among the hosts that are allowed", Outside::text(origin))]
+    HostNotAllowed {
+        /// Scheme, host, and port.
+        origin: String,
+    },
+    /// The key of fingerprints is in the repository.
+    #[error(
+        "the key of fingerprints is in the repository, at {}",
+        Outside::path(path)
+    )]
+    FingerprintKeyInside {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The arguments of a program name more than is looked at.
+    #[error(
+        "the arguments of '{}' name too much for consent to cover it, or lead through too many links",
+        Outside::text(&beginning(program, SHOWN))
+    )]
+    TooManyNames {
+        /// The program.
+        program: String,
+    },
+    /// A folder that a program uses holds more than is read.
+    #[error(
+        "{}, which a program uses, holds too much for consent to cover it",
+        Outside::path(path)
+    )]
+    TooLarge {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file of the checkout that is run, or that an argument names, cannot be read.
+    #[error(
+        "could not read {}, which is to be run or used by a program",
+        Outside::path(path)
+    )]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Finds out what is asked for. `path` is the `PATH` that programs are looked for in.
+///
+/// # Errors
+/// [`GatherError`]
+pub fn gather(
+    wanted: &Wanted<'_>,
+    checkout: &Checkout,
+    path: Option<&OsStr>,
+    look: &impl Look,
+) -> Result<Authority, GatherError> {
+    let folders = search::folders(path, checkout, look);
+    let search = std::env::join_paths(&folders).unwrap_or_default();
+    let mut gathering = Gathering {
+        checkout,
+        folders,
+        look,
+        known: HashMap::new(),
+        followed: HashSet::new(),
+        spent: Spent::default(),
+        authority: Authority {
+            grants: Vec::new(),
+            access: None,
+            programs: Vec::new(),
+            missing: Vec::new(),
+            permits: Permits::searching(search),
+        },
+    };
+    if let Some(api) = &wanted.api {
+        if wanted.hosts.is_some_and(|hosts| !hosts.allow(api.url)) {
+            return Err(GatherError::HostNotAllowed {
+                origin: api.url.origin(),
+            });
+        }
+        gathering.api(api)?;
+    }
+    for (source, place) in &wanted.tokens {
+        gathering.program(source, Purpose::Token, place.as_ref())?;
+    }
+    Ok(gathering.authority)
+}
+
+struct Gathering<'a, L> {
+    checkout: &'a Checkout,
+    folders: Vec<PathBuf>,
+    look: &'a L,
+    /// The grants so far, by digest.
+    known: HashMap<Digest, usize>,
+    /// What was followed already: many webhooks may share a source.
+    followed: HashSet<(SecretSource, Purpose)>,
+    spent: Spent,
+    authority: Authority,
+}
+
+impl<L: Look> Gathering<'_, L> {
+    fn ask(&mut self, what: What, place: Option<Location>) -> Digest {
+        let grant = Grant::new(what, place, self.checkout);
+        let digest = grant.digest();
+        let index = self.known.get(&digest);
+        if let Some(known) = index.and_then(|index| self.authority.grants.get_mut(*index)) {
+            known.also_at(grant.places().to_vec());
+        } else {
+            self.known.insert(digest, self.authority.grants.len());
+            self.authority.grants.push(grant);
+        }
+        digest
+    }
+
+    fn api(&mut self, api: &WantedApi<'_>) -> Result<(), GatherError> {
+        let program = if api.key_is_given {
+            None
+        } else {
+            self.key(api.key, Purpose::ApiKey, api.key_place.as_ref())?
+        };
+        if !api.url_is_given && !is_free(api.url) {
+            let key = key_origin(api.key, program);
+            let origin = api.url.origin();
+            self.ask(What::Host { origin, key }, api.url_place.clone());
+        }
+        if let Some((source, place)) = &api.fingerprint_key {
+            if let SecretSource::File { path, .. } = source
+                && let Some(real) = self.look.real(path)
+                && self.checkout.holds(&real)
+            {
+                return Err(GatherError::FingerprintKeyInside { path: real });
+            }
+            self.key(source, Purpose::FingerprintKey, place.as_ref())?;
+        }
+        self.authority.access = Some(Access {
+            url: api.url.clone(),
+            api_key: api.key.clone(),
+            fingerprint_key: api
+                .fingerprint_key
+                .as_ref()
+                .map(|(source, _)| (*source).clone()),
+        });
+        Ok(())
+    }
+
+    /// What a key asks for. Returns the grant to run its program, if it comes from one.
+    fn key(
+        &mut self,
+        source: &SecretSource,
+        purpose: Purpose,
+        place: Option<&Location>,
+    ) -> Result<Option<Digest>, GatherError> {
+        match source {
+            SecretSource::Env { .. } | SecretSource::Text { .. } => {
+                let is_free = match purpose {
+                    Purpose::FingerprintKey => is_free_fingerprint_variable,
+                    Purpose::ApiKey | Purpose::Token => is_free_variable,
+                };
+                let names: BTreeSet<&str> = source.variables().into_iter().collect();
+                for name in names.into_iter().filter(|name| !is_free(name)) {
+                    let name = name.to_owned();
+                    self.ask(What::Variable { purpose, name }, place.cloned());
+                }
+            }
+            SecretSource::File {
+                path,
+                confined_to: None,
+                ..
+            } => {
+                let what = What::File {
+                    purpose,
+                    path: path.clone(),
+                    real: self.look.real(path),
+                };
+                self.ask(what, place.cloned());
+            }
+            // A file of the repository says nothing that whoever writes it does not know.
+            SecretSource::File { .. } => {}
+            SecretSource::Command { .. } => return self.program(source, purpose, place),
+        }
+        Ok(None)
+    }
+
+    fn program(
+        &mut self,
+        source: &SecretSource,
+        purpose: Purpose,
+        place: Option<&Location>,
+    ) -> Result<Option<Digest>, GatherError> {
+        let SecretSource::Command {
+            program,
+            arguments,
+            directory,
+        } = source
+        else {
+            return Ok(None);
+        };
+        if !self.followed.insert((source.clone(), purpose)) {
+            let of_source = self.authority.programs.iter();
+            let grants: Vec<Digest> = of_source
+                .filter(|(known, ..)| known == source)
+                .map(|(_, _, grant)| *grant)
+                .collect();
+            for grant in grants {
+                self.again(grant, purpose, place);
+            }
+            return Ok(None);
+        }
+        let folder = self
+            .look
+            .real(directory)
+            .unwrap_or_else(|| directory.clone());
+        let found = search::find(program, &folder, &self.folders, self.look)
+            .and_then(|path| Some((self.look.real(&path)?, path)));
+        let Some((real, path)) = found else {
+            self.authority.missing.push(source.clone());
+            return Ok(None);
+        };
+        let call = Call {
+            program,
+            path: &path,
+            real: &real,
+            folder: &folder,
+            arguments,
+        };
+        let Covered { contents, is_open } =
+            covered(&call, self.checkout, self.look, &mut self.spent)?;
+        let run = ProgramRun {
+            purpose,
+            program: program.clone(),
+            path: path.clone(),
+            real: real.clone(),
+            folder,
+            arguments: arguments.clone(),
+            contents: contents.clone(),
+            is_open,
+        };
+        let digest = self.ask(What::Program(run), place.cloned());
+        let contents = contents
+            .into_iter()
+            .filter_map(|(path, content)| match content {
+                Content::Bytes(digest) => Some((path, digest)),
+                Content::Link(_) | Content::Other => None,
+            });
+        let program = Program {
+            path,
+            real,
+            contents: contents.collect(),
+        };
+        self.authority
+            .programs
+            .push((source.clone(), program, digest));
+        Ok(Some(digest))
+    }
+
+    /// Notes a further place of a grant, if it is for this purpose.
+    fn again(&mut self, digest: Digest, purpose: Purpose, place: Option<&Location>) {
+        let index = self.known.get(&digest);
+        if let Some(grant) = index.and_then(|index| self.authority.grants.get_mut(*index))
+            && matches!(grant.what(), What::Program(run) if run.purpose == purpose)
+        {
+            grant.also_at(place.cloned().into_iter().collect());
+        }
+    }
+}
+
+fn key_origin(source: &SecretSource, program: Option<Digest>) -> KeyOrigin {
+    match source {
+        SecretSource::Env { name } => KeyOrigin::Variables(vec![name.clone()]),
+        SecretSource::Text { .. } => {
+            let names = source.variables();
+            if names.is_empty() {
+                KeyOrigin::Text
+            } else {
+                KeyOrigin::Variables(names.into_iter().map(str::to_owned).collect())
+            }
+        }
+        SecretSource::File { path, .. } => KeyOrigin::File(path.clone()),
+        SecretSource::Command { program: name, .. } => KeyOrigin::Program(name.clone(), program),
+    }
+}
