@@ -65,7 +65,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
-//! | (none) | declarations, plans, passes over any [`remote::WebhookApi`] and [`reconcile::Records`], [`render`], [`saved`] |
+//! | (none) | declarations, plans, passes over any [`remote::WebhookApi`] and [`record::Records`], [`render`], [`saved`] |
 //! | `http` | [`remote::http`] |
 //! | `sled` | [`cache`], [`store`] |
 //! | `watch` | [`watch`]; with it `sled` |

@@ -3,7 +3,7 @@
 //! # Expected flow
 //! [`Store::kept`] says what is remembered if nobody wrote since the last look; a pass that finds nothing
 //! to do needs no more. For one that does, [`Store::open`] locks the record, and [`OpenStore`] is what
-//! [`reconcile`](hookctl_engine::reconcile::reconcile) writes through. Whoever subscribed hears of each change.
+//! a pass writes through. Whoever subscribed hears of each change.
 //!
 //! # Guarantees
 //! - What is kept in memory is used only while the record on disk is still in the state it was read from.
@@ -15,95 +15,7 @@
 //! # Caveats
 //! A subscriber that falls [`BACKLOG`] changes behind is told how many it missed, and goes on from there.
 //!
-//! # Example
-//! ```
-//! use std::collections::BTreeMap;
-//! use std::time::Duration;
-//!
-//! use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
-//! use hookctl::cache::{Account, CacheOptions, HistoryLimits};
-//! use hookctl::clock::SystemClock;
-//! use hookctl::declaration::{LoadOptions, load_texts};
-//! use hookctl::plan::{Plan, Policy};
-//! use hookctl::plan::safety::{Overrides, SafetyLimits};
-//! use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
-//! use hookctl::record::Horizon;
-//! use hookctl::remote::http::{HttpApi, HttpOptions};
-//! use hookctl::sandbox::{Sandbox, SandboxOptions};
-//! use hookctl::secret::{Secret, Secrets};
-//! use hookctl::store::Store;
-//! use tokio_util::sync::CancellationToken;
-//!
-//! struct Silent;
-//! impl Listener for Silent {
-//!     fn on(&self, _: ApplyEvent<'_>) {}
-//! }
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # tokio::runtime::Runtime::new()?.block_on(async {
-//! // The emulator takes the place of an account.
-//! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-//! let emulator = Sandbox::start(SandboxOptions::in_memory("an-api-key"), address).await?;
-//! let key = Secret::new("an-api-key".to_owned())?;
-//! let api = HttpApi::new(HttpOptions {
-//!     https_only: false,
-//!     ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())
-//! })?;
-//!
-//! let folder = tempfile::tempdir()?;
-//! let options = CacheOptions {
-//!     directory: folder.path().join("record"),
-//!     lock_timeout: Duration::from_secs(10),
-//!     history: HistoryLimits::default(),
-//!     cancellation: CancellationToken::new(),
-//!     followed: hookctl::secret::Followed::default(),
-//! };
-//! let store = Store::new(options, Account::new("default", &emulator.base_url()));
-//! let mut changes = store.subscribe();
-//!
-//! let text = "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }";
-//! let desired = load_texts(
-//!     &[("billing.yaml".into(), text.to_owned())],
-//!     &LoadOptions::below(folder.path()),
-//! )
-//! .declarations
-//! .ok_or("mistakes")?
-//! .into_desired(&BTreeMap::new());
-//! let pass = Pass {
-//!     api: &api,
-//!     desired: &desired,
-//!     secrets: &Secrets::new(),
-//!     policy: &Policy::default(),
-//!     limits: SafetyLimits::default(),
-//!     overrides: Overrides::default(),
-//!     settle: Settle::Wait,
-//!     options: ApplyOptions {
-//!         concurrency: 4,
-//!         clock: &SystemClock::new(),
-//!         horizon: Horizon::default(),
-//!         grace: Duration::from_secs(25),
-//!         provenance: None,
-//!         cancellation: CancellationToken::new(),
-//!     },
-//! };
-//!
-//! // The plan, from what is remembered and what the API has.
-//! let planned = prepare(&pass, &*store.remembered()?).await?;
-//! assert_eq!(planned.plan.summary().create, 1);
-//!
-//! // The same, applied, and recorded.
-//! let open = store.open()?;
-//! reconcile(&pass, &open, &Silent, &mut |_: &Plan| Verdict::Apply).await?;
-//! open.close_and_keep()?;
-//! assert_eq!(changes.try_recv()?.action, "create");
-//!
-//! // From now on an idle pass opens nothing.
-//! let kept = store.kept().ok_or("nobody wrote since")?;
-//! assert!(prepare(&pass, &kept).await?.is_idle());
-//! # Ok(())
-//! # })
-//! # }
-//! ```
+//! The example `long_lived_record` of the repository shows it whole.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -2,20 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::account::{Shared, State};
 use super::contract::Webhook;
 use super::fault::{Fault, Faults, Hears, When};
-use super::options::{Dialect, SandboxOptions, Storage};
+use super::options::{SandboxOptions, Storage};
 use super::request::RecordedRequest;
 use super::routes;
 use super::store::Store;
-
-/// How many requests are remembered.
-const LOG_LIMIT: usize = 100_000;
 
 /// An emulated account, and the lever of its faults. Copies are the same account.
 #[derive(Clone)]
@@ -43,45 +41,6 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
-}
-
-/// What every copy shares.
-pub(super) struct Shared {
-    pub(super) api_key: String,
-    pub(super) dialect: Dialect,
-    latency: Duration,
-    state: Mutex<State>,
-}
-
-pub(super) struct State {
-    pub(super) store: Store,
-    faults: Faults,
-    requests: VecDeque<RecordedRequest>,
-    received: usize,
-    by_method: BTreeMap<String, usize>,
-}
-
-impl Shared {
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes note of a request and returns the faults that are for it.
-    fn record(&self, mut request: RecordedRequest) -> Vec<Fault> {
-        let mut state = self.lock();
-        state.received += 1;
-        let number = state.received;
-        let of_method = state.by_method.entry(request.method.clone()).or_default();
-        *of_method += 1;
-        let of_method = *of_method;
-        let faults = state.faults.take(number, &request.method, of_method);
-        request.number = number;
-        if state.requests.len() == LOG_LIMIT {
-            state.requests.pop_front();
-        }
-        state.requests.push_back(request);
-        faults
-    }
 }
 
 impl Emulator {

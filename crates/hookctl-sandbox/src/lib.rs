@@ -12,6 +12,7 @@
 //! # Caveats
 //! There is no workflow engine in it, so events come only from whoever seeds them.
 
+mod account;
 mod contract;
 mod emulator;
 mod fault;

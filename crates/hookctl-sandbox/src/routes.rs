@@ -7,8 +7,8 @@ use hyper::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::account::{Shared, State};
 use super::contract::{self, Changes, Problem, Webhook};
-use super::emulator::{Shared, State};
 use super::options::{Dialect, ListName};
 use super::parameters;
 use super::request::RecordedRequest;

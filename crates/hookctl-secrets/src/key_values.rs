@@ -4,7 +4,7 @@ use std::path::Path;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::MAX_SECRET_BYTES;
+use crate::limits::MAX_SECRET_BYTES;
 use hookctl_core::secret::Secret;
 use hookctl_system::input::{FileId, open_regular, read, real_path};
 

@@ -6,6 +6,7 @@
 
 mod key_values;
 mod keys;
+mod limits;
 mod permit;
 mod program;
 mod resolve;
@@ -13,7 +14,8 @@ pub mod trust;
 
 pub use key_values::KeyValues;
 pub use keys::{KeyConflict, KeySources};
+pub use limits::MAX_SECRET_BYTES;
 pub use permit::Permits;
-pub use resolve::{MAX_SECRET_BYTES, ResolveError, resolve, resolve_token};
+pub use resolve::{ResolveError, resolve, resolve_token};
 
 use permit::{MAX_CONTENT_BYTES, Program};

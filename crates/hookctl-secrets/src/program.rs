@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use zeroize::Zeroizing;
 
-use crate::MAX_SECRET_BYTES;
+use crate::limits::MAX_SECRET_BYTES;
 use hookctl_core::secret::Filter;
 
 /// How much of standard error is kept, in bytes.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::limits::MAX_SECRET_BYTES;
 use crate::permit::NotRun;
 use crate::program::{self, ProgramError};
 use crate::{KeyValues, Permits};
@@ -18,10 +19,6 @@ use hookctl_system::input::{FileId, open_regular, read, real_path};
 /// How long a command may take: enough for a cloud secret store's slow answer, short enough for a
 /// person to wait.
 const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
-
-/// The most that is read from the file or program of a secret, in bytes: 2,000 characters of at most four bytes are
-/// the longest token there can be; whatever is larger is the wrong file.
-pub const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// Why a source gave no secret. No variant holds what the source gave.
 #[derive(Debug, thiserror::Error)]

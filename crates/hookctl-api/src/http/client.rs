@@ -11,6 +11,7 @@ use super::options::{ClientError, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
+use super::wire_error::WireError;
 use super::{row, wire};
 use crate::{ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld, WriteBody};
 use hookctl_core::secret::Secret;
@@ -308,7 +309,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         let redactor = self.redactor(None);
         wire::page(&answer.body, &redactor).map_err(|error| {
             let excerpt = match error {
-                wire::WireError::NotJson => redactor.excerpt(&answer.body),
+                WireError::NotJson => redactor.excerpt(&answer.body),
                 other => other.to_string(),
             };
             unexpected(&answer, excerpt, &redactor)

@@ -14,6 +14,7 @@ mod row;
 mod throttle;
 mod transport;
 mod wire;
+mod wire_error;
 
 pub use body::RequestBody;
 pub use client::HttpApi;

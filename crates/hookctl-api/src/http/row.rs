@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::answer::Redactor;
-use super::wire::WireError;
+use super::wire_error::WireError;
 use hookctl_core::state::{FieldFlaw, ObservedWebhook, UnreadableWebhook};
 use hookctl_core::webhook::{
     EndpointUrl, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions, normal_name,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::answer::Redactor;
 use super::row::{self, Rows};
+use super::wire_error::WireError;
 use crate::{DeleteAnswer, Page};
 
 /// The names that the list's array may have; which one is not documented.
@@ -18,21 +19,6 @@ const LIST_NAMES: [&str; 5] = [
     "items",
     "data",
 ];
-
-/// Why an answer is not what the contract says. Holds names of fields, never their values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum WireError {
-    #[error("it is not JSON")]
-    NotJson,
-    #[error("it holds no list of webhooks, only {0}")]
-    NoList(String),
-    #[error("its `total` is not a whole number")]
-    Total,
-    #[error("it holds an error beside an empty list")]
-    Failed,
-    #[error("a webhook in it is not as documented: {0}")]
-    NotAWebhook(String),
-}
 
 /// Reads a page of the list, whatever its envelope is. The rows are read where they stand, without a tree
 /// of values: there are hundreds on a page.

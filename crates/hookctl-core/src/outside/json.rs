@@ -24,7 +24,7 @@ pub fn write(document: &impl Serialize, out: &mut dyn io::Write) -> io::Result<(
 /// Returns a document over several lines, with a line break at its end.
 ///
 /// ```
-/// let text = hookctl::outside::json::text(&["a\u{202e}", "##[error]"]);
+/// let text = hookctl_core::outside::json::text(&["a\u{202e}", "##[error]"]);
 /// assert_eq!(text, "[\n  \"a\\u202e\",\n  \"#\\u0023[error]\"\n]\n");
 /// ```
 pub fn text(document: &impl Serialize) -> String {

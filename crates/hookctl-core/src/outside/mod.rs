@@ -13,7 +13,7 @@ use std::path::Path;
 /// command of a CI system.
 ///
 /// ```
-/// use hookctl::outside::Outside;
+/// use hookctl_core::outside::Outside;
 ///
 /// let name = "::error::x\u{202e}\n";
 /// assert_eq!(Outside::text(name).to_string(), "\\u{3a}:error::x\\u{202e}\\u{a}");

@@ -100,7 +100,23 @@ impl Plan {
 
     /// The counts.
     pub fn summary(&self) -> Summary {
-        Summary::of(self)
+        let mut summary = Summary {
+            unchanged: self.unchanged.len() + self.released.len(),
+            orphan: self.orphans.len(),
+            unmanaged: self.unmanaged.len(),
+            ..Summary::default()
+        };
+        for planned in &self.actions {
+            match planned.action {
+                Action::Create(_) => summary.create += 1,
+                Action::Update(_) => summary.update += 1,
+                Action::Delete(_) => summary.delete += 1,
+                Action::Adopt(_) => summary.adopt += 1,
+                Action::Recreate { .. } => summary.recreate += 1,
+                Action::Forget { .. } => summary.forget += 1,
+            }
+        }
+        summary
     }
 }
 

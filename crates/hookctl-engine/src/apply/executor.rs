@@ -2,25 +2,23 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use super::earlier::Earlier;
 use super::hold::Held;
 use super::list_refresher::ListRefresher;
+use super::options::ApplyOptions;
 use super::pending::Unsettled;
 use super::progress::{ApplyEvent, Listener};
 use super::step::Steps;
 use super::stop_gate::StopGate;
 use crate::report::{ActionResult, Outcome, SyncReport, Twin};
 use hookctl_api::{WebhookApi, observe};
-use hookctl_core::clock::Clock;
 use hookctl_core::plan::{Action, Phase, Plan, PlannedAction};
-use hookctl_core::record::{After, Horizon, Journal, JournalError, Provenance, Settlement};
+use hookctl_core::record::{After, Journal, JournalError, Settlement};
 use hookctl_core::secret::Secrets;
 use hookctl_core::state::{ObservedState, ObservedWebhook};
 use hookctl_core::webhook::{RemoteId, normal_name};
@@ -28,22 +26,6 @@ use hookctl_core::webhook::{RemoteId, normal_name};
 /// How many actions are under way for each that may send. The others wait for the record: what waits
 /// together is made durable together, so that many small waits for the disk become few.
 const UNDER_WAY: usize = 32;
-
-/// How a plan is applied.
-pub struct ApplyOptions<'a> {
-    /// How many actions send at once, at most; at least 1. The API client may hold back more.
-    pub concurrency: usize,
-    /// Tells the time, for intents and the history.
-    pub clock: &'a dyn Clock,
-    /// How long a request without an answer may still take effect.
-    pub horizon: Horizon,
-    /// How long requests in flight are waited for after a cancellation.
-    pub grace: Duration,
-    /// Tells the Git commit of the files, for the history. Asked once, and only if there is an action.
-    pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
-    /// Once cancelled, nothing is sent any more; what is in flight is settled and recorded.
-    pub cancellation: CancellationToken,
-}
 
 /// What was seen when the plan was made.
 #[derive(Clone, Copy, Debug)]

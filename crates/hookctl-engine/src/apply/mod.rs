@@ -32,13 +32,15 @@ mod error;
 mod executor;
 mod hold;
 mod list_refresher;
+mod options;
 mod pending;
 mod progress;
 mod step;
 mod stop_gate;
 mod write_gate;
 
-pub use executor::{ApplyOptions, Seen, apply};
+pub use executor::{Seen, apply};
 pub use hold::{Held, Settle, hold};
+pub use options::ApplyOptions;
 pub use pending::{Settled, UndecidedCreate, Unsettled, remember, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

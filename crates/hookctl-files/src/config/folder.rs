@@ -1,11 +1,10 @@
-//! Values that a shell would expand and nothing here does: folders, and text with `${` in it.
+//! Folders below the one of the file, which nothing here expands as a shell would.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::reader::Reader;
-use crate::diagnostic::{Code, Diagnostics};
-use crate::yaml::{Mapping, Node};
-use hookctl_core::template::looks_interpolated;
+use crate::diagnostic::Code;
+use crate::yaml::Mapping;
 
 impl Reader<'_> {
     /// Reads a folder below the one of the file. Any other folder is named by a flag, which a shell expands,
@@ -46,31 +45,6 @@ impl Reader<'_> {
         self.text(mapping, key)
             .map(|(text, _)| self.folder.join(text))
     }
-}
-
-/// A text that is taken as it is. One that looks as if it held variables is an error: they have no
-/// meaning in the configuration.
-pub(super) fn literal<'n>(
-    what: &str,
-    node: &Node,
-    text: &'n str,
-    diagnostics: &mut Diagnostics,
-) -> Option<&'n str> {
-    if !looks_interpolated(text) {
-        return Some(text);
-    }
-    diagnostics.push(
-        node.problem(
-            Code::InvalidTemplate,
-            format!("'{what}' holds '${{', and values of the configuration are literal"),
-            "variables have no meaning here",
-        )
-        .help(
-            "write the value itself; declarations take variables, and a flag or a HOOKCTL_ variable \
-             takes the place of a setting",
-        ),
-    );
-    None
 }
 
 /// Whether a path starts at a drive, or another place of its own.

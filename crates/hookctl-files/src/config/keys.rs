@@ -1,7 +1,7 @@
 //! Where the API is, and where the keys of a target come from.
 
 use super::ApiBaseUrl;
-use super::folder::literal;
+use super::literal::literal;
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::secret_source::{SourceContext, read_source};

@@ -8,6 +8,8 @@ mod folder;
 mod guards;
 mod keys;
 mod lints;
+mod literal;
+mod ranges;
 mod reader;
 mod times;
 

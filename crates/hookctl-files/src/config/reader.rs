@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
-use super::folder::literal;
-use super::times::{HISTORY_KEEP, REQUEST_TIMEOUT};
+use super::literal::literal;
+use super::ranges::{HISTORY_KEEP, REQUEST_TIMEOUT};
 use super::{Config, HistoryConfig, Places, Target, TargetSpans};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt, excerpt_key, nearest};
 use crate::secret_source::PlaintextSecrets;

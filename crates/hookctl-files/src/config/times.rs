@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use super::ranges::SETTLE_HORIZON;
 use super::reader::Reader;
 use crate::diagnostic::Code;
 use crate::yaml::{Kind, Mapping};
@@ -28,13 +29,6 @@ pub fn parse_time(text: &str) -> Result<Duration, InvalidTime> {
         _ => Err(InvalidTime),
     }
 }
-
-pub(super) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
-    Duration::from_millis(100)..=Duration::from_mins(10);
-/// A day to ten years.
-pub(super) const HISTORY_KEEP: RangeInclusive<Duration> =
-    Duration::from_hours(24)..=Duration::from_hours(24 * 3_650);
-const SETTLE_HORIZON: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_hours(1);
 
 impl Reader<'_> {
     pub(super) fn time(

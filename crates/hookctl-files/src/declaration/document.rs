@@ -1,7 +1,7 @@
 //! Trees to raw declarations: which webhooks a file declares, and which fields each of them has.
 
 use super::ReadFile;
-use super::fields::Presence;
+use super::presence::Presence;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
 use crate::yaml::{Entry, MAX_NODES, Name, Node};
 use hookctl_core::webhook::Key;

@@ -11,6 +11,7 @@ use super::declarations::Token;
 use super::document::{Fields, RawField};
 use super::interpolate::{Interpolation, Scope};
 use super::lints;
+use super::presence::Presence;
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
 use crate::secret_source::{PlaintextSecrets, SourceContext, SourcePart, check_keys, read_source};
 use crate::yaml::{Kind, Node, Scalar};
@@ -37,33 +38,6 @@ pub(super) struct FieldReader<'a> {
 struct Words<'a> {
     items: Vec<(&'a str, &'a Node)>,
     all_are_valid: bool,
-}
-
-/// Whether a webhook shall be there, and be ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
-    Present,
-    Absent,
-    Released,
-}
-
-impl Presence {
-    pub(super) const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Released];
-
-    /// The word for it in a file.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Present => "present",
-            Self::Absent => "absent",
-            Self::Released => "released",
-        }
-    }
-
-    pub(super) fn named(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|presence| presence.as_str() == word)
-    }
 }
 
 impl<'a> FieldReader<'a> {

@@ -16,6 +16,7 @@ mod fields;
 mod interpolate;
 mod lints;
 mod parallel;
+mod presence;
 mod schema;
 mod url;
 mod validate;

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::{FIELDS, NOT_SHARED, OF_NAMED};
-use super::fields::Presence;
+use super::presence::Presence;
 use hookctl_core::webhook::{Field, WorkflowAction, limits};
 
 /// A value that is one variable.

@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::declarations::{Declarations, Present};
 use super::document::{Fields, RawWebhook, parse};
-use super::fields::{FieldReader, Presence};
+use super::fields::FieldReader;
 use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
+use super::presence::Presence;
 use super::{LoadOptions, ReadFile, keep_new};
 use crate::diagnostic::{
     Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,

@@ -8,7 +8,7 @@ use granit_parser::{Event, ScalarStyle, Span as ParserSpan, StructureStyle, Tag}
 use super::collection::{Frame, Items, Key, OpenMapping};
 use super::conceal::Concealed;
 use super::exposure::{Exposure, is_address};
-use super::reader::{MAX_DEPTH, MAX_NODES};
+use super::limits::{MAX_DEPTH, MAX_NODES};
 use super::scalar::{Scalar, Style};
 use super::tree::{Name, Node, Value, text_weight};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceId, Span, is_word};

@@ -13,6 +13,7 @@ mod collection;
 mod conceal;
 mod decode;
 mod exposure;
+mod limits;
 mod reader;
 mod scalar;
 mod secret_key;
@@ -20,8 +21,9 @@ mod tree;
 mod typed;
 mod write;
 
+pub use limits::{MAX_DEPTH, MAX_NODES};
 pub(crate) use reader::adds_a_source;
-pub use reader::{MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, read_bytes, read_text};
+pub use reader::{MAX_DOCUMENTS, MAX_FILE_BYTES, read_bytes, read_text};
 pub use scalar::{Kind, Scalar, Style};
 pub use tree::{Document, Entry, Mapping, Name, Node, Value};
 pub use write::{quoted, scalar};

@@ -8,18 +8,12 @@ use granit_parser::{ErrorKind, Event, Parser, ScanError, StrInput};
 use super::builder::{Builder, GiveUp};
 use super::conceal::Concealed;
 use super::decode::{Undecodable, decode};
+use super::limits::MAX_DEPTH;
 use super::tree::Document;
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceFile, SourceId, SourceMap, Span};
 
 /// The largest file, in bytes. Ten thousand webhooks of four hundred bytes each.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
-/// How deep lists and mappings may be nested. The deepest setting is on the fifth level; small enough
-/// that whoever walks a tree may recurse.
-pub const MAX_DEPTH: usize = 64;
-/// How many values and keys a file may have once every alias is followed: ten thousand webhooks of a
-/// hundred each. A long text counts as one for each 64 bytes. Nothing is copied for an alias, so this
-/// bounds the time of whoever walks the trees.
-pub const MAX_NODES: usize = 1_000_000;
 /// How many documents a file may have.
 pub const MAX_DOCUMENTS: usize = 10_000;
 

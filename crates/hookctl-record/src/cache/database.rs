@@ -14,7 +14,7 @@ use sled::Tree;
 
 use super::folder::{self, DATABASE, GENERATION, SETTINGS, UNFINISHED};
 use super::generation::{Found, GenerationFile};
-use super::history::HistoryLimits;
+use super::history_limits::HistoryLimits;
 use super::open::{LastHandle, database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,

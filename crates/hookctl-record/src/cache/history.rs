@@ -3,8 +3,6 @@
 //! Every change adds to it, so a watch would fill the disk in time. Each commit that adds changes removes what is too
 //! old or too much, the oldest rows first, and only a few at once: a long history shrinks over several commits.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::database::{Database, row_key};
@@ -13,25 +11,6 @@ use super::{Account, CacheError};
 
 /// The most old rows that one commit removes beyond as many as it adds.
 const ROWS_AT_ONCE: usize = 32;
-
-/// How much of the history is kept of each account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryLimits {
-    /// How long a change is kept, counted back from the latest one.
-    pub keep: Duration,
-    /// The most changes that are kept.
-    pub max_entries: u64,
-}
-
-impl Default for HistoryLimits {
-    /// 90 days and 10,000 changes.
-    fn default() -> Self {
-        Self {
-            keep: Duration::from_hours(24 * 90),
-            max_entries: 10_000,
-        }
-    }
-}
 
 /// What a commit removes of the history.
 #[derive(Debug, Default)]

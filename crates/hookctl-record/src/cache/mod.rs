@@ -28,6 +28,7 @@ mod folder;
 mod generation;
 mod guard;
 mod history;
+mod history_limits;
 mod lock;
 mod observed;
 mod open;
@@ -46,7 +47,7 @@ use database::Database;
 pub use generation::RecordVersion;
 pub use guard::GUARDED_THREAD;
 use guard::{PATIENCE, guarded};
-pub use history::HistoryLimits;
+pub use history_limits::HistoryLimits;
 use lock::Lock;
 use writer::{Write, Writer};
 

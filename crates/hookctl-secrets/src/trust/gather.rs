@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
-use std::io;
 use std::path::PathBuf;
 
 use super::contents::{Call, Covered, Spent, covered};
+use super::gather_error::GatherError;
 use super::grant::is_free_fingerprint_variable;
 use super::{
     Access, AllowedHosts, Authority, Checkout, Content, Digest, Grant, KeyOrigin, Look, ProgramRun,
@@ -14,11 +14,7 @@ use super::{
 use crate::{Permits, Program};
 use hookctl_core::api_url::ApiBaseUrl;
 use hookctl_core::location::Location;
-use hookctl_core::outside::{Outside, beginning};
 use hookctl_core::secret::SecretSource;
-
-/// How many characters of a program's name a message shows.
-const SHOWN: usize = 200;
 
 /// What a command wants to do.
 #[derive(Default)]
@@ -47,55 +43,6 @@ pub struct WantedApi<'a> {
     pub key_place: Option<Location>,
     /// Where the key of fingerprints comes from, and where that stands.
     pub fingerprint_key: Option<(&'a SecretSource, Option<Location>)>,
-}
-
-/// Why it cannot be told what is asked for, or why it is refused whatever there is consent to.
-#[derive(Debug, thiserror::Error)]
-pub enum GatherError {
-    /// The address is at none of the hosts that are allowed.
-    #[error("{} is not among the hosts that are allowed", Outside::text(origin))]
-    HostNotAllowed {
-        /// Scheme, host, and port.
-        origin: String,
-    },
-    /// The key of fingerprints is in the repository.
-    #[error(
-        "the key of fingerprints is in the repository, at {}",
-        Outside::path(path)
-    )]
-    FingerprintKeyInside {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The arguments of a program name more than is looked at.
-    #[error(
-        "the arguments of '{}' name too much for consent to cover it, or lead through too many links",
-        Outside::text(&beginning(program, SHOWN))
-    )]
-    TooManyNames {
-        /// The program.
-        program: String,
-    },
-    /// A folder that a program uses holds more than is read.
-    #[error(
-        "{}, which a program uses, holds too much for consent to cover it",
-        Outside::path(path)
-    )]
-    TooLarge {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// A file of the checkout that is run, or that an argument names, cannot be read.
-    #[error(
-        "could not read {}, which is to be run or used by a program",
-        Outside::path(path)
-    )]
-    Content {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
 }
 
 /// Finds out what is asked for. `path` is the `PATH` that programs are looked for in.

@@ -17,6 +17,7 @@ mod contents;
 mod digest;
 mod disk;
 mod gather;
+mod gather_error;
 mod grant;
 mod hosts;
 mod named;
@@ -27,7 +28,8 @@ pub use checkout::Checkout;
 pub use choice::{Choice, InvalidChoice};
 pub use digest::{Digest, InvalidDigest};
 pub use disk::{Content, Disk, Look};
-pub use gather::{GatherError, Wanted, WantedApi, gather};
+pub use gather::{Wanted, WantedApi, gather};
+pub use gather_error::GatherError;
 pub use grant::{Grant, KeyOrigin, ProgramRun, Purpose, What, is_free_variable};
 pub use hosts::{AllowedHosts, InvalidHosts, is_free};
 

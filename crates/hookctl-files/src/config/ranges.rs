@@ -1,0 +1,14 @@
+//! The ranges of times.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// Of `request_timeout`.
+pub(super) const REQUEST_TIMEOUT: RangeInclusive<Duration> =
+    Duration::from_millis(100)..=Duration::from_mins(10);
+/// Of the history: a day to ten years.
+pub(super) const HISTORY_KEEP: RangeInclusive<Duration> =
+    Duration::from_hours(24)..=Duration::from_hours(24 * 3_650);
+/// Of `settle_horizon`.
+pub(super) const SETTLE_HORIZON: RangeInclusive<Duration> =
+    Duration::ZERO..=Duration::from_hours(1);

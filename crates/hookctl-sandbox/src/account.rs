@@ -1,0 +1,53 @@
+//! What every copy of an emulated account shares.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::fault::{Fault, Faults};
+use super::options::Dialect;
+use super::request::RecordedRequest;
+use super::store::Store;
+
+/// How many requests are remembered.
+const LOG_LIMIT: usize = 100_000;
+
+/// What every copy shares.
+pub(super) struct Shared {
+    pub(super) api_key: String,
+    pub(super) dialect: Dialect,
+    pub(super) latency: Duration,
+    pub(super) state: Mutex<State>,
+}
+
+/// What an account holds, and what was asked of it.
+pub(super) struct State {
+    pub(super) store: Store,
+    pub(super) faults: Faults,
+    pub(super) requests: VecDeque<RecordedRequest>,
+    pub(super) received: usize,
+    pub(super) by_method: BTreeMap<String, usize>,
+}
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of a request and returns the faults that are for it.
+    pub(super) fn record(&self, mut request: RecordedRequest) -> Vec<Fault> {
+        let mut state = self.lock();
+        state.received += 1;
+        let number = state.received;
+        let of_method = state.by_method.entry(request.method.clone()).or_default();
+        *of_method += 1;
+        let of_method = *of_method;
+        let faults = state.faults.take(number, &request.method, of_method);
+        request.number = number;
+        if state.requests.len() == LOG_LIMIT {
+            state.requests.pop_front();
+        }
+        state.requests.push_back(request);
+        faults
+    }
+}

@@ -1,0 +1,118 @@
+//! A program that keeps an account as a folder says, and stops after its first pass.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hookctl::cache::{Account, CacheOptions, HistoryLimits};
+use hookctl::clock::{Clock, SystemClock};
+use hookctl::declaration::LoadOptions;
+use hookctl::remote::http::{HttpApi, HttpOptions};
+use hookctl::sandbox::{Sandbox, SandboxOptions};
+use hookctl::secret::{FingerprintKey, Permits, ResolveError, Secret, Secrets, resolve};
+use hookctl::store::Store;
+use hookctl::watch::{Files, Host, Look, Wanted, WatchEvent, WatchOptions, Watched, watch};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+struct Service {
+    root: PathBuf,
+    files: Files,
+    api: HttpApi,
+    store: Store,
+    fingerprint_key: FingerprintKey,
+    clock: SystemClock,
+    options: WatchOptions,
+    stop: CancellationToken,
+}
+
+impl Host for Service {
+    type Api = HttpApi;
+    type Error = ResolveError;
+
+    fn options(&self) -> &WatchOptions {
+        &self.options
+    }
+    fn api(&self) -> &HttpApi {
+        &self.api
+    }
+    fn store(&self) -> &Store {
+        &self.store
+    }
+    fn fingerprint_key(&self) -> &FingerprintKey {
+        &self.fingerprint_key
+    }
+    fn clock(&self) -> &dyn Clock {
+        &self.clock
+    }
+    fn watched(&self) -> Watched<'_> {
+        Watched {
+            root: &self.root,
+            files: self.files.secret_files(),
+        }
+    }
+    fn look(&mut self) -> Look {
+        // What was read is there for showing what is wrong with it.
+        let (look, _loaded) = self.files.look(&self.root, &LoadOptions::below(&self.root));
+        look
+    }
+    async fn wanted(&self) -> Result<Option<Wanted>, ResolveError> {
+        let Some(declarations) = self.files.declarations(&LoadOptions::below(&self.root)) else {
+            return Ok(None);
+        };
+        let mut secrets = Secrets::new();
+        for (key, source) in declarations.secret_sources() {
+            // No program runs here; `hookctl::trust` turns consent into permission for some.
+            let secret = resolve(source, &|_| None, &Permits::none()).await?;
+            secrets.insert(key.clone(), secret);
+        }
+        Ok(Some(Wanted {
+            declarations,
+            secrets,
+        }))
+    }
+    fn on_event(&self, event: WatchEvent<'_, ResolveError>) {
+        if let WatchEvent::Passed(passed) = event {
+            assert_eq!(passed.report.results().len(), 1);
+            self.stop.cancel();
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // The emulator takes the place of an account.
+    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let emulator = Sandbox::start(SandboxOptions::in_memory("an-api-key"), address).await?;
+    let key = Secret::new("an-api-key".to_owned())?;
+    let folder = tempfile::tempdir()?;
+    let root = folder.path().join("webhooks.d");
+    std::fs::create_dir(&root)?;
+    std::fs::write(
+        root.join("billing.yaml"),
+        "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }",
+    )?;
+    let options = CacheOptions {
+        directory: folder.path().join("record"),
+        lock_timeout: Duration::from_secs(10),
+        history: HistoryLimits::default(),
+        cancellation: CancellationToken::new(),
+        followed: hookctl::secret::Followed::default(),
+    };
+    let stop = CancellationToken::new();
+    let mut service = Service {
+        root,
+        files: Files::default(),
+        fingerprint_key: FingerprintKey::derive(&key),
+        clock: SystemClock::new(),
+        api: HttpApi::new(HttpOptions {
+            https_only: false,
+            ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())
+        })?,
+        store: Store::new(options, Account::new("default", &emulator.base_url())),
+        options: WatchOptions::default(),
+        stop: stop.clone(),
+    };
+    watch(&mut service, &Notify::new(), &stop).await;
+    assert_eq!(emulator.webhooks().len(), 1);
+    Ok(())
+}
