@@ -90,26 +90,29 @@ fn sources(folder: &Path, text: &mut String) {
     }
 }
 
+/// Where plans name codes.
+const PLAN: &str = "crates/hookctl-core/src/plan";
+
 /// The codes that stand in the sources behind what takes one.
 fn named_codes() -> BTreeSet<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = BTreeSet::new();
     for (below, takes_one) in [
-        ("", "CommandError::new(\""),
-        ("", "CommandError::caused(\""),
-        ("", "Message::error(\""),
-        ("", "Message::notice(\""),
-        ("", "warning["),
-        ("render", "Self::error(\""),
-        ("render", "=>(\""),
-        ("plan", "Self::NothingDeclared=>\""),
-        ("plan", "Self::ForeignAccount{..}=>\""),
-        ("plan", "b\"delete\"=>\""),
-        ("plan", "_=>\"too-"),
-        ("plan", "}=>\""),
+        ("src", "CommandError::new(\""),
+        ("src", "CommandError::caused(\""),
+        ("src", "Message::error(\""),
+        ("src", "Message::notice(\""),
+        ("src", "warning["),
+        ("src/render", "Self::error(\""),
+        ("src/render", "=>(\""),
+        (PLAN, "Self::NothingDeclared=>\""),
+        (PLAN, "Self::ForeignAccount{..}=>\""),
+        (PLAN, "b\"delete\"=>\""),
+        (PLAN, "_=>\"too-"),
+        (PLAN, "}=>\""),
     ] {
         let mut text = String::new();
-        sources(&folder.join(below), &mut text);
+        sources(&root.join(below), &mut text);
         for (at, _) in text.match_indices(takes_one) {
             let start = takes_one.trim_end_matches("too-").len();
             let rest = &text[at + start..];

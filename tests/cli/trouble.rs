@@ -45,11 +45,10 @@ fn a_missing_variable_names_the_place_and_the_variable() {
 #[test]
 fn an_unreachable_api_says_where_it_looked() {
     let repository = Repository::with(BILLING);
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    // Bound, so that nobody else gets the port, and not listening.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}");
     let run = repository.run(&["--api-url", &url, "sync", "--dry-run"]);
     run.code(1).complains(&url);
