@@ -118,7 +118,7 @@ fn without_code(text: &str, placeholder: &str) -> (String, Vec<String>) {
     let mut spans = Vec::new();
     let mut kept = String::new();
     for (index, part) in text.split('`').enumerate() {
-        if index % 2 == 0 {
+        if index.is_multiple_of(2) {
             kept += part;
         } else {
             spans.push(part.to_owned());
@@ -339,12 +339,12 @@ fn retired(name: &str, text: &str) -> Vec<String> {
     }
     let mut found = Vec::new();
     for (phrase, instead) in RETIRED {
-        for start in starts(&words, phrase) {
-            if !allowed.contains(&start) {
-                let (line, _) = words[start];
-                found.push(format!("{name}:{line}: '{phrase}'; use {instead}"));
-            }
-        }
+        let used = starts(&words, phrase);
+        let lines = used
+            .iter()
+            .filter(|start| !allowed.contains(*start))
+            .filter_map(|start| words.get(*start));
+        found.extend(lines.map(|(line, _)| format!("{name}:{line}: '{phrase}'; use {instead}")));
     }
     found
 }
