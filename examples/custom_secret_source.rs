@@ -1,7 +1,7 @@
-//! Tokens from a place that hookctl does not know: a program's own vault.
+//! Resolves tokens from a program's own vault.
 //!
-//! The files go on saying `bearer_token: { env: NAME }`; what NAME means is up to the program, which
-//! gives the library a lookup instead of the environment.
+//! The files still contain `bearer_token: { env: NAME }`. The program passes a lookup to the library instead
+//! of the environment, and so decides what NAME means.
 
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
@@ -10,7 +10,7 @@ use std::path::Path;
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::secret::{Permits, PlaintextSecrets, resolve};
 
-/// A vault: here a map, elsewhere a client of a service.
+/// A vault: a map here, the client of a service elsewhere.
 struct Vault(HashMap<&'static str, &'static str>);
 
 impl Vault {
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let declarations = loaded.declarations.ok_or("the files do not validate")?;
     for (key, source) in declarations.secret_sources() {
         let secret = resolve(source, &|name| vault.lookup(name), &Permits::none()).await?;
-        // A secret cannot be printed, not even by accident: this shows a mark.
+        // A secret cannot be printed, even by accident: this prints a placeholder.
         print(&format!("{key}: {secret:?} from {source}"));
     }
     Ok(())

@@ -1,7 +1,7 @@
-//! A service that keeps an account as a folder says: the record, the client, and a pass, embedded.
+//! A service that syncs an account with a folder: an embedded record, client, and pass.
 //!
 //! `cargo run --example embedded_sync` runs two passes of this repository's `webhooks.d` against the
-//! emulator, and shows what the record remembers.
+//! emulator and shows the content of the record.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,7 +23,7 @@ use hookctl::secret::{FingerprintKey, Followed, Salt, Secret, Secrets, resolve};
 use hookctl::trust::{Checkout, Disk, Wanted, gather};
 use tokio_util::sync::CancellationToken;
 
-/// Hears of every action when it ends.
+/// Prints each action when it ends.
 struct Subscriber;
 
 impl Listener for Subscriber {
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     let api_key = Secret::new(key.to_owned())?;
     let fingerprint_key = FingerprintKey::derive(&api_key);
-    // What the API echoes of them is not stored.
+    // hookctl stores nothing that contains them, even if the API echoes them.
     let followed = Followed::default();
     followed.follow(&api_key);
     let api = HttpApi::new(HttpOptions {
@@ -85,7 +85,7 @@ async fn sync(
     let remembered = cache.remembered().map_err(|error| error.to_string())?;
     let mut salts = 0_u128;
     let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut |_| {
-        // A service takes these from a random source.
+        // A real service uses a random source.
         salts += 1;
         Salt::new(salts.to_be_bytes())
     });
@@ -107,7 +107,7 @@ async fn sync(
             cancellation: CancellationToken::new(),
         },
     };
-    // Whoever runs the pass sees each plan first, and may leave it.
+    // The caller sees each plan first and may decline it.
     let mut decide = |plan: &hookctl::plan::Plan| {
         print(&format!("  {} actions planned", plan.actions.len()));
         Verdict::Apply
@@ -136,7 +136,7 @@ async fn secrets(declarations: &Declarations) -> Result<Secrets, Box<dyn Error>>
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize()?;
     let path = std::env::var_os("PATH");
     let authority = gather(&wanted, &Checkout::new(root, []), path.as_deref(), &Disk)?;
-    // These files are ours. Those of somebody else's repository would be shown to a person first.
+    // This repository is trusted. For another one, show the authority to a person first.
     let consent = authority.trusted_by_caller();
     let mut secrets: BTreeMap<_, _> = Secrets::new();
     for (key, source) in declarations.secret_sources() {

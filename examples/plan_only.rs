@@ -1,4 +1,4 @@
-//! Plans and shows, and touches nothing: what a bot that comments on pull requests would do.
+//! Makes and shows a plan without any effect, as a bot that comments on pull requests does.
 //!
 //! `cargo run --example plan_only` plans this repository's `webhooks.d` against an empty account.
 
@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let loaded = declaration::load(
         &root.join("webhooks.d"),
-        // The library never reads the environment by itself. Here every variable has a default.
+        // The library never reads the environment itself. Here every variable has a default.
         &LoadOptions::below(root),
     );
     let styles = Styles::new(false);
@@ -25,9 +25,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(text.into());
     };
 
-    // No evidence of any token: each counts as one that could not be resolved.
+    // Without evidence, each token counts as unresolved.
     let desired = declarations.into_desired(&BTreeMap::new());
-    // A real bot would take `observe(&api)` and `CacheReader::last_applied` here.
+    // A real bot calls `observe(&api)` and `CacheReader::last_applied` here.
     let (observed, last_applied) = (ObservedState::default(), LastApplied::new());
     let plan = plan(&desired, &observed, &last_applied, &Policy::default())?;
 
