@@ -62,7 +62,7 @@ pub trait Session: Send + Sync {
     /// # Errors
     /// [`RecordError`], of the kind [`Conflict`](RecordErrorKind::Conflict) if the number of the commit is not the next
     /// one. What is appended after an error is refused: whether the commit is durable is not known.
-    fn append(&self, commit: Commit) -> PortFuture<'_, u64>;
+    fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64>;
 
     /// Makes everything durable, and lets other writers go on. Returns the state that the record is in then.
     ///

@@ -5,14 +5,22 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use super::maintenance::*;
+use super::opened::{Copied, Opened};
 use super::*;
-use hookctl_core::record::After;
-use hookctl_core::secret::{FingerprintKey, Salt, Secret};
-use hookctl_core::state::AppliedRecord;
-use hookctl_core::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-fn options(directory: &Path) -> CacheOptions {
-    CacheOptions {
+use hookctl_core::record::{
+    Account, After, Commit, Entry, HistoryEntry, HistoryLimits, Observation, Settlement,
+};
+use hookctl_core::secret::{FingerprintKey, Salt, Secret};
+use hookctl_core::state::{AppliedRecord, LastApplied, ObservedState, ObservedWebhook};
+use hookctl_core::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
+use jiff::Timestamp;
+
+fn options(directory: &Path) -> SledOptions {
+    SledOptions {
         directory: directory.to_owned(),
         lock_timeout: Duration::from_millis(50),
         history: HistoryLimits::default(),
@@ -61,7 +69,7 @@ fn settlement(number: usize) -> Settlement {
         after: After::Record(Box::new(record(number))),
         lingering: None,
         history: Some(HistoryEntry {
-            at: format!("2026-01-01T00:00:{number:02}Z"),
+            at: format!("2026-01-01T00:00:{number:02}Z").parse().unwrap(),
             key: key(number),
             id: record(number).id,
             action: "create".into(),
@@ -71,23 +79,29 @@ fn settlement(number: usize) -> Settlement {
     }
 }
 
-/// Waits for a commit.
-fn settle(cache: &Cache, settlement: Settlement) {
-    settle_at_once(cache, std::iter::once(settlement));
+/// Commits a settlement by itself.
+fn settle(opened: &Opened, settlement: Settlement) {
+    append(opened, vec![Entry::Settled(settlement)]);
 }
 
-/// Waits for the commits of what is settled at once.
-fn settle_at_once(cache: &Cache, settlements: impl Iterator<Item = Settlement>) {
+/// Commits settlements together.
+fn settle_at_once(opened: &Opened, settlements: impl Iterator<Item = Settlement>) {
+    append(opened, settlements.map(Entry::Settled).collect());
+}
+
+fn append(opened: &Opened, entries: Vec<Entry>) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let settled = settlements.map(|settlement| cache.settle(settlement));
-    let settled = futures_util::future::try_join_all(settled);
-    runtime.block_on(settled).unwrap();
+    let commit = Commit {
+        sequence: opened.load().unwrap().sequence + 1,
+        entries,
+    };
+    runtime.block_on(opened.append(Arc::new(commit))).unwrap();
 }
 
 fn filled(directory: &Path, count: usize) {
-    let cache = Cache::open(&options(directory), account()).unwrap();
+    let cache = Opened::open(&options(directory), account()).unwrap();
     for number in 0..count {
         settle(&cache, settlement(number));
     }
@@ -119,8 +133,8 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
 fn what_is_settled_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3);
-    let cache = Cache::open(&options(folder.path()), account()).unwrap();
-    assert_eq!(cache.last_applied().unwrap(), expected(3));
+    let cache = Opened::open(&options(folder.path()), account()).unwrap();
+    assert_eq!(cache.load().unwrap().remembered.last_applied, expected(3));
     let newest: Vec<_> = cache
         .history(2)
         .unwrap()
@@ -137,24 +151,34 @@ fn what_is_settled_is_read_back() {
             ..settlement(1)
         },
     );
-    assert_eq!(cache.last_applied().unwrap().len(), 2);
-    assert_eq!(cache.accounts().unwrap(), [account()]);
+    assert_eq!(cache.load().unwrap().remembered.last_applied.len(), 2);
+    assert_eq!(cache.database.accounts().unwrap(), [account()]);
 }
 
 #[test]
-fn what_waits_together_is_committed_together() {
+fn a_commit_is_the_next_one_or_none() {
     let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::open(&options(folder.path()), account()).unwrap();
-    settle_at_once(&cache, (0..2_000).map(settlement));
-    let commits = cache.database.generation().unwrap().unwrap().number;
-    assert!(commits < 50, "{commits} commits");
-    cache.close().unwrap();
+    let opened = Opened::open(&options(folder.path()), account()).unwrap();
+    settle(&opened, settlement(0));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    for sequence in [0, 1, 3] {
+        let entries = vec![Entry::Settled(settlement(1))];
+        let commit = Arc::new(Commit { sequence, entries });
+        let refused = runtime.block_on(opened.append(commit)).unwrap_err();
+        assert!(
+            matches!(*refused, SledError::Conflict { expected: 2, found } if found == sequence),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(opened.load().unwrap().remembered.last_applied, expected(1));
 }
 
 #[test]
 fn changes_that_share_a_row_are_listed_and_counted_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    let cache = Opened::open(&options(folder.path()), account()).unwrap();
     settle_at_once(&cache, (0..40).map(settlement));
     settle(&cache, settlement(40));
     let newest = |limit: usize| -> Vec<Key> {
@@ -181,8 +205,11 @@ fn accounts_do_not_see_each_other() {
         Account::new("prod", "https://api.example"),
         Account::new("qa", "https://api-prod.example"),
     ] {
-        let cache = Cache::open(&options(folder.path()), other).unwrap();
-        assert_eq!(cache.last_applied().unwrap(), LastApplied::new());
+        let cache = Opened::open(&options(folder.path()), other).unwrap();
+        assert_eq!(
+            cache.load().unwrap().remembered.last_applied,
+            LastApplied::new()
+        );
         assert_eq!(cache.history(10).unwrap(), []);
         cache.close().unwrap();
     }
@@ -200,7 +227,7 @@ fn what_was_observed_is_kept_and_replaced() {
             })
             .collect()
     };
-    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    let cache = Opened::open(&options(folder.path()), account()).unwrap();
     assert_eq!(cache.observed().unwrap(), None);
     let all: Vec<usize> = (0..100).collect();
     let without_some: Vec<usize> = (5..100).filter(|id| id % 7 != 0).collect();
@@ -214,16 +241,13 @@ fn what_was_observed_is_kept_and_replaced() {
         (&[][..], 30),
         (&all[..], 30),
     ] {
-        let at = format!("{} of them, {timeout}", ids.len());
-        cache.keep_observed(&at, &observed(ids, timeout)).unwrap();
-        let snapshot = cache.observed().unwrap().unwrap();
-        assert_eq!(snapshot.at, at);
-        assert_eq!(snapshot.webhooks.len(), ids.len());
+        let observation = Observation {
+            at: Timestamp::from_second(timeout + 1_000 * ids.len() as i64).unwrap(),
+            observed: Arc::new(observed(ids, timeout)),
+        };
+        append(&cache, vec![Entry::Observed(observation.clone())]);
+        assert_eq!(cache.observed().unwrap().unwrap(), observation);
         assert_eq!(cache.database.observed.len(), ids.len().div_ceil(16));
-        assert_eq!(
-            snapshot.webhooks.into_iter().collect::<ObservedState>(),
-            observed(ids, timeout)
-        );
     }
     cache.close().unwrap();
     let verified = super::verify(&options(folder.path())).unwrap().unwrap();
@@ -233,21 +257,21 @@ fn what_was_observed_is_kept_and_replaced() {
 #[test]
 fn a_second_opener_waits_and_is_told_who_holds_it() {
     let folder = tempfile::tempdir().unwrap();
-    let first = Cache::open(&options(folder.path()), account()).unwrap();
-    let refused = Cache::open(&options(folder.path()), account())
+    let first = Opened::open(&options(folder.path()), account()).unwrap();
+    let refused = Opened::open(&options(folder.path()), account())
         .err()
         .unwrap();
     let pid = std::process::id();
-    assert!(matches!(refused, CacheError::Locked { holder: Some(holder), .. } if holder == pid));
-    let refused = CacheReader::open(&options(folder.path()), account())
+    assert!(matches!(refused, SledError::Locked { holder: Some(holder), .. } if holder == pid));
+    let refused = Copied::open(&options(folder.path()), account())
         .err()
         .unwrap();
-    assert!(matches!(refused, CacheError::Locked { .. }));
-    let patient = CacheOptions {
+    assert!(matches!(refused, SledError::Locked { .. }));
+    let patient = SledOptions {
         lock_timeout: Duration::from_mins(1),
         ..options(folder.path())
     };
-    let waiting = std::thread::spawn(move || Cache::open(&patient, account()).map(drop));
+    let waiting = std::thread::spawn(move || Opened::open(&patient, account()).map(drop));
     first.close().unwrap();
     waiting.join().unwrap().unwrap();
 }
@@ -256,17 +280,17 @@ fn a_second_opener_waits_and_is_told_who_holds_it() {
 fn reading_leaves_the_folder_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     assert!(
-        CacheReader::open(&options(folder.path()), account())
+        Copied::open(&options(folder.path()), account())
             .unwrap()
             .is_none()
     );
     assert_eq!(listing(folder.path()), BTreeMap::new());
     filled(folder.path(), 3);
     let before = listing(folder.path());
-    let reader = CacheReader::open(&options(folder.path()), account())
+    let reader = Copied::open(&options(folder.path()), account())
         .unwrap()
         .unwrap();
-    assert_eq!(reader.last_applied().unwrap(), expected(3));
+    assert_eq!(reader.load().unwrap().remembered.last_applied, expected(3));
     assert_eq!(reader.history(10).unwrap().len(), 3);
     drop(reader);
     assert_eq!(listing(folder.path()), before);
@@ -324,8 +348,8 @@ fn damage_is_found_or_harmless_and_never_wrong() {
                 .for_each(|byte| *byte = !*byte),
         }
         fs::write(&path, content).unwrap();
-        let read =
-            Cache::open(&options(copy.path()), account()).and_then(|cache| cache.last_applied());
+        let read = Opened::open(&options(copy.path()), account())
+            .and_then(|cache| Ok(cache.load()?.remembered.last_applied));
         match read {
             Ok(records) => assert_eq!(records, expected(20), "trial {trial}"),
             Err(_) => found += 1,
@@ -339,7 +363,7 @@ fn what_a_killed_process_left_half_made_is_no_damage() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 3);
     // The second opening makes the snapshot.
-    drop(Cache::open(&options(folder.path()), account()).unwrap());
+    drop(Opened::open(&options(folder.path()), account()).unwrap());
     let database = folder.path().join("db");
     let snapshot = fs::read_dir(&database)
         .unwrap()
@@ -350,20 +374,26 @@ fn what_a_killed_process_left_half_made_is_no_damage() {
     for length in [0, 5, content.len() / 2, content.len()] {
         let unnamed = database.join("snap.7FFFFFFFFFFFFFFF.generating");
         fs::write(&unnamed, &content[..length]).unwrap();
-        let reader = CacheReader::open(&options(folder.path()), account());
+        let reader = Copied::open(&options(folder.path()), account());
         assert_eq!(
-            reader.unwrap().unwrap().last_applied().unwrap(),
+            reader
+                .unwrap()
+                .unwrap()
+                .load()
+                .unwrap()
+                .remembered
+                .last_applied,
             expected(3)
         );
-        let cache = Cache::open(&options(folder.path()), account()).unwrap();
-        assert_eq!(cache.last_applied().unwrap(), expected(3));
+        let cache = Opened::open(&options(folder.path()), account()).unwrap();
+        assert_eq!(cache.load().unwrap().remembered.last_applied, expected(3));
     }
 }
 
 #[test]
 fn a_process_that_was_killed_while_it_made_the_record_is_no_damage() {
     let whole = tempfile::tempdir().unwrap();
-    drop(Cache::open(&options(whole.path()), account()).unwrap());
+    drop(Opened::open(&options(whole.path()), account()).unwrap());
     let settings = fs::read(whole.path().join("db/conf")).unwrap();
     let moments: [&[(&str, usize)]; 4] = [
         &[],
@@ -378,8 +408,11 @@ fn a_process_that_was_killed_while_it_made_the_record_is_no_damage() {
         for (name, length) in files {
             fs::write(making.join(name), &settings[..*length]).unwrap();
         }
-        let cache = Cache::open(&options(folder.path()), account()).unwrap();
-        assert_eq!(cache.last_applied().unwrap(), LastApplied::default());
+        let cache = Opened::open(&options(folder.path()), account()).unwrap();
+        assert_eq!(
+            cache.load().unwrap().remembered.last_applied,
+            LastApplied::default()
+        );
         cache.close().unwrap();
         assert!(!making.exists());
         filled(folder.path(), 1);
@@ -426,7 +459,7 @@ fn whatever_file_is_damaged_a_repair_ends_with_a_record_that_opens() {
     let original = tempfile::tempdir().unwrap();
     filled(original.path(), 3);
     // The second opening makes the snapshot.
-    drop(Cache::open(&options(original.path()), account()).unwrap());
+    drop(Opened::open(&options(original.path()), account()).unwrap());
     let files: Vec<_> = listing(original.path()).into_keys().collect();
     for file in files {
         let name = file.strip_prefix(original.path()).unwrap();
@@ -439,7 +472,8 @@ fn whatever_file_is_damaged_a_repair_ends_with_a_record_that_opens() {
             let copy = folder::copy(original.path()).unwrap();
             damage.to(&copy.path().join(name));
             let options = options(copy.path());
-            let read = Cache::open(&options, account()).and_then(|cache| cache.last_applied());
+            let read = Opened::open(&options, account())
+                .and_then(|cache| Ok(cache.load()?.remembered.last_applied));
             match read {
                 Ok(records) => assert_eq!(records, expected(3), "{}, {damage:?}", name.display()),
                 Err(error) => {
@@ -459,13 +493,13 @@ fn an_older_state_is_not_trusted() {
     let older = folder::copy(folder.path()).unwrap();
     filled(folder.path(), 3);
     fs::copy(older.path().join("db/db"), folder.path().join("db/db")).unwrap();
-    let refused = Cache::open(&options(folder.path()), account())
+    let refused = Opened::open(&options(folder.path()), account())
         .err()
         .unwrap();
     assert!(
         matches!(
             refused,
-            CacheError::RolledBack {
+            SledError::RolledBack {
                 expected: 5,
                 found: 2,
                 ..
@@ -480,13 +514,13 @@ fn a_deleted_database_is_not_taken_for_an_empty_one() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 2);
     fs::remove_dir_all(folder.path().join("db")).unwrap();
-    let refused = Cache::open(&options(folder.path()), account())
+    let refused = Opened::open(&options(folder.path()), account())
         .err()
         .unwrap();
     assert!(
         matches!(
             refused,
-            CacheError::RolledBack {
+            SledError::RolledBack {
                 expected: 2,
                 found: 0,
                 ..
@@ -509,11 +543,11 @@ fn a_newer_schema_is_refused_and_stays_as_it_is() {
             .insert(b"version", value)
             .unwrap();
     }
-    let refused = Cache::open(&options(folder.path()), account())
+    let refused = Opened::open(&options(folder.path()), account())
         .err()
         .unwrap();
     assert!(
-        matches!(refused, CacheError::Newer { found: 2, .. }),
+        matches!(refused, SledError::Newer { found: 2, .. }),
         "{refused}"
     );
 }
@@ -524,13 +558,13 @@ fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
     let at = |number: usize, at: &str| {
         let mut settlement = settlement(number % 60);
         if let Some(entry) = &mut settlement.history {
-            at.clone_into(&mut entry.at);
+            entry.at = at.parse().unwrap();
         }
         settlement
     };
     let january = "2026-01-01T00:00:00Z";
-    let kept = |cache: &Cache| cache.history(usize::MAX).unwrap().len();
-    let cache = Cache::open(&options(folder.path()), account()).unwrap();
+    let kept = |cache: &Opened| cache.history(usize::MAX).unwrap().len();
+    let cache = Opened::open(&options(folder.path()), account()).unwrap();
     for number in 0..100 {
         settle(&cache, at(number, january));
     }
@@ -538,14 +572,14 @@ fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
     cache.close().unwrap();
 
     // A smaller limit takes hold over several commits, each of which removes some rows.
-    let few = CacheOptions {
+    let few = SledOptions {
         history: HistoryLimits {
             max_entries: 10,
             ..HistoryLimits::default()
         },
         ..options(folder.path())
     };
-    let cache = Cache::open(&few, account()).unwrap();
+    let cache = Opened::open(&few, account()).unwrap();
     let sizes: Vec<_> = (0..4)
         .map(|number| {
             settle(&cache, at(number, january));
