@@ -86,8 +86,6 @@ pub use hookctl_system::input;
 
 #[cfg(feature = "watch")]
 pub use hookctl_engine::watch;
-#[cfg(feature = "sled")]
-pub use hookctl_record::{cache, store};
 #[cfg(feature = "sandbox")]
 pub use hookctl_sandbox as sandbox;
 
@@ -104,6 +102,7 @@ pub mod clock {
 /// What happened, as data, and the port through which it is kept.
 pub mod record {
     pub use hookctl_core::record::*;
+    pub use hookctl_record::*;
 }
 
 /// Secrets: where they come from, what they are, and the trace that is kept of them.

@@ -42,5 +42,5 @@ mod write_gate;
 pub use executor::{Seen, apply};
 pub use hold::{Held, Settle, hold};
 pub use options::ApplyOptions;
-pub use pending::{Settled, UndecidedCreate, Unsettled, remember, settle_pending};
+pub use pending::{Settled, UndecidedCreate, Unsettled, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

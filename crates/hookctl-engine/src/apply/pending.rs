@@ -20,7 +20,7 @@ use super::confirm::is_other_form;
 use super::create_outcome::{CreateOutcome, create_outcome};
 use hookctl_core::clock::Stamp;
 use hookctl_core::record::{
-    After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement,
+    After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement, bind,
 };
 use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{
@@ -63,7 +63,9 @@ pub struct Unsettled {
 impl Settled {
     /// Lays what was settled, and what is provisional, over records in memory.
     pub fn apply_to(&self, records: &mut LastApplied) {
-        remember(&self.settlements, records);
+        for settlement in &self.settlements {
+            bind(settlement, records);
+        }
         records.extend(self.provisional.iter().cloned());
     }
 
@@ -92,7 +94,7 @@ pub fn settle_pending(
     let mut known = pending.seen.clone();
     known.extend(records.values().map(|record| record.id.clone()));
     let alike = alike(&pending.intents);
-    for intent in &pending.intents {
+    for intent in pending.intents.values() {
         let remaining = intent.remaining(now, horizon);
         let is_open = !remaining.time.is_zero();
         let mut superseded = intent.superseded;
@@ -239,25 +241,10 @@ pub(super) fn spells(value: &FieldValue, spelled: &serde_json::Value) -> bool {
     serde_json::to_value(value).is_ok_and(|value| value == *spelled)
 }
 
-/// Applies settlements to records in memory.
-pub fn remember(settlements: &[Settlement], records: &mut LastApplied) {
-    for settlement in settlements {
-        match &settlement.after {
-            After::Record(record) => {
-                records.insert(settlement.key.clone(), (**record).clone());
-            }
-            After::Dropped => {
-                records.remove(&settlement.key);
-            }
-            After::Unchanged => {}
-        }
-    }
-}
-
 /// How many pending creates share each name.
-fn alike(intents: &[Intent]) -> BTreeMap<String, usize> {
+fn alike(intents: &BTreeMap<Key, Intent>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for intent in intents {
+    for intent in intents.values() {
         if let IntendedWrite::Create { webhook, .. } = &intent.write {
             *counts.entry(normal_name(&webhook.spec.name)).or_default() += 1;
         }
@@ -316,7 +303,7 @@ fn bound(
         })),
         lingering: None,
         history: Some(HistoryEntry {
-            at: intent.sent.at.to_string(),
+            at: intent.sent.at,
             key: intent.key.clone(),
             id: found.id.clone(),
             action: "create".into(),
@@ -438,7 +425,10 @@ mod tests {
         observed: Vec<ObservedWebhook>,
     ) -> Result<Settled, UndecidedCreate> {
         let pending = Pending {
-            intents,
+            intents: intents
+                .into_iter()
+                .map(|intent| (intent.key.clone(), intent))
+                .collect(),
             seen: BTreeSet::from([id("old")]),
         };
         let desired = DesiredState::default();

@@ -324,7 +324,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         lingering: Option<Intent>,
     ) -> Result<(), StepError> {
         let history = HistoryEntry {
-            at: self.options.clock.now().at.to_string(),
+            at: self.options.clock.now().at,
             key: planned.key.clone(),
             id: id.clone(),
             action: planned.action.as_str().into(),
