@@ -19,8 +19,8 @@ use super::stop_gate::StopGate;
 use crate::clock::Clock;
 use crate::plan::{Action, Phase, Plan, PlannedAction};
 use crate::record::{
-    ActionResult, After, Horizon, Journal, JournalError, Outcome, Provenance, Settlement,
-    SyncReport, Twin,
+    ActionResult, After, Duplicate, Horizon, Journal, JournalError, Outcome, Provenance,
+    Settlement, SyncReport,
 };
 use crate::remote::{WebhookApi, observe};
 use crate::secret::Secrets;
@@ -122,7 +122,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .first()
             .is_some_and(|first| first.action.phase() == Phase::Create)
         {
-            report.twins = run.twins(&results).await;
+            report.duplicates = run.duplicates(&results).await;
         }
         report.results.extend(results);
     }
@@ -162,7 +162,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     }
 
     /// Looks in a fresh list for duplicates that another writer made while we made the same.
-    async fn twins(&self, results: &[ActionResult]) -> Vec<Twin> {
+    async fn duplicates(&self, results: &[ActionResult]) -> Vec<Duplicate> {
         let made: Vec<_> = results
             .iter()
             .filter_map(|result| match (&result.outcome, &result.planned.action) {
@@ -196,20 +196,20 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 same_name.or_default().push(webhook);
             }
         }
-        let mut twins = Vec::new();
+        let mut duplicates = Vec::new();
         for (key, id, spec) in made {
             let same_name = new_by_name.get(&normal_name(&spec.name));
             for webhook in same_name.into_iter().flatten() {
                 if spec.looks_like(&webhook.spec) {
-                    twins.push(Twin {
+                    duplicates.push(Duplicate {
                         key: key.clone(),
                         id: id.clone(),
-                        twin: webhook.id.clone(),
+                        duplicate: webhook.id.clone(),
                     });
                 }
             }
         }
-        twins
+        duplicates
     }
 
     async fn one(&self, planned: &Arc<PlannedAction>) -> ActionResult {

@@ -350,17 +350,16 @@ pub enum Notice {
         /// Whether its source could not be resolved.
         unresolved: bool,
     },
-    /// A webhook that nobody manages has the name and address of this one: every event may be
-    /// delivered twice.
-    Twin {
+    /// An unmanaged webhook has the name and address of a declared one: each event may be delivered twice.
+    Duplicate {
         /// The key.
         key: Key,
         /// Where it is declared.
         location: Location,
-        /// The webhook that is ours.
+        /// The managed webhook.
         id: RemoteId,
-        /// The other one.
-        twin: RemoteId,
+        /// The unmanaged webhook.
+        duplicate: RemoteId,
     },
     /// An unmanaged webhook has a field outside the contract. It is left alone, and reserves its name.
     Unreadable {

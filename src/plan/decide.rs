@@ -4,9 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::action::Bindings;
+use super::duplicates::duplicates;
 use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
-use super::twins::twins;
 use super::{
     Action, Adoption, Cause, Change, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Patch,
     Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, Refresh, TokenShown, Unmanaged,
@@ -106,7 +106,7 @@ pub(super) fn decide(
             });
         }
     }
-    decisions.plan.notices.extend(twins(
+    decisions.plan.notices.extend(duplicates(
         desired,
         observed,
         &decisions.plan.unmanaged,

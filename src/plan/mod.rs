@@ -60,6 +60,7 @@ mod action;
 mod change;
 mod decide;
 mod diff;
+mod duplicates;
 mod identity;
 mod order;
 mod patch;
@@ -69,7 +70,6 @@ mod reserved;
 pub mod safety;
 mod summary;
 pub mod token;
-mod twins;
 
 pub use action::{
     Action, Adoption, Bindings, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Plan,

@@ -74,7 +74,7 @@ pub enum PlanProblem {
     },
     /// A new key has the name of a webhook that is bound to a key which stands for it no more.
     #[error(
-        "'{key}' has the name of the webhook {id}, which is recorded for '{old}': creating it would double the webhook. If the key was renamed, run `hookctl cache rename {old} {key}`, or add `id: {id}` to '{key}'; if a second webhook is meant, give it another name"
+        "'{key}' has the name of the webhook {id}, which is recorded for '{old}': creating it would double the webhook. If the key was renamed, run `hookctl record rename {old} {key}`, or add `id: {id}` to '{key}'; if a second webhook is meant, give it another name"
     )]
     RenamedKey {
         /// The new key.

@@ -8,4 +8,4 @@ mod outcome;
 pub use history::{HistoryChange, HistoryEntry, Provenance};
 pub use intent::{Horizon, IntendedWrite, Intent, Pending, Remaining};
 pub use journal::{After, Journal, JournalError, Settlement};
-pub use outcome::{ActionResult, Outcome, Remark, SyncReport, Twin};
+pub use outcome::{ActionResult, Duplicate, Outcome, Remark, SyncReport};

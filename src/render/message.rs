@@ -139,18 +139,18 @@ impl Message {
                 "an apply needs its source",
                 location,
             ),
-            Notice::Twin {
+            Notice::Duplicate {
                 key,
                 location,
                 id,
-                twin,
+                duplicate,
             } => (
-                "twin",
+                "duplicate-webhook",
                 format!(
-                    "'{key}' ({id}) has a twin that nobody manages ({twin}): the same name and \
-                     address, so every event may be delivered twice"
+                    "'{key}' ({id}) has an unmanaged duplicate ({duplicate}) with the same name and address; \
+                     each event may be delivered twice"
                 ),
-                "delete the superfluous one in the dashboard; if two are meant, declare both",
+                "delete one of them in the dashboard, or declare both",
                 location,
             ),
             Notice::UnknownActionDropped {

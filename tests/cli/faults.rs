@@ -206,7 +206,7 @@ fn a_refused_key_in_the_middle_stops_everything() {
     assert_eq!(account.requests().len(), 2, "the list and the first");
     let url = account.sandbox.base_url();
     let shown = repository
-        .run(&["--api-url", &url, "cache", "show"])
+        .run(&["--api-url", &url, "record", "show"])
         .code(0);
     assert!(
         !shown.stdout.contains("pending"),
@@ -216,7 +216,7 @@ fn a_refused_key_in_the_middle_stops_everything() {
 }
 
 #[test]
-fn a_twin_that_somebody_else_makes_at_the_same_time_is_reported_with_both_ids() {
+fn a_duplicate_created_at_the_same_time_is_reported_with_both_ids() {
     let (one, two) = (Repository::with(BILLING), Repository::with(BILLING));
     let account = Account::new();
     // The second machine's list was read before the first machine's create.
@@ -240,7 +240,10 @@ fn a_twin_that_somebody_else_makes_at_the_same_time_is_reported_with_both_ids() 
     // From then on every plan says so, on both machines, until one of the two is gone.
     for repository in [&one, &two] {
         let (code, plan) = repository.plan(&account, &[]);
-        assert_eq!((code, crate::harness::codes(&plan)), (0, vec!["twin"]));
+        assert_eq!(
+            (code, crate::harness::codes(&plan)),
+            (0, vec!["duplicate-webhook"])
+        );
     }
     account.sandbox.remove(&first).unwrap();
     let (_, plan) = two.plan(&account, &[]);

@@ -295,7 +295,7 @@ fn a_key_that_is_not_planned_gives_up_what_another_is_pinned_to() {
         .shows("1 forgotten");
     let url = account.sandbox.base_url();
     let shown = repository
-        .run(&["--api-url", &url, "cache", "show"])
+        .run(&["--api-url", &url, "record", "show"])
         .code(0);
     assert_eq!(shown.stdout.matches(&was_a).count(), 1, "{}", shown.stdout);
     repository.sync(&account, &[]).code(0);

@@ -19,7 +19,7 @@ fn a_schema_is_not_written_through_a_link() {
     symlink(repository.path("theirs"), &link).unwrap();
     account.edit("Billing", &serde_json::json!({ "name": "Other" }));
     repository
-        .run(&["--api-url", &url, "cache", "forget", "billing"])
+        .run(&["--api-url", &url, "record", "forget", "billing"])
         .code(0);
     repository.run(&["--api-url", &url, "import"]).code(0);
     let theirs = fs::read_to_string(repository.path("theirs")).unwrap();
@@ -224,6 +224,6 @@ fn a_database_that_is_longer_than_any_record_is_not_read() {
             .sync(&account, arguments)
             .code(1)
             .complains("larger than 1 GiB")
-            .complains("cache repair");
+            .complains("record repair");
     }
 }

@@ -276,9 +276,9 @@ const OUTPUTS: &[Scene] = &[
     ("attempts", attempted, &["attempts", "evt-2"]),
     ("retry", status::everything, &["retry", "evt-2"]),
     ("explain", settled, &["explain", "unknown-field"]),
-    ("record", settled, &["cache", "show"]),
-    ("history", settled, &["cache", "history"]),
-    ("verify", settled, &["cache", "verify"]),
+    ("record", settled, &["record", "show"]),
+    ("history", settled, &["record", "history"]),
+    ("verify", settled, &["record", "verify"]),
     ("import", status::everything, &["import", "--dry-run"]),
     ("imported", status::everything, &["import"]),
 ];

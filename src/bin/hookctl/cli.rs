@@ -59,8 +59,9 @@ enum Command {
     Attempts(commands::deliveries::AttemptsArgs),
     /// Ask for one event to be delivered again
     Retry(commands::deliveries::RetryArgs),
-    /// Look into the local record and mend it
-    Cache(commands::cache::CacheArgs),
+    /// Show, check, and repair the local record
+    #[command(alias = "cache")]
+    Record(commands::cache::RecordArgs),
     /// Run the built-in emulator of the API as a server
     Sandbox(commands::sandbox::SandboxArgs),
     /// Show what the files ask for that needs consent, and consent to it
@@ -164,7 +165,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Explain(args) => commands::explain::run(&ui, &args),
             Command::Completions(args) => commands::shell::completions(&ui, &args),
             Command::Man(args) => commands::shell::man(&ui, command(), &args),
-            Command::Cache(args) => {
+            Command::Record(args) => {
                 commands::cache::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Sandbox(args) => {

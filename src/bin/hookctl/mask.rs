@@ -182,9 +182,9 @@ fn texts(notice: &Notice) -> Vec<&String> {
     match notice {
         Notice::Unreadable { webhook } => webhook.name.iter().collect(),
         Notice::UnknownActionDropped { actions, .. } => actions.iter().collect(),
-        Notice::ForeignToken { .. } | Notice::UnverifiedTokenKept { .. } | Notice::Twin { .. } => {
-            Vec::new()
-        }
+        Notice::ForeignToken { .. }
+        | Notice::UnverifiedTokenKept { .. }
+        | Notice::Duplicate { .. } => Vec::new(),
     }
 }
 
@@ -193,9 +193,9 @@ fn texts_mut(notice: &mut Notice) -> Vec<&mut String> {
     match notice {
         Notice::Unreadable { webhook } => webhook.name.iter_mut().collect(),
         Notice::UnknownActionDropped { actions, .. } => actions.iter_mut().collect(),
-        Notice::ForeignToken { .. } | Notice::UnverifiedTokenKept { .. } | Notice::Twin { .. } => {
-            Vec::new()
-        }
+        Notice::ForeignToken { .. }
+        | Notice::UnverifiedTokenKept { .. }
+        | Notice::Duplicate { .. } => Vec::new(),
     }
 }
 

@@ -261,11 +261,11 @@ impl<'a> Presenter<'a> {
             let error = self.failed(error);
             beside.push(error.into_message());
         }
+        let hint = "delete one of the two, and pin the other with `id:`".to_owned();
         beside.extend(
-            results
-                .twins
-                .iter()
-                .map(|twin| Message::error("doubled", twin.to_string(), None)),
+            results.duplicates.iter().map(|duplicate| {
+                Message::error("doubled", duplicate.to_string(), Some(hint.clone()))
+            }),
         );
         let beside: Vec<Message> = beside.into_iter().map(mask::message).collect();
         self.messages.extend(beside.iter().cloned());

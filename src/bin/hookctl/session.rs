@@ -260,7 +260,7 @@ pub(crate) fn record_error(error: &CacheError) -> CommandError {
     }
     let shown = CommandError::caused("record", error);
     if error.is_damage() {
-        shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
+        shown.help("`hookctl record repair` puts it aside and makes another one from the API")
     } else {
         shown
     }

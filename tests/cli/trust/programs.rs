@@ -272,7 +272,7 @@ fn a_shell_in_a_key_runs_for_no_command_without_consent() {
             &["schema"],
             &["explain"],
             &["trust", "--list"],
-            &["cache", "verify"],
+            &["record", "verify"],
             &["sync", "--sandbox"],
             &["status", "--sandbox"],
         ] {

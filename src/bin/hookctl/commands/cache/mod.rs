@@ -1,4 +1,4 @@
-//! `hookctl cache`: look into the local record and mend it.
+//! `hookctl record`: look into the local record and mend it.
 
 mod repair;
 mod settle;
@@ -23,18 +23,18 @@ use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
 
-/// The arguments of `hookctl cache`.
+/// The arguments of `hookctl record`.
 #[derive(Debug, Args)]
-pub(crate) struct CacheArgs {
+pub(crate) struct RecordArgs {
     #[command(subcommand)]
-    command: CacheCommand,
+    command: RecordCommand,
     /// The record of the built-in emulator
     #[arg(long, global = true)]
     sandbox: bool,
 }
 
 #[derive(Debug, Subcommand)]
-enum CacheCommand {
+enum RecordCommand {
     /// Show what is remembered of each webhook
     Show {
         /// The form of the result
@@ -70,7 +70,7 @@ enum CacheCommand {
     },
 }
 
-impl CacheCommand {
+impl RecordCommand {
     /// The form of the result, also of an error.
     const fn form(&self) -> Form {
         match self {
@@ -84,7 +84,7 @@ impl CacheCommand {
 pub(crate) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &CacheArgs,
+    args: &RecordArgs,
     environment: &Environment,
 ) -> ExitStatus {
     match dispatch(ui, global, args, environment).await {
@@ -102,14 +102,14 @@ pub(crate) async fn run(
 async fn dispatch(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &CacheArgs,
+    args: &RecordArgs,
     environment: &Environment,
 ) -> Result<ExitStatus, CommandError> {
     cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let options = record_options(&settings)?;
     match &args.command {
-        CacheCommand::Verify => {
+        RecordCommand::Verify => {
             let verified =
                 hookctl::cache::verify(&options).map_err(|error| record_error(&error))?;
             ui.result(&match verified {
@@ -120,14 +120,14 @@ async fn dispatch(
                 ),
             });
         }
-        CacheCommand::Repair => {
+        RecordCommand::Repair => {
             repair::repair(ui, &settings, environment, args.sandbox, &options).await?;
         }
-        CacheCommand::Show { output } => {
+        RecordCommand::Show { output } => {
             let account = account(&settings, args.sandbox, &options)?;
             show(ui, &settings, &options, account, *output)?;
         }
-        CacheCommand::History { key, limit, output } => {
+        RecordCommand::History { key, limit, output } => {
             let account = account(&settings, args.sandbox, &options)?;
             let key = key.as_deref().map(parsed).transpose()?;
             let reader =
@@ -141,11 +141,11 @@ async fn dispatch(
                 Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
             });
         }
-        CacheCommand::Forget { key } => {
+        RecordCommand::Forget { key } => {
             let account = account(&settings, args.sandbox, &options)?;
             forget(ui, &options, account, &parsed(key)?).await?;
         }
-        CacheCommand::Rename { old, new } => {
+        RecordCommand::Rename { old, new } => {
             let account = account(&settings, args.sandbox, &options)?;
             rename(ui, &options, account, &parsed(old)?, parsed(new)?).await?;
         }
@@ -258,7 +258,7 @@ async fn rename(
             "bound",
             format!("'{new}' is bound already, to {}", other.id.as_str()),
         )
-        .help(format!("`hookctl cache forget {new}` unbinds it")));
+        .help(format!("`hookctl record forget {new}` unbinds it")));
     }
     let dropped = Settlement {
         key: old.clone(),
@@ -343,5 +343,5 @@ fn parsed(key: &str) -> Result<Key, CommandError> {
 
 fn not_bound(key: &Key) -> CommandError {
     CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
-        .help("`hookctl cache show` lists what is")
+        .help("`hookctl record show` lists what is")
 }

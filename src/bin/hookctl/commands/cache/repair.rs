@@ -1,4 +1,4 @@
-//! `hookctl cache repair`: a damaged record is put aside, never deleted, and another one is made of what
+//! `hookctl record repair`: a damaged record is put aside, never deleted, and another one is made of what
 //! can be saved of it and of what the API has.
 
 use hookctl::cache::{Cache, CacheOptions, salvage, set_aside, verify};

@@ -351,7 +351,7 @@ fn chosen<'a>(
                 "already-managed",
                 format!("{key}={id}: this webhook is declared or bound already"),
             )
-            .help("`hookctl cache show` lists what is bound to which key"));
+            .help("`hookctl record show` lists what is bound to which key"));
         }
     }
     let mut chosen: Vec<&ObservedWebhook> = planned

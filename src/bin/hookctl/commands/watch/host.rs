@@ -88,8 +88,8 @@ impl<'a> CliHost<'a> {
                 "a further round was needed, and failed"
             );
         }
-        for twin in report.report.iter().flat_map(|results| &results.twins) {
-            tracing::error!("{twin}");
+        for duplicate in report.report.iter().flat_map(|results| &results.duplicates) {
+            tracing::error!("{duplicate}");
         }
         let requests = self.metrics.requests(&self.session.api().outcomes());
         let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
