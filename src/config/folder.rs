@@ -1,4 +1,4 @@
-//! Values that a shell would expand and nothing here does: folders, and text with `${` in it.
+//! Values that a shell would expand, and hookctl does not: folders, and texts with `${`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -8,8 +8,7 @@ use crate::template::looks_interpolated;
 use crate::yaml::{Mapping, Node};
 
 impl Reader<'_> {
-    /// Reads a folder below the one of the file. Any other folder is named by a flag, which a shell expands,
-    /// and which does not come with the repository.
+    /// Reads a folder below that of the file. Other folders need a flag, which does not come with the repository.
     pub(super) fn folder(&mut self, mapping: &Mapping, key: &str, flag: &str) -> Option<PathBuf> {
         let node = mapping.get(key)?;
         let text = node.text(key, self.diagnostics)?;
@@ -18,14 +17,14 @@ impl Reader<'_> {
         } else if text.contains('$') {
             Some("variables have no meaning here")
         } else if text.contains('\0') {
-            Some("a path cannot hold this character")
+            Some("a path cannot contain this character")
         } else if Path::new(text).has_root() || begins_elsewhere(Path::new(text)) {
             Some("leads out of the folder of this file")
         } else if Path::new(text)
             .components()
             .any(|part| part == Component::ParentDir)
         {
-            // Behind a link, which comes with the files like this one, it leads anywhere.
+            // Behind a link, which comes with the files, `..` may lead anywhere.
             Some("'..' may lead out of the folder of this file")
         } else {
             None
@@ -38,7 +37,7 @@ impl Reader<'_> {
                     label,
                 )
                 .help(format!(
-                    "write a relative path, or name another folder with {flag}"
+                    "use a relative path, or name another folder with {flag}"
                 )),
             );
             return None;
@@ -48,8 +47,7 @@ impl Reader<'_> {
     }
 }
 
-/// A text that is taken as it is. One that looks as if it held variables is an error: they have no
-/// meaning in the configuration.
+/// Returns a text literally. A text that looks as if it contained variables is an error.
 pub(super) fn literal<'n>(
     what: &str,
     node: &Node,
@@ -62,18 +60,18 @@ pub(super) fn literal<'n>(
     diagnostics.push(
         node.problem(
             Code::InvalidTemplate,
-            format!("'{what}' holds '${{', and values of the configuration are literal"),
+            format!("'{what}' contains '${{', and configuration values are literal"),
             "variables have no meaning here",
         )
         .help(
-            "write the value itself; declarations take variables, and a flag or a HOOKCTL_ variable \
-             takes the place of a setting",
+            "write the value itself; variables work in declarations, and a flag or a HOOKCTL_ variable \
+            overrides a setting",
         ),
     );
     None
 }
 
-/// Whether a path starts at a drive, or another place of its own.
+/// Returns whether a path starts at a drive or another root.
 fn begins_elsewhere(path: &Path) -> bool {
     matches!(path.components().next(), Some(Component::Prefix(_)))
 }

@@ -1,4 +1,4 @@
-//! From what a configuration says to what it asks for.
+//! Collects what a configuration asks for.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -16,91 +16,85 @@ use crate::diagnostic::Location;
 use crate::outside::{Outside, beginning};
 use crate::secret::{Permits, Program, SecretSource};
 
-/// How many characters of a program's name a message shows.
+/// The most characters of a program's name in a message.
 const SHOWN: usize = 200;
 
-/// What a command wants to do.
+/// What a command needs.
 #[derive(Default)]
 pub struct Wanted<'a> {
-    /// The API to talk to, if any.
+    /// The API to use.
     pub api: Option<WantedApi<'a>>,
-    /// The sources of the tokens to resolve, each with its place.
+    /// The sources of the tokens to resolve, with their locations.
     pub tokens: Vec<(&'a SecretSource, Option<Location>)>,
-    /// The hosts that are allowed at all; any if `None`.
+    /// The allowed hosts. `None` allows any.
     pub hosts: Option<&'a AllowedHosts>,
 }
 
-/// An API to talk to.
+/// An API to use.
 pub struct WantedApi<'a> {
-    /// Its address.
+    /// Its base URL.
     pub url: &'a ApiBaseUrl,
-    /// Whether a person or a job gave the address, rather than a file.
+    /// Whether the URL came from a flag or the environment, rather than a file.
     pub url_is_given: bool,
-    /// Where the address stands.
+    /// The location of the URL.
     pub url_place: Option<Location>,
-    /// Where the API key comes from.
+    /// The source of the API key.
     pub key: &'a SecretSource,
-    /// Whether a person named that source, rather than a file.
+    /// Whether that source came from a flag, rather than a file.
     pub key_is_given: bool,
-    /// Where the source of the key stands.
+    /// The location of the source.
     pub key_place: Option<Location>,
-    /// Where the key of fingerprints comes from, and where that stands.
+    /// The source of the fingerprint key, with its location.
     pub fingerprint_key: Option<(&'a SecretSource, Option<Location>)>,
 }
 
-/// Why it cannot be told what is asked for, or why it is refused whatever there is consent to.
+/// Why the grants could not be determined, or why the request is refused regardless of consent.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
-    /// The address is at none of the hosts that are allowed.
-    #[error("{} is not among the hosts that are allowed", Outside::text(origin))]
+    /// The URL's host is not allowed.
+    #[error("{} is not among the allowed hosts", Outside::text(origin))]
     HostNotAllowed {
         /// Scheme, host, and port.
         origin: String,
     },
-    /// The key of fingerprints is in the repository.
-    #[error(
-        "the key of fingerprints is in the repository, at {}",
-        Outside::path(path)
-    )]
+    /// The fingerprint key is in the repository.
+    #[error("the fingerprint key is in the repository, at {}", Outside::path(path))]
     FingerprintKeyInside {
         /// The file.
         path: PathBuf,
     },
-    /// The arguments of a program name more than is looked at.
+    /// The arguments of a program contain too many names or links.
     #[error(
-        "the arguments of '{}' name too much for consent to cover it, or lead through too many links",
+        "the arguments of '{}' contain too many names or links for consent to cover",
         Outside::text(&beginning(program, SHOWN))
     )]
     TooManyNames {
         /// The program.
         program: String,
     },
-    /// A folder that a program uses holds more than is read.
+    /// A folder that a program uses has too many or too large files.
     #[error(
-        "{}, which a program uses, holds too much for consent to cover it",
+        "{}, which a program uses, is too large for consent to cover",
         Outside::path(path)
     )]
     TooLarge {
         /// The folder.
         path: PathBuf,
     },
-    /// A file of the checkout that is run, or that an argument names, cannot be read.
-    #[error(
-        "could not read {}, which is to be run or used by a program",
-        Outside::path(path)
-    )]
+    /// A file of the checkout that a program is, or that its arguments name, cannot be read.
+    #[error("could not read {}, which a program uses", Outside::path(path))]
     Content {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Finds out what is asked for. `path` is the `PATH` that programs are looked for in.
+/// Determines what is asked for. `path` is the `PATH` in which programs are searched.
 ///
 /// # Errors
-/// [`GatherError`]
+/// Returns [`GatherError`] if that fails or is refused.
 pub fn gather(
     wanted: &Wanted<'_>,
     checkout: &Checkout,
@@ -142,9 +136,9 @@ struct Gathering<'a, L> {
     checkout: &'a Checkout,
     folders: Vec<PathBuf>,
     look: &'a L,
-    /// The grants so far, by digest.
+    /// The indices of the grants so far, by digest.
     known: HashMap<Digest, usize>,
-    /// What was followed already: many webhooks may share a source.
+    /// Sources that have been handled, since many webhooks may share one.
     followed: HashSet<(SecretSource, Purpose)>,
     spent: Spent,
     authority: Authority,
@@ -195,7 +189,7 @@ impl<L: Look> Gathering<'_, L> {
         Ok(())
     }
 
-    /// What a key asks for. Returns the grant to run its program, if it comes from one.
+    /// Adds what a key needs. Returns the digest of its program's grant, if it comes from a program.
     fn key(
         &mut self,
         source: &SecretSource,
@@ -226,7 +220,7 @@ impl<L: Look> Gathering<'_, L> {
                 };
                 self.ask(what, place.cloned());
             }
-            // A file of the repository says nothing that whoever writes it does not know.
+            // The authors of the repository know its files anyway.
             SecretSource::File { .. } => {}
             SecretSource::Command { .. } => return self.program(source, purpose, place),
         }
@@ -305,7 +299,7 @@ impl<L: Look> Gathering<'_, L> {
         Ok(Some(digest))
     }
 
-    /// Notes a further place of a grant, if it is for this purpose.
+    /// Adds a location to a grant, if it has this purpose.
     fn again(&mut self, digest: Digest, purpose: Purpose, place: Option<&Location>) {
         let index = self.known.get(&digest);
         if let Some(grant) = index.and_then(|index| self.authority.grants.get_mut(*index))

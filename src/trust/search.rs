@@ -1,5 +1,5 @@
-//! Where a program is. The system's own search is not used: it takes relative folders of `PATH`, and those of the
-//! repository, for as good as any other.
+//! Searches programs. The system's search is not used, since it accepts relative folders in `PATH`, and folders of the
+//! repository.
 
 use std::ffi::OsStr;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
@@ -19,7 +19,8 @@ pub(super) fn folders(path: Option<&OsStr>, checkout: &Checkout, look: &impl Loo
         .collect()
 }
 
-/// Returns the absolute path of a program: one with a slash starts at the folder, one without is looked for.
+/// Returns the absolute path of a program. A name with a slash is relative to the folder; others are searched in
+/// `PATH`.
 pub(super) fn find(
     program: &str,
     folder: &Path,

@@ -15,17 +15,13 @@ use tokio::sync::Notify;
 #[derive(Debug, thiserror::Error)]
 pub enum HintsError {
     /// The system has no more watches to give.
-    #[error(
-        "the system gives no more file watches; raise fs.inotify.max_user_watches (sysctl). Until then the files are looked at every half second"
-    )]
+    #[error("the system is out of file watches; the files are polled every half second")]
     OutOfWatches,
     /// The system has no more watchers to give.
-    #[error(
-        "the system gives no more file watchers; raise fs.inotify.max_user_instances (sysctl). Until then the files are looked at every half second"
-    )]
+    #[error("the system is out of file watchers; the files are polled every half second")]
     OutOfWatchers,
     /// Anything else.
-    #[error("the system does not report changes of files; they are looked at every half second")]
+    #[error("the system reports no file events; the files are polled every half second")]
     Unavailable(#[source] notify::Error),
 }
 

@@ -1,4 +1,4 @@
-//! `hookctl watch`: save a file, and the API follows.
+//! `hookctl watch`: syncs on every save, and corrects drift.
 
 mod args;
 mod host;
@@ -53,12 +53,11 @@ async fn watch(
     let only = selected(&args.only)?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let cancellation = cancel_on_signal()?;
-    // What cannot be told yet, since the files do not validate or the record is in use, does not keep a watch from
-    // starting.
+    // Invalid files and a locked record must not keep a watch from starting: both may change.
     let declarations = load(&settings, environment).declarations;
     let request = Request {
         tokens: declarations.as_ref(),
-        ..Request::of_api(args.sandbox, Asks::Nobody)
+        ..Request::of_api(args.sandbox, Asks::Never)
     };
     let clearing = clear(ui, &settings, environment, request);
     let cleared = unless_cancelled(&cancellation, clearing).await??;
@@ -87,7 +86,7 @@ async fn watch(
     Ok(())
 }
 
-/// Notified by the signal that asks for a pass at once.
+/// Returns a notification for SIGHUP, which requests an immediate pass.
 fn wake_on_hangup() -> Result<Arc<Notify>, CommandError> {
     let wake = Arc::new(Notify::new());
     #[cfg(unix)]
