@@ -213,8 +213,8 @@ webhooks:
     enabled: false
     max_retries: 5
     id: "id-1"
-    # It has a bearer token, which the API never returns. To manage it here, put its source in place
-    # of the next line, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
+    # The bearer token is kept, and the API never returns it. To manage it, replace the next line by its
+    # source, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
     ignore_changes: [bearer_token]
 "#
         );

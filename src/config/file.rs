@@ -19,7 +19,7 @@ pub const FILE_NAMES: [&str; 2] = ["hookctl.yaml", "hookctl.yml"];
 pub enum DiscoverError {
     /// It is unknown whether the file exists.
     #[error("could not access {}", Outside::path(path))]
-    Look {
+    Access {
         /// The file.
         path: PathBuf,
         /// The error of the system.
@@ -120,7 +120,7 @@ fn in_folder(folder: &Path) -> Result<Option<PathBuf>, DiscoverError> {
         match fs::symlink_metadata(&path) {
             Ok(_) => found.push(path),
             Err(error) if is_nothing(&error) => {}
-            Err(source) => return Err(DiscoverError::Look { path, source }),
+            Err(source) => return Err(DiscoverError::Access { path, source }),
         }
     }
     if found.len() > 1 {
@@ -166,17 +166,17 @@ mod owner {
 
     /// Checks that only this user and root can have written the file and the last link to it.
     pub(super) fn check(path: &Path) -> Result<(), DiscoverError> {
-        let look = |source| DiscoverError::Look {
+        let access = |source| DiscoverError::Access {
             path: path.to_owned(),
             source,
         };
-        let real = fs::canonicalize(path).map_err(look)?;
+        let real = fs::canonicalize(path).map_err(access)?;
         let mut found = vec![
-            fs::symlink_metadata(path).map_err(look)?,
-            fs::metadata(&real).map_err(look)?,
+            fs::symlink_metadata(path).map_err(access)?,
+            fs::metadata(&real).map_err(access)?,
         ];
         for folder in [path.parent(), real.parent()].into_iter().flatten() {
-            found.push(fs::metadata(folder).map_err(look)?);
+            found.push(fs::metadata(folder).map_err(access)?);
         }
         match found.iter().find_map(why_not) {
             Some(why) => Err(DiscoverError::NotOurs {
@@ -347,7 +347,7 @@ mod tests {
         assert!(is_refused());
         mode(&elsewhere, 0o600);
         assert!(!is_refused());
-        // In a repository the rights of the file do not matter; one that anybody may have made is none.
+        // In a repository the rights of the file do not matter; one that anyone may have made does not count.
         mode(&elsewhere, 0o666);
         let git = above.join(".git");
         fs::create_dir(&git).unwrap();
@@ -364,7 +364,7 @@ mod tests {
             mode(path, rights);
             assert_eq!(is_refused(), !counts, "{rights:o}");
             assert_eq!(git_root(&inner, &inner).is_some(), counts, "{rights:o}");
-            // Whoever works in its root, or named it, chose it.
+            // A user who works in its root, or names it, has chosen it.
             assert_eq!(discover(&above).unwrap(), Some(file.clone()));
             let is_named = rights != 0o1777;
             assert_eq!(git_root(&inner, &above).is_some(), is_named);

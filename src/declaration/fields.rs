@@ -23,7 +23,7 @@ pub(super) struct FieldReader<'a> {
     /// Fields of `defaults` with problems, which are not reported again in each webhook.
     pub(super) broken_defaults: &'a [&'static str],
     pub(super) interpolation: Interpolation<'a>,
-    pub(super) surroundings: SourceContext<'a>,
+    pub(super) context: SourceContext<'a>,
     pub(super) plaintext_secrets: PlaintextSecrets,
     pub(super) keys: &'a KeySources,
     pub(super) vars: &'a BTreeMap<String, String>,
@@ -199,7 +199,7 @@ impl<'a> FieldReader<'a> {
             node.problem(
                 Code::UnknownAction,
                 format!("unknown action '{}'", excerpt(written)),
-                "unknown to the API",
+                "the API does not know it",
             )
             .help(help),
         );
@@ -260,7 +260,7 @@ impl<'a> FieldReader<'a> {
         let source = secret::read_source(
             node,
             "bearer_token",
-            self.surroundings,
+            self.context,
             &|part, node, text, diagnostics| {
                 let scope = match part {
                     SourcePart::Path => Scope::Public,

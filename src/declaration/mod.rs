@@ -52,7 +52,7 @@ pub struct LoadOptions<'a> {
     pub known_targets: &'a [String],
     /// The variables of the target, for public fields and commands.
     pub vars: &'a BTreeMap<String, String>,
-    /// Looks up environment variables. A public field looks up `HOOKCTL_VAR_NAME` before `vars`, and `NAME` only to
+    /// Returns the values of environment variables. A public field looks up `HOOKCTL_VAR_NAME` before `vars`, and `NAME` only to
     /// report that it is not read.
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// The sources of the keys in hookctl.yaml, which no token may share.

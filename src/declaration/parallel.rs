@@ -139,7 +139,7 @@ mod tests {
             .collect()
     }
 
-    /// Everything that is told of the files, with its place, and what is declared.
+    /// Returns all diagnostics with their locations, and the declarations.
     fn told(loaded: &Loaded) -> String {
         let mut told = String::new();
         for diagnostic in loaded.diagnostics.iter() {

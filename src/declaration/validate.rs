@@ -131,7 +131,7 @@ impl Validation<'_> {
             fields,
             broken_defaults: &self.broken_defaults,
             interpolation,
-            surroundings: SourceContext {
+            context: SourceContext {
                 folder: &file.folder,
                 root: self.options.repository_root,
             },

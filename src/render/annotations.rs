@@ -202,7 +202,7 @@ mod tests {
             line: Some(3),
             column: Some(7),
             end: Some((3, 12)),
-            help: Some("mend it".to_owned()),
+            help: Some("fix it".to_owned()),
         }
     }
 
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "::error file=webhooks.d/a b%2Cc.yaml,line=3,col=7,endLine=3,endColumn=11,title=out-of-range::\
-             100%25 wrong,%0Areally: yes%0Ahelp: mend it\n"
+             100%25 wrong,%0Areally: yes%0Ahelp: fix it\n"
         );
     }
 

@@ -30,7 +30,7 @@ const MARKING_TIME: Duration = Duration::from_millis(50);
 const LISTED: usize = 20;
 
 /// Renders a plan.
-pub fn plan(plan: &Plan, scene: RenderContext<'_>, styles: &Styles) -> String {
+pub fn plan(plan: &Plan, context: RenderContext<'_>, styles: &Styles) -> String {
     let mut text = String::new();
     for planned in &plan.actions {
         text += &action(planned, styles);
@@ -43,14 +43,14 @@ pub fn plan(plan: &Plan, scene: RenderContext<'_>, styles: &Styles) -> String {
         text.push('\n');
     }
     text += &beside(plan, styles);
-    text += &settings::for_people(scene.settings, styles);
-    text += &paint(styles.headline, &plan_line(plan, scene));
+    text += &settings::for_people(context.settings, styles);
+    text += &paint(styles.headline, &plan_line(plan, context));
     text.push('\n');
     text
 }
 
 /// Renders the results of a plan.
-pub fn report(plan: &Plan, report: &SyncReport, cost: RunStats, styles: &Styles) -> String {
+pub fn report(plan: &Plan, report: &SyncReport, stats: RunStats, styles: &Styles) -> String {
     let mut text = String::new();
     for result in &report.results {
         text += &outcome(result, styles);
@@ -58,7 +58,7 @@ pub fn report(plan: &Plan, report: &SyncReport, cost: RunStats, styles: &Styles)
     if !report.results.is_empty() {
         text.push('\n');
     }
-    text += &paint(styles.headline, &report_line(plan, report, cost));
+    text += &paint(styles.headline, &report_line(plan, report, stats));
     text.push('\n');
     text
 }
@@ -275,11 +275,11 @@ pub fn line(message: &Message, styles: &Styles) -> String {
     text
 }
 
-pub(super) fn plan_line(plan: &Plan, scene: RenderContext<'_>) -> String {
-    let place = if scene.sandbox {
-        format!("target {}, in the sandbox", sanitize(scene.target))
+pub(super) fn plan_line(plan: &Plan, context: RenderContext<'_>) -> String {
+    let place = if context.sandbox {
+        format!("target {}, in the sandbox", sanitize(context.target))
     } else {
-        format!("target {}", sanitize(scene.target))
+        format!("target {}", sanitize(context.target))
     };
     let rest = rest(plan);
     if plan.actions.is_empty() {
@@ -310,8 +310,8 @@ fn counts(summary: Summary, word: impl Fn(&str) -> String) -> String {
 fn rest(plan: &Plan) -> String {
     let mut parts = vec![match plan.unchanged.len() {
         count if !plan.actions.is_empty() => format!("{count} unchanged"),
-        1 => "1 webhook is up to date".to_owned(),
-        count => format!("{count} webhooks are up to date"),
+        1 => "1 webhook is as declared".to_owned(),
+        count => format!("{count} webhooks are as declared"),
     }];
     if plan.not_selected > 0 {
         parts.push(format!("{} not selected", plan.not_selected));
@@ -322,7 +322,7 @@ fn rest(plan: &Plan) -> String {
     format!("{}.", parts.join(", "))
 }
 
-pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: RunStats) -> String {
+pub(super) fn report_line(plan: &Plan, report: &SyncReport, stats: RunStats) -> String {
     let mut done = Summary::default();
     for result in &report.results {
         if matches!(result.outcome, Outcome::Applied { .. }) {
@@ -369,10 +369,10 @@ pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: RunStats) -> S
         " {} {} in {:.2} s.",
         rest(plan),
         plural(
-            usize::try_from(cost.requests).unwrap_or(usize::MAX),
+            usize::try_from(stats.requests).unwrap_or(usize::MAX),
             "request"
         ),
-        cost.duration.as_secs_f64()
+        stats.duration.as_secs_f64()
     );
     line
 }

@@ -97,9 +97,9 @@ struct RequestEntry {
 
 impl PlanDocument {
     /// Creates the document of a plan that was not applied.
-    pub fn of_plan(scene: RenderContext<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
+    pub fn of_plan(context: RenderContext<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
         Self::new(
-            scene,
+            context,
             plan,
             plan.summary(),
             plan.actions
@@ -118,13 +118,13 @@ impl PlanDocument {
 
     /// Creates the document of an applied plan and its results.
     pub fn of_report(
-        scene: RenderContext<'_>,
+        context: RenderContext<'_>,
         plan: &Plan,
         report: &SyncReport,
         diagnostics: Vec<Message>,
     ) -> Self {
         Self::new(
-            scene,
+            context,
             plan,
             report.summary(plan.summary()),
             report
@@ -157,7 +157,7 @@ impl PlanDocument {
     }
 
     fn new(
-        scene: RenderContext<'_>,
+        context: RenderContext<'_>,
         plan: &Plan,
         summary: Summary,
         actions: Vec<ActionEntry>,
@@ -166,18 +166,18 @@ impl PlanDocument {
         let notices = plan.notices.iter().map(Message::of_notice);
         Self {
             format_version: FORMAT_VERSION,
-            target: Some(scene.target.to_owned()),
-            sandbox: scene.sandbox,
-            dry_run: scene.dry_run,
+            target: Some(context.target.to_owned()),
+            sandbox: context.sandbox,
+            dry_run: context.dry_run,
             summary,
             actions,
-            settings: scene
+            settings: context
                 .settings
                 .settings
                 .iter()
                 .map(SettingEntry::of)
                 .collect(),
-            settings_unread: scene.settings.unread.clone(),
+            settings_unread: context.settings.unread.clone(),
             diagnostics: diagnostics.into_iter().chain(notices).collect(),
         }
     }

@@ -33,7 +33,7 @@ const SETTINGS: usize = 30;
 
 /// Renders a plan, or its results, with messages.
 pub fn markdown(
-    scene: RenderContext<'_>,
+    context: RenderContext<'_>,
     plan: Option<&Plan>,
     report: Option<(&SyncReport, RunStats)>,
     messages: &[Message],
@@ -45,12 +45,12 @@ pub fn markdown(
         .unwrap_or_default();
     let messages: Vec<&Message> = messages.iter().chain(&notices).collect();
     let line = match (plan, report) {
-        (Some(plan), Some((report, cost))) => report_line(plan, report, cost),
-        (Some(plan), None) => plan_line(plan, scene),
-        (None, _) => format!("No plan (target {}).", sanitize(scene.target)),
+        (Some(plan), Some((report, stats))) => report_line(plan, report, stats),
+        (Some(plan), None) => plan_line(plan, context),
+        (None, _) => format!("No plan (target {}).", sanitize(context.target)),
     };
     let settings = if plan.is_some() {
-        scene.settings
+        context.settings
     } else {
         &LooseSettings::NONE
     };

@@ -54,12 +54,12 @@ pub type Expand<'a> = dyn Fn(SourcePart, &Node, &str, &mut Diagnostics) -> Optio
 pub fn read_source(
     node: &Node,
     what: &str,
-    surroundings: SourceContext<'_>,
+    context: SourceContext<'_>,
     expand: &Expand<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<SecretSource> {
     let mut form = Form {
-        surroundings,
+        context,
         expand,
         diagnostics,
     };
@@ -126,7 +126,7 @@ impl PlaintextSecrets {
 }
 
 struct Form<'a> {
-    surroundings: SourceContext<'a>,
+    context: SourceContext<'a>,
     expand: &'a Expand<'a>,
     diagnostics: &'a mut Diagnostics,
 }
@@ -270,8 +270,8 @@ impl Form<'_> {
                 confined_to: None,
             });
         }
-        let path = normal(&self.surroundings.folder.join(&written));
-        let root = normal(self.surroundings.root);
+        let path = normal(&self.context.folder.join(&written));
+        let root = normal(self.context.root);
         let is_inside = path
             .strip_prefix(&root)
             .is_ok_and(|rest| !rest.starts_with(".."));
@@ -322,7 +322,7 @@ impl Form<'_> {
             );
             return None;
         };
-        let folder = self.surroundings.folder;
+        let folder = self.context.folder;
         Some(SecretSource::Command {
             program: if program.contains('/') && !Path::new(&program).is_absolute() {
                 normal(&folder.join(&program))

@@ -393,7 +393,7 @@ mod tests {
         );
         assert_eq!(
             value(env("MASKED")).await.unwrap_err(),
-            "the environment variable MASKED gave a value that cannot be used: it is a placeholder \
+            "the environment variable MASKED has an unusable value: it is a placeholder \
              such as '****', not a secret"
         );
         let template = Template::parse("a-${TOKEN}").unwrap();
@@ -424,11 +424,11 @@ mod tests {
         for (name, message) in [
             (
                 "twice",
-                "the file twice gave a value that cannot be used: it holds the invisible character U+FEFF",
+                "the file twice has an unusable value: it contains the invisible character U+FEFF",
             ),
             (
                 "blank",
-                "the file blank gave a value that cannot be used: it ends with a blank (U+0020)",
+                "the file blank has an unusable value: it ends with a space (U+0020)",
             ),
         ] {
             assert_eq!(value(file(name)).await.unwrap_err(), message);
@@ -443,7 +443,7 @@ mod tests {
             value(file("link"))
                 .await
                 .unwrap_err()
-                .contains("leads outside")
+                .contains("is outside")
         );
         assert!(
             value(file("none"))
@@ -461,7 +461,7 @@ mod tests {
         assert_eq!(
             failed,
             format!(
-                "'sh' ended with exit status: 3 in {}; it said: no (secret) for (secret)",
+                "'sh' exited with exit status: 3 in {}; standard error: no (secret) for (secret)",
                 std::env::temp_dir().to_string_lossy()
             )
         );
@@ -474,7 +474,7 @@ mod tests {
         let endless = value(command("cat", &["/dev/zero"])).await.unwrap_err();
         assert_eq!(
             endless,
-            "the command 'cat' gave more than 64 KiB, which is no token"
+            "the command 'cat' exceeds 64 KiB, the limit of a token"
         );
     }
 
@@ -486,10 +486,7 @@ mod tests {
         std::fs::write(&script, format!("echo > {}", marker.to_string_lossy())).unwrap();
         let source = command("sh", &[script.to_str().unwrap()]);
         let error = resolve(&source, &lookup, &Permits::none()).await;
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "there is no consent to run 'sh'"
-        );
+        assert_eq!(error.unwrap_err().to_string(), "no consent to run 'sh'");
 
         let mut permits = permits(&source);
         let program = Program {
@@ -569,7 +566,7 @@ mod tests {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(began(&path, || panic!("as a fault of ours would")))
+            runtime.block_on(began(&path, || panic!("a simulated bug")))
         });
         assert!(panicking.join().is_err());
         assert!(ends(pid(folder.path())));

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::named::{Names, reads_more, runs_a_text_that_hides_names};
-use super::{Checkout, Content, GatherError, Look};
+use super::{Checkout, Content, FileSystem, GatherError};
 use crate::input::TooFar;
 use crate::secret::normal;
 
@@ -54,7 +54,7 @@ impl Default for Spent {
 
 impl Spent {
     /// Resolves a path.
-    fn find(&mut self, path: &Path, look: &impl Look) -> Result<Option<Found>, TooFar> {
+    fn find(&mut self, path: &Path, files: &impl FileSystem) -> Result<Option<Found>, TooFar> {
         let mut take = |steps| {
             self.steps = self.steps.checked_sub(steps).ok_or(TooFar::Spent)?;
             Ok(())
@@ -65,9 +65,9 @@ impl Spent {
             return Ok(found.clone());
         }
         take(path.components().count())?;
-        let real = look.real_within(&path, &mut self.steps)?;
+        let real = files.real_within(&path, &mut self.steps)?;
         let found = real.map(|real| Found {
-            is_folder: look.is_folder(&real),
+            is_folder: files.is_folder(&real),
             real,
         });
         self.found.insert(path, found.clone());
@@ -105,7 +105,7 @@ pub(super) struct Covered {
 pub(super) fn covered(
     call: &Call<'_>,
     checkout: &Checkout,
-    look: &impl Look,
+    files: &impl FileSystem,
     spent: &mut Spent,
 ) -> Result<Covered, GatherError> {
     let too_many = || GatherError::TooManyNames {
@@ -113,15 +113,15 @@ pub(super) fn covered(
     };
     let names = Names::of(call.arguments).ok_or_else(too_many)?;
     let own = BTreeSet::from([call.folder.to_owned()]);
-    let own = bases(&names, own, look, spent).ok_or_else(too_many)?;
+    let own = bases(&names, own, files, spent).ok_or_else(too_many)?;
     let starts = checkout.starts().map(Path::to_owned).collect();
-    let mut bases = bases(&names, starts, look, spent).ok_or_else(too_many)?;
+    let mut bases = bases(&names, starts, files, spent).ok_or_else(too_many)?;
     bases.extend(own.iter().cloned());
     let mut reach = Reach {
         checkout,
-        look,
+        files,
         // If the repository itself is among the system's files, those tell nothing.
-        has_system: !look.is_of_the_system(checkout.root()),
+        has_system: !files.is_of_the_system(checkout.root()),
         contents: BTreeMap::new(),
         entries: 0,
         bytes: 0,
@@ -141,7 +141,7 @@ pub(super) fn covered(
     for (name, is_word) in names.all() {
         for base in &bases {
             for path in ways(base, name) {
-                let found = reach.spent.find(&path, look).map_err(|_| too_many())?;
+                let found = reach.spent.find(&path, files).map_err(|_| too_many())?;
                 let Some(Found { real, is_folder }) = found else {
                     continue;
                 };
@@ -176,7 +176,7 @@ pub(super) fn covered(
 fn bases(
     names: &Names,
     mut bases: BTreeSet<PathBuf>,
-    look: &impl Look,
+    files: &impl FileSystem,
     spent: &mut Spent,
 ) -> Option<BTreeSet<PathBuf>> {
     let mut last = bases.clone();
@@ -184,7 +184,7 @@ fn bases(
         let mut further = BTreeSet::new();
         for base in &last {
             for path in names.all().flat_map(|(name, _)| ways(base, name)) {
-                let found = spent.find(&path, look).ok()?;
+                let found = spent.find(&path, files).ok()?;
                 let folder = found.filter(|found| found.is_folder);
                 further.extend(folder.map(|found| found.real));
             }
@@ -208,7 +208,7 @@ fn ways(base: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
 
 struct Reach<'a, L> {
     checkout: &'a Checkout,
-    look: &'a L,
+    files: &'a L,
     has_system: bool,
     contents: BTreeMap<PathBuf, Content>,
     /// The listed entries, and the bytes of the files.
@@ -217,10 +217,10 @@ struct Reach<'a, L> {
     spent: &'a mut Spent,
 }
 
-impl<L: Look> Reach<'_, L> {
+impl<L: FileSystem> Reach<'_, L> {
     /// Returns whether an author of the repository may have written the file.
     fn counts(&self, path: &Path) -> bool {
-        let is_of_the_system = || self.has_system && self.look.is_of_the_system(path);
+        let is_of_the_system = || self.has_system && self.files.is_of_the_system(path);
         self.checkout.holds(path) || (self.checkout.is_open_ended() && !is_of_the_system())
     }
 
@@ -230,7 +230,7 @@ impl<L: Look> Reach<'_, L> {
         }
         let content = match self.spent.read.get(&path) {
             Some(content) => content.clone(),
-            None => match self.look.content(&path) {
+            None => match self.files.content(&path) {
                 Ok(content) => content,
                 Err(source) => return Err(GatherError::Content { path, source }),
             },
@@ -248,7 +248,7 @@ impl<L: Look> Reach<'_, L> {
                 continue;
             }
             let most = MOST_FILES.saturating_sub(self.entries);
-            let entries = self.look.entries(&next, most + 1).map_err(|source| {
+            let entries = self.files.entries(&next, most + 1).map_err(|source| {
                 let path = next.clone();
                 GatherError::Content { path, source }
             })?;
@@ -270,7 +270,7 @@ impl<L: Look> Reach<'_, L> {
             // Not even its existence counts: the first run creates the record, after consent.
             return Ok(());
         }
-        let found = self.look.real_within(&entry, &mut self.spent.steps);
+        let found = self.files.real_within(&entry, &mut self.spent.steps);
         let found = found.map_err(|why| GatherError::Content {
             path: entry.clone(),
             source: io::Error::other(why),
@@ -285,11 +285,11 @@ impl<L: Look> Reach<'_, L> {
                 return Ok(());
             }
         }
-        if self.look.is_folder(&real) {
+        if self.files.is_folder(&real) {
             folders.push(real);
             return Ok(());
         }
-        self.bytes = self.bytes.saturating_add(self.look.length(&real));
+        self.bytes = self.bytes.saturating_add(self.files.length(&real));
         if self.bytes > MOST_BYTES {
             // The caller names the folder.
             return Ok(());

@@ -19,7 +19,7 @@ pub enum Content {
 }
 
 /// Access to files.
-pub trait Look {
+pub trait FileSystem {
     /// Returns the real path, or `None` if it does not exist.
     fn real(&self, path: &Path) -> Option<PathBuf>;
 
@@ -90,7 +90,7 @@ const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
-impl Look for Disk {
+impl FileSystem for Disk {
     fn real(&self, path: &Path) -> Option<PathBuf> {
         real_path(path).ok()
     }

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::contents::{Call, Covered, Spent, covered};
 use super::grant::is_free_fingerprint_variable;
 use super::{
-    Access, AllowedHosts, Authority, Checkout, Content, Digest, Grant, KeyOrigin, Look, ProgramRun,
-    Purpose, What, is_free, is_free_variable, search,
+    Access, AllowedHosts, Authority, Checkout, Content, Digest, FileSystem, Grant, KeyOrigin,
+    ProgramRun, Purpose, What, is_free, is_free_variable, search,
 };
 use crate::config::ApiBaseUrl;
 use crate::diagnostic::Location;
@@ -21,9 +21,9 @@ const SHOWN: usize = 200;
 
 /// What a command needs.
 #[derive(Default)]
-pub struct Wanted<'a> {
+pub struct Needs<'a> {
     /// The API to use.
-    pub api: Option<WantedApi<'a>>,
+    pub api: Option<ApiNeeds<'a>>,
     /// The sources of the tokens to resolve, with their locations.
     pub tokens: Vec<(&'a SecretSource, Option<Location>)>,
     /// The allowed hosts. `None` allows any.
@@ -31,7 +31,7 @@ pub struct Wanted<'a> {
 }
 
 /// An API to use.
-pub struct WantedApi<'a> {
+pub struct ApiNeeds<'a> {
     /// Its base URL.
     pub url: &'a ApiBaseUrl,
     /// Whether the URL came from a flag or the environment, rather than a file.
@@ -96,17 +96,17 @@ pub enum GatherError {
 /// # Errors
 /// Returns [`GatherError`] if that fails or is refused.
 pub fn gather(
-    wanted: &Wanted<'_>,
+    needs: &Needs<'_>,
     checkout: &Checkout,
     path: Option<&OsStr>,
-    look: &impl Look,
+    files: &impl FileSystem,
 ) -> Result<Authority, GatherError> {
-    let folders = search::folders(path, checkout, look);
+    let folders = search::folders(path, checkout, files);
     let search = std::env::join_paths(&folders).unwrap_or_default();
     let mut gathering = Gathering {
         checkout,
         folders,
-        look,
+        files,
         known: HashMap::new(),
         followed: HashSet::new(),
         spent: Spent::default(),
@@ -118,15 +118,15 @@ pub fn gather(
             permits: Permits::searching(search),
         },
     };
-    if let Some(api) = &wanted.api {
-        if wanted.hosts.is_some_and(|hosts| !hosts.allow(api.url)) {
+    if let Some(api) = &needs.api {
+        if needs.hosts.is_some_and(|hosts| !hosts.allow(api.url)) {
             return Err(GatherError::HostNotAllowed {
                 origin: api.url.origin(),
             });
         }
         gathering.api(api)?;
     }
-    for (source, place) in &wanted.tokens {
+    for (source, place) in &needs.tokens {
         gathering.program(source, Purpose::Token, place.as_ref())?;
     }
     Ok(gathering.authority)
@@ -135,7 +135,7 @@ pub fn gather(
 struct Gathering<'a, L> {
     checkout: &'a Checkout,
     folders: Vec<PathBuf>,
-    look: &'a L,
+    files: &'a L,
     /// The indices of the grants so far, by digest.
     known: HashMap<Digest, usize>,
     /// Sources that have been handled, since many webhooks may share one.
@@ -144,7 +144,7 @@ struct Gathering<'a, L> {
     authority: Authority,
 }
 
-impl<L: Look> Gathering<'_, L> {
+impl<L: FileSystem> Gathering<'_, L> {
     fn ask(&mut self, what: What, place: Option<Location>) -> Digest {
         let grant = Grant::new(what, place, self.checkout);
         let digest = grant.digest();
@@ -158,7 +158,7 @@ impl<L: Look> Gathering<'_, L> {
         digest
     }
 
-    fn api(&mut self, api: &WantedApi<'_>) -> Result<(), GatherError> {
+    fn api(&mut self, api: &ApiNeeds<'_>) -> Result<(), GatherError> {
         let program = if api.key_is_given {
             None
         } else {
@@ -171,7 +171,7 @@ impl<L: Look> Gathering<'_, L> {
         }
         if let Some((source, place)) = &api.fingerprint_key {
             if let SecretSource::File { path, .. } = source
-                && let Some(real) = self.look.real(path)
+                && let Some(real) = self.files.real(path)
                 && self.checkout.holds(&real)
             {
                 return Err(GatherError::FingerprintKeyInside { path: real });
@@ -216,7 +216,7 @@ impl<L: Look> Gathering<'_, L> {
                 let what = What::File {
                     purpose,
                     path: path.clone(),
-                    real: self.look.real(path),
+                    real: self.files.real(path),
                 };
                 self.ask(what, place.cloned());
             }
@@ -253,11 +253,11 @@ impl<L: Look> Gathering<'_, L> {
             return Ok(None);
         }
         let folder = self
-            .look
+            .files
             .real(directory)
             .unwrap_or_else(|| directory.clone());
-        let found = search::find(program, &folder, &self.folders, self.look)
-            .and_then(|path| Some((self.look.real(&path)?, path)));
+        let found = search::find(program, &folder, &self.folders, self.files)
+            .and_then(|path| Some((self.files.real(&path)?, path)));
         let Some((real, path)) = found else {
             self.authority.missing.push(source.clone());
             return Ok(None);
@@ -270,7 +270,7 @@ impl<L: Look> Gathering<'_, L> {
             arguments,
         };
         let Covered { contents, is_open } =
-            covered(&call, self.checkout, self.look, &mut self.spent)?;
+            covered(&call, self.checkout, self.files, &mut self.spent)?;
         let run = ProgramRun {
             purpose,
             program: program.clone(),

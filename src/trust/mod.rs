@@ -25,8 +25,8 @@ pub use authority::{Access, Authority, Consent};
 pub use checkout::Checkout;
 pub use choice::{Choice, InvalidChoice};
 pub use digest::{Digest, InvalidDigest};
-pub use disk::{Content, Disk, Look};
-pub use gather::{GatherError, Wanted, WantedApi, gather};
+pub use disk::{Content, Disk, FileSystem};
+pub use gather::{ApiNeeds, GatherError, Needs, gather};
 pub use grant::{Grant, KeyOrigin, ProgramRun, Purpose, What, is_free_variable};
 pub use hosts::{AllowedHosts, InvalidHosts, is_free};
 

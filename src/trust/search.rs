@@ -4,13 +4,17 @@
 use std::ffi::OsStr;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use super::{Checkout, Look};
+use super::{Checkout, FileSystem};
 use crate::secret::normal;
 
 /// Returns the folders of `PATH` that are searched: absolute ones outside the checkout.
-pub(super) fn folders(path: Option<&OsStr>, checkout: &Checkout, look: &impl Look) -> Vec<PathBuf> {
+pub(super) fn folders(
+    path: Option<&OsStr>,
+    checkout: &Checkout,
+    files: &impl FileSystem,
+) -> Vec<PathBuf> {
     let is_of_the_checkout = |folder: &Path| {
-        let real = look.real(folder);
+        let real = files.real(folder);
         checkout.holds(&normal(folder)) || real.is_some_and(|real| checkout.holds(&real))
     };
     path.iter()
@@ -25,11 +29,15 @@ pub(super) fn find(
     program: &str,
     folder: &Path,
     folders: &[PathBuf],
-    look: &impl Look,
+    files: &impl FileSystem,
 ) -> Option<PathBuf> {
     if program.contains(['/', MAIN_SEPARATOR]) {
         let path = folder.join(program);
-        let is_program = || look.real(&path).is_some_and(|real| look.is_program(&real));
+        let is_program = || {
+            files
+                .real(&path)
+                .is_some_and(|real| files.is_program(&real))
+        };
         return (path.is_absolute() && is_program()).then_some(path);
     }
     folders
@@ -40,5 +48,5 @@ pub(super) fn find(
             with_suffix.push(std::env::consts::EXE_SUFFIX);
             [path, with_suffix.into()]
         })
-        .find(|path| look.is_program(path))
+        .find(|path| files.is_program(path))
 }

@@ -218,16 +218,16 @@ mod tests {
         for (text, help) in [
             (
                 "yes",
-                "old YAML readers take it for true, newer ones for text; write true",
+                "write true: some YAML readers take this for true, others for text",
             ),
             (
                 "Off",
-                "old YAML readers take it for false, newer ones for text; write false",
+                "write false: some YAML readers take this for false, others for text",
             ),
             ("True", "write it in lower case"),
-            ("'true'", "leave out the quotes"),
+            ("'true'", "remove the quotes"),
             ("1", "write true or false"),
-            ("", "write true or false, or leave the line out"),
+            ("", "write true or false, or remove the line"),
         ] {
             assert_eq!(
                 refusal(text, Kind::Boolean),
@@ -242,15 +242,15 @@ mod tests {
         for (text, help) in [
             (
                 "012",
-                "leave out the leading zero, which old YAML readers take for octal",
+                "remove the leading zero, which some YAML readers take for octal",
             ),
             ("0x10", "write it in decimal"),
-            ("1_000", "leave out the underscores"),
+            ("1_000", "remove the underscores"),
             ("1.0", "write it without a fraction or exponent"),
-            ("'5'", "leave out the quotes"),
-            ("+5", "leave out the plus sign"),
-            ("five", "write a whole number in decimal, such as 10"),
-            ("~", "write a number, or leave the line out"),
+            ("'5'", "remove the quotes"),
+            ("+5", "remove the plus sign"),
+            ("five", "use a whole number in decimal, such as 10"),
+            ("~", "set a number, or remove the line"),
         ] {
             assert_eq!(
                 refusal(text, Kind::Integer),
@@ -261,10 +261,7 @@ mod tests {
         for text in ["0", "61", "-1", "99999999999999999999"] {
             assert_eq!(
                 refusal(text, Kind::Integer),
-                (
-                    "out-of-range",
-                    "write a whole number from 1 to 60".to_owned()
-                ),
+                ("out-of-range", "use a whole number from 1 to 60".to_owned()),
                 "{text}"
             );
         }
@@ -273,20 +270,20 @@ mod tests {
     #[test]
     fn numbers_are_not_text_and_text_is_no_collection() {
         for (text, kind, help) in [
-            ("5", Kind::Text, "put it in quotes"),
-            ("true", Kind::Text, "put it in quotes"),
-            ("", Kind::Text, "give it a value, or leave the line out"),
+            ("5", Kind::Text, "quote it"),
+            ("true", Kind::Text, "quote it"),
+            ("", Kind::Text, "set a value, or remove the line"),
             (
                 "[b]",
                 Kind::Text,
-                "write one value; put it in quotes if it begins with '[', '{', '-', or '?'",
+                "use a single value; quote it if it begins with '[', '{', '-', or '?'",
             ),
             ("b", Kind::List, "put it in brackets: [...]"),
-            ("{}", Kind::List, "write a list: [a, b]"),
+            ("{}", Kind::List, "use a list: [a, b]"),
             (
                 "b",
                 Kind::Mapping,
-                "write keys and values, indented below it; a key needs a ':' and a space after it",
+                "add keys and values, indented below it; a key needs a ':' and a space after it",
             ),
         ] {
             assert_eq!(

@@ -27,7 +27,7 @@ fn a_create_whose_answer_is_lost_is_found_and_not_doubled() {
         .sync(&account, &[])
         .code(0)
         .shows("1 created")
-        .shows("the list showed that it was made");
+        .shows("the list shows that it was created");
     let requests = account.requests();
     assert_eq!(requests.len(), 3, "{requests:?}");
     assert!(requests[1].starts_with("POST"));
@@ -76,7 +76,7 @@ fn somebody_elses_edit_meanwhile_is_reported_and_planned_again() {
     repository
         .sync(&account, &[])
         .code(0)
-        .shows("somebody else changed max_retries meanwhile");
+        .shows("another writer changed max_retries");
     assert_eq!(
         account.requests(),
         [
@@ -106,7 +106,7 @@ fn somebody_who_never_stops_is_not_fought_for_ever() {
     repository
         .sync(&account, &[])
         .code(4)
-        .complains("somebody else was still at work");
+        .complains("another writer kept changing the webhooks");
     let patches = account
         .requests()
         .iter()

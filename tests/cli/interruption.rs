@@ -319,7 +319,7 @@ fn an_interrupted_retry_says_that_its_outcome_is_not_known() {
     let received = account.sandbox.received();
     let child = spawn(&repository, &["--api-url", &url, "retry", "evt-1"]);
     reached(&account, received + 2);
-    interrupted(child, "INT").complains("whether it is delivered again is not known");
+    interrupted(child, "INT").complains("the outcome of the redelivery is unknown");
 }
 
 #[test]

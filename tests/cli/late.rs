@@ -281,6 +281,6 @@ fn settle_now_does_not_wait_and_the_record_says_so() {
     let shown = repository
         .run(&["--api-url", &url, "record", "show"])
         .code(0);
-    shown.shows("it may still arrive");
+    shown.shows("it may still take effect");
     assert_eq!(account.names(), ["hook-00"]);
 }

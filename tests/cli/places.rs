@@ -261,7 +261,7 @@ fn the_folder_of_the_record_is_a_link_only_if_a_flag_named_it() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("is a link, and leads out");
+        .complains("is a link that leads out");
     assert_eq!(fs::read_dir(other.path("")).unwrap().count(), 0);
 }
 
@@ -365,7 +365,7 @@ fn a_configuration_above_the_working_directory_counts_up_to_the_root() {
     open(0o666);
     validate()
         .code(1)
-        .complains("others can write it")
+        .complains("other users can write it")
         .complains("--config");
     let named = ["--config", "../hookctl.yaml", "validate"];
     run_in(&repository, "inner", &named)
@@ -560,6 +560,6 @@ fn a_record_that_is_a_submodule_is_refused() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("it came with the files");
+        .complains("which came with the files");
     assert!(account.requests().is_empty());
 }

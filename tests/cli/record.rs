@@ -69,7 +69,7 @@ fn what_is_remembered_is_shown() {
         .shows("2 webhooks bound.");
     record(&repository, &account, &["verify"])
         .code(0)
-        .shows("The record is whole: 2 bound");
+        .shows("The record is intact: 2 bound");
     assert!(account.requests().is_empty(), "looking needs no API");
 }
 
@@ -83,11 +83,11 @@ fn there_is_nothing_to_show_before_the_first_sync() {
     repository
         .run(&["record", "history"])
         .code(0)
-        .shows("Nothing was changed yet.");
+        .shows("No changes yet.");
     repository
         .run(&["record", "verify"])
         .code(0)
-        .shows("no record yet");
+        .shows("No record exists yet");
     assert!(repository.record().is_empty());
 }
 
@@ -96,7 +96,7 @@ fn a_renamed_key_keeps_its_webhook_and_its_token() {
     let (account, repository) = scene();
     record(&repository, &account, &["rename", "billing", "other"])
         .code(1)
-        .complains("bound already");
+        .complains("already bound");
     record(&repository, &account, &["rename", "nobody", "new"])
         .code(1)
         .complains("not bound");
@@ -152,7 +152,7 @@ fn a_damaged_record_is_never_trusted_and_can_be_repaired() {
     assert_eq!(aside, 1, "moved, not deleted");
     record(&repository, &account, &["verify"])
         .code(0)
-        .shows("whole");
+        .shows("intact");
     repository.sync(&account, &[]).code(0);
     let requests = account.requests();
     let id = account.id("Billing");

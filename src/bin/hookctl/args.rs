@@ -45,7 +45,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub(crate) color: ColorWhen,
     /// Format of log lines on standard error
-    #[arg(long, value_name = "FORM", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
+    #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
     /// Log more: -v logs each action, -vv each request (never headers or bodies)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]

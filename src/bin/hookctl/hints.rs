@@ -173,7 +173,7 @@ fn configuration(error: &DiscoverError) -> &'static [&'static str] {
             &["name it with --config, or create a hookctl.yaml in the working directory"]
         }
         DiscoverError::Both { .. } => &["keep one of the two"],
-        DiscoverError::Look { .. } => &[],
+        DiscoverError::Access { .. } => &[],
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    fn scene(&self) -> RenderContext<'_> {
+    fn context(&self) -> RenderContext<'_> {
         RenderContext {
             target: self.target.as_deref().unwrap_or("default"),
             sandbox: self.sandbox,
@@ -193,7 +193,7 @@ impl<'a> Presenter<'a> {
         let plan = &*mask::shown(plan);
         match self.output {
             Output::Human => {
-                let text = hookctl::render::plan(plan, self.scene(), &self.styles_out());
+                let text = hookctl::render::plan(plan, self.context(), &self.styles_out());
                 self.present(&text);
             }
             Output::Diff => self.present(&hookctl::render::diff(plan, &self.styles_out())),
@@ -208,11 +208,11 @@ impl<'a> Presenter<'a> {
         let plan = &*mask::shown(plan);
         match self.output {
             Output::Json => {
-                let document = PlanDocument::of_plan(self.scene(), plan, messages);
+                let document = PlanDocument::of_plan(self.context(), plan, messages);
                 self.ui.result(&document.to_text());
             }
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.scene(), Some(plan), None, &messages);
+                let text = hookctl::render::markdown(self.context(), Some(plan), None, &messages);
                 self.ui.result(&text);
             }
             Output::Human | Output::Diff if !self.announced => self.announce(plan),
@@ -221,7 +221,7 @@ impl<'a> Presenter<'a> {
     }
 
     /// Shows the results of an applied plan.
-    pub(crate) fn applied(&mut self, report: &PassReport, cost: RunStats) {
+    pub(crate) fn applied(&mut self, report: &PassReport, stats: RunStats) {
         let Some(results) = &report.report else {
             self.planned(&report.plan);
             self.ui.remark("Nothing was applied.\n");
@@ -279,7 +279,7 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&hookctl::render::report(
                     &report.plan,
                     results,
-                    cost,
+                    stats,
                     &styles,
                 ));
             }
@@ -287,43 +287,43 @@ impl<'a> Presenter<'a> {
                 let text = hookctl::render::report(
                     &report.plan,
                     results,
-                    cost,
+                    stats,
                     &Styles::new(self.ui.color_err()),
                 );
                 self.ui.remark(&text);
             }
             Output::Markdown => {
                 let text = hookctl::render::markdown(
-                    self.scene(),
+                    self.context(),
                     Some(&report.plan),
-                    Some((results, cost)),
+                    Some((results, stats)),
                     &messages,
                 );
                 self.ui.result(&text);
             }
             Output::Json => {
                 let document =
-                    PlanDocument::of_report(self.scene(), &report.plan, results, messages);
+                    PlanDocument::of_report(self.context(), &report.plan, results, messages);
                 self.ui.result(&document.to_text());
             }
         }
         for message in &beside {
-            self.ui.tell(message);
+            self.ui.report(message);
         }
     }
 
     /// Adds a message, and prints it unless the output is one JSON document.
-    pub(crate) fn tell(&mut self, message: Message) {
+    pub(crate) fn report(&mut self, message: Message) {
         let message = mask::message(message);
         if self.output != Output::Json {
-            self.ui.tell(&message);
+            self.ui.report(&message);
         }
         self.messages.push(message);
     }
 
     /// Returns a plan as the JSON document shows it, without messages.
     pub(crate) fn document(&self, plan: &Plan) -> serde_json::Value {
-        PlanDocument::of_plan(self.scene(), &mask::shown(plan), Vec::new()).to_value()
+        PlanDocument::of_plan(self.context(), &mask::shown(plan), Vec::new()).to_value()
     }
 
     /// Reports the actions of a saved plan that are no longer current.
@@ -334,7 +334,7 @@ impl<'a> Presenter<'a> {
             } else {
                 Message::error("stale-action", format!("'{key}': {difference}"), None)
             };
-            self.tell(message);
+            self.report(message);
         }
     }
 
@@ -357,7 +357,7 @@ impl<'a> Presenter<'a> {
                     remaining.time.as_millis().div_ceil(1_000),
                 ),
             );
-            self.tell(message);
+            self.report(message);
         }
     }
 
@@ -370,12 +370,12 @@ impl<'a> Presenter<'a> {
             Output::Human | Output::Diff if plan.actions.is_empty() => {}
             Output::Markdown if plan.actions.is_empty() => {
                 let messages = std::mem::take(&mut self.messages);
-                let text = hookctl::render::markdown(self.scene(), None, None, &messages);
+                let text = hookctl::render::markdown(self.context(), None, None, &messages);
                 self.ui.result(&text);
             }
             _ => self.planned(plan),
         }
-        self.ui.tell(&message);
+        self.ui.report(&message);
         ExitStatus::Refused
     }
 
@@ -389,7 +389,7 @@ impl<'a> Presenter<'a> {
                     ExitStatus::Error
                 };
                 for problem in &problems.problems {
-                    self.tell(Message::of_problem(problem, hints::of(problem)));
+                    self.report(Message::of_problem(problem, hints::of(problem)));
                 }
                 CommandError::new("no-plan", "could not plan; nothing was sent").status(status)
             }
@@ -414,7 +414,7 @@ impl<'a> Presenter<'a> {
         match self.output {
             Output::Human | Output::Diff => {}
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.scene(), None, None, &messages);
+                let text = hookctl::render::markdown(self.context(), None, None, &messages);
                 self.ui.result(&text);
             }
             Output::Json => {

@@ -57,7 +57,7 @@ pub(crate) fn show_diagnostics(
         let others = diagnostics.iter().filter(|one| !is_error(one));
         let errors_first = diagnostics.iter().filter(is_error).chain(others);
         for diagnostic in errors_first.take(ui.most_diagnostics()) {
-            ui.tell(&Message::of_diagnostic(diagnostic, sources));
+            ui.report(&Message::of_diagnostic(diagnostic, sources));
         }
         if let (true, Some(line)) = (files > 0, hookctl::render::count_line(diagnostics, files)) {
             ui.remark(&line);

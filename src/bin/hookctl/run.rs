@@ -63,7 +63,7 @@ pub(crate) fn conclude(
     result: Result<Option<PassReport>, PassError>,
     cancellation: &CancellationToken,
     presenter: &mut Presenter<'_>,
-    cost: impl FnOnce() -> RunStats,
+    stats: impl FnOnce() -> RunStats,
 ) -> Result<ExitStatus, CommandError> {
     let report = match result {
         // Never dropped, like every large value: see `sync`.
@@ -89,7 +89,7 @@ pub(crate) fn conclude(
         }
         Err(error) => return Err(presenter.failed(&error)),
     };
-    presenter.applied(&report, cost());
+    presenter.applied(&report, stats());
     Ok(if cancellation.is_cancelled() {
         ExitStatus::Interrupted
     } else {

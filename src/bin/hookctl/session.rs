@@ -207,7 +207,7 @@ impl Session {
     }
 
     /// Returns the statistics of a run since `started`.
-    pub(crate) fn cost(&self, started: Instant) -> RunStats {
+    pub(crate) fn stats(&self, started: Instant) -> RunStats {
         RunStats {
             requests: self.api.stats().requests,
             duration: started.elapsed(),

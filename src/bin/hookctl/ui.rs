@@ -191,7 +191,7 @@ impl Ui {
     pub(crate) fn failure(&self, error: &CommandError) {
         let message = error.clone().into_message();
         if self.logs_json {
-            self.tell(&message);
+            self.report(&message);
             return;
         }
         self.error("error", &message.message);
@@ -202,7 +202,7 @@ impl Ui {
     }
 
     /// Writes a message with its severity, code, location, and hints.
-    pub(crate) fn tell(&self, message: &Message) {
+    pub(crate) fn report(&self, message: &Message) {
         let message = &mask::message(message.clone());
         if self.logs_json {
             let level = match message.severity {

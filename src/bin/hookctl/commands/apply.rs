@@ -62,7 +62,7 @@ pub(crate) struct ApplyArgs {
     #[arg(long)]
     sandbox: bool,
     /// Output format
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Human)]
     output: Output,
 }
 
@@ -182,8 +182,8 @@ async fn run_sealed(
         found.stale = compare(presenter, &report.plan);
     }
     found.conclude(&saved, args.unseen_tokens, presenter)?;
-    let cost = || session.cost(started);
-    conclude(result, &cancellation, presenter, cost)
+    let stats = || session.stats(started);
+    conclude(result, &cancellation, presenter, stats)
 }
 
 impl ApplyArgs {
@@ -289,7 +289,7 @@ impl Found {
             UnseenTokens::Keep => saved.unseen_tokens().cloned().collect(),
         };
         if !keys.is_empty() {
-            presenter.tell(unseen::notice(&keys, choice));
+            presenter.report(unseen::notice(&keys, choice));
         }
         Ok(())
     }

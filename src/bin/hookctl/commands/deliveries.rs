@@ -79,7 +79,7 @@ pub(crate) struct RetryArgs {
 #[derive(Debug, Args)]
 struct Common {
     /// Output format
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
     output: Form,
     /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]

@@ -75,7 +75,7 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     settling: SettlingArgs,
     /// Output format
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Human)]
     output: Output,
     /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
@@ -280,8 +280,8 @@ async fn sync(
                 }
             };
             let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
-            let cost = || session.cost(started);
-            conclude(result, &cancellation, presenter, cost)
+            let stats = || session.stats(started);
+            conclude(result, &cancellation, presenter, stats)
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) struct TrustArgs {
     #[arg(long, conflicts_with = "yes")]
     revoke: bool,
     /// Output format
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
     output: Form,
 }
 

@@ -19,7 +19,7 @@ use crate::ui::Ui;
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
     /// Output format
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = ValidateOutput::Human)]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValidateOutput::Human)]
     output: ValidateOutput,
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hookctl::declaration::Declarations;
 use hookctl::secret::SecretSource;
 use hookctl::trust::{
-    AllowedHosts, Authority, Checkout, Choice, Disk, GatherError, Wanted, WantedApi, gather,
+    AllowedHosts, ApiNeeds, Authority, Checkout, Choice, Disk, GatherError, Needs, gather,
 };
 
 use super::store::Store;
@@ -92,8 +92,8 @@ impl<'a> Context<'a> {
             return Err(no_api_url());
         }
         let fingerprint_key = target.fingerprint_key.as_ref();
-        let wanted = Wanted {
-            api: url.filter(|_| api).map(|url| WantedApi {
+        let needs = Needs {
+            api: url.filter(|_| api).map(|url| ApiNeeds {
                 url,
                 url_is_given: target.given.url,
                 url_place: target.places.api_url.clone(),
@@ -112,7 +112,7 @@ impl<'a> Context<'a> {
                 .collect(),
             hosts: self.hosts.as_ref(),
         };
-        gather(&wanted, &self.checkout, self.path.as_deref(), &Disk).map_err(|error| {
+        gather(&needs, &self.checkout, self.path.as_deref(), &Disk).map_err(|error| {
             let code = match &error {
                 GatherError::HostNotAllowed { .. } => "host-not-allowed",
                 GatherError::FingerprintKeyInside { .. } => "invalid-secret-source",

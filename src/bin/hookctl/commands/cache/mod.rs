@@ -38,7 +38,7 @@ enum RecordCommand {
     /// Show the recorded state of each webhook
     Show {
         /// Output format
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
     /// Show the applied changes, newest first
@@ -49,7 +49,7 @@ enum RecordCommand {
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
         /// Output format
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
     /// Check every stored value

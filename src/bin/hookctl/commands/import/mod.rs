@@ -78,20 +78,20 @@ pub(super) async fn import(
     let store = session.store();
     let remembered = store.remembered().map_err(|error| record_error(&error))?;
     let everything = Policy::default();
-    let scene = Scene {
+    let passes = ImportPasses {
         session: &session,
         settings: &settings,
         cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&scene.pass(&desired, &everything), &remembered)
+    let planned = reconcile::prepare(&passes.pass(&desired, &everything), &remembered)
         .await
         .map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
     if chosen.is_empty() {
         let unreadable = unreadable(args, &planned);
         if !unreadable.is_empty() {
-            return Ok(tell_left(ui, &[], &unreadable));
+            return Ok(report_skipped(ui, &[], &unreadable));
         }
         ui.result("Nothing to import: every webhook is declared or bound.\n");
         return Ok(ExitStatus::Success);
@@ -124,7 +124,7 @@ pub(super) async fn import(
     );
     left.splice(..0, leaking);
     let unreadable = unreadable(args, &planned);
-    let status = tell_left(ui, &left, &unreadable);
+    let status = report_skipped(ui, &left, &unreadable);
     let files = files(&kept, &settings.webhooks_dir, args.file.as_deref())?;
     if args.dry_run {
         for file in &files {
@@ -147,7 +147,7 @@ pub(super) async fn import(
     }
     let (declared, _) = self::declared(&settings, environment, presenter)?;
     let desired = declared.into_desired(&BTreeMap::new());
-    let bound = scene.bind(&desired, &kept, &remembered, presenter).await?;
+    let bound = passes.bind(&desired, &kept, &remembered, presenter).await?;
     ui.result(&format!(
         "Imported and bound {bound} of {}. `hookctl sync --dry-run` shows no changes for them.\n",
         chosen.len()
@@ -178,7 +178,7 @@ fn without_secrets<'a>(
 }
 
 /// Reports the webhooks that were not imported, and returns the exit status.
-fn tell_left(
+fn report_skipped(
     ui: &Ui,
     left: &[(Imported, String)],
     unreadable: &[&UnreadableWebhook],
@@ -222,7 +222,7 @@ fn unreadable<'a>(args: &ImportArgs, planned: &'a Planned) -> Vec<&'a Unreadable
 }
 
 /// What the passes of an import share.
-struct Scene<'a> {
+struct ImportPasses<'a> {
     session: &'a Session,
     settings: &'a Settings,
     cancellation: CancellationToken,
@@ -231,7 +231,7 @@ struct Scene<'a> {
 /// No secrets, since an import sends nothing.
 static NO_SECRETS: Secrets = Secrets::new();
 
-impl Scene<'_> {
+impl ImportPasses<'_> {
     fn pass<'a>(&'a self, desired: &'a DesiredState, policy: &'a Policy) -> Pass<'a, HttpApi> {
         Pass {
             api: self.session.api(),

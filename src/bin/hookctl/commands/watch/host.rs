@@ -43,7 +43,7 @@ pub(super) struct WatchContext<'a> {
 
 /// The host of the watch.
 pub(super) struct CliHost<'a> {
-    surroundings: WatchContext<'a>,
+    context: WatchContext<'a>,
     only: KeyFilter,
     settings: Settings,
     options: WatchOptions,
@@ -56,16 +56,16 @@ pub(super) struct CliHost<'a> {
 
 impl<'a> CliHost<'a> {
     pub(super) fn new(
-        surroundings: WatchContext<'a>,
+        context: WatchContext<'a>,
         only: KeyFilter,
         settings: Settings,
         session: Session,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            options: options(surroundings.args, &only, &settings, session.horizon()),
-            service: Service::of(surroundings.environment),
-            surroundings,
+            options: options(context.args, &only, &settings, session.horizon()),
+            service: Service::of(context.environment),
+            context,
             only,
             settings,
             session,
@@ -186,12 +186,11 @@ impl Host for CliHost<'_> {
 
     fn look(&mut self) -> Look {
         let settings = &self.settings;
-        let (look, loaded) =
-            with_load_options(settings, self.surroundings.environment, |options| {
-                self.files.look(&settings.webhooks_dir, options)
-            });
+        let (look, loaded) = with_load_options(settings, self.context.environment, |options| {
+            self.files.look(&settings.webhooks_dir, options)
+        });
         if let Some(loaded) = loaded {
-            let ui = self.surroundings.ui;
+            let ui = self.context.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         }
         if look != Look::Same {
@@ -202,7 +201,7 @@ impl Host for CliHost<'_> {
     }
 
     async fn wanted(&self) -> Result<Option<Wanted>, CommandError> {
-        let (settings, environment) = (&self.settings, self.surroundings.environment);
+        let (settings, environment) = (&self.settings, self.context.environment);
         let declarations = with_load_options(settings, environment, |options| {
             self.files.declarations(options)
         });
@@ -213,9 +212,9 @@ impl Host for CliHost<'_> {
         let request = Request {
             api: false,
             tokens: Some(&declarations),
-            ..Request::of_api(self.surroundings.args.sandbox, Asks::Never)
+            ..Request::of_api(self.context.args.sandbox, Asks::Never)
         };
-        let cleared = clear(self.surroundings.ui, settings, environment, request).await?;
+        let cleared = clear(self.context.ui, settings, environment, request).await?;
         let missing = Missing::Error;
         let resolved =
             resolve_tokens(&declarations, settings, environment, missing, &cleared).await;
@@ -269,7 +268,7 @@ impl Host for CliHost<'_> {
             global,
             args,
             environment,
-        } = self.surroundings;
+        } = self.context;
         let reloaded =
             match Settings::resolve(global).map_err(|error| show_settings_error(ui, error)) {
                 Ok(settings) => opened(ui, &settings, environment, args.sandbox)

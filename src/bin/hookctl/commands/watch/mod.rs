@@ -73,7 +73,7 @@ async fn watch(
         Some(address) => Some(metrics::serve(ui, address, Arc::clone(&metrics)).await?),
         None => None,
     };
-    let surroundings = host::WatchContext {
+    let context = host::WatchContext {
         ui,
         global,
         args,
@@ -81,7 +81,7 @@ async fn watch(
     };
     // A pass ends by itself after a signal.
     begin_writing();
-    let mut host = CliHost::new(surroundings, only, settings, session, metrics);
+    let mut host = CliHost::new(context, only, settings, session, metrics);
     hookctl::watch::watch(&mut host, &wake, &cancellation).await;
     Ok(())
 }

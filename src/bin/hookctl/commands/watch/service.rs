@@ -33,7 +33,7 @@ impl Service {
     /// Notifies the manager, once, that the first pass succeeded.
     pub(super) fn ready(&self) {
         if !self.is_ready.swap(true, Ordering::SeqCst) {
-            self.tell("READY=1");
+            self.notify("READY=1");
         }
     }
 
@@ -42,7 +42,7 @@ impl Service {
         let due = self.next_sign().is_some_and(|wait| wait.is_zero());
         if due {
             self.last_sign = Some(Instant::now());
-            self.tell("WATCHDOG=1");
+            self.notify("WATCHDOG=1");
         }
     }
 
@@ -57,7 +57,7 @@ impl Service {
     }
 
     #[cfg(unix)]
-    fn tell(&self, message: &str) {
+    fn notify(&self, message: &str) {
         let Some(path) = &self.socket else { return };
         let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| {
             match path.strip_prefix('@') {
@@ -77,5 +77,5 @@ impl Service {
 
     #[cfg(not(unix))]
     #[expect(clippy::unused_self, reason = "there is no such manager here")]
-    fn tell(&self, _: &str) {}
+    fn notify(&self, _: &str) {}
 }
