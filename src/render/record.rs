@@ -1,4 +1,4 @@
-//! The local record and its history, for people and for machines.
+//! The local record and its history, as text and as JSON.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::outside::json;
 use crate::record::{HistoryChange, HistoryEntry, IntendedWrite, Pending, Provenance};
 use crate::state::LastApplied;
 
-/// What is remembered of an account, for people.
+/// Renders the record of an account as text.
 pub fn record(
     last_applied: &LastApplied,
     pending: &Pending,
@@ -44,7 +44,7 @@ pub fn record(
     }
     for intent in &pending.intents {
         let state = if intent.superseded {
-            "was sent without an answer, and repeated or replaced since: it may still arrive"
+            "has no response, and was retried or replaced since; it may still take effect"
         } else {
             "has no known outcome; the next sync settles it"
         };
@@ -70,7 +70,7 @@ pub fn record(
     text
 }
 
-/// Applied changes, for people, the newest first.
+/// Renders applied changes as text, newest first.
 pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
     let mut text = String::new();
     for entry in entries {
@@ -88,7 +88,7 @@ pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
         }
     }
     if entries.is_empty() {
-        text.push_str("Nothing was changed yet.\n");
+        text.push_str("No changes yet.\n");
     }
     text
 }
@@ -153,7 +153,7 @@ struct PendingEntry<'a> {
 }
 
 impl<'a> RecordDocument<'a> {
-    /// A document of what is remembered of a target's account.
+    /// Creates the document of the record of a target's account.
     pub fn new(
         target: &'a str,
         last_applied: &'a LastApplied,
@@ -188,7 +188,7 @@ impl<'a> RecordDocument<'a> {
         }
     }
 
-    /// The document as text, with a line break at its end.
+    /// Returns the document as text that ends with a line break.
     pub fn to_text(&self) -> String {
         json::text(self)
     }
@@ -203,7 +203,7 @@ pub struct HistoryDocument<'a> {
 }
 
 impl<'a> HistoryDocument<'a> {
-    /// A document of these entries, the newest first.
+    /// Creates the document of these entries, newest first.
     pub const fn new(target: &'a str, entries: &'a [HistoryEntry]) -> Self {
         Self {
             format_version: "1",
@@ -212,7 +212,7 @@ impl<'a> HistoryDocument<'a> {
         }
     }
 
-    /// The document as text, with a line break at its end.
+    /// Returns the document as text that ends with a line break.
     pub fn to_text(&self) -> String {
         json::text(self)
     }

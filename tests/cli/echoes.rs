@@ -166,7 +166,7 @@ fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
         assert_eq!(account.names(), ["Billing"]);
         assert!(
             repository
-                .run(&["cache", "show"])
+                .run(&["record", "show"])
                 .stdout
                 .contains(&account.id("Billing"))
         );
@@ -189,7 +189,7 @@ fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
         for command in [
             &["status"][..],
             &["import", "--dry-run"],
-            &["cache", "show"],
+            &["record", "show"],
         ] {
             repository.run(&[&["--api-url", &url], command].concat());
         }

@@ -351,7 +351,7 @@ fn a_password_that_somebody_left_in_an_address_is_not_kept() {
         repository.lose_record();
         let sync = repository.sync(&account, &[]).code(0);
         sync.shows("1 adopted");
-        let show = ["--api-url", &url, "cache", "show"];
+        let show = ["--api-url", &url, "record", "show"];
         repository.run(&show).code(0);
         account.sandbox.remove("5eb7cf5a86d9755df3a6c001").unwrap();
         let id = account.id("Billing");

@@ -74,7 +74,7 @@ async fn settle(world: &mut World, last: &Declared) {
     assert!(
         results.is_complete() || is_disturbed,
         "{outcomes:?} {:?}",
-        results.twins
+        results.duplicates
     );
     assert!(
         !report.contested && report.ended_by.is_none(),

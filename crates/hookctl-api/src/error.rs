@@ -9,7 +9,10 @@ use hookctl_core::webhook::RemoteId;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
     /// 401 or 403: the key is not accepted. Everything stops.
-    #[error("the API does not accept the API key from {key_source} (status {status}{}){}", detail(message), headers_hint(*team_headers_sent))]
+    #[error(
+        "the API does not accept the API key from {key_source} (status {status}{})",
+        detail(message)
+    )]
     Unauthorized {
         /// 401 or 403.
         status: u16,
@@ -27,9 +30,7 @@ pub enum ApiError {
         id: RemoteId,
     },
     /// The host does not serve this API: 404 or 405 on the list.
-    #[error(
-        "{url} answers {status}: this host does not serve the workflow webhooks API. Check the target's api_url"
-    )]
+    #[error("{url} answers {status}: this host does not serve the workflow webhooks API")]
     NotServed {
         /// What was asked.
         url: String,
@@ -113,14 +114,6 @@ fn detail(message: &str) -> String {
         String::new()
     } else {
         format!(": {message}")
-    }
-}
-
-fn headers_hint(team_headers_sent: bool) -> &'static str {
-    if team_headers_sent {
-        ""
-    } else {
-        ". If the key is right, the account may need `team_id` and `user_id` in the target as well"
     }
 }
 

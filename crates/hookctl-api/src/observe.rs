@@ -52,9 +52,7 @@ pub enum ObserveError {
         page: u32,
     },
     /// The list changed while it was read, again and again.
-    #[error(
-        "the list of webhooks changes while it is read: nothing is planned from a list that may miss some. Try again when nobody else is at work"
-    )]
+    #[error("the list of webhooks changed during each of several reads, so it may be incomplete")]
     Unstable,
     /// The list does not end.
     #[error("the list of webhooks does not end after {MAX_PAGES} pages")]

@@ -11,24 +11,24 @@ use hookctl_core::webhook::{Field, FieldValue, Key, RemoteId};
 pub struct SyncReport {
     /// Every action that was planned, in the plan's order, and how it ended.
     pub results: Vec<ActionResult>,
-    /// What somebody else made at the same time and that looks like what we made.
-    pub twins: Vec<Twin>,
+    /// Webhooks that another writer created at the same time as this run created the same.
+    pub duplicates: Vec<Duplicate>,
     /// Whether something stopped everything, so that no further round may help.
     pub stopped: bool,
 }
 
-/// A webhook of ours that somebody else made at the same time, too.
+/// A webhook that this run and another writer created at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{key}' is there twice: as {id}, made by this run, and as {twin}, made at the same time by somebody else. Every event may be delivered twice: delete one of the two, and pin the other with `id:`"
+    "'{key}' exists twice: {id}, created by this run, and {duplicate}, created at the same time by another writer; each event may be delivered twice"
 )]
-pub struct Twin {
+pub struct Duplicate {
     /// The key.
     pub key: Key,
-    /// The webhook that this run made.
+    /// The webhook that this run created.
     pub id: RemoteId,
-    /// The other one.
-    pub twin: RemoteId,
+    /// The webhook that the other writer created.
+    pub duplicate: RemoteId,
 }
 
 /// One action and how it ended.
@@ -106,7 +106,7 @@ pub enum Remark {
 impl SyncReport {
     /// Whether every action was applied, and nothing is there twice.
     pub fn is_complete(&self) -> bool {
-        self.twins.is_empty()
+        self.duplicates.is_empty()
             && self
                 .results
                 .iter()

@@ -39,7 +39,7 @@ impl EndpointUrl {
         Self::parse_whole(text).map(|(url, _)| url)
     }
 
-    /// The same with its parts, for whoever looks at them next.
+    /// Parses an address, and returns it with its parts.
     ///
     /// # Errors
     /// As [`EndpointUrl::parse`].

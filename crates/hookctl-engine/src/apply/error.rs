@@ -17,7 +17,7 @@ pub(super) enum StepError {
     Unknown(#[source] ApiError),
     #[error("the API confirmed it, and the list could not be read to see what it stored: {0}")]
     Undecided(Arc<ObserveError>),
-    #[error("the API confirmed the create, but any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("the API confirmed the create, but several webhooks match it: {}", .0.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous(Vec<RemoteId>),
     #[error("the API confirmed it, but the webhook is missing from the list")]
     NotListed,

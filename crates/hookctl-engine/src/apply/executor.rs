@@ -15,7 +15,7 @@ use super::pending::Unsettled;
 use super::progress::{ApplyEvent, Listener};
 use super::step::Steps;
 use super::stop_gate::StopGate;
-use crate::report::{ActionResult, Outcome, SyncReport, Twin};
+use crate::report::{ActionResult, Duplicate, Outcome, SyncReport};
 use hookctl_api::{WebhookApi, observe};
 use hookctl_core::plan::{Action, Phase, Plan, PlannedAction};
 use hookctl_core::record::{After, Journal, JournalError, Settlement};
@@ -102,7 +102,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .first()
             .is_some_and(|first| first.action.phase() == Phase::Create)
         {
-            report.twins = run.twins(&results).await;
+            report.duplicates = run.duplicates(&results).await;
         }
         report.results.extend(results);
     }
@@ -142,7 +142,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     }
 
     /// Looks in a fresh list for duplicates that another writer made while we made the same.
-    async fn twins(&self, results: &[ActionResult]) -> Vec<Twin> {
+    async fn duplicates(&self, results: &[ActionResult]) -> Vec<Duplicate> {
         let made: Vec<_> = results
             .iter()
             .filter_map(|result| match (&result.outcome, &result.planned.action) {
@@ -176,20 +176,20 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 same_name.or_default().push(webhook);
             }
         }
-        let mut twins = Vec::new();
+        let mut duplicates = Vec::new();
         for (key, id, spec) in made {
             let same_name = new_by_name.get(&normal_name(&spec.name));
             for webhook in same_name.into_iter().flatten() {
                 if spec.looks_like(&webhook.spec) {
-                    twins.push(Twin {
+                    duplicates.push(Duplicate {
                         key: key.clone(),
                         id: id.clone(),
-                        twin: webhook.id.clone(),
+                        duplicate: webhook.id.clone(),
                     });
                 }
             }
         }
-        twins
+        duplicates
     }
 
     async fn one(&self, planned: &Arc<PlannedAction>) -> ActionResult {

@@ -32,7 +32,7 @@ use hookctl_core::webhook::{
 
 /// A create that may have happened, and no way to tell as what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("whether an interrupted run made '{key}' is not known: any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .ids.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
+#[error("an interrupted run may have created '{key}', and several webhooks match it: {}", .ids.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
 pub struct UndecidedCreate {
     /// The key.
     pub key: Key,

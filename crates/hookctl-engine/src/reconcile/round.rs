@@ -354,7 +354,7 @@ fn merge<A>(
             None => results.results.push(result),
         }
     }
-    results.twins.extend(report.twins);
+    results.duplicates.extend(report.duplicates);
     results.stopped |= report.stopped;
     merged.rounds += 1;
     merged.contested = contested;

@@ -10,7 +10,7 @@ use hookctl_core::record::{RecordError, RecordErrorKind};
 #[derive(Debug, thiserror::Error)]
 pub enum SledError {
     /// Another process uses it.
-    #[error("the local record in {} is in use{}; wait for it, or raise --lock-timeout", Outside::path(directory), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]
+    #[error("the local record in {} is in use{}", Outside::path(directory), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]
     Locked {
         /// The folder.
         directory: PathBuf,
@@ -64,7 +64,7 @@ pub enum SledError {
     },
     /// The database was made by a newer version.
     #[error(
-        "the local record in {} was made by a newer version of hookctl (schema {found}); use that version, or move the folder aside",
+        "the local record in {} was made by a newer version of hookctl (schema {found})",
         Outside::path(directory)
     )]
     Newer {
@@ -74,7 +74,7 @@ pub enum SledError {
         found: u32,
     },
     /// The clock of this machine is before 1970, which no record can hold.
-    #[error("the clock of this machine says that it is before 1970; set it")]
+    #[error("the clock of this machine is set to a time before 1970")]
     Clock,
     /// The commit is not the next one.
     #[error("the next commit of the local record is {expected}, not {found}")]

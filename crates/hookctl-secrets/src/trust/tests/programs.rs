@@ -37,11 +37,11 @@ fn covers(checkout: &Checkout, words: &[&str], path: &str) -> bool {
             .link("/repo/other/link", "/repo/linked")
             .file("/repo/linked/y", "")
             .program(path, content);
-        let wanted = Wanted {
+        let needs = Needs {
             tokens: vec![(&source, None)],
-            ..Wanted::default()
+            ..Needs::default()
         };
-        gather(&wanted, checkout, Some(PATH.as_ref()), &files)
+        gather(&needs, checkout, Some(PATH.as_ref()), &files)
             .unwrap()
             .digest()
     };
@@ -108,11 +108,11 @@ fn consent_outlives_the_first_run_which_makes_the_record() {
     let checkout = checkout().with_record("/repo/.hookctl".into());
     let source = command(&["op", ".."]);
     let of = |files: &Files| {
-        let wanted = Wanted {
+        let needs = Needs {
             tokens: vec![(&source, None)],
-            ..Wanted::default()
+            ..Needs::default()
         };
-        let authority = gather(&wanted, &checkout, Some(PATH.as_ref()), files).unwrap();
+        let authority = gather(&needs, &checkout, Some(PATH.as_ref()), files).unwrap();
         authority.digest()
     };
     let before = of(&machine());
@@ -124,11 +124,11 @@ fn consent_outlives_the_first_run_which_makes_the_record() {
 fn what_is_more_than_consent_can_cover_is_refused() {
     let refused = |words: &[&str], files: &Files| {
         let source = command(words);
-        let wanted = Wanted {
+        let needs = Needs {
             tokens: vec![(&source, None)],
-            ..Wanted::default()
+            ..Needs::default()
         };
-        gather(&wanted, &checkout(), Some(PATH.as_ref()), files).unwrap_err()
+        gather(&needs, &checkout(), Some(PATH.as_ref()), files).unwrap_err()
     };
     let numbers = |count: usize| {
         (0..count)
@@ -158,11 +158,11 @@ fn what_is_more_than_consent_can_cover_is_refused() {
     let sources: Vec<_> = (0..1_000)
         .map(|number| command(&["op", &names, &number.to_string()]))
         .collect();
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: sources.iter().map(|source| (source, None)).collect(),
-        ..Wanted::default()
+        ..Needs::default()
     };
-    let error = gather(&wanted, &checkout(), Some(PATH.as_ref()), &machine()).unwrap_err();
+    let error = gather(&needs, &checkout(), Some(PATH.as_ref()), &machine()).unwrap_err();
     assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
 }
 
@@ -188,11 +188,11 @@ fn without_git_all_files_count_but_those_of_the_system() {
     // A folder above counts as it is named, and not once more from there.
     let (source, files) = (command(&["op", ".."]), machine().file("/x", ""));
     let above = Checkout::new("/repo/webhooks.d".into(), []).open_ended();
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: vec![(&source, None)],
-        ..Wanted::default()
+        ..Needs::default()
     };
-    let authority = gather(&wanted, &above, Some(PATH.as_ref()), &files).unwrap();
+    let authority = gather(&needs, &above, Some(PATH.as_ref()), &files).unwrap();
     let What::Program(run) = authority.grants()[0].what() else {
         panic!();
     };

@@ -1,4 +1,4 @@
-//! `hookctl cache`: look into the local record and mend it.
+//! `hookctl record`: show, check, and repair the local record.
 
 mod repair;
 mod settle;
@@ -23,55 +23,55 @@ use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
 
-/// The arguments of `hookctl cache`.
+/// The arguments of `hookctl record`.
 #[derive(Debug, Args)]
-pub(crate) struct CacheArgs {
+pub(crate) struct RecordArgs {
     #[command(subcommand)]
-    command: CacheCommand,
-    /// The record of the built-in emulator
+    command: RecordCommand,
+    /// Use the record of the built-in emulator
     #[arg(long, global = true)]
     sandbox: bool,
 }
 
 #[derive(Debug, Subcommand)]
-enum CacheCommand {
-    /// Show what is remembered of each webhook
+enum RecordCommand {
+    /// Show the recorded state of each webhook
     Show {
-        /// The form of the result
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        /// Output format
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
-    /// Show what was changed, the newest first
+    /// Show the applied changes, newest first
     History {
-        /// Only of this key
+        /// Show only changes of this key
         key: Option<String>,
-        /// How many changes at most
+        /// Show at most this many changes
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
-        /// The form of the result
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        /// Output format
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
-    /// Check every value
+    /// Check every stored value
     Verify,
-    /// Put a damaged record aside, and make another one from the API
+    /// Set a damaged record aside, and rebuild it from the API
     Repair,
-    /// Forget a webhook; it stays at the API
+    /// Drop the binding of a key; the webhook stays at the API
     Forget {
-        /// Its key
+        /// The key
         key: String,
     },
     /// Bind the webhook of a key to another key
     Rename {
-        /// The key that it has
+        /// The current key
         old: String,
-        /// The key that it shall have
+        /// The new key
         new: String,
     },
 }
 
-impl CacheCommand {
-    /// The form of the result, also of an error.
+impl RecordCommand {
+    /// Returns the output format, which also applies to errors.
     const fn form(&self) -> Form {
         match self {
             Self::Show { output } | Self::History { output, .. } => *output,
@@ -84,7 +84,7 @@ impl CacheCommand {
 pub(crate) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &CacheArgs,
+    args: &RecordArgs,
     environment: &Environment,
 ) -> ExitStatus {
     match dispatch(ui, global, args, environment).await {
@@ -102,32 +102,32 @@ pub(crate) async fn run(
 async fn dispatch(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &CacheArgs,
+    args: &RecordArgs,
     environment: &Environment,
 ) -> Result<ExitStatus, CommandError> {
     cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let options = record_options(&settings)?;
     match &args.command {
-        CacheCommand::Verify => {
+        RecordCommand::Verify => {
             let verified =
                 hookctl::cache::verify(&options).map_err(|error| record_error(&error))?;
             ui.result(&match verified {
-                None => "There is no record yet.\n".to_owned(),
+                None => "No record exists yet.\n".to_owned(),
                 Some(found) => format!(
-                    "The record is whole: {} bound, {} pending, {} in the history, {} in the list that was read last.\n",
+                    "The record is intact: {} bound, {} pending, {} in the history, {} in the last list.\n",
                     found.records, found.pending, found.history, found.observed
                 ),
             });
         }
-        CacheCommand::Repair => {
+        RecordCommand::Repair => {
             repair::repair(ui, &settings, environment, args.sandbox, &options).await?;
         }
-        CacheCommand::Show { output } => {
+        RecordCommand::Show { output } => {
             let account = account(&settings, args.sandbox, &options)?;
             show(ui, &settings, &options, account, *output)?;
         }
-        CacheCommand::History { key, limit, output } => {
+        RecordCommand::History { key, limit, output } => {
             let account = account(&settings, args.sandbox, &options)?;
             let key = key.as_deref().map(parsed).transpose()?;
             let reader =
@@ -141,11 +141,11 @@ async fn dispatch(
                 Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
             });
         }
-        CacheCommand::Forget { key } => {
+        RecordCommand::Forget { key } => {
             let account = account(&settings, args.sandbox, &options)?;
             forget(ui, &options, account, &parsed(key)?).await?;
         }
-        CacheCommand::Rename { old, new } => {
+        RecordCommand::Rename { old, new } => {
             let account = account(&settings, args.sandbox, &options)?;
             rename(ui, &options, account, &parsed(old)?, parsed(new)?).await?;
         }
@@ -190,7 +190,7 @@ fn show(
     Ok(())
 }
 
-/// How many webhooks the account is known to have: the list is from before the writes that followed it.
+/// Counts the webhooks of the account: those in the last list, with the writes since then applied.
 fn known(snapshot: &Snapshot, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
     let mut ids: BTreeSet<&RemoteId> = snapshot.webhooks.iter().map(|found| &found.id).collect();
     ids.extend(last_applied.values().map(|record| &record.id));
@@ -203,7 +203,7 @@ fn known(snapshot: &Snapshot, last_applied: &LastApplied, entries: &[HistoryEntr
     ids.len()
 }
 
-/// The latest changes, of one key or of all.
+/// Returns the latest changes, of one key or of all.
 fn history(
     reader: &CacheReader,
     key: Option<&Key>,
@@ -229,14 +229,14 @@ async fn forget(
     let forgotten = Settlement {
         key: key.clone(),
         after: After::Dropped,
-        // What was sent may still arrive.
+        // A request in flight may still take effect.
         lingering: pending.of(key).cloned().map(Box::new),
         history: Some(entry(key, record.id.clone(), "forget")),
     };
     settle(&cache, vec![forgotten]).await?;
     ui.result(&format!(
-        "'{key}' is forgotten. Its webhook {} stays at the API; a sync finds it by its name while a file \
-         declares it.\n",
+        "Dropped the binding of '{key}'. Its webhook {} stays at the API; `hookctl sync` finds it by its name while a \
+         file declares it.\n",
         record.id.as_str()
     ));
     cache.close().map_err(|error| record_error(&error))
@@ -256,9 +256,9 @@ async fn rename(
     if let Some(other) = records.get(&new) {
         return Err(CommandError::new(
             "bound",
-            format!("'{new}' is bound already, to {}", other.id.as_str()),
+            format!("'{new}' is already bound to {}", other.id.as_str()),
         )
-        .help(format!("`hookctl cache forget {new}` unbinds it")));
+        .hint(format!("`hookctl record forget {new}` drops that binding")));
     }
     let dropped = Settlement {
         key: old.clone(),
@@ -276,7 +276,7 @@ async fn rename(
     };
     settle(&cache, vec![dropped, bound]).await?;
     ui.result(&format!(
-        "{} is bound to '{new}' now, and no longer to '{old}'.\n",
+        "Bound {} to '{new}' instead of '{old}'.\n",
         record.id.as_str()
     ));
     cache.close().map_err(|error| record_error(&error))
@@ -293,7 +293,7 @@ fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
     }
 }
 
-/// The account that a command is about: that of the target, or the only one that is remembered of it.
+/// Returns the account of the target: the one of its API URL, or else the only one in the record.
 fn account(
     settings: &Settings,
     sandbox: bool,
@@ -324,13 +324,13 @@ fn account(
             Err(CommandError::new(
                 "usage",
                 format!(
-                    "several accounts are remembered of '{}': {}",
+                    "the record has several accounts of '{}': {}",
                     target.name,
                     apis.join(", ")
                 ),
             )
             .status(ExitStatus::Usage)
-            .help("name one with --api-url, or use --sandbox"))
+            .hint("select one with --api-url, or use --sandbox"))
         }
     }
 }
@@ -343,5 +343,5 @@ fn parsed(key: &str) -> Result<Key, CommandError> {
 
 fn not_bound(key: &Key) -> CommandError {
     CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
-        .help("`hookctl cache show` lists what is")
+        .hint("`hookctl record show` lists the bound keys")
 }

@@ -1,5 +1,5 @@
-//! `hookctl cache repair`: a damaged record is put aside, never deleted, and another one is made of what
-//! can be saved of it and of what the API has.
+//! `hookctl record repair`: sets a damaged record aside, never deletes it, and builds a new one from its
+//! readable bindings and the API's list.
 
 use hookctl::cache::{Cache, CacheOptions, salvage, set_aside, verify};
 use hookctl::outside::Outside;
@@ -25,7 +25,7 @@ pub(super) async fn repair(
 ) -> Result<(), CommandError> {
     let what = match verify(options) {
         Ok(_) => {
-            ui.result("The record is whole; there is nothing to repair.\n");
+            ui.result("The record is intact; nothing to repair.\n");
             return Ok(());
         }
         Err(error) if error.is_damage() => error,
@@ -40,7 +40,7 @@ pub(super) async fn repair(
     let session = unless_cancelled(&cancellation, opening).await??;
     let account = session.account().clone();
     let saved = salvage(options, &account).map_err(|error| record_error(&error))?;
-    // Read before anything is moved: without the API nothing is better than it was.
+    // Before anything is moved: a repair without the API would leave less than there was.
     let observing = hookctl::remote::observe(session.api());
     let observed = unless_cancelled(&cancellation, observing)
         .await?
@@ -75,14 +75,14 @@ pub(super) async fn repair(
         ));
     }
     ui.result(&format!(
-        "Repaired: {kept} of the {total} bindings that could be read hold at the API. A sync finds the other \
-         webhooks by their names, and writes each token once more.\n"
+        "Repaired: {kept} of {total} readable bindings match a webhook at the API. The next sync finds the other \
+         webhooks by name, and writes each token once.\n"
     ));
     Ok(())
 }
 
-/// A binding that was saved, if the API still has the webhook. What was last applied is not known any
-/// more, and no token can be vouched for.
+/// Returns a salvaged binding if its webhook still exists. What was last applied is unknown, so no token
+/// counts as verified.
 fn rebound(record: AppliedRecord, observed: &ObservedState) -> Option<AppliedRecord> {
     let found = observed.get(&record.id)?;
     Some(AppliedRecord {

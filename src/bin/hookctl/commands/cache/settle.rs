@@ -1,4 +1,4 @@
-//! Changes of the record that no pass makes.
+//! Changes to the record outside of a pass.
 
 use hookctl::cache::Cache;
 use hookctl::record::Settlement;
