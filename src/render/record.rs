@@ -1,5 +1,6 @@
 //! The local record and its history, as text and as JSON.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::human::plural;
@@ -13,7 +14,7 @@ use crate::state::LastApplied;
 pub fn record(
     last_applied: &LastApplied,
     pending: &Pending,
-    observed: Option<(&str, usize)>,
+    observed: Option<(Timestamp, usize)>,
     styles: &Styles,
 ) -> String {
     let mut text = String::new();
@@ -42,7 +43,7 @@ pub fn record(
             record.id.as_str()
         );
     }
-    for intent in &pending.intents {
+    for intent in pending.intents.values() {
         let state = if intent.superseded {
             "has no response, and was retried or replaced since; it may still take effect"
         } else {
@@ -58,11 +59,7 @@ pub fn record(
         );
     }
     let seen = observed.map_or_else(String::new, |(at, count)| {
-        format!(
-            " Last observed: {} at {}.",
-            plural(count, "webhook"),
-            sanitize(at)
-        )
+        format!(" Last observed: {} at {at}.", plural(count, "webhook"))
     });
     let line = format!("{} bound.{seen}", plural(last_applied.len(), "webhook"));
     text += &paint(styles.headline, &line);
@@ -77,7 +74,7 @@ pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
         let commit = entry.provenance.as_ref().map_or_else(String::new, commit);
         text += &format!(
             "{}  {} {} ({}){}\n",
-            sanitize(&entry.at),
+            entry.at,
             sanitize(&entry.action),
             entry.key,
             entry.id.as_str(),
@@ -129,7 +126,7 @@ const fn verb(write: &IntendedWrite) -> &'static str {
 pub struct RecordDocument<'a> {
     format_version: &'static str,
     target: &'a str,
-    observed_at: Option<&'a str>,
+    observed_at: Option<Timestamp>,
     bindings: Vec<Binding<'a>>,
     pending: Vec<PendingEntry<'a>>,
 }
@@ -147,7 +144,7 @@ struct Binding<'a> {
 struct PendingEntry<'a> {
     key: &'a str,
     action: &'static str,
-    at: jiff::Timestamp,
+    at: Timestamp,
     host: &'a str,
     superseded: bool,
 }
@@ -158,7 +155,7 @@ impl<'a> RecordDocument<'a> {
         target: &'a str,
         last_applied: &'a LastApplied,
         pending: &'a Pending,
-        observed_at: Option<&'a str>,
+        observed_at: Option<Timestamp>,
     ) -> Self {
         Self {
             format_version: "1",
@@ -176,7 +173,7 @@ impl<'a> RecordDocument<'a> {
                 .collect(),
             pending: pending
                 .intents
-                .iter()
+                .values()
                 .map(|intent| PendingEntry {
                     key: intent.key.as_str(),
                     action: verb(&intent.write),

@@ -171,16 +171,13 @@ impl Record {
     /// [`RecordError`]
     pub async fn open(&self) -> Result<OpenRecord, RecordError> {
         let prefetched = lock(&self.0.prefetched).take();
-        let (group, read) = match prefetched {
-            Some(prefetched) => (
-                Group::new(prefetched.session, Some(prefetched.sequence)),
-                Some(prefetched.remembered),
-            ),
-            None => {
-                let session = self.0.backend.begin().await?;
-                // Nothing else writes from here on: what is held in memory now is what the record says.
-                (Group::new(session, None), self.cached().await)
-            }
+        let (group, read) = if let Some(prefetched) = prefetched {
+            let group = Group::new(prefetched.session, Some(prefetched.sequence));
+            (group, Some(prefetched.remembered))
+        } else {
+            let session = self.0.backend.begin().await?;
+            // Nothing else writes from here on: what is held in memory now is what the record says.
+            (Group::new(session, None), self.cached().await)
         };
         Ok(OpenRecord {
             record: self.clone(),

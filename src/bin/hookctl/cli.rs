@@ -61,7 +61,7 @@ enum Command {
     Retry(commands::deliveries::RetryArgs),
     /// Show, check, and repair the local record
     #[command(alias = "cache")]
-    Record(commands::cache::RecordArgs),
+    Record(commands::record::RecordArgs),
     /// Run the built-in API emulator as a server
     Sandbox(commands::sandbox::SandboxArgs),
     /// Review what the files need consent for, and grant it
@@ -166,7 +166,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Completions(args) => commands::shell::completions(&ui, &args),
             Command::Man(args) => commands::shell::man(&ui, command(), &args),
             Command::Record(args) => {
-                commands::cache::run(&ui, &cli.global, &args, &environment).await
+                commands::record::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Sandbox(args) => {
                 commands::sandbox::run(&ui, &cli.global, &args, &environment).await

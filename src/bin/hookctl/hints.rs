@@ -3,13 +3,13 @@
 use std::error::Error;
 
 use hookctl::apply::UndecidedCreate;
-use hookctl::cache::CacheError;
 use hookctl::config::DiscoverError;
 use hookctl::plan::PlanProblem;
 use hookctl::plan::safety::Refusal;
-use hookctl::record::Duplicate;
+use hookctl::record::{RecordError, RecordErrorKind};
 use hookctl::remote::http::ClientError;
 use hookctl::remote::{ApiError, ObserveError};
+use hookctl::report::Duplicate;
 use hookctl::saved::{NoPlan, OpenError};
 use hookctl::secret::{ResolveError, TooShort};
 use hookctl::trust::GatherError;
@@ -51,8 +51,8 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Vec<String> {
 
 /// The hints that do not depend on values of the error.
 fn fixed(error: &(dyn Error + 'static)) -> &'static [&'static str] {
-    if let Some(error) = error.downcast_ref() {
-        record(error)
+    if let Some(error) = error.downcast_ref::<RecordError>() {
+        record(error.kind())
     } else if let Some(error) = error.downcast_ref() {
         api(error)
     } else if let Some(ObserveError::Unstable) = error.downcast_ref() {
@@ -89,18 +89,17 @@ fn fixed(error: &(dyn Error + 'static)) -> &'static [&'static str] {
     }
 }
 
-fn record(error: &CacheError) -> &'static [&'static str] {
-    match error {
-        CacheError::Locked { .. } => &["raise --lock-timeout to wait longer"],
-        CacheError::NoPlace { .. } => &[RECORD_FOLDER],
-        CacheError::Damaged { .. } | CacheError::RolledBack { .. } => {
+fn record(kind: RecordErrorKind) -> &'static [&'static str] {
+    match kind {
+        RecordErrorKind::Held => &["raise --lock-timeout to wait longer"],
+        RecordErrorKind::Misplaced => &[RECORD_FOLDER],
+        RecordErrorKind::Damaged => {
             &["`hookctl record repair` sets it aside and rebuilds it from the API"]
         }
-        CacheError::Newer { .. } => &[
+        RecordErrorKind::Newer => &[
             "use that version of hookctl",
             "move the folder aside to start a new record",
         ],
-        CacheError::Clock => &["set the clock of this machine"],
         _ => &[],
     }
 }

@@ -48,7 +48,7 @@ impl Write for Escaped {
 /// Reports a panic as one JSON line, except on threads whose panic is handled.
 fn report_panics_as_json() {
     std::panic::set_hook(Box::new(|panic| {
-        if std::thread::current().name() != Some(hookctl::cache::GUARDED_THREAD) {
+        if std::thread::current().name() != Some(hookctl::record::sled::GUARDED_THREAD) {
             json_line(
                 "ERROR",
                 &serde_json::json!({ "message": panic.to_string() }),

@@ -42,7 +42,7 @@ fn report_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
-        if thread.name() != Some(hookctl::cache::GUARDED_THREAD) {
+        if thread.name() != Some(hookctl::record::sled::GUARDED_THREAD) {
             report(panic);
         }
     }));

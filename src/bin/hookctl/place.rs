@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use hookctl::cache::check_place;
 use hookctl::input::real_path;
 use hookctl::outside::Outside;
+use hookctl::record::sled::check_place;
 
 use crate::error::CommandError;
 use crate::git::Repository;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
-use hookctl::cache::CacheError;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
@@ -395,13 +394,7 @@ impl<'a> Presenter<'a> {
             }
             PassError::Interrupted => interrupted(),
             PassError::Observe(source) => CommandError::caused("api", source),
-            PassError::Records(source) => match source.downcast_ref::<CacheError>() {
-                Some(error) => record_error(error),
-                None => CommandError::new(
-                    "record",
-                    format!("could not use the local record: {source}"),
-                ),
-            },
+            PassError::Record(source) => record_error(source),
             other => CommandError::caused("record", other),
         }
     }

@@ -11,11 +11,11 @@ use hookctl::apply::{ApplyEvent, Listener};
 use hookctl::diagnostic::nearest;
 use hookctl::plan::{KeyFilter, Plan, Policy, Prune, UnverifiedSecrets};
 use hookctl::reconcile::{self, Pass, PassError, PassReport, Review, Verdict};
+use hookctl::record::{OpenRecord, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::remote::{DeliveryApi as _, EventQuery};
 use hookctl::render::RunStats;
 use hookctl::saved::Terms;
-use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
 
@@ -107,11 +107,11 @@ fn exit_status(report: &PassReport) -> ExitStatus {
 }
 
 /// Runs the pass. Returns `None` if it was interrupted before any change was made.
-pub(crate) async fn apply<'s>(
+pub(crate) async fn apply(
     ui: &Ui,
     pass: &Pass<'_, HttpApi>,
-    store: &'s Store,
-    open: OpenStore<'s>,
+    record: &Record,
+    open: OpenRecord,
     presenter: &mut Presenter<'_>,
     approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<PassReport>, PassError> {
@@ -133,7 +133,7 @@ pub(crate) async fn apply<'s>(
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile_settling(pass, store, open, &watched, &mut review) => {
+        report = reconcile::reconcile_settling(pass, record, open, &watched, &mut review) => {
             report.map(Some)
         }
         () = cancelled => Ok(None),

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookctl::apply::ApplyOptions;
-use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
 use hookctl::input::open_regular;
 use hookctl::outside::Outside;
 use hookctl::reconcile::fresh_evidence;
-use hookctl::record::Horizon;
-use hookctl::record::Remembered;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{
+    Account, Horizon, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
+};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, KeyValues, Salt, Secret, SecretSource, Secrets, TooShort};
 use hookctl::state::DesiredState;
-use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
@@ -36,7 +36,7 @@ pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
     api: HttpApi,
-    store: Store,
+    record: Record,
     fingerprint_key: FingerprintKey,
     /// The keys, which no token may contain.
     keys: KeyValues,
@@ -53,19 +53,19 @@ impl Session {
         environment: &Environment,
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
-        let store = store(settings, cleared.is_sandbox())?;
-        Self::over(store, settings, environment, cleared).await
+        let record = record(settings, cleared.is_sandbox())?;
+        Self::over(record, settings, environment, cleared).await
     }
 
     /// Sets up the session over a record that may be loaded already.
     pub(crate) async fn over(
-        store: Store,
+        record: Record,
         settings: &Settings,
         environment: &Environment,
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
         let consent = match cleared {
-            Cleared::Sandbox(_) => return Self::over_sandbox(store, settings).await,
+            Cleared::Sandbox(_) => return Self::over_sandbox(record, settings).await,
             Cleared::Api(consent) => consent,
         };
         let access = consent.access().ok_or_else(no_api_url)?;
@@ -107,7 +107,7 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            store,
+            record,
             fingerprint_key,
             keys,
             clock: SystemClock::new(),
@@ -116,7 +116,7 @@ impl Session {
         })
     }
 
-    async fn over_sandbox(store: Store, settings: &Settings) -> Result<Self, CommandError> {
+    async fn over_sandbox(record: Record, settings: &Settings) -> Result<Self, CommandError> {
         let running = start_sandbox(settings).await?;
         let key = Secret::new(SANDBOX_KEY.to_owned())
             .map_err(|error| CommandError::caused("api-key", &error))?;
@@ -128,7 +128,7 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            store,
+            record,
             fingerprint_key,
             // The emulator's key is not secret.
             keys: KeyValues::none(),
@@ -168,16 +168,16 @@ impl Session {
         &self.api
     }
 
-    pub(crate) const fn account(&self) -> &Account {
-        self.store.account()
+    pub(crate) fn account(&self) -> &Account {
+        self.record.account()
     }
 
     pub(crate) const fn fingerprint_key(&self) -> &FingerprintKey {
         &self.fingerprint_key
     }
 
-    pub(crate) const fn store(&self) -> &Store {
-        &self.store
+    pub(crate) const fn record(&self) -> &Record {
+        &self.record
     }
 
     /// Returns the desired state: the declarations, with the evidence about their tokens. A token without a record is
@@ -216,29 +216,32 @@ impl Session {
     }
 
     /// Opens the record. A dry run reads a copy.
-    pub(crate) fn records(&self, dry_run: bool) -> Result<RecordAccess<'_>, CommandError> {
+    pub(crate) async fn access(&self, dry_run: bool) -> Result<RecordAccess, CommandError> {
         let opened = if dry_run {
-            self.store.remembered().map(RecordAccess::Reading)
+            self.record.remembered().await.map(RecordAccess::Reading)
         } else {
-            self.store.open().map(RecordAccess::Writing)
+            self.record.open().await.map(RecordAccess::Writing)
         };
         opened.map_err(|error| record_error(&error))
     }
 }
 
 /// Access to the record.
-pub(crate) enum RecordAccess<'a> {
+pub(crate) enum RecordAccess {
     /// For a dry run: the content of a copy.
     Reading(Arc<Remembered>),
     /// For writing.
-    Writing(OpenStore<'a>),
+    Writing(OpenRecord),
 }
 
-impl RecordAccess<'_> {
-    pub(crate) fn remembered(&self) -> Result<Arc<Remembered>, CommandError> {
+impl RecordAccess {
+    pub(crate) async fn remembered(&self) -> Result<Arc<Remembered>, CommandError> {
         match self {
             Self::Reading(remembered) => Ok(Arc::clone(remembered)),
-            Self::Writing(store) => store.remembered().map_err(|error| record_error(&error)),
+            Self::Writing(open) => open
+                .remembered()
+                .await
+                .map_err(|error| record_error(&error)),
         }
     }
 }
@@ -248,16 +251,16 @@ fn too_short(source: &SecretSource, error: TooShort) -> CommandError {
     CommandError::new("fingerprint-key", message).hints(hints::of(&error))
 }
 
-pub(crate) fn record_error(error: &CacheError) -> CommandError {
-    if matches!(error, CacheError::Interrupted) {
+pub(crate) fn record_error(error: &RecordError) -> CommandError {
+    if error.kind() == RecordErrorKind::Interrupted {
         return interrupted();
     }
     CommandError::caused("record", error)
 }
 
 /// Returns the location of the record and the options to open it.
-pub(crate) fn record_options(settings: &Settings) -> Result<CacheOptions, CommandError> {
-    Ok(CacheOptions {
+pub(crate) fn record_options(settings: &Settings) -> Result<SledOptions, CommandError> {
+    Ok(SledOptions {
         directory: crate::place::of_record(settings)?,
         lock_timeout: settings.lock_timeout,
         history: settings.history,
@@ -267,17 +270,16 @@ pub(crate) fn record_options(settings: &Settings) -> Result<CacheOptions, Comman
 }
 
 /// Returns the record of a target, or of the emulator. Reads nothing yet.
-pub(crate) fn store(settings: &Settings, sandbox: bool) -> Result<Store, CommandError> {
+pub(crate) fn record(settings: &Settings, sandbox: bool) -> Result<Record, CommandError> {
     let target = &settings.target;
     let url = target.api_url.as_ref().map(ToString::to_string);
-    let api = match (sandbox, &url) {
-        (true, _) => "sandbox",
-        (false, Some(url)) => url,
+    let account = if sandbox {
+        Account::sandbox(&target.name)
+    } else {
         // Commands that need a URL report that it is missing.
-        (false, None) => "",
+        Account::new(&target.name, &url.unwrap_or_default())
     };
-    let account = Account::new(&target.name, api);
-    Ok(Store::new(record_options(settings)?, account))
+    Ok(SledRecord::new(record_options(settings)?, account).into_record())
 }
 
 /// Checks the certificate files that the environment names. The TLS library would block on a FIFO.

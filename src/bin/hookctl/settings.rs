@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookctl::cache::HistoryLimits;
 use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError};
 use hookctl::diagnostic::{Diagnostics, Lints, Location, SourceMap, Span, nearest};
 use hookctl::plan::safety::SafetyLimits;
+use hookctl::record::HistoryLimits;
 use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 use crate::args::GlobalArgs;

@@ -11,6 +11,7 @@ use super::error::SledError;
 use super::generation::head;
 use super::opened::{Copied, Opened};
 use super::options::SledOptions;
+use crate::Record;
 
 /// The record of one account in a folder, on sled. Reading and writing block the thread for as long as the disk takes.
 #[derive(Clone, Debug)]
@@ -23,6 +24,12 @@ impl SledRecord {
     /// Returns the record of an account in a folder. Reads nothing, and makes no folder.
     pub const fn new(options: SledOptions, account: Account) -> Self {
         Self { options, account }
+    }
+
+    /// Returns the handle of this record.
+    pub fn into_record(self) -> Record {
+        let account = self.account.clone();
+        Record::new(self, account)
     }
 
     fn copied(&self) -> Result<Option<Copied>, SledError> {

@@ -21,3 +21,17 @@ pub struct SledOptions {
     /// The secrets that the API may have put into public fields: none of them is stored.
     pub followed: Followed,
 }
+
+impl SledOptions {
+    /// Returns the options for a record in a folder: a wait of 10 seconds for another process, the default limits of
+    /// the history, and no secrets to look for.
+    pub fn in_folder(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            directory: directory.into(),
+            lock_timeout: Duration::from_secs(10),
+            history: HistoryLimits::default(),
+            cancellation: CancellationToken::new(),
+            followed: Followed::default(),
+        }
+    }
+}

@@ -242,7 +242,8 @@ fn what_was_observed_is_kept_and_replaced() {
         (&all[..], 30),
     ] {
         let observation = Observation {
-            at: Timestamp::from_second(timeout + 1_000 * ids.len() as i64).unwrap(),
+            at: Timestamp::from_second(timeout + 1_000 * i64::try_from(ids.len()).unwrap())
+                .unwrap(),
             observed: Arc::new(observed(ids, timeout)),
         };
         append(&cache, vec![Entry::Observed(observation.clone())]);

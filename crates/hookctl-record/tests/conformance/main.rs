@@ -50,7 +50,7 @@ fn account() -> Account {
 }
 
 /// Runs a test on a fresh record of every back end.
-fn on_every_back_end(test: impl AsyncFn(&dyn Place)) {
+fn on_every_back_end<T: AsyncFn(&dyn Place)>(test: T) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

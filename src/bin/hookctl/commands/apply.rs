@@ -107,11 +107,15 @@ async fn run_sealed(
     let secrets = resolved.secrets;
     let whole = policy(saved.terms())?;
     let chosen;
-    let store = session
-        .store()
+    let open = session
+        .record()
         .open()
+        .await
         .map_err(|error| record_error(&error))?;
-    let remembered = store.remembered().map_err(|error| record_error(&error))?;
+    let remembered = open
+        .remembered()
+        .await
+        .map_err(|error| record_error(&error))?;
     let sources = unseen::sources(&declarations, session.fingerprint_key());
     let mut desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
@@ -174,7 +178,7 @@ async fn run_sealed(
         found.review(differing, forbidden, saved.unseen_writes(plan))
     };
     let pass = pass(&chosen);
-    let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
+    let result = apply(ui, &pass, session.record(), open, presenter, &mut approve).await;
     if let Ok(Some(report)) = &result
         && report.plan.actions.is_empty()
         && !args.partial

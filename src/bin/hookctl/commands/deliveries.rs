@@ -140,8 +140,9 @@ async fn answer(
     let opening = Session::open(&settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
     let remembered = session
-        .store()
+        .record()
         .remembered()
+        .await
         .map_err(|error| record_error(&error))?;
     let keys: BTreeMap<&str, &Key> = remembered
         .last_applied

@@ -82,7 +82,7 @@ async fn status(
     let settings = presenter.settings(global)?;
     let only = selected(&args.only)?;
     // Before any program runs, since consent does not cover the record's folder.
-    let store = session::store(&settings, args.sandbox)?;
+    let record = session::record(&settings, args.sandbox)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let request = Request {
         sandbox: args.sandbox,
@@ -102,12 +102,13 @@ async fn status(
     presenter.secrets(resolved.diagnostics)?;
     let session = unless_cancelled(
         &cancellation,
-        Session::over(store, &settings, environment, &cleared),
+        Session::over(record, &settings, environment, &cleared),
     )
     .await??;
     let remembered = session
-        .store()
+        .record()
         .remembered()
+        .await
         .map_err(|error| record_error(&error))?;
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use hookctl::cache::Account;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
+use hookctl::record::Access;
+use hookctl::record::Account;
 use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
 use hookctl::secret::Secrets;
-use hookctl::store::Access;
 
 use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
@@ -140,9 +140,9 @@ impl SyncArgs {
 
     const fn access(&self) -> Access {
         if self.dry_run {
-            Access::Copy
+            Access::Read
         } else {
-            Access::InPlace
+            Access::Write
         }
     }
 
@@ -190,9 +190,10 @@ async fn sync(
     let cancellation = cancel_on_signal()?;
     args.check()?;
     let settings = presenter.settings(global)?;
-    let store = session::store(&settings, args.sandbox)?;
+    let record = session::record(&settings, args.sandbox)?;
+    let runtime = tokio::runtime::Handle::current();
     let declarations = std::thread::scope(|threads| {
-        let ahead = || store.read_ahead(args.access());
+        let ahead = || runtime.block_on(record.prefetch(args.access()));
         // If no thread can be started, the record is read later.
         let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
         // Asks Git at the same time.
@@ -205,7 +206,7 @@ async fn sync(
     })?;
     if runs_programs(&declarations, &settings) {
         // Programs may wait for the user while other processes wait for the record.
-        store.release();
+        record.release().await;
     }
     let request = args.request(&declarations);
     let resolving = clear_and_resolve(
@@ -221,14 +222,14 @@ async fn sync(
     let secrets = resolved.secrets;
     let session = unless_cancelled(
         &cancellation,
-        Session::over(store, &settings, environment, &cleared),
+        Session::over(record, &settings, environment, &cleared),
     )
     .await??;
     let terms = args.terms(&settings, session.account());
     let policy = policy(&terms)?;
-    let records = session.records(args.dry_run)?;
+    let access = session.access(args.dry_run).await?;
     // Large values are never dropped: freeing them takes as long as a tenth of a run without changes.
-    let remembered = ManuallyDrop::new(records.remembered()?);
+    let remembered = ManuallyDrop::new(access.remembered().await?);
     let unseen_tokens = args.unseen(&declarations, &secrets, &policy, &session);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
@@ -250,7 +251,7 @@ async fn sync(
         settle: args.settling.settle(),
         options: session.apply_options(&settings, args.settling.grace, &cancellation),
     };
-    match records {
+    match access {
         RecordAccess::Reading(_) => {
             let planning = reconcile::prepare(&pass, &remembered);
             let planned = unless_cancelled(&cancellation, planning).await?;
@@ -270,7 +271,7 @@ async fn sync(
             }
             dry_run(args, planned, presenter)
         }
-        RecordAccess::Writing(store) => {
+        RecordAccess::Writing(open) => {
             pass.options.provenance = Some(&provenance);
             let mut approve = |plan: &Plan| {
                 if args.yes || !ui.can_ask() || !needs_consent(plan) {
@@ -279,7 +280,7 @@ async fn sync(
                     Approval::Asked
                 }
             };
-            let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
+            let result = apply(ui, &pass, session.record(), open, presenter, &mut approve).await;
             let stats = || session.stats(started);
             conclude(result, &cancellation, presenter, stats)
         }

@@ -76,8 +76,11 @@ pub(super) async fn import(
         Session::open(&settings, environment, &cleared),
     )
     .await??;
-    let store = session.store();
-    let remembered = store.remembered().map_err(|error| record_error(&error))?;
+    let record = session.record();
+    let remembered = record
+        .remembered()
+        .await
+        .map_err(|error| record_error(&error))?;
     let everything = Policy::default();
     let passes = ImportPasses {
         session: &session,
@@ -270,8 +273,9 @@ impl ImportPasses<'_> {
         };
         let open = self
             .session
-            .store()
+            .record()
             .open()
+            .await
             .map_err(|error| record_error(&error))?;
         let mut adopts_only = |plan: &Plan| {
             if plan.actions.iter().all(|planned| adopts_as_it_is(planned)) {
@@ -282,7 +286,7 @@ impl ImportPasses<'_> {
         };
         let pass = self.pass(desired, &policy);
         let result = reconcile::reconcile(&pass, &open, &Silent, &mut adopts_only).await;
-        open.close().map_err(|error| record_error(&error))?;
+        open.close().await.map_err(|error| record_error(&error))?;
         let report = match result {
             Err(PassError::Interrupted) => {
                 return Err(CommandError::new(

@@ -7,11 +7,10 @@ use hookctl::apply::ApplyEvent;
 use hookctl::clock::Clock;
 use hookctl::plan::{Change, KeyFilter, PlannedAction};
 use hookctl::reconcile::PassError;
-use hookctl::record::{Horizon, Provenance};
+use hookctl::record::{Horizon, Provenance, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::report::{Outcome, SyncReport};
 use hookctl::secret::FingerprintKey;
-use hookctl::store::Store;
 use hookctl::watch::{
     Drift, Ended, Files, Host, Look, PassFailure, Passed, Reason, Wanted, WatchEvent, WatchOptions,
     Watched,
@@ -170,8 +169,8 @@ impl Host for CliHost<'_> {
         self.session.api()
     }
 
-    fn store(&self) -> &Store {
-        self.session.store()
+    fn record(&self) -> &Record {
+        self.session.record()
     }
 
     fn fingerprint_key(&self) -> &FingerprintKey {

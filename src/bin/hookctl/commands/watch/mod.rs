@@ -63,7 +63,8 @@ async fn watch(
     let cleared = unless_cancelled(&cancellation, clearing).await??;
     let opening = Session::open(&settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
-    if let (Some(declarations), Ok(remembered)) = (declarations, session.store().remembered()) {
+    let remembered = session.record().remembered().await;
+    if let (Some(declarations), Ok(remembered)) = (declarations, remembered) {
         let keys = declarations.keys().chain(remembered.last_applied.keys());
         selects_something(&only, keys)?;
     }

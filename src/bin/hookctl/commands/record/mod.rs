@@ -6,8 +6,8 @@ mod settle;
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
-use hookctl::cache::{Account, Cache, CacheOptions, CacheReader, Snapshot};
-use hookctl::record::{After, HistoryEntry, Settlement};
+use hookctl::record::sled::{self, SledOptions, SledRecord};
+use hookctl::record::{Account, After, HistoryEntry, Observation, Record, RecordError, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
@@ -110,8 +110,7 @@ async fn dispatch(
     let options = record_options(&settings)?;
     match &args.command {
         RecordCommand::Verify => {
-            let verified =
-                hookctl::cache::verify(&options).map_err(|error| record_error(&error))?;
+            let verified = sled::verify(&options).map_err(|error| record_error(&error.into()))?;
             ui.result(&match verified {
                 None => "No record exists yet.\n".to_owned(),
                 Some(found) => format!(
@@ -124,79 +123,64 @@ async fn dispatch(
             repair::repair(ui, &settings, environment, args.sandbox, &options).await?;
         }
         RecordCommand::Show { output } => {
-            let account = account(&settings, args.sandbox, &options)?;
-            show(ui, &settings, &options, account, *output)?;
+            let record = record(&settings, args.sandbox, options)?;
+            show(ui, &settings, &record, *output).await?;
         }
         RecordCommand::History { key, limit, output } => {
-            let account = account(&settings, args.sandbox, &options)?;
+            let record = record(&settings, args.sandbox, options)?;
             let key = key.as_deref().map(parsed).transpose()?;
-            let reader =
-                CacheReader::open(&options, account).map_err(|error| record_error(&error))?;
-            let entries = match &reader {
-                None => Vec::new(),
-                Some(reader) => history(reader, key.as_ref(), *limit)?,
-            };
+            let entries = history(&record, key.as_ref(), *limit).await?;
             ui.result(&match output {
                 Form::Human => hookctl::render::history(&entries, &Styles::new(ui.color_out())),
                 Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
             });
         }
         RecordCommand::Forget { key } => {
-            let account = account(&settings, args.sandbox, &options)?;
-            forget(ui, &options, account, &parsed(key)?).await?;
+            let record = record(&settings, args.sandbox, options)?;
+            forget(ui, &record, &parsed(key)?).await?;
         }
         RecordCommand::Rename { old, new } => {
-            let account = account(&settings, args.sandbox, &options)?;
-            rename(ui, &options, account, &parsed(old)?, parsed(new)?).await?;
+            let record = record(&settings, args.sandbox, options)?;
+            rename(ui, &record, &parsed(old)?, parsed(new)?).await?;
         }
     }
     Ok(ExitStatus::Success)
 }
 
-fn show(
+async fn show(
     ui: &Ui,
     settings: &Settings,
-    options: &CacheOptions,
-    account: Account,
+    record: &Record,
     output: Form,
 ) -> Result<(), CommandError> {
-    let failed = |error| record_error(&error);
-    let reader = CacheReader::open(options, account).map_err(failed)?;
-    let (last_applied, pending, observed, entries) = match &reader {
-        None => Default::default(),
-        Some(reader) => (
-            reader.last_applied().map_err(failed)?,
-            reader.pending().map_err(failed)?,
-            reader.observed().map_err(failed)?,
-            reader.history(usize::MAX).map_err(failed)?,
-        ),
-    };
-    let seen = observed.as_ref().map(|snapshot| {
-        (
-            snapshot.at.as_str(),
-            known(snapshot, &last_applied, &entries),
-        )
+    let remembered = record.remembered().await.map_err(failed)?;
+    let observed = record.observed().await.map_err(failed)?;
+    let entries = record.history(usize::MAX).await.map_err(failed)?;
+    let last_applied = &remembered.last_applied;
+    let seen = observed.as_ref().map(|observation| {
+        let count = known(observation, last_applied, &entries);
+        (observation.at, count)
     });
     ui.result(&match output {
         Form::Human => {
             let styles = Styles::new(ui.color_out());
-            hookctl::render::record(&last_applied, &pending, seen, &styles)
+            hookctl::render::record(last_applied, &remembered.pending, seen, &styles)
         }
         Form::Json => {
             let at = seen.map(|(at, _)| at);
-            RecordDocument::new(&settings.target.name, &last_applied, &pending, at).to_text()
+            let target = &settings.target.name;
+            RecordDocument::new(target, last_applied, &remembered.pending, at).to_text()
         }
     });
     Ok(())
 }
 
 /// Counts the webhooks of the account: those in the last list, with the writes since then applied.
-fn known(snapshot: &Snapshot, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
-    let mut ids: BTreeSet<&RemoteId> = snapshot.webhooks.iter().map(|found| &found.id).collect();
+fn known(observation: &Observation, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
+    let mut ids: BTreeSet<&RemoteId> = observation.observed.webhooks.keys().collect();
     ids.extend(last_applied.values().map(|record| &record.id));
     for entry in entries.iter().filter(|entry| entry.action == "delete") {
-        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-        if time(&entry.at) >= time(&snapshot.at) {
+        if entry.at >= observation.at {
             ids.remove(&entry.id);
         }
     }
@@ -204,28 +188,29 @@ fn known(snapshot: &Snapshot, last_applied: &LastApplied, entries: &[HistoryEntr
 }
 
 /// Returns the latest changes, of one key or of all.
-fn history(
-    reader: &CacheReader,
+async fn history(
+    record: &Record,
     key: Option<&Key>,
     limit: usize,
 ) -> Result<Vec<HistoryEntry>, CommandError> {
     let read = if key.is_some() { usize::MAX } else { limit };
-    let mut entries = reader.history(read).map_err(|error| record_error(&error))?;
+    let mut entries = record.history(read).await.map_err(failed)?;
     entries.retain(|entry| key.is_none_or(|key| entry.key == *key));
     entries.truncate(limit);
     Ok(entries)
 }
 
-async fn forget(
-    ui: &Ui,
-    options: &CacheOptions,
-    account: Account,
-    key: &Key,
-) -> Result<(), CommandError> {
-    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
-    let records = cache.last_applied().map_err(|error| record_error(&error))?;
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(error: RecordError) -> CommandError {
+    record_error(&error)
+}
+
+async fn forget(ui: &Ui, record: &Record, key: &Key) -> Result<(), CommandError> {
+    let open = record.open().await.map_err(failed)?;
+    let remembered = open.remembered().await.map_err(failed)?;
+    let records = &remembered.last_applied;
     let record = records.get(key).ok_or_else(|| not_bound(key))?;
-    let pending = cache.pending().map_err(|error| record_error(&error))?;
+    let pending = &remembered.pending;
     let forgotten = Settlement {
         key: key.clone(),
         after: After::Dropped,
@@ -233,26 +218,21 @@ async fn forget(
         lingering: pending.of(key).cloned().map(Box::new),
         history: Some(entry(key, record.id.clone(), "forget")),
     };
-    settle(&cache, vec![forgotten]).await?;
+    settle(&open, vec![forgotten]).await?;
     ui.result(&format!(
         "Dropped the binding of '{key}'. Its webhook {} stays at the API; `hookctl sync` finds it by its name while a \
          file declares it.\n",
         record.id.as_str()
     ));
-    cache.close().map_err(|error| record_error(&error))
+    open.close().await.map_err(failed)
 }
 
-async fn rename(
-    ui: &Ui,
-    options: &CacheOptions,
-    account: Account,
-    old: &Key,
-    new: Key,
-) -> Result<(), CommandError> {
-    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
-    let records = cache.last_applied().map_err(|error| record_error(&error))?;
+async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), CommandError> {
+    let open = record.open().await.map_err(failed)?;
+    let remembered = open.remembered().await.map_err(failed)?;
+    let records = &remembered.last_applied;
     let record = records.get(old).ok_or_else(|| not_bound(old))?;
-    let pending = cache.pending().map_err(|error| record_error(&error))?;
+    let pending = &remembered.pending;
     if let Some(other) = records.get(&new) {
         return Err(CommandError::new(
             "bound",
@@ -274,17 +254,17 @@ async fn rename(
             .map(|intent| Box::new(intent.clone().renamed(&new))),
         history: Some(entry(&new, record.id.clone(), "rename")),
     };
-    settle(&cache, vec![dropped, bound]).await?;
+    settle(&open, vec![dropped, bound]).await?;
     ui.result(&format!(
         "Bound {} to '{new}' instead of '{old}'.\n",
         record.id.as_str()
     ));
-    cache.close().map_err(|error| record_error(&error))
+    open.close().await.map_err(failed)
 }
 
 fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
     HistoryEntry {
-        at: jiff::Timestamp::now().to_string(),
+        at: jiff::Timestamp::now(),
         key: key.clone(),
         id,
         action: action.into(),
@@ -293,25 +273,30 @@ fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
     }
 }
 
-/// Returns the account of the target: the one of its API URL, or else the only one in the record.
+/// Returns the record of the target's account: the one of its API URL, or else the only one in the folder.
+fn record(
+    settings: &Settings,
+    sandbox: bool,
+    options: SledOptions,
+) -> Result<Record, CommandError> {
+    let account = account(settings, sandbox, &options)?;
+    Ok(SledRecord::new(options, account).into_record())
+}
+
 fn account(
     settings: &Settings,
     sandbox: bool,
-    options: &CacheOptions,
+    options: &SledOptions,
 ) -> Result<Account, CommandError> {
     let target = &settings.target;
     if sandbox {
-        return Ok(Account::new(&target.name, "sandbox"));
+        return Ok(Account::sandbox(&target.name));
     }
     if let Some(url) = &target.api_url {
         return Ok(Account::new(&target.name, &url.to_string()));
     }
     let any = Account::new(&target.name, "");
-    let reader = CacheReader::open(options, any.clone()).map_err(|error| record_error(&error))?;
-    let accounts = match reader {
-        None => Vec::new(),
-        Some(reader) => reader.accounts().map_err(|error| record_error(&error))?,
-    };
+    let accounts = sled::accounts(options).map_err(|error| record_error(&error.into()))?;
     let mut own: Vec<Account> = accounts
         .into_iter()
         .filter(|account| account.target() == target.name)
