@@ -19,7 +19,7 @@ use hookctl::record::Horizon;
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Followed, Salt, Secret, Secrets, resolve};
-use hookctl::trust::{Checkout, Disk, Wanted, gather};
+use hookctl::trust::{Checkout, Disk, Needs, gather};
 use tokio_util::sync::CancellationToken;
 
 /// Hears of every action when it ends.
@@ -126,15 +126,15 @@ fn declarations() -> Result<Declarations, Box<dyn Error>> {
 
 async fn secrets(declarations: &Declarations) -> Result<Secrets, Box<dyn Error>> {
     let placed = declarations.placed_secret_sources();
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: placed
             .map(|(source, place)| (source, Some(place.clone())))
             .collect(),
-        ..Wanted::default()
+        ..Needs::default()
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize()?;
     let path = std::env::var_os("PATH");
-    let authority = gather(&wanted, &Checkout::new(root, []), path.as_deref(), &Disk)?;
+    let authority = gather(&needs, &Checkout::new(root, []), path.as_deref(), &Disk)?;
     // These files are ours. Those of somebody else's repository would be shown to a person first.
     let consent = authority.trusted_by_caller();
     let mut secrets: BTreeMap<_, _> = Secrets::new();
