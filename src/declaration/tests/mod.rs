@@ -1,4 +1,4 @@
-//! From texts to declarations, and every mistake at its place.
+//! Loading of declarations, and every problem with its location.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ fn load_one(text: &str) -> Loaded {
     load_with(&[("a.yaml", text)], PlaintextSecrets::Warn)
 }
 
-/// `line:column code` for each diagnostic.
+/// Returns `line:column code` for each diagnostic.
 fn codes(loaded: &Loaded) -> Vec<String> {
     loaded
         .diagnostics
@@ -65,7 +65,7 @@ fn codes(loaded: &Loaded) -> Vec<String> {
         .collect()
 }
 
-/// One webhook with a key, a url, actions, and these lines, which begin on line 5.
+/// Returns one webhook with a key, a url, actions, and the given lines, which begin on line 5.
 fn webhook(lines: &str) -> String {
     let mut text = "webhooks:\n  a:\n    url: https://a.example\n    actions: all\n".to_owned();
     for line in lines.lines() {
@@ -322,7 +322,7 @@ fn invalid_files() {
             "webhooks:\n  a: {state: absent, name: A}\n  b: {state: absent, name: A}",
             vec!["3:28 ambiguous-name"],
         ),
-        // A wrong value that many share is wrong once.
+        // A wrong value that is shared is reported once.
         (
             "defaults: {actions: [x]}\nwebhooks:\n  a: {url: 'https://a.x'}\n  b: {url: 'https://b.x'}",
             vec!["1:22 unknown-action"],
@@ -331,7 +331,7 @@ fn invalid_files() {
             "x-a: &a {url: 'https://a.x', actions: x}\nwebhooks: {a: *a, b: {<<: *a, name: c}}",
             vec!["1:39 unknown-action"],
         ),
-        // What is missing may be in the document that could not be read.
+        // The missing field may be in the document that could not be parsed.
         (
             "webhooks: {a: {url: 'https://a.x'}}\n---\ndefaults: {",
             vec!["3:11 syntax"],

@@ -1,4 +1,4 @@
-//! What is asked for, over files in memory.
+//! Grants, for files in memory.
 
 mod programs;
 
@@ -83,7 +83,7 @@ impl FileSystem for Files {
     }
 }
 
-/// A machine with two programs, and a repository with a script.
+/// Returns a machine with two programs, and a repository with a script.
 fn machine() -> Files {
     Files::default()
         .program("/usr/bin/op", "op")
@@ -110,7 +110,7 @@ fn env(name: &str) -> SecretSource {
     SecretSource::Env { name: name.into() }
 }
 
-/// The source that a text of hookctl.yaml is.
+/// Parses the source of a secret in hookctl.yaml.
 fn text(text: &str) -> SecretSource {
     let yaml = format!("targets: {{ qa: {{ api_key: '{text}' }} }}");
     let (_, _, config) = crate::config::load_text(Path::new("a"), Path::new("/repo"), yaml);
@@ -253,7 +253,7 @@ fn whatever_decides_what_runs_makes_another_grant() {
     }
 }
 
-/// What is asked for to talk to an API, in the address and key of a file.
+/// Returns the grants for an API whose URL and key come from a file.
 fn of_api(url: &str, key: &SecretSource) -> Vec<String> {
     of_api_given(url, key, false, false)
 }
