@@ -174,7 +174,7 @@ impl Message {
     }
 
     /// Converts a reason why no plan can be made.
-    pub fn of_problem(problem: &PlanProblem, hints: Vec<String>) -> Self {
+    pub fn of_problem(problem: &PlanProblem, hints: &[String]) -> Self {
         let help = (!hints.is_empty()).then(|| hints.join("\n"));
         Self::error(problem.code(), problem.to_string(), help).at(problem.location())
     }

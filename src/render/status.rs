@@ -196,7 +196,7 @@ impl StatusDocument {
             super::sanitize(&self.target)
         );
         if with_deliveries {
-            shown += "Deliveries are those of the last 24 hours.\n";
+            shown += "Deliveries of the last 24 hours.\n";
         }
         if self.incomplete {
             shown += "Only the latest events were counted, since there were too many.\n";

@@ -1,4 +1,4 @@
-//! The JSON documents against their checked-in schemas: they are interfaces.
+//! The JSON documents conform to their checked-in schemas, which are interfaces.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! An API that repeats a secret where it does not belong: it is neither shown nor stored.
+//! An API that echoes a secret in other fields: the secret is neither shown nor stored.
 
 use hookctl::sandbox::Fault;
 use serde_json::json;

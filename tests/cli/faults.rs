@@ -1,5 +1,5 @@
-//! The binary when the network or the API fails: a few of the ways in real time. Every cell of the table
-//! is tested without the process around it.
+//! The binary when the network or the API fails, for some of the ways in real time. Unit tests cover every cell of the
+//! table.
 
 use hookctl::sandbox::Fault;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What others may have put in the way: names, files, pipes, and readers that are not what they should be.
+//! Hostile input: names, files, pipes, and readers.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! Which remote webhook a declaration means: every way, and every doubt.
+//! Identity: which remote webhook a declaration matches, and every ambiguity.
 
 use hookctl::sandbox::Dialect;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Import: files for what is there already, and nothing to do afterwards.
+//! Import: writes files for existing webhooks, after which a plan is empty.
 
 use std::fs;
 

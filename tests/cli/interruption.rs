@@ -1,4 +1,4 @@
-//! Signals: nothing new starts, what is in flight is settled and recorded.
+//! Signals: nothing new starts, and requests in flight are settled and recorded.
 
 #![cfg(unix)]
 

@@ -1,7 +1,7 @@
-//! The real process against an API that is slower than a restart: what was sent takes effect after its sender was
-//! killed, gave up, or heard a gateway. Nothing is doubled, nothing is lost, and no old token stays.
+//! An API slower than a restart: requests take effect after their sender was killed, timed out, or got a gateway error.
+//! No webhook is duplicated or lost, and no old token stays.
 //!
-//! `HOOKCTL_LATE_ROUNDS` and `HOOKCTL_LATE_HORIZON` (in milliseconds) make it as long as wanted.
+//! `HOOKCTL_LATE_ROUNDS` and `HOOKCTL_LATE_HORIZON` (in milliseconds) set the length.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Flags, variables, hookctl.yaml, targets: what holds, and in which order.
+//! Precedence of flags, environment variables, hookctl.yaml, and defaults.
 
 use serde_json::json;
 

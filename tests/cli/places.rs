@@ -1,4 +1,4 @@
-//! Links, folders, and repositories that lead somewhere else than they should.
+//! Links, folders, and repositories that lead elsewhere.
 
 #![cfg(unix)]
 

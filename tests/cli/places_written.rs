@@ -1,4 +1,4 @@
-//! Where files are written, and what a repository that is not what it seems changes about that.
+//! Where files are written, including in repositories with misleading links.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! The commit of the files in the history, whatever the user's settings and environment of Git say.
+//! The Git commit in the history, independent of the user's Git settings and environment.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The local record: looking into it, damage, and mending it.
+//! The local record: its commands, damage, and repair.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What is refused before the first write.
+//! Refusals before the first write.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Saved plans: what was reviewed is applied, and nothing else.
+//! Saved plans: exactly the reviewed plan is applied.
 
 use std::fs;
 

@@ -1,5 +1,4 @@
-//! Where tokens come from, and that they go nowhere else. Every run of this suite looks for its secrets
-//! in all output and in every file of the record.
+//! Sources of tokens. Every run of this suite searches all output and the record for its secrets.
 
 use std::fs;
 

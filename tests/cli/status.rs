@@ -1,4 +1,4 @@
-//! Status and deliveries: what people look at when something went wrong.
+//! Status and deliveries.
 
 use serde_json::{Value, json};
 

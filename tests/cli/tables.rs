@@ -1,4 +1,4 @@
-//! The tables of fields and tokens, row by row: for each exactly the requests that they say.
+//! The tables of fields and tokens: each row sends exactly its requests.
 
 use hookctl::record::sled::{SledOptions, SledRecord};
 use serde_json::json;

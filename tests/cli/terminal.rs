@@ -1,4 +1,4 @@
-//! A person at a terminal: what is asked, what is shown at 80 columns, with and without colour.
+//! Sessions at a terminal: prompts, and output at 80 columns with and without color.
 
 #![cfg(unix)]
 

@@ -1,5 +1,4 @@
-//! What goes wrong around the files: a message that says what, where, and what to do; the right exit code;
-//! nothing written.
+//! Problems around the files: the message names the problem, the location, and the fix; nothing is written.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Who says what, and where: one result on standard output, one form on standard error, and no secret in either.
+//! One result on standard output, one format on standard error, and no secret in either.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! `watch`: every way of saving a file lands at the API; what is broken leaves what is applied alone.
+//! `watch`: every way of saving a file reaches the API, and invalid files change nothing.
 
 #![cfg(unix)]
 

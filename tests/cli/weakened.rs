@@ -1,5 +1,4 @@
-//! What a change of files did to the settings that protect an account: a plan says it, whatever way round the change
-//! takes.
+//! Changes of the files that loosen the settings protecting an account are shown with the plan.
 
 use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, Repository, Run};

@@ -271,7 +271,7 @@ mod tests {
             "https://***@h.example/x"
         );
         assert_eq!(mask("https://user:hun/ter2@h"), "https://***@h");
-        // A host without a dot is no proof that what follows it is a path.
+        // A host without a dot does not prove that the rest is a path.
         assert_eq!(mask("https://user/hunter2@h"), "https://***@h");
         assert_eq!(mask("https://user:80/hunter2@h"), "https://***@h");
         assert_eq!(mask("https://a.example/@me"), "https://a.example/@me");

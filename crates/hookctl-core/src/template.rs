@@ -422,7 +422,7 @@ mod tests {
         ] {
             assert_eq!(expand(&text, bytes), Err(ExpansionTooLarge.into()));
         }
-        // What stands in the file is bounded there.
+        // The text in the file has a limit of its own.
         assert!(expand(&"x".repeat(2 * most), 1).is_ok());
         let mut undefined = Vec::new();
         let many = (0..1_000).map(|number| format!("${{A{number}}}"));

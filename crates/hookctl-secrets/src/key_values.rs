@@ -129,7 +129,7 @@ mod tests {
         std::fs::write(path("copy"), "the-key-of-prod").unwrap();
         std::fs::write(path("within"), "Bearer the-key-of-prod").unwrap();
         std::fs::write(path("token"), "another").unwrap();
-        // Too large for any key: what it holds is not compared, and the file is.
+        // The file is too large for a key, so only its identity is compared.
         std::fs::write(path("odd"), [b"a".repeat(70_000), vec![b'\n']].concat()).unwrap();
         std::fs::hard_link(path("key"), path("hard")).unwrap();
         std::fs::hard_link(path("odd"), path("hard-odd")).unwrap();

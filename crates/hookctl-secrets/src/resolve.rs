@@ -336,7 +336,7 @@ mod tests {
         }
     }
 
-    /// Permission to run the program of a source, found in the folders of the system.
+    /// Returns permits for the program of a source, found in the system's folders.
     fn permits(source: &SecretSource) -> Permits {
         let search = std::env::var_os("PATH").unwrap_or_default();
         let mut permits = Permits::searching(search.clone());
@@ -508,7 +508,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 
-    /// Runs a program whose child would go on for long, until that has begun; then `after`. Returns its process id.
+    /// Runs a program with a long-running child until the child has started; then `after`. Returns its process id.
     async fn began(folder: &Path, after: impl FnOnce()) -> rustix::process::Pid {
         let path = folder.join("pid");
         let script = format!(
@@ -539,7 +539,7 @@ mod tests {
     fn ends(pid: rustix::process::Pid) -> bool {
         let is_there = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-            // One that ended may wait for its new parent to notice.
+            // A finished process may wait for its new parent.
             stat.is_ok_and(|stat| !stat.contains(") Z "))
         };
         let deadline = std::time::Instant::now() + Duration::from_secs(10);

@@ -51,46 +51,26 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Vec<String> {
 
 /// The hints that do not depend on values of the error.
 fn fixed(error: &(dyn Error + 'static)) -> &'static [&'static str] {
-    if let Some(error) = error.downcast_ref::<RecordError>() {
-        record(error.kind())
-    } else if let Some(error) = error.downcast_ref() {
-        api(error)
-    } else if let Some(ObserveError::Unstable) = error.downcast_ref() {
-        &["retry when no other program changes the webhooks"]
-    } else if let Some(error) = error.downcast_ref() {
-        refusal(error)
-    } else if let Some(error) = error.downcast_ref() {
-        problem(error)
-    } else if error.is::<UndecidedCreate>() {
-        &[
-            "delete the duplicates in the dashboard",
-            "pin the right one with `id:`",
-        ]
-    } else if error.is::<Duplicate>() {
-        &["delete one of the two, and pin the other with `id:`"]
-    } else if let Some(error) = error.downcast_ref() {
-        consent(error)
-    } else if let Some(error) = error.downcast_ref() {
-        configuration(error)
-    } else if let Some(error) = error.downcast_ref() {
-        plan_file(error)
-    } else if let Some(error) = error.downcast_ref() {
-        plan_seal(error)
-    } else if let Some(ResolveError::Escapes { .. }) = error.downcast_ref() {
-        &["write an absolute path to read a file outside the repository"]
-    } else if error.is::<TooShort>() {
-        &["use 32 random bytes, as printed by `openssl rand -hex 32`"]
-    } else if let Some(ClientError::Proxy { .. }) = error.downcast_ref() {
-        &["write it as http://proxy.example.com:3128, or unset it"]
-    } else if let Some(error) = error.downcast_ref() {
-        file_events(error)
-    } else {
-        &[]
-    }
+    None.or_else(|| error.downcast_ref().map(record))
+        .or_else(|| error.downcast_ref().map(api))
+        .or_else(|| error.downcast_ref().map(list))
+        .or_else(|| error.downcast_ref().map(refusal))
+        .or_else(|| error.downcast_ref().map(problem))
+        .or_else(|| error.downcast_ref().map(undecided))
+        .or_else(|| error.downcast_ref().map(duplicate))
+        .or_else(|| error.downcast_ref().map(consent))
+        .or_else(|| error.downcast_ref().map(configuration))
+        .or_else(|| error.downcast_ref().copied().map(plan_file))
+        .or_else(|| error.downcast_ref().map(plan_seal))
+        .or_else(|| error.downcast_ref().map(secret))
+        .or_else(|| error.downcast_ref().copied().map(fingerprint_key))
+        .or_else(|| error.downcast_ref().map(client))
+        .or_else(|| error.downcast_ref().map(file_events))
+        .unwrap_or_default()
 }
 
-fn record(kind: RecordErrorKind) -> &'static [&'static str] {
-    match kind {
+fn record(error: &RecordError) -> &'static [&'static str] {
+    match error.kind() {
         RecordErrorKind::Held => &["raise --lock-timeout to wait longer"],
         RecordErrorKind::Misplaced => &[RECORD_FOLDER],
         RecordErrorKind::Damaged => {
@@ -111,6 +91,13 @@ fn api(error: &ApiError) -> &'static [&'static str] {
             ..
         } => &["if the key is correct, set `team_id` and `user_id` of the target too"],
         ApiError::NotServed { .. } => &["check `api_url` of the target"],
+        _ => &[],
+    }
+}
+
+fn list(error: &ObserveError) -> &'static [&'static str] {
+    match error {
+        ObserveError::Unstable => &["retry when no other program changes the webhooks"],
         _ => &[],
     }
 }
@@ -147,6 +134,17 @@ fn problem(problem: &PlanProblem) -> &'static [&'static str] {
     }
 }
 
+const fn undecided(_: &UndecidedCreate) -> &'static [&'static str] {
+    &[
+        "delete the duplicates in the dashboard",
+        "pin the right one with `id:`",
+    ]
+}
+
+const fn duplicate(_: &Duplicate) -> &'static [&'static str] {
+    &["delete one of the two, and pin the other with `id:`"]
+}
+
 fn consent(error: &GatherError) -> &'static [&'static str] {
     match error {
         GatherError::HostNotAllowed { .. } => {
@@ -176,7 +174,7 @@ fn configuration(error: &DiscoverError) -> &'static [&'static str] {
     }
 }
 
-fn plan_file(error: &NoPlan) -> &'static [&'static str] {
+fn plan_file(error: NoPlan) -> &'static [&'static str] {
     match error {
         NoPlan::Form => {
             &["create the file with `hookctl sync --dry-run --out FILE`, and apply it unmodified"]
@@ -193,6 +191,26 @@ fn plan_seal(error: &OpenError) -> &'static [&'static str] {
             "to plan and apply with different API keys, set a `fingerprint_key` for the target and save a new plan",
         ],
         OpenError::Changed | OpenError::Content(_) => &["save a new plan"],
+    }
+}
+
+fn secret(error: &ResolveError) -> &'static [&'static str] {
+    match error {
+        ResolveError::Escapes { .. } => {
+            &["write an absolute path to read a file outside the repository"]
+        }
+        _ => &[],
+    }
+}
+
+const fn fingerprint_key(_: TooShort) -> &'static [&'static str] {
+    &["use 32 random bytes, as printed by `openssl rand -hex 32`"]
+}
+
+fn client(error: &ClientError) -> &'static [&'static str] {
+    match error {
+        ClientError::Proxy { .. } => &["write it as http://proxy.example.com:3128, or unset it"],
+        _ => &[],
     }
 }
 

@@ -388,7 +388,7 @@ impl<'a> Presenter<'a> {
                     ExitStatus::Error
                 };
                 for problem in &problems.problems {
-                    self.report(Message::of_problem(problem, hints::of(problem)));
+                    self.report(Message::of_problem(problem, &hints::of(problem)));
                 }
                 CommandError::new("no-plan", "could not plan; nothing was sent").status(status)
             }

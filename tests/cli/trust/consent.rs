@@ -1,4 +1,4 @@
-//! Who consents: a job, a person at the terminal, and never a file.
+//! Consent is given by a CI job or the user at a terminal, never by a file.
 
 use super::*;
 use crate::documents::{conforms, validator};

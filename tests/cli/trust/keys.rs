@@ -1,4 +1,4 @@
-//! Where the key of the API goes, and what may be one.
+//! The destinations and sources of the API key.
 
 use super::*;
 

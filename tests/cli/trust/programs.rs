@@ -1,4 +1,4 @@
-//! Programs that a file names: they run with consent only, until anything of them changes.
+//! Programs named by files run only with consent, which ends when any part of them changes.
 
 use super::*;
 

@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// A text that comes in pieces, as `collect_str` takes it.
+    /// A text written in pieces, as by `collect_str`.
     struct Pieces(&'static [&'static str]);
 
     impl fmt::Display for Pieces {

@@ -264,7 +264,7 @@ mod tests {
             Followed::default().masked(&stored),
             "a (secret) b (secret) c"
         );
-        // Nothing is hidden there.
+        // Nothing is replaced there.
         assert!(!may_be("a (secret) b", "a (secret) b"));
     }
 

@@ -300,7 +300,7 @@ mod tests {
         let inner = folder.path().join("a/b");
         fs::create_dir_all(&inner).unwrap();
         fs::write(folder.path().join("hookctl.yaml"), "").unwrap();
-        // A work tree of its own, or a submodule, has a file.
+        // A separate work tree, or a submodule, has a `.git` file.
         fs::write(folder.path().join("a/.git"), "gitdir: elsewhere").unwrap();
         assert_eq!(discover(&inner).unwrap(), None);
         let near = folder.path().join("a/hookctl.yaml");
@@ -334,11 +334,11 @@ mod tests {
         ] {
             mode(path, open);
             assert!(is_refused(), "{open:o}");
-            // The working directory itself is never asked.
+            // The working directory itself needs no check.
             assert_eq!(discover(&above).unwrap(), Some(file.clone()));
             mode(path, closed);
         }
-        // What a link leads to counts like the file.
+        // The target of a link is checked like the file.
         let elsewhere = above.join("elsewhere");
         fs::write(&elsewhere, "").unwrap();
         mode(&elsewhere, 0o666);
@@ -347,7 +347,7 @@ mod tests {
         assert!(is_refused());
         mode(&elsewhere, 0o600);
         assert!(!is_refused());
-        // In a repository the rights of the file do not matter; one that anyone may have made does not count.
+        // In a repository the file's permissions do not matter; a `.git` that anyone can make does not count.
         mode(&elsewhere, 0o666);
         let git = above.join(".git");
         fs::create_dir(&git).unwrap();
@@ -370,7 +370,7 @@ mod tests {
             assert_eq!(git_root(&inner, &above).is_some(), is_named);
             assert_eq!(git_root(&above, &above).is_some(), is_named);
         }
-        // Root alone can try what another user's would be.
+        // Only root can create another user's file.
         if std::os::unix::fs::chown(&git, Some(12_345), None).is_ok() {
             assert!(is_refused());
             assert_eq!(git_root(&inner, &inner), None);
@@ -396,12 +396,12 @@ mod tests {
             matches!(discover(&inner), Err(DiscoverError::Elsewhere { .. }))
         };
         assert!(is_refused("../../outside.yaml"));
-        // Without a repository its own folder is all that there is.
+        // Without a repository, paths must stay in the file's own folder.
         assert!(is_refused("../shared.yaml"));
         fs::create_dir(repository.join(".git")).unwrap();
         assert!(!is_refused("../shared.yaml"));
         assert!(is_refused("../../outside.yaml"));
-        // A volume of Kubernetes.
+        // A Kubernetes volume.
         fs::create_dir(inner.join("..2026")).unwrap();
         fs::write(inner.join("..2026/hookctl.yaml"), "").unwrap();
         symlink("..2026", inner.join("..data")).unwrap();

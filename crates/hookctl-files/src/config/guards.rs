@@ -177,7 +177,7 @@ mod tests {
             .unwrap()
     }
 
-    /// What of a configuration is looser than another one, with the line that says so.
+    /// Returns the guards of a configuration that are looser than another's, with their lines.
     fn looser(text: &str, than: &str) -> Vec<String> {
         let folder = std::path::Path::new("/repo");
         let (sources, _, now) = load_text(&folder.join("hookctl.yaml"), folder, text.to_owned());

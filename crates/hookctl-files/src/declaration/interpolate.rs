@@ -293,7 +293,7 @@ mod tests {
             how.expand(node, "${LONG}", Scope::Public, &mut diagnostics)
         };
         assert_eq!((0..10_000).filter_map(|_| expand()).count(), 2_048);
-        // One more is made, and found to be too much.
+        // One more is expanded before the limit is noticed.
         assert_eq!(lookups.load(Ordering::Relaxed), 2_049);
         assert_eq!(diagnostics.len(), 1);
     }

@@ -107,8 +107,7 @@ mod tests {
     use crate::declaration::{Declarations, Loaded, merge};
     use crate::yaml::MAX_FILE_BYTES;
 
-    /// Files that are right, or files with all that one may say of another: keys and names that are there
-    /// twice and three times.
+    /// Returns valid files, or files that conflict with each other: keys and names used two and three times.
     fn files(with_errors: bool) -> Vec<Unread> {
         let mut texts: Vec<Vec<u8>> = (0..400)
             .map(|number| {

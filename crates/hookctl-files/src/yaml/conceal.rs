@@ -353,7 +353,7 @@ mod tests {
         }
     }
 
-    /// The text with every concealed character replaced.
+    /// Returns the text with every concealed character replaced.
     fn shown(text: &str) -> String {
         let read = read(text);
         let file = read.sources.files().next().unwrap();
@@ -419,7 +419,7 @@ mod tests {
                 "url: 'https://${A}:${B}@a.example:80/x@y'",
                 "url: 'https://########################@y'",
             ),
-            // A webhook may be called so.
+            // A webhook may have this key.
             (
                 "webhooks:\n  token-made:\n    url: x\n    bearer_token: y",
                 "webhooks:\n  token-made:\n    url: x\n    bearer_token: #",
@@ -434,7 +434,7 @@ mod tests {
                 "defaults: {token: {value: x}}",
                 "defaults: {token: {#####: #}}",
             ),
-            // What is left behind in comments.
+            // Old values in comments.
             (
                 "# bearer_token: hunter2\nurl: b # hunter2",
                 "#######################\nurl: b #########",
@@ -464,7 +464,7 @@ mod tests {
                 "bearer_token: {env: ########}",
             ),
             ("bearer_token: {env: hunter}", "bearer_token: {env: ######}"),
-            // A path may be a token that was put in the wrong place.
+            // A path may be a misplaced token.
             (
                 "bearer_token: {file: hunter2/}",
                 "bearer_token: {file: ########}",
@@ -486,7 +486,7 @@ mod tests {
                 "bearer_token: {<<: {value: hunter2}, value: x}",
                 "bearer_token: {####################, #####: #}",
             ),
-            // The value of a key that is not known is not shown, whatever it is called.
+            // Values of unknown keys are never shown.
             (
                 "webhooks: {a: {headers: {Authorization: 'Bearer hunter2'}, name: b}}",
                 "webhooks: {a: {headers: #################################, name: b}}",

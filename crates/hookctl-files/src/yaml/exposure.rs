@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_field_that_is_known_is_public_or_a_secret() {
-        // A field that is added is not shown until it is listed here or there.
+        // A new field is not shown until it is listed.
         let fields = crate::declaration::FIELDS.iter();
         for field in fields {
             let exposure = Exposure::Fields.of_key(field, false);

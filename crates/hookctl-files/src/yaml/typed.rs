@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::SourceMap;
 
-    /// The code and the help for a value that is taken as something that it is not.
+    /// Returns the code and the help for a value of an unexpected type.
     fn refusal(text: &str, kind: Kind) -> (&'static str, String) {
         let documents = read_text(
             "a.yaml".into(),

@@ -92,7 +92,7 @@ mod tests {
             one: Vec<Vec<u8>>, other: Vec<Vec<u8>>,
         ) {
             prop_assert_eq!(of(&one) == of(&other), one == other);
-            // The same bytes, cut elsewhere.
+            // The same bytes, split elsewhere.
             let joined = vec![one.concat()];
             prop_assert_eq!(of(&one) == of(&joined), one == joined);
         }

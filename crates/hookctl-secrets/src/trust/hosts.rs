@@ -136,7 +136,7 @@ mod tests {
             "https://evil.com/.interactly.ai",
             "https://evil.com/api.interactly.ai",
             "https://api.interactly.ai.",
-            // Letters of other scripts that files the same.
+            // Letters of other scripts that normalize to the same.
             "https://api.interactlу.ai",
             "https://api.interactly.аi",
             "https://api.ınteractly.ai",

@@ -366,7 +366,7 @@ mod tests {
         let one: Vec<String> = (0..2_000).map(|n| n.to_string()).collect();
         let one: Vec<&str> = one.iter().map(String::as_str).collect();
         assert_eq!(names(&one), None);
-        // Long ones cost neither time nor memory.
+        // Long names need neither time nor memory.
         for sign in [":", "= ", "a ", "' "] {
             assert_eq!(names(&[&sign.repeat(1 << 20)]), None, "{sign:?}");
         }

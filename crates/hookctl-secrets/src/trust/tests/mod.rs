@@ -1,4 +1,4 @@
-//! What is asked for, over files in memory.
+//! Grants, for files in memory.
 
 mod programs;
 
@@ -84,7 +84,7 @@ impl FileSystem for Files {
     }
 }
 
-/// A machine with two programs, and a repository with a script.
+/// Returns a machine with two programs, and a repository with a script.
 fn machine() -> Files {
     Files::default()
         .program("/usr/bin/op", "op")
@@ -111,7 +111,7 @@ fn env(name: &str) -> SecretSource {
     SecretSource::Env { name: name.into() }
 }
 
-/// The source that a text of hookctl.yaml is.
+/// Parses the source of a secret in hookctl.yaml.
 fn text(text: &str) -> SecretSource {
     SecretSource::Text {
         template: Template::parse(text).unwrap(),
@@ -254,7 +254,7 @@ fn whatever_decides_what_runs_makes_another_grant() {
     }
 }
 
-/// What is asked for to talk to an API, in the address and key of a file.
+/// Returns the grants for an API whose URL and key come from a file.
 fn of_api(url: &str, key: &SecretSource) -> Vec<String> {
     of_api_given(url, key, false, false)
 }
