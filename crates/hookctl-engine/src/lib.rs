@@ -2,6 +2,7 @@
 //!
 //! It knows the API by meaning and the record by its port, and neither HTTP nor any database.
 
+mod action_error;
 pub mod apply;
 pub mod reconcile;
 pub mod report;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use hookctl_core::plan::{PlannedAction, Summary};
-use hookctl_core::webhook::{Field, FieldValue, Key, RemoteId};
+use hookctl_core::webhook::{Attribute, Field, FieldValue, Key, RemoteId};
+
+pub use crate::action_error::{ActionError, FieldMismatch, UnclearDelete};
 
 /// How an apply ended.
 #[derive(Clone, Debug, Default)]
@@ -41,34 +43,22 @@ pub struct ActionResult {
 }
 
 /// How one action ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The API confirmed it and it is recorded.
+    /// The API confirmed the action, and it is recorded.
     Applied {
-        /// The webhook's id, also where it was made just now.
+        /// The id of the webhook, including one that this action created.
         id: RemoteId,
-        /// What a person should know.
+        /// Notable differences between what was sent and what the API stores.
         remarks: Vec<Remark>,
     },
-    /// It was tried without success.
-    Failed {
-        /// What went wrong, for people. It holds no secret.
-        error: String,
-        /// The field that the API complained about, if it named one.
-        field: Option<String>,
-        /// Whether the webhook was gone, so that planning again may help.
-        gone: bool,
-    },
-    /// It was sent and may still take effect: the list will tell.
-    Pending {
-        /// Why, for people. It holds no secret.
-        error: String,
-        /// Whether the next list may tell at once, because a gateway answered instead of the API.
-        look_again: bool,
-    },
-    /// It was not sent: it waits for a write that may still take effect.
+    /// The action failed.
+    Failed(ActionError),
+    /// The request was sent and may still take effect. A later list shows the outcome.
+    Pending(ActionError),
+    /// Not sent, because an earlier request may still take effect.
     Held,
-    /// It was not tried, because something before it failed or the run was interrupted.
+    /// Not attempted, because an earlier action failed or the run was interrupted.
     NotAttempted,
 }
 
@@ -92,8 +82,8 @@ pub enum Remark {
     },
     /// A field that was not sent changed since the list was read: somebody else was at work.
     ConcurrentEdit {
-        /// The field's name.
-        field: &'static str,
+        /// The field, or the token.
+        field: Attribute,
         /// What it was, on one line.
         before: String,
         /// What it is, on one line.
@@ -128,7 +118,7 @@ impl SyncReport {
             .filter(|result| {
                 matches!(
                     result.outcome,
-                    Outcome::Failed { .. } | Outcome::Pending { .. } | Outcome::Held
+                    Outcome::Failed(_) | Outcome::Pending(_) | Outcome::Held
                 )
             })
             .count()
@@ -137,8 +127,7 @@ impl SyncReport {
     /// Whether planning again may help: a webhook was gone, another writer was at work, or a gateway answered.
     pub fn asks_for_another_round(&self) -> bool {
         self.results.iter().any(|result| match &result.outcome {
-            Outcome::Failed { gone, .. } => *gone,
-            Outcome::Pending { look_again, .. } => *look_again,
+            Outcome::Failed(error) | Outcome::Pending(error) => error.may_replan(),
             Outcome::Applied { remarks, .. } => remarks
                 .iter()
                 .any(|remark| matches!(remark, Remark::ConcurrentEdit { .. })),

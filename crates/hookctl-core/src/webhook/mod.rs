@@ -4,6 +4,7 @@
 //! webhook. Values that come from a person are parsed once and are valid from then on; values that
 //! come from the API are kept as they are, valid or not, so that they can be shown and compared.
 
+mod attribute;
 mod field;
 mod key;
 pub mod limits;
@@ -13,6 +14,7 @@ mod token_change;
 mod url;
 mod workflow_action;
 
+pub use attribute::Attribute;
 pub use field::{Field, FieldValue};
 pub use key::{InvalidKey, Key};
 pub use remote_id::{InvalidRemoteId, RemoteId};

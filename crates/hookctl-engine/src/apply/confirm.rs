@@ -4,10 +4,10 @@
 //! not sent again. It may not have taken a field: an error. And a field that was not sent may have
 //! changed since the list was read: somebody else was at work.
 
-use crate::report::Remark;
+use crate::report::{FieldMismatch, Remark};
 use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{AppliedRecord, ObservedWebhook, Written};
-use hookctl_core::webhook::{Field, FieldValue, TokenChange, WebhookSpec, names_match};
+use hookctl_core::webhook::{Attribute, Field, FieldValue, TokenChange, WebhookSpec, names_match};
 
 /// A write and what was there before it.
 #[derive(Clone, Copy, Debug)]
@@ -29,20 +29,8 @@ pub(super) struct Confirmation {
     pub(super) record: AppliedRecord,
     /// What a person should know.
     pub(super) remarks: Vec<Remark>,
-    /// The fields that the API did not take.
-    pub(super) not_taken: Vec<NotTaken>,
-}
-
-/// A field that the API did not take.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} was sent as {asked} and the API stores {stored}")]
-pub(super) struct NotTaken {
-    /// The field's name.
-    pub(super) field: &'static str,
-    /// What was sent, on one line.
-    asked: String,
-    /// What is stored, on one line.
-    stored: String,
+    /// The fields that the API stores with other values than were sent.
+    pub(super) mismatches: Vec<FieldMismatch>,
 }
 
 /// Compares an answer with what was asked.
@@ -50,7 +38,7 @@ pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmatio
     let mut confirmation = Confirmation {
         record: asked.record.confirmed(answer),
         remarks: Vec::new(),
-        not_taken: Vec::new(),
+        mismatches: Vec::new(),
     };
     for field in Field::ALL {
         if asked.before.is_none() || asked.sent.contains(&field) {
@@ -61,7 +49,7 @@ pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmatio
             // As stored counts what was there before, so that the next plan sees the drift.
             confirmation.record.stored.copy_field(&before.spec, field);
             confirmation.remarks.push(Remark::ConcurrentEdit {
-                field: field.as_str(),
+                field: field.into(),
                 before: before.spec.get(field).to_string(),
                 now: answer.spec.get(field).to_string(),
             });
@@ -89,9 +77,9 @@ fn confirm_sent(
     } else {
         // As sent counts what is stored, so that the next plan does not take it for the API's form.
         confirmation.record.sent.copy_field(stored, field);
-        confirmation.not_taken.push(NotTaken {
-            field: field.as_str(),
-            asked: sent.get(field).to_string(),
+        confirmation.mismatches.push(FieldMismatch {
+            field: field.into(),
+            sent: sent.get(field).to_string(),
             stored: stored.get(field).to_string(),
         });
     }
@@ -116,7 +104,7 @@ fn confirm_token(confirmation: &mut Confirmation, asked: Asked<'_>, answer: &Obs
                 && before.has_bearer_token != answer.has_bearer_token
             {
                 confirmation.remarks.push(Remark::ConcurrentEdit {
-                    field: "bearer_token",
+                    field: Attribute::BearerToken,
                     before: presence(before.has_bearer_token),
                     now: presence(answer.has_bearer_token),
                 });
@@ -126,9 +114,9 @@ fn confirm_token(confirmation: &mut Confirmation, asked: Asked<'_>, answer: &Obs
     };
     if expected != answer.has_bearer_token {
         confirmation.record.token = None;
-        confirmation.not_taken.push(NotTaken {
-            field: "bearer_token",
-            asked: presence(expected),
+        confirmation.mismatches.push(FieldMismatch {
+            field: Attribute::BearerToken,
+            sent: presence(expected),
             stored: presence(answer.has_bearer_token),
         });
     }
@@ -178,7 +166,7 @@ mod tests {
         };
         let confirmation = confirm(asked, &observed(spec(), false));
         assert_eq!(confirmation.remarks, []);
-        assert_eq!(confirmation.not_taken, []);
+        assert_eq!(confirmation.mismatches, []);
         assert_eq!(confirmation.record.stored, spec());
     }
 
@@ -200,7 +188,7 @@ mod tests {
             record: &record,
         };
         let confirmation = confirm(asked, &observed(stored.clone(), false));
-        assert_eq!(confirmation.not_taken, []);
+        assert_eq!(confirmation.mismatches, []);
         // The name is the same before the write already.
         assert_eq!(confirmation.remarks.len(), 1);
         assert_eq!(confirmation.record.sent, record.spec);
@@ -208,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_not_taken_is_an_error_now_and_a_difference_next_time() {
+    fn a_field_that_was_mismatches_is_an_error_now_and_a_difference_next_time() {
         let record = record(WebhookSpec {
             timeout_seconds: 20,
             ..spec()
@@ -222,7 +210,7 @@ mod tests {
         };
         let confirmation = confirm(asked, &before);
         assert_eq!(
-            confirmation.not_taken.first().unwrap().to_string(),
+            confirmation.mismatches.first().unwrap().to_string(),
             "timeout_seconds was sent as 20 and the API stores 10"
         );
         assert_eq!(confirmation.record.sent.timeout_seconds, 10);
@@ -250,17 +238,17 @@ mod tests {
             record: &record,
         };
         let confirmation = confirm(asked, &answer);
-        assert_eq!(confirmation.not_taken, []);
+        assert_eq!(confirmation.mismatches, []);
         assert_eq!(
             confirmation.remarks,
             [
                 Remark::ConcurrentEdit {
-                    field: "enabled",
+                    field: Field::Enabled.into(),
                     before: "true".into(),
                     now: "false".into()
                 },
                 Remark::ConcurrentEdit {
-                    field: "bearer_token",
+                    field: Attribute::BearerToken,
                     before: "no token".into(),
                     now: "a token".into()
                 },
@@ -271,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_not_taken_is_not_remembered() {
+    fn a_token_that_was_mismatches_is_not_remembered() {
         let record = record(spec());
         let asked = Asked {
             before: None,
@@ -281,7 +269,7 @@ mod tests {
         };
         let confirmation = confirm(asked, &observed(spec(), false));
         assert_eq!(
-            confirmation.not_taken.first().unwrap().to_string(),
+            confirmation.mismatches.first().unwrap().to_string(),
             "bearer_token was sent as a token and the API stores no token"
         );
     }

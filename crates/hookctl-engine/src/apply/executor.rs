@@ -201,7 +201,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         } else if self.steps.stop_gate.lets_pass(phase) {
             match self.steps.take(planned).await {
                 Ok(outcome) => outcome,
-                Err(error) => error.into_outcome(),
+                Err(error) => error.into(),
             }
         } else {
             Outcome::NotAttempted

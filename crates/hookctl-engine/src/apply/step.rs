@@ -13,11 +13,12 @@ use super::list_refresher::ListRefresher;
 use super::options::ApplyOptions;
 use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
-use crate::report::{Outcome, Remark};
+use crate::report::{ActionError, Outcome, Remark, UnclearDelete};
 use hookctl_api::{ApiError, DeleteAnswer, WebhookApi};
 use hookctl_core::plan::{Action, Adoption, Change, Patch, PlannedAction};
 use hookctl_core::record::{
-    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, Provenance, Settlement,
+    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, JournalError, Provenance,
+    Settlement,
 };
 use hookctl_core::secret::{Fingerprint, Secret, Secrets};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
@@ -81,36 +82,39 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         };
         if let Err(error) = &taken {
             let phase = planned.action.phase();
-            if !matches!(error, StepError::HeldBack) {
+            if let StepError::Action(error) = error {
                 self.stop_gate.failed(phase, error.stops_everything());
             }
         }
         match taken {
-            Err(refusal) if refusal.had_no_effect() => Err(self.end(planned, refusal).await),
+            Err(StepError::HeldBack) => {
+                // If this is not recorded, the next list still shows that nothing happened.
+                let _ = self.end(planned).await;
+                Err(StepError::HeldBack)
+            }
+            Err(StepError::Action(ActionError::Api(refusal))) => {
+                let Err(error) = self.end(planned).await else {
+                    return Err(ActionError::Api(refusal).into());
+                };
+                let error = ActionError::NotEnded {
+                    refusal,
+                    error: Arc::new(error),
+                };
+                let phase = planned.action.phase();
+                self.stop_gate.failed(phase, error.stops_everything());
+                Err(error.into())
+            }
             taken => taken,
         }
     }
 
-    /// Ends the intent of a write that had no effect. Where that is lost, nothing new may start.
-    async fn end(&self, planned: &PlannedAction, refusal: StepError) -> StepError {
+    /// Ends the intent of a write that had no effect.
+    async fn end(&self, planned: &PlannedAction) -> Result<(), JournalError> {
         let over = Settlement {
             lingering: self.earlier.of_key(&planned.key).map(Box::new),
             ..Settlement::nothing(planned.key.clone())
         };
-        let Err(error) = self.journal.settle(over).await else {
-            return refusal;
-        };
-        if matches!(refusal, StepError::HeldBack) {
-            // The next list shows that nothing happened.
-            return refusal;
-        }
-        let error = StepError::NotEnded {
-            refusal: Box::new(refusal),
-            error,
-        };
-        let phase = planned.action.phase();
-        self.stop_gate.failed(phase, error.stops_everything());
-        error
+        self.journal.settle(over).await
     }
 
     /// Writes down what is about to be sent, and returns the gate that it is sent through.
@@ -127,7 +131,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         self.journal
             .intend(intent.clone())
             .await
-            .map_err(StepError::NotIntended)?;
+            .map_err(|error| ActionError::NotIntended(Arc::new(error)))?;
         Ok(WriteGate::new(
             self.journal,
             clock,
@@ -147,13 +151,13 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     /// What an error of the API means for the write: whether it may still take effect.
     fn failed(gate: &WriteGate<'_, J>, error: ApiError) -> StepError {
         if let Some(error) = gate.take_failure() {
-            return StepError::NotIntended(error);
+            return ActionError::NotIntended(Arc::new(error)).into();
         }
         match error {
-            ApiError::Gone { .. } => StepError::Api(error),
-            _ if gate.is_unanswered() => StepError::Unknown(error),
+            ApiError::Gone { .. } => ActionError::Api(error).into(),
+            _ if gate.is_unanswered() => ActionError::Unanswered(error).into(),
             ApiError::Withheld => StepError::HeldBack,
-            _ => StepError::Api(error),
+            _ => ActionError::Api(error).into(),
         }
     }
 
@@ -204,9 +208,9 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         match create_outcome(spec, &self.known_ids(), &fresh) {
             CreateOutcome::Made(found) => Ok(found),
             CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => {
-                Err(StepError::Ambiguous(ids))
+                Err(ActionError::Ambiguous(ids).into())
             }
-            CreateOutcome::NotMade => Err(StepError::NotListed),
+            CreateOutcome::NotMade => Err(ActionError::NotListed.into()),
         }
     }
 
@@ -259,15 +263,15 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         };
         let unclear = match answer {
             Ok(DeleteAnswer::Done) => None,
-            Ok(DeleteAnswer::Unclear) => Some("its answer does not say that it deleted it"),
+            Ok(DeleteAnswer::Unclear) => Some(UnclearDelete::Unconfirmed),
             // Gone is what was wanted, if it is the API that says so.
-            Err(ApiError::Gone { .. }) => Some("it says that there is no such webhook"),
+            Err(ApiError::Gone { .. }) => Some(UnclearDelete::NotFound),
             Err(error) => return Err(Self::failed(&gate, error)),
         };
-        if let Some(said) = unclear
+        if let Some(unclear) = unclear
             && self.fresh_list().await?.get(id).is_some()
         {
-            return Err(StepError::StillListed(said));
+            return Err(ActionError::StillListed(unclear).into());
         }
         self.settle(planned, id, After::Dropped, None).await?;
         Ok(applied(id, Vec::new()))
@@ -302,18 +306,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         let id = confirmation.record.id.clone();
         let after = After::Record(Box::new(confirmation.record));
         self.settle(planned, &id, after, lingering).await?;
-        if confirmation.not_taken.is_empty() {
+        if confirmation.mismatches.is_empty() {
             return Ok(applied(&id, confirmation.remarks));
         }
-        Err(StepError::NotTaken {
-            field: confirmation.not_taken.first().map(|first| first.field),
-            message: confirmation
-                .not_taken
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; "),
-        })
+        Err(ActionError::NotStored(confirmation.mismatches).into())
     }
 
     async fn settle(
@@ -342,17 +338,17 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
 
     async fn listed(&self, id: &RemoteId) -> Result<ObservedWebhook, StepError> {
         let fresh = self.fresh_list().await?;
-        fresh.get(id).cloned().ok_or(StepError::NotListed)
+        Ok(fresh.get(id).cloned().ok_or(ActionError::NotListed)?)
     }
 
     /// Reads the list again.
     async fn fresh_list(&self) -> Result<Arc<ObservedState>, StepError> {
         let refreshed = self.refresher.refresh(self.api).await;
-        refreshed.map_err(StepError::Undecided)
+        Ok(refreshed.map_err(ActionError::Unread)?)
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {
-        self.secrets.get(key).ok_or(StepError::NoSecret)
+        Ok(self.secrets.get(key).ok_or(ActionError::NoSecret)?)
     }
 
     fn know(&self, id: &RemoteId) {
