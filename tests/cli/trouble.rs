@@ -278,7 +278,7 @@ fn a_bound_webhook_that_cannot_be_read_is_named_and_neither_made_again_nor_forgo
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("'billing' stands for a webhook")
+        .complains("'billing' is bound to a webhook")
         .complains(&format!(
             "webhook {id} (\"Billing\"): `timeout_seconds` is missing"
         ));

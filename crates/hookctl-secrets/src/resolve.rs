@@ -429,11 +429,11 @@ mod tests {
         for (name, message) in [
             (
                 "twice",
-                "the file twice gave a value that cannot be used: it holds the invisible character U+FEFF",
+                "the file twice gave a value that cannot be used: it contains the invisible character U+FEFF",
             ),
             (
                 "blank",
-                "the file blank gave a value that cannot be used: it ends with a blank (U+0020)",
+                "the file blank gave a value that cannot be used: it ends with a space (U+0020)",
             ),
         ] {
             assert_eq!(value(file(name)).await.unwrap_err(), message);
