@@ -1,12 +1,12 @@
-//! A place in a file, as people name it. What stands there is the business of whoever reads files.
+//! Positions in files.
 
 use std::path::Path;
 use std::sync::Arc;
 
-/// A place in a file as people name it.
+/// A position in a file, as editors show it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The file's path, as it is shown. Each webhook has several places in one file.
+    /// The path of the file, as it is shown. Shared, since each webhook has several locations in one file.
     pub path: Arc<Path>,
     /// The line, from 1.
     pub line: usize,
