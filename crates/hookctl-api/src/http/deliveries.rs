@@ -43,7 +43,7 @@ impl<T: Transport> DeliveryApi for HttpApi<T> {
 }
 
 impl<T: Transport> HttpApi<T> {
-    /// Reads the rows below a name. A row that is not as documented is left out rather than guessed at.
+    /// Reads the rows of a list. Rows that do not match the documentation are skipped.
     async fn rows<R: DeserializeOwned>(&self, path: &str, name: &str) -> Result<Rows<R>, ApiError> {
         let url = format!("{}/{path}", self.url(None));
         let get = Outgoing {
@@ -56,7 +56,7 @@ impl<T: Transport> HttpApi<T> {
         let Some(rows) = document.get(name).and_then(Value::as_array) else {
             return Err(super::client::unexpected(
                 &answer,
-                format!("it holds no list of {name}"),
+                format!("it contains no list of {name}"),
                 &self.redactor(None),
             ));
         };

@@ -307,10 +307,13 @@ fn a_plan_of_another_version_is_told_behind_its_seal() {
     saved.content.tool_version = "9.9.9".to_owned();
     let file = saved.to_file(&key()).unwrap();
     let error = opened(file.clone().into_bytes()).unwrap_err();
-    assert!(error.starts_with("it was made by hookctl 9.9.9"), "{error}");
+    assert!(
+        error.starts_with("it was saved by hookctl 9.9.9"),
+        "{error}"
+    );
     let forged = file.replace("9.9.9", "9.9.8");
     let error = opened(forged.into_bytes()).unwrap_err();
-    assert!(error.contains("seal does not hold"), "{error}");
+    assert!(error.contains("seal does not match"), "{error}");
 }
 
 mod edits {

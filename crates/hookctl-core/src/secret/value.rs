@@ -155,24 +155,33 @@ mod tests {
         for (value, message) in [
             (
                 "a\nb",
-                "it holds the control character U+000A (a line break inside the value, perhaps)",
+                "it contains the control character U+000A (perhaps a line break inside the value)",
             ),
             (
                 "a\r",
-                "it holds the control character U+000D (a line break inside the value, perhaps)",
+                "it contains the control character U+000D (perhaps a line break inside the value)",
             ),
-            ("hunter2\u{a0}", "it holds the invisible character U+00A0"),
-            ("hun\u{200b}ter2", "it holds the invisible character U+200B"),
-            ("\u{feff}hunter2", "it holds the invisible character U+FEFF"),
+            (
+                "hunter2\u{a0}",
+                "it contains the invisible character U+00A0",
+            ),
+            (
+                "hun\u{200b}ter2",
+                "it contains the invisible character U+200B",
+            ),
+            (
+                "\u{feff}hunter2",
+                "it contains the invisible character U+FEFF",
+            ),
             (
                 "hunter2\u{e0041}",
-                "it holds the invisible character U+E0041",
+                "it contains the invisible character U+E0041",
             ),
-            ("hunter2 ", "it ends with a blank (U+0020)"),
-            (" hunter2", "it begins with a blank (U+0020)"),
+            ("hunter2 ", "it ends with a space (U+0020)"),
+            (" hunter2", "it begins with a space (U+0020)"),
             (
                 "hunter2\u{e4}",
-                "character 8 of it is not ASCII, and a header cannot carry it",
+                "its character 8 is not ASCII, which a header cannot carry",
             ),
         ] {
             assert_eq!(error(value).to_string(), message);
