@@ -72,9 +72,7 @@ pub enum ApiError {
     #[error("the run stopped before the request was sent")]
     Withheld,
     /// The request may have taken effect, and cannot be retried safely.
-    #[error(
-        "no usable response from the API ({reason}); whether the request took effect is unknown"
-    )]
+    #[error("the outcome is unknown: no usable response from the API ({reason})")]
     UnknownOutcome {
         /// The error in place of a response.
         reason: String,

@@ -2,6 +2,8 @@
 //!
 //! Planning and applying use this port. The JSON of the API, retries, time-outs, and rate limits are in [`http`].
 
+#![warn(missing_debug_implementations)]
+
 mod body;
 mod deliveries;
 mod error;

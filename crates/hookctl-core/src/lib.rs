@@ -4,6 +4,8 @@
 //! and the saved plan. Nothing here reads a file, a clock, or the network, and nothing waits. Crates with effects depend
 //! on this crate, never the other way round.
 
+#![warn(missing_debug_implementations)]
+
 pub mod address;
 pub mod api_url;
 pub mod clock;

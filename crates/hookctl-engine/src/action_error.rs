@@ -15,10 +15,10 @@ pub enum ActionError {
     #[error(transparent)]
     Api(ApiError),
     /// A request of this action may still take effect.
-    #[error("no answer tells whether it took effect: {0}")]
+    #[error("{}", unanswered(.0))]
     Unanswered(ApiError),
     /// The API confirmed the write without its result, and the list could not be read.
-    #[error("the API confirmed it, and the list could not be read to see what it stored: {0}")]
+    #[error("the API confirmed it without its result, and the list could not be read: {0}")]
     Unread(Arc<ObserveError>),
     /// The API confirmed the create without its result, and several new webhooks match it.
     #[error(
@@ -31,26 +31,26 @@ pub enum ActionError {
     NotListed,
     /// A delete seems to have succeeded, but the list still contains the webhook.
     #[error(
-        "{0}, and the webhook is still on the list: perhaps a gateway answered instead of the API"
+        "{0}, but the webhook is still on the list: a gateway may have responded instead of the API"
     )]
     StillListed(UnclearDelete),
     /// The API confirmed the write, and stores other values than were sent.
     #[error(
-        "the API did not take all of it: {}",
+        "the API did not store all fields as sent: {}",
         .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     NotStored(Vec<FieldMismatch>),
     /// The token of the webhook is not among the resolved secrets.
-    #[error("its token was not resolved, so it cannot be sent")]
+    #[error("its token was not resolved")]
     NoSecret,
     /// The intent could not be journaled, so the request was not sent.
     #[error("not sent: could not journal the intent: {0} ({cause})", cause = .0.cause())]
     NotIntended(Arc<JournalError>),
     /// The API confirmed the write, and the record could not be updated.
-    #[error("done at the API, and then not recorded: {0} ({cause})", cause = .0.cause())]
+    #[error("applied at the API, but not recorded: {0} ({cause})", cause = .0.cause())]
     NotRecorded(Arc<JournalError>),
     /// The request had no effect, and its intent could not be removed from the record.
-    #[error("{refusal}; and that could not be recorded: {error} ({cause})", cause = .error.cause())]
+    #[error("{refusal}; its end could not be recorded: {error} ({cause})", cause = .error.cause())]
     NotEnded {
         /// Why the request had no effect.
         refusal: ApiError,
@@ -134,7 +134,14 @@ impl ActionError {
     }
 }
 
-/// The answer to a DELETE of a webhook that is still on the list.
+fn unanswered(error: &ApiError) -> String {
+    match error {
+        ApiError::UnknownOutcome { .. } => error.to_string(),
+        _ => format!("the outcome is unknown: {error}"),
+    }
+}
+
+/// The response to a DELETE of a webhook that is still on the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnclearDelete {
     /// A success whose body is not the API's.
@@ -146,15 +153,15 @@ pub enum UnclearDelete {
 impl fmt::Display for UnclearDelete {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Unconfirmed => "its answer does not say that it deleted it",
-            Self::NotFound => "it says that there is no such webhook",
+            Self::Unconfirmed => "the response does not confirm the delete",
+            Self::NotFound => "the API knows no webhook of this id",
         })
     }
 }
 
 /// A field that the API stores with another value than was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} was sent as {sent} and the API stores {stored}")]
+#[error("{field} was sent as {sent}, but the API stores {stored}")]
 pub struct FieldMismatch {
     /// The field.
     pub field: Attribute,

@@ -1,4 +1,4 @@
-//! How each action of a plan ended.
+//! Outcomes of the actions of a plan.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use hookctl_core::webhook::{Attribute, Field, FieldValue, Key, RemoteId};
 
 pub use crate::action_error::{ActionError, FieldMismatch, UnclearDelete};
 
-/// How an apply ended.
+/// The results of an apply.
 #[derive(Clone, Debug, Default)]
 #[must_use = "an unread report hides a failure"]
 pub struct SyncReport {
-    /// Every action that was planned, in the plan's order, and how it ended.
+    /// The result of every planned action, in the order of the plan.
     pub results: Vec<ActionResult>,
     /// What somebody else made at the same time and that looks like what we made.
     pub twins: Vec<Twin>,
-    /// Whether something stopped everything, so that no further round may help.
+    /// Whether the apply was stopped, by an interruption or an error that affects all requests.
     pub stopped: bool,
 }
 
@@ -33,16 +33,16 @@ pub struct Twin {
     pub twin: RemoteId,
 }
 
-/// One action and how it ended.
+/// The result of a planned action.
 #[derive(Clone, Debug)]
 pub struct ActionResult {
-    /// What was planned.
+    /// The planned action.
     pub planned: Arc<PlannedAction>,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
-/// How one action ended.
+/// The outcome of an action.
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// The API confirmed the action, and it is recorded.
@@ -63,38 +63,37 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Why an action was held, for people.
-    pub const WHY_HELD: &'static str =
-        "it was not sent: it waits for an earlier request that may still take effect";
+    /// The description of [`Outcome::Held`].
+    pub const WHY_HELD: &'static str = "not sent: an earlier request may still take effect";
 }
 
-/// What a person should know of an action that was applied.
+/// A notable difference of an applied action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// The API stored another form than was sent; it is remembered, so that it is not sent again.
+    /// The API stored another form of a value. The record keeps both, so that the value is not sent again.
     StoredOtherwise {
         /// The field.
         field: Field,
-        /// What was sent.
+        /// The value sent.
         sent: FieldValue,
-        /// What is stored.
+        /// The value stored.
         stored: FieldValue,
     },
-    /// A field that was not sent changed since the list was read: somebody else was at work.
+    /// Another writer changed a field that was not sent, after the list was read.
     ConcurrentEdit {
         /// The field, or the token.
         field: Attribute,
-        /// What it was, on one line.
+        /// The earlier value, on one line.
         before: String,
-        /// What it is, on one line.
+        /// The current value, on one line.
         now: String,
     },
-    /// A create got no answer, and the list showed that it had happened.
+    /// A create got no response, and the list showed that it had succeeded.
     FoundAfterNoAnswer,
 }
 
 impl SyncReport {
-    /// Whether every action was applied, and nothing is there twice.
+    /// Returns whether every action was applied, without duplicates.
     pub fn is_complete(&self) -> bool {
         self.twins.is_empty()
             && self
@@ -103,7 +102,7 @@ impl SyncReport {
                 .all(|result| matches!(result.outcome, Outcome::Applied { .. }))
     }
 
-    /// How many actions were applied.
+    /// Returns the number of applied actions.
     pub fn applied(&self) -> usize {
         self.results
             .iter()
@@ -111,7 +110,7 @@ impl SyncReport {
             .count()
     }
 
-    /// How many actions failed, those included whose outcome is not known.
+    /// Returns the number of failed actions, including those with an unknown outcome.
     pub fn failed(&self) -> usize {
         self.results
             .iter()
@@ -124,7 +123,8 @@ impl SyncReport {
             .count()
     }
 
-    /// Whether planning again may help: a webhook was gone, another writer was at work, or a gateway answered.
+    /// Returns whether another round may succeed: a webhook was deleted or changed by another writer, or a gateway responded
+    /// instead of the API.
     pub fn asks_for_another_round(&self) -> bool {
         self.results.iter().any(|result| match &result.outcome {
             Outcome::Failed(error) | Outcome::Pending(error) => error.may_replan(),
@@ -135,7 +135,7 @@ impl SyncReport {
         })
     }
 
-    /// A plan's counts, with the failures.
+    /// Returns the counts of a plan with the number of failures.
     pub fn summary(&self, planned: Summary) -> Summary {
         Summary {
             failed: self.failed(),

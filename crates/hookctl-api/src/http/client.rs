@@ -1,6 +1,7 @@
 //! The client: a method for each request, over one connection pool.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,16 @@ pub struct HttpApi<T = Network> {
     requests: AtomicU64,
     retries: AtomicU64,
     outcomes: Mutex<BTreeMap<(&'static str, Option<u16>), u64>>,
+}
+
+impl<T> fmt::Debug for HttpApi<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HttpApi")
+            .field("options", &self.options)
+            .field("throttle", &self.throttle)
+            .finish_non_exhaustive()
+    }
 }
 
 impl HttpApi {

@@ -1,6 +1,7 @@
 //! Transports of requests: the network, or a replacement.
 
 use std::error::Error as _;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
@@ -98,6 +99,13 @@ pub struct Network {
     client: reqwest::Client,
     /// The last URL with its parsed form, since consecutive requests often share it.
     latest: Mutex<Option<(String, Url)>>,
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client contains the API key.
+        formatter.debug_struct("Network").finish_non_exhaustive()
+    }
 }
 
 impl Network {

@@ -3,6 +3,8 @@
 //! A file is one JSON document, but its head has a single valid spelling and is compared byte by byte. The seal covers
 //! every byte of the file except its own. So nothing is parsed before the writer is authenticated.
 
+use std::fmt;
+
 use super::{Content, SANDBOX, SavedPlan};
 use crate::outside::json;
 use crate::secret::{FingerprintKey, KeyId, Seal};
@@ -81,6 +83,15 @@ impl SavedPlan {
         let after = format!("{TO_CONTENT}{content}{END}");
         let seal = key.seal_file(&[before.as_bytes(), after.as_bytes()]);
         Ok(format!("{before}{seal}{after}"))
+    }
+}
+
+impl fmt::Debug for SealedPlan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SealedPlan")
+            .field("head", &self.head)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,39 +1,39 @@
-//! Asked against answered: what an answer says about a write. Pure.
+//! Comparison of a write with its response. Pure.
 //!
-//! Three things can differ. The API may store another form of what was sent: learned, so that it is
-//! not sent again. It may not have taken a field: an error. And a field that was not sent may have
-//! changed since the list was read: somebody else was at work.
+//! Three differences are possible. The API may store another form of a value, which is recorded, so that the value is not
+//! sent again. It may store another value, which is an error. And another writer may have changed a field that was not
+//! sent, after the list was read.
 
 use crate::report::{FieldMismatch, Remark};
 use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{AppliedRecord, ObservedWebhook, Written};
 use hookctl_core::webhook::{Attribute, Field, FieldValue, TokenChange, WebhookSpec, names_match};
 
-/// A write and what was there before it.
+/// A write, and the webhook before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
-    /// The webhook as the list had it; none for a create, which sends every field.
+    /// The webhook on the list. `None` for a create, which sends every field.
     pub(super) before: Option<&'a ObservedWebhook>,
-    /// The fields that were sent.
+    /// The fields sent.
     pub(super) sent: &'a [Field],
-    /// What was asked of the token.
+    /// The change of the token.
     pub(super) token: TokenChange<()>,
-    /// What is to be remembered if all goes well. Its `spec` holds the values that were sent.
+    /// The record after a success. Its `spec` contains the values sent.
     pub(super) record: &'a Written<Fingerprint>,
 }
 
-/// What an answer says.
+/// The result of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Confirmation {
-    /// What to remember.
+    /// The record to write.
     pub(super) record: AppliedRecord,
-    /// What a person should know.
+    /// Differences that are not errors.
     pub(super) remarks: Vec<Remark>,
     /// The fields that the API stores with other values than were sent.
     pub(super) mismatches: Vec<FieldMismatch>,
 }
 
-/// Compares an answer with what was asked.
+/// Compares a response with its request.
 pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmation {
     let mut confirmation = Confirmation {
         record: asked.record.confirmed(answer),
@@ -46,7 +46,7 @@ pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmatio
         } else if let Some(before) = asked.before
             && !before.spec.field_equals(&answer.spec, field)
         {
-            // As stored counts what was there before, so that the next plan sees the drift.
+            // The earlier value is recorded as stored, so that the next plan sees the drift.
             confirmation.record.stored.copy_field(&before.spec, field);
             confirmation.remarks.push(Remark::ConcurrentEdit {
                 field: field.into(),
@@ -75,7 +75,7 @@ fn confirm_sent(
             stored: stored.get(field),
         });
     } else {
-        // As sent counts what is stored, so that the next plan does not take it for the API's form.
+        // The stored value is recorded as sent, so that the next plan does not treat it as the API's form.
         confirmation.record.sent.copy_field(stored, field);
         confirmation.mismatches.push(FieldMismatch {
             field: field.into(),
@@ -85,7 +85,7 @@ fn confirm_sent(
     }
 }
 
-/// Whether what is stored is another form of what was sent, rather than another value.
+/// Returns whether the stored value is another form of the sent one, rather than another value.
 pub(super) fn is_other_form(field: Field, sent: &WebhookSpec, stored: &WebhookSpec) -> bool {
     match (sent.get(field), stored.get(field)) {
         (FieldValue::Text(sent), FieldValue::Text(stored)) => names_match(&sent, &stored),
@@ -189,7 +189,7 @@ mod tests {
         };
         let confirmation = confirm(asked, &observed(stored.clone(), false));
         assert_eq!(confirmation.mismatches, []);
-        // The name is the same before the write already.
+        // Names are compared in normal form, so the name is not a difference.
         assert_eq!(confirmation.remarks.len(), 1);
         assert_eq!(confirmation.record.sent, record.spec);
         assert_eq!(confirmation.record.stored, stored);
@@ -211,7 +211,7 @@ mod tests {
         let confirmation = confirm(asked, &before);
         assert_eq!(
             confirmation.mismatches.first().unwrap().to_string(),
-            "timeout_seconds was sent as 20 and the API stores 10"
+            "timeout_seconds was sent as 20, but the API stores 10"
         );
         assert_eq!(confirmation.record.sent.timeout_seconds, 10);
     }
@@ -270,7 +270,7 @@ mod tests {
         let confirmation = confirm(asked, &observed(spec(), false));
         assert_eq!(
             confirmation.mismatches.first().unwrap().to_string(),
-            "bearer_token was sent as a token and the API stores no token"
+            "bearer_token was sent as a token, but the API stores no token"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! One action: call, check the answer, settle.
+//! Execution of single actions: request, check, settlement.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -24,31 +24,29 @@ use hookctl_core::secret::{Fingerprint, Secret, Secrets};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
 use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
-/// Takes actions, one at a time or side by side.
+/// Executes actions, also concurrently.
 pub(super) struct Steps<'a, A, J> {
     pub(super) api: &'a A,
     pub(super) journal: &'a J,
     pub(super) secrets: &'a Secrets,
     pub(super) options: &'a ApplyOptions<'a>,
     pub(super) provenance: Option<Provenance>,
-    /// The ids that were observed before, or that are ours by now.
+    /// The ids that were observed before the apply, or are bound by now.
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
-    /// The ids that were observed before, by normal name.
+    /// The ids that were observed before the apply, by normal name.
     pub(super) named: HashMap<String, Vec<RemoteId>>,
-    /// Earlier writes that may still take effect, and that the plan's actions replace.
+    /// Earlier writes that may still take effect.
     pub(super) earlier: Earlier,
     /// The keys whose actions an earlier write may undo.
     pub(super) contested: &'a BTreeSet<Key>,
-    /// Refreshes the list.
     pub(super) refresher: ListRefresher,
-    /// What keeps actions from going on.
     pub(super) stop_gate: StopGate,
-    /// The permits of the actions that send.
+    /// Permits to send.
     pub(super) sending: Semaphore,
 }
 
 impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
-    /// Takes one action. What may have happened and is not recorded stays intended.
+    /// Executes an action. If its outcome is unknown or not recorded, its intent stays in the journal.
     pub(super) async fn take(&self, planned: &PlannedAction) -> Result<Outcome, StepError> {
         let taken = match &planned.action {
             Action::Create(creation) | Action::Recreate { creation, .. } => {
@@ -117,7 +115,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         self.journal.settle(over).await
     }
 
-    /// Writes down what is about to be sent, and returns the gate that it is sent through.
+    /// Journals the intent of a write, and returns the gate for its sends.
     async fn intend(
         &self,
         planned: &PlannedAction,
@@ -141,14 +139,14 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         ))
     }
 
-    /// The earlier writes that an action replaces and that could still undo it, the latest first.
+    /// Returns the earlier writes that an action replaces and that could still undo it, the latest first.
     fn replaced(&self, planned: &PlannedAction) -> Vec<Intent> {
-        // The fields of a late PATCH are seen in the list, and set back.
+        // The list shows the fields of a late PATCH, and the next plan corrects them.
         let matters = |one: &Intent| one.write.touches_token() || self.is_contested(planned);
         self.earlier.replaced(planned, matters)
     }
 
-    /// What an error of the API means for the write: whether it may still take effect.
+    /// Classifies an error of the API by whether the write may still take effect.
     fn failed(gate: &WriteGate<'_, J>, error: ApiError) -> StepError {
         if let Some(error) = gate.take_failure() {
             return ActionError::NotIntended(Arc::new(error)).into();
@@ -202,15 +200,15 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         self.conclude(planned, confirmation, lingering).await
     }
 
-    /// Finds a webhook whose creation was confirmed without saying what was stored.
+    /// Finds a webhook whose create was confirmed without returning it.
     async fn find_created(&self, spec: &WebhookSpec) -> Result<ObservedWebhook, StepError> {
         let fresh = self.fresh_list().await?;
         match create_outcome(spec, &self.known_ids(), &fresh) {
-            CreateOutcome::Made(found) => Ok(found),
+            CreateOutcome::Created(found) => Ok(found),
             CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => {
                 Err(ActionError::Ambiguous(ids).into())
             }
-            CreateOutcome::NotMade => Err(ActionError::NotListed.into()),
+            CreateOutcome::NotCreated => Err(ActionError::NotListed.into()),
         }
     }
 
@@ -264,7 +262,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         let unclear = match answer {
             Ok(DeleteAnswer::Done) => None,
             Ok(DeleteAnswer::Unclear) => Some(UnclearDelete::Unconfirmed),
-            // Gone is what was wanted, if it is the API that says so.
+            // A missing webhook is the intended result, unless a gateway responded instead of the API.
             Err(ApiError::Gone { .. }) => Some(UnclearDelete::NotFound),
             Err(error) => return Err(Self::failed(&gate, error)),
         };
@@ -277,12 +275,12 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         Ok(applied(id, Vec::new()))
     }
 
-    /// Whether an earlier write may undo an action that did not wait for it.
+    /// Returns whether an earlier write may undo an action that did not wait for it.
     fn is_contested(&self, planned: &PlannedAction) -> bool {
         self.contested.contains(&planned.key)
     }
 
-    /// Waits for a permit to send. What happened meanwhile may hold the action back.
+    /// Waits for a permit to send, unless the stop gate holds the action back.
     async fn acquire(&self, planned: &PlannedAction) -> Result<SemaphorePermit<'_>, StepError> {
         let permit = tokio::select! {
             biased;
@@ -296,7 +294,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         }
     }
 
-    /// Records what the API confirmed, also where it did not take all of it: the webhook is there.
+    /// Records the confirmed state, even with mismatches, since the webhook exists.
     async fn conclude(
         &self,
         planned: &PlannedAction,
