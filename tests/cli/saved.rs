@@ -379,7 +379,7 @@ fn a_token_that_was_not_seen_comes_from_the_same_place() {
     repository.declare(&text.replace("{ env: TOKEN }", "{ env: ELSEWHERE }"));
     repository.set("ELSEWHERE", "s3cr3t-two");
     let run = apply(&repository, &account, &["--unseen-tokens", "apply"]).code(5);
-    run.complains("'a': its token comes from another place");
+    run.complains("'a': the source of its token changed");
     repository.declare(&text.replace("{ env: TOKEN }", "null"));
     apply(&repository, &account, &["--unseen-tokens", "apply"]).code(5);
     assert_eq!(token(&account, "a").as_deref(), Some("s3cr3t-one"));

@@ -151,7 +151,7 @@ async fn a_refused_write_whose_end_cannot_be_recorded_is_the_last_one() {
     };
     assert_eq!(
         error.to_string(),
-        "the API refuses it (status 400): not today; and that could not be recorded: \
+        "the API rejected the request (status 400): not today; its end could not be recorded: \
          could not record 'hook-00' (the disk is full)"
     );
     for outcome in outcomes.iter().skip(1) {
