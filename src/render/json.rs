@@ -197,8 +197,8 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
     let (result, error, id) = match outcome {
         None => ("planned", None, planned.id().cloned()),
         Some(Outcome::Applied { id, .. }) => ("applied", None, Some(id.clone())),
-        Some(Outcome::Failed { error, .. } | Outcome::Pending { error, .. }) => {
-            ("failed", Some(error.clone()), planned.id().cloned())
+        Some(Outcome::Failed(error) | Outcome::Pending(error)) => {
+            ("failed", Some(error.to_string()), planned.id().cloned())
         }
         Some(Outcome::Held) => {
             let why = Outcome::WHY_HELD.to_owned();

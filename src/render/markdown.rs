@@ -250,8 +250,12 @@ fn cut(text: &str) -> String {
 fn of_result(result: &ActionResult) -> Detail<'_> {
     let ended = match &result.outcome {
         Outcome::Applied { .. } => ": applied".to_owned(),
-        Outcome::Failed { error, .. } => format!(": <b>failed</b>: {}", escaped(&cut(error))),
-        Outcome::Pending { error, .. } => format!(": <b>pending</b>: {}", escaped(&cut(error))),
+        Outcome::Failed(error) => {
+            format!(": <b>failed</b>: {}", escaped(&cut(&error.to_string())))
+        }
+        Outcome::Pending(error) => {
+            format!(": <b>pending</b>: {}", escaped(&cut(&error.to_string())))
+        }
         Outcome::Held => format!(": <b>pending</b>: {}", Outcome::WHY_HELD),
         Outcome::NotAttempted => ": not attempted".to_owned(),
     };

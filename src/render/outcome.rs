@@ -27,12 +27,12 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
             }
             text
         }
-        Outcome::Pending { error, .. } => pending(planned, error, styles),
+        Outcome::Pending(error) => pending(planned, &error.to_string(), styles),
         Outcome::Held => pending(planned, Outcome::WHY_HELD, styles),
-        Outcome::Failed { error, field, .. } => {
+        Outcome::Failed(error) => {
             let place = planned.origin.as_ref().map(|origin| {
-                let location = field
-                    .as_deref()
+                let location = error
+                    .field()
                     .map_or(&origin.key, |field| origin.of_field(field));
                 format!(
                     "      {}\n",
@@ -54,7 +54,7 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
                     styles.destroy,
                     &format!("{} failed", planned.action.as_str())
                 ),
-                sanitize(error),
+                sanitize(&error.to_string()),
                 place.unwrap_or_default()
             )
         }

@@ -184,7 +184,7 @@ fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
         for output in ["human", "json", "markdown", "diff"] {
             let run = repository.sync(&account, &["--output", output]).code(1);
             let said = run.stdout + &run.stderr;
-            assert!(said.contains("holds a secret"), "{output}: {said}");
+            assert!(said.contains("contains a secret"), "{output}: {said}");
         }
         for command in [
             &["status"][..],

@@ -338,7 +338,7 @@ fn a_request_ends_at_its_time_out() {
         asked.push(connection);
     }
     let run = Run::of(child.wait_with_output().unwrap()).code(1);
-    run.complains("it took too long").complains("5 tries");
+    run.complains("timed out").complains("5 attempts");
 }
 
 /// Where no cancellation reaches a run: it hangs in a call of the system.

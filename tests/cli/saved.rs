@@ -48,11 +48,11 @@ fn what_was_planned_is_applied() {
     repository
         .sync(&account, &["--dry-run"])
         .shows("No changes.");
-    // Once more: there is nothing to do any more.
+    // Once more: no action is needed any more.
     account.requests();
     apply(&repository, &account, &[])
         .code(5)
-        .complains("'a': the plan says to create it, and there is nothing to do any more");
+        .complains("'a': the plan says to create it, but no action is needed any more");
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
 }
 
@@ -116,7 +116,7 @@ fn a_new_declaration_is_not_part_of_the_plan() {
     ));
     apply(&repository, &account, &[])
         .code(5)
-        .complains("'c': there is something to do (create) that the plan does not have");
+        .complains("'c': a new action (create) is not part of the plan");
     apply(&repository, &account, &["--partial"]).code(0);
     assert_eq!(account.names(), ["a", "b"]);
 }
@@ -192,7 +192,7 @@ fn no_byte_of_a_plan_can_be_changed() {
     apply(&repository, &account, &["--partial", "--output", "json"])
         .code(1)
         .shows("\"plan-seal\"")
-        .shows("its seal does not hold");
+        .shows("its seal does not match");
     assert!(account.requests().is_empty(), "not even the list is read");
     repository.write("plan.json", &text);
     apply(&repository, &account, &[]).code(0);
@@ -207,7 +207,7 @@ fn nothing_runs_for_a_plan_that_is_not_sealed() {
     repository.declare(&TWO.replace("{ env: TOKEN }", run));
     apply(&repository, &account, &[])
         .code(1)
-        .complains("its seal does not hold");
+        .complains("its seal does not match");
     assert!(!repository.path("webhooks.d/ran").exists());
     assert!(account.requests().is_empty());
 }
@@ -379,7 +379,7 @@ fn a_token_that_was_not_seen_comes_from_the_same_place() {
     repository.declare(&text.replace("{ env: TOKEN }", "{ env: ELSEWHERE }"));
     repository.set("ELSEWHERE", "s3cr3t-two");
     let run = apply(&repository, &account, &["--unseen-tokens", "apply"]).code(5);
-    run.complains("'a': its token comes from another place");
+    run.complains("'a': the source of its token changed");
     repository.declare(&text.replace("{ env: TOKEN }", "null"));
     apply(&repository, &account, &["--unseen-tokens", "apply"]).code(5);
     assert_eq!(token(&account, "a").as_deref(), Some("s3cr3t-one"));

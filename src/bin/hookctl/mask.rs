@@ -283,7 +283,7 @@ pub(crate) fn result(result: &mut ActionResult) {
                 }
             }
         }
-        Outcome::Failed { error, .. } | Outcome::Pending { error, .. } => *error = masked(error),
+        Outcome::Failed(error) | Outcome::Pending(error) => error.redact(masked),
         Outcome::Held | Outcome::NotAttempted => {}
     }
 }

@@ -64,8 +64,8 @@ impl Listener for Progress {
                 self.bar.set_message(planned.key.to_string());
                 let ended = match outcome {
                     Outcome::Applied { .. } => "applied",
-                    Outcome::Failed { .. } => "failed",
-                    Outcome::Pending { .. } | Outcome::Held => "pending",
+                    Outcome::Failed(_) => "failed",
+                    Outcome::Pending(_) | Outcome::Held => "pending",
                     Outcome::NotAttempted => "not attempted",
                 };
                 tracing::info!(key = %planned.key, action = planned.action.as_str(), ended, "action");

@@ -189,7 +189,7 @@ mod tests {
         FingerprintKey::derive(&secret(api_key)).fingerprint(Salt::new([1; 16]), &secret(token))
     }
 
-    /// Returns one line for a decision: request, cause, whether a fingerprint is recorded, remark.
+    /// One line for a decision: request, cause, whether a fingerprint is kept, remark.
     fn row(
         declared: DeclaredToken,
         remote_has_one: bool,

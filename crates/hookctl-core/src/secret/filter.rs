@@ -29,6 +29,12 @@ pub struct Filter {
     needles: BTreeMap<[u8; BEGINNING], Vec<Zeroizing<Vec<u8>>>>,
 }
 
+impl fmt::Debug for Filter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Filter(***)")
+    }
+}
+
 impl Filter {
     /// Returns a filter without secrets.
     pub const fn new() -> Self {

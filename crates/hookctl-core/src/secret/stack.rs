@@ -1,4 +1,4 @@
-//! What a function leaves on the stack.
+//! Overwriting of the stack.
 
 /// Overwrites the stack that the last call used, since a digest leaves copies of its last block there.
 #[inline(never)]

@@ -329,7 +329,7 @@ fn merge<A>(
         if planned_again.contains(key) || is_open(key) {
             return true;
         }
-        if matches!(earlier.outcome, Outcome::Pending { .. })
+        if matches!(earlier.outcome, Outcome::Pending(_))
             && let Some(id) = found(&earlier.planned, &planned.settled, &remembered.last_applied)
         {
             earlier.outcome = Outcome::Applied {
@@ -338,7 +338,7 @@ fn merge<A>(
             };
         }
         // What it waited for left nothing to do.
-        earlier.outcome != Outcome::Held
+        !matches!(earlier.outcome, Outcome::Held)
     });
     for result in report.results {
         let superseded = results.results.iter_mut().find(|earlier| {
@@ -348,8 +348,8 @@ fn merge<A>(
         match superseded {
             // What was sent is still under way, and says more.
             Some(earlier)
-                if result.outcome == Outcome::Held
-                    && matches!(earlier.outcome, Outcome::Pending { .. }) => {}
+                if matches!(result.outcome, Outcome::Held)
+                    && matches!(earlier.outcome, Outcome::Pending(_)) => {}
             Some(earlier) => *earlier = result,
             None => results.results.push(result),
         }
@@ -390,7 +390,7 @@ fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Optio
             result.planned.action,
             Action::Create(_) | Action::Recreate { .. }
         );
-        if is_create && matches!(result.outcome, Outcome::Pending { .. }) {
+        if is_create && matches!(result.outcome, Outcome::Pending(_)) {
             waits.keys.insert(result.planned.key.clone());
             waits.remaining = waits.remaining.max(pass.options.horizon.whole());
         }

@@ -21,11 +21,8 @@ use jiff::Timestamp;
 
 fn options(directory: &Path) -> SledOptions {
     SledOptions {
-        directory: directory.to_owned(),
         lock_timeout: Duration::from_millis(50),
-        history: HistoryLimits::default(),
-        cancellation: tokio_util::sync::CancellationToken::new(),
-        followed: hookctl_core::secret::Followed::default(),
+        ..SledOptions::in_folder(directory)
     }
 }
 
@@ -89,10 +86,13 @@ fn settle_at_once(opened: &Opened, settlements: impl Iterator<Item = Settlement>
     append(opened, settlements.map(Entry::Settled).collect());
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.build().unwrap()
+}
+
 fn append(opened: &Opened, entries: Vec<Entry>) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     let commit = Commit {
         sequence: opened.load().unwrap().sequence + 1,
         entries,
@@ -160,9 +160,7 @@ fn a_commit_is_the_next_one_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let opened = Opened::open(&options(folder.path()), account()).unwrap();
     settle(&opened, settlement(0));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
+    let runtime = runtime();
     for sequence in [0, 1, 3] {
         let entries = vec![Entry::Settled(settlement(1))];
         let commit = Arc::new(Commit { sequence, entries });

@@ -114,6 +114,7 @@ impl FileId {
 }
 
 /// An open folder. Files below it are read without following links.
+#[derive(Debug)]
 pub struct Folder {
     #[cfg(unix)]
     handle: std::os::fd::OwnedFd,

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-/// Normalizes a path lexically: removes `.`, and `..` with the folder before it.
+/// Removes `.`, and each `..` with the folder before it, without access to the file system.
 pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {

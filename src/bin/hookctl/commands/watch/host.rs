@@ -371,11 +371,11 @@ fn acted(event: ApplyEvent<'_>) {
             let (fields, id) = (fields(planned), id.as_str());
             tracing::info!(key, action, fields, cause, id, "applied");
         }
-        Outcome::Failed { error, .. } => {
-            tracing::error!(key, action, error = masked(error), "failed");
+        Outcome::Failed(error) => {
+            tracing::error!(key, action, error = masked(&error.to_string()), "failed");
         }
-        Outcome::Pending { error, .. } => {
-            tracing::warn!(key, action, error = masked(error), "pending");
+        Outcome::Pending(error) => {
+            tracing::warn!(key, action, error = masked(&error.to_string()), "pending");
         }
         Outcome::Held => tracing::warn!(key, action, error = Outcome::WHY_HELD, "pending"),
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
