@@ -60,6 +60,7 @@ enum Command {
     /// Ask for one event to be delivered again
     Retry(commands::deliveries::RetryArgs),
     /// Look into the local record and mend it
+    #[command(alias = "record")]
     Cache(commands::cache::CacheArgs),
     /// Run the built-in emulator of the API as a server
     Sandbox(commands::sandbox::SandboxArgs),
