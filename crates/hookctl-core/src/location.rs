@@ -1,9 +1,9 @@
-//! A place in a file, as people name it. What stands there is the business of whoever reads files.
+//! A position in a file, for display.
 
 use std::path::Path;
 use std::sync::Arc;
 
-/// A place in a file as people name it.
+/// A position in a file, for display.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
     /// The file's path, as it is shown. Each webhook has several places in one file.

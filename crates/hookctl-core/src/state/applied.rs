@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::secret::{Fingerprint, Followed, HIDDEN, may_be};
 use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions};
 
-/// How many hidden actions are looked for in others. Nobody has as many; an API that is out to cost time might.
+/// The most hidden actions that are compared with others. It bounds the time that a hostile API can cost.
 const MOST_HIDDEN_ACTIONS: usize = 32;
 
 /// What is remembered of each bound webhook, by key.

@@ -120,8 +120,8 @@ impl WorkflowActions {
         self.unknown.iter().map(WorkflowAction::as_str)
     }
 
-    /// Returns these with another text in place of each unknown one that there is one for; `None` if there is none for
-    /// any. No text makes a known one of it.
+    /// Replaces each unknown action for which `other` returns a text. Returns `None` if it returns none for all of them.
+    /// A replaced action stays unknown, whatever the text.
     pub fn with_unknown(&self, other: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let others: Vec<Option<String>> = self.unknown().map(other).collect();
         if others.iter().all(Option::is_none) {

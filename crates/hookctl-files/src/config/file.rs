@@ -82,10 +82,10 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
 }
 
 /// Returns the root of the Git repository that a folder is in: the nearest folder that holds `.git`, a folder or a file.
-/// Above the folder it counts only if it and the `.git` belong to this user, to root, or to whom the folder belongs (as in
-/// a container that a checkout of another user is mounted into), and not everybody can write them: whoever plants one
-/// decides how far paths may lead. Nothing is asked of the folder itself, nor below `named`,
-/// which a person chose to work in; but in a folder such as `/tmp` no `.git` counts. The folder should be absolute.
+/// Above the folder, it counts only if it and the `.git` belong to this user, to root, or to the owner of the folder (a
+/// container may mount a checkout of another user), and are not writable by all users: the `.git` decides how far paths
+/// may lead. The folder itself and folders below `named` are not checked, since the user chose to work there. In a folder
+/// such as `/tmp` no `.git` counts. The folder should be absolute.
 pub fn git_root<'a>(folder: &'a Path, named: &Path) -> Option<&'a Path> {
     folder.ancestors().find(|root| {
         match fs::symlink_metadata(root.join(".git")) {
@@ -369,7 +369,7 @@ mod tests {
             mode(path, rights);
             assert_eq!(is_refused(), !counts, "{rights:o}");
             assert_eq!(git_root(&inner, &inner).is_some(), counts, "{rights:o}");
-            // Whoever works in its root, or named it, chose it.
+            // The user who works in its root, or named it, chose it.
             assert_eq!(discover(&above).unwrap(), Some(file.clone()));
             let is_named = rights != 0o1777;
             assert_eq!(git_root(&inner, &above).is_some(), is_named);
@@ -393,7 +393,7 @@ mod tests {
         let inner = repository.join("inner");
         fs::create_dir_all(&inner).unwrap();
         fs::write(folder.path().join("outside.yaml"), "").unwrap();
-        fs::write(repository.join("shared.yaml"), "").unwrap();
+        fs::write(repository.join("common.yaml"), "").unwrap();
         let file = inner.join("hookctl.yaml");
         let is_refused = |target: &str| {
             let _ = fs::remove_file(&file);
@@ -402,9 +402,9 @@ mod tests {
         };
         assert!(is_refused("../../outside.yaml"));
         // Without a repository its own folder is all that there is.
-        assert!(is_refused("../shared.yaml"));
+        assert!(is_refused("../common.yaml"));
         fs::create_dir(repository.join(".git")).unwrap();
-        assert!(!is_refused("../shared.yaml"));
+        assert!(!is_refused("../common.yaml"));
         assert!(is_refused("../../outside.yaml"));
         // A volume of Kubernetes.
         fs::create_dir(inner.join("..2026")).unwrap();

@@ -1,6 +1,6 @@
 //! Whether a webhook is wanted.
 
-/// Whether a webhook shall be there, and be ours.
+/// Whether a webhook is to exist, and to be managed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
     Present,

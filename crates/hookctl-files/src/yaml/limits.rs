@@ -1,9 +1,7 @@
-//! How much one file may hold.
+//! The limits of one file.
 
-/// How deep lists and mappings may be nested. The deepest setting is on the fifth level; small enough
-/// that whoever walks a tree may recurse.
+/// The deepest nesting of lists and mappings. Settings need five levels; the limit allows recursion over a tree.
 pub const MAX_DEPTH: usize = 64;
-/// How many values and keys a file may have once every alias is followed: ten thousand webhooks of a
-/// hundred each. A long text counts as one for each 64 bytes. Nothing is copied for an alias, so this
-/// bounds the time of whoever walks the trees.
+/// The most values and keys of a file with every alias followed: ten thousand webhooks of a hundred each. A long text
+/// counts as one per 64 bytes. Aliases are not copied, so this limits the time to walk the trees.
 pub const MAX_NODES: usize = 1_000_000;
