@@ -29,16 +29,16 @@ fn a_token_may_come_from_a_file_beside_the_declaration() {
 #[test]
 fn a_file_may_be_anywhere_in_the_repository_and_not_outside() {
     let (account, repository) = (Account::new(), Repository::new());
-    repository.write("shared/token", "s3cr3t-shared");
-    repository.write("shared/key", API_KEY);
+    repository.write("common/token", "s3cr3t-shared");
+    repository.write("common/key", API_KEY);
     let url = account.sandbox.base_url();
     repository.write(
         "infra/hookctl.yaml",
-        &format!("targets: {{ qa: {{ api_url: '{url}', api_key: {{ file: ../shared/key }} }} }}\n"),
+        &format!("targets: {{ qa: {{ api_url: '{url}', api_key: {{ file: ../common/key }} }} }}\n"),
     );
     repository.write(
         "infra/webhooks.d/all.yaml",
-        &guarded("{ file: ../../shared/token }"),
+        &guarded("{ file: ../../common/token }"),
     );
     let run = |arguments: &[&str]| {
         let mut command = repository.command(arguments);

@@ -2,7 +2,7 @@
 //!
 //! # Expected flow
 //! Something hints that the files may have changed; after a quiet moment they are read again, and their
-//! content decides whether a pass runs. A pass also runs every interval, to find and mend drift, and
+//! content decides whether a pass runs. A pass also runs every interval, to find and fix drift, and
 //! after a failed one with growing pauses, for ever.
 //!
 //! # Guarantees

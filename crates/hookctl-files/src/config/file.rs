@@ -397,9 +397,9 @@ mod tests {
         };
         assert!(is_refused("../../outside.yaml"));
         // Without a repository, paths must stay in the file's own folder.
-        assert!(is_refused("../shared.yaml"));
+        assert!(is_refused("../common.yaml"));
         fs::create_dir(repository.join(".git")).unwrap();
-        assert!(!is_refused("../shared.yaml"));
+        assert!(!is_refused("../common.yaml"));
         assert!(is_refused("../../outside.yaml"));
         // A Kubernetes volume.
         fs::create_dir(inner.join("..2026")).unwrap();
