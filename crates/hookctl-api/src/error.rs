@@ -6,6 +6,7 @@ use hookctl_core::webhook::RemoteId;
 
 /// An error of a request to the API. No variant contains a secret: responses are quoted without what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ApiError {
     /// 401 or 403: the API key is not accepted. The run stops.
     #[error(

@@ -24,6 +24,7 @@ const MAX_READINGS: usize = 5;
 
 /// Why the complete list could not be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ObserveError {
     /// A page could not be read.
     #[error("could not read page {page} of the list of webhooks")]

@@ -22,6 +22,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 
 /// Why the emulator could not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SandboxError {
     /// Listening on the address failed.
     #[error("could not listen on {address}")]

@@ -206,6 +206,15 @@ pub(super) fn complaint(body: &[u8], redactor: &Redactor<'_>) -> Complaint {
     }
 }
 
+/// Describes a redirect by the host of its `Location`, since the rest of the URL may contain a secret.
+pub(super) fn redirect(location: Option<&str>) -> String {
+    let host = location
+        .and_then(|location| url::Url::parse(location).ok())
+        .and_then(|location| location.host_str().map(str::to_owned));
+    let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
+    format!("a redirect {to}, which is not followed with the API key; correct the target's api_url")
+}
+
 /// Returns the field of a `loc` such as `["body", "actions", 0]`: the first name after `body`.
 fn field_of(location: &Value) -> Option<String> {
     location

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::answer::{Complaint, Redactor, Word, complaint, word};
+use super::answer::{Complaint, Redactor, Word, complaint, redirect, word};
 use super::body::RequestBody;
 use super::options::{ClientError, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
@@ -247,7 +247,7 @@ impl<T: Transport> HttpApi<T> {
             Word::Foreign => {
                 gate.unanswered();
                 let excerpt = match answer.status {
-                    300..=399 => redirect(&answer),
+                    300..=399 => redirect(answer.header("location")),
                     _ => redactor.excerpt(&answer.body),
                 };
                 Read::Decided(Err(unexpected(&answer, excerpt, redactor)))
@@ -437,15 +437,6 @@ pub(super) fn unexpected(answer: &Answer, excerpt: String, redactor: &Redactor<'
         content_type: redactor.clean(content_type, 100),
         excerpt,
     }
-}
-
-fn redirect(answer: &Answer) -> String {
-    let host = answer
-        .header("location")
-        .and_then(|location| url::Url::parse(location).ok())
-        .and_then(|location| location.host_str().map(str::to_owned));
-    let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
-    format!("a redirect {to}, which is not followed with the API key; correct the target's api_url")
 }
 
 /// Returns a random number in 0..=1, or 1 if no randomness is available.

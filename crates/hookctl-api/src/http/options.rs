@@ -69,6 +69,7 @@ pub enum ProxyUse {
 
 /// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
     /// A value contains a character that is invalid in headers.
     #[error("the {what} contains a character that is invalid in a header")]
