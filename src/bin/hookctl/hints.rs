@@ -9,7 +9,7 @@ use hookctl::plan::safety::Refusal;
 use hookctl::record::{RecordError, RecordErrorKind};
 use hookctl::remote::http::ClientError;
 use hookctl::remote::{ApiError, ObserveError};
-use hookctl::report::Duplicate;
+use hookctl::report::{ActionError, Duplicate};
 use hookctl::saved::{NoPlan, OpenError};
 use hookctl::secret::{ResolveError, TooShort};
 use hookctl::trust::GatherError;
@@ -29,6 +29,12 @@ pub(crate) const API_URL: &str = "set `api_url` of the target in hookctl.yaml, o
 
 /// For a command that needs an account.
 pub(crate) const SANDBOX: &str = "use --sandbox to try hookctl without an account";
+
+/// For a create that several new webhooks match.
+const SEVERAL_CREATED: &[&str] = &[
+    "delete the duplicates in the dashboard",
+    "pin the right one with `id:`",
+];
 
 /// Returns the hints for an error and its causes, one action each.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Vec<String> {
@@ -57,6 +63,7 @@ fn fixed(error: &(dyn Error + 'static)) -> &'static [&'static str] {
         .or_else(|| error.downcast_ref().map(refusal))
         .or_else(|| error.downcast_ref().map(problem))
         .or_else(|| error.downcast_ref().map(undecided))
+        .or_else(|| error.downcast_ref().map(action))
         .or_else(|| error.downcast_ref().map(duplicate))
         .or_else(|| error.downcast_ref().map(consent))
         .or_else(|| error.downcast_ref().map(configuration))
@@ -90,7 +97,10 @@ fn api(error: &ApiError) -> &'static [&'static str] {
             team_headers_sent: false,
             ..
         } => &["if the key is correct, set `team_id` and `user_id` of the target too"],
-        ApiError::NotServed { .. } => &["check `api_url` of the target"],
+        ApiError::NotServed { .. }
+        | ApiError::Unexpected {
+            status: 300..400, ..
+        } => &["check `api_url` of the target"],
         _ => &[],
     }
 }
@@ -134,11 +144,18 @@ fn problem(problem: &PlanProblem) -> &'static [&'static str] {
     }
 }
 
+fn action(error: &ActionError) -> &'static [&'static str] {
+    match error {
+        ActionError::Api(error) | ActionError::Unanswered(error) => api(error),
+        ActionError::NotEnded { refusal, .. } => api(refusal),
+        ActionError::Unread(error) => list(error),
+        ActionError::Ambiguous(_) => SEVERAL_CREATED,
+        _ => &[],
+    }
+}
+
 const fn undecided(_: &UndecidedCreate) -> &'static [&'static str] {
-    &[
-        "delete the duplicates in the dashboard",
-        "pin the right one with `id:`",
-    ]
+    SEVERAL_CREATED
 }
 
 const fn duplicate(_: &Duplicate) -> &'static [&'static str] {

@@ -10,6 +10,7 @@ use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles};
+use hookctl::report::{Outcome, SyncReport};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
@@ -309,6 +310,9 @@ impl<'a> Presenter<'a> {
         for message in &beside {
             self.ui.report(message);
         }
+        if self.output != Output::Json {
+            self.ui.hints(hints_of(results).iter().map(String::as_str));
+        }
     }
 
     /// Adds a message, and prints it unless the output is one JSON document.
@@ -422,4 +426,19 @@ impl<'a> Presenter<'a> {
         }
         error.status
     }
+}
+
+/// Returns what to do about the failed actions, each hint once.
+fn hints_of(results: &SyncReport) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for result in &results.results {
+        if let Outcome::Failed(error) | Outcome::Pending(error) = &result.outcome {
+            for hint in hints::of(error) {
+                if !all.contains(&hint) {
+                    all.push(hint);
+                }
+            }
+        }
+    }
+    all
 }

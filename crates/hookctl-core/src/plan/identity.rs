@@ -223,7 +223,7 @@ impl<'a> Search<'a> {
                         .collect();
                     if let [webhook] = same_url.as_slice() {
                         self.claim(declared, webhook);
-                    } else {
+                    } else if self.only.selects(declared.key) {
                         self.problems.push(PlanProblem::Ambiguous {
                             key: declared.key.clone(),
                             location: declared.location.clone(),

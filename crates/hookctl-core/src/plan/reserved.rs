@@ -75,7 +75,8 @@ impl<'a> Search<'a> {
         let untaken = self.untaken(&self.taken_for_good());
         let unreadable = self.unreadable_unmanaged();
         for declared in declared(self.desired) {
-            let absent = self.desired.absent.contains_key(declared.key);
+            let absent =
+                self.desired.absent.contains_key(declared.key) && self.only.selects(declared.key);
             let Identity::Found(found) = self.found.of(declared.key) else {
                 continue;
             };

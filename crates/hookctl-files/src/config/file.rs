@@ -388,7 +388,7 @@ mod tests {
         let inner = repository.join("inner");
         fs::create_dir_all(&inner).unwrap();
         fs::write(folder.path().join("outside.yaml"), "").unwrap();
-        fs::write(repository.join("shared.yaml"), "").unwrap();
+        fs::write(repository.join("common.yaml"), "").unwrap();
         let file = inner.join("hookctl.yaml");
         let is_refused = |target: &str| {
             let _ = fs::remove_file(&file);

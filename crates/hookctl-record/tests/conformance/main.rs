@@ -50,7 +50,10 @@ fn account() -> Account {
 }
 
 /// Runs a test on a fresh record of every back end.
-#[expect(clippy::needless_pass_by_value, reason = "a test is written as an argument")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a test is written as an argument"
+)]
 fn on_every_back_end(test: impl AsyncFn(&dyn Place)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -92,7 +92,7 @@ mod tests {
         let readiness = Readiness::default();
         assert_eq!(
             readiness.obstacle(at(0)).as_deref(),
-            Some("no pass went well yet")
+            Some("no pass has succeeded yet")
         );
         readiness.passed();
         assert_eq!(readiness.obstacle(at(0)), None);
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(readiness.obstacle(at(59)), None);
         assert_eq!(
             readiness.obstacle(at(61)).as_deref(),
-            Some("the declarations have not validated for 61 s")
+            Some("the declarations have been invalid for 61 s")
         );
         readiness.read(Input::Declarations, true, at(62));
         assert_eq!(readiness.obstacle(at(200)), None);
