@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
-use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
-use hookctl::record::{After, Settlement};
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, After, OpenRecord, Record, Settlement};
 use hookctl::render::{LooseSettings, PlanDocument, RenderContext, Styles};
 use hookctl::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::RemoteId;
@@ -185,54 +185,57 @@ fn rendering(criterion: &mut Criterion) {
     });
 }
 
-fn cache(folder: &Path) -> Cache {
-    let options = CacheOptions {
-        directory: folder.to_owned(),
-        lock_timeout: Duration::from_secs(10),
-        history: HistoryLimits::default(),
-        cancellation: tokio_util::sync::CancellationToken::new(),
-        followed: hookctl::secret::Followed::default(),
-    };
-    Cache::open(&options, Account::new("default", "https://api.example")).unwrap()
+fn record(folder: &Path) -> Record {
+    let account = Account::new("default", "https://api.example");
+    SledRecord::new(SledOptions::in_folder(folder), account).into_record()
 }
 
-fn fill(cache: &Cache, remembered: &LastApplied) {
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+}
+
+async fn fill(open: &OpenRecord, remembered: &LastApplied) {
     let settlements = remembered.iter().map(|(key, record)| Settlement {
         key: key.clone(),
         after: After::Record(Box::new(record.clone())),
         history: None,
         lingering: None,
     });
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    runtime
-        .block_on(cache.settle_together(settlements.collect()))
-        .unwrap();
+    open.settle_together(settlements.collect()).await.unwrap();
 }
 
 fn recording(criterion: &mut Criterion) {
     part(criterion, "record_open_and_read", &SIZES, |count| {
         let folder = tempfile::tempdir().unwrap();
         let (_, _, remembered) = states(count, 0);
-        let opened = cache(folder.path());
-        fill(&opened, &remembered);
-        opened.close().unwrap();
+        let runtime = runtime();
+        runtime.block_on(async {
+            let open = record(folder.path()).open().await.unwrap();
+            fill(&open, &remembered).await;
+            open.close().await.unwrap();
+        });
         Box::new(move || {
-            let cache = cache(folder.path());
-            let read = cache.last_applied().unwrap();
-            cache.close().unwrap();
-            assert_eq!(read.len(), count);
+            let read = runtime.block_on(async {
+                let open = record(folder.path()).open().await.unwrap();
+                let read = open.remembered().await.unwrap();
+                open.close().await.unwrap();
+                read
+            });
+            assert_eq!(read.last_applied.len(), count);
         })
     });
     part(criterion, "record_write_together", &SIZES, |count| {
         let folder = tempfile::tempdir().unwrap();
         let (_, _, remembered) = states(count, 0);
-        let cache = cache(folder.path());
+        let runtime = runtime();
+        let open = runtime.block_on(record(folder.path()).open()).unwrap();
         Box::new(move || {
-            // Kept as long as the cache.
+            // Kept as long as the record.
             let _folder = &folder;
-            fill(&cache, &remembered);
+            runtime.block_on(fill(&open, &remembered));
         })
     });
 }

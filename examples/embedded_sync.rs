@@ -9,18 +9,17 @@ use std::path::Path;
 use std::time::Duration;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
-use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{self, Declarations, LoadOptions};
 use hookctl::plan::Policy;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::reconcile::{self, Pass, Verdict};
-use hookctl::record::Horizon;
-use hookctl::record::Records as _;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, Horizon, OpenRecord};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Followed, Salt, Secret, Secrets, resolve};
-use hookctl::trust::{Checkout, Disk, Wanted, gather};
+use hookctl::trust::{Checkout, Disk, Needs, gather};
 use tokio_util::sync::CancellationToken;
 
 /// Prints each action when it ends.
@@ -52,24 +51,23 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ..HttpOptions::new(emulator.base_url(), api_key, "the example".to_owned())
     })?;
     let folder = tempfile::tempdir()?;
-    let options = CacheOptions {
-        directory: folder.path().join("record"),
-        lock_timeout: Duration::from_secs(10),
-        history: HistoryLimits::default(),
-        cancellation: CancellationToken::new(),
+    let options = SledOptions {
         followed,
+        ..SledOptions::in_folder(folder.path().join("record"))
     };
+    let account = Account::new("default", &emulator.base_url());
+    let record = SledRecord::new(options, account).into_record();
     for pass in 1..=2 {
         print(&format!("pass {pass}"));
-        let cache = Cache::open(&options, Account::new("default", &emulator.base_url()))?;
-        sync(&api, &cache, &fingerprint_key).await?;
-        for entry in cache.history(1)? {
+        let open = record.open().await?;
+        sync(&api, &open, &fingerprint_key).await?;
+        open.close().await?;
+        for entry in record.history(1).await? {
             print(&format!(
                 "  the last change was of '{}' at {}",
                 entry.key, entry.at
             ));
         }
-        cache.close()?;
     }
     print(&format!("{} requests", emulator.received()));
     Ok(())
@@ -77,12 +75,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 async fn sync(
     api: &HttpApi,
-    cache: &Cache,
+    open: &OpenRecord,
     fingerprint_key: &FingerprintKey,
 ) -> Result<(), Box<dyn Error>> {
     let declarations = declarations()?;
     let secrets = secrets(&declarations).await?;
-    let remembered = cache.remembered().map_err(|error| error.to_string())?;
+    let remembered = open.remembered().await?;
     let mut salts = 0_u128;
     let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut |_| {
         // A real service uses a random source.
@@ -112,7 +110,7 @@ async fn sync(
         print(&format!("  {} actions planned", plan.actions.len()));
         Verdict::Apply
     };
-    let report = reconcile::reconcile(&pass, cache, &Subscriber, &mut decide).await?;
+    let report = reconcile::reconcile(&pass, open, &Subscriber, &mut decide).await?;
     print(&format!("  {} results", report.results().len()));
     Ok(())
 }
@@ -127,15 +125,15 @@ fn declarations() -> Result<Declarations, Box<dyn Error>> {
 
 async fn secrets(declarations: &Declarations) -> Result<Secrets, Box<dyn Error>> {
     let placed = declarations.placed_secret_sources();
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: placed
             .map(|(source, place)| (source, Some(place.clone())))
             .collect(),
-        ..Wanted::default()
+        ..Needs::default()
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize()?;
     let path = std::env::var_os("PATH");
-    let authority = gather(&wanted, &Checkout::new(root, []), path.as_deref(), &Disk)?;
+    let authority = gather(&needs, &Checkout::new(root, []), path.as_deref(), &Disk)?;
     // This repository is trusted. For another one, show the authority to a person first.
     let consent = authority.trusted_by_caller();
     let mut secrets: BTreeMap<_, _> = Secrets::new();

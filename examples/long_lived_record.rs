@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
-use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
-use hookctl::record::Horizon;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, Horizon};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{Secret, Secrets};
-use hookctl::store::Store;
 use tokio_util::sync::CancellationToken;
 
 struct Silent;
@@ -34,15 +33,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     })?;
 
     let folder = tempfile::tempdir()?;
-    let options = CacheOptions {
-        directory: folder.path().join("record"),
-        lock_timeout: Duration::from_secs(10),
-        history: HistoryLimits::default(),
-        cancellation: CancellationToken::new(),
-        followed: hookctl::secret::Followed::default(),
-    };
-    let store = Store::new(options, Account::new("default", &emulator.base_url()));
-    let mut changes = store.subscribe();
+    let options = SledOptions::in_folder(folder.path().join("record"));
+    let account = Account::new("default", &emulator.base_url());
+    let record = SledRecord::new(options, account).into_record();
+    let mut changes = record.subscribe();
 
     let text = "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }";
     let desired = load_texts(
@@ -71,17 +65,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
 
     // The plan, from what is remembered and what the API has.
-    let planned = prepare(&pass, &*store.remembered()?).await?;
+    let planned = prepare(&pass, &*record.remembered().await?).await?;
     assert_eq!(planned.plan.summary().create, 1);
 
     // The same, applied, and recorded.
-    let open = store.open()?;
+    let open = record.open().await?;
     reconcile(&pass, &open, &Silent, &mut |_: &Plan| Verdict::Apply).await?;
-    open.close_and_keep()?;
+    open.close_and_cache().await?;
     assert_eq!(changes.try_recv()?.action, "create");
 
     // From now on an idle pass opens nothing.
-    let kept = store.kept().ok_or("nobody wrote since")?;
-    assert!(prepare(&pass, &kept).await?.is_idle());
+    let cached = record.cached().await.ok_or("nothing was written since")?;
+    assert!(prepare(&pass, &cached).await?.is_idle());
     Ok(())
 }

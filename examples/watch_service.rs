@@ -1,15 +1,14 @@
 //! A program that keeps an account as a folder says, and stops after its first pass.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, Record};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Permits, ResolveError, Secret, Secrets, resolve};
-use hookctl::store::Store;
 use hookctl::watch::{Files, Host, Look, Wanted, WatchEvent, WatchOptions, Watched, watch};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +17,7 @@ struct Service {
     root: PathBuf,
     files: Files,
     api: HttpApi,
-    store: Store,
+    record: Record,
     fingerprint_key: FingerprintKey,
     clock: SystemClock,
     options: WatchOptions,
@@ -35,8 +34,8 @@ impl Host for Service {
     fn api(&self) -> &HttpApi {
         &self.api
     }
-    fn store(&self) -> &Store {
-        &self.store
+    fn record(&self) -> &Record {
+        &self.record
     }
     fn fingerprint_key(&self) -> &FingerprintKey {
         &self.fingerprint_key
@@ -91,13 +90,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         root.join("billing.yaml"),
         "webhooks: { billing: { url: 'https://hooks.example.com', actions: all } }",
     )?;
-    let options = CacheOptions {
-        directory: folder.path().join("record"),
-        lock_timeout: Duration::from_secs(10),
-        history: HistoryLimits::default(),
-        cancellation: CancellationToken::new(),
-        followed: hookctl::secret::Followed::default(),
-    };
+    let options = SledOptions::in_folder(folder.path().join("record"));
     let stop = CancellationToken::new();
     let mut service = Service {
         root,
@@ -108,7 +101,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             https_only: false,
             ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())
         })?,
-        store: Store::new(options, Account::new("default", &emulator.base_url())),
+        record: SledRecord::new(options, Account::new("default", &emulator.base_url()))
+            .into_record(),
         options: WatchOptions::default(),
         stop: stop.clone(),
     };

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-pub use crate::cache::fuzz_row as record_row;
+pub use crate::record::sled::fuzz_row as record_row;
 pub use crate::remote::http::fuzz_page as list_page;
 
 use crate::address as addresses;

@@ -1,15 +1,15 @@
 //! Declarative sync for Interactly workflow webhooks.
 //!
-//! A team's webhooks are declared in YAML files; hookctl makes the account be as they say. The command
-//! line is a thin shell around this library, so whatever it does a program can do.
+//! A team declares its webhooks in YAML files, and hookctl makes the account match them. The command line is a thin layer
+//! over this library: a program can do everything that it does.
 //!
 //! # A tour
 //!
-//! [`declaration::load`] reads a folder and collects every mistake in it; what it gives becomes a
-//! [`state::DesiredState`]. [`remote::observe`] reads what the account has, over [`remote::http`] or
-//! whatever else implements [`remote::WebhookApi`]. [`cache::Cache`] remembers what was applied last.
-//! [`plan::plan`] is a pure function over the three; [`apply::apply`] carries a plan out, and
-//! [`reconcile::reconcile`] does all of it in one pass. [`render`] turns plans and reports into text.
+//! [`declaration::load`] reads a folder and reports every mistake in it; the result becomes a [`state::DesiredState`].
+//! [`remote::observe`] reads the webhooks of the account, over [`remote::http`] or any other [`remote::WebhookApi`]. A
+//! [`record::Record`] keeps what was applied last. [`plan::plan`] is a pure function over the three; [`apply::apply`]
+//! carries out a plan, and [`reconcile::reconcile`] does all of it in one pass. [`render`] turns plans and reports into
+//! text.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -41,41 +41,41 @@
 //!
 //! # The modules
 //!
-//! | what | where |
+//! | task | module |
 //! | --- | --- |
-//! | the nouns: keys, ids, addresses, actions, limits | [`webhook`] |
-//! | files to desired state, with every mistake at its place | [`declaration`], [`config`], [`yaml`], [`template`], [`diagnostic`] |
-//! | declarations for what is there already | [`import`] |
-//! | secrets: where they come from, and the trace that is kept | [`secret`] |
-//! | consent: what the files may ask for, and what needs a person's word | [`trust`] |
-//! | desired, observed, last applied | [`state`] |
-//! | the pure core | [`plan`], and its limits in [`plan::safety`] |
+//! | keys, ids, addresses, actions, limits | [`webhook`] |
+//! | files to desired state, each mistake with its location | [`declaration`], [`config`], [`yaml`], [`template`], [`diagnostic`] |
+//! | declarations for existing webhooks | [`import`] |
+//! | secrets, their sources and fingerprints | [`secret`] |
+//! | consent to what the files ask for | [`trust`] |
+//! | desired, observed, and last-applied state | [`state`] |
+//! | the pure plan and its safety limits | [`plan`], [`plan::safety`] |
 //! | the API by meaning, and over HTTP | [`remote`], [`remote::http`] |
-//! | a plan that is reviewed now and applied later | [`saved`] |
-//! | effects, and what became of them | [`apply`], [`record`], [`reconcile`] |
-//! | the local record on sled, for one pass or for many | [`cache`], [`store`] |
-//! | passes for months, whenever a file is saved and now and then | [`watch`] |
+//! | plans that are reviewed now and applied later | [`saved`] |
+//! | applying a plan, and what came of it | [`apply`], [`reconcile`], [`report`] |
+//! | the record, in memory or on sled | [`record`] |
+//! | a pass whenever a file is saved, and at intervals | [`watch`] |
 //! | text for people and machines | [`render`] |
 //! | an emulator of the API | [`sandbox`] |
 //!
 //! # Features
 //!
-//! A program that embeds the library leaves `cli` out with `default-features = false`, and with it the argument parser,
-//! the progress bars, the metrics, and the log's subscriber.
+//! A program that embeds the library leaves `cli` out with `default-features = false`. It then compiles no argument parser,
+//! no progress bars, no metrics, and no subscriber of log events.
 //!
-//! | feature | what it adds |
+//! | feature | adds |
 //! | --- | --- |
-//! | (none) | declarations, plans, passes over any [`remote::WebhookApi`] and [`record::Records`], [`render`], [`saved`] |
+//! | (none) | declarations, plans, passes over any [`remote::WebhookApi`] and [`record::Backend`], [`render`], [`saved`] |
 //! | `http` | [`remote::http`] |
-//! | `sled` | [`cache`], [`store`] |
-//! | `watch` | [`watch`]; with it `sled` |
+//! | `sled` | [`record::sled`] |
+//! | `watch` | [`watch`] |
 //! | `sandbox` | [`sandbox`] |
-//! | `cli` (by default) | all of them, and the program `hookctl` |
+//! | `cli` (default) | all of them, and the program `hookctl` |
 //!
 //! # What the library never does
 //!
-//! It prints nothing, reads no environment variable by itself (it is given a lookup), and ends no
-//! process. `RUST_LOG` and the like are the program's business: events go to [`tracing`].
+//! It prints nothing, reads no environment variable by itself (it takes a lookup function), and does not end the process.
+//! Its log events go to [`tracing`]; the program decides where they end up.
 
 pub use hookctl_api as remote;
 pub use hookctl_core::{address, outside, plan, saved, state, template, webhook};
@@ -86,8 +86,6 @@ pub use hookctl_system::input;
 
 #[cfg(feature = "watch")]
 pub use hookctl_engine::watch;
-#[cfg(feature = "sled")]
-pub use hookctl_record::{cache, store};
 #[cfg(feature = "sandbox")]
 pub use hookctl_sandbox as sandbox;
 
@@ -95,18 +93,19 @@ pub use hookctl_sandbox as sandbox;
 pub mod fuzzing;
 pub mod render;
 
-/// Moments, and the clocks of this machine.
+/// The clock's trait, and the clock of this machine.
 pub mod clock {
     pub use hookctl_core::clock::{Clock, Stamp, Writer};
     pub use hookctl_system::clock::SystemClock;
 }
 
-/// What happened, as data, and the port through which it is kept.
+/// The record: commits and their fold, the port of a back end, and the back ends.
 pub mod record {
     pub use hookctl_core::record::*;
+    pub use hookctl_record::*;
 }
 
-/// Secrets: where they come from, what they are, and the trace that is kept of them.
+/// Secrets, their sources, and their fingerprints.
 pub mod secret {
     pub use hookctl_core::secret::*;
     pub use hookctl_files::secret_source::*;

@@ -9,13 +9,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hookctl::cache::{Account, CacheOptions, HistoryLimits};
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, Record};
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Secret, Secrets};
-use hookctl::store::Store;
 use hookctl::watch::{Ended, Files, Host, Look, Wanted, WatchEvent, WatchOptions, Watched, watch};
 use serde_json::json;
 use tokio::sync::Notify;
@@ -74,7 +74,7 @@ struct Weeks {
     files: Files,
     emulator: Emulator,
     api: HttpApi<Wire>,
-    store: Store,
+    record: Record,
     fingerprint_key: FingerprintKey,
     clock: SystemClock,
     options: WatchOptions,
@@ -100,8 +100,8 @@ impl Host for Weeks {
         &self.api
     }
 
-    fn store(&self) -> &Store {
-        &self.store
+    fn record(&self) -> &Record {
+        &self.record
     }
 
     fn fingerprint_key(&self) -> &FingerprintKey {
@@ -183,14 +183,8 @@ async fn ten_thousand_passes_leave_no_trace() {
     let fingerprint_key = FingerprintKey::derive(&key);
     let options = HttpOptions::new("http://model".into(), key, "the test".into());
     let api = HttpApi::over(Wire(emulator.clone()), options);
-    let options = CacheOptions {
-        directory: folder.path().join("record"),
-        lock_timeout: Duration::from_secs(10),
-        history: HistoryLimits::default(),
-        cancellation: CancellationToken::new(),
-        followed: hookctl::secret::Followed::default(),
-    };
-    let store = Store::new(options, Account::new("default", "http://model"));
+    let options = SledOptions::in_folder(folder.path().join("record"));
+    let record = SledRecord::new(options, Account::new("default", "http://model")).into_record();
 
     let start = tokio::time::Instant::now();
     let mut weeks = Weeks {
@@ -198,7 +192,7 @@ async fn ten_thousand_passes_leave_no_trace() {
         files: Files::default(),
         emulator,
         api,
-        store,
+        record,
         fingerprint_key,
         clock: SystemClock::new(),
         options: WatchOptions {

@@ -1,5 +1,4 @@
-//! Diagnostics for the places where reviews happen: lines of a GitHub workflow's log that become
-//! annotations, and SARIF 2.1.0 for code scanning.
+//! Diagnostics for code review: annotations in the log of a GitHub workflow, and SARIF 2.1.0 for code scanning.
 
 use std::io;
 
@@ -10,14 +9,14 @@ use super::message::Message;
 use super::sanitize::sanitize;
 use crate::outside;
 
-/// Where the schema of SARIF is.
+/// The URL of the SARIF schema.
 const SARIF_SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 /// Writes one workflow command for each message.
 ///
 /// # Errors
-/// What the writer says.
+/// Returns the error of the writer.
 pub fn github(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
     messages
         .iter()
@@ -37,7 +36,7 @@ fn command(message: &Message) -> String {
     }
     if let Some((line, column)) = message.end {
         properties.push(format!("endLine={line}"));
-        // The column of the last character. GitHub takes columns within one line only.
+        // The last column. GitHub only supports columns on a single line.
         if message.line == Some(line) {
             let last = column.saturating_sub(1).max(message.column.unwrap_or(1));
             properties.push(format!("endColumn={last}"));
@@ -54,7 +53,7 @@ fn command(message: &Message) -> String {
 
 fn with_help(message: &Message) -> String {
     match &message.help {
-        Some(help) => format!("{}\nhelp: {help}", message.message),
+        Some(help) => format!("{}\nhelp: {}", message.message, help.replace('\n', "; ")),
         None => message.message.clone(),
     }
 }
@@ -63,7 +62,7 @@ fn slashed(path: &std::path::Path) -> String {
     path.to_string_lossy().replace('\\', "/")
 }
 
-/// What a workflow command takes as its text.
+/// Escapes the text of a workflow command.
 fn data(text: &str) -> String {
     text.split('\n')
         .map(|line| sanitize(line).replace('%', "%25").replace('\r', "%0D"))
@@ -71,15 +70,15 @@ fn data(text: &str) -> String {
         .join("%0A")
 }
 
-/// What it takes as a property.
+/// Escapes a property of a workflow command.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// Writes one SARIF log of one run.
+/// Writes a SARIF log with one run.
 ///
 /// # Errors
-/// What the writer says.
+/// Returns the error of the writer.
 pub fn sarif(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
     let mut codes: Vec<&str> = messages.iter().map(|message| message.code).collect();
     codes.sort_unstable();
@@ -90,7 +89,7 @@ pub fn sarif(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
             json!({
                 "id": code,
                 "shortDescription": { "text": format!("hookctl: {code}") },
-                "help": { "text": format!("`hookctl explain {code}` says more.") },
+                "help": { "text": format!("Run `hookctl explain {code}` for details.") },
             })
         })
         .collect();
@@ -126,7 +125,7 @@ struct Run<'a> {
     results: Results<'a>,
 }
 
-/// The results, made one by one as they are written.
+/// The results, serialized one at a time.
 struct Results<'a> {
     messages: &'a [Message],
     codes: Vec<&'a str>,
@@ -175,7 +174,7 @@ fn result(message: &Message, codes: &[&str]) -> Value {
     result
 }
 
-/// A path as a relative reference.
+/// Converts a path to a relative URI reference.
 fn uri(path: &str) -> String {
     let mut uri = String::new();
     for byte in path.bytes() {
@@ -203,7 +202,7 @@ mod tests {
             line: Some(3),
             column: Some(7),
             end: Some((3, 12)),
-            help: Some("mend it".to_owned()),
+            help: Some("fix it".to_owned()),
         }
     }
 
@@ -214,7 +213,7 @@ mod tests {
         assert_eq!(
             String::from_utf8(text).unwrap(),
             "::error file=webhooks.d/a b%2Cc.yaml,line=3,col=7,endLine=3,endColumn=11,title=out-of-range::\
-             100%25 wrong,%0Areally: yes%0Ahelp: mend it\n"
+             100%25 wrong,%0Areally: yes%0Ahelp: fix it\n"
         );
     }
 

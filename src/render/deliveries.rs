@@ -1,4 +1,4 @@
-//! Events and attempts, for people and for machines.
+//! Events and attempts, as text and as JSON.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::outside::json;
 use crate::remote::{Attempt, Event, Rows};
 use crate::webhook::Key;
 
-/// A list of events for people. `keys` names webhooks by their ids.
+/// Renders a list of events as text. `keys` maps ids of webhooks to their keys.
 pub fn events(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
     if read.rows.is_empty() {
         return "No events.\n".to_owned();
@@ -46,7 +46,7 @@ pub fn events(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
     text
 }
 
-/// The same as one JSON document.
+/// Renders a list of events as a JSON document.
 pub fn events_json(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
     let rows: Vec<Value> = read
         .rows
@@ -64,7 +64,7 @@ pub fn events_json(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
     json::text(&document)
 }
 
-/// A list of attempts for people.
+/// Renders a list of attempts as text.
 pub fn attempts(rows: &[Attempt]) -> String {
     if rows.is_empty() {
         return "No attempts.\n".to_owned();
@@ -94,13 +94,13 @@ pub fn attempts(rows: &[Attempt]) -> String {
     )
 }
 
-/// The same as one JSON document.
+/// Renders a list of attempts as a JSON document.
 pub fn attempts_json(rows: &[Attempt]) -> String {
     let document = json!({ "format_version": "1", "attempts": rows });
     json::text(&document)
 }
 
-/// A time to the second.
+/// Returns a time without fractions of a second.
 pub(super) fn short_time(time: Option<&str>) -> String {
     let time = time.unwrap_or_default();
     let second: String = time.chars().take(19).collect();

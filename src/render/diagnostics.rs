@@ -1,6 +1,6 @@
-//! Diagnostics of files, for people: the line, the exact value underlined, and what to do.
+//! Diagnostics of files as text: the line, the value underlined, and the help.
 //!
-//! A range that is marked as not to be shown is replaced by `(hidden)`, whatever points at it.
+//! Ranges marked as secret are replaced by `(hidden)`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -19,26 +19,26 @@ use crate::diagnostic::{
 };
 use crate::outside::{Outside, is_harmful, is_marker};
 
-/// How many lines of a file one diagnostic shows at most.
+/// The most lines of a file that one diagnostic shows.
 const LINES: usize = 20;
 
-/// Lines that are longer than this together, in bytes, are shown by a window around each label.
+/// If the lines exceed this length together, in bytes, only a window around each label is shown.
 const LONGEST: usize = 2_000;
 
-/// How much of a line is shown before and after a label there, in characters.
+/// How much of a line is shown before and after a label in a window, in characters.
 const AROUND: usize = 60;
 
-/// How much of a label's own text is shown there, in characters.
+/// How much of the labelled text is shown in a window, in characters.
 const LABELLED: usize = 80;
 
-/// How many diagnostics are shown unless all are asked for.
+/// How many diagnostics are shown by default.
 pub const SHOWN: usize = 100;
 
-/// What stands in place of what is not shown.
+/// The replacement for secrets.
 const MASK: &str = "(hidden)";
 
-/// The first `most` diagnostics, each followed by an empty line: errors before warnings where not all fit.
-/// How many are left out is said at the end.
+/// Renders the first `most` diagnostics, each followed by an empty line, and the number of those left out. Errors take
+/// precedence over warnings.
 pub fn diagnostics(
     diagnostics: &Diagnostics,
     sources: &SourceMap,
@@ -84,7 +84,7 @@ impl SecretRanges {
         let ranges = known.entry(source).or_insert_with(|| {
             let mut ranges = file.secrets().to_vec();
             ranges.sort_by_key(|range| (range.start, range.end));
-            // None lies in another, so that their ends are sorted as well.
+            // The ranges do not overlap, so their ends are sorted as well.
             let mut merged: Vec<Range<usize>> = Vec::new();
             for range in ranges {
                 match merged.last_mut() {
@@ -98,7 +98,7 @@ impl SecretRanges {
     }
 }
 
-/// How many errors and warnings there are, in how many files; nothing if there are none.
+/// Returns the numbers of errors and warnings and of files, or `None` without diagnostics.
 pub fn count_line(diagnostics: &Diagnostics, files: usize) -> Option<String> {
     let counts: Vec<_> = [Severity::Error, Severity::Warning]
         .into_iter()
@@ -141,7 +141,7 @@ fn one(
     if !text.contains(":::") {
         return text;
     }
-    // What stands before a window beside the place that was named for it already.
+    // The window already names the location.
     let lines: Vec<&str> = text
         .lines()
         .filter(|line| strip_str(line).to_string().trim() != ":::")
@@ -149,7 +149,7 @@ fn one(
     lines.join("\n")
 }
 
-/// The labels by file, the primary one's file first.
+/// Groups the labels by file, the primary label's file first.
 fn by_source(diagnostic: &Diagnostic) -> Vec<(SourceId, Vec<(&Label, AnnotationKind)>)> {
     let primary = diagnostic
         .primary
@@ -174,7 +174,7 @@ fn by_source(diagnostic: &Diagnostic) -> Vec<(SourceId, Vec<(&Label, AnnotationK
         .collect()
 }
 
-/// The lines that labels of one file are on; where those are too long, a window around each label.
+/// Returns the lines with labels of one file. If they are too long, returns a window around each label.
 fn snippets(
     file: &SourceFile,
     secrets: &[Range<usize>],
@@ -220,7 +220,7 @@ fn snippets(
     }
 }
 
-/// Where the last so many characters begin, if there are more.
+/// Returns where the last `characters` characters begin, or `None` if there are no more.
 fn back(text: &str, characters: usize) -> Option<usize> {
     text.char_indices()
         .rev()
@@ -228,12 +228,12 @@ fn back(text: &str, characters: usize) -> Option<usize> {
         .map(|(index, character)| index + character.len_utf8())
 }
 
-/// Where the first so many characters end, if there are more.
+/// Returns where the first `characters` characters end, or `None` if there are no more.
 fn forth(text: &str, characters: usize) -> Option<usize> {
     text.char_indices().nth(characters).map(|(index, _)| index)
 }
 
-/// A part of a file with its labels. `cut` stands before and after it.
+/// Renders a part of a file with its labels. `cut` is added on both sides.
 fn lines<'a>(
     file: &SourceFile,
     secrets: &[Range<usize>],
@@ -266,7 +266,7 @@ fn lines<'a>(
     }
 }
 
-/// The end of the line that `offset` is on, at most so many lines after `start`.
+/// Returns the end of the line that contains `offset`, at most [`LINES`] lines after `start`.
 fn line_end(file: &SourceFile, offset: usize, start: usize) -> usize {
     let end = file.line(offset).end;
     let text = file.text().get(start..end).unwrap_or_default();
@@ -275,10 +275,10 @@ fn line_end(file: &SourceFile, offset: usize, start: usize) -> usize {
         .map_or(end, |(index, _)| start + index)
 }
 
-/// A part of a file with its secrets replaced, and where each byte of it went.
+/// A part of a file with secrets replaced, and a map of its offsets.
 struct Masked {
     text: String,
-    /// Ranges of the file and the ranges of the text that they became, in order.
+    /// Ranges of the file, and the corresponding ranges of the text, in order.
     moved: Vec<(Range<usize>, Range<usize>)>,
 }
 
@@ -299,7 +299,7 @@ impl Masked {
             masked.copy(file, at..secret.start.max(at));
             let start = masked.text.len();
             masked.text += MASK;
-            // Lines must keep their numbers.
+            // Line numbers must not change.
             let hidden = file.text().get(secret.clone()).unwrap_or_default();
             masked
                 .text
@@ -313,7 +313,7 @@ impl Masked {
         masked
     }
 
-    /// Copies a part, with what is harmful in it shown by its code.
+    /// Copies a part, with control characters escaped.
     fn copy(&mut self, file: &SourceFile, range: Range<usize>) {
         let part = file.text().get(range.clone()).unwrap_or_default();
         let mut rest = part.char_indices().peekable();
@@ -348,7 +348,7 @@ impl Masked {
         ));
     }
 
-    /// Where an offset of the file is in the text. Inside a secret it is the mask's end.
+    /// Maps an offset of the file to the text. Offsets inside a secret map to the end of its replacement.
     fn map(&self, offset: usize) -> usize {
         for (from, to) in &self.moved {
             if offset < from.start {

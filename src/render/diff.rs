@@ -1,4 +1,4 @@
-//! A plan as a unified diff of canonical YAML, from what is observed to what is desired.
+//! A plan as a unified diff of canonical YAML, from observed to desired state.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::plan::{Action, Change, Plan, PlannedAction};
 use crate::state::{ObservedWebhook, TokenEvidence, Written};
 use crate::webhook::{Field, FieldValue, WebhookSpec};
 
-/// The longest time that is spent on one webhook.
+/// The time limit of the diff of one webhook.
 const TIME: Duration = Duration::from_millis(200);
 
-/// A webhook in canonical YAML: every field, in one order, the token by a mark.
+/// A webhook in canonical YAML: every field in a fixed order, with a placeholder for the token.
 #[derive(Serialize)]
 struct Canonical {
     name: String,
@@ -27,7 +27,7 @@ struct Canonical {
     bearer_token: &'static str,
 }
 
-/// The diff of every webhook that the plan changes; nothing if it changes none.
+/// Returns the diff of every webhook that the plan changes, or an empty text.
 pub fn diff(plan: &Plan, styles: &Styles) -> String {
     plan.actions
         .iter()
@@ -65,7 +65,7 @@ pub(super) fn one(planned: &PlannedAction, styles: &Styles) -> String {
         .collect()
 }
 
-/// The webhook before and after; none where there is none.
+/// Returns the YAML before and after; `None` if that side does not exist.
 fn sides(planned: &PlannedAction) -> (Option<String>, Option<String>) {
     match &planned.action {
         Action::Create(creation) | Action::Recreate { creation, .. } => {
@@ -99,7 +99,7 @@ fn changed(planned: &PlannedAction, before: &ObservedWebhook) -> (Option<String>
     let (mut token_before, mut token_after) = (presence(before), presence(before));
     for change in &planned.changes {
         match change {
-            // The changes are what people are shown: a secret that the API echoed is hidden in them.
+            // Built from the displayed changes, in which echoed secrets are masked.
             Change::Field {
                 field, from, to, ..
             } => {
@@ -142,12 +142,12 @@ fn set(spec: &mut WebhookSpec, field: Field, to: &FieldValue) {
         (Field::RetryBackoffSeconds, FieldValue::Number(number)) => {
             spec.retry_backoff_seconds = *number;
         }
-        // A change never pairs a field with another field's type of value.
+        // A change has two values of its field's type.
         _ => {}
     }
 }
 
-/// The canonical YAML of a webhook. An address that differs from `from` only in what is not shown says so.
+/// Returns the canonical YAML of a webhook. Marks an address that differs from `from` only in its hidden query.
 fn yaml(spec: &WebhookSpec, bearer_token: &'static str, from: Option<&WebhookSpec>) -> String {
     let mut url = spec.url.masked();
     if from.is_some_and(|from| from.url.masked() == url && !from.url.is_same_as(&spec.url)) {

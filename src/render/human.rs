@@ -1,4 +1,4 @@
-//! A plan, and what became of it, for people.
+//! Plans and results as text.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -19,18 +19,18 @@ use crate::plan::{
 use crate::report::{Outcome, SyncReport};
 use crate::webhook::{Field, FieldValue, limits};
 
-/// Values longer than this are shown on lines of their own, in characters: two of them and the words
-/// around them fit into 80 columns up to here.
+/// Longer values are shown on lines of their own, in characters. Two values of this length and the text around them fit
+/// into 80 columns.
 const INLINE_LENGTH: usize = 24;
 
-/// The longest time that is spent on marking what differs in two texts.
+/// The time limit of highlighting the difference of two texts.
 const MARKING_TIME: Duration = Duration::from_millis(50);
 
 /// How many orphans and unmanaged webhooks are listed by name.
 const LISTED: usize = 20;
 
-/// A plan before it is applied, or instead.
-pub fn plan(plan: &Plan, scene: RenderContext<'_>, styles: &Styles) -> String {
+/// Renders a plan.
+pub fn plan(plan: &Plan, context: RenderContext<'_>, styles: &Styles) -> String {
     let mut text = String::new();
     for planned in &plan.actions {
         text += &action(planned, styles);
@@ -43,14 +43,14 @@ pub fn plan(plan: &Plan, scene: RenderContext<'_>, styles: &Styles) -> String {
         text.push('\n');
     }
     text += &beside(plan, styles);
-    text += &settings::for_people(scene.settings, styles);
-    text += &paint(styles.headline, &plan_line(plan, scene));
+    text += &settings::for_people(context.settings, styles);
+    text += &paint(styles.headline, &plan_line(plan, context));
     text.push('\n');
     text
 }
 
-/// What became of a plan.
-pub fn report(plan: &Plan, report: &SyncReport, cost: RunStats, styles: &Styles) -> String {
+/// Renders the results of a plan.
+pub fn report(plan: &Plan, report: &SyncReport, stats: RunStats, styles: &Styles) -> String {
     let mut text = String::new();
     for result in &report.results {
         text += &outcome(result, styles);
@@ -58,7 +58,7 @@ pub fn report(plan: &Plan, report: &SyncReport, cost: RunStats, styles: &Styles)
     if !report.results.is_empty() {
         text.push('\n');
     }
-    text += &paint(styles.headline, &report_line(plan, report, cost));
+    text += &paint(styles.headline, &report_line(plan, report, stats));
     text.push('\n');
     text
 }
@@ -71,32 +71,32 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
             ">",
             styles.change,
             match adoption.patch {
-                None => "adopt as it is".to_owned(),
+                None => "adopt unchanged".to_owned(),
                 Some(_) => "adopt and update".to_owned(),
             },
         ),
         Action::Recreate { .. } => (
             "+",
             styles.create,
-            "recreate: it is gone from the remote (drift)".to_owned(),
+            "recreate: deleted at the API (drift)".to_owned(),
         ),
         Action::Delete(deletion) => (
             "-",
             styles.destroy,
             match deletion.reason {
                 DeletionReason::Absent => "delete: declared absent".to_owned(),
-                DeletionReason::Orphan => "delete: no file declares it any more".to_owned(),
+                DeletionReason::Orphan => "delete: no longer declared".to_owned(),
             },
         ),
         Action::Forget { reason, .. } => (
             ".",
             styles.aside,
             match reason {
-                ForgetReason::Gone => "forget: neither a file nor the remote has it any more",
+                ForgetReason::Gone => "forget: neither declared nor at the API",
                 ForgetReason::Moved => {
-                    "forget: another key stands for it, or its key for another one"
+                    "forget: bound to another key, or its key is bound to another webhook"
                 }
-                ForgetReason::Released => "forget: declared released; it stays at the API",
+                ForgetReason::Released => "forget: declared released; the webhook stays at the API",
             }
             .to_owned(),
         ),
@@ -127,7 +127,7 @@ fn action(planned: &PlannedAction, styles: &Styles) -> String {
     text
 }
 
-/// A field of a webhook that is made; documented defaults are left out.
+/// Renders a field of a new webhook. Documented defaults are omitted.
 fn made(change: &Change) -> String {
     match change {
         Change::Field { field, to, .. } if is_default(*field, to) => String::new(),
@@ -152,7 +152,7 @@ fn changed(change: &Change, styles: &Styles) -> String {
         Change::Field { from, to, .. } => {
             let from = from.as_ref().map(value).unwrap_or_default();
             let to = value(to);
-            // What differs is not shown.
+            // The difference is in the hidden query.
             let to = if from == to {
                 format!("{to} (another query)")
             } else {
@@ -178,7 +178,7 @@ fn token(from: TokenShown, to: TokenShown) -> String {
     }
 }
 
-/// Two texts, with what differs set off where there is colour.
+/// Returns two texts with their difference highlighted, if colors are used.
 fn marked(from: &str, to: &str, styles: &Styles) -> (String, String) {
     if !styles.colored {
         return (from.to_owned(), to.to_owned());
@@ -216,7 +216,7 @@ fn quoted(text: &str) -> String {
     sanitize(&format!("{text:?}")).into_owned()
 }
 
-/// What stands beside a plan's actions: notices and orphans.
+/// Renders what accompanies the actions of a plan: notices and orphans.
 pub fn beside(plan: &Plan, styles: &Styles) -> String {
     let mut text = String::new();
     for notice in &plan.notices {
@@ -224,7 +224,7 @@ pub fn beside(plan: &Plan, styles: &Styles) -> String {
     }
     if !plan.orphans.is_empty() {
         text += &format!(
-            "{}: declared no more, and left alone; --prune deletes them\n",
+            "{}: no longer declared, and left alone; --prune deletes them\n",
             paint(styles.warning, &plural(plan.orphans.len(), "orphan"))
         );
         for orphan in plan.orphans.iter().take(LISTED) {
@@ -249,12 +249,12 @@ fn more(count: usize) -> String {
     }
 }
 
-/// A message and an empty line below it.
+/// Renders a message followed by an empty line.
 pub(super) fn message(message: &Message, styles: &Styles) -> String {
     line(message, styles) + "\n"
 }
 
-/// A message: what, where, and what to do.
+/// Renders a message with its location and hints.
 pub fn line(message: &Message, styles: &Styles) -> String {
     let style = match message.severity {
         "error" => styles.destroy,
@@ -269,17 +269,17 @@ pub fn line(message: &Message, styles: &Styles) -> String {
     if let Some(place) = message.place() {
         text += &format!("  {}\n", paint(styles.aside, &format!("--> {place}")));
     }
-    if let Some(help) = &message.help {
-        text += &format!("  {}: {}\n", paint(styles.hint, "help"), sanitize(help));
+    for hint in message.help.iter().flat_map(|help| help.lines()) {
+        text += &format!("  {}: {}\n", paint(styles.hint, "hint"), sanitize(hint));
     }
     text
 }
 
-pub(super) fn plan_line(plan: &Plan, scene: RenderContext<'_>) -> String {
-    let place = if scene.sandbox {
-        format!("target {}, in the sandbox", sanitize(scene.target))
+pub(super) fn plan_line(plan: &Plan, context: RenderContext<'_>) -> String {
+    let place = if context.sandbox {
+        format!("target {}, in the sandbox", sanitize(context.target))
     } else {
-        format!("target {}", sanitize(scene.target))
+        format!("target {}", sanitize(context.target))
     };
     let rest = rest(plan);
     if plan.actions.is_empty() {
@@ -306,7 +306,7 @@ fn counts(summary: Summary, word: impl Fn(&str) -> String) -> String {
     .join(", ")
 }
 
-/// What is not acted on.
+/// Summarizes the webhooks without an action.
 fn rest(plan: &Plan) -> String {
     let mut parts = vec![match plan.unchanged.len() {
         count if !plan.actions.is_empty() => format!("{count} unchanged"),
@@ -317,12 +317,12 @@ fn rest(plan: &Plan) -> String {
         parts.push(format!("{} not selected", plan.not_selected));
     }
     if !plan.unmanaged.is_empty() {
-        parts.push(format!("{} unmanaged and untouched", plan.unmanaged.len()));
+        parts.push(format!("{} unmanaged", plan.unmanaged.len()));
     }
     format!("{}.", parts.join(", "))
 }
 
-pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: RunStats) -> String {
+pub(super) fn report_line(plan: &Plan, report: &SyncReport, stats: RunStats) -> String {
     let mut done = Summary::default();
     for result in &report.results {
         if matches!(result.outcome, Outcome::Applied { .. }) {
@@ -363,16 +363,16 @@ pub(super) fn report_line(plan: &Plan, report: &SyncReport, cost: RunStats) -> S
         line += "No changes";
     }
     line.push('.');
-    // Writing to a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = write!(
         line,
         " {} {} in {:.2} s.",
         rest(plan),
         plural(
-            usize::try_from(cost.requests).unwrap_or(usize::MAX),
+            usize::try_from(stats.requests).unwrap_or(usize::MAX),
             "request"
         ),
-        cost.duration.as_secs_f64()
+        stats.duration.as_secs_f64()
     );
     line
 }

@@ -1,6 +1,6 @@
-//! A plan, and what became of it, for machines: the documents of `schemas/`.
+//! Plans and results as JSON: the documents of `schemas/`.
 //!
-//! Their types are their own, so that a change of ours cannot change an interface unnoticed.
+//! The documents have types of their own, so that a change of the domain types does not change the interface.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,10 +14,10 @@ use crate::report::{Outcome, SyncReport};
 use crate::state::TokenEvidence;
 use crate::webhook::{FieldValue, RemoteId};
 
-/// The version of both documents.
+/// The format version of both documents.
 const FORMAT_VERSION: &str = "1";
 
-/// The path of the webhooks at the API.
+/// The API path of the webhooks.
 const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
 
 /// The document of `schemas/plan-v1.schema.json`.
@@ -96,10 +96,10 @@ struct RequestEntry {
 }
 
 impl PlanDocument {
-    /// A document of a plan that was not applied.
-    pub fn of_plan(scene: RenderContext<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
+    /// Creates the document of a plan that was not applied.
+    pub fn of_plan(context: RenderContext<'_>, plan: &Plan, diagnostics: Vec<Message>) -> Self {
         Self::new(
-            scene,
+            context,
             plan,
             plan.summary(),
             plan.actions
@@ -116,15 +116,15 @@ impl PlanDocument {
         )
     }
 
-    /// A document of a plan and what became of it.
+    /// Creates the document of an applied plan and its results.
     pub fn of_report(
-        scene: RenderContext<'_>,
+        context: RenderContext<'_>,
         plan: &Plan,
         report: &SyncReport,
         diagnostics: Vec<Message>,
     ) -> Self {
         Self::new(
-            scene,
+            context,
             plan,
             report.summary(plan.summary()),
             report
@@ -136,7 +136,7 @@ impl PlanDocument {
         )
     }
 
-    /// A document of a run that came to no plan.
+    /// Creates the document of a run without a plan.
     pub fn of_messages(
         target: Option<&str>,
         sandbox: bool,
@@ -157,7 +157,7 @@ impl PlanDocument {
     }
 
     fn new(
-        scene: RenderContext<'_>,
+        context: RenderContext<'_>,
         plan: &Plan,
         summary: Summary,
         actions: Vec<ActionEntry>,
@@ -166,28 +166,28 @@ impl PlanDocument {
         let notices = plan.notices.iter().map(Message::of_notice);
         Self {
             format_version: FORMAT_VERSION,
-            target: Some(scene.target.to_owned()),
-            sandbox: scene.sandbox,
-            dry_run: scene.dry_run,
+            target: Some(context.target.to_owned()),
+            sandbox: context.sandbox,
+            dry_run: context.dry_run,
             summary,
             actions,
-            settings: scene
+            settings: context
                 .settings
                 .settings
                 .iter()
                 .map(SettingEntry::of)
                 .collect(),
-            settings_unread: scene.settings.unread.clone(),
+            settings_unread: context.settings.unread.clone(),
             diagnostics: diagnostics.into_iter().chain(notices).collect(),
         }
     }
 
-    /// The document as text, with a line break at its end.
+    /// Returns the document as text that ends with a line break.
     pub fn to_text(&self) -> String {
         outside::json::text(self)
     }
 
-    /// The document as a value, to be part of another one.
+    /// Returns the document as a value, for embedding.
     pub fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
     }
@@ -197,8 +197,8 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
     let (result, error, id) = match outcome {
         None => ("planned", None, planned.id().cloned()),
         Some(Outcome::Applied { id, .. }) => ("applied", None, Some(id.clone())),
-        Some(Outcome::Failed { error, .. } | Outcome::Pending { error, .. }) => {
-            ("failed", Some(error.clone()), planned.id().cloned())
+        Some(Outcome::Failed(error) | Outcome::Pending(error)) => {
+            ("failed", Some(error.to_string()), planned.id().cloned())
         }
         Some(Outcome::Held) => {
             let why = Outcome::WHY_HELD.to_owned();
@@ -266,15 +266,15 @@ fn body(patch: &Patch) -> WriteBody<'_, TokenEvidence> {
     WriteBody::patch(patch.fields(), patch.token())
 }
 
-/// A body, with a mark in place of the token and passwords in addresses masked.
+/// Returns a request body for display: the token is replaced, and passwords in addresses are masked.
 fn shown<T>(body: &WriteBody<'_, T>) -> Value {
     let mark = |_: &T| TokenShown::Secret.as_str();
-    // Our own types always can be written.
+    // These types always serialize.
     body.serialize_with(serde_json::value::Serializer, value, mark)
         .unwrap_or_default()
 }
 
-/// A value as the API spells it, a password in an address masked.
+/// Returns a value in the API's form. Passwords in addresses are masked.
 fn value(value: &FieldValue) -> Value {
     match value {
         FieldValue::Url(url) => url.masked().into(),
@@ -300,7 +300,7 @@ struct ValidateSummary {
 }
 
 impl ValidateDocument {
-    /// A document of what was found in so many files that declare so many webhooks.
+    /// Creates the document from the numbers of files and webhooks, and the diagnostics.
     pub fn new(files: usize, webhooks: usize, diagnostics: Vec<Message>) -> Self {
         let count = |severity: &str| {
             diagnostics
@@ -322,10 +322,10 @@ impl ValidateDocument {
         }
     }
 
-    /// Writes the document, with a line break at its end.
+    /// Writes the document, which ends with a line break.
     ///
     /// # Errors
-    /// What the writer says.
+    /// Returns the error of the writer.
     pub fn write(&self, out: &mut dyn std::io::Write) -> std::io::Result<()> {
         outside::json::write(self, out)
     }

@@ -1,4 +1,4 @@
-//! A plan as a comment on a pull request: counts first, details folded, and within what a comment may hold.
+//! A plan as a comment on a pull request: counts first, details folded, within the size limit of comments.
 
 use std::fmt::Write as _;
 
@@ -13,27 +13,27 @@ use crate::outside::Outside;
 use crate::plan::{Action, Plan, PlannedAction};
 use crate::report::{ActionResult, Outcome, SyncReport};
 
-/// What GitHub takes as one comment is 65,536 characters; some are left for what a workflow adds.
+/// The most characters of a comment. GitHub accepts 65,536; the rest is for what a workflow adds.
 pub const LONGEST: usize = 65_000;
 
-/// How much of it messages may take.
+/// The share of messages, in characters.
 const FOR_MESSAGES: usize = 16_000;
 
-/// How much of it settings may take.
+/// The share of settings, in characters.
 const FOR_SETTINGS: usize = 16_000;
 
-/// How much of it one action may take with its diff.
+/// The share of one action with its diff, in characters.
 const FOR_ACTION: usize = 8_000;
 
-/// How much of it is left for what did not fit.
+/// The share of the summary of what does not fit, in characters.
 const FOR_REST: usize = 500;
 
-/// How many settings are listed: all but a great many levels of lints.
+/// The most settings that are listed. Only lint levels exceed it.
 const SETTINGS: usize = 30;
 
-/// The plan, or what became of it, with what is to be said beside it.
+/// Renders a plan, or its results, with messages.
 pub fn markdown(
-    scene: RenderContext<'_>,
+    context: RenderContext<'_>,
     plan: Option<&Plan>,
     report: Option<(&SyncReport, RunStats)>,
     messages: &[Message],
@@ -45,12 +45,12 @@ pub fn markdown(
         .unwrap_or_default();
     let messages: Vec<&Message> = messages.iter().chain(&notices).collect();
     let line = match (plan, report) {
-        (Some(plan), Some((report, cost))) => report_line(plan, report, cost),
-        (Some(plan), None) => plan_line(plan, scene),
-        (None, _) => format!("There is no plan (target {}).", sanitize(scene.target)),
+        (Some(plan), Some((report, stats))) => report_line(plan, report, stats),
+        (Some(plan), None) => plan_line(plan, context),
+        (None, _) => format!("No plan (target {}).", sanitize(context.target)),
     };
     let settings = if plan.is_some() {
-        scene.settings
+        context.settings
     } else {
         &LooseSettings::NONE
     };
@@ -93,7 +93,7 @@ pub fn markdown(
     text
 }
 
-/// What is shown of an action.
+/// An action with its details.
 struct Detail<'a> {
     planned: &'a PlannedAction,
     has_failed: bool,
@@ -109,8 +109,8 @@ impl<'a> Detail<'a> {
         }
     }
 
-    /// What is shown first where not all fits: what ends deliveries, then what went wrong, then what changes
-    /// something that is there. A flood of creates hides none of them.
+    /// Returns the priority if not everything fits: what stops deliveries, then failures, then changes of existing
+    /// webhooks. Creates come last, so that many of them hide nothing else.
     fn rank(&self) -> u8 {
         match &self.planned.action {
             Action::Delete(_) => 0,
@@ -124,7 +124,7 @@ impl<'a> Detail<'a> {
     }
 }
 
-/// The details in their order, or else the weightiest of them, and how many of each kind are left out.
+/// Returns the details in order. If they do not fit, returns those of highest priority and counts the rest by kind.
 fn fitting(mut details: Vec<Detail<'_>>, most: usize) -> String {
     let all: usize = details.iter().map(|detail| detail.text.len()).sum();
     if all <= most {
@@ -149,10 +149,10 @@ fn fitting(mut details: Vec<Detail<'_>>, most: usize) -> String {
         .iter()
         .map(|(kind, count)| format!("{count} {kind}"))
         .collect();
-    // Writing to a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(
         text,
-        "… and {count} of {} more ({}), which do not fit into a comment: see `--output diff` or \
+        "… and {count} of {} more ({}) that do not fit into a comment: see `--output diff` or \
          `--output json`.",
         details.len(),
         kinds.join(", ")
@@ -180,7 +180,7 @@ fn table(plan: &Plan) -> String {
     format!("{}{}{}\n", row(names), row(rule), row(counts))
 }
 
-/// The settings that make the plan less careful.
+/// Renders the settings that make the plan less careful.
 fn loose(settings: &LooseSettings) -> String {
     if settings.is_empty() {
         return String::new();
@@ -217,10 +217,9 @@ fn told(messages: &[&Message]) -> String {
         let place = message
             .place()
             .map_or_else(String::new, |place| format!(" ({})", code(&cut(&place))));
-        let help = message
-            .help
-            .as_ref()
-            .map_or_else(String::new, |help| format!(" — {}", escaped(&cut(help))));
+        let help = message.help.as_ref().map_or_else(String::new, |help| {
+            format!(" — {}", escaped(&cut(&help.replace('\n', "; "))))
+        });
         let item = format!(
             "- **{}** `{}`: {}{place}{help}\n",
             message.severity,
@@ -239,7 +238,7 @@ fn told(messages: &[&Message]) -> String {
     text
 }
 
-/// No single text may crowd out the rest.
+/// Truncates a text, so that it leaves room for others.
 fn cut(text: &str) -> String {
     const MOST: usize = 1_000;
     match text.char_indices().nth(MOST) {
@@ -251,8 +250,12 @@ fn cut(text: &str) -> String {
 fn of_result(result: &ActionResult) -> Detail<'_> {
     let ended = match &result.outcome {
         Outcome::Applied { .. } => ": applied".to_owned(),
-        Outcome::Failed { error, .. } => format!(": <b>failed</b>: {}", escaped(&cut(error))),
-        Outcome::Pending { error, .. } => format!(": <b>pending</b>: {}", escaped(&cut(error))),
+        Outcome::Failed(error) => {
+            format!(": <b>failed</b>: {}", escaped(&cut(&error.to_string())))
+        }
+        Outcome::Pending(error) => {
+            format!(": <b>pending</b>: {}", escaped(&cut(&error.to_string())))
+        }
         Outcome::Held => format!(": <b>pending</b>: {}", Outcome::WHY_HELD),
         Outcome::NotAttempted => ": not attempted".to_owned(),
     };
@@ -295,17 +298,17 @@ fn folded(planned: &PlannedAction, ended: &str) -> String {
         |inside: &str| format!("<details><summary>{head}</summary>\n\n{inside}\n</details>\n");
     let whole = folded(&format!("{causes}{diff}"));
     if whole.len() > FOR_ACTION {
-        return folded("Its diff is too long for a comment.\n");
+        return folded("The diff is too long for a comment.\n");
     }
     whole
 }
 
-/// A fence that no line of the text can end.
+/// Returns a fence that no line of the text closes.
 fn fence(text: &str) -> String {
     "`".repeat((longest_run(text) + 1).max(3))
 }
 
-/// How many backticks follow each other at most.
+/// Returns the length of the longest run of backticks.
 fn longest_run(text: &str) -> usize {
     text.split(|character| character != '`')
         .map(str::len)
@@ -328,7 +331,7 @@ fn code_in_html(text: &str) -> String {
     format!("<code>{}</code>", escaped(text))
 }
 
-/// Text that Markdown, HTML, and mentions leave as it is.
+/// Escapes Markdown, HTML, and mentions.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     let text = sanitize(text);
@@ -342,7 +345,7 @@ fn escaped(text: &str) -> String {
             '#' => escaped += "&#35;",
             '\n' => escaped.push(' '),
             '$' => escaped += "&#36;",
-            // No address becomes a link.
+            // Prevents autolinks.
             ':' if rest.as_str().starts_with("//") => escaped += "&#58;",
             '.' if escaped.ends_with("www") => escaped += "&#46;",
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => {

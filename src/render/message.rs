@@ -1,4 +1,4 @@
-//! What is to be said beside a plan: one form for every source of it.
+//! Messages that accompany a plan, in one form for every source.
 
 use std::path::PathBuf;
 
@@ -6,34 +6,33 @@ use serde::Serialize;
 
 use crate::diagnostic::{Diagnostic, Location, SourceMap};
 use crate::outside::Outside;
-use crate::plan::safety::Refusal;
 use crate::plan::{Notice, PlanProblem};
 
-/// Something to be said: a diagnostic of the files, a notice or a problem of the plan, or an error.
+/// A message: a diagnostic of the files, a notice or a problem of the plan, or an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Message {
     /// `error`, `warning`, or `notice`.
     pub severity: &'static str,
-    /// The stable code.
+    /// The stable code, in kebab case.
     pub code: &'static str,
-    /// What it is.
+    /// The text, without location and hints.
     pub message: String,
-    /// The file that it is about. What is not UTF-8 in its name is replaced in documents.
+    /// The file. Documents replace parts of its name that are not UTF-8.
     #[serde(serialize_with = "lossy")]
     pub file: Option<PathBuf>,
-    /// The line in it, from 1.
+    /// The line, from 1.
     pub line: Option<usize>,
-    /// The column in it, from 1.
+    /// The column, from 1.
     pub column: Option<usize>,
-    /// Where it ends: the line and the column behind the last character, from 1. For annotations.
+    /// The line and column after the last character, from 1. For annotations.
     #[serde(skip)]
     pub end: Option<(usize, usize)>,
-    /// What to do.
+    /// The hints, one per line.
     pub help: Option<String>,
 }
 
 impl Message {
-    /// An error that has no place.
+    /// Creates an error without a location.
     pub fn error(code: &'static str, message: impl Into<String>, help: Option<String>) -> Self {
         Self {
             severity: "error",
@@ -47,7 +46,7 @@ impl Message {
         }
     }
 
-    /// A notice that has no place.
+    /// Creates a notice without a location.
     pub fn notice(code: &'static str, message: impl Into<String>) -> Self {
         Self {
             severity: "notice",
@@ -64,7 +63,7 @@ impl Message {
         }
     }
 
-    /// A diagnostic of the files.
+    /// Converts a diagnostic of the files.
     pub fn of_diagnostic(diagnostic: &Diagnostic, sources: &SourceMap) -> Self {
         let location = diagnostic
             .primary
@@ -93,7 +92,7 @@ impl Message {
         }
     }
 
-    /// A notice of a plan.
+    /// Converts a notice of a plan.
     pub fn of_notice(notice: &Notice) -> Self {
         let (code, message, help, location) = match notice {
             Notice::Unreadable { webhook } => {
@@ -103,7 +102,7 @@ impl Message {
                         "the API lists an unmanaged webhook with an unreadable field: {webhook}"
                     ),
                     Some(
-                        "correct it in the dashboard; until then no webhook of its name is created"
+                        "correct it in the dashboard; until then, no webhook of its name is created"
                             .to_owned(),
                     ),
                 );
@@ -115,8 +114,8 @@ impl Message {
             Notice::ForeignToken { key, location } => (
                 "foreign-token",
                 format!("'{key}' has a bearer token that hookctl did not set; it is left alone"),
-                "to clear it, write `bearer_token: null`; to manage it, give its source; to keep \
-                 it without this notice, add `ignore_changes: [bearer_token]`",
+                "write `bearer_token: null` to clear it\ndeclare its source to manage it\nadd `ignore_changes: \
+                [bearer_token]` to silence this notice",
                 location,
             ),
             Notice::UnverifiedTokenKept {
@@ -125,8 +124,8 @@ impl Message {
                 unresolved: false,
             } => (
                 "unverified-token",
-                format!("the token of '{key}' could not be compared, and is left as it is"),
-                "--unverified-secrets=assert writes it once, so that it is known from then on",
+                format!("the token of '{key}' could not be compared and is left alone"),
+                "add --unverified-secrets=assert to write it once; it can be compared from then on",
                 location,
             ),
             Notice::UnverifiedTokenKept {
@@ -136,21 +135,21 @@ impl Message {
             } => (
                 "unresolved-token",
                 format!("the token of '{key}' could not be resolved, so it was not compared"),
-                "an apply needs its source",
+                "provide its source before an apply",
                 location,
             ),
-            Notice::Twin {
+            Notice::Duplicate {
                 key,
                 location,
                 id,
-                twin,
+                duplicate,
             } => (
-                "twin",
+                "duplicate-webhook",
                 format!(
-                    "'{key}' ({id}) has a twin that nobody manages ({twin}): the same name and \
-                     address, so every event may be delivered twice"
+                    "'{key}' ({id}) has an unmanaged duplicate ({duplicate}) with the same name and address; \
+                     each event may be delivered twice"
                 ),
-                "delete the superfluous one in the dashboard; if two are meant, declare both",
+                "delete one of them in the dashboard, or declare both",
                 location,
             ),
             Notice::UnknownActionDropped {
@@ -160,8 +159,7 @@ impl Message {
             } => (
                 "unknown-action-dropped",
                 format!(
-                    "'{key}' subscribes to {}, which this version does not know; the change would \
-                     drop it",
+                    "the change would drop {} of '{key}', which this version does not know",
                     actions.join(", ")
                 ),
                 "add `ignore_changes: [actions]` to leave the actions alone",
@@ -175,17 +173,13 @@ impl Message {
         }
     }
 
-    /// A reason why no plan can be made.
-    pub fn of_problem(problem: &PlanProblem) -> Self {
-        Self::error(problem.code(), problem.to_string(), None).at(problem.location())
+    /// Converts a reason why no plan can be made.
+    pub fn of_problem(problem: &PlanProblem, hints: &[String]) -> Self {
+        let help = (!hints.is_empty()).then(|| hints.join("\n"));
+        Self::error(problem.code(), problem.to_string(), help).at(problem.location())
     }
 
-    /// A refusal of a plan.
-    pub fn of_refusal(refusal: &Refusal) -> Self {
-        Self::error(refusal.code(), refusal.to_string(), None)
-    }
-
-    /// The place as people write it: `path:line:column`.
+    /// Returns the location as `path:line:column`.
     pub fn place(&self) -> Option<String> {
         let path = Outside::path(self.file.as_ref()?);
         Some(match (self.line, self.column) {
@@ -195,7 +189,7 @@ impl Message {
     }
 }
 
-/// A path as text, whatever bytes it has.
+/// Serializes a path, lossily if it is not UTF-8.
 #[expect(clippy::ref_option, reason = "serde calls it so")]
 fn lossy<S: serde::Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {

@@ -1,8 +1,6 @@
-//! Values to text, for people and for machines. Pure: width, colour, and form are arguments, and nothing
-//! is printed here.
+//! Rendering of values as text and as documents. Pure: width, color, and format are arguments, and nothing is printed.
 //!
-//! Texts for people make sense without colour. Texts for machines are interfaces: their forms are in
-//! `schemas/`.
+//! Human-readable text makes sense without color. Machine-readable output is an interface, described in `schemas/`.
 
 mod annotations;
 pub mod deliveries;
@@ -35,24 +33,24 @@ pub use style::Styles;
 
 use std::time::Duration;
 
-/// What a plan is for.
+/// The context of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct RenderContext<'a> {
-    /// The target's name.
+    /// The name of the target.
     pub target: &'a str,
     /// Whether the API is the built-in emulator.
     pub sandbox: bool,
-    /// Whether nothing is to be written.
+    /// Whether the run is a dry run.
     pub dry_run: bool,
     /// The settings that make the plan less careful.
     pub settings: &'a LooseSettings,
 }
 
-/// What a run cost.
+/// The statistics of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunStats {
-    /// Requests, retries included.
+    /// The number of requests, including retries.
     pub requests: u64,
-    /// From start to end.
+    /// The duration from start to end.
     pub duration: Duration,
 }

@@ -1,4 +1,4 @@
-//! What became of one action, for people.
+//! The outcome of an action as text.
 
 use super::sanitize::sanitize;
 use super::style::{Styles, paint};
@@ -12,7 +12,7 @@ fn pending(planned: &PlannedAction, why: &str, styles: &Styles) -> String {
     format!("  {}: {action}: {}\n", planned.key, sanitize(why))
 }
 
-/// The lines of one action's end.
+/// Renders the outcome of an action.
 pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
     let planned = &result.planned;
     match &result.outcome {
@@ -27,12 +27,12 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
             }
             text
         }
-        Outcome::Pending { error, .. } => pending(planned, error, styles),
+        Outcome::Pending(error) => pending(planned, &error.to_string(), styles),
         Outcome::Held => pending(planned, Outcome::WHY_HELD, styles),
-        Outcome::Failed { error, field, .. } => {
+        Outcome::Failed(error) => {
             let place = planned.origin.as_ref().map(|origin| {
-                let location = field
-                    .as_deref()
+                let location = error
+                    .field()
                     .map_or(&origin.key, |field| origin.of_field(field));
                 format!(
                     "      {}\n",
@@ -54,7 +54,7 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
                     styles.destroy,
                     &format!("{} failed", planned.action.as_str())
                 ),
-                sanitize(error),
+                sanitize(&error.to_string()),
                 place.unwrap_or_default()
             )
         }
@@ -84,14 +84,14 @@ fn remark_text(remark: &Remark) -> String {
             sent,
             stored,
         } => format!(
-            "the API stores {field} as {stored}, sent as {sent}; this is remembered, and not sent \
+            "the API stores {field} as {stored}, sent as {sent}; the record keeps this, and it is not sent \
              again"
         ),
         Remark::ConcurrentEdit { field, before, now } => format!(
-            "somebody else changed {field} meanwhile, from {before} to {now}; planned again"
+            "another writer changed {field} from {before} to {now} in the meantime; planned again"
         ),
         Remark::FoundAfterNoAnswer => {
-            "the API gave no answer; the list showed that it was made".to_owned()
+            "the API did not respond; the list shows that it was created".to_owned()
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The local record and its history, for people and for machines.
+//! The local record and its history, as text and as JSON.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::human::plural;
@@ -9,11 +10,11 @@ use crate::outside::json;
 use crate::record::{HistoryChange, HistoryEntry, IntendedWrite, Pending, Provenance};
 use crate::state::LastApplied;
 
-/// What is remembered of an account, for people.
+/// Renders the record of an account as text.
 pub fn record(
     last_applied: &LastApplied,
     pending: &Pending,
-    observed: Option<(&str, usize)>,
+    observed: Option<(Timestamp, usize)>,
     styles: &Styles,
 ) -> String {
     let mut text = String::new();
@@ -42,9 +43,9 @@ pub fn record(
             record.id.as_str()
         );
     }
-    for intent in &pending.intents {
+    for intent in pending.intents.values() {
         let state = if intent.superseded {
-            "was sent without an answer, and repeated or replaced since: it may still arrive"
+            "has no response, and was retried or replaced since; it may still take effect"
         } else {
             "has no known outcome; the next sync settles it"
         };
@@ -58,11 +59,7 @@ pub fn record(
         );
     }
     let seen = observed.map_or_else(String::new, |(at, count)| {
-        format!(
-            " Last observed: {} at {}.",
-            plural(count, "webhook"),
-            sanitize(at)
-        )
+        format!(" Last observed: {} at {at}.", plural(count, "webhook"))
     });
     let line = format!("{} bound.{seen}", plural(last_applied.len(), "webhook"));
     text += &paint(styles.headline, &line);
@@ -70,14 +67,14 @@ pub fn record(
     text
 }
 
-/// Applied changes, for people, the newest first.
+/// Renders applied changes as text, newest first.
 pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
     let mut text = String::new();
     for entry in entries {
         let commit = entry.provenance.as_ref().map_or_else(String::new, commit);
         text += &format!(
             "{}  {} {} ({}){}\n",
-            sanitize(&entry.at),
+            entry.at,
             sanitize(&entry.action),
             entry.key,
             entry.id.as_str(),
@@ -88,7 +85,7 @@ pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
         }
     }
     if entries.is_empty() {
-        text.push_str("Nothing was changed yet.\n");
+        text.push_str("No changes yet.\n");
     }
     text
 }
@@ -129,7 +126,7 @@ const fn verb(write: &IntendedWrite) -> &'static str {
 pub struct RecordDocument<'a> {
     format_version: &'static str,
     target: &'a str,
-    observed_at: Option<&'a str>,
+    observed_at: Option<Timestamp>,
     bindings: Vec<Binding<'a>>,
     pending: Vec<PendingEntry<'a>>,
 }
@@ -147,18 +144,18 @@ struct Binding<'a> {
 struct PendingEntry<'a> {
     key: &'a str,
     action: &'static str,
-    at: jiff::Timestamp,
+    at: Timestamp,
     host: &'a str,
     superseded: bool,
 }
 
 impl<'a> RecordDocument<'a> {
-    /// A document of what is remembered of a target's account.
+    /// Creates the document of the record of a target's account.
     pub fn new(
         target: &'a str,
         last_applied: &'a LastApplied,
         pending: &'a Pending,
-        observed_at: Option<&'a str>,
+        observed_at: Option<Timestamp>,
     ) -> Self {
         Self {
             format_version: "1",
@@ -176,7 +173,7 @@ impl<'a> RecordDocument<'a> {
                 .collect(),
             pending: pending
                 .intents
-                .iter()
+                .values()
                 .map(|intent| PendingEntry {
                     key: intent.key.as_str(),
                     action: verb(&intent.write),
@@ -188,7 +185,7 @@ impl<'a> RecordDocument<'a> {
         }
     }
 
-    /// The document as text, with a line break at its end.
+    /// Returns the document as text that ends with a line break.
     pub fn to_text(&self) -> String {
         json::text(self)
     }
@@ -203,7 +200,7 @@ pub struct HistoryDocument<'a> {
 }
 
 impl<'a> HistoryDocument<'a> {
-    /// A document of these entries, the newest first.
+    /// Creates the document of these entries, newest first.
     pub const fn new(target: &'a str, entries: &'a [HistoryEntry]) -> Self {
         Self {
             format_version: "1",
@@ -212,7 +209,7 @@ impl<'a> HistoryDocument<'a> {
         }
     }
 
-    /// The document as text, with a line break at its end.
+    /// Returns the document as text that ends with a line break.
     pub fn to_text(&self) -> String {
         json::text(self)
     }

@@ -1,3 +1,3 @@
-//! Texts from files and from the API, made harmless where they are shown.
+//! Escapes text from files and from the API for display.
 
 pub use crate::outside::escape as sanitize;

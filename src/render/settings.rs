@@ -4,69 +4,69 @@ use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use crate::outside::Outside;
 
-/// A setting of hookctl.yaml that makes a plan less careful than its default, or than before this change of files.
+/// A setting of hookctl.yaml that makes a plan less careful than its default, or than before this change of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LooseSetting {
-    /// Its name, such as `safety.max_delete_count`.
+    /// The name, such as `safety.max_delete_count`.
     pub name: String,
-    /// What holds.
+    /// The current value.
     pub value: String,
-    /// What holds where nothing is set.
+    /// The default.
     pub default: String,
-    /// Where it is set; `None` if it is not, and was before.
+    /// The file and line. `None` if the setting was removed.
     pub place: Option<(std::path::PathBuf, usize)>,
-    /// What this change of files did to it; `None` if that cannot be told.
+    /// What this change of the files did to it. `None` if unknown.
     pub change: Option<SettingChange>,
 }
 
 /// The settings of hookctl.yaml that make a plan less careful.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LooseSettings {
-    /// Each of them.
+    /// In the order of display.
     pub settings: Vec<LooseSetting>,
-    /// Why it cannot be told what this change of files did to them, though Git has the files that were before.
+    /// Why the comparison with earlier files is missing or incomplete, if it is.
     pub unread: Option<String>,
 }
 
 impl LooseSettings {
-    /// None, and nothing that was before.
+    /// No settings.
     pub const NONE: Self = Self {
         settings: Vec::new(),
         unread: None,
     };
 
-    /// Whether there is nothing to tell.
+    /// Returns whether there is nothing to show.
     pub const fn is_empty(&self) -> bool {
         self.settings.is_empty() && self.unread.is_none()
     }
 
-    /// Why a change of them cannot be told, in words.
+    /// Returns a sentence about a missing comparison.
     pub(super) fn doubt(&self) -> Option<String> {
         let why = self.unread.as_ref()?;
         Some(format!(
-            "what this change of files did to them cannot be told: before it, {}",
+            "could not compare them with the files before this change: {}",
             sanitize(why)
         ))
     }
 }
 
-/// What a change of files did to a setting.
+/// What a change of the files did to a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingChange {
-    /// Nothing.
+    /// Left it unchanged.
     Same,
-    /// It was this before.
+    /// Changed it from this value.
     From(String),
 }
 
 impl LooseSetting {
-    /// Where it is set, as `path:line`.
+    /// Returns the location as `path:line`.
     pub(super) fn source(&self) -> Option<String> {
         let (path, line) = self.place.as_ref()?;
         Some(format!("{}:{line}", Outside::path(path)))
     }
 
-    /// What it was before this change of files, if it was something else.
+    /// Returns the value before this change of the files, if it was different.
     pub(super) fn before(&self) -> Option<&str> {
         match &self.change {
             Some(SettingChange::From(before)) => Some(before),
@@ -74,7 +74,7 @@ impl LooseSetting {
         }
     }
 
-    /// The setting in words, without its place.
+    /// Returns a sentence about the setting, without its location.
     pub(super) fn sentence(&self) -> String {
         let set = format!("{}: {}", sanitize(&self.name), sanitize(&self.value));
         let default = if self.value == self.default {
@@ -84,18 +84,15 @@ impl LooseSetting {
         };
         match &self.change {
             None => format!("{set} ({default})"),
-            Some(SettingChange::Same) => format!("{set} ({default}; as before)"),
+            Some(SettingChange::Same) => format!("{set} ({default}; unchanged)"),
             Some(SettingChange::From(before)) => {
-                format!(
-                    "{set} ({default}; this change of files made it so, from {})",
-                    sanitize(before)
-                )
+                format!("{set} ({default}; changed from {})", sanitize(before))
             }
         }
     }
 }
 
-/// The settings for people; nothing where there is none.
+/// Renders the settings as text. Returns an empty text if there are none.
 pub(super) fn for_people(settings: &LooseSettings, styles: &Styles) -> String {
     if settings.is_empty() {
         return String::new();
@@ -115,5 +112,5 @@ pub(super) fn for_people(settings: &LooseSettings, styles: &Styles) -> String {
     text
 }
 
-/// What the settings are introduced with.
+/// The headline above the settings.
 pub(super) const HEADLINE: &str = "Settings of hookctl.yaml that make this plan less careful";

@@ -1,4 +1,4 @@
-//! How each webhook is doing: against the files, and in its deliveries.
+//! The status of each webhook: its sync state and its deliveries.
 
 use std::collections::BTreeMap;
 
@@ -12,39 +12,39 @@ use crate::plan::{Action, ForgetReason, Plan, PlannedAction};
 use crate::remote::{Event, Rows};
 use crate::state::LastApplied;
 
-/// How many deliveries of a webhook ended how, and how the latest went.
+/// Counts of a webhook's deliveries, and the latest results.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Deliveries {
     /// Delivered.
     pub delivered: u64,
-    /// Waiting for their first try.
+    /// Waiting for the first attempt.
     pub pending: u64,
-    /// Waiting for another try.
+    /// Waiting for a retry.
     pub retrying: u64,
-    /// Given up.
+    /// Failed after all retries.
     pub failed: u64,
-    /// When one was last delivered, in RFC 3339.
+    /// Time of the last delivery, in RFC 3339.
     pub last_delivered_at: Option<String>,
-    /// What the receiver last answered.
+    /// The receiver's last HTTP status.
     pub last_status_code: Option<i64>,
-    /// Why the latest that did not go well did not: text from outside.
+    /// The error of the last failed attempt: text from outside.
     pub last_error: Option<String>,
 }
 
-/// One webhook.
+/// The status of one webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusRow {
-    /// Its key; none if it has none.
+    /// The key. `None` if the webhook is unmanaged.
     pub key: Option<String>,
-    /// Its id; none if it is not there.
+    /// The id. `None` if the webhook does not exist.
     pub id: Option<String>,
-    /// Its name at the API; none where it is not known.
+    /// The name at the API. `None` if unknown.
     pub name: Option<String>,
     /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `released`, `orphan`, or `unmanaged`.
     pub status: &'static str,
     /// The fields that differ.
     pub fields: Vec<String>,
-    /// Its deliveries; none if they were not asked for, or if it has no id.
+    /// The deliveries. `None` if they were not requested, or if the webhook has no id.
     pub deliveries: Option<Deliveries>,
 }
 
@@ -53,15 +53,15 @@ pub struct StatusRow {
 pub struct StatusDocument {
     format_version: &'static str,
     target: String,
-    /// The time from which deliveries are counted, in RFC 3339; none if they were not asked for.
+    /// Deliveries are counted from this time, in RFC 3339. `None` if they were not requested.
     since: Option<String>,
-    /// Whether there were more events than were read: then counts are of the latest.
+    /// Whether only the latest events were counted, because there were more than the limit.
     incomplete: bool,
     webhooks: Vec<StatusRow>,
 }
 
 impl StatusDocument {
-    /// The status by a plan that was not applied, what is remembered, and the events since a time.
+    /// Creates the document from a plan that was not applied, the record, and the events since a time.
     pub fn new(
         target: &str,
         plan: &Plan,
@@ -110,7 +110,7 @@ impl StatusDocument {
             fields: Vec::new(),
             deliveries: None,
         }));
-        // Those without a key last.
+        // Webhooks without a key last.
         rows.sort_by(|one, other| {
             (one.key.is_none(), &one.key, &one.name).cmp(&(
                 other.key.is_none(),
@@ -150,12 +150,12 @@ impl StatusDocument {
         }
     }
 
-    /// The document as text, with a line break at its end.
+    /// Returns the document as text that ends with a line break.
     pub fn to_text(&self) -> String {
         json::text(self)
     }
 
-    /// The same for people.
+    /// Renders the status as text.
     pub fn to_human(&self, styles: &Styles) -> String {
         if self.webhooks.is_empty() {
             return "No webhooks.\n".to_owned();
@@ -196,10 +196,10 @@ impl StatusDocument {
             super::sanitize(&self.target)
         );
         if with_deliveries {
-            shown += "Deliveries are those of the last 24 hours.\n";
+            shown += "Deliveries of the last 24 hours.\n";
         }
         if self.incomplete {
-            shown += "There were more events than were read; the counts are of the latest.\n";
+            shown += "Only the latest events were counted, since there were too many.\n";
         }
         shown
     }
@@ -275,7 +275,7 @@ fn of_action(planned: &PlannedAction) -> StatusRow {
     }
 }
 
-/// Counts events, which come newest first.
+/// Counts events, which are sorted newest first.
 fn by_webhook(events: &Rows<Event>) -> BTreeMap<&str, Deliveries> {
     let mut counted: BTreeMap<&str, Deliveries> = BTreeMap::new();
     for event in &events.rows {

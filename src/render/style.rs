@@ -1,32 +1,32 @@
-//! Colours by meaning, in one place.
+//! Styles by meaning.
 
 use anstyle::{AnsiColor, Style};
 
-/// A style for each meaning. By default nothing is coloured.
+/// A style for each meaning. The default is no color.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Styles {
-    /// Something is made.
+    /// A creation.
     pub create: Style,
-    /// Something is changed.
+    /// A change.
     pub change: Style,
-    /// Something is destroyed, or went wrong.
+    /// A deletion or an error.
     pub destroy: Style,
     /// The part of a text that differs.
     pub emphasis: Style,
-    /// What is said beside the point: causes, places.
+    /// Secondary text: causes, locations.
     pub aside: Style,
-    /// What sums up.
+    /// A summary.
     pub headline: Style,
     /// A warning.
     pub warning: Style,
-    /// What to do.
+    /// A hint.
     pub hint: Style,
-    /// Whether anything is coloured.
+    /// Whether colors are used.
     pub colored: bool,
 }
 
 impl Styles {
-    /// Coloured for a terminal if `colored`.
+    /// Returns the colored styles if `colored`, and the plain ones otherwise.
     pub const fn new(colored: bool) -> Self {
         if colored {
             Self::colored()
@@ -35,7 +35,7 @@ impl Styles {
         }
     }
 
-    /// Without colour.
+    /// Returns styles without color.
     pub const fn plain() -> Self {
         let plain = Style::new();
         Self {
@@ -51,7 +51,7 @@ impl Styles {
         }
     }
 
-    /// With colour.
+    /// Returns styles with color.
     pub const fn colored() -> Self {
         Self {
             create: AnsiColor::Green.on_default(),
@@ -67,7 +67,7 @@ impl Styles {
     }
 }
 
-/// A text in a style.
+/// Returns a text in a style.
 pub(super) fn paint(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }

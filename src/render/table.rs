@@ -1,11 +1,11 @@
-//! Columns of text.
+//! Tables of text.
 
 use super::sanitize::sanitize;
 
-/// The widest that a column but the last is made, in characters.
+/// The most characters of a column, except the last.
 const WIDEST: usize = 40;
 
-/// Rows below a head, aligned. What comes from outside is made safe to print.
+/// Renders a table with a header. Cells are sanitized.
 pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut lines: Vec<Vec<String>> = vec![head.iter().map(|name| (*name).to_owned()).collect()];
     for row in rows {

@@ -1,4 +1,4 @@
-//! Where the contract is open: every way in which the API may mean it.
+//! Every reading of the points that the API's contract leaves open.
 
 use hookctl::sandbox::{Dialect, Fault, ListName};
 

@@ -1,4 +1,4 @@
-//! The JSON documents against their checked-in schemas: they are interfaces.
+//! The JSON documents conform to their checked-in schemas, which are interfaces.
 
 use std::fs;
 use std::path::Path;
@@ -167,7 +167,7 @@ fn a_comment_fits_and_says_what_it_leaves_out() {
     let broken = Repository::with("webhooks: { a: { url: x, actions: all } }");
     let failed = broken.sync(&account, &["--dry-run", "--output", "markdown"]);
     let text = failed.code(1).stdout;
-    assert!(text.starts_with("**There is no plan"), "{text}");
+    assert!(text.starts_with("**No plan"), "{text}");
     assert!(text.contains("**error** `invalid-url`"), "{text}");
 }
 
@@ -288,7 +288,7 @@ fn a_flood_of_creates_hides_no_delete_in_a_comment() {
     assert_eq!(heads[..5], expected);
     let left = 604 - heads.len();
     run.shows(&format!(
-        "… and {left} of 604 more ({left} create), which do not fit"
+        "… and {left} of 604 more ({left} create) that do not fit"
     ));
     // Many that matter are counted by their kinds too.
     let old = named("old", 300);
@@ -298,7 +298,7 @@ fn a_flood_of_creates_hides_no_delete_in_a_comment() {
     repository.declare(&flood);
     let run = repository.sync(&account, &comment).code(0);
     assert!(
-        run.stdout.contains("delete, 601 create), which do not fit"),
+        run.stdout.contains("delete, 601 create) that do not fit"),
         "{}",
         run.stdout
     );

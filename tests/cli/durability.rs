@@ -1,4 +1,4 @@
-//! What is on the disk before a write leaves, told by the system calls of the real process.
+//! What is on disk before a write is sent, observed by the system calls of the process.
 
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};

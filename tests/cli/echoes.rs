@@ -1,4 +1,4 @@
-//! An API that repeats a secret where it does not belong: it is neither shown nor stored.
+//! An API that echoes a secret in other fields: the secret is neither shown nor stored.
 
 use hookctl::sandbox::Fault;
 use serde_json::json;
@@ -166,7 +166,7 @@ fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
         assert_eq!(account.names(), ["Billing"]);
         assert!(
             repository
-                .run(&["cache", "show"])
+                .run(&["record", "show"])
                 .stdout
                 .contains(&account.id("Billing"))
         );
@@ -184,12 +184,12 @@ fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
         for output in ["human", "json", "markdown", "diff"] {
             let run = repository.sync(&account, &["--output", output]).code(1);
             let said = run.stdout + &run.stderr;
-            assert!(said.contains("holds a secret"), "{output}: {said}");
+            assert!(said.contains("contains a secret"), "{output}: {said}");
         }
         for command in [
             &["status"][..],
             &["import", "--dry-run"],
-            &["cache", "show"],
+            &["record", "show"],
         ] {
             repository.run(&[&["--api-url", &url], command].concat());
         }

@@ -1,4 +1,4 @@
-//! What is said of problems: the page of codes, and the forms for machines.
+//! Diagnostics: the page of codes, and the machine-readable formats.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! The binary when the network or the API fails: a few of the ways in real time. Every cell of the table
-//! is tested without the process around it.
+//! The binary when the network or the API fails, for some of the ways in real time. Unit tests cover every cell of the
+//! table.
 
 use hookctl::sandbox::Fault;
 use serde_json::json;
@@ -27,7 +27,7 @@ fn a_create_whose_answer_is_lost_is_found_and_not_doubled() {
         .sync(&account, &[])
         .code(0)
         .shows("1 created")
-        .shows("the list showed that it was made");
+        .shows("the list shows that it was created");
     let requests = account.requests();
     assert_eq!(requests.len(), 3, "{requests:?}");
     assert!(requests[1].starts_with("POST"));
@@ -76,7 +76,7 @@ fn somebody_elses_edit_meanwhile_is_reported_and_planned_again() {
     repository
         .sync(&account, &[])
         .code(0)
-        .shows("somebody else changed max_retries meanwhile");
+        .shows("another writer changed max_retries");
     assert_eq!(
         account.requests(),
         [
@@ -106,7 +106,7 @@ fn somebody_who_never_stops_is_not_fought_for_ever() {
     repository
         .sync(&account, &[])
         .code(4)
-        .complains("somebody else was still at work");
+        .complains("another writer kept changing the webhooks");
     let patches = account
         .requests()
         .iter()
@@ -206,7 +206,7 @@ fn a_refused_key_in_the_middle_stops_everything() {
     assert_eq!(account.requests().len(), 2, "the list and the first");
     let url = account.sandbox.base_url();
     let shown = repository
-        .run(&["--api-url", &url, "cache", "show"])
+        .run(&["--api-url", &url, "record", "show"])
         .code(0);
     assert!(
         !shown.stdout.contains("pending"),
@@ -216,7 +216,7 @@ fn a_refused_key_in_the_middle_stops_everything() {
 }
 
 #[test]
-fn a_twin_that_somebody_else_makes_at_the_same_time_is_reported_with_both_ids() {
+fn a_duplicate_created_at_the_same_time_is_reported_with_both_ids() {
     let (one, two) = (Repository::with(BILLING), Repository::with(BILLING));
     let account = Account::new();
     // The second machine's list was read before the first machine's create.
@@ -240,7 +240,10 @@ fn a_twin_that_somebody_else_makes_at_the_same_time_is_reported_with_both_ids() 
     // From then on every plan says so, on both machines, until one of the two is gone.
     for repository in [&one, &two] {
         let (code, plan) = repository.plan(&account, &[]);
-        assert_eq!((code, crate::harness::codes(&plan)), (0, vec!["twin"]));
+        assert_eq!(
+            (code, crate::harness::codes(&plan)),
+            (0, vec!["duplicate-webhook"])
+        );
     }
     account.sandbox.remove(&first).unwrap();
     let (_, plan) = two.plan(&account, &[]);

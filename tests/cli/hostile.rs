@@ -1,4 +1,4 @@
-//! What others may have put in the way: names, files, pipes, and readers that are not what they should be.
+//! Hostile input: names, files, pipes, and readers.
 
 #![cfg(unix)]
 
@@ -405,7 +405,7 @@ fn files_of_tokens_and_names_in_arguments_lead_through_a_few_links() {
     let target = format!("targets: {{ default: {{ api_key: {command} }} }}\n");
     repository.write("hookctl.yaml", &target);
     let run = repository.sync(&account, &["--dry-run"]).code(1);
-    run.complains("name too much for consent to cover it, or lead through too many links");
+    run.complains("contain too many names or links for consent to cover");
     // Nor does a refusal repeat all that a program is called with.
     let names = names.replace("l0", "a");
     repository.write("hookctl.yaml", &target.replace("l0", "a"));
@@ -415,6 +415,6 @@ fn files_of_tokens_and_names_in_arguments_lead_through_a_few_links() {
         "{}",
         run.stderr.len()
     );
-    run.complains("there is no consent to").complains("…");
+    run.complains("no consent to").complains("…");
     assert!(started.elapsed() < Duration::from_mins(1));
 }

@@ -1,4 +1,4 @@
-//! Which remote webhook a declaration means: every way, and every doubt.
+//! Identity: which remote webhook a declaration matches, and every ambiguity.
 
 use hookctl::sandbox::Dialect;
 use serde_json::json;
@@ -267,7 +267,7 @@ fn what_a_key_that_is_not_planned_would_adopt_leaves_an_absent_name_in_doubt() {
     );
     // Once First and its binding are gone, the name would lead to the webhook that is for b.
     let run = repository.sync(&account, &["--only", "a"]).code(1);
-    run.complains("'a' could be any of 2 webhooks named alike");
+    run.complains("'a' matches 2 webhooks of the same name");
     assert_eq!(account.requests(), [LIST]);
     repository.sync(&account, &["--yes"]).code(0);
     assert_eq!(account.names(), ["Third"]);
@@ -295,7 +295,7 @@ fn a_key_that_is_not_planned_gives_up_what_another_is_pinned_to() {
         .shows("1 forgotten");
     let url = account.sandbox.base_url();
     let shown = repository
-        .run(&["--api-url", &url, "cache", "show"])
+        .run(&["--api-url", &url, "record", "show"])
         .code(0);
     assert_eq!(shown.stdout.matches(&was_a).count(), 1, "{}", shown.stdout);
     repository.sync(&account, &[]).code(0);
@@ -374,7 +374,7 @@ fn released_hands_a_webhook_over_and_no_request_goes_out_for_it_again() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("'bearer_token' has no meaning beside 'state: released'");
+        .complains("'bearer_token' has no meaning with 'state: released'");
     repository.declare("webhooks:\n  billing: { name: Billing, state: released }\n");
     let (code, plan) = repository.plan(&account, &["--prune"]);
     assert_eq!(code, 0, "nothing will be sent");
@@ -393,7 +393,7 @@ fn released_hands_a_webhook_over_and_no_request_goes_out_for_it_again() {
     repository
         .sync(&account, &["--prune"])
         .code(0)
-        .shows("forget: declared released; it stays at the API")
+        .shows("forget: declared released; the webhook stays at the API")
         .shows("1 forgotten");
     repository
         .sync(&account, &["--prune"])

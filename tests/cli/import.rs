@@ -1,4 +1,4 @@
-//! Import: files for what is there already, and nothing to do afterwards.
+//! Import: writes files for existing webhooks, after which a plan is empty.
 
 use std::fs;
 
@@ -59,7 +59,7 @@ fn everything_is_declared_bound_and_left_as_it_is() {
         .shows("3 webhooks in 3 files are valid.");
     import(&repository, &account, &[])
         .code(0)
-        .shows("nothing to import");
+        .shows("Nothing to import");
 
     // It is bound: a later change is an edit.
     let path = "webhooks.d/on-call.yaml";
@@ -86,7 +86,7 @@ fn some_are_declared_in_one_file_under_the_keys_that_are_wished_for() {
         .complains("already");
     import(&repository, &account, &["x=5eb7cf5a86d9755df3a6cfff"])
         .code(1)
-        .complains("the API has no webhook of this id");
+        .complains("the API has no webhook with this id");
     let again = format!("again={C}");
     import(&repository, &account, &[&again, "--file", "imported.yaml"])
         .code(1)
@@ -346,7 +346,7 @@ fn a_first_repository_holds_what_its_flags_say() {
     repository
         .run(&["--api-url", &url, "--dir", "../hooks", "init"])
         .code(64)
-        .complains("--dir ../hooks is not below hookctl.yaml");
+        .complains("--dir ../hooks is not below the folder of hookctl.yaml");
     repository
         .run(&[&init as &[&str], &rest].concat())
         .code(0)
@@ -429,7 +429,7 @@ fn a_first_repository_is_made_in_one_go() {
             "github",
         ])
         .code(0)
-        .complains("The API answers, with 3 webhooks.")
+        .complains("The API responds, with 3 webhooks.")
         .shows("wrote hookctl.yaml")
         .shows("wrote .github/workflows/hookctl.yml")
         .shows("Imported and bound 3 of 3.");
@@ -459,9 +459,11 @@ fn a_webhook_that_holds_the_api_key_is_shown_without_it_and_not_imported() {
         let arguments = [&["--api-url", url.as_str(), "import"], more].concat();
         let run = repository.run(&arguments).code(4);
         let run = run
-            .complains("\"Echo\" (5eb7cf5a86d9755df3a6c594): its 'url' at the API holds a secret")
             .complains(
-                "\"(secret)\" (5eb7cf5a86d9755df3a6c595): its 'name' at the API holds a secret",
+                "\"Echo\" (5eb7cf5a86d9755df3a6c594): its 'url' at the API contains a secret",
+            )
+            .complains(
+                "\"(secret)\" (5eb7cf5a86d9755df3a6c595): its 'name' at the API contains a secret",
             );
         let all = format!("{}{}", run.stdout, run.stderr).to_lowercase();
         assert!(

@@ -1,4 +1,4 @@
-//! Signals: nothing new starts, what is in flight is settled and recorded.
+//! Signals: nothing new starts, and requests in flight are settled and recorded.
 
 #![cfg(unix)]
 
@@ -43,7 +43,7 @@ pub(crate) fn reached(account: &Account, requests: usize) {
 pub(crate) fn nothing_pends(repository: &Repository, account: &Account) {
     let url = account.sandbox.base_url();
     let shown = repository
-        .run(&["--api-url", &url, "cache", "show"])
+        .run(&["--api-url", &url, "record", "show"])
         .code(0);
     assert!(!shown.stdout.contains("pending"), "{}", shown.stdout);
 }
@@ -103,7 +103,7 @@ fn a_second_signal_ends_at_once_and_the_journal_holds() {
         .unwrap();
 
     let url = account.sandbox.base_url();
-    let shown = repository.run(&["--api-url", &url, "cache", "show"]);
+    let shown = repository.run(&["--api-url", &url, "record", "show"]);
     shown.code(0).shows("pending: the create of");
     repository.settled(&account);
     assert_eq!(account.names().len(), 2, "neither doubled nor lost");
@@ -159,7 +159,7 @@ fn others_may_have_the_record_while_a_program_is_asked_for_a_secret() {
     let mut answer = File::options().write(true).open(answer).unwrap();
 
     let url = account.sandbox.base_url();
-    let forget = ["cache", "forget", "billing"];
+    let forget = ["record", "forget", "billing"];
     let arguments = [&["--api-url", &url, "--lock-timeout", "0s"], &forget[..]].concat();
     repository.run(&arguments).code(0);
 
@@ -259,10 +259,10 @@ fn a_saved_plan_and_a_repair_end_at_a_signal_too() {
     for command in [
         &["apply", "plan.json"][..],
         &["apply", "plan.json", "--partial"],
-        &["cache", "repair"],
+        &["record", "repair"],
     ] {
         let (account, repository) = (Account::new(), Repository::with(BILLING));
-        if command[0] == "cache" {
+        if command[0] == "record" {
             repository.settled(&account);
             std::fs::write(repository.path(".hookctl/db/db"), "").unwrap();
         } else {
@@ -289,8 +289,8 @@ fn a_wait_for_the_record_ends_at_a_signal() {
     for command in [
         &["sync"][..],
         &["status"],
-        &["cache", "forget", "billing"],
-        &["cache", "verify"],
+        &["record", "forget", "billing"],
+        &["record", "verify"],
         &["import"],
     ] {
         let options = ["--api-url", &url, "--lock-timeout", "1h"];
@@ -319,7 +319,7 @@ fn an_interrupted_retry_says_that_its_outcome_is_not_known() {
     let received = account.sandbox.received();
     let child = spawn(&repository, &["--api-url", &url, "retry", "evt-1"]);
     reached(&account, received + 2);
-    interrupted(child, "INT").complains("whether it is delivered again is not known");
+    interrupted(child, "INT").complains("the outcome of the redelivery is unknown");
 }
 
 #[test]
@@ -338,7 +338,7 @@ fn a_request_ends_at_its_time_out() {
         asked.push(connection);
     }
     let run = Run::of(child.wait_with_output().unwrap()).code(1);
-    run.complains("it took too long").complains("5 tries");
+    run.complains("timed out").complains("5 attempts");
 }
 
 /// Where no cancellation reaches a run: it hangs in a call of the system.

@@ -1,4 +1,4 @@
-//! The real process, killed at random moments, on the real record: nothing doubled, nothing lost.
+//! The process killed at random moments: no webhook is duplicated or lost.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

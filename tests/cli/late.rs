@@ -1,7 +1,7 @@
-//! The real process against an API that is slower than a restart: what was sent takes effect after its sender was
-//! killed, gave up, or heard a gateway. Nothing is doubled, nothing is lost, and no old token stays.
+//! An API slower than a restart: requests take effect after their sender was killed, timed out, or got a gateway error.
+//! No webhook is duplicated or lost, and no old token stays.
 //!
-//! `HOOKCTL_LATE_ROUNDS` and `HOOKCTL_LATE_HORIZON` (in milliseconds) make it as long as wanted.
+//! `HOOKCTL_LATE_ROUNDS` and `HOOKCTL_LATE_HORIZON` (in milliseconds) set the length.
 
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -206,11 +206,11 @@ fn a_create_of_the_name_that_a_webhook_had_before_is_waited_for() {
         // 4 if it was waited for, 1 if it was there at once.
         let refused = repository.sync(account, &[]);
         assert_ne!(refused.status, 0, "{}", refused.stdout);
-        refused.complains("cache rename hook other");
+        refused.complains("record rename hook other");
         std::thread::sleep(Duration::from_millis(3 * rounds.horizon));
         assert_eq!(account.names(), ["Old"], "no second one beside it");
         let url = account.sandbox.base_url();
-        let rename = ["--api-url", &url, "cache", "rename", "hook", "other"];
+        let rename = ["--api-url", &url, "record", "rename", "hook", "other"];
         repository.run(&rename).code(0);
         repository.sync(account, &[]).code(0).shows("1 updated");
         assert_eq!(account.names(), ["New"]);
@@ -279,8 +279,8 @@ fn settle_now_does_not_wait_and_the_record_says_so() {
         .shows("1 created");
     let url = account.sandbox.base_url();
     let shown = repository
-        .run(&["--api-url", &url, "cache", "show"])
+        .run(&["--api-url", &url, "record", "show"])
         .code(0);
-    shown.shows("it may still arrive");
+    shown.shows("it may still take effect");
     assert_eq!(account.names(), ["hook-00"]);
 }

@@ -1,5 +1,4 @@
-//! The real binary against a real HTTP server that speaks the contract: what a user does, what goes out,
-//! and what comes back.
+//! The binary against an HTTP server that implements the contract: commands, requests, and output.
 
 #![expect(
     clippy::unwrap_used,

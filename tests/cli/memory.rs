@@ -1,4 +1,4 @@
-//! What is in the memory of a process that waits.
+//! The memory of a waiting process contains no tokens.
 
 use std::fs;
 

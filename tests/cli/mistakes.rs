@@ -1,4 +1,4 @@
-//! Files with mistakes: every one at its place, and nothing sent.
+//! Files with mistakes: each is reported at its location, and nothing is sent.
 
 use crate::harness::{Account, BILLING, Repository, codes};
 

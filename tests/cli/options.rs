@@ -1,4 +1,4 @@
-//! Flags, variables, hookctl.yaml, targets: what holds, and in which order.
+//! Precedence of flags, environment variables, hookctl.yaml, and defaults.
 
 use serde_json::json;
 
@@ -92,8 +92,8 @@ fn a_target_that_is_not_configured_is_an_error() {
         assert!(!repository.path(".hookctl").exists());
     };
     unknown(&repository, "defalt", "did you mean 'default'?");
-    unknown(&repository, "prod", "under 'targets'");
-    unknown(&repository, "", "under 'targets'");
+    unknown(&repository, "prod", "under `targets`");
+    unknown(&repository, "", "under `targets`");
     repository.write("hookctl.yaml", "targets: { qa: {}, prod: {} }\n");
     unknown(&repository, "prodd", "did you mean 'prod'?");
     unknown(&repository, "default", "qa");

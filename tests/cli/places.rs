@@ -1,4 +1,4 @@
-//! Links, folders, and repositories that lead somewhere else than they should.
+//! Links, folders, and repositories that lead elsewhere.
 
 #![cfg(unix)]
 
@@ -228,9 +228,9 @@ fn a_link_of_a_record_is_damage_that_a_repair_moves_aside() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("cache repair");
+        .complains("record repair");
     repository
-        .run(&["--api-url", &url, "cache", "repair"])
+        .run(&["--api-url", &url, "record", "repair"])
         .code(0);
     repository.sync(&account, &[]).code(0).shows("1 adopted");
     assert!(repository.path("elsewhere/db").is_file());
@@ -245,7 +245,7 @@ fn the_folder_of_the_record_is_a_link_only_if_a_flag_named_it() {
         let run = repository.sync(&account, arguments).code(1);
         run.complains("it is a link").complains("--cache-dir");
     }
-    repository.run(&["cache", "show"]).code(1);
+    repository.run(&["record", "show"]).code(1);
     repository.run(&["sync", "--sandbox"]).code(1);
     assert_eq!(fs::read_dir(elsewhere.path("")).unwrap().count(), 0);
     repository
@@ -261,7 +261,7 @@ fn the_folder_of_the_record_is_a_link_only_if_a_flag_named_it() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("is a link, and leads out");
+        .complains("is a link that leads out");
     assert_eq!(fs::read_dir(other.path("")).unwrap().count(), 0);
 }
 
@@ -281,7 +281,7 @@ fn a_folder_that_is_neither_empty_nor_a_record_is_refused() {
             let run = repository.sync(&account, arguments).code(1);
             run.complains("neither empty nor a record");
         }
-        repository.run(&["cache", "repair"]).code(1);
+        repository.run(&["record", "repair"]).code(1);
         assert_eq!(names(), count, "{folder}");
     }
     assert_eq!(mode(&repository.path("src")), 0o755);
@@ -310,9 +310,9 @@ fn a_folder_that_is_neither_empty_nor_a_record_is_refused() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("cache repair");
+        .complains("record repair");
     repository
-        .run(&["--api-url", &url, "cache", "repair"])
+        .run(&["--api-url", &url, "record", "repair"])
         .code(0);
     repository.sync(&account, &[]).code(0).shows("1 adopted");
     assert_eq!(mode(&repository.path("volume/notes.txt")), 0o644);
@@ -365,7 +365,7 @@ fn a_configuration_above_the_working_directory_counts_up_to_the_root() {
     open(0o666);
     validate()
         .code(1)
-        .complains("others can write it")
+        .complains("other users can write it")
         .complains("--config");
     let named = ["--config", "../hookctl.yaml", "validate"];
     run_in(&repository, "inner", &named)
@@ -442,7 +442,7 @@ fn no_setting_of_a_repository_runs_a_program() {
     fs::remove_file(&marker).unwrap();
 
     let url = account.sandbox.base_url();
-    let history = ["--api-url", &url, "cache", "history", "--output", "json"];
+    let history = ["--api-url", &url, "record", "history", "--output", "json"];
     repository.sync(&account, &[]).code(0);
     assert!(!marker.exists(), "{}", fs::read_to_string(&marker).unwrap());
     let document = repository.run(&history).code(0).json();
@@ -500,7 +500,7 @@ fn git_is_never_taken_from_the_checkout() {
     repository.sync(&account, &[]).code(0);
     assert!(!repository.path("ran").exists() && !repository.path("bin/ran").exists());
     let url = account.sandbox.base_url();
-    let history = ["--api-url", &url, "cache", "history", "--output", "json"];
+    let history = ["--api-url", &url, "record", "history", "--output", "json"];
     let document = repository.run(&history).code(0).json();
     assert_eq!(document["entries"][0]["provenance"]["author"], "A");
 }
@@ -523,7 +523,7 @@ fn files_of_another_user_keep_working() {
     }
     repository.sync(&account, &[]).code(0);
     let url = account.sandbox.base_url();
-    let history = ["--api-url", &url, "cache", "history", "--output", "json"];
+    let history = ["--api-url", &url, "record", "history", "--output", "json"];
     let document = repository.run(&history).code(0).json();
     assert_eq!(document["entries"][0]["provenance"]["modified"], false);
     fs::create_dir(repository.path("deep")).unwrap();
@@ -560,6 +560,6 @@ fn a_record_that_is_a_submodule_is_refused() {
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("it came with the files");
+        .complains("which came with the files");
     assert!(account.requests().is_empty());
 }

@@ -1,4 +1,4 @@
-//! Where files are written, and what a repository that is not what it seems changes about that.
+//! Where files are written, including in repositories with misleading links.
 
 #![cfg(unix)]
 
@@ -19,7 +19,7 @@ fn a_schema_is_not_written_through_a_link() {
     symlink(repository.path("theirs"), &link).unwrap();
     account.edit("Billing", &serde_json::json!({ "name": "Other" }));
     repository
-        .run(&["--api-url", &url, "cache", "forget", "billing"])
+        .run(&["--api-url", &url, "record", "forget", "billing"])
         .code(0);
     repository.run(&["--api-url", &url, "import"]).code(0);
     let theirs = fs::read_to_string(repository.path("theirs")).unwrap();
@@ -38,7 +38,7 @@ fn nothing_is_written_through_a_linked_folder_of_the_repository() {
     assert!(is_empty());
     let refused = |run: Run| {
         run.code(1)
-            .complains("a link on the way leads out of the repository");
+            .complains("a link in the path leads out of the repository");
         assert!(is_empty());
     };
     git(&repository.path(""), &["init", "-q"]);
@@ -108,11 +108,11 @@ fn a_parent_behind_a_link_is_not_what_its_text_says() {
     ] {
         planned("a/b", out)
             .code(1)
-            .complains("a link on the way leads out of the repository");
+            .complains("a link in the path leads out of the repository");
     }
     planned("a/b", "none/../plan.json")
         .code(1)
-        .complains("not there");
+        .complains("a missing folder");
     assert!(!repository.path("plan.json").exists());
     // What a person names above, or behind a link that stays, is theirs.
     planned("a/b", "../../../above.json").code(0);
@@ -153,7 +153,7 @@ fn a_record_that_git_may_track_is_refused_without_git_too() {
         git(&repository.path(""), &["update-index", how]);
         without_git()
             .code(1)
-            .complains("cannot be told")
+            .complains("could not determine whether")
             .complains("install Git");
         repository.sync(&account, &["--dry-run"]).code(0);
         git(&repository.path(""), &["update-index", "--no-split-index"]);
@@ -224,6 +224,6 @@ fn a_database_that_is_longer_than_any_record_is_not_read() {
             .sync(&account, arguments)
             .code(1)
             .complains("larger than 1 GiB")
-            .complains("cache repair");
+            .complains("record repair");
     }
 }

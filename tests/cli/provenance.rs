@@ -1,4 +1,4 @@
-//! The commit of the files in the history, whatever the user's settings and environment of Git say.
+//! The Git commit in the history, independent of the user's Git settings and environment.
 
 use std::process::Command;
 
@@ -19,7 +19,7 @@ fn git(repository: &Repository, arguments: &[&str]) {
 fn recorded(repository: &Repository, account: &Account) -> (String, String, bool) {
     repository.sync(account, &[]).code(0);
     let url = account.sandbox.base_url();
-    let run = repository.run(&["--api-url", &url, "cache", "history", "--output", "json"]);
+    let run = repository.run(&["--api-url", &url, "record", "history", "--output", "json"]);
     let document = run.code(0).json();
     let entries = document
         .get("entries")

@@ -1,4 +1,4 @@
-//! The README's five minutes, as a stranger would type them: what it shows has to be what happens.
+//! The README's five minutes produce the output that they show.
 
 use std::fs;
 use std::path::Path;

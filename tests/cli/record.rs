@@ -1,4 +1,4 @@
-//! The local record: looking into it, damage, and mending it.
+//! The local record: its commands, damage, and repair.
 
 use std::fs;
 
@@ -17,9 +17,9 @@ fn scene() -> (Account, Repository) {
     (account, repository)
 }
 
-fn cache(repository: &Repository, account: &Account, arguments: &[&str]) -> Run {
+fn record(repository: &Repository, account: &Account, arguments: &[&str]) -> Run {
     let url = account.sandbox.base_url();
-    let mut all = vec!["--api-url", &url, "cache"];
+    let mut all = vec!["--api-url", &url, "record"];
     all.extend(arguments);
     repository.run(&all)
 }
@@ -36,7 +36,7 @@ fn damage(repository: &Repository) {
 #[test]
 fn what_is_remembered_is_shown() {
     let (account, repository) = scene();
-    let shown = cache(&repository, &account, &["show"]).code(0).stdout;
+    let shown = record(&repository, &account, &["show"]).code(0).stdout;
     assert!(
         shown.contains("\"Billing\"   (token set, protected)"),
         "{shown}"
@@ -45,31 +45,31 @@ fn what_is_remembered_is_shown() {
         shown.contains("2 webhooks bound. Last observed: 2 webhooks at "),
         "{shown}"
     );
-    let document = cache(&repository, &account, &["show", "--output", "json"])
+    let document = record(&repository, &account, &["show", "--output", "json"])
         .code(0)
         .json();
     conforms(&validator("record-v1.schema.json"), &document);
     assert_eq!(document["bindings"][0]["id"], account.id("Billing"));
 
-    let shown = cache(&repository, &account, &["history"]).code(0).stdout;
+    let shown = record(&repository, &account, &["history"]).code(0).stdout;
     assert!(shown.contains("create other ("), "{shown}");
     assert!(
         shown.contains("bearer_token: (none) -> (secret)"),
         "{shown}"
     );
     let history = ["history", "billing", "--output", "json"];
-    let document = cache(&repository, &account, &history).code(0).json();
+    let document = record(&repository, &account, &history).code(0).json();
     conforms(&validator("history-v1.schema.json"), &document);
     assert_eq!(document["entries"].as_array().unwrap().len(), 1);
 
     // Without an address, the only account that is remembered is meant.
     repository
-        .run(&["cache", "show"])
+        .run(&["record", "show"])
         .code(0)
         .shows("2 webhooks bound.");
-    cache(&repository, &account, &["verify"])
+    record(&repository, &account, &["verify"])
         .code(0)
-        .shows("The record is whole: 2 bound");
+        .shows("The record is intact: 2 bound");
     assert!(account.requests().is_empty(), "looking needs no API");
 }
 
@@ -77,31 +77,31 @@ fn what_is_remembered_is_shown() {
 fn there_is_nothing_to_show_before_the_first_sync() {
     let repository = Repository::new();
     repository
-        .run(&["cache", "show"])
+        .run(&["record", "show"])
         .code(0)
         .shows("0 webhooks bound.");
     repository
-        .run(&["cache", "history"])
+        .run(&["record", "history"])
         .code(0)
-        .shows("Nothing was changed yet.");
+        .shows("No changes yet.");
     repository
-        .run(&["cache", "verify"])
+        .run(&["record", "verify"])
         .code(0)
-        .shows("no record yet");
+        .shows("No record exists yet");
     assert!(repository.record().is_empty());
 }
 
 #[test]
 fn a_renamed_key_keeps_its_webhook_and_its_token() {
     let (account, repository) = scene();
-    cache(&repository, &account, &["rename", "billing", "other"])
+    record(&repository, &account, &["rename", "billing", "other"])
         .code(1)
-        .complains("bound already");
-    cache(&repository, &account, &["rename", "nobody", "new"])
+        .complains("already bound");
+    record(&repository, &account, &["rename", "nobody", "new"])
         .code(1)
         .complains("not bound");
-    cache(&repository, &account, &["rename", "billing", "New!"]).code(64);
-    cache(&repository, &account, &["rename", "billing", "invoices"]).code(0);
+    record(&repository, &account, &["rename", "billing", "New!"]).code(64);
+    record(&repository, &account, &["rename", "billing", "invoices"]).code(0);
     repository.declare(&TWO.replace("  billing:", "  invoices:"));
     repository.sync(&account, &[]).code(0).shows("No changes.");
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
@@ -110,10 +110,10 @@ fn a_renamed_key_keeps_its_webhook_and_its_token() {
 #[test]
 fn a_forgotten_webhook_stays_at_the_api() {
     let (account, repository) = scene();
-    cache(&repository, &account, &["forget", "other"]).code(0);
+    record(&repository, &account, &["forget", "other"]).code(0);
     assert_eq!(account.names().len(), 2);
     repository.sync(&account, &[]).code(0).shows("1 adopted");
-    cache(&repository, &account, &["forget", "nobody"])
+    record(&repository, &account, &["forget", "nobody"])
         .code(1)
         .complains("not bound");
 }
@@ -125,20 +125,20 @@ fn a_damaged_record_is_never_trusted_and_can_be_repaired() {
     for arguments in [
         &["sync"][..],
         &["sync", "--dry-run"],
-        &["cache", "show"],
-        &["cache", "verify"],
+        &["record", "show"],
+        &["record", "verify"],
     ] {
         let url = account.sandbox.base_url();
         let mut all = vec!["--api-url", &url];
         all.extend(arguments);
         let run = repository.run(&all);
         assert_eq!(run.status, 1, "{arguments:?}: {}", run.stdout);
-        assert!(run.stderr.contains("cache repair"), "{}", run.stderr);
+        assert!(run.stderr.contains("record repair"), "{}", run.stderr);
         assert!(!run.stderr.contains("panicked"), "{}", run.stderr);
     }
     assert!(account.requests().is_empty(), "nothing was decided from it");
 
-    cache(&repository, &account, &["repair"])
+    record(&repository, &account, &["repair"])
         .code(0)
         .shows("Repaired:");
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
@@ -150,9 +150,9 @@ fn a_damaged_record_is_never_trusted_and_can_be_repaired() {
         })
         .count();
     assert_eq!(aside, 1, "moved, not deleted");
-    cache(&repository, &account, &["verify"])
+    record(&repository, &account, &["verify"])
         .code(0)
-        .shows("whole");
+        .shows("intact");
     repository.sync(&account, &[]).code(0);
     let requests = account.requests();
     let id = account.id("Billing");
@@ -164,7 +164,7 @@ fn a_damaged_record_is_never_trusted_and_can_be_repaired() {
         ],
         "each token once, and nothing else"
     );
-    cache(&repository, &account, &["repair"])
+    record(&repository, &account, &["repair"])
         .code(0)
         .shows("nothing to repair");
 }
@@ -211,13 +211,13 @@ fn every_kind_of_damage_is_an_error_with_the_way_out() {
         }
         assert_eq!(run.status, 1, "{what}: {}{}", run.stdout, run.stderr);
         assert!(
-            run.stderr.contains("cache repair"),
+            run.stderr.contains("record repair"),
             "{what}: {}",
             run.stderr
         );
         assert!(!run.stderr.contains("panicked"), "{what}: {}", run.stderr);
         assert!(account.requests().is_empty(), "{what}");
-        cache(&repository, &account, &["repair"]).code(0);
+        record(&repository, &account, &["repair"]).code(0);
         repository.sync(&account, &[]).code(0);
         assert_eq!(account.names().len(), 2, "{what}");
     }
@@ -228,7 +228,7 @@ fn a_repair_without_the_api_moves_nothing() {
     let (account, repository) = scene();
     damage(&repository);
     let before = repository.record();
-    let run = repository.run(&["--api-url", "http://127.0.0.1:1", "cache", "repair"]);
+    let run = repository.run(&["--api-url", "http://127.0.0.1:1", "record", "repair"]);
     run.code(1);
     let mut after = repository.record();
     after.retain(|path, _| before.contains_key(path));
@@ -287,8 +287,8 @@ fn with_room(room: usize) -> i32 {
     let again = repository.sync(&account, &[]);
     if again.status != 0 {
         // What was written in part is found out, and mended as any damage is.
-        assert!(again.stderr.contains("cache repair"), "{}", again.stderr);
-        cache(&repository, &account, &["repair"]).code(0);
+        assert!(again.stderr.contains("record repair"), "{}", again.stderr);
+        record(&repository, &account, &["repair"]).code(0);
         repository.sync(&account, &[]).code(0);
     }
     assert_eq!(
@@ -314,7 +314,7 @@ fn a_record_that_cannot_be_looked_at_is_an_error_and_not_a_new_one() {
     assert!(account.names().is_empty());
     for command in ["verify", "show", "history"] {
         repository
-            .run(&["cache", command])
+            .run(&["record", command])
             .code(1)
             .complains(".hookctl");
     }
@@ -327,4 +327,19 @@ fn a_record_that_cannot_be_looked_at_is_an_error_and_not_a_new_one() {
         .sync(&account, &["--dry-run"])
         .code(1)
         .complains("'db' is not a regular file");
+}
+
+#[test]
+fn the_former_name_of_the_command_still_works() {
+    let (account, repository) = scene();
+    let shown = record(&repository, &account, &["show"]).code(0).stdout;
+    let url = account.sandbox.base_url();
+    let former = repository
+        .run(&["--api-url", &url, "cache", "show"])
+        .code(0)
+        .stdout;
+    assert_eq!(former, shown);
+    let help = repository.run(&["--help"]).code(0).stdout;
+    assert!(help.contains("\n  record "), "{help}");
+    assert!(!help.contains("\n  cache "), "{help}");
 }

@@ -1,4 +1,4 @@
-//! This repository's own declarations, as the README uses them.
+//! The declarations of this repository, as the README uses them.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What is refused before the first write.
+//! Refusals before the first write.
 
 use serde_json::json;
 
@@ -58,7 +58,7 @@ fn another_teams_key_is_suspected() {
     repository
         .sync(&account, &[])
         .code(5)
-        .complains("another team's");
+        .complains("another team");
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
     repository.sync(&account, &["--force"]).code(0);
     assert_eq!(account.names().len(), 3);

@@ -1,4 +1,4 @@
-//! Saved plans: what was reviewed is applied, and nothing else.
+//! Saved plans: exactly the reviewed plan is applied.
 
 use std::fs;
 
@@ -48,11 +48,11 @@ fn what_was_planned_is_applied() {
     repository
         .sync(&account, &["--dry-run"])
         .shows("No changes.");
-    // Once more: there is nothing to do any more.
+    // Once more: no action is needed any more.
     account.requests();
     apply(&repository, &account, &[])
         .code(5)
-        .complains("'a': the plan says to create it, and there is nothing to do any more");
+        .complains("'a': the plan says to create it, but no action is needed any more");
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
 }
 
@@ -103,7 +103,7 @@ fn a_part_of_it_is_applied_if_asked_for() {
     assert_eq!(account.names(), [] as [&str; 0]);
     apply(&repository, &account, &["--partial"])
         .code(0)
-        .complains("notice[stale-action]: 'b' is left out")
+        .complains("notice[stale-action]: skipped 'b'")
         .shows("Applied: 1 created.");
     assert_eq!(account.names(), ["a"]);
 }
@@ -116,7 +116,7 @@ fn a_new_declaration_is_not_part_of_the_plan() {
     ));
     apply(&repository, &account, &[])
         .code(5)
-        .complains("'c': there is something to do (create) that the plan does not have");
+        .complains("'c': a new action (create) is not part of the plan");
     apply(&repository, &account, &["--partial"]).code(0);
     assert_eq!(account.names(), ["a", "b"]);
 }
@@ -134,7 +134,7 @@ fn a_plan_is_for_one_account_and_one_version() {
     );
     apply(&repository, &account, &[])
         .code(5)
-        .complains("made for target 'default', and this is 'qa'")
+        .complains("made for target 'default', not 'qa'")
         .complains("add --target default");
     fs::remove_file(repository.path("hookctl.yaml")).unwrap();
     for broken in [
@@ -192,7 +192,7 @@ fn no_byte_of_a_plan_can_be_changed() {
     apply(&repository, &account, &["--partial", "--output", "json"])
         .code(1)
         .shows("\"plan-seal\"")
-        .shows("its seal does not hold");
+        .shows("its seal does not match");
     assert!(account.requests().is_empty(), "not even the list is read");
     repository.write("plan.json", &text);
     apply(&repository, &account, &[]).code(0);
@@ -207,7 +207,7 @@ fn nothing_runs_for_a_plan_that_is_not_sealed() {
     repository.declare(&TWO.replace("{ env: TOKEN }", run));
     apply(&repository, &account, &[])
         .code(1)
-        .complains("its seal does not hold");
+        .complains("its seal does not match");
     assert!(!repository.path("webhooks.d/ran").exists());
     assert!(account.requests().is_empty());
 }
@@ -220,7 +220,7 @@ fn another_api_key_needs_a_key_of_fingerprints() {
     apply(&repository, &account, &[])
         .code(1)
         .complains("it was sealed with another key")
-        .complains("plan and apply with different API keys need a `fingerprint_key`");
+        .complains("set a `fingerprint_key` for the target");
     assert!(account.requests().is_empty());
 
     // The same plan with one key of fingerprints, by whichever API key.
@@ -255,7 +255,7 @@ fn a_plan_for_the_sandbox_is_applied_there_only() {
         .complains("add --sandbox to apply it there");
     to(&["plan.json", "--sandbox"])
         .code(5)
-        .complains("leave --sandbox out");
+        .complains("remove --sandbox");
     // The key of the sandbox is known to everyone: it opens nothing else.
     let text = fs::read_to_string(repository.path("sandbox.json")).unwrap();
     let claimed = text.replace("\"sandbox\": true", "\"sandbox\": false");
@@ -320,7 +320,7 @@ fn tokens_that_were_not_seen_are_written_if_asked_for() {
     apply(&repository, &account, &["--output", "json"])
         .code(5)
         .complains("the plan did not see the tokens of 'a', and would write them")
-        .complains("--unseen-tokens apply writes them, --unseen-tokens keep leaves them")
+        .complains("--unseen-tokens apply to write them")
         .shows("\"unseen-tokens\"");
     let requests = account.requests();
     assert_eq!(requests, ["GET workflow-webhooks"]);
@@ -339,7 +339,7 @@ fn tokens_that_were_not_seen_are_kept_if_asked_for() {
     repository.set("TOKEN", "s3cr3t-two");
     apply(&repository, &account, &["--unseen-tokens", "keep"])
         .code(0)
-        .complains("they are left as they are")
+        .complains("those at the API are kept")
         .shows("Applied: 3 updated.");
     assert_eq!(token(&account, "a").as_deref(), Some("s3cr3t-one"));
     // The next sync with secrets finds the difference, since the record still holds the old one.
@@ -357,7 +357,7 @@ fn a_webhook_is_never_made_without_its_token() {
     repository.set("TOKEN", "s3cr3t-one");
     apply(&repository, &account, &["--unseen-tokens", "keep"])
         .code(5)
-        .complains("'a' would be made with a token that the plan did not see");
+        .complains("'a' would be created with a token that the plan did not see");
     assert_eq!(account.names(), [""; 0]);
     apply(
         &repository,
@@ -365,7 +365,7 @@ fn a_webhook_is_never_made_without_its_token() {
         &["--unseen-tokens", "keep", "--partial"],
     )
     .code(0)
-    .complains("'a' is left out");
+    .complains("skipped 'a'");
     assert_eq!(account.names(), ["b"]);
     repository.sync(&account, &save).code(0);
     apply(&repository, &account, &["--unseen-tokens", "apply"]).code(0);
@@ -379,7 +379,7 @@ fn a_token_that_was_not_seen_comes_from_the_same_place() {
     repository.declare(&text.replace("{ env: TOKEN }", "{ env: ELSEWHERE }"));
     repository.set("ELSEWHERE", "s3cr3t-two");
     let run = apply(&repository, &account, &["--unseen-tokens", "apply"]).code(5);
-    run.complains("'a': its token comes from another place");
+    run.complains("'a': the source of its token changed");
     repository.declare(&text.replace("{ env: TOKEN }", "null"));
     apply(&repository, &account, &["--unseen-tokens", "apply"]).code(5);
     assert_eq!(token(&account, "a").as_deref(), Some("s3cr3t-one"));

@@ -1,5 +1,4 @@
-//! Where tokens come from, and that they go nowhere else. Every run of this suite looks for its secrets
-//! in all output and in every file of the record.
+//! Sources of tokens. Every run of this suite searches all output and the record for its secrets.
 
 use std::fs;
 
@@ -351,7 +350,7 @@ fn a_password_that_somebody_left_in_an_address_is_not_kept() {
         repository.lose_record();
         let sync = repository.sync(&account, &[]).code(0);
         sync.shows("1 adopted");
-        let show = ["--api-url", &url, "cache", "show"];
+        let show = ["--api-url", &url, "record", "show"];
         repository.run(&show).code(0);
         account.sandbox.remove("5eb7cf5a86d9755df3a6c001").unwrap();
         let id = account.id("Billing");

@@ -1,4 +1,4 @@
-//! Status and deliveries: what people look at when something went wrong.
+//! Status and deliveries.
 
 use serde_json::{Value, json};
 
@@ -169,7 +169,7 @@ fn events_are_listed_filtered_and_paged() {
     assert_eq!(json(&["same"])["events"][0]["key"], "same");
     run(&repository, &account, &["events", "nobody"])
         .code(1)
-        .complains("no webhook is bound to 'nobody'");
+        .complains("'nobody' is neither a known key nor a webhook id");
     run(&repository, &account, &["events", "--status", "lost"]).code(64);
 }
 
@@ -209,7 +209,7 @@ fn attempts_and_retries_take_either_id() {
     }
     run(&repository, &account, &["attempts", "nothing"])
         .code(1)
-        .complains("there is no event 'nothing'");
+        .complains("no event has the id 'nothing'");
     let failed = run(
         &repository,
         &account,

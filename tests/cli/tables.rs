@@ -1,8 +1,6 @@
-//! The tables of fields and tokens, row by row: for each exactly the requests that they say.
+//! The tables of fields and tokens: each row sends exactly its requests.
 
-use std::time::Duration;
-
-use hookctl::cache::{self, CacheOptions, CacheReader};
+use hookctl::record::sled::{SledOptions, SledRecord};
 use serde_json::json;
 
 use crate::harness::{Account, BILLING, Repository, causes, codes};
@@ -331,16 +329,14 @@ fn a_rotated_api_key_makes_tokens_unverified_and_not_edited() {
 
 /// What the record says of every webhook, the history included.
 fn last_applied(account: &Account, repository: &Repository) -> String {
-    let options = CacheOptions {
-        directory: repository.path(".hookctl"),
-        lock_timeout: Duration::ZERO,
-        history: cache::HistoryLimits::default(),
-        cancellation: tokio_util::sync::CancellationToken::new(),
-        followed: hookctl::secret::Followed::default(),
-    };
-    let account = cache::Account::new("default", &account.sandbox.base_url());
-    let reader = CacheReader::open(&options, account).unwrap().unwrap();
-    let last_applied = reader.last_applied().unwrap();
-    assert!(!last_applied.is_empty());
-    format!("{last_applied:#?}\n{:#?}", reader.history(1_000).unwrap())
+    let options = SledOptions::in_folder(repository.path(".hookctl"));
+    let account = hookctl::record::Account::new("default", &account.sandbox.base_url());
+    let record = SledRecord::new(options, account).into_record();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let remembered = runtime.block_on(record.remembered()).unwrap();
+    assert!(!remembered.last_applied.is_empty());
+    let history = runtime.block_on(record.history(1_000)).unwrap();
+    format!("{:#?}\n{history:#?}", remembered.last_applied)
 }

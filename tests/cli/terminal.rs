@@ -1,4 +1,4 @@
-//! A person at a terminal: what is asked, what is shown at 80 columns, with and without colour.
+//! Sessions at a terminal: prompts, and output at 80 columns with and without color.
 
 #![cfg(unix)]
 
@@ -146,10 +146,10 @@ fn a_first_repository_is_asked_for() {
     let mut terminal = Terminal::start(repository.command(&["init"]));
     terminal.shows("The API's base URL [https://api-prod.interactly.ai]: ");
     terminal.writes(&url);
-    terminal.shows("The variable that holds the API key [INTERACTLY_API_KEY]: ");
+    terminal.shows("The environment variable of the API key [INTERACTLY_API_KEY]: ");
     terminal.writes("THE_KEY");
-    terminal.shows("The API answers, with 1 webhook.");
-    terminal.shows("Write declarations for the webhooks that are there? [y/N] ");
+    terminal.shows("The API responds, with 1 webhook.");
+    terminal.shows("Write declarations for the existing webhooks? [y/N] ");
     terminal.writes("y");
     terminal.shows("Write a GitHub workflow? [y/N] ");
     terminal.writes("");
@@ -172,7 +172,11 @@ fn answers_that_lead_nowhere_write_nothing() {
     let url = account.sandbox.base_url();
     for (address, variable, expected) in [
         ("ftp://x", "", "the API's base URL"),
-        (&url, "not a name", "a name has letters, digits, and _"),
+        (
+            &url,
+            "not a name",
+            "a variable name consists of letters, digits, and '_'",
+        ),
         (&url, "NO_SUCH_VARIABLE", "NO_SUCH_VARIABLE"),
     ] {
         let mut terminal = Terminal::start(repository.command(&["init"]));
@@ -276,9 +280,9 @@ const OUTPUTS: &[Scene] = &[
     ("attempts", attempted, &["attempts", "evt-2"]),
     ("retry", status::everything, &["retry", "evt-2"]),
     ("explain", settled, &["explain", "unknown-field"]),
-    ("record", settled, &["cache", "show"]),
-    ("history", settled, &["cache", "history"]),
-    ("verify", settled, &["cache", "verify"]),
+    ("record", settled, &["record", "show"]),
+    ("history", settled, &["record", "history"]),
+    ("verify", settled, &["record", "verify"]),
     ("import", status::everything, &["import", "--dry-run"]),
     ("imported", status::everything, &["import"]),
 ];

@@ -1,5 +1,4 @@
-//! What goes wrong around the files: a message that says what, where, and what to do; the right exit code;
-//! nothing written.
+//! Problems around the files: the message names the problem, the location, and the fix; nothing is written.
 
 use std::fs;
 
@@ -278,7 +277,7 @@ fn a_bound_webhook_that_cannot_be_read_is_named_and_neither_made_again_nor_forgo
     repository
         .sync(&account, &[])
         .code(1)
-        .complains("'billing' stands for a webhook")
+        .complains("'billing' is bound to a webhook")
         .complains(&format!(
             "webhook {id} (\"Billing\"): `timeout_seconds` is missing"
         ));

@@ -1,4 +1,4 @@
-//! Who says what, and where: one result on standard output, one form on standard error, and no secret in either.
+//! One result on standard output, one format on standard error, and no secret in either.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -41,7 +41,7 @@ fn a_json_log_is_one_object_a_line_whatever_is_said() {
         &["status"],
         &["import"],
         &["apply", "none.json"],
-        &["cache", "show", "--config", "none.yaml"],
+        &["record", "show", "--config", "none.yaml"],
         &["attempts", "none"],
         &["sync", "--bogus", "::error::x\n::error::y"],
         &["watch", "--interval", "0s"],
@@ -82,8 +82,8 @@ fn every_command_with_json_writes_one_document_whatever_went_wrong() {
         &["events"],
         &["attempts", "x"],
         &["retry", "x"],
-        &["cache", "show"],
-        &["cache", "history"],
+        &["record", "show"],
+        &["record", "history"],
     ] {
         let shape = |arguments: &[&str], status: i32| {
             let all = [command, &["--output", "json"], arguments].concat();
@@ -216,7 +216,7 @@ fn the_record_shows_what_is_so_after_an_apply() {
     let url = account.sandbox.base_url();
     let shown = || {
         repository
-            .run(&["--api-url", &url, "cache", "show"])
+            .run(&["--api-url", &url, "record", "show"])
             .code(0)
     };
     repository.sync(&account, &["--yes"]).code(0);
@@ -234,11 +234,11 @@ fn the_repair_of_a_damaged_record_is_advised_once() {
     let url = account.sandbox.base_url();
     repository.sync(&account, &["--yes"]).code(0);
     std::fs::write(repository.path(".hookctl/generation"), "damaged").unwrap();
-    for command in [&["sync"][..], &["status"], &["cache", "show"], &["import"]] {
+    for command in [&["sync"][..], &["status"], &["record", "show"], &["import"]] {
         let run = repository
             .run(&[&["--api-url", &url], command].concat())
             .code(1);
-        let advice = run.stderr.matches("hookctl cache repair").count();
+        let advice = run.stderr.matches("hookctl record repair").count();
         assert_eq!(advice, 1, "{command:?}: {}", run.stderr);
     }
 }
@@ -304,7 +304,7 @@ fn a_secret_that_is_in_the_name_of_an_unmanaged_webhook_is_hidden_in_the_status(
     );
     let url = account.sandbox.base_url();
     repository
-        .run(&["--api-url", &url, "cache", "forget", "first"])
+        .run(&["--api-url", &url, "record", "forget", "first"])
         .code(0);
     for form in ["human", "json"] {
         let status = ["status", "--no-deliveries", "--output", form];

@@ -1,4 +1,4 @@
-//! `watch`: every way of saving a file lands at the API; what is broken leaves what is applied alone.
+//! `watch`: every way of saving a file reaches the API, and invalid files change nothing.
 
 #![cfg(unix)]
 
@@ -229,7 +229,7 @@ fn a_broken_file_leaves_what_is_applied_and_drift_is_still_mended() {
     let log = watch.end();
     assert!(log.contains("webhooks.d/broken.yaml:1:11"), "{log}");
     assert_eq!(
-        log.matches("what validated last stays applied").count(),
+        log.matches("the last valid state stays applied").count(),
         1,
         "{log}"
     );
@@ -267,7 +267,7 @@ fn drift_can_be_told_instead_of_mended() {
     assert_eq!(timeout(&account.sandbox.webhooks(), "Billing"), Some(55));
     repository.declare(&format!("{}    max_retries: 7\n", billing(56)));
     watch.until_timeout("Billing", 56);
-    assert!(watch.end().contains("drift, left as it is"));
+    assert!(watch.end().contains("drift not corrected"));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_field_that_somebody_keeps_changing_is_held_until_the_file_changes() {
     );
     repository.declare(&billing(11));
     watch.until_timeout("Billing", 11);
-    assert!(watch.end().contains("set back three times in ten minutes"));
+    assert!(watch.end().contains("corrected three times in ten minutes"));
 }
 
 #[test]
@@ -458,7 +458,7 @@ fn metrics_tell_what_it_does() {
         .unwrap_or_else(|| panic!("{first}"));
     assert_eq!(page(address, "/healthz").0, "HTTP/1.1 200 OK");
     // Alive it is, but nothing that validates was ever seen.
-    while !line().contains("the files do not validate") {}
+    while !line().contains("the files are invalid") {}
     assert_eq!(
         page(address, "/readyz").0,
         "HTTP/1.1 503 Service Unavailable"
@@ -466,7 +466,7 @@ fn metrics_tell_what_it_does() {
     let invalid = "hookctl_files_valid{files=\"declarations\"} 0\n";
     assert!(page(address, "/metrics").1.contains(invalid));
     repository.declare(BILLING);
-    while !line().contains("the files validate again") {}
+    while !line().contains("the files are valid again") {}
     watch.until("the first pass", |webhooks| webhooks.len() == 2);
     watch.wait("ready", || page(address, "/readyz").0 == "HTTP/1.1 200 OK");
     account.edit("Billing", &json!({ "timeout_seconds": 55 }));
@@ -580,5 +580,5 @@ fn what_cannot_be_read_at_the_api_is_said_once_and_again_when_it_can() {
     let log = watch.end();
     let said = "unmanaged webhook 5eb7cf5a86d9755df3a6c593 (\"Odd\"): `enabled` has the wrong type";
     assert_eq!(log.matches(said).count(), 1, "{log}");
-    assert_eq!(log.matches("can be read again").count(), 1, "{log}");
+    assert_eq!(log.matches("is readable again").count(), 1, "{log}");
 }

@@ -1,5 +1,4 @@
-//! What a change of files did to the settings that protect an account: a plan says it, whatever way round the change
-//! takes.
+//! Changes of the files that loosen the settings protecting an account are shown with the plan.
 
 use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, Repository, Run};
@@ -47,8 +46,8 @@ fn a_plan_says_what_a_change_of_files_did_to_its_settings() {
     assert_eq!(shown(), changed);
     repository
         .sync(&account, &["--dry-run"])
-        .shows("safety.max_update_count: 50 (default 10; as before)")
-        .shows("plaintext_secrets: warn (the default; this change of files made it so, from deny)");
+        .shows("safety.max_update_count: 50 (default 10; unchanged)")
+        .shows("plaintext_secrets: warn (the default; changed from deny)");
     // What the work tree has beside does not hide what the branch did.
     repository.write("hookctl.yaml", &format!("{now}# more\n"));
     assert_eq!(shown(), changed);
@@ -86,7 +85,7 @@ fn what_held_before_is_what_would_have_been_found_then() {
     assert_eq!(settings(&plan()), lost, "taken away");
     repository
         .sync(&account, &["--dry-run"])
-        .shows("plaintext_secrets: warn (the default; this change of files made it so, from deny)");
+        .shows("plaintext_secrets: warn (the default; changed from deny)");
     repository.write("hookctl.yml", "prune: false\n");
     assert_eq!(settings(&plan()), lost, "under another name");
     remove("hookctl.yml");
@@ -102,8 +101,14 @@ fn what_held_before_is_what_would_have_been_found_then() {
 
     // What was no file, or not valid, cannot be compared.
     for (before, why) in [
-        ("safety: [\n", "before it, hookctl.yaml was not valid"),
-        ("", "before it, there was both hookctl.yaml and hookctl.yml"),
+        (
+            "safety: [\n",
+            "before this change: hookctl.yaml was invalid",
+        ),
+        (
+            "",
+            "before this change: it had both hookctl.yaml and hookctl.yml",
+        ),
     ] {
         repository.write("hookctl.yaml", before);
         if before.is_empty() {
@@ -156,7 +161,7 @@ fn a_link_that_was_before_is_followed_in_the_repository() {
     repository
         .sync(&account, &["--dry-run"])
         .code(0)
-        .shows("before it, hookctl.yaml was no file of the repository");
+        .shows("hookctl.yaml was not a file of the repository");
 }
 
 const STRICT: &str = "plaintext_secrets: deny\n";
@@ -259,7 +264,7 @@ fn a_folder_that_is_a_link_on_one_side_of_the_change_hides_nothing() {
     weaken(&repository, "new");
     assert_eq!(settings(&plan(&account, &repository, "ops", &[])), [LOST]);
     let found = plan(&account, &repository, "new", &[]);
-    assert_eq!(unread(&found), "this folder was not there");
+    assert_eq!(unread(&found), "this folder did not exist");
 
     let (account, repository) = strict("real");
     let path = |name: &str| repository.path(name);
@@ -361,6 +366,6 @@ fn git_that_gives_no_answer_is_no_git_that_knows_nothing() {
     commit(&repository);
     repository.write("ops/hookctl.yaml", "# nothing\n");
     let found = plan(&account, &repository, "ops", &[]);
-    assert_eq!(unread(&found), "Git gave no whole answer");
+    assert_eq!(unread(&found), "the output of Git was incomplete");
     conforms(&validator("plan-v1.schema.json"), &found);
 }

@@ -201,7 +201,7 @@ async fn cell(case: &Case, trouble: Trouble, first: &[&str], second: &[&str]) {
     assert_eq!(count("Keep"), 1);
     assert_eq!(count("Subject"), usize::from(case.after), "doubled or lost");
     assert_eq!(webhooks.len(), 1 + usize::from(case.after));
-    assert!(scene.cache().pending().unwrap().is_empty());
+    assert!(scene.pending().await.is_empty());
 }
 
 macro_rules! cells {
@@ -276,7 +276,7 @@ async fn unreachable(case: &Case) {
     let report = scene.pass_with(&mut down).await.unwrap();
     let results = report.report.unwrap();
     assert_eq!(results.failed(), 1, "{results:?}");
-    let pending = scene.cache().pending().unwrap();
+    let pending = scene.pending().await;
     assert!(pending.intents.len() <= 1);
 }
 
@@ -287,7 +287,7 @@ async fn get_unreachable() {
     drop(scene.sandbox.take());
     let error = scene.pass().await.unwrap_err().to_string();
     assert_eq!(error, "could not read what the API has");
-    assert!(scene.cache().pending().unwrap().is_empty());
+    assert!(scene.pending().await.is_empty());
 }
 
 #[tokio::test]
@@ -351,8 +351,8 @@ async fn a_spent_budget_leaves_the_intent_of_what_may_have_happened() {
     let report = scene.pass().await.unwrap();
     assert_eq!(report.report.unwrap().failed(), 1);
     assert_eq!(scene.requests().len(), 4, "the list and three tries");
-    assert_eq!(scene.cache().pending().unwrap().intents.len(), 1);
+    assert_eq!(scene.pending().await.intents.len(), 1);
     scene.pass().await.unwrap();
     assert_eq!(scene.requests(), ["L"], "it had happened");
-    assert!(scene.cache().pending().unwrap().is_empty());
+    assert!(scene.pending().await.is_empty());
 }

@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hookctl::apply::{ApplyOptions, Settle, Silent};
-use hookctl::cache::{Account, Cache, CacheOptions, HistoryLimits};
 use hookctl::clock::{Clock, Stamp, SystemClock};
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, reconcile_settling};
 use hookctl::record::Horizon;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, Pending, Record};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RetryPolicy};
 use hookctl::sandbox::{Dialect, RecordedRequest, Sandbox, SandboxOptions};
 use hookctl::secret::{Secret, Secrets};
 use hookctl::state::DesiredState;
-use hookctl::store::Store;
 use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "the-key";
@@ -94,19 +94,14 @@ impl Scene {
         loaded.declarations.unwrap().into_desired(&BTreeMap::new())
     }
 
-    /// Opens the record.
-    pub(crate) fn cache(&self) -> Cache {
-        Cache::open(&self.record(), self.account()).unwrap()
+    /// The writes whose outcome the record does not know.
+    pub(crate) async fn pending(&self) -> Pending {
+        self.record().remembered().await.unwrap().pending.clone()
     }
 
-    fn record(&self) -> CacheOptions {
-        CacheOptions {
-            directory: self.folder.path().join("record"),
-            lock_timeout: Duration::from_secs(5),
-            history: HistoryLimits::default(),
-            cancellation: CancellationToken::new(),
-            followed: hookctl::secret::Followed::default(),
-        }
+    fn record(&self) -> Record {
+        let options = SledOptions::in_folder(self.folder.path().join("record"));
+        SledRecord::new(options, self.account()).into_record()
     }
 
     fn account(&self) -> Account {
@@ -145,8 +140,8 @@ impl Scene {
             clock: SystemClock::new(),
             boot: self.boot.clone(),
         };
-        let store = Store::new(self.record(), self.account());
-        let open = store.open().unwrap();
+        let record = self.record();
+        let open = record.open().await.unwrap();
         let pass = Pass {
             api: &api,
             desired: &desired,
@@ -166,7 +161,7 @@ impl Scene {
         };
         let sandbox = &mut self.sandbox;
         let mut decide = |plan: &Plan| decide(plan, sandbox);
-        reconcile_settling(&pass, &store, open, &Silent, &mut decide).await
+        reconcile_settling(&pass, &record, open, &Silent, &mut decide).await
     }
 }
 

@@ -146,12 +146,12 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
 async fn a_refused_write_whose_end_cannot_be_recorded_is_the_last_one() {
     let (sent, outcomes) = refused(&Scrap { broken: true }, 1).await;
     assert_eq!(sent, 1);
-    let Some(Outcome::Failed { error, .. }) = outcomes.first() else {
+    let Some(Outcome::Failed(error)) = outcomes.first() else {
         panic!("{outcomes:?}");
     };
     assert_eq!(
-        error,
-        "the API refuses it (status 400): not today; and that could not be recorded: \
+        error.to_string(),
+        "the API rejected the request (status 400): not today; its end could not be recorded: \
          could not record 'hook-00' (the disk is full)"
     );
     for outcome in outcomes.iter().skip(1) {

@@ -19,15 +19,23 @@ use hookctl::clock::SystemClock;
 use hookctl::plan::safety::{Overrides, SafetyLimits};
 use hookctl::plan::{Action, Plan, Policy, plan};
 use hookctl::reconcile::{Pass, Verdict, reconcile};
-use hookctl::record::Horizon;
+use hookctl::record::{Account, Horizon, MemoryRecord, Pending, Record, Remembered};
 use hookctl::state::{DeclaredToken, DesiredState, LastApplied, ObservedState};
 use hookctl::webhook::{Field, RemoteId, TokenChange, normal_name};
-use model::{MemoryApi, MemoryRecords};
+use model::MemoryApi;
 use proptest::prelude::*;
 use tokio_util::sync::CancellationToken;
 
+/// A record that remembers bindings.
+fn remembering(last_applied: &LastApplied) -> MemoryRecord {
+    MemoryRecord::of(Remembered {
+        last_applied: last_applied.clone(),
+        pending: Pending::default(),
+    })
+}
+
 /// Runs one pass over a world and returns the first plan.
-fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, String> {
+fn run(world: &World, api: &MemoryApi, memory: &MemoryRecord) -> Result<Plan, String> {
     let pass = Pass {
         api,
         desired: &world.desired,
@@ -52,11 +60,14 @@ fn run(world: &World, api: &MemoryApi, records: &MemoryRecords) -> Result<Plan, 
         .enable_time()
         .build()
         .unwrap();
-    let report = runtime
-        .block_on(reconcile(&pass, records, &Silent, &mut |_: &Plan| {
-            Verdict::Apply
-        }))
-        .map_err(|error| format!("{error:?}"))?;
+    let record = Record::new(memory.clone(), Account::new("model", "https://api.example"));
+    let report = runtime.block_on(async {
+        let open = record.open().await.unwrap();
+        let report = reconcile(&pass, &open, &Silent, &mut |_: &Plan| Verdict::Apply).await;
+        open.close().await.unwrap();
+        report
+    });
+    let report = report.map_err(|error| format!("{error:?}"))?;
     for result in report.results() {
         assert!(
             matches!(result.outcome, hookctl::report::Outcome::Applied { .. }),
@@ -107,9 +118,9 @@ proptest! {
     fn after_an_apply_a_second_plan_is_empty(world in world()) {
         if planned(&world).is_none() { return Ok(()) }
         let api = MemoryApi::new(&world.observed);
-        let records = MemoryRecords::new(&world.records);
+        let records = remembering(&world.records);
         let _first = run(&world, &api, &records).unwrap();
-        let second = replan(&world.desired, &api.observed(), &records.records(), &world.policy);
+        let second = replan(&world.desired, &api.observed(), &records.remembered().last_applied, &world.policy);
         prop_assert!(second.is_empty(), "{second:#?}");
     }
 
@@ -143,13 +154,13 @@ proptest! {
         let distinct: BTreeSet<_> = targets.iter().copied().collect();
         prop_assert_eq!(distinct.len(), targets.len(), "one webhook, two actions");
         let api = MemoryApi::new(&world.observed);
-        let records = MemoryRecords::new(&world.records);
+        let records = remembering(&world.records);
         let plan = run(&world, &api, &records).unwrap();
         let after = api.observed();
         for unmanaged in plan.unmanaged.iter().map(|one| &one.id).chain(plan.orphans.iter().map(|one| &one.id)) {
             prop_assert_eq!(after.get(unmanaged), world.observed.get(unmanaged));
         }
-        let bound: Vec<_> = records.records().into_values().map(|record| record.id).collect();
+        let bound: Vec<_> = records.remembered().last_applied.into_values().map(|record| record.id).collect();
         let distinct: BTreeSet<_> = bound.iter().cloned().collect();
         prop_assert_eq!(distinct.len(), bound.len(), "two keys are bound to one id");
     }
@@ -167,9 +178,9 @@ proptest! {
             prop_assert!(pinned || planned.id().is_none_or(|id| !released.contains(id)), "{planned:?}");
         }
         let api = MemoryApi::new(&world.observed);
-        let records = MemoryRecords::new(&world.records);
+        let records = remembering(&world.records);
         let _ = run(&world, &api, &records).unwrap();
-        let bound = records.records();
+        let bound = records.remembered().last_applied;
         for key in world.desired.released.keys().filter(|key| world.policy.only.selects(key)) {
             prop_assert!(!bound.contains_key(key), "{key}");
         }

@@ -1,14 +1,11 @@
 //! The API and the record in memory: what the ports promise, without a network or a disk.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
-use hookctl::apply::remember;
-use hookctl::record::{Intent, Journal, JournalError, Pending, Settlement};
-use hookctl::record::{Records, RecordsError, Remembered};
 use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
 use hookctl::secret::Secret;
-use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
+use hookctl::state::{ObservedState, ObservedWebhook};
 use hookctl::webhook::{EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
 /// An account that stores names trimmed and URLs without a trailing slash.
@@ -123,42 +120,5 @@ impl WebhookApi for MemoryApi {
             Some(_) => Ok(DeleteAnswer::Done),
             None => Err(ApiError::Gone { id: id.clone() }),
         }
-    }
-}
-
-/// The record as a map.
-pub(crate) struct MemoryRecords(Mutex<LastApplied>);
-
-impl MemoryRecords {
-    pub(crate) fn new(records: &LastApplied) -> Self {
-        Self(Mutex::new(records.clone()))
-    }
-
-    pub(crate) fn records(&self) -> LastApplied {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Journal for MemoryRecords {
-    async fn intend(&self, _: Intent) -> Result<(), JournalError> {
-        Ok(())
-    }
-
-    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
-        remember(&[settlement], &mut self.0.lock().unwrap());
-        Ok(())
-    }
-}
-
-impl Records for MemoryRecords {
-    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
-        Ok(Arc::new(Remembered {
-            last_applied: self.records(),
-            pending: Pending::default(),
-        }))
-    }
-
-    fn keep_observed(&self, _: &str, _: &ObservedState) -> Result<(), RecordsError> {
-        Ok(())
     }
 }

@@ -158,7 +158,7 @@ fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
         assert_eq!(world.emulator.webhooks().len(), 2);
         let plan = world.rehearse(&schedule.last).await.unwrap();
         assert!(plan.is_empty());
-        let told = |notice: &Notice| matches!(notice, Notice::Twin { .. });
+        let told = |notice: &Notice| matches!(notice, Notice::Duplicate { .. });
         assert!(plan.notices.iter().any(told), "{:?}", plan.notices);
     });
 }

@@ -1,39 +1,21 @@
 //! A process that can die at any step, its disk, and its way to the emulated API. Time is virtual.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hookctl::apply::remember;
 use hookctl::clock::{Clock, Stamp, Writer};
-use hookctl::record::{After, Intent, Journal, JournalError, Pending, Settlement};
-use hookctl::record::{RecordSource, Records, RecordsError, Remembered};
+use hookctl::record::{
+    Account, Backend, Commit, Head, HistoryEntry, Loaded, MemoryRecord, Observation, PortFuture,
+    Record, Session,
+};
 use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport, Verb};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
-use hookctl::state::{LastApplied, ObservedState};
-use hookctl::webhook::{Key, RemoteId};
 use tokio::sync::{Notify, oneshot};
 
 /// How long a request may take: what the client of the binary allows.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// What survives a crash.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Disk {
-    pub(crate) records: LastApplied,
-    pub(crate) intents: BTreeMap<Key, Intent>,
-    seen: BTreeSet<RemoteId>,
-}
-
-impl Disk {
-    pub(crate) fn pending(&self) -> Pending {
-        Pending {
-            intents: self.intents.values().cloned().collect(),
-            seen: self.seen.clone(),
-        }
-    }
-}
 
 /// The life of one process: it dies at the step of a number, and then nothing of it goes on.
 pub(crate) struct Life {
@@ -98,74 +80,61 @@ impl Clock for VirtualClock {
     }
 }
 
-/// Opens the record of a process.
-pub(crate) struct MemorySource {
-    pub(crate) disk: Arc<Mutex<Disk>>,
-    pub(crate) life: Arc<Life>,
+/// The record of a process, on a disk that survives it.
+pub(crate) fn record(disk: &MemoryRecord, life: &Arc<Life>) -> Record {
+    let mortal = Mortal {
+        disk: disk.clone(),
+        life: Arc::clone(life),
+    };
+    Record::new(mortal, Account::new("model", "https://api.example"))
 }
 
-impl RecordSource for MemorySource {
-    type Open<'a> = Memory;
+/// A back end whose process may die before and after each commit. No lock is left by the dead.
+#[derive(Clone)]
+struct Mortal {
+    disk: MemoryRecord,
+    life: Arc<Life>,
+}
 
-    fn open(&self) -> Result<Memory, RecordsError> {
-        Ok(Memory {
-            disk: Arc::clone(&self.disk),
-            life: Arc::clone(&self.life),
+impl Backend for Mortal {
+    fn head(&self) -> PortFuture<'_, Option<Head>> {
+        Backend::head(&self.disk)
+    }
+
+    fn load(&self) -> PortFuture<'_, Loaded> {
+        Backend::load(&self.disk)
+    }
+
+    fn history(&self, limit: usize) -> PortFuture<'_, Vec<HistoryEntry>> {
+        self.disk.history(limit)
+    }
+
+    fn observed(&self) -> PortFuture<'_, Option<Observation>> {
+        self.disk.observed()
+    }
+
+    fn begin(&self) -> PortFuture<'_, Box<dyn Session>> {
+        let session: Box<dyn Session> = Box::new(self.clone());
+        Box::pin(async { Ok(session) })
+    }
+}
+
+impl Session for Mortal {
+    fn load(&self) -> PortFuture<'_, Loaded> {
+        Backend::load(&self.disk)
+    }
+
+    fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64> {
+        Box::pin(async move {
+            self.life.step().await;
+            let appended = self.disk.append(&commit);
+            self.life.step().await;
+            appended
         })
     }
 
-    fn close(&self, _: Memory) -> Result<(), RecordsError> {
-        Ok(())
-    }
-}
-
-/// The record of a process.
-pub(crate) struct Memory {
-    pub(crate) disk: Arc<Mutex<Disk>>,
-    pub(crate) life: Arc<Life>,
-}
-
-impl Journal for Memory {
-    async fn intend(&self, intent: Intent) -> Result<(), JournalError> {
-        self.life.step().await;
-        self.disk
-            .lock()
-            .unwrap()
-            .intents
-            .insert(intent.key.clone(), intent);
-        self.life.step().await;
-        Ok(())
-    }
-
-    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
-        self.life.step().await;
-        {
-            let mut disk = self.disk.lock().unwrap();
-            if settlement.after != After::Unchanged {
-                remember(std::slice::from_ref(&settlement), &mut disk.records);
-            }
-            match settlement.lingering {
-                Some(intent) => disk.intents.insert(settlement.key, *intent),
-                None => disk.intents.remove(&settlement.key),
-            };
-        }
-        self.life.step().await;
-        Ok(())
-    }
-}
-
-impl Records for Memory {
-    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError> {
-        let disk = self.disk.lock().unwrap();
-        Ok(Arc::new(Remembered {
-            last_applied: disk.records.clone(),
-            pending: disk.pending(),
-        }))
-    }
-
-    fn keep_observed(&self, _: &str, observed: &ObservedState) -> Result<(), RecordsError> {
-        self.disk.lock().unwrap().seen = observed.webhooks.keys().cloned().collect();
-        Ok(())
+    fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>> {
+        Box::pin(async move { Backend::head(&self.disk).await })
     }
 }
 

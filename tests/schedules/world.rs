@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
@@ -13,8 +13,7 @@ use hookctl::plan::{Plan, Policy, Prune};
 use hookctl::reconcile::{
     Pass, PassError, PassReport, Verdict, evidence, prepare, reconcile_settling,
 };
-use hookctl::record::Horizon;
-use hookctl::record::{RecordSource as _, Records as _, Remembered};
+use hookctl::record::{Horizon, MemoryRecord, Remembered};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Emulator, SandboxOptions, Webhook, When};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
@@ -25,13 +24,13 @@ use hookctl::state::{
 use hookctl::webhook::{EndpointUrl, Key, WebhookSpec, WorkflowActions};
 use tokio_util::sync::CancellationToken;
 
-use crate::machine::{Disk, Life, Memory, MemorySource, VirtualClock, Wire, Witness};
+use crate::machine::{Life, VirtualClock, Wire, Witness, record};
 use crate::schedule::{Declaration, Declared, Edit, KEYS, Run, Schedule, Token, Trouble};
 
 /// The account, the disk, and what is known of both.
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
-    pub(crate) disk: Arc<Mutex<Disk>>,
+    pub(crate) disk: MemoryRecord,
     latencies: Vec<u64>,
     clock: VirtualClock,
     /// How many requests are under way to the API.
@@ -78,7 +77,7 @@ impl World {
         };
         let mut world = Self {
             emulator: Emulator::new(options).unwrap(),
-            disk: Arc::default(),
+            disk: MemoryRecord::new(),
             latencies: schedule.latencies.clone(),
             clock: VirtualClock::new(),
             under_way: Arc::default(),
@@ -211,12 +210,9 @@ impl World {
 
     async fn pass(&mut self, declared: &Declared, run: Option<&Run>) -> (Ending, u64) {
         let life = Life::new(run.and_then(|run| run.dies_at));
-        let source = MemorySource {
-            disk: Arc::clone(&self.disk),
-            life: Arc::clone(&life),
-        };
-        let records = source.open().unwrap();
-        let remembered = records.remembered().unwrap();
+        let record = record(&self.disk, &life);
+        let open = record.open().await.unwrap();
+        let remembered = open.remembered().await.unwrap();
         let (desired, secrets) = Self::desired_state(declared, &remembered);
         let api = self.api(&life, declared, run);
         let policy = policy(declared);
@@ -250,7 +246,7 @@ impl World {
         let ending = tokio::select! {
             biased;
             () = life.death() => Ending::Died,
-            result = reconcile_settling(&pass, &source, records, &listener, &mut apply) => match result {
+            result = reconcile_settling(&pass, &record, open, &listener, &mut apply) => match result {
                 Ok(report) => Ending::Done(Box::new(report)),
                 Err(error) => Ending::Refused(error),
             },
@@ -260,15 +256,11 @@ impl World {
 
     /// A dry run: the plan, if there is one, and that nothing was written for it.
     pub(crate) async fn rehearse(&mut self, declared: &Declared) -> Result<Plan, PassError> {
-        let disk = self.disk.lock().unwrap().clone();
+        let disk = self.disk.remembered();
         let quiet = self.is_quiet();
         let (webhooks, received) = (self.emulator.webhooks(), self.emulator.requests().len());
         let life = Life::new(None);
-        let records = Memory {
-            disk: Arc::clone(&self.disk),
-            life: Arc::clone(&life),
-        };
-        let remembered = records.remembered().unwrap();
+        let remembered = record(&self.disk, &life).remembered().await.unwrap();
         let (desired, secrets) = Self::desired_state(declared, &remembered);
         let api = self.api(&life, declared, None);
         let policy = policy(declared);
@@ -295,11 +287,7 @@ impl World {
         let planned = prepare(&pass, &remembered)
             .await
             .map(|planned| planned.plan);
-        assert_eq!(
-            *self.disk.lock().unwrap(),
-            disk,
-            "a dry run wrote to the disk"
-        );
+        assert_eq!(self.disk.remembered(), disk, "a dry run wrote to the disk");
         if quiet {
             let after = self.emulator.webhooks();
             assert_eq!(after, webhooks, "a dry run wrote to the API");
@@ -314,8 +302,9 @@ impl World {
 
     /// What has to hold once a run without trouble has ended well.
     pub(crate) fn check(&self, last: &Declared, plan: &Plan) {
-        let disk = self.disk.lock().unwrap();
-        assert!(disk.intents.is_empty(), "pending: {:?}", disk.intents);
+        let disk = self.disk.remembered();
+        let pending = &disk.pending.intents;
+        assert!(pending.is_empty(), "pending: {pending:?}");
         let webhooks: BTreeMap<String, Webhook> = self
             .emulator
             .webhooks()
@@ -326,7 +315,7 @@ impl World {
             assert_eq!(webhooks.get(id), Some(stranger), "a stranger's was touched");
         }
         let mut bound = BTreeMap::new();
-        for (key, record) in &disk.records {
+        for (key, record) in &disk.last_applied {
             let other = bound.insert(record.id.to_string(), key.clone());
             assert!(
                 other.is_none(),
@@ -343,7 +332,7 @@ impl World {
             );
         }
         for (index, declaration) in last.webhooks.iter().enumerate() {
-            let record = disk.records.get(&key(index));
+            let record = disk.last_applied.get(&key(index));
             match declaration {
                 Some(Declaration::Present {
                     timeout_seconds,

@@ -1,4 +1,4 @@
-//! What a write asks of the API, before it is bytes: one value, which is sent and shown.
+//! Bodies of writes. The same value is sent and shown.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use hookctl_core::webhook::{Field, FieldValue, TokenChange, WebhookSpec};
 
-/// The body of a POST or PATCH, over what stands for its token: the secret where it is sent, a mark where it is shown.
+/// The body of a POST or PATCH. `T` represents the token: the secret in a request, a mark in output.
 #[derive(Clone, Debug)]
 pub struct WriteBody<'a, T> {
     fields: Cow<'a, [(Field, FieldValue)]>,
@@ -15,7 +15,7 @@ pub struct WriteBody<'a, T> {
 }
 
 impl<'a, T> WriteBody<'a, T> {
-    /// Returns the body of a POST: every field, and the token if there is one.
+    /// Returns the body of a POST: every field, and the token, if any.
     pub fn create(spec: &WebhookSpec, token: Option<T>) -> Self {
         Self {
             fields: Field::ALL
@@ -34,10 +34,10 @@ impl<'a, T> WriteBody<'a, T> {
         }
     }
 
-    /// Writes the body with its values and its token as given.
+    /// Serializes the body, with each value mapped by `value`, and the token by `token`.
     ///
     /// # Errors
-    /// What the serializer returns.
+    /// Returns the error of the serializer.
     pub fn serialize_with<'s, S: Serializer, V: Serialize, W: Serialize>(
         &'s self,
         serializer: S,

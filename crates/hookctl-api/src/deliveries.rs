@@ -1,6 +1,6 @@
-//! What became of events: deliveries and their attempts, as the API lists them.
+//! Deliveries of events and their attempts.
 //!
-//! The payloads and the receivers' answers, which may hold what callers said, are not read at all.
+//! Payloads and receivers' responses are never read, since they may contain personal data.
 
 use std::future::Future;
 
@@ -9,98 +9,98 @@ use serde::{Deserialize, Serialize};
 use super::ApiError;
 use hookctl_core::webhook::RemoteId;
 
-/// One event for one webhook, and how far its delivery is.
+/// An event for a webhook, and the state of its delivery.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Its own id, which attempts go by.
+    /// The id of the event, which identifies its attempts.
     pub event_id: String,
-    /// The id of its document, which a retry goes by.
+    /// The id of its document, which identifies it in a retry.
     #[serde(rename(deserialize = "_id"), default)]
     pub document_id: Option<String>,
-    /// The webhook's id.
+    /// The id of the webhook.
     #[serde(rename(deserialize = "subscription_id"))]
     pub webhook: String,
-    /// What happened.
+    /// The workflow action, such as `workflow_created`.
     #[serde(default)]
     pub action: String,
     /// `pending`, `retrying`, `delivered`, or `failed`.
     #[serde(default)]
     pub status: String,
-    /// How often it was tried.
+    /// The number of delivery attempts.
     #[serde(rename(deserialize = "attempts_count"), default)]
     pub attempts: Option<u64>,
-    /// When it happened, in RFC 3339.
+    /// The time of the event, in RFC 3339.
     #[serde(default)]
     pub created_at: Option<String>,
-    /// When it was last tried.
+    /// The time of the last attempt, in RFC 3339.
     #[serde(default)]
     pub last_attempt_at: Option<String>,
-    /// When it was delivered.
+    /// The time of the delivery, in RFC 3339.
     #[serde(default)]
     pub delivered_at: Option<String>,
-    /// When it is tried next.
+    /// The time of the next attempt, in RFC 3339.
     #[serde(default)]
     pub next_retry_at: Option<String>,
-    /// What the receiver last answered.
+    /// The HTTP status of the receiver's last response.
     #[serde(default)]
     pub last_status_code: Option<i64>,
-    /// Why the last try failed, in the API's words: text from outside.
+    /// The API's description of the last failure. Untrusted text.
     #[serde(default)]
     pub last_error: Option<String>,
-    /// The workflow's name.
+    /// The name of the workflow. Untrusted text.
     #[serde(default)]
     pub workflow_name: Option<String>,
 }
 
-/// One try to deliver an event.
+/// An attempt to deliver an event.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// The event's id.
+    /// The id of the event.
     pub event_id: String,
-    /// Its number, from 1.
+    /// The number of the attempt, from 1.
     pub attempt_number: u64,
-    /// When, in RFC 3339.
+    /// The time of the attempt, in RFC 3339.
     #[serde(default)]
     pub created_at: Option<String>,
-    /// Whether the receiver took it.
+    /// Whether the receiver accepted the event.
     #[serde(default)]
     pub success: bool,
-    /// What the receiver answered.
+    /// The HTTP status of the receiver's response.
     #[serde(default)]
     pub response_status_code: Option<i64>,
-    /// How long it took, in milliseconds.
+    /// The latency of the receiver, in milliseconds.
     #[serde(default)]
     pub latency_ms: Option<i64>,
-    /// Why it failed, in the API's words: text from outside.
+    /// The API's description of the failure. Untrusted text.
     #[serde(default)]
     pub error_message: Option<String>,
 }
 
-/// Which events are asked for.
+/// The filters of a query for events. `None` matches all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EventQuery {
-    /// Of this webhook.
+    /// Events of this webhook.
     pub webhook: Option<RemoteId>,
-    /// In this status.
+    /// Events in this status.
     pub status: Option<String>,
-    /// Of this action.
+    /// Events of this action.
     pub action: Option<String>,
-    /// With this text somewhere.
+    /// Events that contain this text.
     pub search: Option<String>,
-    /// Not before this time, in RFC 3339.
+    /// The earliest time, in RFC 3339.
     pub start: Option<String>,
-    /// Not after this time, in RFC 3339.
+    /// The latest time, in RFC 3339.
     pub end: Option<String>,
 }
 
-/// One page, newest first.
+/// A page of rows, newest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rows<T> {
-    /// The rows on it.
+    /// The readable rows.
     pub rows: Vec<T>,
-    /// How many rows on it are not as documented; they are left out.
+    /// The number of rows that do not match the documentation. They are skipped.
     pub unreadable: usize,
-    /// How many there are in all, if the API says.
+    /// The total number of rows, if the API returns it.
     pub total: Option<u64>,
 }
 
@@ -128,15 +128,14 @@ pub trait DeliveryApi: Send + Sync {
         size: u32,
     ) -> impl Future<Output = Result<Rows<Attempt>, ApiError>> + Send;
 
-    /// Asks for one event to be delivered again, by its document's id. Never repeated by itself: each call
-    /// sends a delivery.
+    /// Requests another delivery of an event, by the id of its document. Never retried, since each call sends a delivery.
     ///
     /// # Errors
     /// [`ApiError`]
     fn retry(&self, document_id: &str) -> impl Future<Output = Result<(), ApiError>> + Send;
 }
 
-/// Reads events, newest first, until there are `most` of them or no more.
+/// Reads up to `most` events, newest first.
 ///
 /// # Errors
 /// [`ApiError`]
@@ -152,7 +151,7 @@ pub async fn read_events<A: DeliveryApi>(
         total: None,
     };
     for page in 1.. {
-        // The same for every page, or pages would overlap.
+        // Pages of different sizes would overlap.
         let size = u32::try_from(most).map_or(SIZE, |most| most.clamp(1, SIZE));
         let next = api.events(query, page, size).await?;
         read.total = next.total;
@@ -175,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// An API that answers with these pages: how many rows can be read, and how many cannot.
+    /// An API with these pages, each with numbers of readable and unreadable rows.
     struct Scripted(Mutex<Vec<(usize, usize)>>);
 
     impl DeliveryApi for Scripted {

@@ -1,96 +1,98 @@
-//! What can go wrong at the API, by meaning.
+//! Errors of the API.
 
 use std::time::Duration;
 
 use hookctl_core::webhook::RemoteId;
 
-/// What went wrong. No variant holds a secret: answers are quoted only after what was sent has been
-/// removed from them.
+/// An error of a request to the API. No variant contains a secret: responses are quoted without what was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ApiError {
-    /// 401 or 403: the key is not accepted. Everything stops.
-    #[error("the API does not accept the API key from {key_source} (status {status}{}){}", detail(message), headers_hint(*team_headers_sent))]
+    /// 401 or 403: the API key is not accepted. The run stops.
+    #[error(
+        "the API does not accept the API key from {key_source} (status {status}{})",
+        detail(message)
+    )]
     Unauthorized {
         /// 401 or 403.
         status: u16,
-        /// Where the key comes from.
+        /// The source of the key.
         key_source: String,
-        /// What the API says.
+        /// The message of the API.
         message: String,
         /// Whether `teamid` and `uuid` were sent.
         team_headers_sent: bool,
     },
-    /// 404 on a webhook: it is gone.
-    #[error("the webhook {id} is gone")]
+    /// 404 on a webhook: it does not exist.
+    #[error("the webhook {id} no longer exists")]
     Gone {
-        /// Its id.
+        /// The id of the webhook.
         id: RemoteId,
     },
-    /// The host does not serve this API: 404 or 405 on the list.
-    #[error(
-        "{url} answers {status}: this host does not serve the workflow webhooks API. Check the target's api_url"
-    )]
+    /// 404 or 405 on the list: the host does not serve this API.
+    #[error("{url} answers {status}: this host does not serve the workflow webhooks API")]
     NotServed {
-        /// What was asked.
+        /// The URL of the list.
         url: String,
         /// The status.
         status: u16,
     },
-    /// 400, 409, 413, or 422: the API refuses what was sent.
-    #[error("the API refuses it (status {status}): {}", refused(message, fields))]
+    /// 400, 409, 413, or 422: the API rejected the request.
+    #[error(
+        "the API rejected the request (status {status}): {}",
+        refused(message, fields)
+    )]
     Rejected {
         /// The status.
         status: u16,
-        /// What the API says.
+        /// The message of the API.
         message: String,
-        /// What it says of single fields.
+        /// The errors of single fields.
         fields: Vec<FieldError>,
     },
-    /// 429 or 503, and nothing got through for longer than a run waits.
-    #[error("the API asks to slow down (status {status}), and nothing got through for {} s{}", blocked.as_secs(), wait_hint(*retry_after))]
+    /// 429 or 503: the API throttles requests, for longer than a run waits.
+    #[error("the API throttles requests (status {status}), and accepted none for {} s{}", blocked.as_secs(), wait_hint(*retry_after))]
     Throttled {
         /// The status.
         status: u16,
-        /// For how long nothing got through.
+        /// The time without an accepted request.
         blocked: Duration,
-        /// How long the API asked to wait.
+        /// The pause that the API requested.
         retry_after: Option<Duration>,
     },
-    /// No answer came, and the budget of retries is spent.
-    #[error("the API at {url} could not be reached ({reason}){}", tries(*attempts))]
+    /// Connections or responses failed, and no retries are left.
+    #[error("could not reach the API at {url} ({reason}){}", tries(*attempts))]
     Unreachable {
         /// The base URL.
         url: String,
-        /// Why.
+        /// The error of the last attempt.
         reason: String,
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// Nothing may be sent any more: the run was interrupted, or something before stopped it.
-    #[error("it was held back before it was sent")]
+    /// The request was not sent, because the run was interrupted, or an earlier error stopped it.
+    #[error("the run stopped before the request was sent")]
     Withheld,
-    /// The request may or may not have had its effect.
-    #[error("the API gave no usable answer ({reason}), so whether it happened is not known")]
+    /// The request may have taken effect, and cannot be retried safely.
+    #[error("the outcome is unknown: no usable response from the API ({reason})")]
     UnknownOutcome {
-        /// What came instead.
+        /// The error in place of a response.
         reason: String,
     },
-    /// An answer outside the contract: a redirect, another status, another content.
-    #[error(
-        "the API gave an answer that cannot be understood: status {status}, {content_type}: {excerpt}"
-    )]
+    /// The response is outside the contract: a redirect, another status, or other content.
+    #[error("unexpected response from the API: status {status}, {content_type}: {excerpt}")]
     Unexpected {
         /// The status.
         status: u16,
         /// The content type, or `no content type`.
         content_type: String,
-        /// What is wrong with it, or its first 200 characters.
+        /// The problem, or the first 200 characters of the body.
         excerpt: String,
     },
 }
 
 impl ApiError {
-    /// Whether nothing else should be tried either.
+    /// Returns whether other requests would fail in the same way, so the run stops.
     pub const fn stops_everything(&self) -> bool {
         matches!(
             self,
@@ -99,12 +101,12 @@ impl ApiError {
     }
 }
 
-/// What the API says of one field.
+/// An error of a field, as the API reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// The field's name.
+    /// The name of the field.
     pub field: String,
-    /// What is wrong with it.
+    /// The message of the API.
     pub message: String,
 }
 
@@ -113,14 +115,6 @@ fn detail(message: &str) -> String {
         String::new()
     } else {
         format!(": {message}")
-    }
-}
-
-fn headers_hint(team_headers_sent: bool) -> &'static str {
-    if team_headers_sent {
-        ""
-    } else {
-        ". If the key is right, the account may need `team_id` and `user_id` in the target as well"
     }
 }
 
@@ -137,13 +131,13 @@ fn refused(message: &str, fields: &[FieldError]) -> String {
 
 fn wait_hint(retry_after: Option<Duration>) -> String {
     retry_after.map_or_else(String::new, |wait| {
-        format!("; it asks for {} seconds", wait.as_secs())
+        format!("; it requests a pause of {} s", wait.as_secs())
     })
 }
 
 fn tries(attempts: u32) -> String {
     if attempts > 1 {
-        format!(" in {attempts} tries")
+        format!(" in {attempts} attempts")
     } else {
         String::new()
     }

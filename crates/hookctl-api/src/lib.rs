@@ -1,7 +1,8 @@
-//! The API, by meaning: reading the list and the three writes.
+//! The operations of the API: reading the list, and the three writes.
 //!
-//! This is the port that planning and applying stand on. How the API spells things, retries, time-outs,
-//! and rate limits are the business of [`http`].
+//! Planning and applying use this port. The JSON of the API, retries, time-outs, and rate limits are in [`http`].
+
+#![warn(missing_debug_implementations)]
 
 mod body;
 mod deliveries;
@@ -23,7 +24,7 @@ use hookctl_core::secret::Secret;
 use hookctl_core::state::{ObservedWebhook, UnreadableWebhook};
 use hookctl_core::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
-/// How many webhooks are asked for per page: the API's documented default page size.
+/// The number of webhooks per page: the documented default of the API.
 pub const PAGE_SIZE: u32 = 300;
 
 /// The workflow webhooks of one account.
@@ -31,14 +32,14 @@ pub trait WebhookApi: Send + Sync {
     /// Reads one page of the list. Pages count from 1.
     ///
     /// # Errors
-    /// [`ApiError`]; also for an answer that holds no list.
+    /// Returns [`ApiError`], including for a response without a list.
     fn page(&self, page: u32, size: u32) -> impl Future<Output = Result<Page, ApiError>> + Send;
 
-    /// Makes a webhook. Never repeated after an unknown outcome. Returns `None` if the API confirmed without
-    /// saying what it stores. `gate` hears of each send whose outcome is unknown.
+    /// Creates a webhook. Never retried after an unknown outcome. Returns `None` if the API confirmed the create without
+    /// returning the webhook. Each send with an unknown outcome is reported to `gate`.
     ///
     /// # Errors
-    /// [`ApiError`]
+    /// Returns [`ApiError`].
     fn create(
         &self,
         spec: &WebhookSpec,
@@ -46,11 +47,11 @@ pub trait WebhookApi: Send + Sync {
         gate: &impl SendGate,
     ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
 
-    /// Patches a webhook with exactly these fields. Returns `None` if the API confirmed without saying what it
-    /// stores. `gate` hears of each send whose outcome is unknown, also if a later one is confirmed.
+    /// Patches exactly these fields of a webhook. Returns `None` if the API confirmed the patch without returning the
+    /// webhook. Each send with an unknown outcome is reported to `gate`, even if a retry is confirmed.
     ///
     /// # Errors
-    /// [`ApiError`]; [`ApiError::Gone`] if there is no such webhook.
+    /// Returns [`ApiError`], and [`ApiError::Gone`] if the webhook does not exist.
     fn patch(
         &self,
         id: &RemoteId,
@@ -59,10 +60,10 @@ pub trait WebhookApi: Send + Sync {
         gate: &impl SendGate,
     ) -> impl Future<Output = Result<Option<ObservedWebhook>, ApiError>> + Send;
 
-    /// Deletes a webhook. `gate` hears of each send whose outcome is unknown.
+    /// Deletes a webhook. Each send with an unknown outcome is reported to `gate`.
     ///
     /// # Errors
-    /// [`ApiError`]; [`ApiError::Gone`] if the answer says that there is no such webhook.
+    /// Returns [`ApiError`], and [`ApiError::Gone`] if the webhook does not exist.
     fn delete(
         &self,
         id: &RemoteId,
@@ -70,25 +71,25 @@ pub trait WebhookApi: Send + Sync {
     ) -> impl Future<Output = Result<DeleteAnswer, ApiError>> + Send;
 }
 
-/// What an answer to a DELETE is worth. Its body is not documented, so that a gateway's cannot always be told
-/// from the API's.
+/// The result of a DELETE. The body of the response is not documented, so a response of a gateway may look like one of
+/// the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeleteAnswer {
-    /// It was done.
+    /// The API deleted the webhook.
     Done,
-    /// A success by its status, with a body that the API would hardly send: the list has to tell.
+    /// The status is a success, but the body is unlikely to be the API's. Only the list shows the outcome.
     Unclear,
 }
 
 /// One page of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The webhooks on it.
+    /// The readable webhooks.
     pub webhooks: Vec<ObservedWebhook>,
-    /// The webhooks on it that have a field outside the contract.
+    /// The webhooks with a field outside the contract.
     pub unreadable: Vec<UnreadableWebhook>,
-    /// How many there are in all, if the API says.
+    /// The total number of webhooks, if the API returns it.
     pub total: Option<u64>,
-    /// How many bytes the answer has.
+    /// The size of the response in bytes.
     pub bytes: usize,
 }

@@ -1,4 +1,4 @@
-//! All pages of the list, or an error: an incomplete list must never become a plan.
+//! Reading of the complete list. An incomplete list is an error, and must never become a plan.
 
 use std::collections::BTreeSet;
 
@@ -7,73 +7,72 @@ use futures_util::StreamExt as _;
 use super::{ApiError, PAGE_SIZE, Page, WebhookApi};
 use hookctl_core::state::ObservedState;
 
-/// The most pages that are read: 300,000 webhooks. More is a server that counts pages for ever.
+/// The maximum number of pages: 300,000 webhooks. Bounds a server whose list never ends.
 const MAX_PAGES: u32 = 1000;
 
-/// How many pages are asked for at once, at most. The client may hold back more.
+/// The maximum number of concurrent page requests. The client may throttle further.
 const AT_ONCE: usize = 16;
 
-/// The most bytes of the whole list. 300,000 webhooks of usual length are half as many.
+/// The maximum size of the list, in bytes. 300,000 webhooks of typical length have half of it.
 const LIST_BYTES: usize = 256 * 1024 * 1024;
 
-/// The most bytes of the pages that are asked for at once, judged by the first page.
+/// The maximum size of concurrently read pages, in bytes, estimated by the first page.
 const BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
 
-/// How often the list is read for two readings to be alike.
+/// The maximum number of readings until two in a row are equal.
 const MAX_READINGS: usize = 5;
 
-/// Why there is no complete list.
+/// Why the complete list could not be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ObserveError {
     /// A page could not be read.
     #[error("could not read page {page} of the list of webhooks")]
     Page {
-        /// Which, from 1.
+        /// The number of the page, from 1.
         page: u32,
-        /// Why.
+        /// The error of the API.
         source: ApiError,
     },
-    /// The list ended short, twice.
+    /// Two readings ended before the total.
     #[error(
-        "the API lists {found} of {total} webhooks and then no more, in two readings: nothing is planned from an incomplete list"
+        "the list of webhooks is incomplete: two readings ended after {found} of {total} webhooks"
     )]
     Short {
-        /// How many distinct ones were listed.
+        /// The number of distinct webhooks listed.
         found: usize,
-        /// How many the API says there are.
+        /// The total that the API reports.
         total: u64,
     },
-    /// A page brought nothing new, twice.
+    /// A page contained only webhooks of earlier pages, in two readings.
     #[error(
-        "page {page} of the list repeats what earlier pages held, in two readings: nothing is planned from an incomplete list"
+        "the list of webhooks is incomplete: page {page} repeats earlier pages, in two readings"
     )]
     Repeats {
-        /// Which, from 1.
+        /// The number of the page, from 1.
         page: u32,
     },
-    /// The list changed while it was read, again and again.
-    #[error(
-        "the list of webhooks changes while it is read: nothing is planned from a list that may miss some. Try again when nobody else is at work"
-    )]
+    /// The list changed during each of several readings.
+    #[error("the list of webhooks changed during each of several reads, so it may be incomplete")]
     Unstable,
     /// The list does not end.
     #[error("the list of webhooks does not end after {MAX_PAGES} pages")]
     Endless,
-    /// The list is larger than can be kept.
+    /// The list is larger than the limit.
     #[error(
-        "the list of webhooks has more than {} MiB by page {page}: it is too large to be read",
+        "the list of webhooks exceeds {} MiB at page {page}",
         limit / (1024 * 1024)
     )]
     TooLarge {
-        /// The page that went over the limit, from 1.
+        /// The first page over the limit, from 1.
         page: u32,
-        /// The most bytes that are read.
+        /// The limit, in bytes.
         limit: usize,
     },
 }
 
 impl ObserveError {
-    /// The API's own error, if it gave one.
+    /// Returns the error of the API, if a request failed.
     pub const fn api_error(&self) -> Option<&ApiError> {
         match self {
             Self::Page { source, .. } => Some(source),
@@ -86,29 +85,28 @@ impl ObserveError {
     }
 }
 
-/// What one reading of the list brought.
+/// A complete reading of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// The webhooks.
+    /// All webhooks of the account.
     pub observed: ObservedState,
-    /// How many pages it took. A list of one page is one moment; over several, a webhook that is deleted
-    /// meanwhile moves others from a page to come to a page that was read.
+    /// The number of pages. One page is a consistent snapshot. Between several, a deleted webhook moves others from unread
+    /// pages to pages that were already read.
     pub pages: u32,
 }
 
 /// Reads the whole list.
 ///
-/// With a total it reads until that many distinct ids are there, without one until an empty page. A
-/// list that ends short, repeats itself, or changes its total is read once more from the start, since it
-/// changed between two pages; then it is an error.
+/// Reads until the total number of distinct ids, or without a total until an empty page. A list that ends early, repeats
+/// itself, or changes its total has changed between two pages, so it is read once more from the start.
 ///
 /// # Errors
-/// [`ObserveError`] if the list is not complete.
+/// Returns [`ObserveError`] if the list is not complete.
 pub async fn observe(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
     observe_within(api, LIST_BYTES).await
 }
 
-/// Reads the whole list, if it has `limit` bytes at most.
+/// Reads the whole list, up to `limit` bytes.
 async fn observe_within(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
     match read(api, limit).await {
         Err(ObserveError::Short { .. } | ObserveError::Repeats { .. } | ObserveError::Unstable) => {
@@ -118,11 +116,11 @@ async fn observe_within(api: &impl WebhookApi, limit: usize) -> Result<Listing, 
     }
 }
 
-/// Reads the list until two readings in a row hold the same webhooks, so that one that is in neither is
-/// not there. `first` counts as a reading. A list of one page needs no second.
+/// Reads the list until two readings in a row contain the same webhooks, so that a webhook missing from both does not
+/// exist. `first` counts as a reading. A list of one page needs no second reading.
 ///
 /// # Errors
-/// [`ObserveError`] if a list is not complete, or no two are alike.
+/// Returns [`ObserveError`] if a list is not complete, or no two in a row are equal.
 pub async fn observe_absences(
     api: &impl WebhookApi,
     first: Listing,
@@ -133,7 +131,7 @@ pub async fn observe_absences(
             return Ok(last);
         }
         let next = observe(api).await?;
-        // A webhook that cannot be read in one of them only is one that changed meanwhile, not one that slipped.
+        // A webhook that is unreadable in only one of them has changed, but was not missed.
         let ids = |listing: &Listing| listing.observed.ids().cloned().collect::<BTreeSet<_>>();
         if ids(&next) == ids(&last) {
             return Ok(next);
@@ -143,8 +141,8 @@ pub async fn observe_absences(
     Err(ObserveError::Unstable)
 }
 
-/// Reads every page once. The first says how many there are: the others are asked for at once, and taken
-/// in their order, so that it makes no difference but for the time.
+/// Reads every page once. The first page contains the total, so the others are read concurrently. They are processed in
+/// order, so that concurrency does not affect the result.
 async fn read(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
     let mut reading = Reading {
         limit,
@@ -183,7 +181,7 @@ async fn page(api: &impl WebhookApi, number: u32) -> Result<Page, ObserveError> 
         })
 }
 
-/// How many pages there are, if all are as long as the first; 1 if that cannot be told.
+/// Returns the number of pages if all are as long as the first, or 1 if it is unknown.
 fn pages_in_all(first: &Page) -> u32 {
     let rows = (first.webhooks.len() + first.unreadable.len()) as u64;
     match first.total {
@@ -192,7 +190,7 @@ fn pages_in_all(first: &Page) -> u32 {
     }
 }
 
-/// What the pages so far held.
+/// The content of the pages so far.
 #[derive(Default)]
 struct Reading {
     observed: ObservedState,
@@ -202,12 +200,12 @@ struct Reading {
 }
 
 impl Reading {
-    /// How many distinct ids were listed so far.
+    /// Returns the number of distinct ids so far.
     fn found(&self) -> usize {
         self.observed.webhooks.len() + self.observed.unreadable.len()
     }
 
-    /// Takes the next page; the whole list if that was the last one.
+    /// Adds the next page. Returns the complete list after the last one.
     fn take(&mut self, number: u32, page: Page) -> Result<Option<Listing>, ObserveError> {
         self.bytes = self.bytes.saturating_add(page.bytes);
         if self.bytes > self.limit {
@@ -223,7 +221,7 @@ impl Reading {
                 self.observed.webhooks.insert(webhook.id.clone(), webhook);
             }
         }
-        // Listed twice and once unreadable: what cannot be read decides.
+        // A webhook that is listed twice and is unreadable once counts as unreadable.
         for webhook in page.unreadable {
             self.observed.webhooks.remove(&webhook.id);
             self.observed.unreadable.insert(webhook.id.clone(), webhook);
@@ -240,8 +238,8 @@ impl Reading {
         if complete {
             return Ok(Some(Listing {
                 observed: std::mem::take(&mut self.observed),
-                // The empty page at the end of a list without a total counts: a webhook may have slipped
-                // before it.
+                // Includes the empty page at the end of a list without a total, since a webhook may have moved before
+                // it.
                 pages: number,
             }));
         }
@@ -267,7 +265,7 @@ mod tests {
         EndpointUrl, Field, FieldValue, RemoteId, TokenChange, WebhookSpec, WorkflowActions,
     };
 
-    /// An API that answers with these pages, one after the other.
+    /// An API that returns these pages in order, and records the requested numbers.
     struct Scripted(Mutex<Vec<Page>>, Mutex<Vec<u32>>);
 
     impl WebhookApi for Scripted {
@@ -325,7 +323,7 @@ mod tests {
         }
     }
 
-    /// The ids found or the error, and the pages asked for.
+    /// Returns the ids found or the error, and the requested pages.
     async fn reading(pages: Vec<Page>) -> (String, Vec<u32>) {
         let api = Scripted(Mutex::new(pages), Mutex::default());
         let result = match observe(&api).await {
@@ -348,7 +346,7 @@ mod tests {
         let error = observe_within(&api, 2 * 1024 * 1024).await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the list of webhooks has more than 2 MiB by page 3: it is too large to be read"
+            "the list of webhooks exceeds 2 MiB at page 3"
         );
         assert_eq!(
             api.1.into_inner().unwrap(),
@@ -402,24 +400,24 @@ mod tests {
         let short = || vec![page(&["a"], Some(2)), page(&[], Some(2))];
         let (error, asked) = reading([short(), short()].concat()).await;
         assert!(
-            error.starts_with("the API lists 1 of 2 webhooks"),
+            error.ends_with("two readings ended after 1 of 2 webhooks"),
             "{error}"
         );
         assert_eq!(asked, [1, 2, 1, 2]);
         let repeats = || vec![page(&["a"], None), page(&["a"], None)];
         let (error, _) = reading([repeats(), repeats()].concat()).await;
-        assert!(error.starts_with("page 2 of the list repeats"), "{error}");
+        assert!(error.contains("page 2 repeats earlier pages"), "{error}");
     }
 
     #[tokio::test]
     async fn a_webhook_that_slipped_between_two_pages_is_not_missed() {
-        // `a` is deleted after the first page was read, so that `c` moves to it.
+        // `a` is deleted after the first page was read, so `c` moves to that page.
         let slipped = vec![page(&["a", "b"], Some(4)), page(&["d"], Some(3))];
         let whole = || vec![page(&["b", "c"], Some(3)), page(&["d"], Some(3))];
         let (found, asked) = reading([slipped, whole()].concat()).await;
         assert_eq!((found.as_str(), asked), ("b c d", vec![1, 2, 1, 2]));
 
-        // `a` is deleted and `e` is made meanwhile: the total tells nothing, a second reading does.
+        // `a` is deleted and `e` is created: the total stays equal, but a second reading differs.
         let slipped = vec![page(&["a", "b"], Some(4)), page(&["d", "e"], Some(4))];
         let whole = || vec![page(&["b", "c"], Some(4)), page(&["d", "e"], Some(4))];
         let pages = [slipped, whole(), whole()].concat();

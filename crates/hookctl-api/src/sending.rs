@@ -1,34 +1,34 @@
-//! What stands before each send of a write.
+//! Permission for each send of a write.
 //!
-//! A write waits in queues and pauses, and may be sent several times. Whether it may leave is asked right before each
-//! send, because what held a moment ago may no longer hold: the run was interrupted, the API key was refused, or the
-//! moment that the journal names is too long ago.
+//! A write waits in queues and pauses, and may be sent several times. Its permission is checked right before each send,
+//! because it may have expired: the run was interrupted, the API key was refused, or the journaled time of the intent is
+//! too old.
 
 use std::future::Future;
 
-/// The answer to a send that may not happen.
+/// The error of a send that is not permitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withheld;
 
-/// Stands before each send of one write, retries included, and hears which of them got no answer.
+/// Permits each send of a write, including retries, and records which of them got no response.
 pub trait SendGate: Send + Sync {
-    /// Asked right before each send.
+    /// Requests permission. Called right before each send.
     ///
     /// # Errors
-    /// [`Withheld`] if the request must not leave.
+    /// Returns [`Withheld`] if the request must not be sent.
     fn permit(&self) -> impl Future<Output = Result<(), Withheld>> + Send;
 
-    /// Takes note of a send without an answer of the API's own: it may still take effect.
+    /// Records a send without a response of the API itself, which may still take effect.
     fn unanswered(&self);
 
-    /// Resolves once nothing more may be sent, which ends every wait before a send.
+    /// Resolves once nothing may be sent any more. Ends every wait before a send.
     fn stopped(&self) -> impl Future<Output = ()> + Send;
 
-    /// Resolves once a request in flight is no longer waited for.
+    /// Resolves once requests in flight are abandoned.
     fn abandoned(&self) -> impl Future<Output = ()> + Send;
 }
 
-/// A gate that is always open, for requests that change no webhook: dropping their future ends them.
+/// A gate that is always open, for requests that change no webhook. Dropping their future cancels them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ungated;
 

@@ -1,50 +1,49 @@
-//! One reading of addresses: what is valid, which two are the same, and what of one is never shown.
+//! Validation, comparison, and masking of addresses.
 //!
-//! Validation, comparison, lints, and masking all go by it, so that none of them takes for a path what
-//! another takes for a password. It knows nothing of webhooks or of the API.
+//! All of them share one parser, so that none takes for a path what another takes for a password. This module does not
+//! depend on webhooks or the API.
 
 use std::ops::Range;
 
 use url::{Host, Url};
 
-/// The longest name of a host, and of one label of it, in characters (RFC 1035).
+/// The longest host name, and the longest label, in characters (RFC 1035).
 const HOST_LENGTH: usize = 253;
 const LABEL_LENGTH: usize = 63;
 
-/// What stands in place of what is not shown.
+/// The replacement for hidden parts.
 const MASK: &str = "***";
 
-/// Why a text is not the address of something that is reached over HTTP. No variant holds any part of the
-/// text, which may hold a password.
+/// Why a text is not a valid HTTP address. No variant contains any part of the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// White space or a control character, which a parser would silently drop.
-    #[error("holds white space or a control character")]
+    /// It contains white space or a control character, which URL parsers drop silently.
+    #[error("contains white space or a control character")]
     ControlCharacter,
-    /// Not absolute, or not parsable at all.
+    /// It is not absolute, or cannot be parsed.
     #[error("is not an absolute URL ({reason})")]
     NotAbsolute {
-        /// What the URL parser says.
+        /// The error of the URL parser.
         reason: &'static str,
     },
-    /// A scheme other than http and https.
-    #[error("has a scheme other than https and http")]
+    /// The scheme is not http or https.
+    #[error("has a scheme other than http and https")]
     Scheme,
-    /// No host.
+    /// It has no host.
     #[error("has no host")]
     NoHost,
-    /// A host with characters, or of a length, that no host has.
-    #[error("has a host that cannot exist: a host has letters, digits, '-', '_', and '.'")]
+    /// The host has invalid characters or an invalid length.
+    #[error("has an invalid host: a host consists of letters, digits, '-', '_', and '.'")]
     Host,
-    /// User info, in whatever form.
-    #[error("holds a user name or password")]
+    /// It contains user info.
+    #[error("contains a user name or password")]
     UserInfo,
 }
 
-/// Reads an address.
+/// Parses an address.
 ///
 /// # Errors
-/// [`InvalidAddress`] unless it is absolute http or https with a host that can exist and without user info.
+/// Returns [`InvalidAddress`] unless it is absolute http or https, with a valid host and without user info.
 pub fn parse(text: &str) -> Result<Url, InvalidAddress> {
     if text
         .chars()
@@ -54,7 +53,7 @@ pub fn parse(text: &str) -> Result<Url, InvalidAddress> {
     }
     let url = match Url::parse(text) {
         Ok(url) => url,
-        // A password with a '/' in it reads as a port that is none, for example.
+        // For example, a password that contains '/' looks like an invalid port.
         Err(_) if text.contains('@') => return Err(InvalidAddress::UserInfo),
         Err(url::ParseError::EmptyHost) => return Err(InvalidAddress::NoHost),
         Err(error) => {
@@ -97,7 +96,7 @@ fn can_be_host(name: &str) -> bool {
             .all(|label| (1..=LABEL_LENGTH).contains(&label.len()) && label.bytes().all(is_letter))
 }
 
-/// Where the scheme and the slashes behind it end: 0 where there is no scheme.
+/// Returns where the scheme and the slashes after it end, or 0 without a scheme.
 fn scheme_end(text: &str) -> usize {
     let scheme = text.find(':').filter(|end| {
         let (scheme, rest) = text.split_at(*end);
@@ -112,14 +111,14 @@ fn scheme_end(text: &str) -> usize {
     text.len() - rest.trim_start_matches(['/', '\\']).len()
 }
 
-/// The part between the scheme and the path, as a parser of web addresses takes it.
+/// Returns the part between the scheme and the path, as WHATWG parsers determine it.
 fn authority(text: &str) -> &str {
     let rest = text.get(scheme_end(text)..).unwrap_or("");
     rest.split(['/', '\\', '?', '#']).next().unwrap_or("")
 }
 
-/// Whether a parser takes two texts for the same address: case of scheme and host, default port, empty
-/// path, percent-encoding, punycode. White space around them has no meaning.
+/// Returns whether two texts parse as the same address. Case of scheme and host, default ports, empty paths,
+/// percent-encoding, punycode, and surrounding white space make no difference.
 pub fn same(one: &str, other: &str) -> bool {
     one == other || normal(one).is_some_and(|one| normal(other) == Some(one))
 }
@@ -128,9 +127,9 @@ fn normal(text: &str) -> Option<Url> {
     Url::parse(text.trim()).ok()
 }
 
-/// Returns the address as it may be shown: without user info, and without the values of its query.
+/// Returns the address for display: without user info and values of the query.
 ///
-/// In a text that is no valid address, everything from the scheme to the last `@` counts as user info.
+/// In an invalid address, everything from the scheme to the last `@` counts as user info.
 pub fn mask(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut at = 0;
@@ -142,7 +141,7 @@ pub fn mask(text: &str) -> String {
     masked + text.get(at..).unwrap_or("")
 }
 
-/// Returns the parts of an address that are never shown, in order.
+/// Returns the ranges of an address that are never shown, in order.
 pub fn sensitive(text: &str) -> Vec<Range<usize>> {
     let mut ranges = Vec::new();
     let mut start = scheme_end(text);
@@ -178,16 +177,16 @@ pub fn sensitive(text: &str) -> Vec<Range<usize>> {
     ranges
 }
 
-/// Returns the user info of an address, without the `@` behind it; everything from the scheme to the last `@` in a text
-/// that is no valid address.
+/// Returns the range of the user info, without the `@`. In an invalid address, it extends from the scheme to the last
+/// `@`.
 pub fn user_info(text: &str) -> Option<Range<usize>> {
     let start = scheme_end(text);
     let last = text.rfind('@').filter(|last| *last >= start)?;
     (!is_behind_the_authority(text)).then_some(start..last)
 }
 
-/// Whether every `@` of a text belongs to the path or what follows it. A host without a dot may be a user
-/// whose password holds a `/`.
+/// Returns whether every `@` of a text is in the path or after it. A host without a dot may be a user whose password
+/// contains a `/`.
 fn is_behind_the_authority(text: &str) -> bool {
     parse(text).is_ok_and(|url| match url.host() {
         Some(Host::Domain(name)) => name.contains('.'),
@@ -272,7 +271,7 @@ mod tests {
             "https://***@h.example/x"
         );
         assert_eq!(mask("https://user:hun/ter2@h"), "https://***@h");
-        // A host without a dot is no proof that what follows it is a path.
+        // A host without a dot does not prove that the rest is a path.
         assert_eq!(mask("https://user/hunter2@h"), "https://***@h");
         assert_eq!(mask("https://user:80/hunter2@h"), "https://***@h");
         assert_eq!(mask("https://a.example/@me"), "https://a.example/@me");

@@ -1,4 +1,4 @@
-//! The base address of an API, in one form.
+//! The base URL of the API, in one normal form.
 
 use std::fmt;
 
@@ -6,34 +6,34 @@ use url::{Host, Url};
 
 use crate::address::{self, InvalidAddress};
 
-/// The base address of an API: absolute http or https, without a query, a fragment, user info, a
-/// trailing `/`, or a trailing `/workflows`, so that a path can be put behind it.
+/// The base URL of an API: absolute http or https, without a query, a fragment, user info, a trailing `/`, or a
+/// trailing `/workflows`, so that paths can be appended.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ApiBaseUrl(String);
 
-/// Why a text is not an [`ApiBaseUrl`]. No variant holds the text, which may hold a password.
+/// Why a text is not an [`ApiBaseUrl`]. No variant contains the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidApiUrl {
-    /// Not an address at all, or one that the key is never sent to.
+    /// It is not a valid address, or one that must not receive the key.
     #[error(transparent)]
     Address(#[from] InvalidAddress),
-    /// A query or fragment, behind which no path can be put.
+    /// It has a query or a fragment, so no path can be appended.
     #[error("must not contain a query or fragment")]
     QueryOrFragment,
 }
 
 impl ApiBaseUrl {
-    /// Reads a base address. `https://host`, `https://host/`, and `https://host/workflows` are the same.
+    /// Parses a base URL. `https://host`, `https://host/`, and `https://host/workflows` are equal.
     ///
     /// # Errors
-    /// [`InvalidApiUrl`] if a path cannot be put behind it to get an address of the API.
+    /// Returns [`InvalidApiUrl`] if no path of the API can be appended.
     pub fn parse(text: &str) -> Result<Self, InvalidApiUrl> {
         let url = address::parse(text)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidApiUrl::QueryOrFragment);
         }
         let base = url.as_str().trim_end_matches('/');
-        // Only a whole path segment is dropped; a host may be called so as well.
+        // Only a whole segment: the host may have this name too.
         let is_segment = url.path().trim_end_matches('/').ends_with("/workflows");
         let base = match base.strip_suffix("/workflows") {
             Some(shorter) if is_segment => shorter.trim_end_matches('/'),
@@ -42,30 +42,30 @@ impl ApiBaseUrl {
         Ok(Self(base.to_owned()))
     }
 
-    /// The address, without a trailing `/`.
+    /// Returns the URL, without a trailing `/`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether what is sent there is protected by TLS.
+    /// Returns whether the URL uses TLS.
     pub fn is_https(&self) -> bool {
         self.0.starts_with("https:")
     }
 
-    /// Returns the host, as the client that sends the request reads it.
+    /// Returns the host, as the HTTP client parses it.
     pub fn host(&self) -> Option<Host<String>> {
         let url = Url::parse(&self.0).ok()?;
         Some(url.host()?.to_owned())
     }
 
-    /// Returns scheme, host, and port: who receives what is sent, whatever the path.
+    /// Returns scheme, host, and port, which determine the receiver of requests.
     pub fn origin(&self) -> String {
         Url::parse(&self.0)
             .map_or_else(|_| self.0.clone(), |url| url.origin().ascii_serialization())
     }
 
-    /// Whether it is the machine itself: `localhost`, 127.0.0.0/8, or ::1. A name below `localhost` is one that
-    /// a resolver may answer otherwise.
+    /// Returns whether the host is the machine itself: `localhost`, 127.0.0.0/8, or ::1. Names below `localhost` do not
+    /// count, since a resolver may answer them otherwise.
     pub fn is_loopback(&self) -> bool {
         match self.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -1,8 +1,10 @@
-//! What hookctl knows, as plain data, and what it decides, as pure functions.
+//! The data of hookctl as plain types, and its decisions as pure functions.
 //!
-//! The nouns of a webhook, the three states, secrets and the trace that is kept of them, the plan, the record and the
-//! port through which it is kept, and the saved plan. Nothing here reads a file, a clock, or the network, and nothing
-//! waits: what has an effect depends on this crate, and never the other way round.
+//! This crate contains webhooks, the three states, secrets and their fingerprints, the plan, the record and its port,
+//! and the saved plan. Nothing here reads a file, a clock, or the network, and nothing waits. Crates with effects depend
+//! on this crate, never the other way round.
+
+#![warn(missing_debug_implementations)]
 
 pub mod address;
 pub mod api_url;

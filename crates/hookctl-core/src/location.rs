@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// A position in a file, for display.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The file's path, as it is shown. Each webhook has several places in one file.
+    /// The displayed path. Shared, since each webhook has several locations in one file.
     pub path: Arc<Path>,
     /// The line, from 1.
     pub line: usize,

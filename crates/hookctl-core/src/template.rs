@@ -1,25 +1,24 @@
-//! Interpolation: `${NAME}`, `${NAME:-default}`, and `$$` for a dollar.
+//! Interpolation: `${NAME}`, `${NAME:-default}`, and `$$` for a dollar sign.
 //!
-//! Works on a value after parsing, so that a variable can never inject YAML. A default is a template
-//! itself, so that `${NEW:-${OLD}}` falls back from one variable to another. What a variable holds is
-//! never expanded again. The module is given a lookup and knows nothing of where variables come from.
+//! Templates apply to parsed values, so a variable cannot inject YAML. A default is a template itself, so
+//! `${NEW:-${OLD}}` falls back from one variable to another. Values of variables are not expanded again. Callers
+//! provide the lookup.
 
 use std::fmt;
 
-/// How deep defaults may be nested: `${A:-${B:-${C}}}` has depth 3. Small enough that a walk over a
-/// template may recurse.
+/// The deepest nesting of defaults: `${A:-${B:-${C}}}` has depth 3. Small enough for recursion.
 pub const MAX_TEMPLATE_DEPTH: usize = 8;
 
-/// How many bytes the values of variables may add to one text: no field takes as many.
+/// The most bytes that the values of variables may add to one text. No field accepts as many.
 pub const MAX_EXPANDED_BYTES: usize = 64 * 1024;
 
 /// The longest name of a variable, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// How many variables without a value are named of one text.
+/// The most undefined variables that are reported for one text.
 const MOST_UNDEFINED: usize = 20;
 
-/// A text with variables in it, parsed once.
+/// A parsed text with variables.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Template {
     segments: Vec<Segment>,
@@ -38,46 +37,46 @@ enum Segment {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTemplate {
     /// A lone `$`.
-    #[error("a '$' must begin '${{NAME}}' or be written '$$'")]
+    #[error("a '$' must begin '${{NAME}}', or be escaped as '$$'")]
     LoneDollar,
     /// `${` without `}`.
-    #[error("'${{' is never closed by '}}'")]
+    #[error("'${{' is not closed by '}}'")]
     Unclosed,
     /// Something other than `[A-Za-z_][A-Za-z0-9_]*` in the braces.
     #[error(
-        "'{name}' is not a variable name: letters, digits, and '_', not beginning with a digit"
+        "'{name}' is not a valid variable name: letters, digits, and '_', not beginning with a digit"
     )]
     Name {
-        /// What stands where the name should.
+        /// The text in place of the name.
         name: String,
     },
-    /// Defaults nested deeper than [`MAX_TEMPLATE_DEPTH`].
+    /// Defaults are nested deeper than [`MAX_TEMPLATE_DEPTH`].
     #[error("defaults are nested more than {MAX_TEMPLATE_DEPTH} deep")]
     TooDeep,
 }
 
-/// A variable that is needed and has no value.
+/// A required variable without a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the variable {name} is {}", if *.empty { "empty" } else { "not set" })]
 pub struct UndefinedVariable {
-    /// The variable's name.
+    /// The name of the variable.
     pub name: String,
-    /// Whether it is set, but to nothing.
+    /// Whether it is set to an empty value.
     pub empty: bool,
 }
 
 /// The values of variables add more than [`MAX_EXPANDED_BYTES`] to a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the variables of one text hold more than 64 KiB together")]
+#[error("the variables of one text exceed 64 KiB together")]
 pub struct ExpansionTooLarge;
 
-/// Why a text has no final form.
+/// Why a text cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
     /// A variable has no value.
     #[error(transparent)]
     Undefined(#[from] UndefinedVariable),
-    /// It would be too large.
+    /// The expanded text is too large.
     #[error(transparent)]
     TooLarge(#[from] ExpansionTooLarge),
 }
@@ -86,13 +85,13 @@ impl Template {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`InvalidTemplate`] for the first `$` that neither begins a variable nor is doubled.
+    /// Returns [`InvalidTemplate`] for the first `$` that neither begins a variable nor is doubled.
     pub fn parse(text: &str) -> Result<Self, InvalidTemplate> {
         let mut rest = text;
         Self::read(&mut rest, 0)
     }
 
-    /// Reads up to the end of the text, or, inside a default, up to the `}` that closes it.
+    /// Reads to the end of the text, or inside a default to the closing `}`.
     fn read(rest: &mut &str, depth: usize) -> Result<Self, InvalidTemplate> {
         let mut segments = Vec::new();
         let mut literal = String::new();
@@ -127,7 +126,7 @@ impl Template {
         Ok(Self { segments })
     }
 
-    /// Reads a variable from behind its `${` to behind its `}`.
+    /// Reads a variable, from after `${` to after `}`.
     fn variable(rest: &mut &str, depth: usize) -> Result<Segment, InvalidTemplate> {
         if depth > MAX_TEMPLATE_DEPTH {
             return Err(InvalidTemplate::TooDeep);
@@ -139,7 +138,7 @@ impl Template {
         let name = if after.starts_with('}') || after.starts_with(":-") {
             name
         } else {
-            // What stands there is quoted up to the end of the braces.
+            // The name is quoted up to the end of the braces.
             rest.split('}').next().unwrap_or(name)
         };
         if !is_variable_name(name) {
@@ -159,21 +158,20 @@ impl Template {
         Ok(Segment::Variable { name, default })
     }
 
-    /// Whether there is no variable in it, so that the text stands in the file as it is.
+    /// Returns whether there are no variables, so that the file contains the text itself.
     pub fn is_literal(&self) -> bool {
         self.segments
             .iter()
             .all(|segment| matches!(segment, Segment::Literal(_)))
     }
 
-    /// Whether the text is one variable and nothing else, so that its value takes the place of the whole
-    /// text.
+    /// Returns whether the text is one variable, so that its value replaces the whole text.
     pub fn is_one_variable(&self) -> bool {
         matches!(self.segments.as_slice(), [Segment::Variable { .. }])
     }
 
-    /// Whether any part of what it may expand to stands in the file: literal text, or a default with
-    /// text in it, at any depth.
+    /// Returns whether the file contains any part of the expanded text: literal text, or a default with text, at any
+    /// depth.
     pub fn holds_text(&self) -> bool {
         self.segments.iter().any(|segment| match segment {
             Segment::Literal(_) => true,
@@ -181,11 +179,10 @@ impl Template {
         })
     }
 
-    /// Returns the text with every variable replaced. A variable that is empty counts as not set.
+    /// Returns the text with every variable replaced. An empty variable counts as unset.
     ///
     /// # Errors
-    /// [`UndefinedVariable`] for the first variable that has neither a value nor a default, and
-    /// [`ExpansionTooLarge`].
+    /// Returns [`UndefinedVariable`] for the first variable without a value and a default, or [`ExpansionTooLarge`].
     pub fn expand(&self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, ExpandError> {
         let mut undefined = Vec::new();
         let text = self.expand_all(lookup, &mut undefined)?;
@@ -195,11 +192,11 @@ impl Template {
         }
     }
 
-    /// Returns the text with every variable replaced, and adds each variable that has neither a value
-    /// nor a default to `undefined`, once, and no more than 20; nothing stands in its place then.
+    /// Returns the text with every variable replaced. Adds variables without a value and a default to `undefined`, each
+    /// once and at most 20; they are replaced by nothing.
     ///
     /// # Errors
-    /// [`ExpansionTooLarge`], before more than that is in memory.
+    /// Returns [`ExpansionTooLarge`] before more than that is in memory.
     pub fn expand_all(
         &self,
         lookup: &dyn Fn(&str) -> Option<String>,
@@ -248,7 +245,7 @@ impl Template {
         Ok(())
     }
 
-    /// Returns about how many bytes of memory it takes, which may be many times those of its text.
+    /// Returns the approximate memory use in bytes, which may be many times the length of the text.
     pub fn size(&self) -> usize {
         let segments = self.segments.iter().map(|segment| match segment {
             Segment::Literal(literal) => literal.len(),
@@ -259,7 +256,7 @@ impl Template {
         size_of::<Segment>() * self.segments.len() + segments.sum::<usize>()
     }
 
-    /// Returns the names of the variables in order of appearance, those inside defaults included.
+    /// Returns the names of the variables in order of appearance, including those in defaults.
     pub fn variables(&self) -> Vec<&str> {
         let mut names = Vec::new();
         for segment in &self.segments {
@@ -272,7 +269,7 @@ impl Template {
     }
 }
 
-/// The beginning of what stands in place of a name.
+/// Returns the beginning of a text in place of a name.
 fn excerpt(name: &str) -> String {
     match name.char_indices().nth(60) {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
@@ -280,19 +277,19 @@ fn excerpt(name: &str) -> String {
     }
 }
 
-/// Whether a text that is taken literally looks as if it were to be interpolated.
+/// Returns whether a literal text looks as if it should be interpolated.
 pub fn looks_interpolated(text: &str) -> bool {
     text.contains("${")
 }
 
-/// Shows the variables only: the literal parts, and a default, may be a secret in plain text.
+/// Shows only the variables, since literal parts and defaults may be secrets.
 impl fmt::Debug for Template {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_list().entries(self.variables()).finish()
     }
 }
 
-/// Whether a text is the name of a variable: `[A-Za-z_][A-Za-z0-9_]*`, and not too long.
+/// Returns whether a text is a valid variable name: `[A-Za-z_][A-Za-z0-9_]*`, and not too long.
 pub fn is_variable_name(name: &str) -> bool {
     let mut bytes = name.bytes();
     name.len() <= MAX_NAME_BYTES
@@ -425,7 +422,7 @@ mod tests {
         ] {
             assert_eq!(expand(&text, bytes), Err(ExpansionTooLarge.into()));
         }
-        // What stands in the file is bounded there.
+        // The text in the file has a limit of its own.
         assert!(expand(&"x".repeat(2 * most), 1).is_ok());
         let mut undefined = Vec::new();
         let many = (0..1_000).map(|number| format!("${{A{number}}}"));

@@ -1,7 +1,8 @@
-//! From a plan to requests and their outcomes: the apply, the pass, and the watch.
+//! Execution of plans: the apply, the pass, and the watch.
 //!
-//! It knows the API by meaning and the record by its port, and neither HTTP nor any database.
+//! This crate uses the ports of the API and the record. It does not depend on HTTP or on a database.
 
+mod action_error;
 pub mod apply;
 pub mod reconcile;
 pub mod report;

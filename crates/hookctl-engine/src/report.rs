@@ -1,119 +1,108 @@
-//! How each action of a plan ended.
+//! Outcomes of the actions of a plan.
 
 use std::sync::Arc;
 
 use hookctl_core::plan::{PlannedAction, Summary};
-use hookctl_core::webhook::{Field, FieldValue, Key, RemoteId};
+use hookctl_core::webhook::{Attribute, Field, FieldValue, Key, RemoteId};
 
-/// How an apply ended.
+pub use crate::action_error::{ActionError, FieldMismatch, UnclearDelete};
+
+/// The results of an apply.
 #[derive(Clone, Debug, Default)]
 #[must_use = "an unread report hides a failure"]
 pub struct SyncReport {
-    /// Every action that was planned, in the plan's order, and how it ended.
+    /// The result of every planned action, in the order of the plan.
     pub results: Vec<ActionResult>,
-    /// What somebody else made at the same time and that looks like what we made.
-    pub twins: Vec<Twin>,
-    /// Whether something stopped everything, so that no further round may help.
+    /// Webhooks that another writer created at the same time as this run created the same.
+    pub duplicates: Vec<Duplicate>,
+    /// Whether the apply was stopped, by an interruption or an error that affects all requests.
     pub stopped: bool,
 }
 
-/// A webhook of ours that somebody else made at the same time, too.
+/// A webhook that this run and another writer created at the same time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "'{key}' is there twice: as {id}, made by this run, and as {twin}, made at the same time by somebody else. Every event may be delivered twice: delete one of the two, and pin the other with `id:`"
+    "'{key}' exists twice: {id}, created by this run, and {duplicate}, created at the same time by another writer; each event may be delivered twice"
 )]
-pub struct Twin {
+pub struct Duplicate {
     /// The key.
     pub key: Key,
-    /// The webhook that this run made.
+    /// The webhook that this run created.
     pub id: RemoteId,
-    /// The other one.
-    pub twin: RemoteId,
+    /// The webhook that the other writer created.
+    pub duplicate: RemoteId,
 }
 
-/// One action and how it ended.
+/// The result of a planned action.
 #[derive(Clone, Debug)]
 pub struct ActionResult {
-    /// What was planned.
+    /// The planned action.
     pub planned: Arc<PlannedAction>,
-    /// How it ended.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
-/// How one action ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The outcome of an action.
+#[derive(Clone, Debug)]
 pub enum Outcome {
-    /// The API confirmed it and it is recorded.
+    /// The API confirmed the action, and it is recorded.
     Applied {
-        /// The webhook's id, also where it was made just now.
+        /// The id of the webhook, including one that this action created.
         id: RemoteId,
-        /// What a person should know.
+        /// Notable differences between what was sent and what the API stores.
         remarks: Vec<Remark>,
     },
-    /// It was tried without success.
-    Failed {
-        /// What went wrong, for people. It holds no secret.
-        error: String,
-        /// The field that the API complained about, if it named one.
-        field: Option<String>,
-        /// Whether the webhook was gone, so that planning again may help.
-        gone: bool,
-    },
-    /// It was sent and may still take effect: the list will tell.
-    Pending {
-        /// Why, for people. It holds no secret.
-        error: String,
-        /// Whether the next list may tell at once, because a gateway answered instead of the API.
-        look_again: bool,
-    },
-    /// It was not sent: it waits for a write that may still take effect.
+    /// The action failed.
+    Failed(ActionError),
+    /// The request was sent and may still take effect. A later list shows the outcome.
+    Pending(ActionError),
+    /// Not sent, because an earlier request may still take effect.
     Held,
-    /// It was not tried, because something before it failed or the run was interrupted.
+    /// Not attempted, because an earlier action failed or the run was interrupted.
     NotAttempted,
 }
 
 impl Outcome {
-    /// Why an action was held, for people.
-    pub const WHY_HELD: &'static str =
-        "it was not sent: it waits for an earlier request that may still take effect";
+    /// The description of [`Outcome::Held`].
+    pub const WHY_HELD: &'static str = "not sent: an earlier request may still take effect";
 }
 
-/// What a person should know of an action that was applied.
+/// A notable difference of an applied action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// The API stored another form than was sent; it is remembered, so that it is not sent again.
+    /// The API stored another form of a value. The record keeps both, so that the value is not sent again.
     StoredOtherwise {
         /// The field.
         field: Field,
-        /// What was sent.
+        /// The value sent.
         sent: FieldValue,
-        /// What is stored.
+        /// The value stored.
         stored: FieldValue,
     },
-    /// A field that was not sent changed since the list was read: somebody else was at work.
+    /// Another writer changed a field that was not sent, after the list was read.
     ConcurrentEdit {
-        /// The field's name.
-        field: &'static str,
-        /// What it was, on one line.
+        /// The field, or the token.
+        field: Attribute,
+        /// The earlier value, on one line.
         before: String,
-        /// What it is, on one line.
+        /// The current value, on one line.
         now: String,
     },
-    /// A create got no answer, and the list showed that it had happened.
+    /// A create got no response, and the list showed that it had succeeded.
     FoundAfterNoAnswer,
 }
 
 impl SyncReport {
-    /// Whether every action was applied, and nothing is there twice.
+    /// Returns whether every action was applied, without duplicates.
     pub fn is_complete(&self) -> bool {
-        self.twins.is_empty()
+        self.duplicates.is_empty()
             && self
                 .results
                 .iter()
                 .all(|result| matches!(result.outcome, Outcome::Applied { .. }))
     }
 
-    /// How many actions were applied.
+    /// Returns the number of applied actions.
     pub fn applied(&self) -> usize {
         self.results
             .iter()
@@ -121,24 +110,24 @@ impl SyncReport {
             .count()
     }
 
-    /// How many actions failed, those included whose outcome is not known.
+    /// Returns the number of failed actions, including those with an unknown outcome.
     pub fn failed(&self) -> usize {
         self.results
             .iter()
             .filter(|result| {
                 matches!(
                     result.outcome,
-                    Outcome::Failed { .. } | Outcome::Pending { .. } | Outcome::Held
+                    Outcome::Failed(_) | Outcome::Pending(_) | Outcome::Held
                 )
             })
             .count()
     }
 
-    /// Whether planning again may help: a webhook was gone, another writer was at work, or a gateway answered.
+    /// Returns whether another round may succeed: a webhook was deleted or changed by another writer, or a gateway responded
+    /// instead of the API.
     pub fn asks_for_another_round(&self) -> bool {
         self.results.iter().any(|result| match &result.outcome {
-            Outcome::Failed { gone, .. } => *gone,
-            Outcome::Pending { look_again, .. } => *look_again,
+            Outcome::Failed(error) | Outcome::Pending(error) => error.may_replan(),
             Outcome::Applied { remarks, .. } => remarks
                 .iter()
                 .any(|remark| matches!(remark, Remark::ConcurrentEdit { .. })),
@@ -146,7 +135,7 @@ impl SyncReport {
         })
     }
 
-    /// A plan's counts, with the failures.
+    /// Returns the counts of a plan with the number of failures.
     pub fn summary(&self, planned: Summary) -> Summary {
         Summary {
             failed: self.failed(),

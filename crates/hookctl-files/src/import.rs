@@ -1,16 +1,16 @@
-//! Declarations for webhooks that are there already. Pure: texts in, texts out.
+//! Declarations for existing webhooks. Pure: texts in, texts out.
 //!
 //! # Expected flow
-//! [`declare`] gives each webhook a key and a text. Whoever writes the texts to files reads them back as
-//! declarations and plans: each has to come out as an adoption that sends nothing.
+//! [`declare`] gives each webhook a key and a text. The caller reads the texts back as declarations and plans: each must
+//! be adopted without a request.
 //!
 //! # Guarantees
-//! - A field that has the API's documented default is left out; the id is pinned.
-//! - A token, which the API never returns, is left alone, and the text says how to take it over.
+//! - A field with the API's documented default is omitted; the id is pinned.
+//! - A token, which the API never returns, is left alone. The text describes how to take it over.
 //!
 //! # Caveats
-//! A webhook that no declaration can describe (an action that this version does not know, a value outside
-//! the documented limits) still gets a text, which does not validate.
+//! A webhook that no declaration can describe (an unknown action, a value outside the documented limits) still gets a
+//! text, which is invalid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,24 +18,23 @@ use crate::yaml::{quoted, scalar};
 use hookctl_core::state::ObservedWebhook;
 use hookctl_core::webhook::{Key, RemoteId, limits};
 
-/// The schema beside the files, for editors. Hidden, so that it is not taken for declarations.
+/// The schema next to the files, for editors. Hidden, so that it is not read as a declaration.
 pub const SCHEMA_FILE: &str = ".schema.json";
 
-/// A webhook and what declares it.
+/// A webhook with its declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// The key.
+    /// The new key.
     pub key: Key,
-    /// The webhook.
+    /// The id of the webhook.
     pub id: RemoteId,
-    /// Its name at the API.
+    /// The name at the API.
     pub name: String,
-    /// The declaration, indented to stand below `webhooks:`.
+    /// The declaration, indented for `webhooks:`.
     pub text: String,
 }
 
-/// Declares webhooks, each under the key that is wished for, or else one made from its name that is not
-/// taken.
+/// Declares webhooks, each under its key in `wishes`, or else under a free key derived from its name.
 pub fn declare<'a>(
     webhooks: impl IntoIterator<Item = &'a ObservedWebhook>,
     wishes: &BTreeMap<RemoteId, Key>,
@@ -60,7 +59,7 @@ pub fn declare<'a>(
     imported
 }
 
-/// A whole file of declarations.
+/// Returns the text of a file with the declarations.
 pub fn file<'a>(imported: impl IntoIterator<Item = &'a Imported>) -> String {
     let texts: String = imported
         .into_iter()
@@ -69,7 +68,7 @@ pub fn file<'a>(imported: impl IntoIterator<Item = &'a Imported>) -> String {
     format!("# yaml-language-server: $schema={SCHEMA_FILE}\nwebhooks:\n{texts}")
 }
 
-/// A key made from a name, that nobody has yet.
+/// Derives an unused key from a name.
 fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
     let mut slug = String::new();
     for character in name.chars() {
@@ -79,7 +78,7 @@ fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
             slug.push('-');
         }
     }
-    // Room for a number behind it: a key has 63 characters at most.
+    // Leaves room for a number: a key has at most 63 characters.
     let slug: String = slug.chars().take(56).collect();
     let slug = match slug.trim_end_matches('-') {
         "" => "webhook",
@@ -134,15 +133,15 @@ fn text(key: &Key, webhook: &ObservedWebhook) -> String {
             lines.push(format!("{field}: {value}"));
         }
     }
-    // In quotes always: an id of digits, or of digits around an 'e', is a number elsewhere.
+    // Always quoted: an id of digits, or of digits around an 'e', is a number elsewhere.
     lines.push(format!("id: {}", quoted(webhook.id.as_str())));
     if webhook.has_bearer_token {
         lines.push(
-            "# It has a bearer token, which the API never returns. To manage it here, put its source in place"
+            "# The bearer token is kept, and the API never returns it. To manage it, replace the next line by its"
                 .to_owned(),
         );
         lines.push(format!(
-            "# of the next line, such as: bearer_token: {{ env: {} }}",
+            "# source, such as: bearer_token: {{ env: {} }}",
             variable(key)
         ));
         lines.push("ignore_changes: [bearer_token]".to_owned());
@@ -154,12 +153,12 @@ fn text(key: &Key, webhook: &ObservedWebhook) -> String {
     text
 }
 
-/// A text that interpolation leaves as it is.
+/// Escapes a text for interpolation.
 fn literal(text: &str) -> String {
     text.replace('$', "$$")
 }
 
-/// A likely name for the variable of a token.
+/// Suggests a variable for a token.
 fn variable(key: &Key) -> String {
     let mut name: String = key
         .as_str()
@@ -214,8 +213,8 @@ webhooks:
     enabled: false
     max_retries: 5
     id: "id-1"
-    # It has a bearer token, which the API never returns. To manage it here, put its source in place
-    # of the next line, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
+    # The bearer token is kept, and the API never returns it. To manage it, replace the next line by its
+    # source, such as: bearer_token: { env: BILLING_RUN_V2_TOKEN }
     ignore_changes: [bearer_token]
 "#
         );

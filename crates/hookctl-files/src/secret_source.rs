@@ -1,7 +1,7 @@
-//! From what a file says of a secret to where it comes from.
+//! Parses the source of a secret in a file.
 //!
-//! The four forms, and everything that can be wrong with them before anything is resolved. No text here
-//! quotes what stands in the file: whoever puts a token in the wrong place still put a token there.
+//! Handles the four forms and their problems, before anything is resolved. Messages quote no values: a token in the
+//! wrong place is still a token.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,9 +15,9 @@ use hookctl_system::input::normal;
 
 /// The forms, for help texts.
 const FORMS: &str =
-    "write { env: NAME }, { file: path }, { command: [program, argument] }, or text in quotes";
+    "use { env: NAME }, { file: path }, { command: [program, argument] }, or a quoted text";
 
-/// What is said of a secret that stands in a file in plain text (`plaintext_secrets`).
+/// How secrets in plain text are reported (`plaintext_secrets`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PlaintextSecrets {
     /// A warning.
@@ -27,16 +27,16 @@ pub enum PlaintextSecrets {
     Deny,
 }
 
-/// Where the file stands that says of a secret where it comes from.
+/// The location of the file that declares a secret.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceContext<'a> {
-    /// The folder of the file, absolute: relative paths start there.
+    /// The absolute folder of the file: relative paths start there.
     pub folder: &'a Path,
-    /// The folder that a relative path may not leave, absolute.
+    /// The absolute folder that relative paths may not leave.
     pub root: &'a Path,
 }
 
-/// A part of a source that may hold variables.
+/// A part of a source that may contain variables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourcePart {
     /// The path of a file.
@@ -45,23 +45,23 @@ pub enum SourcePart {
     Command,
 }
 
-/// Makes the text of a value final: replaces its variables, where that is wanted. Returns None where the
-/// text cannot be known; a problem has been reported then.
+/// Expands the variables of a text, where they are allowed. Returns `None` if the text is unknown, which has been
+/// reported.
 pub type Expand<'a> = dyn Fn(SourcePart, &Node, &str, &mut Diagnostics) -> Option<String> + 'a;
 
-/// Reads where a secret comes from. `what` names the value in messages; `expand` is asked about paths
-/// and commands, never about a secret's own text.
+/// Reads the source of a secret. `what` names the value in messages. `expand` is called for paths and commands, never
+/// for a secret's own text.
 ///
-/// None if it cannot be known; a problem has been reported then, unless `expand` chose not to.
+/// Returns `None` if the source is unknown. A problem has been reported then, unless `expand` chose not to.
 pub fn read_source(
     node: &Node,
     what: &str,
-    surroundings: SourceContext<'_>,
+    context: SourceContext<'_>,
     expand: &Expand<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<SecretSource> {
     let mut form = Form {
-        surroundings,
+        context,
         expand,
         diagnostics,
     };
@@ -71,7 +71,7 @@ pub fn read_source(
             form.diagnostics.push(
                 node.problem(
                     Code::InvalidSecretSource,
-                    format!("'{what}' does not say where a secret comes from"),
+                    format!("'{what}' does not name the source of a secret"),
                     "this is a list",
                 )
                 .help(FORMS),
@@ -82,7 +82,7 @@ pub fn read_source(
     }
 }
 
-/// Checks that a token comes from elsewhere than a key. `what` names the value in messages.
+/// Checks that a token has another source than the keys. `what` names the value in messages.
 pub fn check_keys(
     keys: &KeySources,
     token: &SecretSource,
@@ -92,10 +92,10 @@ pub fn check_keys(
 ) {
     let message = match keys.conflict(token) {
         Some(KeyConflict::Variable(name)) => {
-            format!("'{what}' names the variable {name}, which is reserved for keys of the API")
+            format!("'{what}' names the variable {name}, which is reserved for API keys")
         }
         Some(KeyConflict::File) => {
-            format!("'{what}' names the file that a key of hookctl.yaml comes from")
+            format!("'{what}' names the file of a key of hookctl.yaml")
         }
         None => return,
     };
@@ -110,8 +110,8 @@ pub fn check_keys(
 }
 
 impl PlaintextSecrets {
-    /// Checks that no part of a secret stands in a file in plain text: neither in the text of the value,
-    /// nor in a default, nor in `vars`. `what` names the value in messages.
+    /// Checks that no part of a secret is in a file in plain text: in the value, in a default, or in `vars`. `what`
+    /// names the value in messages.
     pub fn check(
         self,
         source: &SecretSource,
@@ -128,14 +128,13 @@ impl PlaintextSecrets {
             diagnostics.push(
                 Diagnostic::new(
                     Code::PlaintextSecret,
-                    format!("'{what}', or a part of it, is in the file in plain text"),
+                    format!("'{what}' or a part of it is in the file in plain text"),
                 )
                 .severity(severity)
-                .at(span, "everyone who can read the repository can read this")
+                .at(span, "readable by everyone with access to the repository")
                 .help(
                     "move it to a secret store, refer to it with { env: NAME }, { file: path }, or \
-                     { command: [...] }, and have a new one issued: it is in the history of the \
-                     repository",
+                     { command: [...] }, and rotate it: it stays in the history of the repository",
                 ),
             );
         }
@@ -143,10 +142,10 @@ impl PlaintextSecrets {
             diagnostics.push(
                 Diagnostic::new(
                     Code::PlaintextSecret,
-                    format!("'{what}' uses the variable {name}, which 'vars' holds in plain text"),
+                    format!("'{what}' uses the variable {name}, which 'vars' has in plain text"),
                 )
                 .severity(severity)
-                .at(span, "a secret reads the environment only, never 'vars'")
+                .at(span, "a secret reads only the environment, not 'vars'")
                 .help(format!(
                     "remove {name} from 'vars' of the target, and set it in the environment"
                 )),
@@ -156,7 +155,7 @@ impl PlaintextSecrets {
 }
 
 struct Form<'a> {
-    surroundings: SourceContext<'a>,
+    context: SourceContext<'a>,
     expand: &'a Expand<'a>,
     diagnostics: &'a mut Diagnostics,
 }
@@ -165,14 +164,14 @@ impl Form<'_> {
     fn text(&mut self, node: &Node, what: &str) -> Option<SecretSource> {
         let text = node.text(what, self.diagnostics)?;
         let Ok(template) = Template::parse(text) else {
-            // The error itself would quote a part of the text.
+            // The error would quote a part of the text.
             self.diagnostics.push(
                 node.problem(
                     Code::InvalidTemplate,
-                    format!("'{what}' holds a '$' that begins no variable"),
-                    "a '$' must begin '${NAME}' or be written '$$'",
+                    format!("'{what}' has a '$' that does not begin a variable"),
+                    "a '$' must begin '${NAME}', or be escaped as '$$'",
                 )
-                .help("write '$$' for a dollar that is part of the secret"),
+                .help("write '$$' for a dollar sign in the secret"),
             );
             return None;
         };
@@ -204,21 +203,21 @@ impl Form<'_> {
                 self.unknown_form(entry, what);
             }
         }
-        // Each form is read, whatever else is wrong, so that one mistake does not hide another.
+        // Each form is read, so that one problem does not hide another.
         let sources: Vec<_> = forms.iter().map(|entry| self.form(entry)).collect();
         match sources.as_slice() {
             [source] if all_known => source.clone(),
             [] | [_] if !all_known => None,
             found => {
                 let problem = if found.is_empty() {
-                    "says nothing"
+                    "names no source"
                 } else {
-                    "says it more than once"
+                    "names several sources"
                 };
                 self.diagnostics.push(
                     node.problem(
                         Code::InvalidSecretSource,
-                        format!("'{what}' does not say where one secret comes from"),
+                        format!("'{what}' must name exactly one source of a secret"),
                         format!("this {problem}"),
                     )
                     .help(FORMS),
@@ -244,7 +243,7 @@ impl Form<'_> {
         self.diagnostics.push(
             Diagnostic::new(
                 Code::UnknownField,
-                format!("'{what}' has a field that is none of env, file, and command"),
+                format!("'{what}' has a field other than env, file, and command"),
             )
             .at(entry.key.span, "unknown field")
             .help(help),
@@ -258,9 +257,9 @@ impl Form<'_> {
                 node.problem(
                     Code::InvalidSecretSource,
                     "'env' is not the name of an environment variable",
-                    "not a name",
+                    "not a valid name",
                 )
-                .help("write the name only, without '$' or braces: { env: NAME }"),
+                .help("use the name only, without '$' or braces: { env: NAME }"),
             );
             return None;
         }
@@ -282,7 +281,7 @@ impl Form<'_> {
                 Code::InvalidSecretSource,
                 "'file' is not the path of a file",
                 "not a path",
-                "write a path relative to this file, or an absolute one",
+                "use a path relative to this file, or an absolute one",
             );
         }
         if written.starts_with('~') {
@@ -290,7 +289,7 @@ impl Form<'_> {
                 Code::InvalidSecretSource,
                 "'~' does not mean the home folder here",
                 "begins with '~'",
-                "write an absolute path, or one relative to this file",
+                "use an absolute path, or one relative to this file",
             );
         }
         if Path::new(&written).is_absolute() {
@@ -300,8 +299,8 @@ impl Form<'_> {
                 confined_to: None,
             });
         }
-        let path = normal(&self.surroundings.folder.join(&written));
-        let root = normal(self.surroundings.root);
+        let path = normal(&self.context.folder.join(&written));
+        let root = normal(self.context.root);
         let is_inside = path
             .strip_prefix(&root)
             .is_ok_and(|rest| !rest.starts_with(".."));
@@ -310,7 +309,7 @@ impl Form<'_> {
                 Code::SecretOutsideRepository,
                 "'file' leads out of the repository",
                 "leaves the repository",
-                "write an absolute path if that is meant",
+                "use an absolute path to read a file outside the repository",
             );
         }
         Some(SecretSource::File {
@@ -325,10 +324,10 @@ impl Form<'_> {
             self.diagnostics.push(
                 node.problem(
                     Code::InvalidSecretSource,
-                    "'command' must be a list: no shell takes it apart",
+                    "'command' must be a list, since it runs without a shell",
                     "this is text",
                 )
-                .help("write the program and each argument by itself: [program, argument]"),
+                .help("list the program and each argument separately: [program, argument]"),
             );
             return None;
         }
@@ -348,11 +347,11 @@ impl Form<'_> {
                     "'command' names no program",
                     "empty",
                 )
-                .help("write the program first: [program, argument]"),
+                .help("put the program first: [program, argument]"),
             );
             return None;
         };
-        let folder = self.surroundings.folder;
+        let folder = self.context.folder;
         Some(SecretSource::Command {
             program: if program.contains('/') && !Path::new(&program).is_absolute() {
                 normal(&folder.join(&program))

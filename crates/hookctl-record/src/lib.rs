@@ -1,6 +1,12 @@
-//! The record on sled, for one pass or for many.
+//! The record: one handle over any back end, and the back ends in memory and on sled.
 //!
-//! It implements the port of `hookctl_core::record`, and knows neither the API nor a plan.
+//! The handle and its group commit know the port of `hookctl_core::record` alone. Nothing here knows the API or a plan.
 
-pub mod cache;
-pub mod store;
+mod group;
+mod handle;
+mod memory;
+#[cfg(feature = "sled")]
+pub mod sled;
+
+pub use handle::{Access, BACKLOG, OpenRecord, Record};
+pub use memory::MemoryRecord;

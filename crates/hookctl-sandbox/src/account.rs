@@ -1,4 +1,4 @@
-//! What every copy of an emulated account shares.
+//! The shared state of an emulated account.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use super::options::Dialect;
 use super::request::RecordedRequest;
 use super::store::Store;
 
-/// How many requests are remembered.
+/// The maximum number of recorded requests.
 const LOG_LIMIT: usize = 100_000;
 
-/// What every copy shares.
+/// The state that all clones of an [`Emulator`](super::Emulator) share.
 pub(super) struct Shared {
     pub(super) api_key: String,
     pub(super) dialect: Dialect,
@@ -20,7 +20,7 @@ pub(super) struct Shared {
     pub(super) state: Mutex<State>,
 }
 
-/// What an account holds, and what was asked of it.
+/// The content of an account, and its requests.
 pub(super) struct State {
     pub(super) store: Store,
     pub(super) faults: Faults,
@@ -34,7 +34,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a request and returns the faults that are for it.
+    /// Records a request, and returns its faults.
     pub(super) fn record(&self, mut request: RecordedRequest) -> Vec<Fault> {
         let mut state = self.lock();
         state.received += 1;

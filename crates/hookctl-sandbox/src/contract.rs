@@ -1,5 +1,4 @@
-//! The documented contract of the two bodies: what is taken, and what is refused with which words.
-//! Pure.
+//! The documented contract of request bodies: valid values, and the errors of invalid ones. Pure.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -13,7 +12,7 @@ pub(super) const ACTIONS: [&str; 5] = [
     "workflow_run_completed",
 ];
 
-/// A webhook as the API answers it.
+/// A webhook in the JSON of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Webhook {
     /// 24 lower-case hexadecimal digits.
@@ -22,11 +21,11 @@ pub struct Webhook {
     pub name: String,
     /// 1 to 2048 characters.
     pub url: String,
-    /// Names of events.
+    /// Names of actions.
     pub actions: Vec<String>,
     /// Whether events are delivered.
     pub enabled: bool,
-    /// Whether there is a token.
+    /// Whether the webhook has a token.
     pub has_bearer_token: bool,
     /// 1 to 60.
     pub timeout_seconds: i64,
@@ -36,7 +35,7 @@ pub struct Webhook {
     pub retry_backoff_seconds: i64,
 }
 
-/// One item of a 422's `detail`.
+/// An item of `detail` in a response with status 422.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
     location: Vec<Value>,
@@ -67,20 +66,20 @@ impl Problem {
         Self::new(&[], "JSON decode error", "json_invalid")
     }
 
-    /// As the API spells it.
+    /// Returns the JSON of the API.
     pub(super) fn to_json(&self) -> Value {
         json!({ "loc": self.location, "msg": self.message, "type": self.kind })
     }
 }
 
-/// A body that passed: the fields to set, and what to do with the token.
+/// The content of a valid body: the fields to set, and the change of the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
     fields: Map<String, Value>,
     pub(super) token: Token,
 }
 
-/// What a body does with the token.
+/// The change of the token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum Token {
     #[default]
@@ -89,14 +88,14 @@ pub(super) enum Token {
     Clear,
 }
 
-/// Reads the body of a POST.
+/// Validates the body of a POST.
 pub(super) fn create(body: &Value) -> Result<Changes, Vec<Problem>> {
     let mut reader = Reader::new(body)?;
     reader.fields();
     if reader.body.contains_key("clear_bearer_token") {
         reader.extra("clear_bearer_token");
     }
-    // The reference shows no default of `actions`, so leaving it out is outside the contract.
+    // The reference has no default of `actions`, so it is required.
     for required in ["name", "url", "actions"] {
         if !reader.body.contains_key(required) {
             reader.refuse(&[json!(required)], "Field required", "missing");
@@ -105,7 +104,7 @@ pub(super) fn create(body: &Value) -> Result<Changes, Vec<Problem>> {
     reader.finish()
 }
 
-/// Reads the body of a PATCH.
+/// Validates the body of a PATCH.
 pub(super) fn update(body: &Value) -> Result<Changes, Vec<Problem>> {
     let mut reader = Reader::new(body)?;
     reader.fields();
@@ -130,7 +129,7 @@ pub(super) fn update(body: &Value) -> Result<Changes, Vec<Problem>> {
 }
 
 impl Changes {
-    /// The webhook that a POST makes; the documented defaults fill in.
+    /// Returns the webhook of a POST, with documented defaults.
     pub(super) fn into_webhook(self, id: String) -> Webhook {
         let mut webhook = Webhook {
             id,
@@ -147,7 +146,7 @@ impl Changes {
         webhook
     }
 
-    /// Does what a PATCH says.
+    /// Applies a PATCH.
     pub(super) fn apply(&self, webhook: &mut Webhook) {
         let text = |name: &str| self.fields.get(name).and_then(Value::as_str);
         let number = |name: &str| self.fields.get(name).and_then(Value::as_i64);
@@ -244,7 +243,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a value is a text of that many characters; complains if not.
+    /// Checks that a value is a text of this length, in characters.
     fn text(&mut self, name: &str, value: &Value, shortest: usize, longest: usize) -> bool {
         let Some(text) = value.as_str() else {
             self.refuse(

@@ -1,6 +1,7 @@
-//! The emulator without a network: a request in, an answer out, faults between.
+//! The emulator without a network: processes requests, and injects faults.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -15,39 +16,46 @@ use super::request::RecordedRequest;
 use super::routes;
 use super::store::Store;
 
-/// An emulated account, and the lever of its faults. Copies are the same account.
+/// An emulated account, with methods that inject faults. Clones share the account.
 #[derive(Clone)]
 pub struct Emulator(Arc<Shared>);
 
-/// What an emulated API does with one request.
+/// The reaction of the emulated API to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exchange {
-    /// It answers.
+    /// It responds.
     Answer(Reply),
-    /// It begins to answer, and the connection is closed after half of it.
+    /// It closes the connection after half of the response.
     HalfAnswer(Reply),
     /// It closes the connection.
     Close,
-    /// It never answers.
+    /// It never responds.
     Hang,
 }
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The status.
     pub status: u16,
-    /// The headers, names in lower case.
+    /// The headers, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
+impl fmt::Debug for Emulator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The state contains the API key and tokens.
+        formatter.debug_struct("Emulator").finish_non_exhaustive()
+    }
+}
+
 impl Emulator {
-    /// An account of these options.
+    /// Creates an emulated account.
     ///
     /// # Errors
-    /// What keeps its file from being read.
+    /// Returns an error if its file cannot be read.
     pub fn new(options: SandboxOptions) -> io::Result<Self> {
         let store = match &options.storage {
             Storage::Memory { seed } => Store::in_memory(*seed),
@@ -70,12 +78,12 @@ impl Emulator {
         })))
     }
 
-    /// How long every answer takes.
+    /// Returns the latency of every response.
     pub fn latency(&self) -> Duration {
         self.0.latency
     }
 
-    /// A request of a connection, as it is recorded.
+    /// Reads a request of a connection.
     pub(super) fn read(
         &self,
         head: &hyper::http::request::Parts,
@@ -84,14 +92,14 @@ impl Emulator {
         RecordedRequest::read(head, body, &self.0.api_key)
     }
 
-    /// Takes one request: what happens, and how much later than usual. `too_large` says that its body was
-    /// over the limit. The request's number is given here.
+    /// Processes a request. Returns the reaction, and its delay beyond the usual latency. `too_large` is whether the body
+    /// exceeded the limit. The emulator assigns the number of the request.
     pub fn exchange(&self, request: &RecordedRequest, too_large: bool) -> (Duration, Exchange) {
         let faults = self.0.record(request.clone());
         let mut delay = Duration::ZERO;
         let mut after = None;
         for fault in faults {
-            // What cannot be edited or removed is not there: then nobody did.
+            // An edit or removal of a missing webhook has no effect.
             match fault {
                 Fault::Edit { webhook, fields } => {
                     let _ = edit(&mut self.lock().store, &webhook, &fields);
@@ -130,7 +138,7 @@ impl Emulator {
         (delay, exchange)
     }
 
-    /// Lets a request have its effect after a while. Needs a Tokio runtime, as the server has one.
+    /// Schedules the effect of a request. Requires a Tokio runtime.
     fn happen_later(&self, request: RecordedRequest, after: Duration) {
         let shared = Arc::clone(&self.0);
         tokio::spawn(async move {
@@ -139,17 +147,17 @@ impl Emulator {
         });
     }
 
-    /// The requests so far, the oldest first; at most the last 100,000.
+    /// Returns the recorded requests, oldest first. At most the last 100,000 are kept.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.lock().requests.iter().cloned().collect()
     }
 
-    /// Forgets the requests so far; their numbers go on.
+    /// Removes the recorded requests. Later requests continue their numbers.
     pub fn clear_requests(&self) {
         self.lock().requests.clear();
     }
 
-    /// How many requests there were since the start.
+    /// Returns the number of requests since the start.
     pub fn received(&self) -> usize {
         self.lock().received
     }
@@ -159,58 +167,58 @@ impl Emulator {
         self.lock().faults.add(when, fault);
     }
 
-    /// Forgets the faults that have not come about.
+    /// Removes the faults that have not occurred yet.
     pub fn clear_faults(&self) {
         self.lock().faults = Faults::default();
     }
 
-    /// Its webhooks, in the order in which they were made.
+    /// Returns the webhooks, in order of creation.
     pub fn webhooks(&self) -> Vec<Webhook> {
         self.lock().store.webhooks().to_vec()
     }
 
-    /// The token of a webhook.
+    /// Returns the token of a webhook.
     pub fn token(&self, id: &str) -> Option<String> {
         self.lock().store.token(id).map(str::to_owned)
     }
 
-    /// Makes or replaces a webhook behind the API's back.
+    /// Creates or replaces a webhook without a request.
     ///
     /// # Errors
-    /// What keeps the file from being written.
+    /// Returns an error if the file cannot be written.
     pub fn put(&self, webhook: Webhook) -> io::Result<()> {
         self.lock().store.put(webhook)
     }
 
-    /// Edits the webhook of an id or a name behind the API's back: the fields of the object are laid
-    /// over it, unchecked. Whether there was one.
+    /// Edits a webhook by id or name without a request: merges the fields into it, without validation. Returns whether it
+    /// existed.
     ///
     /// # Errors
-    /// What keeps the file from being written.
+    /// Returns an error if the file cannot be written.
     pub fn edit(&self, webhook: &str, fields: &Value) -> io::Result<bool> {
         edit(&mut self.lock().store, webhook, fields)
     }
 
-    /// Deletes the webhook of an id or a name behind the API's back. Whether there was one.
+    /// Deletes a webhook by id or name without a request. Returns whether it existed.
     ///
     /// # Errors
-    /// What keeps the file from being written.
+    /// Returns an error if the file cannot be written.
     pub fn remove(&self, webhook: &str) -> io::Result<bool> {
         remove(&mut self.lock().store, webhook)
     }
 
-    /// Adds a delivery, as the API would answer it.
+    /// Adds a delivery, in the JSON of the API.
     ///
     /// # Errors
-    /// What keeps the file from being written.
+    /// Returns an error if the file cannot be written.
     pub fn seed_event(&self, event: Value) -> io::Result<()> {
         self.lock().store.seed_event(event)
     }
 
-    /// Adds an attempt at a delivery, as the API would answer it.
+    /// Adds a delivery attempt, in the JSON of the API.
     ///
     /// # Errors
-    /// What keeps the file from being written.
+    /// Returns an error if the file cannot be written.
     pub fn seed_attempt(&self, attempt: Value) -> io::Result<()> {
         self.lock().store.seed_attempt(attempt)
     }
@@ -245,7 +253,7 @@ fn reply(status: u16, body: Vec<u8>) -> Reply {
     }
 }
 
-/// A scripted answer; JSON unless its headers say otherwise.
+/// Returns a scripted response. It is JSON unless its headers contain another content type.
 fn scripted(status: u16, headers: Vec<(String, String)>, body: String) -> Reply {
     let mut reply = reply(status, body.into_bytes());
     for (name, value) in headers {

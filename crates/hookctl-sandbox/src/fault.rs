@@ -1,91 +1,91 @@
-//! Faults by request: the lever of the tests.
+//! Faults of single requests, for tests.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// What goes wrong with one request.
+/// A fault of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// The connection is closed without an answer, and nothing happened.
+    /// The connection is closed without a response. The request has no effect.
     CloseBefore,
-    /// It happens, and the connection is closed without an answer.
+    /// The request takes effect, and the connection is closed without a response.
     CloseAfter,
-    /// No answer ever comes, and nothing happens.
+    /// No response is sent. The request has no effect.
     Hang,
-    /// It happens, and no answer ever comes.
+    /// The request takes effect, and no response is sent.
     HangAfter,
-    /// It happens, and the connection is closed after half the answer.
+    /// The request takes effect, and the connection is closed after half of the response.
     HalfAnswer,
-    /// Nothing happens, and this is the answer.
+    /// This response is sent. The request has no effect.
     Answer {
         /// The status.
         status: u16,
-        /// Headers beside the content type, which is JSON unless given.
+        /// Further headers. The content type is JSON unless given.
         headers: Vec<(String, String)>,
         /// The body.
         body: String,
     },
-    /// It happens, and this is the answer.
+    /// The request takes effect, and this response is sent.
     AnswerAfter {
         /// The status.
         status: u16,
-        /// Headers beside the content type, which is JSON unless given.
+        /// Further headers. The content type is JSON unless given.
         headers: Vec<(String, String)>,
         /// The body.
         body: String,
     },
-    /// Somebody else edits a webhook just before: the fields of this object are laid over the one of
-    /// that id or name. All goes well apart from that.
+    /// Another writer edits a webhook just before the request, which itself succeeds: the fields are merged into the
+    /// webhook.
     Edit {
-        /// The id or the name.
+        /// The id or name of the webhook.
         webhook: String,
         /// The fields.
         fields: Value,
     },
-    /// Somebody else deletes the webhook of that id or name just before.
+    /// Another writer deletes a webhook just before the request.
     Remove {
-        /// The id or the name.
+        /// The id or name of the webhook.
         webhook: String,
     },
-    /// All goes well, after a while.
+    /// The response is delayed.
     Delay(Duration),
-    /// It happens after a while, whatever becomes of its sender, who hears something else at once.
+    /// The request takes effect later, even if its sender is no longer running. The sender receives another reaction at once.
     Late {
-        /// How long after its arrival it happens.
+        /// The time between the request and its effect.
         after: Duration,
-        /// What the sender hears.
+        /// The reaction that the sender receives.
         hears: Hears,
     },
 }
 
-/// What the sender of a late request hears at once.
+/// The immediate reaction to a late request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hears {
-    /// Nothing: the connection stays open without an answer.
+    /// The connection stays open without a response.
     Nothing,
     /// The connection is closed.
     Close,
-    /// A gateway's 504, in HTML.
+    /// A gateway responds with 504, in HTML.
     GatewayTimeout,
 }
 
-/// Which request a fault is for.
+/// The request that a fault affects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum When {
-    /// The request of this number, over all, from 1.
+    /// The request with this number, from 1.
     Request(usize),
-    /// The request of this number among those of a method, from 1.
+    /// The request with this number among those of a method.
     Nth {
         /// `GET`, `POST`, `PATCH`, or `DELETE`.
         method: &'static str,
-        /// From 1.
+        /// The number, from 1.
         number: usize,
     },
 }
 
-/// The faults to come, each used once.
+/// The pending faults. Each occurs once.
 #[derive(Debug, Default)]
 pub(super) struct Faults(VecDeque<(When, Fault)>);
 
@@ -94,7 +94,7 @@ impl Faults {
         self.0.push_back((when, fault));
     }
 
-    /// Takes the faults of a request, in the order in which they were added.
+    /// Removes and returns the faults of a request, in order of addition.
     pub(super) fn take(&mut self, number: usize, method: &str, of_method: usize) -> Vec<Fault> {
         let mut taken = Vec::new();
         self.0.retain(|(when, fault)| {

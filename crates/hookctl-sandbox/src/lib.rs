@@ -1,16 +1,16 @@
 //! An emulator of Interactly's workflow webhooks API, strict to the documented contract.
 //!
-//! It lets the main job run on a fresh machine without an account, lets a repository's own CI rehearse
-//! a change, and is the server that the tests put faults into. It imports nothing of this crate: an
-//! emulator that shared our types would share our misreadings.
+//! It runs hookctl without an account, rehearses changes in CI, and injects faults in tests. It does not depend on other
+//! hookctl crates, since an emulator with shared types would share their errors.
 //!
 //! # Guarantees
-//! Whatever is outside the documented contract is refused with status 422 in the documented shape: an
-//! unknown field, `null`, an empty PATCH, a token beside `clear_bearer_token: true`, and so on. No token
-//! is written to disk.
+//! Requests outside the documented contract are refused with status 422 in the documented shape: an unknown field,
+//! `null`, an empty PATCH, a token with `clear_bearer_token: true`, and so on. No token is written to disk.
 //!
 //! # Caveats
-//! There is no workflow engine in it, so events come only from whoever seeds them.
+//! The emulator runs no workflows, so its only events are those that callers add.
+
+#![warn(missing_debug_implementations)]
 
 mod account;
 mod contract;

@@ -1,22 +1,36 @@
-//! How the emulator is run, and how it speaks.
+//! Options of the emulator.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the emulator is run.
+/// Options of the emulator.
+#[derive(Clone)]
 pub struct SandboxOptions {
-    /// The API key that it takes.
+    /// The API key that the emulator accepts.
     pub api_key: String,
-    /// Where it keeps its webhooks.
+    /// Where the emulator stores its webhooks.
     pub storage: Storage,
-    /// How it speaks where the contract leaves that open.
+    /// The behavior that the contract leaves open.
     pub dialect: Dialect,
-    /// How long every answer takes.
+    /// The latency of every response.
     pub latency: Duration,
 }
 
+impl fmt::Debug for SandboxOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SandboxOptions")
+            .field("api_key", &"***")
+            .field("storage", &self.storage)
+            .field("dialect", &self.dialect)
+            .field("latency", &self.latency)
+            .finish()
+    }
+}
+
 impl SandboxOptions {
-    /// An emulator in memory that takes this key, without latency.
+    /// Returns options of an emulator in memory that accepts this key, without latency.
     pub fn in_memory(api_key: impl Into<String>) -> Self {
         Self {
             api_key: api_key.into(),
@@ -29,19 +43,19 @@ impl SandboxOptions {
     }
 }
 
-/// Where the emulator keeps its webhooks.
+/// Where the emulator stores its webhooks.
 #[derive(Clone, Debug)]
 pub enum Storage {
-    /// Nowhere.
+    /// In memory.
     Memory {
-        /// The same seed gives the same ids.
+        /// The seed of ids. The same seed produces the same ids.
         seed: u64,
     },
-    /// In this file.
+    /// In this file, which never contains tokens.
     File(PathBuf),
 }
 
-/// How the emulator speaks where the contract leaves that open.
+/// The behavior of the emulator that the contract leaves open.
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is an open question of its own"
@@ -50,30 +64,30 @@ pub enum Storage {
 pub struct Dialect {
     /// The name of the list's array.
     pub list: ListName,
-    /// Whether the list says no total.
+    /// Whether the list omits the total.
     pub without_total: bool,
-    /// The most webhooks per page, if it caps the size silently.
+    /// The maximum number of webhooks per page, if the emulator silently limits it.
     pub page_cap: Option<usize>,
-    /// Whether ids are called `_id`.
+    /// Whether ids are named `_id`.
     pub document_ids: bool,
-    /// Whether writes are confirmed with an empty body.
+    /// Whether responses to writes are empty.
     pub silent_writes: bool,
-    /// Whether names are trimmed, hosts lowered, and addresses given a path.
+    /// Whether names are trimmed and URLs normalized.
     pub normalizes: bool,
 }
 
 /// The name of the list's array.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListName {
-    /// `subscriptions`, the likeliest.
+    /// `subscriptions`, the most likely name.
     #[default]
     Subscriptions,
     /// `webhooks`
     Webhooks,
     /// `workflow_webhooks`
     WorkflowWebhooks,
-    /// A name that nobody expects.
+    /// An unexpected name.
     Other,
-    /// No envelope at all.
+    /// No envelope.
     Bare,
 }

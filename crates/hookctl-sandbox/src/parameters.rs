@@ -1,13 +1,13 @@
-//! Which query parameters each route takes, and what their values may be. Pure.
+//! The query parameters of each route, and their valid values. Pure.
 //!
-//! A parameter that a route does not know is refused, though a server may well ignore it: a client that relies on one
-//! would get every row where it asked for some.
+//! Unknown parameters are refused, although a server may ignore them: a client that relies on one would receive all rows
+//! instead of the filtered ones.
 
 use jiff::Timestamp;
 
 use super::contract::{ACTIONS, Problem};
 
-/// What a value may be.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Any text.
@@ -20,7 +20,7 @@ enum Kind {
     ObjectId,
     /// A time in RFC 3339.
     Time,
-    /// One of these words.
+    /// One of these values.
     OneOf(&'static [&'static str]),
 }
 
@@ -56,10 +56,10 @@ const ATTEMPTS: Parameters = &[
     ("end", Kind::Time),
 ];
 
-/// Checks the query of a request to a route, which is told by its method and the parts of its path.
+/// Checks the query of a request. The method and the parts of the path determine the route.
 ///
 /// # Errors
-/// Every [`Problem`] of the query.
+/// Returns every [`Problem`] of the query.
 pub(super) fn check(
     method: &str,
     parts: &[&str],
@@ -90,7 +90,7 @@ pub(super) fn check(
     }
 }
 
-/// What is wrong with a value: the message and the type of the problem.
+/// Returns the message and type of the problem of a value, if any.
 fn flaw(kind: Kind, value: &str) -> Option<(&'static str, &'static str)> {
     let is_right = match kind {
         Kind::Text => true,
@@ -119,7 +119,7 @@ fn flaw(kind: Kind, value: &str) -> Option<(&'static str, &'static str)> {
     (!is_right).then_some(flaw)
 }
 
-/// Reads a time in RFC 3339.
+/// Parses a time in RFC 3339.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     text.parse().ok()
 }

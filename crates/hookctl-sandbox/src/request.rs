@@ -1,12 +1,12 @@
-//! A request as it arrived, for whoever asserts on it.
+//! Recorded requests, for assertions.
 
 use hyper::header::AUTHORIZATION;
 use serde_json::Value;
 
-/// A request as it arrived. The API key is not in it; a token in a body is, in memory only.
+/// A recorded request. It contains no API key, but may contain a token in its body, in memory only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RecordedRequest {
-    /// Its number, from 1.
+    /// The number of the request, from 1.
     pub number: usize,
     /// `GET`, `POST`, `PATCH`, or `DELETE`.
     pub method: String,
@@ -16,14 +16,14 @@ pub struct RecordedRequest {
     pub query: Vec<(String, String)>,
     /// The body, if it was JSON.
     pub body: Option<Value>,
-    /// Whether the API key was right.
+    /// Whether the API key was correct.
     pub authorized: bool,
     /// The headers `teamid`, `uuid`, and `user-agent`, if sent.
     pub headers: Vec<(String, String)>,
 }
 
 impl RecordedRequest {
-    /// Reads a request; the number is given by whoever counts.
+    /// Reads a request. The caller sets its number.
     pub(super) fn read(
         head: &hyper::http::request::Parts,
         body: Option<&[u8]>,
@@ -51,7 +51,7 @@ impl RecordedRequest {
         }
     }
 
-    /// The value of a query parameter.
+    /// Returns the value of a query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -59,7 +59,7 @@ impl RecordedRequest {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Method, the last part of the path, and the body on one line: what tests compare.
+    /// Returns the method, the last part of the path, and the body on one line, for comparison in tests.
     pub fn line(&self) -> String {
         let last = self.path.rsplit('/').next().unwrap_or_default();
         match &self.body {

@@ -1,4 +1,4 @@
-//! What each request does and is answered, by the documented contract.
+//! Routes of the documented contract: the effect and the response of each request.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,10 +15,10 @@ use super::request::RecordedRequest;
 
 const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
 
-/// The status and the body of an answer.
+/// The status and body of a response.
 type Answer = (StatusCode, Vec<u8>);
 
-/// Answers a request. `too_large` says that its body was over the limit.
+/// Processes a request. `too_large` is whether its body exceeded the limit.
 pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: bool) -> Answer {
     if !request.authorized {
         return detail(StatusCode::UNAUTHORIZED, "Invalid or missing API key");
@@ -63,7 +63,7 @@ pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: boo
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {
-    // Our own types always can be written.
+    // These types always serialize.
     (status, serde_json::to_vec(body).unwrap_or_default())
 }
 
@@ -79,7 +79,7 @@ fn invalid(problems: &[Problem]) -> Answer {
     )
 }
 
-/// The part of the rows that a page holds, by `page` and `size`, which were checked.
+/// Returns the rows of a page, by the validated parameters `page` and `size`, and the total.
 fn paged<T>(rows: Vec<T>, request: &RecordedRequest, cap: Option<usize>) -> (Vec<T>, usize) {
     let number = |name: &str, default: usize| {
         let written = request.query(name);
@@ -138,7 +138,7 @@ enum Part<'a> {
     Total(usize),
 }
 
-/// A webhook as it is answered. A list has hundreds, so that they are written as they stand.
+/// A webhook in a response. A list has hundreds, so they are serialized without a copy if possible.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Row<'a> {
@@ -218,7 +218,7 @@ fn no_such_webhook() -> Answer {
     detail(StatusCode::NOT_FOUND, "Workflow webhook not found")
 }
 
-/// Stores another form of what was sent, where the dialect does that.
+/// Normalizes a stored webhook, if the dialect does so.
 fn normalized(state: &mut State, mut webhook: Webhook, dialect: Dialect) -> io::Result<Webhook> {
     if dialect.normalizes {
         webhook.name = webhook.name.trim().to_owned();

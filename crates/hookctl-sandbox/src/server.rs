@@ -1,4 +1,4 @@
-//! The emulator as a server: HTTP/1.1 on a socket, one task per connection.
+//! The HTTP/1.1 server of the emulator, with a task for each connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,31 +17,33 @@ use tokio::task::{AbortHandle, JoinSet};
 use super::emulator::{Emulator, Exchange, Reply};
 use super::options::{SandboxOptions, Storage};
 
-/// The most that is read of a body, in bytes.
+/// The maximum size of a request body, in bytes.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Why the emulator does not run.
+/// Why the emulator could not start.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SandboxError {
-    /// The address could not be listened on.
+    /// Listening on the address failed.
     #[error("could not listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The file could not be used.
+    /// The file could not be read or created.
     #[error("could not use the sandbox file {path:?}")]
     Storage {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// Why.
+        /// The error of the file.
         source: io::Error,
     },
 }
 
-/// A running emulator. It stops when this is dropped.
+/// A running emulator, which stops on drop.
+#[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
     emulator: Emulator,
@@ -49,10 +51,10 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts an emulator on an address; port 0 means any free one.
+    /// Starts an emulator on an address. Port 0 selects a free port.
     ///
     /// # Errors
-    /// [`SandboxError`] if the address or the file cannot be used.
+    /// Returns [`SandboxError`] if the address or the file cannot be used.
     pub async fn start(options: SandboxOptions, address: SocketAddr) -> Result<Self, SandboxError> {
         let path = match &options.storage {
             Storage::Memory { .. } => PathBuf::new(),
@@ -71,7 +73,7 @@ impl Sandbox {
         })
     }
 
-    /// The base URL.
+    /// Returns the base URL.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -94,19 +96,19 @@ impl Drop for Sandbox {
 async fn accept(listener: TcpListener, emulator: Emulator) {
     let mut connections = JoinSet::new();
     loop {
-        // Connections that ended are let go of, so that a server that runs for months does not grow.
+        // Removes finished connections, so that memory does not grow over months.
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: others will end.
+            // Most likely no file descriptors are left. Other connections will end.
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        // Small answers must not wait for more to come; failing to say so only slows them down.
+        // Small responses must be sent at once. A failure only delays them.
         let _ = stream.set_nodelay(true);
         let emulator = emulator.clone();
         connections.spawn(async move {
             let service = hyper::service::service_fn(|request| respond(emulator.clone(), request));
-            // A connection that breaks is the client's business.
+            // Broken connections concern only the client.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -116,7 +118,7 @@ async fn accept(listener: TcpListener, emulator: Emulator) {
 
 type Body = BoxBody<Bytes, io::Error>;
 
-/// The answer to one request; an error closes the connection without one.
+/// Responds to a request. An error closes the connection without a response.
 async fn respond(
     emulator: Emulator,
     request: Request<Incoming>,
@@ -136,7 +138,7 @@ async fn respond(
     }
 }
 
-/// Waits, if there is anything to wait for: the timer's own step is a millisecond.
+/// Waits, unless the time is zero, since the timer has a resolution of a millisecond.
 async fn wait(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;

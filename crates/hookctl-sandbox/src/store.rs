@@ -1,4 +1,4 @@
-//! What the emulator keeps: in memory, or in one file that never holds a token.
+//! Storage of the emulator: in memory, or in a file that never contains a token.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,36 +10,36 @@ use serde_json::{Value, json};
 
 use super::contract::{Changes, Token, Webhook};
 
-/// What is kept.
+/// The stored content.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Content {
-    /// The version of the file's form: 1.
+    /// The version of the file format: 1.
     version: u32,
-    /// Makes the ids of this store different from those of any other.
+    /// The seed of ids, which distinguishes them from those of other accounts.
     seed: u64,
-    /// How many webhooks were ever made.
+    /// The number of webhooks ever created.
     made: u32,
-    /// In the order in which they were made.
+    /// The webhooks, in order of creation.
     webhooks: Vec<Webhook>,
-    /// Deliveries, as whoever seeded them gave them.
+    /// Deliveries, as added by the caller.
     #[serde(default)]
     events: Vec<Value>,
-    /// Attempts at deliveries, likewise.
+    /// Delivery attempts, as added by the caller.
     #[serde(default)]
     attempts: Vec<Value>,
 }
 
-/// What the emulator keeps.
+/// The content of an emulator, and where it is stored.
 #[derive(Debug)]
 pub(super) struct Store {
     content: Content,
-    /// The tokens, for tests; they never leave memory.
+    /// The tokens, for tests. They are never written to the file.
     tokens: BTreeMap<String, String>,
     path: Option<PathBuf>,
 }
 
 impl Store {
-    /// An empty store in memory. The same seed gives the same ids.
+    /// Creates an empty store in memory. The same seed produces the same ids.
     pub(super) fn in_memory(seed: u64) -> Self {
         Self {
             content: Content {
@@ -52,14 +52,14 @@ impl Store {
         }
     }
 
-    /// The store in a file; empty if there is no file yet. `seed` is used for a new one.
+    /// Opens the store of a file, or an empty one with `seed` if the file does not exist.
     ///
     /// # Errors
-    /// What keeps the file from being read. It is never overwritten then.
+    /// Returns an error if the file cannot be read. It is then never overwritten.
     pub(super) fn in_file(path: &Path, seed: u64) -> io::Result<Self> {
         let mut store = Self::in_memory(seed);
         let content = match fs::symlink_metadata(path) {
-            // A FIFO or a device would be waited for, and a link leads elsewhere.
+            // Reading a FIFO or a device may block, and a link leads elsewhere.
             Ok(metadata) if !metadata.is_file() => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
                 "it is not a regular file",
@@ -135,7 +135,7 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Puts a webhook in the place of the one of its id, or at the end.
+    /// Replaces the webhook with the same id, or appends the webhook.
     pub(super) fn put(&mut self, webhook: Webhook) -> io::Result<()> {
         match self
             .content
@@ -167,7 +167,7 @@ impl Store {
         self.save()
     }
 
-    /// Puts an event back to pending, by its document id, and returns its event id.
+    /// Sets an event to pending, by its document id. Returns its event id.
     pub(super) fn retry(&mut self, document_id: &str) -> io::Result<Option<Value>> {
         let found = self
             .content

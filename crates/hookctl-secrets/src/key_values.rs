@@ -1,4 +1,4 @@
-//! What keys are, so that no token is one: many paths and names lead to a file or a value, and all to the same bytes.
+//! The values of keys, so that no token equals one: many paths and names may lead to the same bytes.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::limits::MAX_SECRET_BYTES;
 use hookctl_core::secret::Secret;
 use hookctl_system::input::{FileId, open_regular, read, real_path};
 
-/// The shortest key that is looked for inside of tokens, in bytes. A shorter one may stand in any text by chance.
+/// The shortest key that is searched inside tokens, in bytes. A shorter one may occur in any text by chance.
 const SHORTEST_INSIDE: usize = 8;
 
-/// The values of keys of the API and of fingerprints. It shows none of them.
+/// The values of API keys and fingerprint keys. Has no `Debug` that shows them.
 #[derive(Default)]
 pub struct KeyValues {
     values: Vec<Zeroizing<String>>,
@@ -19,7 +19,7 @@ pub struct KeyValues {
 }
 
 impl KeyValues {
-    /// Returns no key.
+    /// Returns an empty collection.
     pub const fn none() -> Self {
         Self {
             values: Vec::new(),
@@ -41,7 +41,7 @@ impl KeyValues {
         value.zeroize();
     }
 
-    /// Adds the key that a file holds. One that cannot be read is no key.
+    /// Adds the key in a file. An unreadable file has no key.
     pub(super) fn read(&mut self, path: &Path) {
         let Ok(path) = real_path(path) else { return };
         let Ok(file) = open_regular(&path) else {
@@ -55,12 +55,12 @@ impl KeyValues {
         }
     }
 
-    /// Whether one of the keys comes from a file.
+    /// Returns whether one of the keys comes from a file.
     pub(super) fn come_from(&self, file: &FileId) -> bool {
         self.files.contains(file)
     }
 
-    /// Whether a token is one of the keys, or holds one. How long that takes says nothing of a key but its length.
+    /// Returns whether a token is or contains one of the keys. The time depends only on the lengths of keys.
     pub fn are_in(&self, token: &Secret) -> bool {
         let token = trimmed(token.expose()).as_bytes();
         let mut found = false;
@@ -76,7 +76,7 @@ impl KeyValues {
     }
 }
 
-/// Whether two texts of one length are the same, in constant time.
+/// Compares two texts of the same length in constant time.
 fn are_equal(one: &[u8], other: &[u8]) -> bool {
     let pairs = one.iter().zip(other);
     let difference = pairs.fold(0, |all, (one, other)| {
@@ -129,7 +129,7 @@ mod tests {
         std::fs::write(path("copy"), "the-key-of-prod").unwrap();
         std::fs::write(path("within"), "Bearer the-key-of-prod").unwrap();
         std::fs::write(path("token"), "another").unwrap();
-        // Too large for any key: what it holds is not compared, and the file is.
+        // The file is too large for a key, so only its identity is compared.
         std::fs::write(path("odd"), [b"a".repeat(70_000), vec![b'\n']].concat()).unwrap();
         std::fs::hard_link(path("key"), path("hard")).unwrap();
         std::fs::hard_link(path("odd"), path("hard-odd")).unwrap();

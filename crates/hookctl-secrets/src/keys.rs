@@ -1,5 +1,4 @@
-//! Where keys come from, so that no token comes from the same place: a token is sent to whatever address the
-//! files name, and a key must never be.
+//! The sources of keys, so that no token shares one: a token is sent to the address in a file, and a key must never be.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -8,10 +7,10 @@ use crate::KeyValues;
 use hookctl_core::secret::SecretSource;
 use hookctl_system::input::normal;
 
-/// How the names of variables begin that may hold keys of the API, whatever the files say: an API key comes from any of
-/// them without consent.
+/// The prefixes of variables that may hold API keys, whatever the files say, since they need no consent as the source
+/// of one.
 const RESERVED: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
-/// How those of them begin that hold what is public.
+/// The prefix of those variables that hold public values.
 const PUBLIC: &str = "HOOKCTL_VAR_";
 
 /// What a token shares with a key.
@@ -23,7 +22,7 @@ pub enum KeyConflict<'a> {
     File,
 }
 
-/// Where the API keys and the keys of fingerprints of a configuration come from.
+/// The sources of the API keys and fingerprint keys of a configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeySources {
     variables: BTreeSet<String>,
@@ -32,8 +31,7 @@ pub struct KeySources {
 }
 
 impl KeySources {
-    /// Returns the sources of a configuration without keys of its own. `INTERACTLY_*` and `HOOKCTL_*` are reserved
-    /// all the same.
+    /// Returns the sources of a configuration without keys. `INTERACTLY_*` and `HOOKCTL_*` are reserved nevertheless.
     pub const fn new() -> Self {
         Self {
             variables: BTreeSet::new(),
@@ -57,8 +55,8 @@ impl KeySources {
         self.sources.push(source.clone());
     }
 
-    /// Reads what the keys are, but those of programs. `names` are those of all variables. Files outside the
-    /// repository are read only if `outside` says so. A key that cannot be read is none that a token could be.
+    /// Reads the values of the keys, except those of programs. `names` are the names of all variables. Files outside
+    /// the repository are read only with `outside`. An unreadable key cannot equal a token.
     pub fn values<'a>(
         &self,
         lookup: &dyn Fn(&str) -> Option<String>,
@@ -91,8 +89,7 @@ impl KeySources {
         (is_reserved && !begins_with(name, PUBLIC)) || self.variables.iter().any(same)
     }
 
-    /// Returns what a token shares with a key, if anything: neither the variables nor the file of a key may be the
-    /// token's.
+    /// Returns what a token shares with a key. A token must not use the variable or the file of a key.
     pub fn conflict<'a>(&self, token: &'a SecretSource) -> Option<KeyConflict<'a>> {
         let variables = token.variables();
         let variable = variables.into_iter().find(|name| self.reserves(name));
@@ -106,14 +103,14 @@ impl KeySources {
     }
 }
 
-/// Whether a variable may hold a key that no target of this configuration names: that of another one, say.
+/// Returns whether a variable may hold a key that this configuration does not name, such as that of another target.
 fn may_hold_key(name: &str) -> bool {
     let ends = || name.to_ascii_uppercase().ends_with("_KEY");
     begins_with(name, "INTERACTLY_")
         || (begins_with(name, "HOOKCTL_") && !begins_with(name, PUBLIC) && ends())
 }
 
-/// Whether a name begins so. Letter case makes no difference: on some systems it has no meaning.
+/// Returns whether a name has a prefix, ignoring case, which has no meaning on some systems.
 fn begins_with(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))

@@ -1,5 +1,5 @@
-//! How much is read for a secret.
+//! The limits of a secret.
 
-/// The most that is read from the file or program of a secret, in bytes: 2,000 characters of at most four bytes are
-/// the longest token there can be; whatever is larger is the wrong file.
+/// The most that is read from a secret's file or program, in bytes. The longest token has 2,000 characters of at most
+/// four bytes; more must be the wrong file.
 pub const MAX_SECRET_BYTES: u64 = 64 * 1024;

@@ -1,4 +1,4 @@
-//! Which programs may be run for secrets: those that there is consent to, each where it was found.
+//! Permits: the programs that may run for secrets, with consent, each at its path.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -8,36 +8,36 @@ use std::path::{Path, PathBuf};
 use hookctl_core::secret::SecretSource;
 use hookctl_system::input::{digest_regular, real_path};
 
-/// The most that a program or a file in its arguments may hold, in bytes.
+/// The largest program or file in its arguments, in bytes.
 pub(crate) const MAX_CONTENT_BYTES: u64 = 1 << 30;
 
-/// The programs that may be run for secrets. Only consent makes one that holds any: see `Consent` in the module `trust`.
+/// The programs that may run for secrets. Only consent creates a non-empty one: see `Consent` in the module `trust`.
 #[derive(Clone, Default)]
 pub struct Permits {
     programs: HashMap<SecretSource, Permitted>,
-    /// The `PATH` of their children: the folders that programs are looked for in.
+    /// The `PATH` of child processes.
     search: OsString,
 }
 
-/// What may be run for a source.
+/// What may run for a source.
 #[derive(Clone)]
 enum Permitted {
     At(Program),
     NotFound,
 }
 
-/// A program where it was found, and what was read of it then.
+/// A program at its path, and the files that consent covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
-    /// What is run.
+    /// The path to execute.
     pub(crate) path: PathBuf,
-    /// The same without links.
+    /// The real path.
     pub(crate) real: PathBuf,
-    /// What was read when consent was looked for: each file with the digest of what it held.
+    /// The files that were read for consent, with the digests of their contents.
     pub(crate) contents: Vec<(PathBuf, [u8; 32])>,
 }
 
-/// Why a program is not run.
+/// Why a program may not run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NotRun {
     NoConsent,
@@ -45,12 +45,12 @@ pub(super) enum NotRun {
 }
 
 impl Permits {
-    /// Returns permission to run nothing.
+    /// Returns permits without any program.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Returns permission to run nothing yet, for programs whose children look for programs there.
+    /// Returns permits without any program yet, with the `PATH` of child processes.
     pub(crate) fn searching(search: OsString) -> Self {
         Self {
             programs: HashMap::new(),
@@ -62,12 +62,12 @@ impl Permits {
         self.programs.insert(source, Permitted::At(program));
     }
 
-    /// Notes that the program of a source is nowhere.
+    /// Records that the program of a source does not exist.
     pub(crate) fn missing(&mut self, source: SecretSource) {
         self.programs.insert(source, Permitted::NotFound);
     }
 
-    /// Whether a source may be followed: it is no program, or one that may be run.
+    /// Returns whether a source may be resolved: it is not a program, or a permitted one.
     pub fn cover(&self, source: &SecretSource) -> bool {
         !matches!(source, SecretSource::Command { .. })
             || matches!(self.programs.get(source), Some(Permitted::At(_)))
@@ -87,7 +87,7 @@ impl Permits {
 }
 
 impl Program {
-    /// Returns the first path that no longer leads to what was read there.
+    /// Returns the first path whose content has changed.
     pub(super) fn changed(&self) -> Option<&Path> {
         if real_path(&self.path).ok().as_ref() != Some(&self.real) {
             return Some(&self.path);
@@ -100,7 +100,7 @@ impl Program {
     }
 }
 
-/// Shows which programs, and no argument.
+/// Shows the programs without arguments.
 impl fmt::Debug for Permits {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let programs = self.programs.keys().map(ToString::to_string);

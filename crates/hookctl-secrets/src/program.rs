@@ -1,4 +1,4 @@
-//! Running the program of a secret: bounded in time and memory, and ended with its children.
+//! Runs the program of a secret, bounded in time and memory, and ends it with its child processes.
 
 use std::ffi::OsStr;
 use std::io;
@@ -13,34 +13,34 @@ use zeroize::Zeroizing;
 use crate::limits::MAX_SECRET_BYTES;
 use hookctl_core::secret::Filter;
 
-/// How much of standard error is kept, in bytes.
+/// The most bytes of standard error that are kept.
 const MOST_SAID: usize = 16 * 1024;
-/// How many lines of it are shown, and how long each may be, in characters.
+/// The most lines of standard error that are shown, and the longest line, in characters.
 const LINES: usize = 5;
 const LINE_LENGTH: usize = 200;
-/// Words of at least so many characters, with letters and digits, may be credentials.
+/// The shortest word with letters and digits that may be a credential, in characters.
 const WORD_LENGTH: usize = 20;
-/// How the names of variables begin that no child gets.
+/// The prefixes of variables that child processes do not inherit.
 const WITHHELD: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
-/// What stands in place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "(secret)";
 
-/// Why a program gave no output.
+/// Why a program has no output.
 pub(super) enum ProgramError {
     System(io::Error),
     TooLarge,
     TimedOut,
 }
 
-/// What a program that ended left.
+/// The result of a finished program.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) stdout: Zeroizing<Vec<u8>>,
     stderr: Zeroizing<Vec<u8>>,
 }
 
-/// Returns the command of a program: where it runs, and what it gets of the environment. `search` is where it, and
-/// what it starts, looks for further programs.
+/// Returns the command of a program, with its working directory and environment. `search` is the `PATH` of the program
+/// and its child processes.
 pub(super) fn command(
     program: &Path,
     arguments: &[String],
@@ -48,11 +48,11 @@ pub(super) fn command(
     search: &OsStr,
 ) -> Command {
     let mut command = Command::new(program);
-    // Settings and keys of ours are no business of a program that a file names.
+    // A program named by a file must not see the settings and keys of hookctl.
     for (name, _) in std::env::vars_os().filter(|(name, _)| is_withheld(name)) {
         command.env_remove(&name);
     }
-    // An empty one would mean the current folder, which is of the repository.
+    // An empty entry would mean the current folder, which belongs to the repository.
     if search.is_empty() {
         command.env_remove("PATH");
     } else {
@@ -68,7 +68,7 @@ pub(super) fn command(
     command
 }
 
-/// Whether no child gets a variable. Letter case makes no difference: on some systems it has no meaning.
+/// Returns whether a variable is withheld, ignoring case, which has no meaning on some systems.
 fn is_withheld(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     WITHHELD.iter().any(|prefix| {
@@ -77,8 +77,8 @@ fn is_withheld(name: &OsStr) -> bool {
     })
 }
 
-/// Runs a program until it ends. What it printed until then is its answer: a child that it leaves in the
-/// background may keep the pipe open.
+/// Runs a program until it exits. Its output is what it has printed by then, since a background process may keep the
+/// pipe open.
 pub(super) async fn run(mut command: Command, limit: Duration) -> Result<Ended, ProgramError> {
     let mut group = Group::prepare(&mut command);
     let mut child = command.spawn().map_err(ProgramError::System)?;
@@ -90,7 +90,7 @@ pub(super) async fn run(mut command: Command, limit: Duration) -> Result<Ended, 
         tokio::select! {
             status = child.wait() => status.map_err(ProgramError::System),
             () = stdout.fill() => Err(ProgramError::TooLarge),
-            // What does not fit is read all the same, so that the program can go on.
+            // Excess output is read and dropped, so that the program does not block.
             () = stderr.fill_and_forget() => Err(ProgramError::TimedOut),
         }
     };
@@ -111,8 +111,8 @@ pub(super) async fn run(mut command: Command, limit: Duration) -> Result<Ended, 
 }
 
 impl Ended {
-    /// The last lines of standard error. What was printed to standard output is masked in them, and so is each
-    /// word that looks like a credential.
+    /// Returns the last lines of standard error. Masks the program's standard output in them, and each word that looks
+    /// like a credential.
     pub(super) fn said(&self) -> Vec<String> {
         let printed = String::from_utf8_lossy(&self.stdout);
         let printed: Vec<&str> = printed
@@ -143,7 +143,7 @@ impl Ended {
     }
 }
 
-/// The line with each word that looks like a credential replaced.
+/// Returns the line with each word masked that looks like a credential.
 fn masked_words(line: &str) -> String {
     let belongs = |character: char| character.is_ascii_alphanumeric() || "_-+=".contains(character);
     let mut masked = String::new();
@@ -168,10 +168,10 @@ fn masked_words(line: &str) -> String {
     masked + rest
 }
 
-/// One end of a pipe, read up to a limit.
+/// The read end of a pipe, read up to a limit.
 struct Pipe<R> {
     reader: Option<R>,
-    /// The same end, to ask for what is there without waiting.
+    /// The same end, for reads that do not block.
     #[cfg(unix)]
     now: Option<std::fs::File>,
     bytes: Zeroizing<Vec<u8>>,
@@ -200,7 +200,7 @@ impl<R: End> Pipe<R> {
             reader,
             #[cfg(unix)]
             now,
-            // No copy is left behind by growing.
+            // Growing the buffer would leave copies behind.
             bytes: Zeroizing::new(Vec::with_capacity(limit + 1)),
             limit,
         })
@@ -210,7 +210,7 @@ impl<R: End> Pipe<R> {
         self.bytes.len() > self.limit
     }
 
-    /// Reads until there is too much; never ends otherwise.
+    /// Reads until the limit is exceeded; never returns otherwise.
     async fn fill(&mut self) {
         while !self.is_over() {
             let left = self.limit + 1 - self.bytes.len();
@@ -227,7 +227,7 @@ impl<R: End> Pipe<R> {
         }
     }
 
-    /// Reads for ever; what comes after the limit replaces what came before it.
+    /// Reads forever, overwriting what exceeds the limit.
     async fn fill_and_forget(&mut self) {
         loop {
             self.fill().await;
@@ -236,7 +236,7 @@ impl<R: End> Pipe<R> {
         }
     }
 
-    /// Reads what is there, and waits for nothing.
+    /// Reads what is available without blocking.
     fn rest(&mut self) -> Result<(), ProgramError> {
         #[cfg(unix)]
         if let Some(mut now) = self.now.take() {
@@ -261,8 +261,8 @@ impl<R: End> Pipe<R> {
     }
 }
 
-/// The process group of a program, ended with it unless the program ended by itself. Where a person sits at a
-/// terminal the program stays in the group of that terminal, so that it can ask; Ctrl-C reaches it there.
+/// The process group of a program, which ends with it unless the program exits by itself. On a terminal the program
+/// stays in the terminal's group, so that it can prompt; Ctrl-C reaches it there.
 struct Group {
     #[cfg(unix)]
     own: bool,
@@ -311,7 +311,7 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(leader) = self.leader {
-            // One that is gone already needs no signal.
+            // A finished process needs no signal.
             let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
         }
     }

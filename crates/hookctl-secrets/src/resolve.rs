@@ -1,5 +1,4 @@
-//! From where a secret is to what it is: the one place that reads secret files and runs secret
-//! commands.
+//! Resolves sources to secrets: the only code that reads secret files and runs secret commands.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,22 +15,21 @@ use hookctl_core::secret::{InvalidSecret, Secret, SecretSource};
 use hookctl_core::template::ExpandError;
 use hookctl_system::input::{FileId, open_regular, read, real_path};
 
-/// How long a command may take: enough for a cloud secret store's slow answer, short enough for a
-/// person to wait.
+/// The time limit of a command: enough for a slow secret store in the cloud, and short enough to wait for.
 const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Why a source gave no secret. No variant holds what the source gave.
+/// Why a source could not be resolved. No variant contains the source's content.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
-    /// The environment variable is not set, or empty.
+    /// The environment variable is unset or empty.
     #[error("the environment variable {name} is {}", if *.empty { "empty" } else { "not set" })]
     Env {
         /// Its name.
         name: String,
-        /// Whether it is set, but to nothing.
+        /// Whether it is set to an empty value.
         empty: bool,
     },
-    /// A variable in the text has no value, or too large a one.
+    /// A variable in the text has no value, or too large a value.
     #[error(transparent)]
     Variable(#[from] ExpandError),
     /// The file could not be read.
@@ -39,42 +37,38 @@ pub enum ResolveError {
     File {
         /// Its path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// The file is outside the folder that it may not leave.
-    #[error(
-        "the file {} leads outside {}; write an absolute path if that is meant",
-        Outside::path(path),
-        Outside::path(root)
-    )]
+    #[error("the file {} is outside {}", Outside::path(path), Outside::path(root))]
     Escapes {
         /// Its path.
         path: PathBuf,
         /// The folder.
         root: PathBuf,
     },
-    /// The file or output is larger than any token.
-    #[error("{what} gave more than 64 KiB, which is no token")]
+    /// The file or output exceeds the size of any token.
+    #[error("{what} exceeds 64 KiB, the limit of a token")]
     TooLarge {
         /// The source.
         what: String,
     },
     /// The file or output is not UTF-8.
-    #[error("{what} gave something that is not UTF-8 text")]
+    #[error("{what} is not UTF-8 text")]
     NotText {
         /// The source.
         what: String,
     },
-    /// Nobody consented to the command.
-    #[error("there is no consent to run '{}'", Outside::text(program))]
+    /// The program has no consent.
+    #[error("no consent to run '{}'", Outside::text(program))]
     NoConsent {
         /// The program.
         program: String,
     },
-    /// The command was not found.
+    /// The program was not found.
     #[error(
-        "could not find '{}' for {}; relative folders of PATH, and those of the repository, are not searched",
+        "could not find '{}' for {}; relative and repository folders in PATH are ignored",
         Outside::text(program),
         Outside::path(directory)
     )]
@@ -84,9 +78,9 @@ pub enum ResolveError {
         /// The folder of the declaring file.
         directory: PathBuf,
     },
-    /// What is to be run is not what there is consent to.
+    /// The program has changed since consent was given.
     #[error(
-        "{} changed since there was consent to run '{}'",
+        "{} changed since consent was given to run '{}'",
         Outside::path(path),
         Outside::text(program)
     )]
@@ -96,7 +90,7 @@ pub enum ResolveError {
         /// The file that changed.
         path: PathBuf,
     },
-    /// The command could not be run.
+    /// The program could not be started.
     #[error(
         "could not run '{}' in {}",
         Outside::text(program),
@@ -105,14 +99,14 @@ pub enum ResolveError {
     Spawn {
         /// The program.
         program: String,
-        /// The folder that it runs in: that of the declaring file.
+        /// The working directory: the folder of the declaring file.
         directory: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The command failed. Of what it wrote, the last lines of its standard error are shown, masked.
+    /// The program failed. The last lines of its standard error are shown, masked.
     #[error(
-        "'{}' ended with {status} in {}{}",
+        "'{}' exited with {status} in {}{}",
         Outside::text(program),
         Outside::path(directory),
         quoted(said)
@@ -120,27 +114,27 @@ pub enum ResolveError {
     Failed {
         /// The program.
         program: String,
-        /// The folder that it ran in: that of the declaring file.
+        /// The working directory: the folder of the declaring file.
         directory: PathBuf,
         /// Its exit status.
         status: String,
         /// The last lines of its standard error, masked.
         said: Vec<String>,
     },
-    /// The command took longer than 30 seconds.
-    #[error("'{program}' did not end within 30 seconds")]
+    /// The program exceeded the time limit.
+    #[error("'{program}' did not exit within 30 seconds")]
     TimedOut {
         /// The program.
         program: String,
     },
-    /// What is to be a token is a key of the API, or holds one.
-    #[error("{what} gave a key of the API or of fingerprints, which is never sent as a token")]
+    /// The token is or contains a key.
+    #[error("{what} contains the API key or the fingerprint key, which is never sent as a token")]
     IsKey {
         /// The source.
         what: String,
     },
-    /// The value must never be sent.
-    #[error("{what} gave a value that cannot be used: {reason}")]
+    /// The value must not be sent.
+    #[error("{what} has an unusable value: {reason}")]
     Invalid {
         /// The source.
         what: String,
@@ -149,26 +143,26 @@ pub enum ResolveError {
     },
 }
 
-/// What a program said, on one line.
+/// Quotes the output of a program on one line.
 fn quoted(said: &[String]) -> String {
     if said.is_empty() {
-        return "; it said nothing".to_owned();
+        return "; its standard error is empty".to_owned();
     }
     let lines: Vec<String> = said
         .iter()
         .map(|line| Outside::text(line).to_string())
         .collect();
-    format!("; it said: {}", lines.join(" | "))
+    format!("; standard error: {}", lines.join(" | "))
 }
 
-/// Reads the secret that a source leads to; a token is read with [`resolve_token`]. A program runs in the folder of the
-/// declaring file, and ends, with all that it started in its process group, when the future is dropped.
+/// Resolves a source to a secret; for tokens, use [`resolve_token`]. A program runs in the folder of the declaring
+/// file, and is ended with its process group if the future is dropped.
 ///
-/// `lookup` answers for environment variables of [`SecretSource::Env`] and for variables in a
-/// [`SecretSource::Text`]. `permits` says which programs may be run; none is without consent.
+/// `lookup` returns environment variables for [`SecretSource::Env`] and [`SecretSource::Text`]. `permits` determines
+/// which programs may run.
 ///
 /// # Errors
-/// [`ResolveError`]; none of its texts holds any part of the secret.
+/// Returns [`ResolveError`]. Its texts contain no part of the secret.
 pub async fn resolve(
     source: &SecretSource,
     lookup: &(dyn Fn(&str) -> Option<String> + Sync),
@@ -177,11 +171,11 @@ pub async fn resolve(
     resolve_token(source, lookup, permits, &KeyValues::none()).await
 }
 
-/// Reads the token that a source leads to, as [`resolve`] does. None of the keys comes of it, whatever way the files
-/// found to one: a token is sent to the address that they name.
+/// Resolves a source to a token, like [`resolve`]. The result is never one of the keys, whatever path leads to them: a
+/// token is sent to the address in a file.
 ///
 /// # Errors
-/// [`ResolveError`]; none of its texts holds any part of the secret.
+/// Returns [`ResolveError`]. Its texts contain no part of the secret.
 pub async fn resolve_token(
     source: &SecretSource,
     lookup: &(dyn Fn(&str) -> Option<String> + Sync),
@@ -317,8 +311,7 @@ async fn run(
     text(source, &output.stdout)
 }
 
-/// The text without a byte order mark before it and without one trailing line break, which editors and
-/// `echo` add.
+/// Returns the text without a byte order mark and one trailing line break, which editors and `echo` add.
 fn text(source: &SecretSource, bytes: &[u8]) -> Result<String, ResolveError> {
     let text = std::str::from_utf8(bytes).map_err(|_| ResolveError::NotText {
         what: source.to_string(),
@@ -343,7 +336,7 @@ mod tests {
         }
     }
 
-    /// Permission to run the program of a source, found in the folders of the system.
+    /// Returns permits for the program of a source, found in the system's folders.
     fn permits(source: &SecretSource) -> Permits {
         let search = std::env::var_os("PATH").unwrap_or_default();
         let mut permits = Permits::searching(search.clone());
@@ -398,7 +391,7 @@ mod tests {
         );
         assert_eq!(
             value(env("MASKED")).await.unwrap_err(),
-            "the environment variable MASKED gave a value that cannot be used: it is a placeholder \
+            "the environment variable MASKED has an unusable value: it is a placeholder \
              such as '****', not a secret"
         );
         let template = Template::parse("a-${TOKEN}").unwrap();
@@ -429,11 +422,11 @@ mod tests {
         for (name, message) in [
             (
                 "twice",
-                "the file twice gave a value that cannot be used: it holds the invisible character U+FEFF",
+                "the file twice has an unusable value: it contains the invisible character U+FEFF",
             ),
             (
                 "blank",
-                "the file blank gave a value that cannot be used: it ends with a blank (U+0020)",
+                "the file blank has an unusable value: it ends with a space (U+0020)",
             ),
         ] {
             assert_eq!(value(file(name)).await.unwrap_err(), message);
@@ -448,7 +441,7 @@ mod tests {
             value(file("link"))
                 .await
                 .unwrap_err()
-                .contains("leads outside")
+                .contains("is outside")
         );
         assert!(
             value(file("none"))
@@ -466,7 +459,7 @@ mod tests {
         assert_eq!(
             failed,
             format!(
-                "'sh' ended with exit status: 3 in {}; it said: no (secret) for (secret)",
+                "'sh' exited with exit status: 3 in {}; standard error: no (secret) for (secret)",
                 std::env::temp_dir().to_string_lossy()
             )
         );
@@ -479,7 +472,7 @@ mod tests {
         let endless = value(command("cat", &["/dev/zero"])).await.unwrap_err();
         assert_eq!(
             endless,
-            "the command 'cat' gave more than 64 KiB, which is no token"
+            "the command 'cat' exceeds 64 KiB, the limit of a token"
         );
     }
 
@@ -491,10 +484,7 @@ mod tests {
         std::fs::write(&script, format!("echo > {}", marker.to_string_lossy())).unwrap();
         let source = command("sh", &[script.to_str().unwrap()]);
         let error = resolve(&source, &lookup, &Permits::none()).await;
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "there is no consent to run 'sh'"
-        );
+        assert_eq!(error.unwrap_err().to_string(), "no consent to run 'sh'");
 
         let mut permits = permits(&source);
         let program = Program {
@@ -518,7 +508,7 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(10));
     }
 
-    /// Runs a program whose child would go on for long, until that has begun; then `after`. Returns its process id.
+    /// Runs a program with a long-running child until the child has started; then `after`. Returns its process id.
     async fn began(folder: &Path, after: impl FnOnce()) -> rustix::process::Pid {
         let path = folder.join("pid");
         let script = format!(
@@ -549,7 +539,7 @@ mod tests {
     fn ends(pid: rustix::process::Pid) -> bool {
         let is_there = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-            // One that ended may wait for its new parent to notice.
+            // A finished process may wait for its new parent.
             stat.is_ok_and(|stat| !stat.contains(") Z "))
         };
         let deadline = std::time::Instant::now() + Duration::from_secs(10);
@@ -574,7 +564,7 @@ mod tests {
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(began(&path, || panic!("as a fault of ours would")))
+            runtime.block_on(began(&path, || panic!("a simulated bug")))
         });
         assert!(panicking.join().is_err());
         assert!(ends(pid(folder.path())));

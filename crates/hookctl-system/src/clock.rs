@@ -6,14 +6,14 @@ use hookctl_core::clock::{Clock, Stamp, Writer};
 
 use crate::input::read_regular;
 
-/// The clocks of this machine.
+/// The clocks of this machine, for one run.
 #[derive(Clone, Debug)]
 pub struct SystemClock {
     writer: Writer,
 }
 
 impl SystemClock {
-    /// Reads the names of host and boot, and draws an id for this run.
+    /// Reads the host name and the boot id, and generates a random id for this run.
     pub fn new() -> Self {
         Self {
             writer: Writer {
@@ -41,10 +41,10 @@ impl Clock for SystemClock {
     }
 }
 
-/// The longest boot id that is read, in bytes; Linux writes 37.
+/// The maximum length of a boot id, in bytes. That of Linux has 37.
 const BOOT_ID_LIMIT: u64 = 64;
 
-/// Reads the id that Linux draws at each boot.
+/// Reads the random id that Linux generates at each boot.
 fn boot() -> Option<String> {
     let path = Path::new("/proc/sys/kernel/random/boot_id");
     let text = String::from_utf8(read_regular(path, BOOT_ID_LIMIT).ok()?).ok()?;
@@ -65,7 +65,7 @@ fn host() -> String {
 
 #[cfg(unix)]
 fn uptime_ms() -> u64 {
-    // Linux's monotonic clock stands still while the machine is suspended; this one does not.
+    // The monotonic clock of Linux stops while the machine is suspended. `Boottime` does not.
     #[cfg(target_os = "linux")]
     let clock = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
@@ -76,7 +76,7 @@ fn uptime_ms() -> u64 {
     seconds.saturating_mul(1_000).saturating_add(milliseconds)
 }
 
-/// Without a boot id the wall clock counts, and this is only shown.
+/// Unused for durations without a boot id, where the wall clock is used.
 #[cfg(not(unix))]
 fn uptime_ms() -> u64 {
     0

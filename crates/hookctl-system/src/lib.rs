@@ -1,6 +1,8 @@
-//! What the operating system gives: the clocks of this machine, and files, read in bounded time and memory.
+//! Access to the operating system: the clocks of this machine, and files, read in bounded time and memory.
 //!
-//! It knows nothing of webhooks, and of no file what is in it.
+//! This crate does not depend on webhooks or on the content of files.
+
+#![warn(missing_debug_implementations)]
 
 pub mod clock;
 pub mod input;

@@ -1,4 +1,4 @@
-//! The arguments that several commands share, and the types of their values.
+//! Arguments shared by several commands, and the types of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,90 +7,87 @@ use clap::{Args, ValueEnum};
 use hookctl::apply::Settle;
 use hookctl::plan::KeyFilter;
 
-/// What holds for every command.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
+/// Arguments of every command.
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Clone, Debug, Args)]
 pub(crate) struct GlobalArgs {
-    /// The configuration file [default: hookctl.yaml, searched for upwards]
+    /// Configuration file [default: hookctl.yaml in this folder or a parent]
     #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// The target of hookctl.yaml to work on [default: its default_target]
+    /// Target of hookctl.yaml [default: its default_target]
     #[arg(long, value_name = "NAME", global = true, env = "HOOKCTL_TARGET")]
     pub(crate) target: Option<String>,
-    /// The folder of declarations [default: webhooks.d]
+    /// Folder of declarations [default: webhooks.d]
     #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_DIR")]
     pub(crate) dir: Option<PathBuf>,
-    /// The folder of the local record [default: .hookctl]
+    /// Folder of the local record [default: .hookctl]
     #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_CACHE_DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
-    /// The base URL of the API
+    /// Base URL of the API
     #[arg(long, value_name = "URL", global = true, env = "HOOKCTL_API_URL")]
     pub(crate) api_url: Option<String>,
-    /// Allow an http:// API that is not on this machine
+    /// Allow plain HTTP to an API on another host
     #[arg(long, global = true)]
     pub(crate) insecure_http: bool,
-    /// How long a request may take, such as 30s
+    /// Timeout of a request, such as 30s
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_REQUEST_TIMEOUT", value_parser = duration, hide = true)]
     pub(crate) request_timeout: Option<Duration>,
-    /// How long a request without an answer may still take effect, such as 45s
+    /// How long a request without a response may still take effect, such as 45s
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_SETTLE_HORIZON", value_parser = duration, hide = true)]
     pub(crate) settle_horizon: Option<Duration>,
     /// Treat warnings about the files as errors
     #[arg(long, global = true)]
     pub(crate) deny_warnings: bool,
-    /// How long to wait for another run that uses the local record, such as 10s or 500ms
+    /// How long to wait for the lock of the local record, such as 10s or 500ms
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
-    /// When to colour
+    /// When to use colors
     #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub(crate) color: ColorWhen,
-    /// The form of log lines on standard error
-    #[arg(long, value_name = "FORM", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
+    /// Format of log lines on standard error
+    #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
-    /// Log more: -v each action, -vv each request (never headers or bodies)
+    /// Log more: -v logs each action, -vv each request (never headers or bodies)
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
-    /// Show every problem of the files, not only the first 100
+    /// Show all problems in the files, instead of the first 100
     #[arg(long, global = true)]
     pub(crate) all: bool,
-    /// Say only what is a result or an error
+    /// Print only results and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 }
 
-/// When to colour.
+/// When to use colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorWhen {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal, unless `NO_COLOR` is set
     Auto,
-    /// Always.
+    /// Always
     Always,
-    /// Never.
+    /// Never
     Never,
 }
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Human-readable text
     Text,
-    /// One JSON object per line.
+    /// One JSON object per line
     Json,
 }
 
-/// The form of a result that is a list or a record.
+/// The output format of a list or a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Form {
-    /// For people.
+    /// Human-readable text
     Human,
-    /// One JSON document (see schemas/).
+    /// One JSON document (see schemas/)
     Json,
 }
 
-/// A shell-like pattern of keys, checked when it is parsed.
+/// A glob pattern over keys, validated when it is parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyGlob(String);
 
@@ -102,30 +99,30 @@ impl KeyGlob {
             .map_err(|error| error.to_string())
     }
 
-    /// The pattern as it was written.
+    /// Returns the pattern as it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Reads `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
+/// Parses `10s`, `500ms`, `2m`, `1h`, or a number of seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     hookctl::config::parse_time(text).map_err(|error| format!("'{text}' is {error}"))
 }
 
-/// What is done about requests that may still take effect.
+/// Arguments about requests whose outcome is unknown.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct SettlingArgs {
-    /// Whether to wait for requests without an answer that may still take effect; `now` may make a second webhook
+    /// Whether to wait for requests that may still take effect; `now` risks a duplicate webhook
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Wait)]
     settle: When,
-    /// How long requests in flight are waited for after Ctrl-C or SIGTERM
+    /// How long to wait for requests in flight after Ctrl-C or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
     pub(crate) grace: Duration,
 }
 
 impl SettlingArgs {
-    /// What the pass does about them.
+    /// Returns the choice as the library names it.
     pub(crate) const fn settle(self) -> Settle {
         match self.settle {
             When::Wait => Settle::Wait,
@@ -136,8 +133,8 @@ impl SettlingArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum When {
-    /// Wait until they are certain, for one settle horizon at most.
+    /// Wait until their outcome is known, at most for one settle horizon
     Wait,
-    /// Go on as if they could no longer take effect.
+    /// Proceed as if they could no longer take effect
     Now,
 }

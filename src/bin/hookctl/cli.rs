@@ -1,4 +1,4 @@
-//! The arguments, as written, and where they lead.
+//! The command line: its arguments, and the command that each of them runs.
 
 use std::ffi::OsString;
 
@@ -17,7 +17,7 @@ use crate::log::start_log;
 use crate::problems::usage_document;
 use crate::ui::Ui;
 
-/// Keep the workflow webhooks of an Interactly team as the YAML files in a Git repository say.
+/// Sync the workflow webhooks of an Interactly team with the YAML files in a Git repository.
 #[derive(Debug, Parser)]
 #[command(
     name = "hookctl",
@@ -39,49 +39,49 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Begin: check the API and the key, write hookctl.yaml, and import what is there
+    /// Adopt an existing account: write hookctl.yaml and import the account's webhooks
     Init(commands::init::InitArgs),
-    /// Make the plan and apply it
+    /// Plan and apply the changes that the files declare
     Sync(commands::sync::SyncArgs),
-    /// Apply a plan that `sync --dry-run --out` saved, if it still holds
+    /// Apply a plan saved by `sync --dry-run --out`, if it is still current
     Apply(commands::apply::ApplyArgs),
-    /// Follow the files: plan and apply on every save, and mend drift
+    /// Sync on every save, and correct drift
     Watch(commands::watch::WatchArgs),
-    /// Check the files: offline, without any secret
+    /// Check the files, offline and without secrets
     Validate(commands::validate::ValidateArgs),
-    /// Show how each webhook is doing: against the files, and in its deliveries
+    /// Show the state and recent deliveries of each webhook
     Status(commands::status::StatusArgs),
-    /// Write declarations for webhooks that no file declares yet, and bind them
+    /// Write declarations for unmanaged webhooks, and bind them
     Import(commands::import::ImportArgs),
-    /// List events and how their deliveries went
+    /// List events and their delivery status
     Events(commands::deliveries::EventsArgs),
-    /// List the attempts to deliver one event
+    /// List the delivery attempts of an event
     Attempts(commands::deliveries::AttemptsArgs),
-    /// Ask for one event to be delivered again
+    /// Redeliver an event
     Retry(commands::deliveries::RetryArgs),
-    /// Look into the local record and mend it
-    #[command(alias = "record")]
-    Cache(commands::cache::CacheArgs),
-    /// Run the built-in emulator of the API as a server
+    /// Show, check, and repair the local record
+    #[command(alias = "cache")]
+    Record(commands::record::RecordArgs),
+    /// Run the built-in API emulator as a server
     Sandbox(commands::sandbox::SandboxArgs),
-    /// Show what the files ask for that needs consent, and consent to it
+    /// Review what the files need consent for, and grant it
     Trust(commands::trust::TrustArgs),
     /// Print the JSON Schema of declaration files, for editors
     Schema,
-    /// Say what a code means, and how to mend it
+    /// Explain a diagnostic code, with an example and its fix
     Explain(commands::explain::ExplainArgs),
-    /// Print what a shell has to read to complete commands, keys, and targets
+    /// Print a completion script for a shell
     Completions(commands::shell::CompletionsArgs),
     /// Print the manual page, or write one for each command
     Man(commands::shell::ManArgs),
 }
 
-/// The command line, with what shells complete.
+/// Returns the command line with its completers attached.
 fn command() -> clap::Command {
     completers::attach(Cli::command())
 }
 
-/// Parses the arguments. A variable that is set to nothing counts as not set, whichever it is.
+/// Parses the arguments. An empty environment variable counts as unset.
 fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let matches = without_empty_variables(command()).try_get_matches_from(arguments)?;
     Cli::from_arg_matches(&matches)
@@ -114,7 +114,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
     let ui = Ui::new(cli.global.color, no_color, cli.global.quiet)
         .showing_all(cli.global.all)
         .logging_json(cli.global.log_format == LogFormat::Json);
-    // A watch is read by its log; other commands show results.
+    // A watch is followed by its log; the other commands print results.
     let usual = match cli.command {
         Command::Watch(_) => LevelFilter::INFO,
         _ => LevelFilter::WARN,
@@ -165,8 +165,8 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Explain(args) => commands::explain::run(&ui, &args),
             Command::Completions(args) => commands::shell::completions(&ui, &args),
             Command::Man(args) => commands::shell::man(&ui, command(), &args),
-            Command::Cache(args) => {
-                commands::cache::run(&ui, &cli.global, &args, &environment).await
+            Command::Record(args) => {
+                commands::record::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Sandbox(args) => {
                 commands::sandbox::run(&ui, &cli.global, &args, &environment).await
@@ -176,8 +176,8 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
     ui.conclude(status)
 }
 
-/// What the command runs on. One thread takes fewer turns than several that wake each other; only a server
-/// has to answer while something else is at work.
+/// Builds the runtime. A single thread avoids wake-ups between threads; only `watch` must serve metrics while
+/// it works.
 fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
         Command::Watch(_) => tokio::runtime::Builder::new_multi_thread(),
@@ -186,8 +186,8 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     builder.enable_all().build()
 }
 
-/// Shows what clap says. Standard output stays one JSON document if JSON was asked for, and standard error one
-/// JSON object a line.
+/// Reports an error or a help text from clap. With JSON output, standard output stays one JSON document, and
+/// standard error one JSON object per line.
 fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
     let logs_json = value_of(arguments, "--log-format") == Some("json")
         || Environment::of_process()
@@ -199,7 +199,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
         ui.result(&text);
         return ui.conclude(ExitStatus::Success);
     }
-    // The first paragraph: what is missing is listed below the first line.
+    // The first paragraph, since clap lists missing arguments below the first line.
     let said: Vec<_> = text
         .lines()
         .map(str::trim)
@@ -211,7 +211,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
     if logs_json {
         ui.failure(&failure);
     } else {
-        // An argument may hold anything.
+        // Arguments may contain control characters.
         let lines: Vec<_> = text.lines().map(escape).collect();
         ui.message(&format!("{}\n", lines.join("\n")));
     }
@@ -224,7 +224,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
     ui.conclude(ExitStatus::Usage)
 }
 
-/// The value of an option, as far as can be told from arguments that do not parse.
+/// Returns the value of an option in arguments that failed to parse.
 fn value_of<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut words = arguments.iter().filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
@@ -240,7 +240,7 @@ fn value_of<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     None
 }
 
-/// The command that arguments name which do not parse.
+/// Returns the name of the command in arguments that failed to parse.
 fn command_named(arguments: &[OsString]) -> Option<String> {
     let command = Cli::command();
     arguments

@@ -1,4 +1,4 @@
-//! What shells complete with what hookctl knows: keys and targets.
+//! Shell completion of keys and targets.
 
 use std::ffi::{OsStr, OsString};
 
@@ -9,17 +9,17 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::settings::Settings;
 
-/// The variable by which a shell asks for completions.
+/// The environment variable by which a shell requests completions.
 pub(crate) const VARIABLE: &str = "HOOKCTL_COMPLETE";
 
-/// The global arguments alone, to find the configuration by.
+/// The global arguments, which locate the configuration.
 #[derive(Debug, Parser)]
 struct Globals {
     #[command(flatten)]
     global: GlobalArgs,
 }
 
-/// Attaches the completers to the arguments of a command line: the one place that knows which is which.
+/// Attaches the completers to the arguments: the only place that maps them.
 pub(crate) fn attach(command: Command) -> Command {
     let only = |command: Command| command.mut_arg("only", |argument| argument.add(keys()));
     command
@@ -32,7 +32,7 @@ pub(crate) fn attach(command: Command) -> Command {
         })
 }
 
-/// Answers a shell, if one asks; then the program has nothing else to do.
+/// Answers a completion request of a shell. Returns whether there was one.
 pub(crate) fn answers_shell(
     command: fn() -> Command,
     arguments: &[OsString],
@@ -43,7 +43,7 @@ pub(crate) fn answers_shell(
         .try_complete(arguments.iter().cloned(), here.as_deref())
 }
 
-/// Completes the keys of the declarations.
+/// Completes keys of the declarations.
 fn keys() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let Ok(globals) = Globals::try_parse_from(["hookctl"]) else {
@@ -65,7 +65,7 @@ fn keys() -> ArgValueCompleter {
     })
 }
 
-/// Completes the targets of hookctl.yaml.
+/// Completes targets of hookctl.yaml.
 fn targets() -> ArgValueCompleter {
     ArgValueCompleter::new(|current: &OsStr| {
         let here = std::env::current_dir().unwrap_or_default();

@@ -1,12 +1,12 @@
-//! The process environment, read once, here, and handed on as a lookup.
+//! The process environment, read once and passed on as a lookup.
 
 use std::collections::HashMap;
 
-/// The variables of the process.
+/// The environment variables of the process.
 pub(crate) struct Environment(HashMap<String, String>);
 
 impl Environment {
-    /// Reads them. One that is not Unicode counts as not set.
+    /// Reads the environment. A variable that is not Unicode counts as unset.
     pub(crate) fn of_process() -> Self {
         Self(
             std::env::vars_os()
@@ -17,32 +17,32 @@ impl Environment {
         )
     }
 
-    /// The value of one that is a setting: empty is not set.
+    /// Returns the value of a setting. An empty value counts as unset.
     pub(crate) fn setting(&self, name: &str) -> Option<String> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of one, or text that is no value of anything if it is not Unicode: for what must not be ignored.
+    /// Returns a value even if it is not Unicode, lossily: for variables that must not be ignored.
     pub(crate) fn get_lossy(&self, name: &str) -> Option<String> {
         let lossy = || std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
         self.get(name).or_else(lossy)
     }
 
-    /// Where programs are looked for, as the process has it.
+    /// Returns `PATH`.
     #[expect(
         clippy::unused_self,
-        reason = "whoever reads the environment must hold it"
+        reason = "callers must hold the environment to read it"
     )]
     pub(crate) fn path(&self) -> Option<std::ffi::OsString> {
         std::env::var_os("PATH")
     }
 
-    /// The names of all.
+    /// Returns the names of all variables.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The value of one.
+    /// Returns the value of a variable.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
         self.0.get(name).cloned()
     }

@@ -1,17 +1,17 @@
-//! The exit codes: part of the interface, the same whatever the output format.
+//! The exit codes. They are part of the interface, and do not depend on the output format.
 
 use std::process::ExitCode;
 
-/// How the program ends.
+/// How the program exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExitStatus {
     /// 0: done, or nothing to do.
     Success,
-    /// 1: an error; nothing, or nothing certain, was written.
+    /// 1: an error. Nothing was written, or the outcome is unknown.
     Error,
-    /// 2: only with `--dry-run --detailed-exitcode`: the files ask for changes.
+    /// 2: the files ask for changes. Only with `--dry-run --detailed-exitcode`.
     Changes,
-    /// 3: only with `--dry-run --detailed-exitcode`: there is only drift.
+    /// 3: only drift. Only with `--dry-run --detailed-exitcode`.
     Drift,
     /// 4: a partly failed apply.
     PartlyFailed,
@@ -19,12 +19,12 @@ pub(crate) enum ExitStatus {
     Refused,
     /// 64: wrong usage.
     Usage,
-    /// 130: interrupted, after what was in flight has been settled and recorded.
+    /// 130: interrupted, after requests in flight were settled and recorded.
     Interrupted,
 }
 
 impl ExitStatus {
-    /// The number.
+    /// Returns the exit code.
     pub(crate) const fn code(self) -> u8 {
         match self {
             Self::Success => 0,

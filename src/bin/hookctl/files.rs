@@ -1,4 +1,4 @@
-//! The declarations of a target, read as the settings and the environment say.
+//! Loads the declarations of a target.
 
 use hookctl::declaration::{LoadOptions, Loaded};
 
@@ -6,21 +6,21 @@ use crate::environment::Environment;
 use crate::git::Repository;
 use crate::settings::{NamedBy, Settings};
 
-/// Reads the declarations of a target.
+/// Loads the declarations of a target.
 pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
     with_load_options(settings, environment, |options| {
         hookctl::declaration::load(&settings.webhooks_dir, options)
     })
 }
 
-/// Reads declarations by what the settings and the environment say they mean.
+/// Calls `use_options` with the load options of the settings and the environment.
 pub(crate) fn with_load_options<T>(
     settings: &Settings,
     environment: &Environment,
-    read: impl FnOnce(&LoadOptions<'_>) -> T,
+    use_options: impl FnOnce(&LoadOptions<'_>) -> T,
 ) -> T {
     let repository = Repository::around(&settings.root).map(|found| found.root().to_owned());
-    read(&LoadOptions {
+    use_options(&LoadOptions {
         display_root: &settings.root,
         repository_root: repository.as_deref().unwrap_or(&settings.root),
         link_roots: repository.as_slice(),

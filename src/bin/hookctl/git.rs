@@ -1,9 +1,9 @@
-//! The Git repository that files are in: its root, found without Git, and answers of Git that no setting
-//! of the user, the environment, or the repository changes.
+//! The Git repository around the files: its root, found without Git, and queries that do not depend on settings of the
+//! user, the environment, or the repository.
 //!
-//! A repository may have come out of an archive, or belong to another user, so its own settings are as untrusted as its
-//! files. Git is called with plumbing commands only, by an absolute path from outside of the repository, with the Git
-//! directory named, and with everything blank that runs a program or fetches an object.
+//! A repository may come from an archive or belong to another user, so its settings are as untrusted as its files. Git
+//! is run by an absolute path outside the repository, with plumbing commands only and the Git directory named. Every
+//! setting that runs a program or fetches an object is blanked.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -16,30 +16,30 @@ use std::time::{Duration, Instant};
 use hookctl::config::git_root;
 use hookctl::input::read_regular;
 
-/// How long an answer of Git may take.
+/// How long a Git command may take.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// For how long Git is not asked again after it gave no answer in time: the next question would wait as long.
+/// How long Git is not run again after a time-out, since the next command would take as long.
 const SILENCE: Duration = Duration::from_mins(5);
 
-/// When Git last gave no answer in time.
+/// When Git last timed out.
 static UNANSWERED: Mutex<Option<Instant>> = Mutex::new(None);
 
-/// Whether an answer of Git was missing or cut, which is not the same as an answer that says no.
+/// Whether the output of a Git command was missing or truncated, as opposed to negative.
 static LACKING: AtomicBool = AtomicBool::new(false);
 
-/// Returns whether any answer of Git was missing or cut so far.
+/// Returns whether the output of any Git command so far was missing or truncated.
 pub(crate) fn gave_no_answer() -> bool {
     LACKING.load(Ordering::SeqCst)
 }
 
-/// How much of an answer is read, in bytes.
+/// The most output that is read, in bytes.
 const MOST_PRINTED: u64 = 4 * 1024 * 1024;
 
-/// What Git gets of the environment.
+/// The environment variables that Git inherits.
 const KEPT: [&str; 3] = ["SystemRoot", "TMPDIR", "TEMP"];
 
-/// Settings that would run a program, in the repository's own configuration or its attributes.
+/// Settings by which the repository's configuration or attributes would run a program.
 const BLANK: [&str; 10] = [
     "core.fsmonitor=false",
     "core.hooksPath=/dev/null",
@@ -65,12 +65,12 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    /// Looks for the repository that a folder is in, by the rule of [`git_root`].
+    /// Finds the repository that contains a folder, by the rule of [`git_root`].
     pub(crate) fn around(folder: &Path) -> Option<Self> {
         Self::around_part(folder, folder)
     }
 
-    /// Looks for the repository that a folder is in, which may be a part of one that a person works in.
+    /// Finds the repository that contains a folder, which may be a submodule of the repository of `named`.
     pub(crate) fn around_part(folder: &Path, named: &Path) -> Option<Self> {
         let folder = std::path::absolute(folder).ok()?;
         let root = git_root(&folder, named)?;
@@ -79,7 +79,7 @@ impl Repository {
         })
     }
 
-    /// The repository that this one is a submodule of: its Git directory is in that of the other one.
+    /// Returns the superproject of this submodule: its Git directory contains that of the submodule.
     pub(crate) fn above(&self) -> Option<Self> {
         let directory = std::fs::canonicalize(self.directory()).ok()?;
         let outer = self.root.ancestors().skip(1).find(|folder| {
@@ -90,28 +90,27 @@ impl Repository {
         })
     }
 
-    /// The root of its work tree.
+    /// Returns the root of the work tree.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Asks Git, and returns what it printed. Only commands whose output does not depend on settings are to
-    /// be asked. None if there is no Git, or it failed.
+    /// Runs a Git command and returns its output. The output must not depend on settings. Returns `None` if Git is
+    /// missing or fails.
     pub(crate) fn ask(&self, arguments: &[&str]) -> Option<String> {
         self.run(arguments, &[], &[])
             .filter(|output| output.status.success())
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Asks Git something that it reads further words of, and returns the bytes that it printed.
+    /// Runs a Git command with input, and returns its output as bytes.
     pub(crate) fn ask_about(&self, arguments: &[&str], input: &[u8]) -> Option<Vec<u8>> {
         self.run(arguments, &[], input)
             .filter(|output| output.status.success())
             .map(|output| output.stdout)
     }
 
-    /// Asks Git what may compare the content of files. The programs that the repository says to run for that, its
-    /// filters, are blank.
+    /// Runs a Git command that may compare file contents. The repository's filters, which are programs, are blanked.
     pub(crate) fn ask_of_files(&self, arguments: &[&str]) -> Option<String> {
         let filters = self.filters()?;
         self.run(arguments, &filters, &[])
@@ -119,7 +118,7 @@ impl Repository {
             .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
-    /// Asks Git a question that it answers by its exit code: 0 for yes, 1 for no.
+    /// Runs a Git command that answers by its exit code: 0 for yes, 1 for no.
     pub(crate) fn agrees(&self, arguments: &[&str]) -> Option<bool> {
         match self.run(arguments, &[], &[])?.status.code() {
             Some(0) => Some(true),
@@ -128,10 +127,10 @@ impl Repository {
         }
     }
 
-    /// Whether the index has a file below a folder of the work tree. None if that cannot be told: without Git, an index
-    /// may say it in a way that only Git reads.
+    /// Returns whether the index contains a file below a folder of the work tree. Returns `None` if that is unknown:
+    /// without Git, some forms of the index cannot be read.
     pub(crate) fn tracks(&self, folder: &Path) -> Option<bool> {
-        // What is tracked is told by real paths: `..` and links are no part of a name in the index.
+        // The index has real paths, without `..` and links.
         let real = |path: &Path| std::fs::canonicalize(path).ok();
         let (Some(folder), Some(root)) = (real(folder), real(&self.root)) else {
             return None;
@@ -142,12 +141,12 @@ impl Repository {
         };
         match self.ask(&["ls-files", "-z", "--cached", "--", &pattern(below)]) {
             Some(files) => Some(!files.is_empty()),
-            // Without Git, the names in the index tell.
+            // Without Git, the index is searched for the name.
             None => self.index_names(below),
         }
     }
 
-    /// A folder of the work tree as a pattern of Git.
+    /// Returns a folder of the work tree as a Git pathspec.
     pub(crate) fn literal(&self, folder: &Path) -> Option<String> {
         let absolute = std::path::absolute(folder).ok()?;
         let below = absolute.strip_prefix(&self.root).ok()?;
@@ -167,14 +166,13 @@ impl Repository {
         if names_it {
             return Some(true);
         }
-        // From version 4 on a name is what it differs by from the one before; and a part of an index may be in a file of
-        // its own.
+        // Version 4 compresses names by their prefix, and a split index is spread over two files.
         let is_plain = matches!(index.get(..8), Some(b"DIRC\0\0\0\x02" | b"DIRC\0\0\0\x03"));
         let is_whole = index.len() as u64 <= LARGEST_INDEX && !has_shared_index(&folder);
         (is_plain && is_whole).then_some(false)
     }
 
-    /// The Git directory: `.git`, or what a file of that name points to.
+    /// Returns the Git directory: `.git`, or the target of a `.git` file.
     fn directory(&self) -> PathBuf {
         let path = self.root.join(".git");
         let text = read_regular(&path, LARGEST_POINTER).unwrap_or_default();
@@ -185,7 +183,7 @@ impl Repository {
         }
     }
 
-    /// The filters that the repository's configuration names, as settings that blank them.
+    /// Returns settings that blank the filters of the repository's configuration.
     fn filters(&self) -> Option<Vec<String>> {
         let names = [
             "config",
@@ -198,7 +196,7 @@ impl Repository {
         let output = self.run(&names, &[], &[])?;
         match output.status.code() {
             Some(0) => {}
-            // There are none.
+            // None are configured.
             Some(1) => return Some(Vec::new()),
             _ => return None,
         }
@@ -216,7 +214,7 @@ impl Repository {
         )
     }
 
-    /// Runs Git with further settings blank. They are handed over in the environment, where a name may hold any
+    /// Runs Git with further settings blanked. They are passed in the environment, where a name may contain any
     /// character.
     fn run(&self, arguments: &[&str], blank: &[String], input: &[u8]) -> Option<Output> {
         let unanswered = *UNANSWERED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -279,7 +277,7 @@ impl Repository {
         answer
     }
 
-    /// Where Git is: in an absolute folder of PATH that does not come with the repository.
+    /// Finds Git in an absolute folder of `PATH` that is outside the repository.
     fn program(&self) -> Option<PathBuf> {
         let name = OsString::from(format!("git{}", std::env::consts::EXE_SUFFIX));
         let outermost = std::iter::successors(self.above(), Self::above).last();
@@ -297,7 +295,7 @@ impl Repository {
     }
 }
 
-/// Whether a Git directory holds a part of an index, or cannot be looked at.
+/// Returns whether a Git directory contains a shared index, or is unreadable.
 fn has_shared_index(folder: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return true;
@@ -310,7 +308,7 @@ fn has_shared_index(folder: &Path) -> bool {
     })
 }
 
-/// A path of the work tree as a pattern: the magic word keeps its name from being read as one.
+/// Returns a path of the work tree as a pathspec. The magic word prevents other interpretations of the name.
 fn pattern(below: &str) -> String {
     match below {
         "" => ":(top)".to_owned(),
@@ -318,12 +316,12 @@ fn pattern(below: &str) -> String {
     }
 }
 
-/// Runs a program, and ends one that takes too long: a repository may hold a FIFO where a file should be.
+/// Runs a program with a time limit: a repository may contain a FIFO in place of a file.
 fn answer(command: &mut Command, input: &[u8], limit: Duration) -> Option<Output> {
     let mut child = command.spawn().ok()?;
     if let Some(mut stdin) = child.stdin.take() {
         let input = input.to_vec();
-        // It may be more than a pipe holds, and Git may not read it.
+        // The input may exceed the pipe's buffer, and Git may not read it.
         let _ = std::thread::Builder::new().spawn(move || stdin.write_all(&input));
     }
     let mut printed = child.stdout.take()?.take(MOST_PRINTED);
@@ -331,7 +329,7 @@ fn answer(command: &mut Command, input: &[u8], limit: Duration) -> Option<Output
     let reader = std::thread::Builder::new().spawn(move || {
         let mut bytes = Vec::new();
         let read = printed.read_to_end(&mut bytes).map(|_| bytes);
-        // A caller that gave up does not need it.
+        // The receiver is gone after a time-out.
         let _ = done.send(read);
     });
     let read = match reader.ok().map(|_| read.recv_timeout(limit)) {
@@ -342,7 +340,7 @@ fn answer(command: &mut Command, input: &[u8], limit: Duration) -> Option<Output
         }
         Some(Err(mpsc::RecvTimeoutError::Disconnected)) | None => None,
     };
-    // Half an answer is none: what it leaves out may be what matters.
+    // Truncated output counts as missing: the missing part may be what matters.
     let whole = read.filter(|read| {
         read.as_ref()
             .is_ok_and(|bytes| (bytes.len() as u64) < MOST_PRINTED)

@@ -1,4 +1,4 @@
-//! The log on standard error: each event on a line of its own, whatever is in it.
+//! The log on standard error: one line per event, with control characters escaped.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::args::{GlobalArgs, LogFormat};
 use crate::ui::json_line;
 
-/// Standard error for events, which name what the API and the files hold.
+/// A writer that escapes events, since they quote the API and the files.
 #[derive(Clone, Copy)]
 struct Escaped {
     format: LogFormat,
@@ -22,7 +22,7 @@ impl Escaped {
         match self.format {
             LogFormat::Json => json::escape(event).into_owned(),
             LogFormat::Text if self.colored => {
-                // Colours are the log's own: it escapes those of a text before.
+                // The colors are the log's own: it has escaped those of quoted text.
                 let parts: Vec<_> = event.split('\u{1b}').map(escape).collect();
                 parts.join("\u{1b}")
             }
@@ -32,7 +32,7 @@ impl Escaped {
 }
 
 impl Write for Escaped {
-    /// Takes an event, which is always written as a whole.
+    /// Writes one event, which is always complete.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = self.line(text.strip_suffix('\n').unwrap_or(&text)) + "\n";
@@ -45,10 +45,10 @@ impl Write for Escaped {
     }
 }
 
-/// Writes a panic as one line of the log, but for the one whose panic is an answer.
+/// Reports a panic as one JSON line, except on threads whose panic is handled.
 fn report_panics_as_json() {
     std::panic::set_hook(Box::new(|panic| {
-        if std::thread::current().name() != Some(hookctl::cache::GUARDED_THREAD) {
+        if std::thread::current().name() != Some(hookctl::record::sled::GUARDED_THREAD) {
             json_line(
                 "ERROR",
                 &serde_json::json!({ "message": panic.to_string() }),
@@ -65,7 +65,7 @@ pub(crate) fn start_log(global: &GlobalArgs, usual: LevelFilter, color: bool) {
         (false, 1) => LevelFilter::INFO,
         (false, _) => LevelFilter::DEBUG,
     };
-    // Only our own events: other crates log headers.
+    // Only events of this program: other crates log headers.
     let filter = tracing_subscriber::filter::Targets::new().with_target("hookctl", level);
     let writer = Escaped {
         format: global.log_format,
@@ -76,7 +76,7 @@ pub(crate) fn start_log(global: &GlobalArgs, usual: LevelFilter, color: bool) {
         .with_ansi(color)
         .with_target(false);
     let registry = tracing_subscriber::registry().with(filter);
-    // A second start in one process keeps the first log.
+    // The first log of the process stays.
     let _ = match global.log_format {
         LogFormat::Text => registry.with(layer).try_init(),
         LogFormat::Json => {

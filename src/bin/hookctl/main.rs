@@ -1,4 +1,4 @@
-//! The command line: the only place that prints, reads the environment, and picks exit codes.
+//! The command line: the only module that prints, reads the environment, and chooses exit codes.
 
 mod args;
 mod cli;
@@ -10,6 +10,7 @@ mod exit_status;
 mod files;
 mod git;
 mod guards;
+mod hints;
 mod log;
 mod mask;
 mod output_file;
@@ -35,13 +36,13 @@ fn main() -> ExitCode {
     cli::run(&std::env::args_os().collect::<Vec<_>>()).into()
 }
 
-/// Reports panics, but for those of threads whose panic is an answer: opening a damaged record, closing one
-/// on a failing disk.
+/// Reports panics, except on threads whose panic is handled: sled panics on damaged files and on failing
+/// disks.
 fn report_panics() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let thread = std::thread::current();
-        if thread.name() != Some(hookctl::cache::GUARDED_THREAD) {
+        if thread.name() != Some(hookctl::record::sled::GUARDED_THREAD) {
             report(panic);
         }
     }));

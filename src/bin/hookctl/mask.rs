@@ -1,6 +1,6 @@
-//! The secrets that this process followed, hidden in every text of others that it shows.
+//! Masks the secrets of this process in text from outside.
 //!
-//! One filter for the process, since whoever shows something seldom is who followed a secret.
+//! The filter is global, since code that prints a text rarely knows which secrets were resolved.
 
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
@@ -15,32 +15,32 @@ use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction, WorkflowActions}
 
 static FOLLOWED: LazyLock<Followed> = LazyLock::new(Followed::default);
 
-/// Hides a key from now on.
+/// Masks a key from now on.
 pub(crate) fn follow_key(key: &Secret) {
     FOLLOWED.follow(key);
 }
 
-/// Hides a token until [`forget_tokens`].
+/// Masks a token until [`forget_tokens`] is called.
 pub(crate) fn follow_token(token: &Secret) {
     FOLLOWED.follow_token(token);
 }
 
-/// Forgets the tokens: a watch that waits holds none, and follows them anew before it sends one.
+/// Forgets the tokens. A waiting watch holds none, and resolves them again before it sends one.
 pub(crate) fn forget_tokens() {
     FOLLOWED.forget_tokens();
 }
 
-/// Returns the secrets, for what stores texts of the API.
+/// Returns the secrets, for code that stores text from the API.
 pub(crate) fn followed() -> Followed {
     FOLLOWED.clone()
 }
 
-/// Returns the text without the secrets that were followed.
+/// Returns the text with secrets masked.
 pub(crate) fn masked(text: &str) -> String {
     FOLLOWED.masked(text)
 }
 
-/// Returns the first field of a webhook at the API that holds a secret.
+/// Returns the first field of a webhook at the API that contains a secret.
 pub(crate) fn leak(webhook: &ObservedWebhook) -> Option<&'static str> {
     let actions: Vec<&str> = webhook
         .spec
@@ -62,8 +62,8 @@ fn hide(text: &mut String) {
     *text = masked(text);
 }
 
-/// Masks every text of events, as soon as they are read: any of them may be an echo. A request that goes by the id of one
-/// goes by the id as it was read.
+/// Masks every text of events right after they are read, since any may echo a secret. Requests use the ids as they
+/// were read.
 pub(crate) fn events(mut read: Rows<Event>) -> Rows<Event> {
     read.rows.iter_mut().for_each(event);
     read
@@ -71,7 +71,7 @@ pub(crate) fn events(mut read: Rows<Event>) -> Rows<Event> {
 
 /// Masks every text of an event.
 pub(crate) fn event(event: &mut Event) {
-    // Named one by one, so that a further field is thought of.
+    // Destructured, so that a new field is a compile error here.
     let Event {
         event_id,
         document_id,
@@ -116,7 +116,7 @@ pub(crate) fn attempt(attempt: &mut Attempt) {
         .for_each(hide);
 }
 
-/// Masks the texts of a message; not its code, nor its place.
+/// Masks the texts of a message, but not its code and its location.
 pub(crate) fn message(message: Message) -> Message {
     Message {
         message: masked(&message.message),
@@ -125,7 +125,7 @@ pub(crate) fn message(message: Message) -> Message {
     }
 }
 
-/// Masks what a plan shows of the webhooks at the API. The requests are made from its actions, which stay.
+/// Masks what a plan shows of webhooks at the API. Its actions, from which requests are built, are unchanged.
 pub(crate) fn plan(plan: &mut Plan) {
     for planned in &mut plan.actions {
         if changes_leak(planned) {
@@ -149,7 +149,7 @@ fn changes(planned: &mut PlannedAction) {
     }
 }
 
-/// Returns a plan as it may be shown, where what the API has would show a secret. What is applied needs it as it is.
+/// Returns a copy of the plan for display if it contains a secret. The plan that is applied is unchanged.
 pub(crate) fn shown(plan: &Plan) -> Cow<'_, Plan> {
     let mut shown = Cow::Borrowed(plan);
     for (index, planned) in plan.actions.iter().enumerate() {
@@ -177,29 +177,29 @@ pub(crate) fn shown(plan: &Plan) -> Cow<'_, Plan> {
     shown
 }
 
-/// The texts of the API in a notice. Its keys and places are those of files.
+/// Returns the texts of a notice that come from the API.
 fn texts(notice: &Notice) -> Vec<&String> {
     match notice {
         Notice::Unreadable { webhook } => webhook.name.iter().collect(),
         Notice::UnknownActionDropped { actions, .. } => actions.iter().collect(),
-        Notice::ForeignToken { .. } | Notice::UnverifiedTokenKept { .. } | Notice::Twin { .. } => {
-            Vec::new()
-        }
+        Notice::ForeignToken { .. }
+        | Notice::UnverifiedTokenKept { .. }
+        | Notice::Duplicate { .. } => Vec::new(),
     }
 }
 
-/// The same, to be masked.
+/// Returns the same texts, mutably.
 fn texts_mut(notice: &mut Notice) -> Vec<&mut String> {
     match notice {
         Notice::Unreadable { webhook } => webhook.name.iter_mut().collect(),
         Notice::UnknownActionDropped { actions, .. } => actions.iter_mut().collect(),
-        Notice::ForeignToken { .. } | Notice::UnverifiedTokenKept { .. } | Notice::Twin { .. } => {
-            Vec::new()
-        }
+        Notice::ForeignToken { .. }
+        | Notice::UnverifiedTokenKept { .. }
+        | Notice::Duplicate { .. } => Vec::new(),
     }
 }
 
-/// Returns an action as it may be shown, if it may not be as it is.
+/// Returns a masked copy of an action, or `None` if it contains no secret.
 fn action(planned: &PlannedAction) -> Option<PlannedAction> {
     let before = match &planned.action {
         Action::Update(update) => Some(&update.before),
@@ -208,13 +208,13 @@ fn action(planned: &PlannedAction) -> Option<PlannedAction> {
         Action::Create(_) | Action::Recreate { .. } | Action::Forget { .. } => None,
     };
     let leaks = before.is_some_and(|before| leak(before).is_some());
-    // The name of what is declared is what the file says.
+    // A declared name comes from a file.
     let names = planned.origin.is_none() && masked(&planned.name) != planned.name;
     if !leaks && !names && !changes_leak(planned) {
         return None;
     }
     let mut planned = planned.clone();
-    // Of a plan that is refused, nobody did it before.
+    // A refused plan has not been masked before.
     changes(&mut planned);
     let before = match &mut planned.action {
         Action::Update(update) => Some(&mut update.before),
@@ -235,7 +235,7 @@ fn action(planned: &PlannedAction) -> Option<PlannedAction> {
     Some(planned)
 }
 
-/// Returns actions as they may be shown, if they may not be as they are. A known one is no text of the API.
+/// Returns a masked copy of unknown actions, or `None` if they contain no secret. A known action is never masked.
 fn hidden(actions: &WorkflowActions) -> Option<WorkflowActions> {
     actions.with_unknown(|name| Some(masked(name)).filter(|masked| masked != name))
 }
@@ -262,7 +262,7 @@ fn value(value: &mut FieldValue) {
     }
 }
 
-/// Masks what the API said of an action.
+/// Masks the API's messages in the result of an action.
 pub(crate) fn result(result: &mut ActionResult) {
     if let Some(hidden) = action(&result.planned) {
         result.planned = Arc::new(hidden);
@@ -283,7 +283,7 @@ pub(crate) fn result(result: &mut ActionResult) {
                 }
             }
         }
-        Outcome::Failed { error, .. } | Outcome::Pending { error, .. } => *error = masked(error),
+        Outcome::Failed(error) | Outcome::Pending(error) => error.redact(masked),
         Outcome::Held | Outcome::NotAttempted => {}
     }
 }

@@ -1,11 +1,11 @@
-//! Putting a file in place, as a whole or not at all.
+//! Atomic writes of output files.
 
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
-/// Puts a file in place. A regular file is replaced by a rename; a link is followed to a regular file of the
-/// same folder only; a FIFO or a device is written into, and so is what a link of the system leads to.
+/// Writes a file. A regular file is replaced by a rename. A link is followed only to a regular file of the same folder.
+/// FIFOs, devices, and targets of system links are written in place.
 pub(crate) fn put(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -33,13 +33,15 @@ pub(crate) fn put(path: &Path, content: &[u8]) -> io::Result<()> {
         return Err(io::Error::other("it is a link into another folder"));
     }
     if !fs::metadata(&real)?.is_file() {
-        return Err(io::Error::other("it is a link to what is no regular file"));
+        return Err(io::Error::other(
+            "it is a link to something other than a regular file",
+        ));
     }
     replace(&folder, &real, content)
 }
 
-/// Whether a folder is one where no repository can put a link: `/dev/stdout` and the ends of pipes that a shell
-/// names are there.
+/// Returns whether a folder is the system's, where no repository can create a link: it contains `/dev/stdout` and the
+/// pipes that a shell names.
 fn is_of_the_system(folder: &Path) -> bool {
     fs::canonicalize(folder)
         .is_ok_and(|folder| folder.starts_with("/dev") || folder.starts_with("/proc"))

@@ -1,31 +1,32 @@
-//! Where the record may be: in a folder of its own, which no file of the repository can choose at will.
+//! Where the record may be: in a folder of its own that files of the repository cannot redirect.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use hookctl::cache::check_place;
 use hookctl::input::real_path;
 use hookctl::outside::Outside;
+use hookctl::record::sled::check_place;
 
 use crate::error::CommandError;
 use crate::git::Repository;
+use crate::hints;
 use crate::settings::{NamedBy, Settings};
 
-/// Returns the folder of the record, once it was found to be one that a record may be in.
+/// Returns the folder of the record, after checking that it may hold one.
 pub(crate) fn of_record(settings: &Settings) -> Result<PathBuf, CommandError> {
     let folder = settings.cache_dir.clone();
     if settings.cache_dir_by == NamedBy::Repository
         && let Some(link) = link_on_the_way(&settings.root, &folder)
     {
         return Err(no_place(format!(
-            "{} is a link, and leads out of the folder of hookctl.yaml",
+            "{} is a link that leads out of the folder of hookctl.yaml",
             Outside::path(&link)
         )));
     }
     check_place(&folder).map_err(|error| no_place(crate::error::chain(&error)))?;
     if std::fs::symlink_metadata(folder.join(".git")).is_ok() {
         return Err(no_place(format!(
-            "{} is a Git repository, or a submodule: it came with the files",
+            "{} is a Git repository or a submodule, which came with the files",
             Outside::path(&folder)
         )));
     }
@@ -39,25 +40,27 @@ pub(crate) fn of_record(settings: &Settings) -> Result<PathBuf, CommandError> {
     match tracked {
         Some(false) => Ok(folder),
         Some(true) => refused(format!(
-            "Git tracks files of the local record in {shown}: a record that comes with the files is not trusted"
+            "Git tracks files of the local record in {shown}; a record that comes with the files is not trusted"
         ))
         .map_err(|error| {
-            error.help(
-                "take it out of Git with `git rm -r --cached`, or name another folder with --cache-dir",
-            )
+            error
+                .hint("remove it from Git with `git rm -r --cached`")
+                .hint("name another folder with --cache-dir")
         }),
         None => refused(format!(
-            "whether Git tracks files of the local record in {shown} cannot be told: a record that comes with the files \
-             is not trusted"
+            "could not determine whether Git tracks files of the local record in {shown}; a record that comes with the \
+             files is not trusted"
         ))
         .map_err(|error| {
-            error.help("install Git, or name a folder outside of the repository with --cache-dir")
+            error
+                .hint("install Git")
+                .hint("name a folder outside the repository with --cache-dir")
         }),
     }
 }
 
-/// Checks that what is written into a folder stays in the repository that it is named in, or in this folder where there
-/// is none: a link on the way to it comes with the files. A folder elsewhere is what a person named.
+/// Checks that a path to write to stays in its repository, or in `around` without one: links on the path come with the
+/// files. A path that is outside from the start was named by the user, and is allowed.
 pub(crate) fn stays_within(around: &Path, folder: &Path) -> io::Result<()> {
     let around = std::path::absolute(around)?;
     let root = Repository::around(&around).map_or(around, |found| found.root().to_owned());
@@ -65,18 +68,18 @@ pub(crate) fn stays_within(around: &Path, folder: &Path) -> io::Result<()> {
     let Ok(below) = folder.strip_prefix(&root) else {
         return Ok(());
     };
-    let leaves = |_| io::Error::other("a link on the way leads out of the repository");
+    let leaves = |_| io::Error::other("a link in the path leads out of the repository");
     let root = real_path(&root)?;
-    // Where the path is by now, without links: what `..` means depends on it.
+    // The path so far, with links resolved, since `..` depends on it.
     let mut path = root.clone();
     let mut is_linked = false;
     let mut is_there = true;
     for part in below.components() {
         match part {
             Component::ParentDir if !is_there => {
-                return Err(io::Error::other("'..' follows a folder that is not there"));
+                return Err(io::Error::other("'..' follows a missing folder"));
             }
-            // No link led there, so a person named it.
+            // No link was followed, so the user named the parent folder.
             Component::ParentDir if path == root && !is_linked => return Ok(()),
             Component::ParentDir => {
                 path.pop();
@@ -100,11 +103,10 @@ pub(crate) fn stays_within(around: &Path, folder: &Path) -> io::Result<()> {
 }
 
 fn no_place(message: String) -> CommandError {
-    CommandError::new("record-place", message)
-        .help("name an empty folder, or the folder of a record, with --cache-dir")
+    CommandError::new("record-place", message).hint(hints::RECORD_FOLDER)
 }
 
-/// The first link between a folder and one below it, the latter left out.
+/// Returns the first link between a folder and a path below it, without the last component.
 fn link_on_the_way(root: &Path, folder: &Path) -> Option<PathBuf> {
     let below = folder.strip_prefix(root).ok()?;
     let mut path = root.to_owned();

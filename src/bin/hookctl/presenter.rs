@@ -1,16 +1,16 @@
-//! How a run's result is presented: for people or for machines, once, whatever happened.
+//! Presents the result of a run, exactly once, in the requested output format.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
-use hookctl::cache::CacheError;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles};
+use hookctl::report::{Outcome, SyncReport};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
@@ -19,35 +19,35 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
-use crate::mask;
 use crate::problems::{invalid_config, show_diagnostics};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
 use crate::signals::interrupted;
 use crate::ui::Ui;
+use crate::{hints, mask};
 
-/// The form in which a plan is shown.
+/// The output format of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    /// Human-readable text
     Human,
-    /// One JSON document (schemas/plan-v1.schema.json).
+    /// One JSON document (schemas/plan-v1.schema.json)
     Json,
-    /// A comment for a pull request.
+    /// A comment for a pull request
     Markdown,
-    /// A unified diff of canonical YAML, from what is observed to what is desired.
+    /// A unified diff of canonical YAML, from observed to desired state
     Diff,
 }
 
-/// Where a plan is shown.
+/// Where a plan is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stream {
     Stdout,
-    /// Standard output holds another result.
+    /// Because standard output holds another result.
     Stderr,
 }
 
-/// Shows what a run has to say, in the form that was asked for.
+/// Collects and prints what a run reports, in the requested format.
 pub(crate) struct Presenter<'a> {
     ui: &'a Ui,
     output: Output,
@@ -77,7 +77,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    fn scene(&self) -> RenderContext<'_> {
+    fn context(&self) -> RenderContext<'_> {
         RenderContext {
             target: self.target.as_deref().unwrap_or("default"),
             sandbox: self.sandbox,
@@ -86,7 +86,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Takes the settings that make a plan less careful, to be shown with it.
+    /// Sets the settings that make the plan less careful, which are shown with it.
     pub(crate) fn loose(&mut self, settings: LooseSettings) {
         self.loose = settings;
     }
@@ -98,7 +98,7 @@ impl<'a> Presenter<'a> {
         })
     }
 
-    /// Reads the settings; what is wrong with hookctl.yaml is shown.
+    /// Resolves the settings, and shows problems of hookctl.yaml.
     pub(crate) fn settings(&mut self, global: &GlobalArgs) -> Result<Settings, CommandError> {
         match Settings::resolve(global) {
             Ok(mut settings) => {
@@ -118,7 +118,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Reads the declarations; every problem of them is shown.
+    /// Loads the declarations, and shows their problems.
     pub(crate) fn declarations(
         &mut self,
         settings: &Settings,
@@ -130,12 +130,12 @@ impl<'a> Presenter<'a> {
         loaded.declarations.ok_or_else(|| {
             CommandError::new(
                 "invalid-declarations",
-                "the declarations do not validate; nothing was sent",
+                "the declarations are invalid; nothing was sent",
             )
         })
     }
 
-    /// The same, with the text of each file.
+    /// Loads the declarations, and returns them with the text of each file.
     pub(crate) fn declarations_and_texts(
         &mut self,
         settings: &Settings,
@@ -150,7 +150,7 @@ impl<'a> Presenter<'a> {
         Ok((declarations, texts))
     }
 
-    /// Shows what became of the tokens' sources.
+    /// Shows problems of the tokens' sources.
     pub(crate) fn secrets(&mut self, mut diagnostics: Diagnostics) -> Result<(), CommandError> {
         diagnostics.sort(&self.sources);
         let failed = diagnostics.has_errors();
@@ -175,7 +175,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Leaves standard output to another result; what is shown for people goes to standard error.
+    /// Moves human-readable text to standard error, since standard output holds another result.
     pub(crate) const fn stand_aside(&mut self) {
         self.shown_on = Stream::Stderr;
     }
@@ -193,11 +193,11 @@ impl<'a> Presenter<'a> {
         let plan = &*mask::shown(plan);
         match self.output {
             Output::Human => {
-                let text = hookctl::render::plan(plan, self.scene(), &self.styles_out());
+                let text = hookctl::render::plan(plan, self.context(), &self.styles_out());
                 self.present(&text);
             }
             Output::Diff => self.present(&hookctl::render::diff(plan, &self.styles_out())),
-            // One document at the end.
+            // Part of the one document at the end.
             Output::Json | Output::Markdown => {}
         }
     }
@@ -208,11 +208,11 @@ impl<'a> Presenter<'a> {
         let plan = &*mask::shown(plan);
         match self.output {
             Output::Json => {
-                let document = PlanDocument::of_plan(self.scene(), plan, messages);
+                let document = PlanDocument::of_plan(self.context(), plan, messages);
                 self.ui.result(&document.to_text());
             }
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.scene(), Some(plan), None, &messages);
+                let text = hookctl::render::markdown(self.context(), Some(plan), None, &messages);
                 self.ui.result(&text);
             }
             Output::Human | Output::Diff if !self.announced => self.announce(plan),
@@ -220,8 +220,8 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Shows what became of a plan.
-    pub(crate) fn applied(&mut self, report: &PassReport, cost: RunStats) {
+    /// Shows the results of an applied plan.
+    pub(crate) fn applied(&mut self, report: &PassReport, stats: RunStats) {
         let Some(results) = &report.report else {
             self.planned(&report.plan);
             self.ui.remark("Nothing was applied.\n");
@@ -232,27 +232,26 @@ impl<'a> Presenter<'a> {
             beside.push(Message::error(
                 "unsettled",
                 format!(
-                    "somebody else was still at work after {} rounds",
+                    "another writer kept changing the webhooks for {} rounds",
                     report.rounds
                 ),
-                Some("find out who, then sync again".to_owned()),
+                Some("stop the other writer, then sync again".to_owned()),
             ));
         }
         if let Some(waits) = &report.waits {
             let keys: Vec<&str> = waits.keys.iter().map(Key::as_str).collect();
             let message = format!(
-                "whether the last requests for {} took effect is not known",
+                "the outcome of the last requests for {} is unknown",
                 keys.join(", ")
             );
-            let help =
-                "sync again: the list tells, at the latest once the settle horizon has passed";
+            let help = "sync again: the outcome is known at the latest after the settle horizon";
             beside.push(Message::error("unsettled", message, Some(help.to_owned())));
         }
         if !report.unwaited.is_empty() {
             let keys: Vec<&str> = report.unwaited.iter().map(Key::as_str).collect();
             let message = format!(
-                "{} did not wait for an earlier request that may still take effect: until the settle horizon has \
-                 passed, that may make a second webhook, or undo the change",
+                "{} did not wait for an earlier request, which may still create a duplicate or undo the change until \
+                 the settle horizon has passed",
                 keys.join(", ")
             );
             beside.push(Message::notice("unsettled", message));
@@ -263,9 +262,9 @@ impl<'a> Presenter<'a> {
         }
         beside.extend(
             results
-                .twins
+                .duplicates
                 .iter()
-                .map(|twin| Message::error("doubled", twin.to_string(), None)),
+                .map(|duplicate| CommandError::caused("doubled", duplicate).into_message()),
         );
         let beside: Vec<Message> = beside.into_iter().map(mask::message).collect();
         self.messages.extend(beside.iter().cloned());
@@ -280,7 +279,7 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&hookctl::render::report(
                     &report.plan,
                     results,
-                    cost,
+                    stats,
                     &styles,
                 ));
             }
@@ -288,99 +287,102 @@ impl<'a> Presenter<'a> {
                 let text = hookctl::render::report(
                     &report.plan,
                     results,
-                    cost,
+                    stats,
                     &Styles::new(self.ui.color_err()),
                 );
                 self.ui.remark(&text);
             }
             Output::Markdown => {
                 let text = hookctl::render::markdown(
-                    self.scene(),
+                    self.context(),
                     Some(&report.plan),
-                    Some((results, cost)),
+                    Some((results, stats)),
                     &messages,
                 );
                 self.ui.result(&text);
             }
             Output::Json => {
                 let document =
-                    PlanDocument::of_report(self.scene(), &report.plan, results, messages);
+                    PlanDocument::of_report(self.context(), &report.plan, results, messages);
                 self.ui.result(&document.to_text());
             }
         }
         for message in &beside {
-            self.ui.tell(message);
+            self.ui.report(message);
+        }
+        if self.output != Output::Json {
+            self.ui.hints(hints_of(results).iter().map(String::as_str));
         }
     }
 
-    /// Takes note of a message, and shows it where it is not a part of the one document.
-    pub(crate) fn tell(&mut self, message: Message) {
+    /// Adds a message, and prints it unless the output is one JSON document.
+    pub(crate) fn report(&mut self, message: Message) {
         let message = mask::message(message);
         if self.output != Output::Json {
-            self.ui.tell(&message);
+            self.ui.report(&message);
         }
         self.messages.push(message);
     }
 
-    /// A plan as the JSON document shows it, without what is said beside it.
+    /// Returns a plan as the JSON document shows it, without messages.
     pub(crate) fn document(&self, plan: &Plan) -> serde_json::Value {
-        PlanDocument::of_plan(self.scene(), &mask::shown(plan), Vec::new()).to_value()
+        PlanDocument::of_plan(self.context(), &mask::shown(plan), Vec::new()).to_value()
     }
 
-    /// Says what of a saved plan does not hold any more.
+    /// Reports the actions of a saved plan that are no longer current.
     pub(crate) fn stale(&mut self, stale: &[Stale], skipped: bool) {
         for Stale { key, difference } in stale {
             let message = if skipped {
-                Message::notice("stale-action", format!("'{key}' is left out: {difference}"))
+                Message::notice("stale-action", format!("skipped '{key}': {difference}"))
             } else {
                 Message::error("stale-action", format!("'{key}': {difference}"), None)
             };
-            self.tell(message);
+            self.report(message);
         }
     }
 
-    /// Says which requests may still take effect, and for how long.
+    /// Reports which requests may still take effect, and for how long.
     pub(crate) fn unsettled(&mut self, unsettled: &[Unsettled]) {
         for Unsettled { intent, remaining } in unsettled {
             let state = if intent.superseded {
-                "was repeated or replaced since"
+                "has been retried or replaced since"
             } else {
-                "has no answer"
+                "has no response"
             };
             let message = Message::notice(
                 "unsettled",
                 format!(
-                    "'{}': a {} that was sent at {} {state}, and may still take effect for {} s; a \
-                     sync waits where that matters",
+                    "'{}': a {} sent at {} {state}, and may still take effect for {} s; a sync waits \
+                     for it where necessary",
                     intent.key,
                     intent.write.method(),
                     intent.sent.at,
                     remaining.time.as_millis().div_ceil(1_000),
                 ),
             );
-            self.tell(message);
+            self.report(message);
         }
     }
 
-    /// Shows a plan that is refused.
+    /// Shows a refused plan.
     pub(crate) fn refused(&mut self, plan: &Plan, refusal: &Refusal) -> ExitStatus {
-        let message = mask::message(Message::of_refusal(refusal));
+        let message = CommandError::caused(refusal.code(), refusal).into_message();
         self.messages.push(message.clone());
         match self.output {
-            // "No changes" would say the opposite of the refusal.
+            // "No changes" would contradict the refusal.
             Output::Human | Output::Diff if plan.actions.is_empty() => {}
             Output::Markdown if plan.actions.is_empty() => {
                 let messages = std::mem::take(&mut self.messages);
-                let text = hookctl::render::markdown(self.scene(), None, None, &messages);
+                let text = hookctl::render::markdown(self.context(), None, None, &messages);
                 self.ui.result(&text);
             }
             _ => self.planned(plan),
         }
-        self.ui.tell(&message);
+        self.ui.report(&message);
         ExitStatus::Refused
     }
 
-    /// Shows why no plan could be made.
+    /// Shows why planning failed, and returns the error that ends the run.
     pub(crate) fn failed(&mut self, error: &PassError) -> CommandError {
         match error {
             PassError::Plan(problems) => {
@@ -390,19 +392,13 @@ impl<'a> Presenter<'a> {
                     ExitStatus::Error
                 };
                 for problem in &problems.problems {
-                    self.tell(Message::of_problem(problem));
+                    self.report(Message::of_problem(problem, &hints::of(problem)));
                 }
-                CommandError::new("no-plan", "no plan can be made; nothing was sent").status(status)
+                CommandError::new("no-plan", "could not plan; nothing was sent").status(status)
             }
             PassError::Interrupted => interrupted(),
             PassError::Observe(source) => CommandError::caused("api", source),
-            PassError::Records(source) => match source.downcast_ref::<CacheError>() {
-                Some(error) => record_error(error),
-                None => CommandError::new(
-                    "record",
-                    format!("could not use the local record: {source}"),
-                ),
-            },
+            PassError::Record(source) => record_error(source),
             other => CommandError::caused("record", other),
         }
     }
@@ -415,7 +411,7 @@ impl<'a> Presenter<'a> {
         match self.output {
             Output::Human | Output::Diff => {}
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.scene(), None, None, &messages);
+                let text = hookctl::render::markdown(self.context(), None, None, &messages);
                 self.ui.result(&text);
             }
             Output::Json => {
@@ -430,4 +426,19 @@ impl<'a> Presenter<'a> {
         }
         error.status
     }
+}
+
+/// Returns what to do about the failed actions, each hint once.
+fn hints_of(results: &SyncReport) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for result in &results.results {
+        if let Outcome::Failed(error) | Outcome::Pending(error) = &result.outcome {
+            for hint in hints::of(error) {
+                if !all.contains(&hint) {
+                    all.push(hint);
+                }
+            }
+        }
+    }
+    all
 }

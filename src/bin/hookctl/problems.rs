@@ -1,4 +1,4 @@
-//! What is wrong with the files, on standard error, excerpts for people and fields for machines; and with the arguments.
+//! Problems of the files and of the arguments, shown on standard error.
 
 use hookctl::diagnostic::{Diagnostic, Diagnostics, Severity, SourceMap};
 use hookctl::render::{Message, PlanDocument, Styles, ValidateDocument};
@@ -7,7 +7,7 @@ use crate::error::{CommandError, error_json};
 use crate::settings::SettingsError;
 use crate::ui::Ui;
 
-/// The document of a run whose arguments do not parse, in the form of its command.
+/// Returns the document for arguments that do not parse, in the format of their command.
 pub(crate) fn usage_document(
     command: Option<&str>,
     form: &str,
@@ -29,12 +29,12 @@ pub(crate) fn usage_document(
     Some(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The error of a configuration whose problems are shown.
+/// Returns the error of a configuration whose problems have been shown.
 pub(crate) fn invalid_config() -> CommandError {
-    CommandError::new("invalid-config", "the configuration does not validate")
+    CommandError::new("invalid-config", "the configuration is invalid")
 }
 
-/// Shows what is wrong with the configuration.
+/// Shows why the settings could not be resolved.
 pub(crate) fn show_settings_error(ui: &Ui, error: SettingsError) -> CommandError {
     match error {
         SettingsError::Command(error) => error,
@@ -57,7 +57,7 @@ pub(crate) fn show_diagnostics(
         let others = diagnostics.iter().filter(|one| !is_error(one));
         let errors_first = diagnostics.iter().filter(is_error).chain(others);
         for diagnostic in errors_first.take(ui.most_diagnostics()) {
-            ui.tell(&Message::of_diagnostic(diagnostic, sources));
+            ui.report(&Message::of_diagnostic(diagnostic, sources));
         }
         if let (true, Some(line)) = (files > 0, hookctl::render::count_line(diagnostics, files)) {
             ui.remark(&line);

@@ -1,17 +1,17 @@
-//! Progress of an apply, on a terminal.
+//! Progress of an apply on a terminal.
 
 use hookctl::apply::{ApplyEvent, Listener};
 use hookctl::report::Outcome;
 use hookctl::webhook::Key;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar on standard error, and a log line per action.
+/// A progress bar on standard error, and one log line per action.
 pub(crate) struct Progress {
     bar: ProgressBar,
 }
 
 impl Progress {
-    /// A bar, or none to be seen.
+    /// Creates a bar, hidden unless `shown`.
     pub(crate) fn new(shown: bool) -> Self {
         let bar = ProgressBar::with_draw_target(
             None,
@@ -37,7 +37,7 @@ impl Listener for Progress {
     fn on(&self, event: ApplyEvent<'_>) {
         match event {
             ApplyEvent::Started { actions } => {
-                // Each round counts anew.
+                // Each round counts from zero.
                 self.bar.set_position(0);
                 self.bar.set_length(actions as u64);
             }
@@ -50,7 +50,7 @@ impl Listener for Progress {
                     String::new()
                 };
                 let text = format!(
-                    "waiting up to {} s for what became of {}{more}",
+                    "waiting up to {} s for the outcome of {}{more}",
                     remaining.as_secs() + 1,
                     named.join(", ")
                 );
@@ -64,8 +64,8 @@ impl Listener for Progress {
                 self.bar.set_message(planned.key.to_string());
                 let ended = match outcome {
                     Outcome::Applied { .. } => "applied",
-                    Outcome::Failed { .. } => "failed",
-                    Outcome::Pending { .. } | Outcome::Held => "pending",
+                    Outcome::Failed(_) => "failed",
+                    Outcome::Pending(_) | Outcome::Held => "pending",
                     Outcome::NotAttempted => "not attempted",
                 };
                 tracing::info!(key = %planned.key, action = planned.action.as_str(), ended, "action");

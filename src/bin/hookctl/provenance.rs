@@ -1,4 +1,4 @@
-//! The Git commit that the files are at, for the history.
+//! The Git commit of the files, for the history.
 
 use std::path::Path;
 
@@ -6,7 +6,8 @@ use hookctl::record::Provenance;
 
 use crate::git::Repository;
 
-/// Asks Git about the files of a folder, which may be a part of what a person works in. None if there is no Git, no repository, or no commit.
+/// Returns the commit of a folder's files, which may be in a submodule. Returns `None` without Git, a repository, or a
+/// commit.
 pub(crate) fn of(directory: &Path, named: &Path) -> Option<Provenance> {
     let repository = Repository::around_part(directory, named)?;
     let head = repository.ask(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"])?;
@@ -26,7 +27,7 @@ pub(crate) fn of(directory: &Path, named: &Path) -> Option<Provenance> {
     })
 }
 
-/// The name in the `author` line of a commit.
+/// Returns the name in the `author` line of a commit.
 fn author(commit: &str) -> Option<&str> {
     let line = commit
         .lines()
@@ -35,8 +36,7 @@ fn author(commit: &str) -> Option<&str> {
     line.rsplit_once(" <").map(|(name, _)| name)
 }
 
-/// Whether the files differ from the commit: in the work tree, in the index, or by files that are not
-/// tracked.
+/// Returns whether the files differ from the commit: in the work tree, in the index, or by untracked files.
 fn is_modified(repository: &Repository, directory: &Path) -> Option<bool> {
     let path = repository.literal(directory)?;
     let files = repository.ask_of_files(&[

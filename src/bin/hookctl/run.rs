@@ -1,4 +1,4 @@
-//! What every run that plans or applies shares: the policy, the approval, the pass, and its end.
+//! What every command that plans or applies shares: the policy, the approval, the pass, and its end.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,11 @@ use hookctl::apply::{ApplyEvent, Listener};
 use hookctl::diagnostic::nearest;
 use hookctl::plan::{KeyFilter, Plan, Policy, Prune, UnverifiedSecrets};
 use hookctl::reconcile::{self, Pass, PassError, PassReport, Review, Verdict};
+use hookctl::record::{OpenRecord, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::remote::{DeliveryApi as _, EventQuery};
 use hookctl::render::RunStats;
 use hookctl::saved::Terms;
-use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ use crate::progress::Progress;
 use crate::signals::{begin_writing, interrupted};
 use crate::ui::Ui;
 
-/// The keys that patterns select; all of them where there is no pattern.
+/// Returns the filter for `--only`. Without patterns it selects every key.
 pub(crate) fn selected(globs: &[KeyGlob]) -> Result<KeyFilter, CommandError> {
     filter(globs.iter().map(KeyGlob::as_str))
 }
@@ -39,7 +39,7 @@ fn filter<'a>(patterns: impl IntoIterator<Item = &'a str>) -> Result<KeyFilter, 
     })
 }
 
-/// What a plan's terms mean for it.
+/// Converts the terms of a plan to its policy.
 pub(crate) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
     let only = filter(terms.only.iter().map(String::as_str))?;
     Ok(Policy {
@@ -53,20 +53,20 @@ pub(crate) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
     })
 }
 
-/// The time, for the history.
+/// Returns the current time in RFC 3339, for the history.
 pub(crate) fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
-/// Shows how a pass ended, and picks the exit code.
+/// Presents the result of a pass, and returns the exit status.
 pub(crate) fn conclude(
     result: Result<Option<PassReport>, PassError>,
     cancellation: &CancellationToken,
     presenter: &mut Presenter<'_>,
-    cost: impl FnOnce() -> RunStats,
+    stats: impl FnOnce() -> RunStats,
 ) -> Result<ExitStatus, CommandError> {
     let report = match result {
-        // Left to the end of the process, like all that is large.
+        // Never dropped, like every large value: see `sync`.
         Ok(Some(mut report)) => {
             let results = report
                 .report
@@ -89,7 +89,7 @@ pub(crate) fn conclude(
         }
         Err(error) => return Err(presenter.failed(&error)),
     };
-    presenter.applied(&report, cost());
+    presenter.applied(&report, stats());
     Ok(if cancellation.is_cancelled() {
         ExitStatus::Interrupted
     } else {
@@ -97,7 +97,7 @@ pub(crate) fn conclude(
     })
 }
 
-/// How a pass that came to an end ends the program.
+/// Returns the exit status of a finished pass.
 fn exit_status(report: &PassReport) -> ExitStatus {
     if report.is_complete() {
         ExitStatus::Success
@@ -107,11 +107,11 @@ fn exit_status(report: &PassReport) -> ExitStatus {
 }
 
 /// Runs the pass. Returns `None` if it was interrupted before any change was made.
-pub(crate) async fn apply<'s>(
+pub(crate) async fn apply(
     ui: &Ui,
     pass: &Pass<'_, HttpApi>,
-    store: &'s Store,
-    open: OpenStore<'s>,
+    record: &Record,
+    open: OpenRecord,
     presenter: &mut Presenter<'_>,
     approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<PassReport>, PassError> {
@@ -128,12 +128,12 @@ pub(crate) async fn apply<'s>(
     let cancelled = async {
         pass.options.cancellation.cancelled().await;
         if watched.begun.load(Ordering::SeqCst) {
-            // What is in flight is settled and recorded first.
+            // Requests in flight are settled and recorded first.
             std::future::pending::<()>().await;
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile_settling(pass, store, open, &watched, &mut review) => {
+        report = reconcile::reconcile_settling(pass, record, open, &watched, &mut review) => {
             report.map(Some)
         }
         () = cancelled => Ok(None),
@@ -145,22 +145,22 @@ pub(crate) async fn apply<'s>(
 /// Whether a plan may be applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Approval {
-    /// It may.
+    /// Apply it.
     Given,
-    /// It may not.
+    /// Do not apply it.
     Denied,
-    /// The person at the terminal decides.
+    /// Ask the user.
     Asked,
 }
 
 impl Approval {
-    /// An approval that needs no answer.
+    /// Returns an approval that needs no question.
     pub(crate) const fn given_if(holds: bool) -> Self {
         if holds { Self::Given } else { Self::Denied }
     }
 }
 
-/// Shows a plan, and asks for approval.
+/// A review that shows the plan and asks for approval.
 struct Shown<'a, 'p> {
     ui: &'a Ui,
     api: &'a HttpApi,
@@ -171,7 +171,7 @@ struct Shown<'a, 'p> {
 impl Review for Shown<'_, '_> {
     async fn review(&mut self, plan: &mut Plan) -> Verdict {
         mask::plan(plan);
-        // A reader of the plan wants to know what it would silence.
+        // The user decides by how many events the plan would silence.
         if self.ui.can_ask() {
             count_events(self.api, plan).await;
         }
@@ -189,13 +189,13 @@ impl Review for Shown<'_, '_> {
     }
 }
 
-/// Fills in how many events the webhooks received of late that the plan would silence.
+/// Counts the recent events of the webhooks that the plan would silence.
 pub(crate) async fn count_events(api: &HttpApi, plan: &mut Plan) {
     let ids: Vec<RemoteId> = plan.silenced().cloned().collect();
     plan.recent_events = recent(api, ids).await;
 }
 
-/// Progress, and whether anything was begun.
+/// Progress, and whether an action has started.
 struct Watched {
     progress: Progress,
     begun: AtomicBool,
@@ -209,8 +209,8 @@ impl Listener for Watched {
     }
 }
 
-/// How many events webhooks received in the last 24 hours: one small request for each. Where the API does
-/// not say, nothing is said.
+/// Returns how many events each webhook received in the last 24 hours, with one small request per webhook. Leaves
+/// out webhooks whose count the API does not return.
 async fn recent(
     api: &hookctl::remote::http::HttpApi,
     ids: Vec<RemoteId>,
@@ -235,7 +235,7 @@ async fn recent(
         .await
 }
 
-/// The time so long ago, in RFC 3339.
+/// Returns the time `time` ago, in RFC 3339.
 pub(crate) fn ago(time: Duration) -> String {
     jiff::Timestamp::now()
         .checked_sub(time)
@@ -243,7 +243,7 @@ pub(crate) fn ago(time: Duration) -> String {
         .to_string()
 }
 
-/// Checks that each pattern of `--only` matches a key that is declared or remembered.
+/// Checks that each pattern of `--only` matches a declared or recorded key.
 pub(crate) fn selects_something<'a>(
     only: &KeyFilter,
     keys: impl Iterator<Item = &'a Key> + Clone,
@@ -271,6 +271,6 @@ pub(crate) fn selects_something<'a>(
         .collect();
     let message = format!("--only: no key matches {}", patterns.join(", "));
     Err(CommandError::new("usage", message)
-        .help(help)
+        .hint(help)
         .status(ExitStatus::Usage))
 }

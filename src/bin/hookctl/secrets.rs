@@ -1,4 +1,4 @@
-//! All secrets of a run: every source is followed before anything is written.
+//! Resolves all secrets of a run, before anything is written.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,35 +12,34 @@ use hookctl::webhook::Key;
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
-use crate::mask;
 use crate::settings::Settings;
 use crate::trust::{Cleared, Request, clear};
 use crate::ui::Ui;
+use crate::{hints, mask};
 
-/// How many sources are followed at once: commands mostly wait for a server.
+/// How many sources are resolved concurrently. Commands mostly wait for a server.
 const AT_ONCE: usize = 16;
 
-/// Whether a source that leads nowhere is an error.
+/// What happens if a source cannot be resolved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It is.
+    /// An error.
     Error,
-    /// It counts as unverified; only what writes nothing may say so.
+    /// The token counts as unverified. Only for commands that write nothing.
     Allowed,
-    /// The same, and neither a program is run nor a file outside the repository read: for files that nobody has
-    /// looked at yet.
+    /// Like `Allowed`, without running programs or reading files outside the repository: for files that have not been
+    /// reviewed.
     Unseen,
 }
 
-/// What became of the declared tokens.
+/// The resolved tokens of the declarations.
 pub(crate) struct Resolved {
-    /// The tokens.
     pub(crate) secrets: Secrets,
-    /// What went wrong, each at its place.
+    /// The problems, each at its location.
     pub(crate) diagnostics: Diagnostics,
 }
 
-/// Finds out whether there is consent to what the files ask for, and follows the source of every declared token.
+/// Obtains consent to what the files ask for, then resolves every declared token.
 pub(crate) async fn clear_and_resolve(
     ui: &Ui,
     settings: &Settings,
@@ -54,7 +53,7 @@ pub(crate) async fn clear_and_resolve(
     Ok((cleared, resolved))
 }
 
-/// Follows the source of every declared token. A source that several webhooks share is followed once.
+/// Resolves every declared token. A source shared by several webhooks is resolved once.
 pub(crate) async fn resolve_tokens(
     declarations: &Declarations,
     settings: &Settings,
@@ -62,7 +61,7 @@ pub(crate) async fn resolve_tokens(
     missing: Missing,
     cleared: &Cleared,
 ) -> Resolved {
-    // The environment alone: a token never comes from `vars`, which stand in a file.
+    // Only the environment: a token must not come from `vars`, which are part of a file.
     let lookup = |name: &str| environment.get(name);
     let mut distinct: Vec<&SecretSource> = Vec::new();
     let mut places: HashMap<&SecretSource, usize> = HashMap::new();
@@ -101,7 +100,7 @@ pub(crate) async fn resolve_tokens(
         secrets: stand_ins,
         diagnostics: Diagnostics::default(),
     };
-    // All of them first: what one program says may hold another's secret.
+    // All of them before any message: the output of one program may contain another secret.
     results.iter().flatten().for_each(mask::follow_token);
     for (key, index) in wanted {
         match results.get(index) {
@@ -112,7 +111,7 @@ pub(crate) async fn resolve_tokens(
                             Code::TokenScheme,
                             format!("the token of '{key}' begins with 'Bearer '"),
                         )
-                        .help("the API adds 'Bearer ' by itself; leave it out of the token"),
+                        .help("remove it from the token: the API adds 'Bearer ' itself"),
                         declarations,
                         key,
                     ));
@@ -133,24 +132,23 @@ pub(crate) async fn resolve_tokens(
     resolved
 }
 
-/// What is said of a token that its source did not give. A key in its place is told of even where a token may be
-/// missing: nothing of it can be meant.
+/// Returns the diagnostic of a token that could not be resolved. A key in place of a token is always an error, even
+/// where tokens may be missing.
 fn unresolved(key: &Key, error: &ResolveError, missing: Missing) -> Option<Diagnostic> {
     let said = mask::masked(&chain(error));
-    let message = format!("the token of '{key}' could not be resolved: {said}");
+    let message = format!("could not resolve the token of '{key}': {said}");
     if matches!(error, ResolveError::IsKey { .. }) {
-        let help = "give the token a variable, a file, or a program of its own";
-        return Some(Diagnostic::new(Code::KeyAsToken, message).help(help));
+        return Some(Diagnostic::new(Code::KeyAsToken, message).help(hints::SEPARATE_TOKEN));
     }
     (missing == Missing::Error).then(|| {
-        Diagnostic::new(Code::SecretUnresolved, message).help(
-            "make the source available; a dry run without secrets is possible with \
-             --dry-run --allow-missing-secrets",
-        )
+        let help = hints::of(error).into_iter().next();
+        Diagnostic::new(Code::SecretUnresolved, message).help(help.unwrap_or_else(|| {
+            "provide the source, or plan without it: --dry-run --allow-missing-secrets".to_owned()
+        }))
     })
 }
 
-/// Whether a source leads out of the files of the repository and the variables of the job.
+/// Returns whether a source leads outside the repository's files and the environment.
 fn is_outside(source: &SecretSource) -> bool {
     match source {
         SecretSource::Command { .. } => true,
@@ -159,13 +157,13 @@ fn is_outside(source: &SecretSource) -> bool {
     }
 }
 
-/// What stands in the sandbox for a token whose program nobody consented to: the same in every run, so that a
-/// second one finds nothing to do.
+/// Returns the token that the sandbox uses for a program without consent. It is the same in every run, so that the
+/// second run finds no changes.
 fn stand_in(key: &Key) -> Option<Secret> {
     Secret::new(format!("sandbox-token-of-{key}")).ok()
 }
 
-/// Whether any source of a secret is a program.
+/// Returns whether any secret comes from a program.
 pub(crate) fn runs_programs(declarations: &Declarations, settings: &Settings) -> bool {
     let target = &settings.target;
     declarations
@@ -183,7 +181,7 @@ fn at(diagnostic: Diagnostic, declarations: &Declarations, key: &Key) -> Diagnos
     }
 }
 
-/// Follows the source of the API key or of the key of fingerprints.
+/// Resolves the API key or the fingerprint key.
 pub(crate) async fn resolve_key(
     what: &str,
     source: &SecretSource,
@@ -194,9 +192,12 @@ pub(crate) async fn resolve_key(
         .await
         .inspect(mask::follow_key)
         .map_err(|error| {
-            CommandError::new("api-key", format!("there is no {what}: {}", chain(&error))).help(
-                "set it in the environment, or name another source under the target's `api_key:` \
-                 in hookctl.yaml; to try things out without an account, use --sandbox",
-            )
+            let message = format!("could not resolve the {what}: {}", chain(&error));
+            CommandError::new("api-key", message)
+                .hints(hints::of(&error))
+                .hint(
+                    "set it in the environment, or name another source as `api_key:` of the target in hookctl.yaml",
+                )
+                .hint(hints::SANDBOX)
         })
 }

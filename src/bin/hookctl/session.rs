@@ -1,72 +1,71 @@
-//! What a run that talks to the API is made of: the client, the emulator behind it if asked for, the
-//! record.
+//! A session: the API client, the emulator if requested, and the record.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookctl::apply::ApplyOptions;
-use hookctl::cache::{Account, CacheError, CacheOptions};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::Declarations;
 use hookctl::input::open_regular;
 use hookctl::outside::Outside;
 use hookctl::reconcile::fresh_evidence;
-use hookctl::record::Horizon;
-use hookctl::record::Remembered;
+use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{
+    Account, Horizon, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
+};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{FingerprintKey, KeyValues, Salt, Secret, SecretSource, Secrets, TooShort};
 use hookctl::state::DesiredState;
-use hookctl::store::{OpenStore, Store};
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::error::CommandError;
-use crate::mask;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
 use crate::signals::{cancellation, interrupted};
 use crate::trust::{Cleared, no_api_url};
+use crate::{hints, mask};
 
-/// The key that the sandbox takes in process: it is no secret, it only has to be one.
+/// Placeholder API key for the in-process sandbox. Not secret.
 pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
 
-/// The API, the emulator behind it if asked for, and where the record is.
+/// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
     api: HttpApi,
-    store: Store,
+    record: Record,
     fingerprint_key: FingerprintKey,
-    /// What no token may hold.
+    /// The keys, which no token may contain.
     keys: KeyValues,
     clock: SystemClock,
     horizon: Horizon,
-    // Stops when the session ends.
+    // Stops the emulator when dropped.
     _sandbox: Option<Sandbox>,
 }
 
 impl Session {
-    /// Sets up the API that there is consent to, or the emulator in its place. Sends nothing.
+    /// Sets up a client for the API, with consent, or for the emulator. Sends nothing.
     pub(crate) async fn open(
         settings: &Settings,
         environment: &Environment,
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
-        let store = store(settings, cleared.is_sandbox())?;
-        Self::over(store, settings, environment, cleared).await
+        let record = record(settings, cleared.is_sandbox())?;
+        Self::over(record, settings, environment, cleared).await
     }
 
-    /// The same over a record that may be in memory already.
+    /// Sets up the session over a record that may be loaded already.
     pub(crate) async fn over(
-        store: Store,
+        record: Record,
         settings: &Settings,
         environment: &Environment,
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
         let consent = match cleared {
-            Cleared::Sandbox(_) => return Self::over_sandbox(store, settings).await,
+            Cleared::Sandbox(_) => return Self::over_sandbox(record, settings).await,
             Cleared::Api(consent) => consent,
         };
         let access = consent.access().ok_or_else(no_api_url)?;
@@ -74,17 +73,13 @@ impl Session {
         if !url.is_https() && !url.is_loopback() && !settings.insecure_http {
             return Err(CommandError::new(
                 "insecure-http",
-                format!(
-                    "{url} is plain http: the API key and the tokens would be readable on the way"
-                ),
+                format!("{url} uses plain http, which would expose the API key and the tokens"),
             )
-            .help("use https, or add --insecure-http if the way is safe"));
+            .hint("use https, or add --insecure-http if the network is trusted"));
         }
         if !url.is_loopback() {
-            check_proxy(&url.to_string(), |name| environment.get_lossy(name)).map_err(|error| {
-                CommandError::caused("invalid-proxy", &error)
-                    .help("write it as http://proxy.example.com:3128, or unset it")
-            })?;
+            check_proxy(&url.to_string(), |name| environment.get_lossy(name))
+                .map_err(|error| CommandError::caused("invalid-proxy", &error))?;
         }
         if url.is_https() {
             check_certificates(environment)?;
@@ -112,7 +107,7 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            store,
+            record,
             fingerprint_key,
             keys,
             clock: SystemClock::new(),
@@ -121,7 +116,7 @@ impl Session {
         })
     }
 
-    async fn over_sandbox(store: Store, settings: &Settings) -> Result<Self, CommandError> {
+    async fn over_sandbox(record: Record, settings: &Settings) -> Result<Self, CommandError> {
         let running = start_sandbox(settings).await?;
         let key = Secret::new(SANDBOX_KEY.to_owned())
             .map_err(|error| CommandError::caused("api-key", &error))?;
@@ -133,18 +128,18 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            store,
+            record,
             fingerprint_key,
-            // That of the emulator is no secret.
+            // The emulator's key is not secret.
             keys: KeyValues::none(),
             clock: SystemClock::new(),
-            // What this process sends to itself takes effect before it is answered.
+            // Requests within one process take effect before they are answered.
             horizon: Horizon(Duration::ZERO),
             _sandbox: Some(running),
         })
     }
 
-    /// How a plan is applied.
+    /// Returns the options for applying a plan.
     pub(crate) fn apply_options(
         &self,
         settings: &Settings,
@@ -173,20 +168,20 @@ impl Session {
         &self.api
     }
 
-    pub(crate) const fn account(&self) -> &Account {
-        self.store.account()
+    pub(crate) fn account(&self) -> &Account {
+        self.record.account()
     }
 
     pub(crate) const fn fingerprint_key(&self) -> &FingerprintKey {
         &self.fingerprint_key
     }
 
-    pub(crate) const fn store(&self) -> &Store {
-        &self.store
+    pub(crate) const fn record(&self) -> &Record {
+        &self.record
     }
 
-    /// What is desired: the declarations, with what a plan may know of their tokens. A token of which
-    /// nothing is remembered gets the salt that is given for it, or a fresh one.
+    /// Returns the desired state: the declarations, with the evidence about their tokens. A token without a record is
+    /// salted with the given salt, or a new one.
     pub(crate) fn desired(
         &self,
         declarations: Declarations,
@@ -200,76 +195,72 @@ impl Session {
         Ok(declarations.into_desired(&evidence))
     }
 
-    /// Checks that no token is a key of this session, also one that a program gave.
+    /// Checks that no token contains a key of this session, including tokens from programs.
     pub(crate) fn spares_keys(&self, secrets: &Secrets) -> Result<(), CommandError> {
         let mut all = secrets.iter();
         let Some((key, _)) = all.find(|(_, token)| self.keys.are_in(token)) else {
             return Ok(());
         };
         let message = format!(
-            "the token of '{key}' holds a key of the API or of fingerprints, which is never sent as a token"
+            "the token of '{key}' contains the API key or the fingerprint key, which is never sent as a token"
         );
-        Err(CommandError::new("key-as-token", message)
-            .help("give the token a variable, a file, or a program of its own"))
+        Err(CommandError::new("key-as-token", message).hint(hints::SEPARATE_TOKEN))
     }
 
-    /// What a run that began then has cost by now.
-    pub(crate) fn cost(&self, started: Instant) -> RunStats {
+    /// Returns the statistics of a run since `started`.
+    pub(crate) fn stats(&self, started: Instant) -> RunStats {
         RunStats {
             requests: self.api.stats().requests,
             duration: started.elapsed(),
         }
     }
 
-    /// Opens the record: for a dry run a copy, if there is one.
-    pub(crate) fn records(&self, dry_run: bool) -> Result<RecordAccess<'_>, CommandError> {
+    /// Opens the record. A dry run reads a copy.
+    pub(crate) async fn access(&self, dry_run: bool) -> Result<RecordAccess, CommandError> {
         let opened = if dry_run {
-            self.store.remembered().map(RecordAccess::Reading)
+            self.record.remembered().await.map(RecordAccess::Reading)
         } else {
-            self.store.open().map(RecordAccess::Writing)
+            self.record.open().await.map(RecordAccess::Writing)
         };
         opened.map_err(|error| record_error(&error))
     }
 }
 
-/// The record, as a run may use it.
-pub(crate) enum RecordAccess<'a> {
-    /// A dry run: what was read from a copy.
+/// Access to the record.
+pub(crate) enum RecordAccess {
+    /// For a dry run: the content of a copy.
     Reading(Arc<Remembered>),
-    /// Anything else.
-    Writing(OpenStore<'a>),
+    /// For writing.
+    Writing(OpenRecord),
 }
 
-impl RecordAccess<'_> {
-    pub(crate) fn remembered(&self) -> Result<Arc<Remembered>, CommandError> {
+impl RecordAccess {
+    pub(crate) async fn remembered(&self) -> Result<Arc<Remembered>, CommandError> {
         match self {
             Self::Reading(remembered) => Ok(Arc::clone(remembered)),
-            Self::Writing(store) => store.remembered().map_err(|error| record_error(&error)),
+            Self::Writing(open) => open
+                .remembered()
+                .await
+                .map_err(|error| record_error(&error)),
         }
     }
 }
 
 fn too_short(source: &SecretSource, error: TooShort) -> CommandError {
-    let message = format!("{source} gives no key of fingerprints: {error}");
-    CommandError::new("fingerprint-key", message)
-        .help("make it of 32 random bytes, as `openssl rand -hex 32` prints them")
+    let message = format!("{source} is not a fingerprint key: {error}");
+    CommandError::new("fingerprint-key", message).hints(hints::of(&error))
 }
 
-pub(crate) fn record_error(error: &CacheError) -> CommandError {
-    if matches!(error, CacheError::Interrupted) {
+pub(crate) fn record_error(error: &RecordError) -> CommandError {
+    if error.kind() == RecordErrorKind::Interrupted {
         return interrupted();
     }
-    let shown = CommandError::caused("record", error);
-    if error.is_damage() {
-        shown.help("`hookctl cache repair` puts it aside and makes another one from the API")
-    } else {
-        shown
-    }
+    CommandError::caused("record", error)
 }
 
-/// Where the record is, and how it is opened.
-pub(crate) fn record_options(settings: &Settings) -> Result<CacheOptions, CommandError> {
-    Ok(CacheOptions {
+/// Returns the location of the record and the options to open it.
+pub(crate) fn record_options(settings: &Settings) -> Result<SledOptions, CommandError> {
+    Ok(SledOptions {
         directory: crate::place::of_record(settings)?,
         lock_timeout: settings.lock_timeout,
         history: settings.history,
@@ -278,21 +269,20 @@ pub(crate) fn record_options(settings: &Settings) -> Result<CacheOptions, Comman
     })
 }
 
-/// The record of a target, or of the emulator in its place. Nothing is read yet.
-pub(crate) fn store(settings: &Settings, sandbox: bool) -> Result<Store, CommandError> {
+/// Returns the record of a target, or of the emulator. Reads nothing yet.
+pub(crate) fn record(settings: &Settings, sandbox: bool) -> Result<Record, CommandError> {
     let target = &settings.target;
     let url = target.api_url.as_ref().map(ToString::to_string);
-    let api = match (sandbox, &url) {
-        (true, _) => "sandbox",
-        (false, Some(url)) => url,
-        // Whoever needs one says so.
-        (false, None) => "",
+    let account = if sandbox {
+        Account::sandbox(&target.name)
+    } else {
+        // Commands that need a URL report that it is missing.
+        Account::new(&target.name, &url.unwrap_or_default())
     };
-    let account = Account::new(&target.name, api);
-    Ok(Store::new(record_options(settings)?, account))
+    Ok(SledRecord::new(record_options(settings)?, account).into_record())
 }
 
-/// Checks the certificates that the environment names: the TLS library reads them, and would wait for a FIFO.
+/// Checks the certificate files that the environment names. The TLS library would block on a FIFO.
 fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
     let variable = "SSL_CERT_FILE";
     let Some(file) = environment
@@ -304,8 +294,8 @@ fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
     open_regular(file.as_ref()).map(drop).map_err(|error| {
         let path = Outside::text(&file);
         let message = format!("could not read the certificates in {path}: {error}");
-        CommandError::new("certificates", message).help(format!(
-            "{variable} names a file of PEM certificates, or is not set"
+        CommandError::new("certificates", message).hint(format!(
+            "set {variable} to a file of PEM certificates, or unset it"
         ))
     })
 }

@@ -1,13 +1,13 @@
-//! What holds for this run: flag, then variable, then hookctl.yaml, then default.
+//! The settings of a run. Flags override environment variables, which override hookctl.yaml, which overrides defaults.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookctl::cache::HistoryLimits;
 use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError};
 use hookctl::diagnostic::{Diagnostics, Lints, Location, SourceMap, Span, nearest};
 use hookctl::plan::safety::SafetyLimits;
+use hookctl::record::HistoryLimits;
 use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 
 use crate::args::GlobalArgs;
@@ -15,63 +15,59 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::guards::{Guards, Sought};
 
-/// The variable that the API key comes from where no file says otherwise.
+/// The default environment variable of the API key.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
 
-/// The name of the target when none is configured.
+/// The name of the target if none is configured.
 const DEFAULT_TARGET: &str = "default";
 
-/// What holds for this run.
+/// The settings of a run.
 pub(crate) struct Settings {
-    /// The folder that paths are shown relative to: where hookctl.yaml is, or the working directory. Without Git,
+    /// The folder that displayed paths are relative to: that of hookctl.yaml, or the working directory. Without Git,
     /// `file:` secrets may not leave it.
     pub(crate) root: PathBuf,
-    /// The folder of declarations.
     pub(crate) webhooks_dir: PathBuf,
-    /// Who named it.
+    /// What named the folder of declarations.
     pub(crate) webhooks_dir_by: NamedBy,
-    /// The folder of the local record.
     pub(crate) cache_dir: PathBuf,
-    /// Who named it.
+    /// What named the folder of the record.
     pub(crate) cache_dir_by: NamedBy,
-    /// The target.
     pub(crate) target: TargetSettings,
-    /// All targets of hookctl.yaml.
+    /// The names of all targets.
     pub(crate) known_targets: Vec<String>,
-    /// Where the keys of all targets come from.
+    /// The sources of the keys of all targets.
     pub(crate) keys: KeySources,
     /// Whether orphans are deleted.
     pub(crate) prune: bool,
-    /// How much a plan may change.
+    /// The limits on the size of a plan.
     pub(crate) limits: SafetyLimits,
-    /// The most requests at once.
+    /// The most concurrent requests.
     pub(crate) concurrency: usize,
     /// The most requests per second.
     pub(crate) requests_per_second: Option<f64>,
-    /// How long a request may take.
     pub(crate) request_timeout: Duration,
-    /// How long a request without an answer may still take effect.
+    /// How long a request without a response may still take effect.
     pub(crate) settle_horizon: Duration,
-    /// How much of the history the record keeps.
+    /// How much history the record keeps.
     pub(crate) history: HistoryLimits,
-    /// What a secret in plain text is.
+    /// How secrets in plain text are treated.
     pub(crate) plaintext_secrets: PlaintextSecrets,
-    /// What becomes of warnings.
+    /// The levels of warnings.
     pub(crate) lints: Lints,
-    /// How long to wait for the local record.
+    /// How long to wait for the lock of the record.
     pub(crate) lock_timeout: Duration,
-    /// Whether plain http to another machine is allowed.
+    /// Whether plain HTTP to another host is allowed.
     pub(crate) insecure_http: bool,
-    /// What hookctl.yaml says of how careful a plan is.
+    /// The settings of hookctl.yaml that make plans more or less careful.
     pub(crate) guards: Guards,
-    /// The warnings about hookctl.yaml, for the one who shows them.
+    /// Warnings about hookctl.yaml, until they are shown.
     pub(crate) remarks: Option<(SourceMap, Diagnostics)>,
 }
 
-/// Who named a folder: only a person may name one by a link that leads elsewhere.
+/// What named a folder. Only the user may name a folder by a link that leads elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NamedBy {
-    /// A flag or a variable.
+    /// A flag or an environment variable.
     Person,
     /// hookctl.yaml, or the default.
     Repository,
@@ -83,29 +79,28 @@ impl NamedBy {
     }
 }
 
-/// The target of this run.
+/// The settings of the target.
 pub(crate) struct TargetSettings {
-    /// Its name.
     pub(crate) name: String,
-    /// The API's base URL, if one is given.
+    /// The API's base URL, if configured.
     pub(crate) api_url: Option<ApiBaseUrl>,
-    /// Where its API key comes from.
+    /// The source of the API key.
     pub(crate) api_key: SecretSource,
-    /// Where the key of its fingerprints comes from, if not from the API key.
+    /// The source of the fingerprint key, unless fingerprints use the API key.
     pub(crate) fingerprint_key: Option<SecretSource>,
-    /// Sent as `teamid`.
+    /// Sent as the header `teamid`.
     pub(crate) team_id: Option<String>,
-    /// Sent as `uuid`.
+    /// Sent as the header `uuid`.
     pub(crate) user_id: Option<String>,
-    /// Its variables.
+    /// The variables of declarations.
     pub(crate) vars: BTreeMap<String, String>,
-    /// Where the file says so.
+    /// The locations in hookctl.yaml.
     pub(crate) places: Places,
-    /// What a person or a job gave, rather than a file.
+    /// What flags and the environment gave.
     pub(crate) given: Given,
 }
 
-/// Where hookctl.yaml says where the key of a target comes from and where it goes.
+/// The locations in hookctl.yaml that decide where a target's keys come from and go to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Places {
     pub(crate) api_url: Option<Location>,
@@ -113,20 +108,20 @@ pub(crate) struct Places {
     pub(crate) fingerprint_key: Option<Location>,
 }
 
-/// What a person or a job gave, rather than a file: it needs no further consent.
+/// What flags and the environment gave, rather than a file. It needs no further consent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Given {
-    /// The address of the API.
+    /// Whether the API's URL was given.
     pub(crate) url: bool,
-    /// The variable of the API key.
+    /// Whether the variable of the API key was given.
     pub(crate) key: bool,
 }
 
-/// Why there are no settings.
+/// Why the settings could not be resolved.
 pub(crate) enum SettingsError {
-    /// hookctl.yaml does not validate.
+    /// hookctl.yaml is invalid.
     Diagnostics(SourceMap, Diagnostics),
-    /// Anything else.
+    /// Any other error.
     Command(CommandError),
 }
 
@@ -137,12 +132,12 @@ impl From<CommandError> for SettingsError {
 }
 
 impl Settings {
-    /// Reads hookctl.yaml, if there is one, and lays the arguments over it.
+    /// Reads hookctl.yaml, if present, and applies flags and environment variables over it.
     pub(crate) fn resolve(global: &GlobalArgs) -> Result<Self, SettingsError> {
         let here = std::env::current_dir().map_err(|error| {
             CommandError::new(
                 "working-directory",
-                format!("could not tell the working directory: {error}"),
+                format!("could not read the working directory: {error}"),
             )
         })?;
         let path = match &global.config {
@@ -174,7 +169,7 @@ impl Settings {
             None => root.join(&config.webhooks_dir),
         };
         let cache_dir = match &global.cache_dir {
-            // What a person named may be a link; from here on it is a folder.
+            // Links are resolved once: the user may name a folder by a link, a file may not.
             Some(folder) => {
                 let folder = here.join(folder);
                 std::fs::canonicalize(&folder).unwrap_or(folder)
@@ -236,14 +231,10 @@ impl Settings {
 
 fn not_discovered(error: &DiscoverError) -> CommandError {
     match error {
-        DiscoverError::NotOurs { .. } | DiscoverError::Elsewhere { .. } => CommandError::caused(
-            "config-not-ours",
-            error,
-        )
-        .help(
-            "name it with --config, or put a hookctl.yaml of your own into the working directory",
-        ),
-        DiscoverError::Look { .. } | DiscoverError::Both { .. } => {
+        DiscoverError::NotOurs { .. } | DiscoverError::Elsewhere { .. } => {
+            CommandError::caused("config-not-ours", error)
+        }
+        DiscoverError::Access { .. } | DiscoverError::Both { .. } => {
             CommandError::caused("config-unreadable", error)
         }
     }
@@ -274,10 +265,11 @@ fn target(
         (None, 0) => DEFAULT_TARGET.to_owned(),
         (None, 1) => config.targets.keys().next().cloned().unwrap_or_default(),
         (None, _) => {
-            return Err(usage(format!(
-                "hookctl.yaml has several targets ({}) and no default_target: name one with --target",
+            let message = format!(
+                "hookctl.yaml has several targets ({}) and no default_target",
                 known(config)
-            )));
+            );
+            return Err(usage(message).hint("select one with --target"));
         }
     };
     let Some(target) = config.targets.get(&name) else {
@@ -314,14 +306,14 @@ fn target(
     })
 }
 
-/// A target that is not configured. Without any, there is only the default one: a name of another would
-/// begin a record of its own.
+/// Returns the error for a target that is not configured. Without configured targets only the default one is allowed,
+/// since another name would start a separate record.
 fn unknown_target(name: &str, config: &Config) -> CommandError {
     let error = if config.targets.is_empty() {
         CommandError::new(
             "usage",
             format!(
-                "unknown target '{name}': no targets are configured, so there is only '{DEFAULT_TARGET}'"
+                "unknown target '{name}': no targets are configured, so only '{DEFAULT_TARGET}' exists"
             ),
         )
     } else {
@@ -337,9 +329,9 @@ fn unknown_target(name: &str, config: &Config) -> CommandError {
     let default = config.targets.is_empty().then_some(DEFAULT_TARGET);
     let help = match nearest(name, names.chain(default)) {
         Some(near) => format!("did you mean '{near}'?"),
-        None => "add it under 'targets' of hookctl.yaml".to_owned(),
+        None => "add it under `targets` in hookctl.yaml".to_owned(),
     };
-    error.help(help).status(ExitStatus::Usage)
+    error.hint(help).status(ExitStatus::Usage)
 }
 
 fn known(config: &Config) -> String {

@@ -1,4 +1,4 @@
-//! The signals that end a run.
+//! Signals that end a run.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,24 +9,24 @@ use tokio_util::sync::CancellationToken;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 
-/// What the first signal cancels, once signals are listened for.
+/// Cancelled by the first signal, once signals are handled.
 static CANCELLATION: OnceLock<CancellationToken> = OnceLock::new();
 
-/// Whether something was begun that has to come to its end.
+/// Whether something has started that must be finished.
 static WRITES: AtomicBool = AtomicBool::new(false);
 
-/// How long a run that has begun nothing may take to end after the first signal.
+/// How long a run that has started nothing may take to end after the first signal.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Cancelled by the first SIGINT or SIGTERM; the second ends the process at once. They are heard in a thread
-/// of their own, whatever else is waited for. A run that has begun nothing ends soon after the first, even if it
-/// hangs where no cancellation reaches it, such as in a call of the system.
+/// Returns a token that the first SIGINT or SIGTERM cancels; the second ends the process immediately. A thread of its
+/// own waits for signals. A run that has started nothing ends soon after the first one, even if it is blocked in a
+/// system call.
 pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
     if let Some(listening) = CANCELLATION.get() {
         return Ok(listening.clone());
     }
     let failed = |error: std::io::Error| {
-        CommandError::new("signals", format!("could not listen for signals: {error}"))
+        CommandError::new("signals", format!("could not handle signals: {error}"))
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -62,12 +62,12 @@ pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
     Ok(token)
 }
 
-/// What the first signal cancels; nothing does where signals are not listened for.
+/// Returns the token that the first signal cancels. It is never cancelled if signals are not handled.
 pub(crate) fn cancellation() -> CancellationToken {
     CANCELLATION.get().cloned().unwrap_or_default()
 }
 
-/// Says that something begins that has to come to its end, however long that takes after a signal.
+/// Declares that something starts which must be finished, however long that takes after a signal.
 pub(crate) fn begin_writing() {
     WRITES.store(true, Ordering::SeqCst);
 }
@@ -99,13 +99,13 @@ impl Signals {
 
 #[expect(
     clippy::exit,
-    reason = "a second signal means now; the record holds what was settled"
+    reason = "a second signal ends the process; what is settled is recorded"
 )]
 fn end_at_once() {
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }
 
-/// Waits for a work that writes nothing, unless a signal ends it first.
+/// Awaits work that writes nothing, unless a signal ends it first.
 pub(crate) async fn unless_cancelled<T>(
     cancellation: &CancellationToken,
     work: impl Future<Output = T>,
@@ -117,7 +117,7 @@ pub(crate) async fn unless_cancelled<T>(
     }
 }
 
-/// The error of a run that was interrupted before it wrote anything.
+/// Returns the error of a run that was interrupted before it changed anything.
 pub(crate) fn interrupted() -> CommandError {
     CommandError::new("interrupted", "interrupted before any change was made")
         .status(ExitStatus::Interrupted)

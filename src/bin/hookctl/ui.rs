@@ -1,4 +1,4 @@
-//! Standard output for results, standard error for everything else.
+//! Standard output for results, and standard error for everything else.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::mask;
 
-/// Writes one line in the form of the log. What is null is left out.
+/// Writes one line in the format of the JSON log, without null fields.
 pub(crate) fn json_line(level: &str, fields: &Value) {
     let fields: serde_json::Map<String, Value> = fields
         .as_object()
@@ -26,11 +26,8 @@ pub(crate) fn json_line(level: &str, fields: &Value) {
     let _ = io::stderr().lock().write_all(json::line(&line).as_bytes());
 }
 
-/// Where a person or a machine reads.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
+/// The terminal, or the streams that replace it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 pub(crate) struct Ui {
     color_out: bool,
     color_err: bool,
@@ -44,10 +41,10 @@ pub(crate) struct Ui {
 
 #[expect(
     clippy::unused_self,
-    reason = "whoever prints or asks must hold the one thing that may"
+    reason = "callers must hold the `Ui` to print or ask"
 )]
 impl Ui {
-    /// Colour as asked: by default on a terminal, unless `NO_COLOR` is set.
+    /// Creates a `Ui`. By default, colors are used on a terminal, unless `NO_COLOR` is set.
     pub(crate) fn new(when: ColorWhen, no_color: bool, quiet: bool) -> Self {
         let colored = |terminal: bool| match when {
             ColorWhen::Always => true,
@@ -64,22 +61,22 @@ impl Ui {
         }
     }
 
-    /// Whether results are coloured.
+    /// Returns whether results are colored.
     pub(crate) const fn color_out(&self) -> bool {
         self.color_out
     }
 
-    /// Whether messages are coloured.
+    /// Returns whether messages are colored.
     pub(crate) const fn color_err(&self) -> bool {
         self.color_err
     }
 
-    /// Whether progress is shown: to a person, on a terminal.
+    /// Returns whether progress is shown, which needs a terminal.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && !self.logs_json && io::stderr().is_terminal()
     }
 
-    /// With every diagnostic, however many there are.
+    /// Sets whether all diagnostics are shown.
     pub(crate) const fn showing_all(mut self, shows_all: bool) -> Self {
         if shows_all {
             self.most_diagnostics = usize::MAX;
@@ -87,7 +84,7 @@ impl Ui {
         self
     }
 
-    /// With every message as one JSON object on a line, as the log has it.
+    /// Sets whether each message is one JSON object on a line, as in the log.
     pub(crate) const fn logging_json(mut self, logs_json: bool) -> Self {
         self.logs_json = logs_json;
         if logs_json {
@@ -96,19 +93,19 @@ impl Ui {
         self
     }
 
-    /// Whether each message is one JSON object on a line.
+    /// Returns whether each message is one JSON object on a line.
     pub(crate) const fn logs_json(&self) -> bool {
         self.logs_json
     }
 
-    /// How many diagnostics are shown.
+    /// Returns how many diagnostics are shown.
     pub(crate) const fn most_diagnostics(&self) -> usize {
         self.most_diagnostics
     }
 
-    /// How many columns a message may take.
+    /// Returns the width of messages, in columns.
     pub(crate) fn width(&self) -> usize {
-        /// Where there is no terminal to ask: what fits beside another window.
+        // Without a terminal.
         const FALLBACK: usize = 100;
         if !io::stderr().is_terminal() {
             return FALLBACK;
@@ -117,7 +114,7 @@ impl Ui {
         usize::from(columns).clamp(40, 200)
     }
 
-    /// Whether there is somebody to ask.
+    /// Returns whether the user can be asked.
     pub(crate) fn can_ask(&self) -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
@@ -127,12 +124,12 @@ impl Ui {
         self.stream(|out| out.write_all(text.as_bytes()));
     }
 
-    /// Writes a result piece by piece, and flushes it: the one way to standard output.
+    /// Streams a result and flushes it. All output to standard output goes through here.
     pub(crate) fn stream(&self, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) {
         let mut stdout = io::BufWriter::new(io::stdout().lock());
         let written = write(&mut stdout).and_then(|()| stdout.flush());
         let Err(error) = written else { return };
-        // What is left in the buffer would fail once more.
+        // The rest of the buffer would fail again.
         let _ = stdout.into_parts();
         let mut unwritten = self
             .unwritten
@@ -141,7 +138,7 @@ impl Ui {
         unwritten.get_or_insert(error);
     }
 
-    /// Whether a result could not be written, although somebody would read it.
+    /// Returns whether a result could not be written although a reader remains.
     pub(crate) fn lost_a_result(&self) -> bool {
         let unwritten = self
             .unwritten
@@ -152,8 +149,8 @@ impl Ui {
             .is_some_and(|error| error.kind() != io::ErrorKind::BrokenPipe)
     }
 
-    /// Ends the run: a result that could not be written is an error. A reader that closed the pipe has what
-    /// it wanted.
+    /// Ends the run. A result that could not be written is an error, unless the reader closed the pipe: then it has
+    /// read enough.
     pub(crate) fn conclude(&self, status: ExitStatus) -> ExitStatus {
         let mut unwritten = self
             .unwritten
@@ -171,7 +168,7 @@ impl Ui {
         }
     }
 
-    /// Writes a message that is not a result.
+    /// Writes a message to standard error.
     pub(crate) fn message(&self, text: &str) {
         if !self.logs_json {
             let _ = io::stderr().lock().write_all(text.as_bytes());
@@ -180,7 +177,7 @@ impl Ui {
         }
     }
 
-    /// Writes what went wrong: `head` is `error`, or that with a code.
+    /// Writes an error. `head` is `error`, optionally with a code.
     pub(crate) fn error(&self, head: &str, text: &str) {
         if self.logs_json {
             json_line("ERROR", &json!({ "message": text }));
@@ -190,22 +187,27 @@ impl Ui {
         self.message(&format!("{style}{head}{style:#}: {}\n", escape(text)));
     }
 
-    /// Writes why a command failed, and what to do.
+    /// Writes the error of a command, with its hints.
     pub(crate) fn failure(&self, error: &CommandError) {
         let message = error.clone().into_message();
         if self.logs_json {
-            self.tell(&message);
+            self.report(&message);
             return;
         }
         self.error("error", &message.message);
-        if let Some(help) = &message.help {
-            let style = Styles::new(self.color_err).hint;
-            self.message(&format!("  {style}help{style:#}: {}\n", escape(help)));
+        self.hints(message.help.iter().flat_map(|help| help.lines()));
+    }
+
+    /// Writes hints, one per line.
+    pub(crate) fn hints<'h>(&self, hints: impl IntoIterator<Item = &'h str>) {
+        let style = Styles::new(self.color_err).hint;
+        for hint in hints {
+            self.message(&format!("  {style}hint{style:#}: {}\n", escape(hint)));
         }
     }
 
-    /// Writes a message: its severity and code, its text, its place, and what to do.
-    pub(crate) fn tell(&self, message: &Message) {
+    /// Writes a message with its severity, code, location, and hints.
+    pub(crate) fn report(&self, message: &Message) {
         let message = &mask::message(message.clone());
         if self.logs_json {
             let level = match message.severity {
@@ -222,28 +224,27 @@ impl Ui {
         ));
     }
 
-    /// Writes a message unless silence was asked for.
+    /// Writes a message, unless `--quiet` is set.
     pub(crate) fn remark(&self, text: &str) {
         if !self.quiet {
             self.message(text);
         }
     }
 
-    /// Asks a question whose answer is yes or no; no answer is no. Connections are kept meanwhile, and
-    /// signals heard.
+    /// Asks a yes/no question; the default is no. Connections and signals are served meanwhile.
     pub(crate) async fn ask(&self, question: &str) -> bool {
         let answer = self.answer(&format!("{question} [y/N] ")).await;
         matches!(answer.as_str(), "y" | "yes")
     }
 
-    /// Asks a question, and returns the answer in lower case; nothing if there was none.
+    /// Asks a question, and returns the answer in lower case, or an empty text.
     pub(crate) async fn answer(&self, question: &str) -> String {
         self.message(question);
         let answer = line().await.unwrap_or_default();
         answer.trim().to_lowercase()
     }
 
-    /// Asks for a text; an empty answer is the default.
+    /// Asks for a text. An empty answer selects the default.
     pub(crate) async fn prompt(&self, question: &str, default: &str) -> String {
         self.message(&format!("{question} [{default}]: "));
         let answer = line().await.unwrap_or_default();
@@ -254,13 +255,13 @@ impl Ui {
     }
 }
 
-/// Reads a line of standard input in a thread of its own, so that signals are heard meanwhile.
+/// Reads a line of standard input on a thread of its own, so that signals are served meanwhile.
 async fn line() -> Option<String> {
     let (said, answer) = tokio::sync::oneshot::channel();
     let reader = std::thread::Builder::new().spawn(move || {
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
-        // A caller that was interrupted does not wait for the answer.
+        // After an interruption, the receiver is gone.
         let _ = said.send(read.ok().map(|_| answer));
     });
     reader.ok()?;

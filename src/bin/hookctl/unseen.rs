@@ -1,4 +1,4 @@
-//! Tokens that a saved plan did not see: which ones, and what becomes of them.
+//! Tokens that a saved plan did not see.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,19 @@ use hookctl::webhook::Key;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 
-/// How many keys a message names.
+/// The most keys that a message lists.
 const NAMED: usize = 20;
 
-/// What becomes of tokens that the plan did not see.
+/// What to do with tokens that the plan did not see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum UnseenTokens {
-    /// Write them.
+    /// Write them
     Apply,
-    /// Leave them as they are at the API.
+    /// Keep those at the API
     Keep,
 }
 
-/// The source of every declared token, sealed.
+/// Returns the sealed source of every declared token.
 pub(crate) fn sources(declarations: &Declarations, key: &FingerprintKey) -> BTreeMap<Key, Seal> {
     declarations
         .secret_sources()
@@ -33,7 +33,7 @@ pub(crate) fn sources(declarations: &Declarations, key: &FingerprintKey) -> BTre
         .collect()
 }
 
-/// The keys whose tokens a plan may not write: the saved plan did not see them, and no one said to write them.
+/// Returns the keys whose tokens may not be written: the saved plan did not see them, and no flag allows it.
 pub(crate) fn forbidden(saved: &SavedPlan, plan: &Plan, choice: Option<UnseenTokens>) -> Vec<Key> {
     match choice {
         Some(UnseenTokens::Apply) => Vec::new(),
@@ -41,43 +41,48 @@ pub(crate) fn forbidden(saved: &SavedPlan, plan: &Plan, choice: Option<UnseenTok
     }
 }
 
-/// What of a plan that leaves unseen tokens cannot be applied: a webhook that is made needs its token.
+/// Returns the actions that cannot be applied without their unseen tokens: a new webhook needs its token.
 pub(crate) fn left_out(saved: &SavedPlan, plan: &Plan) -> impl Iterator<Item = Stale> {
     let keys = saved.unseen_writes(plan).into_iter();
     keys.map(|key| Stale {
         key,
-        difference: "it would be made with a token that the plan did not see".to_owned(),
+        difference: "it would be created with a token that the plan did not see".to_owned(),
     })
 }
 
-/// Says why nothing is applied.
+/// Returns the error for tokens that the plan did not see.
 pub(crate) fn refused(keys: &[Key], choice: Option<UnseenTokens>) -> CommandError {
     let listed = listed(keys);
-    let (message, help) = match choice {
+    let (message, hints) = match choice {
         Some(_) => (
-            format!("{listed} would be made with a token that the plan did not see"),
-            "a webhook that is made needs its token: add --unseen-tokens apply, or leave these out \
-             with --partial",
+            format!("{listed} would be created with a token that the plan did not see"),
+            [
+                "add --unseen-tokens apply: a new webhook needs its token",
+                "skip these webhooks with --partial",
+            ],
         ),
         None => (
             format!("the plan did not see the tokens of {listed}, and would write them"),
-            "--unseen-tokens apply writes them, --unseen-tokens keep leaves them as they are",
+            [
+                "add --unseen-tokens apply to write them",
+                "add --unseen-tokens keep to keep those at the API",
+            ],
         ),
     };
     CommandError::new("unseen-tokens", message)
-        .help(help)
+        .hints(hints.map(str::to_owned))
         .status(ExitStatus::Refused)
 }
 
-/// Says what became of tokens that were not seen.
+/// Returns the notice about what was done with unseen tokens.
 pub(crate) fn notice(keys: &[Key], choice: UnseenTokens) -> Message {
     let listed = listed(keys);
     let message = match choice {
         UnseenTokens::Apply => {
-            format!("the plan did not see the tokens of {listed}; they are written as asked")
+            format!("the plan did not see the tokens of {listed}; they are written, as requested")
         }
         UnseenTokens::Keep => {
-            format!("the plan did not see the tokens of {listed}; they are left as they are")
+            format!("the plan did not see the tokens of {listed}; those at the API are kept")
         }
     };
     Message::notice("unseen-tokens", message)

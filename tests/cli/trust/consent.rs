@@ -1,4 +1,4 @@
-//! Who consents: a job, a person at the terminal, and never a file.
+//! Consent is given by a CI job or the user at a terminal, never by a file.
 
 use super::*;
 use crate::documents::{conforms, validator};
@@ -93,7 +93,7 @@ fn a_job_consents_to_everything_or_to_exactly_what_it_names() {
             .repository
             .run(&["sync"])
             .code(64)
-            .complains("HOOKCTL_TRUST is neither");
+            .complains("HOOKCTL_TRUST must be 1, or digests");
     }
     assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
     for covering in [&digest, &format!("{other}, {digest}")] {
@@ -315,8 +315,5 @@ fn what_changes_while_a_person_is_asked_does_not_run() {
     terminal.writes("o");
     let (code, shown) = terminal.end();
     assert_eq!((code, scene.runs()), (1, 0), "{shown}");
-    assert!(
-        shown.contains("changed while the question was open"),
-        "{shown}"
-    );
+    assert!(shown.contains("changed during the prompt"), "{shown}");
 }

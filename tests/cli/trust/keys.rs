@@ -1,4 +1,4 @@
-//! Where the key of the API goes, and what may be one.
+//! The destinations and sources of the API key.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn the_key_comes_from_nothing_else_than_its_own_variables_without_consent() {
         .repository
         .run(&["sync"])
         .code(1)
-        .complains("leads outside");
+        .complains("is outside");
     scene.target(&format!(
         "api_url: '{}', api_key: {{ env: INTERACTLY_OTHER }}",
         scene.url()
@@ -107,7 +107,7 @@ fn a_key_of_fingerprints_is_long_and_comes_from_no_other_variable_without_consen
             "api_url: '{url}', fingerprint_key: {{ env: {name} }}"
         ));
         let told = scene.is_refused();
-        let expected = format!("take the key of fingerprints from the variable {name}");
+        let expected = format!("take the fingerprint key from the variable {name}");
         assert!(told.contains(&expected), "{told}");
     }
     let url = scene.url();

@@ -1,4 +1,4 @@
-//! What the files of a repository may do before anybody consented: no program runs, and nothing is sent.
+//! Without consent, files of a repository run no program, and nothing is sent.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! Programs that a file names: they run with consent only, until anything of them changes.
+//! Programs named by files run only with consent, which ends when any part of them changes.
 
 use super::*;
 
@@ -116,18 +116,22 @@ fn consent_ends_with_a_change_of_a_folder_that_an_argument_names() {
         scene.repository.write(&format!("parts/c/{number}"), "");
     }
     let run = scene.sync();
-    assert!(run.stdout.contains("holds too much"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("is too large for consent"),
+        "{}",
+        run.stdout
+    );
     scene.refuses(&run);
     scene
         .repository
         .run(&["trust", "--yes"])
         .code(1)
-        .complains("up to 4,096 files");
+        .complains("at most 4,096 files");
 }
 
 #[test]
 fn what_a_text_reads_that_nobody_can_tell_is_said() {
-    let said = "what else this reads cannot be told";
+    let said = "may read other files";
     for (arguments, hides) in [
         ("[sh, -c, 'cat $$HOME/x']", true),
         ("[sh, -c, 'cat *']", true),
@@ -272,7 +276,7 @@ fn a_shell_in_a_key_runs_for_no_command_without_consent() {
             &["schema"],
             &["explain"],
             &["trust", "--list"],
-            &["cache", "verify"],
+            &["record", "verify"],
             &["sync", "--sandbox"],
             &["status", "--sandbox"],
         ] {

@@ -1,7 +1,7 @@
-//! What an answer that is not a success means, and which words of it may be shown. Pure.
+//! Classification of responses, and their texts that are safe to show. Pure.
 //!
-//! An API may repeat what was sent in its complaint, the token included. So only the fields that are
-//! meant for people are read, and whatever was secret in the request is cut out of them.
+//! An error response may echo the request, including the token. So only its message fields are read, and the secrets of
+//! the request are removed from them.
 
 use std::borrow::Cow;
 
@@ -10,44 +10,45 @@ use serde_json::Value;
 use crate::FieldError;
 use hookctl_core::secret::{Filter, Followed};
 
-/// How much of an answer that is not understood is shown, in characters.
+/// The maximum length of an excerpt of an unexpected response, in characters.
 const EXCERPT_LENGTH: usize = 200;
 
-/// How much of a message is shown, in characters.
+/// The maximum length of a message, in characters.
 const MESSAGE_LENGTH: usize = 500;
 
-/// What an error body says.
+/// The content of an error response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Complaint {
-    /// The message, or nothing.
+    /// The message, possibly empty.
     pub(super) message: String,
-    /// What is said of single fields.
+    /// The errors of single fields.
     pub(super) fields: Vec<FieldError>,
 }
 
-/// Whose word an answer is, and what it decides. The one place that tells the API's own word from that of a
-/// gateway, a proxy, or a login page: the API speaks JSON in a documented shape, whatever the status.
+/// The origin and meaning of a response.
+///
+/// The API responds with JSON in a documented shape, whatever the status. This distinguishes its responses from those of
+/// a gateway, a proxy, or a login page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Word {
-    /// The API did it.
+    /// The request succeeded.
     Done,
-    /// The API refuses what was sent: it was not done.
+    /// The API rejected the request, which had no effect.
     Refused,
-    /// The key is refused, by the API itself if `own`.
+    /// The key was rejected.
     KeyRefused {
-        /// Whether it is the API's own word, so that it was certainly not done.
+        /// Whether the API itself rejected it, so that the request certainly had no effect.
         own: bool,
     },
-    /// 429: it was not done. By assumption, since a limiter stands before what it limits.
+    /// 429: the request is assumed to have had no effect, since limiters run before what they limit.
     TooManyRequests,
-    /// A failure of a server, or a time-out that somebody on the way met (408, 499): it may have been done, and may be tried
-    /// again.
+    /// A server failed, or an intermediary timed out (408, 499). The request may have taken effect, and may be retried.
     Failed,
-    /// Somebody else's word, which decides nothing: a redirect, a page, another status.
+    /// Not a response of the API: a redirect, a page, or another status. The outcome is unknown.
     Foreign,
 }
 
-/// Reads whose word an answer is.
+/// Classifies a response.
 pub(super) fn word(status: u16, body: &[u8]) -> Word {
     match status {
         200..=299 if is_blank(body) || is_json(body) => Word::Done,
@@ -69,7 +70,7 @@ fn is_json(body: &[u8]) -> bool {
     serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }
 
-/// Whether a body is an error as the API documents it: an object with `detail`, `message`, or `error`.
+/// Returns whether a body is a documented error: an object with `detail`, `message`, or `error`.
 fn is_complaint(body: &[u8]) -> bool {
     serde_json::from_slice::<Value>(body).is_ok_and(|answer| {
         ["detail", "message", "error"]
@@ -78,16 +79,16 @@ fn is_complaint(body: &[u8]) -> bool {
     })
 }
 
-/// Cuts secrets and control characters out of texts that come from outside.
+/// Removes secrets and control characters from untrusted texts.
 pub(super) struct Redactor<'a> {
     secrets: Vec<&'a str>,
     filter: Filter,
-    /// The secrets that are known beside those of the request.
+    /// Secrets other than those of the request.
     followed: Option<&'a Followed>,
 }
 
 impl<'a> Redactor<'a> {
-    /// A redactor of these secrets.
+    /// Creates a redactor of these secrets.
     pub(super) fn new(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut secrets: Vec<_> = secrets
             .into_iter()
@@ -105,7 +106,7 @@ impl<'a> Redactor<'a> {
         }
     }
 
-    /// The same, which knows further secrets.
+    /// Adds further secrets.
     pub(super) fn knowing(self, followed: &'a Followed) -> Self {
         Self {
             followed: Some(followed),
@@ -113,13 +114,14 @@ impl<'a> Redactor<'a> {
         }
     }
 
-    /// Whether a text holds one of the secrets. Short ones are not looked for: their letters stand in other texts too.
+    /// Returns whether a text contains one of the secrets. Short secrets are ignored, since other texts contain their
+    /// letters too.
     pub(super) fn finds_in(&self, text: &str) -> bool {
         let is_followed = |followed: &Followed| followed.hidden(text).is_some();
         matches!(self.filter.masked(text), Cow::Owned(_)) || self.followed.is_some_and(is_followed)
     }
 
-    /// The text without the secrets. It may be of any length: half a secret would not be found any more.
+    /// Returns the text without the secrets. Callers must pass the whole text, since a truncated secret is not found.
     pub(super) fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let text = self.filter.masked(text);
         match self.followed {
@@ -128,13 +130,13 @@ impl<'a> Redactor<'a> {
         }
     }
 
-    /// The text, safe to show, of at most `length` characters.
+    /// Returns the text, safe to show, with at most `length` characters.
     pub(super) fn clean(&self, text: &str, length: usize) -> String {
-        // Before the text is cut: half a secret would not be found any more.
+        // Before truncation, since a truncated secret is not found.
         let mut text = self.masked(text).into_owned();
         for secret in &self.secrets {
             text = text.replace(secret, "(secret)");
-            // As JSON would write it inside a text.
+            // The JSON-escaped form.
             let escaped = Value::from(*secret).to_string();
             text = text.replace(escaped.trim_matches('"'), "(secret)");
         }
@@ -155,18 +157,18 @@ impl<'a> Redactor<'a> {
         shown.trim().to_owned()
     }
 
-    /// The beginning of an answer that is not understood.
+    /// Returns the beginning of an unexpected response.
     pub(super) fn excerpt(&self, body: &[u8]) -> String {
         let text = self.clean(&String::from_utf8_lossy(body), EXCERPT_LENGTH);
         if text.is_empty() {
-            "an empty answer".to_owned()
+            "an empty response".to_owned()
         } else {
             text
         }
     }
 }
 
-/// Reads an error body: `detail` as a text or a list, `message`, `error`; else its first characters.
+/// Reads an error response: `detail` as a text or a list, `message`, and `error`, or else its first characters.
 pub(super) fn complaint(body: &[u8], redactor: &Redactor<'_>) -> Complaint {
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
         return Complaint {
@@ -180,7 +182,7 @@ pub(super) fn complaint(body: &[u8], redactor: &Redactor<'_>) -> Complaint {
         Some(Value::String(text)) => texts.push(text.clone()),
         Some(Value::Array(items)) => {
             for item in items {
-                // `input` and `ctx` may repeat what was sent: they are never read.
+                // `input` and `ctx` may echo the request, so they are never read.
                 let message = item.get("msg").and_then(Value::as_str).unwrap_or("refused");
                 match item.get("loc").and_then(field_of) {
                     Some(field) => fields.push(FieldError {
@@ -204,7 +206,16 @@ pub(super) fn complaint(body: &[u8], redactor: &Redactor<'_>) -> Complaint {
     }
 }
 
-/// The field that a `loc` such as `["body", "actions", 0]` names: the first name after `body`.
+/// Describes a redirect by the host of its `Location`, since the rest of the URL may contain a secret.
+pub(super) fn redirect(location: Option<&str>) -> String {
+    let host = location
+        .and_then(|location| url::Url::parse(location).ok())
+        .and_then(|location| location.host_str().map(str::to_owned));
+    let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
+    format!("a redirect {to}, which is not followed with the API key; correct the target's api_url")
+}
+
+/// Returns the field of a `loc` such as `["body", "actions", 0]`: the first name after `body`.
 fn field_of(location: &Value) -> Option<String> {
     location
         .as_array()?

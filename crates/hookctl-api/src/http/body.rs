@@ -1,7 +1,7 @@
-//! The body of a write, which may hold a token: overwritten when the last holder drops it.
+//! Serialized bodies of writes. They may contain a token, so they are overwritten when the last owner drops them.
 //!
-//! It is written into memory that is large enough from the start, since a buffer that grows leaves copies behind. The
-//! HTTP client shares that memory rather than copying it.
+//! The buffer has its final capacity from the start, since a growing buffer leaves copies behind. The HTTP client shares
+//! the buffer instead of copying it.
 
 use std::fmt;
 use std::io;
@@ -14,28 +14,28 @@ use zeroize::Zeroizing;
 use crate::WriteBody;
 use hookctl_core::secret::Secret;
 
-/// A JSON body. Its `Debug` shows nothing of it.
+/// A JSON body. `Debug` hides its content.
 #[derive(Clone)]
 pub struct RequestBody(Arc<Zeroizing<Vec<u8>>>);
 
 impl RequestBody {
-    /// Writes a body.
+    /// Serializes a body.
     pub(super) fn new(body: &WriteBody<'_, &Secret>) -> Self {
         let content = Content(body);
         let mut length = Length(0);
-        // Our own types always can be written.
+        // Bodies always serialize, and writing to memory cannot fail.
         let _ = serde_json::to_writer(&mut length, &content);
         let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
         let _ = serde_json::to_writer(&mut *bytes, &content);
         Self(Arc::new(bytes))
     }
 
-    /// The JSON text.
+    /// Returns the JSON text.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The same memory, for the HTTP client.
+    /// Returns a shared reference to the same memory, for the HTTP client.
     pub(super) fn shared(&self) -> Bytes {
         Bytes::from_owner(self.clone())
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for RequestBody {
     }
 }
 
-/// What a body holds, without a copy of the token.
+/// The content of a body, without a copy of the token.
 struct Content<'a>(&'a WriteBody<'a, &'a Secret>);
 
 impl Serialize for Content<'_> {
@@ -63,7 +63,7 @@ impl Serialize for Content<'_> {
     }
 }
 
-/// Counts what is written.
+/// A writer that counts bytes.
 struct Length(usize);
 
 impl io::Write for Length {

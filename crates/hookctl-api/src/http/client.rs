@@ -1,11 +1,12 @@
-//! The client: one method per request of the contract, over one connection pool.
+//! The client: a method for each request, over one connection pool.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::answer::{Complaint, Redactor, Word, complaint, word};
+use super::answer::{Complaint, Redactor, Word, complaint, redirect, word};
 use super::body::RequestBody;
 use super::options::{ClientError, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
@@ -28,18 +29,28 @@ pub struct HttpApi<T = Network> {
     outcomes: Mutex<BTreeMap<(&'static str, Option<u16>), u64>>,
 }
 
+impl<T> fmt::Debug for HttpApi<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("HttpApi")
+            .field("options", &self.options)
+            .field("throttle", &self.throttle)
+            .finish_non_exhaustive()
+    }
+}
+
 impl HttpApi {
-    /// Sets up the client. Sends nothing.
+    /// Creates a client, without sending anything.
     ///
     /// # Errors
-    /// [`ClientError`] if the key cannot be a header or TLS cannot be set up.
+    /// Returns [`ClientError`] if the key is not a valid header, or TLS cannot be set up.
     pub fn new(options: HttpOptions) -> Result<Self, ClientError> {
         Ok(Self::over(Network::new(&options)?, options))
     }
 }
 
 impl<T: Transport> HttpApi<T> {
-    /// The same over another transport, which then has to bring the API key.
+    /// Creates a client over another transport, which must add the API key itself.
     pub fn over(transport: T, options: HttpOptions) -> Self {
         Self {
             transport,
@@ -51,7 +62,7 @@ impl<T: Transport> HttpApi<T> {
         }
     }
 
-    /// How many requests went out so far.
+    /// Returns the number of requests so far.
     pub fn stats(&self) -> RequestStats {
         RequestStats {
             requests: self.requests.load(Ordering::Relaxed),
@@ -59,7 +70,7 @@ impl<T: Transport> HttpApi<T> {
         }
     }
 
-    /// How many requests ended how so far: by method and status, none where no answer came.
+    /// Returns the number of requests so far, by method and status. The status is `None` for those without a response.
     pub fn outcomes(&self) -> BTreeMap<(&'static str, Option<u16>), u64> {
         self.lock_outcomes().clone()
     }
@@ -76,7 +87,7 @@ impl<T: Transport> HttpApi<T> {
         }
     }
 
-    /// Sends a request until it has an answer that decides something, within the budget.
+    /// Sends a request, with retries, until its outcome is decided.
     pub(super) async fn send(
         &self,
         request: Outgoing<'_>,
@@ -90,7 +101,7 @@ impl<T: Transport> HttpApi<T> {
         let redactor = self.redactor(secret);
         let mut attempt = 1;
         let mut is_retry = false;
-        // Why it is not known what became of it, if nothing more may be sent.
+        // The last error that left the outcome unknown, in case no further attempt is permitted.
         let mut last = ApiError::Withheld;
         loop {
             let Ok((permit, sent)) = self.attempt(request, attempt, gate).await else {
@@ -140,7 +151,7 @@ impl<T: Transport> HttpApi<T> {
         }
     }
 
-    /// One try: waits until it may leave, and sends it.
+    /// Waits for permission, and sends the request once.
     async fn attempt(
         &self,
         request: Outgoing<'_>,
@@ -180,7 +191,7 @@ impl<T: Transport> HttpApi<T> {
         Ok((permit, answer))
     }
 
-    /// What an answer means.
+    /// Evaluates a response.
     fn read(
         &self,
         answer: Answer,
@@ -236,7 +247,7 @@ impl<T: Transport> HttpApi<T> {
             Word::Foreign => {
                 gate.unanswered();
                 let excerpt = match answer.status {
-                    300..=399 => redirect(&answer),
+                    300..=399 => redirect(answer.header("location")),
                     _ => redactor.excerpt(&answer.body),
                 };
                 Read::Decided(Err(unexpected(&answer, excerpt, redactor)))
@@ -251,7 +262,7 @@ impl<T: Transport> HttpApi<T> {
         asked: Option<Duration>,
         undecided: bool,
     ) -> Read {
-        // A wait that is too long ends this run: then the gate stays as it is for what is in flight.
+        // A pause beyond the patience ends the run, and must not delay requests in flight.
         let patience = self.options.retry.patience;
         let named = asked.filter(|asked| *asked <= patience);
         let blocked = self.throttle.on_throttled(permit, named, random());
@@ -360,12 +371,12 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
     }
 }
 
-/// A time as a number that JSON has.
+/// Returns a duration in milliseconds, for logs.
 fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What an answer says that refuses.
+/// Reads a rejection.
 fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
     let mut complaint = complaint(&answer.body, redactor);
     if let Some(id) = answer.header("x-request-id") {
@@ -378,15 +389,15 @@ fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
     complaint
 }
 
-/// What an answer to a read or a write leads to.
+/// The evaluation of a response.
 enum Read {
-    /// It decides: a success, or an error by meaning.
+    /// The outcome: a success, or an error.
     Decided(Result<Answer, ApiError>),
-    /// It may be tried again.
+    /// A failure that may be retried, and its error.
     Failed(Failure, ApiError),
 }
 
-/// Reads the webhook in the answer to a write; `None` if the answer is empty.
+/// Reads the webhook in the response to a write. Returns `None` if the response is empty.
 fn written(
     answer: &Answer,
     gate: &impl SendGate,
@@ -402,7 +413,7 @@ fn written(
     })
 }
 
-/// The error of a POST whose outcome is not known.
+/// Returns the error of a POST with an unknown outcome.
 fn unknown_outcome(error: ApiError) -> ApiError {
     ApiError::UnknownOutcome {
         reason: match error {
@@ -428,16 +439,7 @@ pub(super) fn unexpected(answer: &Answer, excerpt: String, redactor: &Redactor<'
     }
 }
 
-fn redirect(answer: &Answer) -> String {
-    let host = answer
-        .header("location")
-        .and_then(|location| url::Url::parse(location).ok())
-        .and_then(|location| location.host_str().map(str::to_owned));
-    let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
-    format!("a redirect {to}, which is not followed with the API key; correct the target's api_url")
-}
-
-/// A number in 0..=1; without randomness the whole wait.
+/// Returns a random number in 0..=1, or 1 if no randomness is available.
 fn random() -> f64 {
     getrandom::u32().map_or(1.0, |number| f64::from(number) / f64::from(u32::MAX))
 }

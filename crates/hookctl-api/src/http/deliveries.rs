@@ -1,5 +1,6 @@
 //! Deliveries over HTTP.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -42,7 +43,7 @@ impl<T: Transport> DeliveryApi for HttpApi<T> {
 }
 
 impl<T: Transport> HttpApi<T> {
-    /// Reads the rows below a name. A row that is not as documented is left out rather than guessed at.
+    /// Reads the rows of a list. Rows that do not match the documentation are skipped.
     async fn rows<R: DeserializeOwned>(&self, path: &str, name: &str) -> Result<Rows<R>, ApiError> {
         let url = format!("{}/{path}", self.url(None));
         let get = Outgoing {
@@ -55,7 +56,7 @@ impl<T: Transport> HttpApi<T> {
         let Some(rows) = document.get(name).and_then(Value::as_array) else {
             return Err(super::client::unexpected(
                 &answer,
-                format!("it holds no list of {name}"),
+                format!("it contains no list of {name}"),
                 &self.redactor(None),
             ));
         };
@@ -95,17 +96,12 @@ fn parameters(query: &EventQuery, page: u32, size: u32) -> String {
     pairs.finish()
 }
 
-/// A text as one segment of a path.
+/// The bytes that a path segment escapes. `.` is one of them, since `..` would leave the segment.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
+
+/// Escapes a text as one segment of a path.
 fn segment(text: &str) -> String {
-    text.bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
+    utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 #[cfg(test)]

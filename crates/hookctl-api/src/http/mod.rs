@@ -1,7 +1,6 @@
-//! The API over HTTP: [`HttpApi`] is the [`WebhookApi`](super::WebhookApi) that goes over the wire.
+//! The API over HTTP: [`HttpApi`] implements [`WebhookApi`](super::WebhookApi).
 //!
-//! It owns how the API spells things, the one budget of retries, the time-outs, and the rate. It knows
-//! nothing of plans and records.
+//! This module contains the JSON of the API, retries, time-outs, and rate limits. It does not depend on plans or records.
 
 mod answer;
 mod body;

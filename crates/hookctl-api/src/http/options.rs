@@ -1,45 +1,44 @@
-//! Where the API is and how it is talked to, as values.
+//! Options of the client.
 
 use std::time::Duration;
 
 use super::retry::RetryPolicy;
 use hookctl_core::secret::{Followed, Secret};
 
-/// Where the API is and how it is talked to.
+/// The address of the API, and options of the client.
 #[derive(Debug)]
 pub struct HttpOptions {
     /// The base URL, without a trailing `/` and without `/workflows`.
     pub base_url: String,
     /// The API key.
     pub api_key: Secret,
-    /// Where the API key comes from, for messages.
+    /// The source of the API key, for messages.
     pub api_key_source: String,
-    /// Sent as `teamid`.
+    /// The value of the header `teamid`.
     pub team_id: Option<String>,
-    /// Sent as `uuid`.
+    /// The value of the header `uuid`.
     pub user_id: Option<String>,
-    /// How long a connection may take. A request is sent only after it, so it may take no longer than the settle horizon of
-    /// the writes allows.
+    /// The time limit of a connection. It must fit into the settle horizon of writes, since a request is sent only after
+    /// the connection is established.
     pub connect_timeout: Duration,
-    /// How long a request may take, its answer included.
+    /// The time limit of a request, including its response.
     pub request_timeout: Duration,
     /// Whether plain http is refused.
     pub https_only: bool,
-    /// The most requests at once; at least 1.
+    /// The maximum number of concurrent requests, at least 1.
     pub concurrency: usize,
-    /// The most requests per second.
+    /// The maximum number of requests per second. `None` sets no limit.
     pub requests_per_second: Option<f64>,
     /// How failures are retried.
     pub retry: RetryPolicy,
-    /// Whether the system's proxy settings hold.
+    /// Whether to use the system's proxy settings.
     pub proxy: ProxyUse,
-    /// The secrets that no answer may bring as an id, beside the API key and the token that is sent: an id is shown, kept,
-    /// and sent again.
+    /// Further secrets that no id in a response may contain, since ids are shown, recorded, and sent.
     pub followed: Followed,
 }
 
 impl HttpOptions {
-    /// The usual options for a base URL and a key: 10 s to connect, 30 s per request, 16 at once.
+    /// Creates default options: 10 s per connection, 30 s per request, 16 concurrent requests.
     pub fn new(base_url: String, api_key: Secret, api_key_source: String) -> Self {
         Self {
             base_url,
@@ -59,42 +58,43 @@ impl HttpOptions {
     }
 }
 
-/// Whether the system's proxy settings hold.
+/// Whether to use the system's proxy settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyUse {
-    /// `HTTPS_PROXY` and its kin are honoured.
+    /// Uses `HTTPS_PROXY` and related variables.
     System,
-    /// They are not: for an API on this machine.
+    /// Connects directly, for an API on this machine.
     None,
 }
 
-/// Why there is no client.
+/// Why a client could not be created.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ClientError {
-    /// The API key, the team, or the user holds a character that no header may hold.
-    #[error("the {what} holds a character that cannot be sent in a header")]
+    /// A value contains a character that is invalid in headers.
+    #[error("the {what} contains a character that is invalid in a header")]
     Header {
-        /// Which.
+        /// The value: `API key`, `team_id`, or `user_id`.
         what: &'static str,
     },
-    /// The environment names a proxy that cannot be used.
+    /// The environment contains an invalid proxy.
     #[error("the proxy in {variable} is not an http or https address")]
     Proxy {
-        /// The variable; its value may hold a password.
+        /// The name of the variable. Its value may contain a password.
         variable: &'static str,
     },
     /// The HTTP client could not be set up.
     #[error("could not set up the HTTP client")]
     Build {
-        /// Why.
+        /// The error of the HTTP client.
         source: reqwest::Error,
     },
 }
 
-/// How many requests went out.
+/// Counts of requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RequestStats {
-    /// Requests, retries included.
+    /// Requests, including retries.
     pub requests: u64,
     /// Retries.
     pub retries: u64,

@@ -1,20 +1,20 @@
-//! Whether the proxy that the environment names can be used. Pure: the caller looks variables up.
+//! Validation of the proxy in the environment. Pure: the caller looks up variables.
 //!
-//! The HTTP client ignores a proxy that it cannot parse, and connects directly. Where a proxy is the only permitted way
-//! out, that is a request past it, with the API key; so it is an error before the first request.
+//! The HTTP client ignores an invalid proxy and connects directly. If all traffic must use the proxy, that would bypass
+//! it and expose the API key. So an invalid proxy is an error before the first request.
 
 use hyper::Uri;
 
 use super::options::ClientError;
 
-/// The variables that the client reads for a scheme; of each pair, the first one that is set.
+/// The variables that the client reads for a scheme. The first one of each pair takes precedence.
 const HTTPS: [[&str; 2]; 2] = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]];
 const HTTP: [[&str; 2]; 2] = [["HTTP_PROXY", "http_proxy"], ["ALL_PROXY", "all_proxy"]];
 
-/// Checks the proxies that requests to a base URL would go through.
+/// Checks the proxies for requests to a base URL.
 ///
 /// # Errors
-/// [`ClientError::Proxy`], which names the variable and never its value, since a proxy's address may hold a password.
+/// Returns [`ClientError::Proxy`] with the name of the variable, but not its value, which may contain a password.
 pub fn check_proxy(
     base_url: &str,
     lookup: impl Fn(&str) -> Option<String>,
@@ -38,7 +38,7 @@ pub fn check_proxy(
     Ok(())
 }
 
-/// Parses an address as the client does: without a scheme it is plain http.
+/// Returns whether the client accepts an address. Without a scheme, it is plain http.
 fn is_usable(value: &str) -> bool {
     let Ok(uri) = value.parse::<Uri>() else {
         return false;
@@ -47,7 +47,7 @@ fn is_usable(value: &str) -> bool {
     uri.authority().is_some_and(|authority| {
         let address = authority.as_str();
         let address = address.rsplit_once('@').map_or(address, |(_, host)| host);
-        // The colons of an IPv6 address stand in brackets.
+        // The colons of an IPv6 address are in brackets.
         let end = address.rsplit_once(']').map_or(address, |(_, end)| end);
         matches!(scheme, "http" | "https")
             && !authority.host().is_empty()

@@ -1,28 +1,26 @@
-//! The one budget of retries. Pure but for the wait itself.
+//! The retry policy. Pure.
 //!
-//! What may be sent again depends on what is known: a refusal for too many requests was not processed;
-//! a list, a PATCH, and a DELETE may be repeated whatever happened, since all they set is absolute; a
-//! POST may be repeated only if it was certainly never processed.
+//! A 429 means that the request was not processed. GET, PATCH, and DELETE are idempotent, and may be retried after any
+//! failure. A POST may be retried only if it was certainly not processed.
 
 use std::time::Duration;
 
-/// How often and how fast is tried again.
+/// The number of attempts, and the waits between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries in all, the first included; at least 1.
+    /// The number of attempts, including the first. At least 1.
     pub attempts: u32,
-    /// The upper bound of the first wait; it doubles with each try.
+    /// The upper bound of the first wait. It doubles with each attempt.
     pub base: Duration,
-    /// The upper bound of every wait that we choose.
+    /// The upper bound of every wait, except those that the API requests.
     pub cap: Duration,
-    /// How long a throttled request is retried while nothing gets through, and the longest wait that the API may
-    /// ask for.
+    /// The time limit of a throttled request without any accepted one in between, and of a pause that the API requests.
     pub patience: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Five tries over at most 7.5 s of our own waits (0.5 + 1 + 2 + 4), and two minutes without progress where
-    /// the API throttles: what a person waits for in CI.
+    /// Returns a policy of five attempts with waits of at most 7.5 s (0.5 + 1 + 2 + 4), and two minutes of patience
+    /// without progress, which is acceptable in CI.
     fn default() -> Self {
         Self {
             attempts: 5,
@@ -33,35 +31,35 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What kind of request it is.
+/// The effect of repeating a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// Repeating it changes nothing: GET, PATCH, DELETE.
+    /// Idempotent: GET, PATCH, DELETE.
     Repeatable,
-    /// Repeating it may double something: POST.
+    /// Not idempotent, since a repeated POST may create a duplicate.
     OnceOnly,
 }
 
-/// How a try failed.
+/// The failure of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The API asks to slow down: 429, or 503 with `Retry-After`. Nothing got through for so long.
+    /// The API throttles requests: 429, or 503 with `Retry-After`.
     Throttled {
-        /// For how long nothing got through.
+        /// The time without an accepted request.
         blocked: Duration,
-        /// How long the API asks to wait.
+        /// The pause that the API requests.
         asked: Option<Duration>,
-        /// Whether it may have been processed, which a 429 was not.
+        /// Whether the request may have been processed. `false` for a 429.
         undecided: bool,
     },
-    /// The connection was never made: it was not sent.
+    /// The connection failed, so the request was not sent.
     NotSent,
-    /// 5xx, a time-out, a lost connection, half an answer: it may have been processed.
+    /// 5xx, a time-out, a lost connection, or a partial response: the request may have been processed.
     Undecided,
 }
 
 impl Failure {
-    /// Whether the try may have been processed.
+    /// Returns whether the request may have been processed.
     pub(super) const fn is_undecided(self) -> bool {
         match self {
             Self::Throttled { undecided, .. } => undecided,
@@ -71,20 +69,20 @@ impl Failure {
     }
 }
 
-/// What to do after a failed try.
+/// The decision after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
-    /// Wait, then try again.
+    /// Retry after this wait.
     Wait(Duration),
-    /// Try again as soon as the gate opens; that costs no try.
+    /// Retry once the throttle permits it. Does not count as an attempt.
     WhenOpen,
-    /// The budget is spent, or the API asks for too much patience.
+    /// Return the error: no attempts or no patience are left.
     GiveUp,
-    /// It may have happened, and must not be sent again.
+    /// The request may have taken effect, and must not be retried.
     OutcomeUnknown,
 }
 
-/// Decides after the failed try number `attempt` (from 1). `random` is in 0..=1.
+/// Decides after the failed attempt number `attempt` (from 1). `random` is in 0..=1.
 pub(super) fn decide(
     policy: &RetryPolicy,
     effect: Effect,
@@ -112,7 +110,7 @@ pub(super) fn decide(
     Decision::Wait(doubled.min(policy.cap).mul_f64(random.clamp(0.0, 1.0)))
 }
 
-/// Reads `Retry-After`: a number of seconds or an HTTP date. `now` is the time of the answer by the clock of its
+/// Parses `Retry-After`: a number of seconds, or an HTTP date. `now` is the time of the response by the clock of its
 /// sender.
 pub(super) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration> {
     let header = header.trim();
@@ -123,7 +121,7 @@ pub(super) fn retry_after(header: &str, now: jiff::Timestamp) -> Option<Duration
     Some(Duration::try_from(wait).unwrap_or_default())
 }
 
-/// Reads an HTTP date.
+/// Parses an HTTP date.
 pub(super) fn http_date(header: &str) -> Option<jiff::Timestamp> {
     jiff::fmt::rfc2822::DateTimeParser::new()
         .parse_timestamp(header.trim())

@@ -1,7 +1,7 @@
-//! One webhook as the API spells it.
+//! Webhooks in the JSON of the API.
 //!
-//! A row that cannot be read must not hide the others: it is often somebody else's webhook, and a list without it
-//! would look as if it had been deleted. So it is kept as far as its id and its name go.
+//! An unreadable row must not hide the others: it often belongs to an unmanaged webhook, and if it were skipped, the
+//! webhook would seem to be deleted. So its id and name are kept.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -15,7 +15,7 @@ use hookctl_core::webhook::{
     EndpointUrl, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions, normal_name,
 };
 
-/// A webhook with every field of the contract. Unknown fields are ignored.
+/// A row with every field of the contract. Unknown fields are ignored.
 #[derive(Deserialize)]
 struct Row {
     id: Option<String>,
@@ -31,10 +31,10 @@ struct Row {
     retry_backoff_seconds: i64,
 }
 
-/// The most bytes of one text: 32 times the longest that the contract allows.
+/// The maximum length of a text, in bytes: 32 times the documented maximum.
 const TEXT_BYTES: usize = 64 * 1024;
 
-/// How much of a name that cannot be ours is kept, in characters. No declared name is as long.
+/// The maximum length of a kept name that is too long, in characters. Declared names are shorter, so it cannot match one.
 const NAME_KEPT: usize = 200;
 
 impl Row {
@@ -45,10 +45,10 @@ impl Row {
     }
 }
 
-/// Tells whether a value has the right type.
+/// A test of the type of a value.
 type Test = fn(&Value) -> bool;
 
-/// The fields that a row must hold, and how each is told to have the right type.
+/// The required fields of a row, with tests of their types.
 const FIELDS: [(&str, Test); 8] = [
     ("name", Value::is_string),
     ("url", Value::is_string),
@@ -66,7 +66,7 @@ fn is_list_of_texts(value: &Value) -> bool {
         .is_some_and(|items| items.iter().all(Value::is_string))
 }
 
-/// The length of the longest text in a value, in bytes.
+/// Returns the length of the longest text in a value, in bytes.
 fn longest(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
@@ -75,7 +75,7 @@ fn longest(value: &Value) -> usize {
     }
 }
 
-/// The rows of a page, apart by whether they can be read.
+/// The readable and unreadable rows of a page.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rows {
     pub(super) webhooks: Vec<ObservedWebhook>,
@@ -85,10 +85,10 @@ pub(super) struct Rows {
 /// Reads a list of rows.
 ///
 /// # Errors
-/// [`WireError`] if a row has no usable id: which webhook it is, and whether it is ours, cannot be told then. An id that
-/// holds a secret is none that could be used: it would be shown and kept.
+/// Returns [`WireError`] if a row has no usable id, since the webhook cannot be identified without one. An id that
+/// contains a secret is not usable, since ids are shown and recorded.
 pub(super) fn rows(list: &RawValue, redactor: &Redactor<'_>) -> Result<Rows, WireError> {
-    // The usual case, without a tree of values: there are hundreds on a page.
+    // The common case avoids a tree of values, since a page has hundreds of rows.
     if let Ok(rows) = serde_json::from_str::<Vec<Row>>(list.get())
         && rows.iter().all(Row::is_bounded)
     {
@@ -116,10 +116,10 @@ pub(super) fn rows(list: &RawValue, redactor: &Redactor<'_>) -> Result<Rows, Wir
     Ok(rows)
 }
 
-/// Reads the one webhook that a write answers.
+/// Reads the webhook in the response to a write.
 ///
 /// # Errors
-/// [`WireError`], which names the field.
+/// Returns [`WireError`] with the name of the field.
 pub(super) fn written(text: &[u8], redactor: &Redactor<'_>) -> Result<ObservedWebhook, WireError> {
     match serde_json::from_slice::<Row>(text) {
         Ok(row) if row.is_bounded() => {
@@ -152,14 +152,14 @@ fn webhook(row: Row, redactor: &Redactor<'_>) -> Result<ObservedWebhook, String>
     })
 }
 
-/// Keeps what can be known of a row that is not as documented.
+/// Reads the id, name, and flaw of a row that does not match the documentation.
 fn unreadable(
     place: &str,
     row: &RawValue,
     redactor: &Redactor<'_>,
 ) -> Result<UnreadableWebhook, WireError> {
     let row: Map<String, Value> = serde_json::from_str(row.get())
-        .map_err(|_| WireError::NotAWebhook(format!("{place} is no object")))?;
+        .map_err(|_| WireError::NotAWebhook(format!("{place} is not an object")))?;
     let text = |name: &str| row.get(name).and_then(Value::as_str);
     let name = text("name");
     let id = parsed_id(text("id").or_else(|| text("_id")), redactor)
@@ -173,7 +173,7 @@ fn unreadable(
         }
         .map(|flaw| (*field, flaw))
     });
-    // What is left is an `id` beside an `_id` of another type, or a field that is written twice: the name, perhaps.
+    // Otherwise there is an `id` and an `_id` of another type, or a duplicate field, which may be the name.
     let name = name.filter(|_| flawed.is_some());
     let (field, flaw) = flawed.unwrap_or(("id", FieldFlaw::WrongType));
     Ok(UnreadableWebhook {
@@ -184,12 +184,12 @@ fn unreadable(
     })
 }
 
-/// A name, as far as it takes to compare it with declared ones.
+/// Returns a name, shortened if it cannot match a declared one.
 fn kept(name: &str, redactor: &Redactor<'_>) -> String {
     if name.len() <= TEXT_BYTES {
         return name.to_owned();
     }
-    // Before it is cut: half a secret would not be found any more.
+    // Before truncation, since a truncated secret is not found.
     let name = normal_name(name);
     redactor.masked(&name).chars().take(NAME_KEPT).collect()
 }
@@ -199,7 +199,7 @@ fn parsed_id(id: Option<&str>, redactor: &Redactor<'_>) -> Result<RemoteId, Stri
     let parsed = RemoteId::parse(id);
     let parsed = parsed.map_err(|error| format!("its `id` is unusable: {error}"))?;
     if redactor.finds_in(id) {
-        return Err("its `id` is unusable: it holds a secret".to_owned());
+        return Err("its `id` is unusable: it contains a secret".to_owned());
     }
     Ok(parsed)
 }
@@ -315,11 +315,11 @@ mod tests {
             let error = read(&json!([row])).unwrap_err().to_string();
             assert_eq!(
                 error,
-                "a webhook in it is not as documented: row 1: \"Billing\": it has no usable `id`"
+                "it contains an invalid webhook: row 1: \"Billing\": it has no usable `id`"
             );
         }
         let error = read(&json!([row("a"), 7])).unwrap_err().to_string();
-        assert!(error.ends_with("row 2 is no object"), "{error}");
+        assert!(error.ends_with("row 2 is not an object"), "{error}");
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
         };
         assert_eq!(
             read(&with("url", None)),
-            "a webhook in it is not as documented: webhook odd (\"Billing\"): `url` is missing"
+            "it contains an invalid webhook: webhook odd (\"Billing\"): `url` is missing"
         );
         let wrong = read(&with("timeout_seconds", Some(json!("hunter2"))));
         assert!(
@@ -357,7 +357,7 @@ mod tests {
             let answered = written(secret.to_string().as_bytes(), &redactor);
             for error in [listed, answered.unwrap_err().to_string()] {
                 assert!(
-                    error.ends_with("`id` is unusable: it holds a secret"),
+                    error.ends_with("`id` is unusable: it contains a secret"),
                     "{error}"
                 );
                 assert!(!error.contains("the-"), "{error}");

@@ -1,12 +1,12 @@
-//! How many requests at once, how many per second, and when none: one gate for every request.
+//! The throttle: limits concurrent requests and their rate, and pauses all of them.
 //!
-//! The width starts small and grows by one with each good answer, which doubles it with each round. When the API
-//! asks to slow down it halves, and grows by one with each round from then on, as TCP does. Once a rate is learned, the rate
-//! alone answers a 429.
+//! The concurrency starts small and grows by one with each success, which doubles it with each round. When the API
+//! throttles, it halves, and from then on grows by one with each round, like TCP. Once a rate is learned, a 429 changes
+//! only the rate.
 //!
-//! A `Retry-After` closes the gate for everybody. Between two such answers a limiter's bucket goes from empty to
-//! empty, so what was accepted in between is the rate that it allows: that rate is learned, lowered a little, and raised
-//! slowly until the API objects again.
+//! A `Retry-After` pauses all requests. Between two of them, a limiter's bucket goes from empty to empty, so the requests
+//! accepted in between show the allowed rate. The throttle learns this rate, lowers it slightly, and raises it slowly
+//! until the API throttles again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,31 +14,33 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// The width at the start: what comparable APIs were seen to take without complaint.
+/// The initial concurrency, which comparable APIs accept without throttling.
 const FIRST_WIDTH: usize = 4;
 
-/// How long after one throttled answer another one still tells of the same limit.
+/// The maximum time between two throttled responses from which a rate is learned.
 const MEMORY: Duration = Duration::from_mins(2);
 
-/// What is taken of a learned rate, so that a limiter's bucket does not run dry at once.
+/// The factor that lowers a learned rate, so that a limiter's bucket does not empty at once.
 const CAUTION: f64 = 0.97;
 
-/// By how much each good answer raises a learned rate, in requests per second: about 1 % each second.
+/// The increase of a learned rate with each success, in requests per second: about 1 % each second.
 const RAISE: f64 = 0.01;
 
-/// After so many seconds without an objection the rate is raised twice as fast, then three times, and so on.
+/// The time without throttling after which the rate rises twice as fast, in seconds. After twice the time, it rises three
+/// times as fast, and so on.
 const RAISE_FASTER_AFTER: f64 = 10.0;
 
-/// The lowest rate that is learned, in requests per second.
+/// The minimum of a learned rate, in requests per second.
 const SLOWEST: f64 = 0.05;
 
-/// The first pause after a 429 that names none; it doubles with each one in a row.
+/// The first pause after a 429 without `Retry-After`. It doubles with each consecutive one.
 const UNNAMED_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause after a 429 that names none.
+/// The maximum pause after a 429 without `Retry-After`.
 const LONGEST_UNNAMED_PAUSE: Duration = Duration::from_secs(30);
 
-/// The gate that every request goes through.
+/// Limits all requests of a client.
+#[derive(Debug)]
 pub(super) struct Throttle {
     state: Mutex<State>,
     freed: Notify,
@@ -46,26 +48,28 @@ pub(super) struct Throttle {
     limit: Option<f64>,
 }
 
+#[derive(Debug)]
 struct State {
     width: usize,
     in_flight: usize,
-    /// Whether the API never asked to slow down.
+    /// Whether the API has not throttled yet.
     unchecked: bool,
     good_in_a_row: usize,
     next_slot: Option<Instant>,
-    /// Nothing leaves before.
+    /// When the current pause ends.
     opens_at: Option<Instant>,
-    /// Counts closings: a request that left before the last one says nothing new.
+    /// The number of pauses. A throttled request that was sent before the last pause adds no information.
     closings: u64,
-    /// The rate that the API was seen to allow, in requests per second.
+    /// The learned rate, in requests per second.
     learned: Option<f64>,
-    /// When the API last asked to slow down, and how many good answers came since.
+    /// When the API last throttled, and the number of successes since.
     last_throttled: Option<(Instant, u64)>,
-    /// Since when the API throttles without a good answer in between, and how often.
+    /// Since when the API throttles without a success, and how often.
     blocked: Option<(Instant, u32)>,
 }
 
-/// A permit to send; dropping it frees its place.
+/// A permit to send one request, released on drop.
+#[derive(Debug)]
 pub(super) struct Permit<'a> {
     throttle: &'a Throttle,
     closings: u64,
@@ -79,7 +83,7 @@ impl Drop for Permit<'_> {
 }
 
 impl Throttle {
-    /// A gate of at most `ceiling` requests at once and `per_second` requests per second.
+    /// Creates a throttle of at most `ceiling` concurrent requests and `per_second` requests per second.
     pub(super) fn new(ceiling: usize, per_second: Option<f64>) -> Self {
         let ceiling = ceiling.max(1);
         Self {
@@ -101,7 +105,7 @@ impl Throttle {
         }
     }
 
-    /// Waits for a place, then for a slot of the rate, then until the gate is open.
+    /// Waits for a permit, then for a slot of the rate, then for the end of a pause.
     pub(super) async fn acquire(&self) -> Permit<'_> {
         loop {
             let freed = self.freed.notified();
@@ -129,7 +133,7 @@ impl Throttle {
         permit
     }
 
-    /// Takes note of a good answer.
+    /// Records a success.
     pub(super) fn on_success(&self) {
         let mut state = self.lock();
         state.blocked = None;
@@ -149,7 +153,7 @@ impl Throttle {
         }
     }
 
-    /// Takes note that the API is overloaded, and names no pause.
+    /// Records that the API is overloaded, without a `Retry-After`.
     pub(super) fn on_overload(&self, permit: &Permit<'_>) {
         let mut state = self.lock();
         if permit.closings == state.closings {
@@ -157,15 +161,15 @@ impl Throttle {
         }
     }
 
-    /// Takes note that the API asks to slow down, and closes the gate for the pause that it names, or for one of our
-    /// own, of which `random` (0..=1) takes a part. Returns since when nothing got through.
+    /// Records that the API throttles, and pauses all requests: for the named pause, or for an increasing one with jitter
+    /// by `random` (0..=1). Returns the time since the last success.
     pub(super) fn on_throttled(
         &self,
         permit: &Permit<'_>,
         named: Option<Duration>,
         random: f64,
     ) -> Duration {
-        // One that is next to nothing would be a busy loop.
+        // A shorter pause would be a busy loop.
         let named = named.filter(|named| *named >= UNNAMED_PAUSE);
         let now = Instant::now();
         let mut state = self.lock();
@@ -192,7 +196,7 @@ impl Throttle {
         now.duration_since(since)
     }
 
-    /// When the next request may leave; `None` if at once.
+    /// Returns when the next request may be sent. Returns `None` if it may be sent at once.
     fn slot(&self) -> Option<Instant> {
         let mut state = self.lock();
         let now = Instant::now();
@@ -225,7 +229,7 @@ impl State {
         self.good_in_a_row = 0;
     }
 
-    /// Learns the rate from what was accepted since the API last asked to slow down.
+    /// Learns the rate from the requests accepted since the API last throttled.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a count of requests of one run is far below 2^52"
@@ -248,7 +252,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// A limiter that lets so many through at once, and so many per second.
+    /// A limiter with a burst and a rate per second.
     struct Bucket {
         tokens: f64,
         burst: f64,
@@ -282,8 +286,7 @@ mod tests {
         }
     }
 
-    /// Sends requests through the gate until so many are accepted: how long it took, and how many were
-    /// rejected.
+    /// Sends requests through the throttle until `accepted` succeed. Returns the time, and the number of rejections.
     async fn through(bucket: Bucket, count: usize, latency: Duration) -> (Duration, u32) {
         let throttle = Throttle::new(16, None);
         let bucket = Mutex::new(bucket);

@@ -1,6 +1,7 @@
-//! One request out, one answer in: the network, or what a program puts in its place.
+//! Transports of requests: the network, or a replacement.
 
 use std::error::Error as _;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,34 +13,33 @@ use url::Url;
 use super::body::RequestBody;
 use super::options::{ClientError, HttpOptions, ProxyUse};
 
-/// The most that is read of one answer, in bytes: 300 webhooks of the longest documented fields are
-/// about 3 MiB.
+/// The maximum size of a response, in bytes. A page of 300 webhooks with fields of maximum length has about 3 MiB.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// Sends one request and reads its answer to the end. No retries, no judgement.
+/// Sends one request and reads its complete response, without retries or evaluation.
 pub trait Transport: Send + Sync {
     /// Sends one request.
     ///
     /// # Errors
-    /// [`NoAnswer`] if no whole answer came.
+    /// Returns [`NoAnswer`] if no complete response arrived.
     fn exchange(
         &self,
         request: Outgoing<'_>,
     ) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
 }
 
-/// A request. The API key is the transport's business.
+/// A request. The transport adds the API key.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    /// What to do.
+    /// The method.
     pub verb: Verb,
-    /// The whole URL.
+    /// The complete URL.
     pub url: &'a str,
-    /// The JSON body.
+    /// The JSON body, if any.
     pub body: Option<&'a RequestBody>,
 }
 
-/// The methods of the contract.
+/// The HTTP methods of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
     /// GET
@@ -53,7 +53,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// As it is spelled.
+    /// Returns the name of the method.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -64,19 +64,19 @@ impl Verb {
     }
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The status.
     pub status: u16,
-    /// The headers that are text, names in lower case.
+    /// The headers whose values are text, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The value of a header.
+    /// Returns the value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -85,29 +85,36 @@ impl Answer {
     }
 }
 
-/// A try that gave no answer.
+/// The error of an attempt without a complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAnswer {
     /// Whether the request certainly never reached the API.
     pub never_sent: bool,
-    /// Why, for people.
+    /// A description of the failure.
     pub reason: String,
 }
 
-/// The network.
+/// The transport over the network.
 pub struct Network {
     client: reqwest::Client,
-    /// The latest URL, for the next request to the same.
+    /// The last URL with its parsed form, since consecutive requests often share it.
     latest: Mutex<Option<(String, Url)>>,
 }
 
+impl fmt::Debug for Network {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client contains the API key.
+        formatter.debug_struct("Network").finish_non_exhaustive()
+    }
+}
+
 impl Network {
-    /// Sets up a connection pool. Sends nothing.
+    /// Creates a connection pool, without sending anything.
     ///
     /// # Errors
-    /// [`ClientError`] if the key cannot be a header or TLS cannot be set up.
+    /// Returns [`ClientError`] if the key is not a valid header, or TLS cannot be set up.
     pub(super) fn new(options: &HttpOptions) -> Result<Self, ClientError> {
-        // Another part of the program may have chosen a provider already: then that one holds.
+        // Fails if the process has installed a provider already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let header = |what: &'static str, text: &str| {
             HeaderValue::from_str(text).map_err(|_| ClientError::Header { what })
@@ -134,8 +141,8 @@ impl Network {
         if options.proxy == ProxyUse::None {
             builder = builder.no_proxy();
             if options.base_url.starts_with("http://") {
-                // Nothing speaks TLS then, redirects are not followed either, and to read the system's
-                // certificates takes longer than to sync a few webhooks.
+                // Nothing uses TLS, since redirects are not followed. Reading the system's certificates takes longer
+                // than syncing a few webhooks.
                 builder = builder.tls_certs_only([]);
             }
         }
@@ -191,7 +198,7 @@ impl Transport for Network {
             if body.len() + chunk.len() > BODY_LIMIT {
                 return Err(NoAnswer {
                     never_sent: false,
-                    reason: "an answer of more than 16 MiB".to_owned(),
+                    reason: "the response exceeds 16 MiB".to_owned(),
                 });
             }
             body.extend_from_slice(&chunk);
@@ -207,9 +214,9 @@ impl Transport for Network {
 fn no_answer(error: reqwest::Error) -> NoAnswer {
     let never_sent = error.is_connect() || error.is_builder();
     let reason = if error.is_timeout() {
-        "it took too long".to_owned()
+        "timed out".to_owned()
     } else {
-        // The URL is our own and known; the innermost cause says most.
+        // The URL is known, and the innermost cause is the most specific.
         let error = error.without_url();
         let mut cause = error.source();
         let mut text = error.to_string();
@@ -230,7 +237,7 @@ mod tests {
     use super::*;
     use hookctl_core::secret::Secret;
 
-    /// A server that answers one request with a body of so many bytes, and says nothing of their number.
+    /// Requests a body of so many bytes, without `Content-Length`.
     async fn answered(bytes: usize) -> Result<Answer, NoAnswer> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -267,7 +274,7 @@ mod tests {
     async fn an_answer_is_read_up_to_its_limit() {
         assert_eq!(answered(BODY_LIMIT).await.unwrap().body.len(), BODY_LIMIT);
         let error = answered(BODY_LIMIT + 1).await.unwrap_err();
-        assert_eq!(error.reason, "an answer of more than 16 MiB");
+        assert_eq!(error.reason, "the response exceeds 16 MiB");
         assert!(!error.never_sent);
     }
 }

@@ -1,4 +1,4 @@
-//! Bodies and answers as the API spells them, apart from our own nouns.
+//! Responses in the JSON of the API.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::row::{self, Rows};
 use super::wire_error::WireError;
 use crate::{DeleteAnswer, Page};
 
-/// The names that the list's array may have; which one is not documented.
+/// The possible names of the list, since its name is not documented.
 const LIST_NAMES: [&str; 5] = [
     "subscriptions",
     "webhooks",
@@ -20,8 +20,8 @@ const LIST_NAMES: [&str; 5] = [
     "data",
 ];
 
-/// Reads a page of the list, whatever its envelope is. The rows are read where they stand, without a tree
-/// of values: there are hundreds on a page.
+/// Reads a page of the list, with any envelope. Rows are read in place, without a tree of values, since a page has hundreds
+/// of them.
 pub(super) fn page(text: &[u8], redactor: &Redactor<'_>) -> Result<Page, WireError> {
     let bytes = text.len();
     let text = std::str::from_utf8(text).map_err(|_| WireError::NotJson)?;
@@ -93,7 +93,7 @@ fn list<'text>(
     }
 }
 
-/// Reads the answer to a DELETE: nothing, or an object that is no error. The contract leaves open what is in it.
+/// Reads the response to a DELETE: empty, or an object that is not an error. Its content is not documented.
 pub(super) fn deleted(text: &[u8]) -> DeleteAnswer {
     if text.iter().all(u8::is_ascii_whitespace) {
         return DeleteAnswer::Done;
@@ -188,19 +188,19 @@ mod tests {
         let error = |answer: &Value| read(answer).unwrap_err().to_string();
         assert_eq!(
             error(&json!({})),
-            "it holds no list of webhooks, only an empty object"
+            "it contains no list of webhooks, only an empty object"
         );
         assert_eq!(
             error(&json!({ "message": "ok", "total": 0 })),
-            "it holds no list of webhooks, only 'message', 'total'"
+            "it contains no list of webhooks, only 'message', 'total'"
         );
         assert_eq!(
             error(&json!({ "a": [], "b": [] })),
-            "it holds no list of webhooks, only 'a', 'b'"
+            "it contains no list of webhooks, only 'a', 'b'"
         );
         assert_eq!(
             error(&json!("x")),
-            "it holds no list of webhooks, only a single value"
+            "it contains no list of webhooks, only a single value"
         );
         assert_eq!(page(b"<html>", &Redactor::new([])), Err(WireError::NotJson));
     }

@@ -1,16 +1,16 @@
-//! What can be wrong with an answer.
+//! Errors of responses.
 
-/// Why an answer is not what the contract says. Holds names of fields, never their values.
+/// Why a response does not match the contract. Contains names of fields, never their values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum WireError {
     #[error("it is not JSON")]
     NotJson,
-    #[error("it holds no list of webhooks, only {0}")]
+    #[error("it contains no list of webhooks, only {0}")]
     NoList(String),
     #[error("its `total` is not a whole number")]
     Total,
-    #[error("it holds an error beside an empty list")]
+    #[error("it contains an error and an empty list")]
     Failed,
-    #[error("a webhook in it is not as documented: {0}")]
+    #[error("it contains an invalid webhook: {0}")]
     NotAWebhook(String),
 }

@@ -1,7 +1,7 @@
-//! JSON that people and logs see: the same values to a machine, and no harm to a terminal.
+//! JSON for users and logs, escaped so that it is safe on a terminal.
 //!
-//! What cannot be seen, or turns the direction of writing, is written as `\u` escapes. No two `#` follow each
-//! other, since `##[` and `##vso[` begin a command of a CI system wherever they stand in a line.
+//! Invisible characters and bidirectional controls are written as `\u` escapes. Two `#` never follow each other, since
+//! `##[` and `##vso[` begin commands of CI systems anywhere in a line.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -12,16 +12,16 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter, PrettyFormatter};
 
 use super::is_harmful;
 
-/// Writes a document over several lines, with a line break at its end.
+/// Writes an indented document that ends with a line break.
 ///
 /// # Errors
-/// Returns what the writer says, and [`io::ErrorKind::InvalidData`] if the document has no form in JSON.
+/// Returns the error of the writer, or [`io::ErrorKind::InvalidData`] if the document cannot be serialized.
 pub fn write(document: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     formatted(document, &mut *out, PrettyFormatter::new())?;
     out.write_all(b"\n")
 }
 
-/// Returns a document over several lines, with a line break at its end.
+/// Returns an indented document that ends with a line break.
 ///
 /// ```
 /// let text = hookctl_core::outside::json::text(&["a\u{202e}", "##[error]"]);
@@ -31,7 +31,7 @@ pub fn text(document: &impl Serialize) -> String {
     in_memory(document, PrettyFormatter::new())
 }
 
-/// Returns a document on one line, with a line break at its end.
+/// Returns a document on one line that ends with a line break.
 pub fn line(document: &impl Serialize) -> String {
     in_memory(document, CompactFormatter)
 }
@@ -39,7 +39,7 @@ pub fn line(document: &impl Serialize) -> String {
 fn in_memory(document: &impl Serialize, formatter: impl Formatter) -> String {
     let mut bytes = Vec::new();
     let written = formatted(document, &mut bytes, formatter).map(|()| String::from_utf8(bytes));
-    // Our own documents always can be written; were one not, that is a document too.
+    // Documents of this program always serialize; the fallback is a document too.
     match written {
         Ok(Ok(text)) => text + "\n",
         _ => "{\"error\":\"the document cannot be written as JSON\"}\n".to_owned(),
@@ -59,12 +59,12 @@ fn formatted(
     document.serialize(&mut serializer).map_err(io::Error::from)
 }
 
-/// Returns JSON text with what is harmful in its strings escaped. Its values stay the same.
+/// Escapes harmful characters in JSON text. Its values do not change.
 pub fn escape(text: &str) -> Cow<'_, str> {
     escape_after(text, &mut false)
 }
 
-/// The same of a piece of text; `after_hash` is whether the piece before ended in `#`.
+/// Escapes a piece of text. `after_hash` is whether the previous piece ended in `#`.
 fn escape_after<'t>(text: &'t str, after_hash: &mut bool) -> Cow<'t, str> {
     let is_white = |character| matches!(character, '\n' | '\r' | '\t');
     let mut escaped = String::new();
@@ -79,7 +79,7 @@ fn escape_after<'t>(text: &'t str, after_hash: &mut bool) -> Cow<'t, str> {
         escaped += text.get(copied..index).unwrap_or_default();
         copied = index + character.len_utf8();
         for unit in character.encode_utf16(&mut [0; 2]) {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(escaped, "\\u{unit:04x}");
         }
     }
@@ -89,14 +89,14 @@ fn escape_after<'t>(text: &'t str, after_hash: &mut bool) -> Cow<'t, str> {
     Cow::Owned(escaped + text.get(copied..).unwrap_or_default())
 }
 
-/// A form of JSON whose strings are escaped.
+/// A JSON formatter that escapes strings.
 struct Escaping<F> {
     inner: F,
-    /// Whether the string so far ends in `#`: a string may come in pieces.
+    /// Whether the string so far ends in `#`, since a string may be written in pieces.
     after_hash: bool,
 }
 
-/// Hands what is no text to the inner form.
+/// Forwards everything except strings to the inner formatter.
 macro_rules! handed_on {
     ($($name:ident($($argument:ident: $kind:ty),*);)*) => {$(
         fn $name<W: ?Sized + io::Write>(&mut self, out: &mut W $(, $argument: $kind)*) -> io::Result<()> {
@@ -161,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    /// A text that comes in pieces, as `collect_str` takes it.
+    /// A text written in pieces, as by `collect_str`.
     struct Pieces(&'static [&'static str]);
 
     impl fmt::Display for Pieces {

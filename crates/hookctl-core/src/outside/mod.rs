@@ -1,7 +1,6 @@
-//! Texts from outside: file names, remote texts, plan files, the output of programs. Made harmless when
-//! shown.
+//! Text from outside: file names, remote texts, plan files, program output. Escaped for display.
 //!
-//! This module knows nothing else of the crate, so that every error text can use it.
+//! This module does not depend on the rest of the crate, so that every error can use it.
 
 pub mod json;
 
@@ -9,8 +8,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 
-/// A text from outside. Its `Display` is one line that moves no cursor, hides nothing, and begins no
-/// command of a CI system.
+/// A text from outside. Its `Display` is a single line without control characters, invisible characters, and CI
+/// commands.
 ///
 /// ```
 /// use hookctl_core::outside::Outside;
@@ -22,12 +21,12 @@ use std::path::Path;
 pub struct Outside<'a>(Cow<'a, str>);
 
 impl<'a> Outside<'a> {
-    /// A text.
+    /// Wraps a text.
     pub fn text(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
     }
 
-    /// A path; what is not UTF-8 in it is replaced.
+    /// Wraps a path. Parts that are not UTF-8 are replaced.
     pub fn path(path: &'a (impl AsRef<Path> + ?Sized)) -> Self {
         Self(path.as_ref().to_string_lossy())
     }
@@ -39,7 +38,7 @@ impl fmt::Display for Outside<'_> {
     }
 }
 
-/// Returns the beginning of a text, at most so many characters; `…` stands for the rest.
+/// Returns at most `most` characters of a text; `…` stands for the rest.
 pub fn beginning(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
@@ -47,7 +46,7 @@ pub fn beginning(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// Returns the text with everything harmful shown by its code. Escaping twice changes nothing.
+/// Escapes harmful characters by their codes. Idempotent.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.contains(is_harmful) && !starts_a_command(text) && !text.contains("##") {
         return Cow::Borrowed(text);
@@ -66,13 +65,13 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Whether a line of this text would be a workflow command of GitHub, which ignores white space before it.
+/// Returns whether a line with this text would be a workflow command of GitHub, which ignores leading white space.
 fn starts_a_command(text: &str) -> bool {
     text.trim_start().starts_with("::")
 }
 
-/// Whether a text begins with a command that counts wherever it stands in a line, in whatever letter case:
-/// `##[` of GitHub and Azure Pipelines, `##vso[`, `##teamcity[`.
+/// Returns whether a text begins with a command that CI systems recognize anywhere in a line, in any case: `##[` of
+/// GitHub and Azure Pipelines, `##vso[`, `##teamcity[`.
 pub fn is_marker(text: &str) -> bool {
     text.strip_prefix("##").is_some_and(|rest| {
         let rest = rest.trim_start_matches(|letter: char| letter.is_ascii_alphabetic());
@@ -80,7 +79,7 @@ pub fn is_marker(text: &str) -> bool {
     })
 }
 
-/// Whether a character is a control, turns the direction of writing, or cannot be seen.
+/// Returns whether a character is a control, changes the text direction, or is invisible.
 pub fn is_harmful(character: char) -> bool {
     character.is_control()
         || matches!(

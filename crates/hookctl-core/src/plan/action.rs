@@ -1,4 +1,4 @@
-//! What a plan consists of.
+//! The parts of a plan.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,61 +11,57 @@ use crate::state::{
 };
 use crate::webhook::{Field, FieldValue, Key, RemoteId};
 
-/// The ordered actions that turn the observed state into the desired state, and what else was seen on
-/// the way.
+/// The ordered actions that turn the observed state into the desired state, with notices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "a plan does nothing until it is applied"]
 pub struct Plan {
-    /// Creates, then updates, then deletes, so that there is no moment without a subscriber.
+    /// Creates, then updates, then deletes, so that events always have a subscriber.
     pub actions: Vec<Arc<PlannedAction>>,
-    /// Records that are out of date though nothing has to be sent.
+    /// Records to refresh without a request.
     pub refresh: Vec<Refresh>,
-    /// Bound webhooks that no file declares and that are left alone.
+    /// Bound webhooks that are no longer declared and are left alone.
     pub orphans: Vec<Orphan>,
-    /// Remote webhooks that are neither bound nor declared; never touched.
+    /// Remote webhooks that are neither bound nor declared. Never touched.
     pub unmanaged: Vec<Unmanaged>,
-    /// Declared webhooks that need nothing.
+    /// Declared webhooks without changes.
     pub unchanged: Vec<Key>,
-    /// Keys that are declared released and not bound.
+    /// Keys that are declared released and are not bound.
     pub released: Vec<Key>,
-    /// How many keys the filter left out.
+    /// The number of keys that the filter excludes.
     pub not_selected: usize,
-    /// What a person should know though nothing is done about it.
+    /// Notices about what the plan leaves alone.
     pub notices: Vec<Notice>,
-    /// How many remote webhooks are ours, by binding or adoption: what the safety limits are a
-    /// percentage of.
+    /// The number of managed remote webhooks, by binding or adoption. The safety limits are percentages of it.
     pub ours: usize,
-    /// How many keys were bound before, and how many of those ids are still observed.
+    /// The number of bindings, and of those whose webhooks still exist.
     pub bindings: Bindings,
-    /// How many events webhooks received in the last 24 hours, where somebody asked. For people: no part
-    /// of any decision.
+    /// The events of the last 24 hours, by webhook, if they were counted. For display only.
     pub recent_events: BTreeMap<RemoteId, u64>,
 }
 
-/// How many keys were bound before this plan.
+/// The bindings before a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bindings {
-    /// All of them.
+    /// The number of bindings.
     pub known: usize,
-    /// Those whose id is still on the remote.
+    /// The number of bindings whose webhooks still exist.
     pub present: usize,
 }
 
 impl Plan {
-    /// Whether nothing has to be sent or recorded.
+    /// Returns whether the plan has neither requests nor changes to the record.
     pub fn is_empty(&self) -> bool {
         self.actions.is_empty() && self.refresh.is_empty()
     }
 
-    /// Whether anything has to be sent.
+    /// Returns whether the plan has any requests.
     pub fn has_requests(&self) -> bool {
         self.actions
             .iter()
             .any(|planned| planned.action.has_request())
     }
 
-    /// Whether anything that has to be sent was asked for by the files, rather than by a drift of the
-    /// remote alone.
+    /// Returns whether the files ask for any request, rather than drift alone.
     pub fn files_ask_for_changes(&self) -> bool {
         self.actions
             .iter()
@@ -73,7 +69,7 @@ impl Plan {
             .any(|planned| !planned.is_drift_only())
     }
 
-    /// The webhooks that would stop to receive: those that are deleted or disabled.
+    /// Iterates over the webhooks that would no longer receive events: those that are deleted or disabled.
     pub fn silenced(&self) -> impl Iterator<Item = &RemoteId> {
         self.actions
             .iter()
@@ -81,8 +77,8 @@ impl Plan {
             .filter_map(|planned| planned.id())
     }
 
-    /// Whether any action is there because something was not observed: a webhook that is made since there
-    /// was none, forgotten since it is gone, or adopted since there was no other.
+    /// Returns whether any action relies on something not being in the list: a webhook that is created because none
+    /// exists, forgotten because it was deleted, or adopted because no other matches.
     pub fn relies_on_absences(&self) -> bool {
         self.actions.iter().any(|planned| {
             matches!(
@@ -98,7 +94,7 @@ impl Plan {
         })
     }
 
-    /// The counts.
+    /// Returns the counts of the plan.
     pub fn summary(&self) -> Summary {
         let mut summary = Summary {
             unchanged: self.unchanged.len() + self.released.len(),
@@ -120,23 +116,23 @@ impl Plan {
     }
 }
 
-/// One action on one webhook.
+/// An action on one webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlannedAction {
     /// The key.
     pub key: Key,
-    /// The name that the webhook has, or will have, for people.
+    /// The current or future name of the webhook, for display.
     pub name: String,
-    /// What is to be done.
+    /// The action.
     pub action: Action,
-    /// What changes, for people; the requests are made from `action` alone.
+    /// The changes, for display. Requests are built from `action` alone.
     pub changes: Vec<Change>,
-    /// Where it is declared; none if no file declares it any more.
+    /// Where the webhook is declared. `None` if it is no longer declared.
     pub origin: Option<Origin>,
 }
 
 impl PlannedAction {
-    /// The remote webhook that it is about, if there is one yet.
+    /// Returns the id of the remote webhook, if it exists.
     pub fn id(&self) -> Option<&RemoteId> {
         match &self.action {
             Action::Create(_) => None,
@@ -148,7 +144,7 @@ impl PlannedAction {
         }
     }
 
-    /// Whether the webhook stops to receive events by it.
+    /// Returns whether the webhook no longer receives events after this action.
     pub fn silences(&self) -> bool {
         match &self.action {
             Action::Delete(_) => true,
@@ -160,12 +156,12 @@ impl PlannedAction {
         }
     }
 
-    /// Where it is declared.
+    /// Returns the location of the declaration.
     pub fn location(&self) -> Option<&Location> {
         self.origin.as_ref().map(|origin| &origin.key)
     }
 
-    /// Whether it is there only because somebody changed the remote.
+    /// Returns whether the action only corrects drift.
     pub fn is_drift_only(&self) -> bool {
         match &self.action {
             Action::Recreate { .. } => true,
@@ -180,35 +176,35 @@ impl PlannedAction {
     }
 }
 
-/// What is to be done with one webhook. Each variant holds exactly what it needs.
+/// An action, with exactly the data that it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make it.
+    /// Creates the webhook.
     Create(Written<TokenEvidence>),
-    /// Patch it.
+    /// Patches the webhook.
     Update(Update),
-    /// Delete it.
+    /// Deletes the webhook.
     Delete(Deletion),
-    /// Bind the webhook that is already there, and patch it where it differs.
+    /// Binds an existing webhook, and patches it if it differs.
     Adopt(Adoption),
-    /// Make it again: its id is gone from the remote.
+    /// Creates the webhook again, since its id no longer exists.
     Recreate {
-        /// The id that is gone.
+        /// The id that no longer exists.
         gone: RemoteId,
-        /// What to make.
+        /// The webhook to create.
         creation: Written<TokenEvidence>,
     },
-    /// Drop the record, and send nothing.
+    /// Drops the record, without a request.
     Forget {
-        /// The id that was bound.
+        /// The id of the binding.
         id: RemoteId,
-        /// Why.
+        /// Why the record is dropped.
         reason: ForgetReason,
     },
 }
 
 impl Action {
-    /// The word for it.
+    /// Returns the name of the action.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Create(_) => "create",
@@ -220,7 +216,7 @@ impl Action {
         }
     }
 
-    /// Why it is done, in a word for machines, where the action alone does not tell.
+    /// Returns the reason of an action that may have several, in snake case.
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::Delete(deletion) => Some(match deletion.reason {
@@ -236,7 +232,7 @@ impl Action {
         }
     }
 
-    /// Whether anything is sent for it.
+    /// Returns whether the action sends a request.
     pub const fn has_request(&self) -> bool {
         match self {
             Self::Create(_) | Self::Update(_) | Self::Delete(_) | Self::Recreate { .. } => true,
@@ -245,7 +241,7 @@ impl Action {
         }
     }
 
-    /// The patch that it sends, if it sends one.
+    /// Returns the patch to send, if any.
     pub const fn patch(&self) -> Option<&Patch> {
         match self {
             Self::Update(update) => Some(&update.patch),
@@ -258,31 +254,31 @@ impl Action {
 /// A webhook to patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// What it is now.
+    /// The webhook before the update.
     pub before: ObservedWebhook,
-    /// What to send.
+    /// The patch to send.
     pub patch: Patch,
-    /// What to remember.
+    /// The record after the update.
     pub record: Written<Fingerprint>,
 }
 
 /// A webhook to bind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Adoption {
-    /// What it is now.
+    /// The webhook before the adoption.
     pub before: ObservedWebhook,
-    /// What to send, if it differs.
+    /// The patch to send, if it differs.
     pub patch: Option<Patch>,
-    /// What to remember.
+    /// The record after the adoption.
     pub record: Written<Fingerprint>,
 }
 
 /// A webhook to delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
-    /// What it is now.
+    /// The webhook before the deletion.
     pub before: ObservedWebhook,
-    /// Why.
+    /// Why it is deleted.
     pub reason: DeletionReason,
 }
 
@@ -291,24 +287,24 @@ pub struct Deletion {
 pub enum DeletionReason {
     /// A file says `state: absent`.
     Absent,
-    /// No file declares it any more, and orphans are pruned.
+    /// It is no longer declared, and orphans are pruned.
     Orphan,
 }
 
 /// Why the record of a webhook is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgetReason {
-    /// Neither a file nor the API has it any more.
+    /// It is neither declared nor at the API.
     Gone,
-    /// Another key stands for the webhook, or its own key is pinned to another one.
+    /// Another key is bound to the webhook, or its key is pinned to another webhook.
     Moved,
     /// A file says `state: released`: the webhook stays at the API.
     Released,
 }
 
 impl ForgetReason {
-    /// The reason why a key that shall be absent loses its binding without a delete. Pinned to another webhook that is
-    /// gone, it leaves one that still exists.
+    /// Returns why a key with `state: absent` loses its binding without a delete. If it is pinned to a webhook that no
+    /// longer exists, it leaves one that does.
     pub(super) const fn of_absent(still_exists: bool) -> Self {
         if still_exists {
             Self::Moved
@@ -318,16 +314,16 @@ impl ForgetReason {
     }
 }
 
-/// A record to write though nothing has to be sent.
+/// A record to write without a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refresh {
-    /// The key.
+    /// The key of the record.
     pub key: Key,
-    /// The record.
+    /// The new record.
     pub record: AppliedRecord,
 }
 
-/// A bound webhook that no file declares and that is left alone.
+/// A bound webhook that is no longer declared and is left alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Orphan {
     /// The key that it is bound to.
@@ -343,21 +339,21 @@ pub struct Orphan {
 pub struct Unmanaged {
     /// Its id.
     pub id: RemoteId,
-    /// Its name; `None` if that cannot be read.
+    /// Its name. `None` if it cannot be read.
     pub name: Option<String>,
 }
 
-/// What a person should know though nothing is done about it.
+/// A notice about something that the plan leaves alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// The webhook has a token that we did not set and that no file mentions: it is left alone.
+    /// The webhook has a token that hookctl did not set and no file mentions. It is left alone.
     ForeignToken {
         /// The key.
         key: Key,
         /// Where it is declared.
         location: Location,
     },
-    /// The token could not be compared and was left, as asked.
+    /// The token could not be compared and was left alone, as requested.
     UnverifiedTokenKept {
         /// The key.
         key: Key,
@@ -366,17 +362,16 @@ pub enum Notice {
         /// Whether its source could not be resolved.
         unresolved: bool,
     },
-    /// A webhook that nobody manages has the name and address of this one: every event may be
-    /// delivered twice.
-    Twin {
+    /// An unmanaged webhook has the name and address of a declared one: each event may be delivered twice.
+    Duplicate {
         /// The key.
         key: Key,
         /// Where it is declared.
         location: Location,
-        /// The webhook that is ours.
+        /// The managed webhook.
         id: RemoteId,
-        /// The other one.
-        twin: RemoteId,
+        /// The unmanaged webhook.
+        duplicate: RemoteId,
     },
     /// An unmanaged webhook has a field outside the contract. It is left alone, and reserves its name.
     Unreadable {

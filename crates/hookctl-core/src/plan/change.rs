@@ -1,4 +1,4 @@
-//! What changes and why, as people read it. Once the plan is made, nothing branches on it.
+//! Changes and their causes, for display. Decisions never depend on them once the plan is made.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use serde::Serialize;
 
 use crate::webhook::{Field, FieldValue};
 
-/// Why a field changes. For people: once the plan is made, nothing branches on it.
+/// Why a field changes. For display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// We changed the file.
+    /// The file was edited.
     Edited,
-    /// Somebody changed the remote.
+    /// The remote webhook was edited.
     Drift,
-    /// Both.
+    /// Both were edited.
     Conflict,
-    /// There is no record to tell by.
+    /// Unknown, since there is no record.
     Unrecorded,
-    /// A secret that cannot be compared.
+    /// Unknown, since the secret cannot be compared.
     Unverified,
 }
 
 impl Cause {
-    /// The word for it.
+    /// Returns the name of the cause.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Edited => "edited",
@@ -41,25 +41,25 @@ impl fmt::Display for Cause {
     }
 }
 
-/// One change of one field, as people read it.
+/// A change of one field, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A comparable field.
     Field {
-        /// Which.
+        /// The field.
         field: Field,
-        /// What it is now; none if the webhook is not there yet.
+        /// The current value. `None` if the webhook does not exist.
         from: Option<FieldValue>,
-        /// What it will be.
+        /// The new value.
         to: FieldValue,
-        /// Why.
+        /// Why it changes.
         cause: Cause,
     },
     /// The token.
     Token {
-        /// What is known of it now.
+        /// What is known of the current token.
         from: TokenShown,
-        /// What it will be.
+        /// The new token.
         to: TokenShown,
         /// Why.
         cause: Cause,
@@ -67,14 +67,14 @@ pub enum Change {
 }
 
 impl Change {
-    /// Why it changes.
+    /// Returns why the field changes.
     pub const fn cause(&self) -> Cause {
         match self {
             Self::Field { cause, .. } | Self::Token { cause, .. } => *cause,
         }
     }
 
-    /// The field's name.
+    /// Returns the name of the field.
     pub const fn field_name(&self) -> &'static str {
         match self {
             Self::Field { field, .. } => field.as_str(),
@@ -83,19 +83,19 @@ impl Change {
     }
 }
 
-/// All that may be shown of a token.
+/// What may be shown of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenShown {
-    /// There is none.
+    /// No token.
     None,
-    /// There is one, and it is the one that we know.
+    /// A known token.
     Secret,
-    /// There is one, and which one cannot be told.
+    /// An unknown token.
     Unknown,
 }
 
 impl TokenShown {
-    /// The text that stands for it.
+    /// Returns the text to show.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "(none)",

@@ -1,12 +1,12 @@
-//! One action for each key whose identity is known.
+//! Decides on an action for each key with a known identity.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::action::Bindings;
+use super::duplicates::duplicates;
 use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
-use super::twins::twins;
 use super::{
     Action, Adoption, Cause, Change, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Patch,
     Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, Refresh, TokenShown, Unmanaged,
@@ -18,10 +18,10 @@ use crate::state::{
 };
 use crate::webhook::{Field, Key, WorkflowAction};
 
-/// Decides for every key, declared or remembered, and counts the rest.
+/// Decides on an action for every key, declared or recorded, and counts the rest.
 ///
 /// # Errors
-/// [`PlanError`] with every deletion that `prevent_destroy` forbids.
+/// Returns [`PlanError`] with every deletion that `prevent_destroy` forbids.
 pub(super) fn decide(
     desired: &DesiredState,
     observed: &ObservedState,
@@ -55,9 +55,9 @@ pub(super) fn decide(
         let heir = identities
             .claimed_by(&record.id)
             .filter(|heir| *heir != key);
-        // A declared key's record is replaced when the key is planned.
+        // The record of a declared key is replaced when the key is planned.
         let stays = desired.declares(key) && (heir.is_none() || decisions.selects(key));
-        // A record that another key takes over goes when that key is planned, and not before.
+        // A record that another key takes over is dropped when that key is planned.
         if !stays && decisions.selects(heir.unwrap_or(key)) {
             if heir.is_none()
                 && let Some(releasing) = desired.releasing(
@@ -106,7 +106,7 @@ pub(super) fn decide(
             });
         }
     }
-    decisions.plan.notices.extend(twins(
+    decisions.plan.notices.extend(duplicates(
         desired,
         observed,
         &decisions.plan.unmanaged,
@@ -268,14 +268,14 @@ impl<'a> Decisions<'a> {
         }));
     }
 
-    /// What is remembered of a webhook, under whatever key.
+    /// Returns the record of a webhook, under any key.
     fn record_of(&self, found: &ObservedWebhook) -> Option<&'a AppliedRecord> {
         self.last_applied
             .values()
             .find(|record| record.id == found.id)
     }
 
-    /// It still exists, so it is not forgotten; it cannot be compared, so it is not deleted either.
+    /// Keeps an unreadable orphan: it exists, so it is not forgotten, and it cannot be compared, so it is not deleted.
     fn unreadable_orphan(&mut self, key: &Key, webhook: &UnreadableWebhook) {
         match self.policy.prune {
             Prune::No => self.plan.orphans.push(Orphan {

@@ -4,18 +4,17 @@ use super::{Cause, Change};
 use crate::state::{AppliedRecord, DesiredWebhook};
 use crate::webhook::{Field, FieldValue, WebhookSpec};
 
-/// The fields that have to change.
+/// The fields that must change.
 pub(super) struct FieldDiff {
-    /// What to send.
+    /// The fields to send.
     pub(super) fields: Vec<(Field, FieldValue)>,
-    /// The same, for people.
+    /// The changes, for display.
     pub(super) changes: Vec<Change>,
-    /// The fields as they count as sent afterwards: desired, but where changes are ignored as they
-    /// were sent before, or as found.
+    /// The fields that count as sent afterwards: the desired values, or for ignored changes those sent before or found.
     pub(super) sent: WebhookSpec,
 }
 
-/// Compares what is desired with what is observed, field by field; the record tells the causes.
+/// Compares desired and observed fields. The record determines the causes.
 pub(super) fn compare(
     desired: &DesiredWebhook,
     observed: &WebhookSpec,
@@ -45,7 +44,7 @@ pub(super) fn compare(
     diff
 }
 
-/// The table of fields: why one changes, or none if it does not.
+/// Returns why a field changes, or `None` if it does not.
 fn cause(
     desired: &WebhookSpec,
     observed: &WebhookSpec,

@@ -1,4 +1,4 @@
-//! Which remote webhook each key stands for.
+//! Determines which remote webhook each key is bound to.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -7,43 +7,43 @@ use crate::location::Location;
 use crate::state::{DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use crate::webhook::{EndpointUrl, Key, RemoteId, normal_name};
 
-/// What a declared key stands for on the remote.
+/// The remote webhook of a declared key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Identity<'a> {
-    /// This webhook, by its pin, its binding, or its name.
+    /// A webhook, by pin, binding, or name.
     Found(&'a ObservedWebhook),
-    /// None, though it was bound to this id.
+    /// The webhook no longer exists; this was its id.
     Gone(&'a RemoteId),
-    /// None.
+    /// There is no webhook.
     Missing,
 }
 
-/// What every declared key stands for; no webhook stands for two keys.
+/// The identities of all declared keys. No webhook has two keys.
 ///
-/// Looked up, and gone through only into a set, so that no order of it shows in a plan.
+/// Accessed by key or collected into sets, so that the order of the map does not affect plans.
 pub(super) struct Identities<'a> {
     by_key: HashMap<&'a Key, Identity<'a>>,
     claimed: HashMap<&'a RemoteId, &'a Key>,
 }
 
 impl<'a> Identities<'a> {
-    /// What a declared key stands for.
+    /// Returns the identity of a declared key.
     pub(super) fn of(&self, key: &Key) -> Identity<'a> {
         self.by_key.get(key).copied().unwrap_or(Identity::Missing)
     }
 
-    /// The declared key that stands for a webhook.
+    /// Returns the declared key of a webhook.
     pub(super) fn claimed_by(&self, id: &RemoteId) -> Option<&'a Key> {
         self.claimed.get(id).copied()
     }
 
-    /// Whether a declared key stands for a webhook.
+    /// Returns whether a webhook has a declared key.
     pub(super) fn is_claimed(&self, id: &RemoteId) -> bool {
         self.claimed.contains_key(id)
     }
 }
 
-/// What identity needs to know of a declaration, present or absent.
+/// The part of a declaration, present or absent, that determines its identity.
 pub(super) struct Declared<'a> {
     pub(super) key: &'a Key,
     pub(super) name: &'a str,
@@ -54,7 +54,7 @@ pub(super) struct Declared<'a> {
 }
 
 impl Declared<'_> {
-    /// The names under which it may be found, each once, in their normal form.
+    /// Returns the names by which it may be found, each once, in normal form.
     pub(super) fn names(&self) -> BTreeSet<String> {
         std::iter::once(self.name)
             .chain(self.previously.iter().map(String::as_str))
@@ -88,10 +88,10 @@ pub(super) fn declared(desired: &DesiredState) -> impl Iterator<Item = Declared<
     present.chain(absent)
 }
 
-/// Tells what every declared key stands for.
+/// Determines the identity of every declared key.
 ///
 /// # Errors
-/// [`PlanError`] with every key for which that is an open question.
+/// Returns [`PlanError`] with every key whose identity is ambiguous.
 pub(super) fn identify<'a>(
     desired: &'a DesiredState,
     observed: &'a ObservedState,
@@ -126,11 +126,10 @@ pub(super) fn identify<'a>(
     }
 }
 
-/// Webhooks, or what is known of them, by their names in normal form: there may be as many declarations as webhooks, so
-/// that not every one can be held against every other.
+/// Values by normal name of their webhook. Avoids comparing every declaration with every webhook.
 pub(super) type ByName<T> = BTreeMap<String, Vec<T>>;
 
-/// A key that is bound and not planned, and its webhook.
+/// A bound key that is not planned, with the id of its webhook.
 pub(super) type Orphan<'a> = (&'a Key, &'a RemoteId);
 
 pub(super) struct Search<'a> {
@@ -166,7 +165,7 @@ impl<'a> Search<'a> {
             match self.observed.webhooks.get(id) {
                 Some(webhook) => self.claim(declared, webhook),
                 None if self.observed.unreadable.contains_key(id) => self.unreadable(declared, id),
-                // What shall be absent and is gone is in order.
+                // An absent webhook that no longer exists is as declared.
                 None if self.desired.absent.contains_key(declared.key) => {
                     self.miss(declared);
                 }
@@ -179,7 +178,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Follows the bindings, and returns those who have none that is still there.
+    /// Follows the bindings. Returns the declarations without a binding to an existing webhook.
     fn take_bindings(&mut self, unpinned: Vec<Declared<'a>>) -> Vec<Declared<'a>> {
         let mut unbound = Vec::new();
         for declared in unpinned {
@@ -224,7 +223,7 @@ impl<'a> Search<'a> {
                         .collect();
                     if let [webhook] = same_url.as_slice() {
                         self.claim(declared, webhook);
-                    } else {
+                    } else if self.only.selects(declared.key) {
                         self.problems.push(PlanProblem::Ambiguous {
                             key: declared.key.clone(),
                             location: declared.location.clone(),
@@ -245,17 +244,17 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether a binding outlives this plan though its key may not stand for the webhook any more: the
-    /// key is declared no more, or is not planned now. One that is released counts as well, so that no other
-    /// key takes over, deletes, or duplicates what is being handed over.
+    /// Returns whether a binding outlives this plan although its key may no longer use the webhook: the key is not
+    /// declared any more, or is not selected. Released bindings count too, so that no other key takes over, deletes, or
+    /// duplicates a webhook that is being handed over.
     fn outlives(&self, key: &Key) -> bool {
         !self.desired.declares(key)
             || !self.only.selects(key)
             || self.desired.released.contains_key(key)
     }
 
-    /// The webhooks that are spoken for: by a declared key, or by a binding that outlives this plan. A
-    /// binding that its key leaves for a pin counts no longer.
+    /// Returns the webhooks in use: by a declared key, or by a binding that outlives this plan. A binding that a pin
+    /// replaces does not count.
     pub(super) fn taken(&self) -> HashSet<&'a RemoteId> {
         self.last_applied
             .iter()
@@ -265,8 +264,7 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// Those of the webhooks that are spoken for that still are once this plan is applied: a key that is
-    /// not planned now adopts nothing.
+    /// Returns the webhooks that are still in use once this plan is applied. Keys that are not selected adopt nothing.
     pub(super) fn taken_for_good(&self) -> HashSet<&'a RemoteId> {
         let mut taken = self.taken();
         taken.retain(|id| {
@@ -280,7 +278,7 @@ impl<'a> Search<'a> {
         taken
     }
 
-    /// The observed webhooks that are not spoken for.
+    /// Returns the observed webhooks that are not in use.
     pub(super) fn untaken(&self, taken: &HashSet<&RemoteId>) -> ByName<&'a ObservedWebhook> {
         let mut by_name = ByName::new();
         for webhook in self.observed.webhooks.values() {
@@ -293,7 +291,7 @@ impl<'a> Search<'a> {
         by_name
     }
 
-    /// For each declaration the observed webhooks named like it that nobody is bound to.
+    /// Returns the unbound observed webhooks with the names of each declaration.
     fn candidates(&self, unbound: &[Declared<'a>]) -> Vec<Vec<&'a ObservedWebhook>> {
         let untaken = self.untaken(&self.taken());
         unbound
@@ -317,7 +315,7 @@ impl<'a> Search<'a> {
             });
             return;
         }
-        // While a name cannot be read, nothing is created: it may be this one.
+        // Nothing is created while a name cannot be read, since it may be the same name.
         let nameless = || {
             let mut unreadable = self.unreadable_unmanaged().into_iter();
             unreadable.find(|webhook| webhook.name.is_none())
@@ -338,7 +336,7 @@ impl<'a> Search<'a> {
         self.found.by_key.insert(declared.key, identity);
     }
 
-    /// The bindings that outlive this plan, with their webhooks.
+    /// Returns the bindings that outlive this plan, with their webhooks.
     fn orphans(&self) -> ByName<Orphan<'a>> {
         let mut by_name = ByName::new();
         for (key, record) in self.last_applied {
@@ -349,7 +347,7 @@ impl<'a> Search<'a> {
             let unreadable = self.observed.unreadable.get(&record.id);
             let name = match (readable, unreadable) {
                 (Some(webhook), _) => &webhook.spec.name,
-                // The last name that the API confirmed is the best guess at one that cannot be read.
+                // If the current name cannot be read, the last confirmed one is the best guess.
                 (None, Some(webhook)) => webhook.name.as_ref().unwrap_or(&record.stored.name),
                 (None, None) => continue,
             };
@@ -360,7 +358,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Those that a declaration may be found under, by any of its names.
+/// Returns the values for any name of a declaration.
 pub(super) fn named_like<'b, T>(
     declared: &Declared<'_>,
     by_name: &'b ByName<T>,
@@ -373,11 +371,11 @@ pub(super) fn named_like<'b, T>(
     namesakes.into_iter().flatten()
 }
 
-/// How a webhook that several declarations are named like is given to one of them.
+/// How a webhook that matches several declarations is assigned.
 enum Contest<'a> {
-    /// Only this one has its URL too.
+    /// To this key, the only one that matches its URL too.
     WonBy(&'a Key),
-    /// It cannot be told: the place of the first, and all of them.
+    /// Not assigned: the location of the first key, and all keys.
     Open(&'a Location, Vec<Key>),
 }
 

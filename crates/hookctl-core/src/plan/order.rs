@@ -1,12 +1,12 @@
 //! The order of a plan: creates, then updates, then deletes; by key within each.
 //!
-//! A webhook that replaces another is there before the other goes, so no event falls between them.
+//! A webhook is created before the one that it replaces is deleted, so that no event is lost.
 
 use std::sync::Arc;
 
 use super::{Action, PlannedAction};
 
-/// A group of actions that may run side by side; the groups run one after the other.
+/// A group of actions that may run concurrently. The groups run one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Creates and recreates.
@@ -20,7 +20,7 @@ pub enum Phase {
 }
 
 impl Action {
-    /// When it runs.
+    /// Returns the phase of an action.
     pub const fn phase(&self) -> Phase {
         match self {
             Self::Create(_) | Self::Recreate { .. } => Phase::Create,
@@ -31,7 +31,7 @@ impl Action {
     }
 }
 
-/// Puts actions in the order in which they are applied.
+/// Sorts actions in the order in which they are applied.
 pub(super) fn sort(actions: &mut [Arc<PlannedAction>]) {
     actions.sort_by(|one, other| {
         (one.action.phase(), &one.key).cmp(&(other.action.phase(), &other.key))

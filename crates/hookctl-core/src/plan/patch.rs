@@ -1,9 +1,9 @@
-//! The exact content of one PATCH.
+//! The content of a PATCH request.
 
 use crate::state::TokenEvidence;
 use crate::webhook::{Field, FieldValue, TokenChange};
 
-/// The fields of one PATCH: exactly those that differ, and never none.
+/// The fields of a PATCH request: exactly those that differ, at least one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Patch {
     fields: Vec<(Field, FieldValue)>,
@@ -11,7 +11,7 @@ pub struct Patch {
 }
 
 impl Patch {
-    /// A patch of these fields, in the order of [`Field::ALL`]; none if there is nothing to send.
+    /// Creates a patch with fields in the order of [`Field::ALL`], or `None` if there is nothing to send.
     pub fn new(
         mut fields: Vec<(Field, FieldValue)>,
         token: TokenChange<TokenEvidence>,
@@ -20,17 +20,17 @@ impl Patch {
         (!fields.is_empty() || token != TokenChange::Keep).then_some(Self { fields, token })
     }
 
-    /// The fields and their new values, in the order of [`Field::ALL`].
+    /// Returns the fields and their new values, in the order of [`Field::ALL`].
     pub fn fields(&self) -> &[(Field, FieldValue)] {
         &self.fields
     }
 
-    /// What is done with the token.
+    /// Returns the change of the token.
     pub const fn token(&self) -> TokenChange<TokenEvidence> {
         self.token
     }
 
-    /// Whether a field is among those sent.
+    /// Returns whether a field is sent.
     pub fn sends(&self, field: Field) -> bool {
         self.fields.iter().any(|(sent, _)| *sent == field)
     }

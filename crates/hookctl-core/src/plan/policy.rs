@@ -1,4 +1,4 @@
-//! Everything else that a plan depends on.
+//! The inputs of a plan besides the three states.
 
 use std::collections::BTreeSet;
 
@@ -6,60 +6,59 @@ use globset::{Glob, GlobMatcher, GlobSet, GlobSetBuilder};
 
 use crate::webhook::Key;
 
-/// Everything that a plan depends on beside the three states.
+/// The inputs of a plan besides the three states.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     /// Whether orphans are deleted.
     pub prune: Prune,
-    /// Which keys are planned.
+    /// The keys to plan.
     pub only: KeyFilter,
-    /// What to do with a token whose value cannot be compared.
+    /// What to do with a token that cannot be compared.
     pub unverified_secrets: UnverifiedSecrets,
 }
 
-/// Whether bound webhooks that no file declares any more are deleted.
+/// Whether bound webhooks that are no longer declared are deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Prune {
-    /// They are deleted.
+    /// Delete them.
     Yes,
-    /// They are reported.
+    /// Report them.
     #[default]
     No,
 }
 
-/// What to do with a token that is there and whose value cannot be compared with ours: no record, or
-/// one made with another key.
+/// What to do with an existing token that cannot be compared, because there is no record, or one made with another key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnverifiedSecrets {
-    /// Write it once more, so that it is known from then on.
+    /// Write it once. It can be compared from then on.
     #[default]
     Assert,
-    /// Leave it.
+    /// Keep it.
     Keep,
 }
 
-/// Which keys are planned: by default all. The others still take part in telling identities apart.
+/// The keys to plan; by default all. Keys that are not selected still take part in determining identities.
 #[derive(Clone, Debug, Default)]
 pub struct KeyFilter {
-    /// None means all.
+    /// `None` selects all.
     only: Option<GlobSet>,
-    /// Each pattern as it was written, to say which of them matches nothing.
+    /// The patterns as written, to report those without a match.
     patterns: Vec<(String, GlobMatcher)>,
     except: BTreeSet<Key>,
 }
 
 impl KeyFilter {
-    /// The same filter, that leaves these keys out as well.
+    /// Excludes keys.
     #[must_use]
     pub fn except(mut self, keys: impl IntoIterator<Item = Key>) -> Self {
         self.except.extend(keys);
         self
     }
 
-    /// A filter of shell-like patterns (`billing-*`, `{a,b}`, `?`); none means all.
+    /// Creates a filter from glob patterns (`billing-*`, `{a,b}`, `?`). No patterns select every key.
     ///
     /// # Errors
-    /// [`globset::Error`] if one of them is not a pattern.
+    /// Returns [`globset::Error`] for an invalid pattern.
     pub fn matching<'a>(
         patterns: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, globset::Error> {
@@ -78,8 +77,7 @@ impl KeyFilter {
         })
     }
 
-    /// Returns the patterns that match none of these keys: an empty selection is a mistake, not a wish to do
-    /// nothing.
+    /// Returns the patterns that match none of the keys. An empty selection is a mistake rather than intended.
     pub fn unmatched<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Vec<&str> {
         let mut unmatched: Vec<_> = self.patterns.iter().collect();
         for key in keys {
@@ -89,7 +87,7 @@ impl KeyFilter {
         patterns.map(|(pattern, _)| pattern.as_str()).collect()
     }
 
-    /// Whether a key is planned.
+    /// Returns whether a key is selected.
     pub fn selects(&self, key: &Key) -> bool {
         let asked_for = self
             .only

@@ -1,19 +1,19 @@
-//! Why no plan can be made.
+//! Problems that prevent planning.
 
 use crate::location::Location;
 use crate::state::UnreadableWebhook;
 use crate::webhook::{Key, RemoteId};
 
-/// Why no plan can be made: every problem found.
+/// The problems that prevent planning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no plan can be made: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+#[error("could not plan: {}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
 pub struct PlanError {
-    /// All of them, by key.
+    /// The problems, sorted by key.
     pub problems: Vec<PlanProblem>,
 }
 
 impl PlanError {
-    /// Whether each of them is a refusal for safety's sake rather than an open question.
+    /// Returns whether all problems are refusals for safety, rather than ambiguities.
     pub fn is_refusal(&self) -> bool {
         self.problems
             .iter()
@@ -21,11 +21,11 @@ impl PlanError {
     }
 }
 
-/// One reason why no plan can be made.
+/// A problem that prevents planning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanProblem {
-    /// Several observed webhooks could be the one meant.
-    #[error("'{key}' could be any of {} webhooks named alike ({}): pin the right one with `id:`", ids.len(), list(ids))]
+    /// Several observed webhooks match a key.
+    #[error("'{key}' matches {} webhooks of the same name ({})", ids.len(), list(ids))]
     Ambiguous {
         /// The key.
         key: Key,
@@ -34,11 +34,8 @@ pub enum PlanProblem {
         /// The candidates.
         ids: Vec<RemoteId>,
     },
-    /// Several keys could mean the same webhook.
-    #[error(
-        "{} could all mean the webhook {id}: pin each with `id:`, or give them different names",
-        list(keys)
-    )]
+    /// Several keys match one webhook.
+    #[error("{} all match the webhook {id}", list(keys))]
     Contested {
         /// The keys.
         keys: Vec<Key>,
@@ -48,10 +45,7 @@ pub enum PlanProblem {
         id: RemoteId,
     },
     /// Two keys are bound to one webhook.
-    #[error(
-        "{} both stand for the webhook {id}: change the `id:` of one of them",
-        list(keys)
-    )]
+    #[error("{} are both bound to the webhook {id}", list(keys))]
     DoublyBound {
         /// The keys.
         keys: Vec<Key>,
@@ -60,10 +54,8 @@ pub enum PlanProblem {
         /// The webhook.
         id: RemoteId,
     },
-    /// The id in the file is not on the remote.
-    #[error(
-        "'{key}' is pinned to {id}, which the API does not have: correct the `id:`, or remove it to make a new webhook"
-    )]
+    /// The pinned id does not exist at the API.
+    #[error("'{key}' is pinned to {id}, which does not exist at the API")]
     PinnedGone {
         /// The key.
         key: Key,
@@ -72,33 +64,33 @@ pub enum PlanProblem {
         /// The id.
         id: RemoteId,
     },
-    /// A new key has the name of a webhook that is bound to a key which stands for it no more.
+    /// A new key has the name of a webhook that is bound to a key without a declaration.
     #[error(
-        "'{key}' has the name of the webhook {id}, which is recorded for '{old}': creating it would double the webhook. If the key was renamed, run `hookctl cache rename {old} {key}`, or add `id: {id}` to '{key}'; if a second webhook is meant, give it another name"
+        "'{key}' has the name of the webhook {id}, which is bound to '{old}': creating it would duplicate the webhook"
     )]
     RenamedKey {
         /// The new key.
         key: Key,
         /// Where it is declared.
         location: Location,
-        /// The key that it is recorded for.
+        /// The key of the binding.
         old: Key,
         /// The webhook.
         id: RemoteId,
     },
-    /// The webhook that a key stands for has a field outside the contract.
-    #[error("'{key}' stands for a webhook that the API lists with an unreadable field: {webhook}")]
+    /// The webhook of a key has a field outside the contract.
+    #[error("'{key}' is bound to a webhook that the API lists with an unreadable field: {webhook}")]
     Unreadable {
         /// The key.
         key: Key,
-        /// Where it is declared; `None` if it is declared no more.
+        /// Where it is declared. `None` if it is no longer declared.
         location: Option<Location>,
         /// The webhook.
         webhook: Box<UnreadableWebhook>,
     },
-    /// An unmanaged webhook that cannot be read has, or may have, the name that a key needs.
+    /// An unreadable unmanaged webhook has, or may have, the name of a key.
     #[error(
-        "'{key}' may already exist, since the API lists a webhook of {} with an unreadable field: {webhook}",
+        "'{key}' may already exist: the API lists a webhook of {} with an unreadable field: {webhook}",
         if webhook.name.is_some() { "that name" } else { "an unknown name" }
     )]
     UnreadableName {
@@ -110,13 +102,11 @@ pub enum PlanProblem {
         webhook: Box<UnreadableWebhook>,
     },
     /// The plan would delete a protected webhook.
-    #[error(
-        "'{key}' ({id}) is protected by `prevent_destroy`, and the plan would delete it: first apply it once with `prevent_destroy: false`"
-    )]
+    #[error("'{key}' ({id}) is protected by `prevent_destroy`, and the plan would delete it")]
     PreventDestroy {
         /// The key.
         key: Key,
-        /// Where it is declared absent; none if it is declared no more.
+        /// Where it is declared absent. `None` if it is no longer declared.
         location: Option<Location>,
         /// The webhook.
         id: RemoteId,
@@ -124,7 +114,7 @@ pub enum PlanProblem {
 }
 
 impl PlanProblem {
-    /// The stable code, for machines.
+    /// Returns the stable code, in kebab case.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Ambiguous { .. } => "ambiguous-identity",
@@ -137,7 +127,7 @@ impl PlanProblem {
         }
     }
 
-    /// Where the declaration stands that it is about.
+    /// Returns the location of the declaration.
     pub const fn location(&self) -> Option<&Location> {
         match self {
             Self::Ambiguous { location, .. }

@@ -1,6 +1,6 @@
-//! What no declaration may take by name: webhooks that cannot be read, that are released, or that are one of several.
+//! Reserved names: of webhooks that cannot be read, are released, or are ambiguous.
 //!
-//! Each of these could be the webhook that is meant, or could be found under its name in a later run. So they are told
+//! Each of them could be the webhook of a declaration, or could be found by name in a later run. So they are reported
 //! before anything is created or deleted in their place.
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use crate::state::UnreadableWebhook;
 use crate::webhook::{RemoteId, normal_name};
 
 impl<'a> Search<'a> {
-    /// A webhook that cannot be read is neither compared nor made again.
+    /// Reports an unreadable webhook, which can be neither compared nor created again.
     pub(super) fn unreadable(&mut self, declared: &Declared<'a>, id: &RemoteId) {
         if let Some(webhook) = self.observed.unreadable.get(id)
             && self.only.selects(declared.key)
@@ -24,8 +24,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Returns the declarations whose names no unreadable, unmanaged webhook has. The others could be it, so they
-    /// are neither created nor found by name.
+    /// Returns the declarations whose names do not belong to an unreadable unmanaged webhook. The others could be that
+    /// webhook, so they are neither created nor found by name.
     pub(super) fn without_unreadable_names(
         &mut self,
         unbound: Vec<Declared<'a>>,
@@ -53,7 +53,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The webhooks that cannot be read and that no key is bound to.
+    /// Returns the unreadable webhooks without a key.
     pub(super) fn unreadable_unmanaged(&self) -> Vec<&'a UnreadableWebhook> {
         let bound: HashSet<_> = self
             .last_applied
@@ -66,8 +66,8 @@ impl<'a> Search<'a> {
             .collect()
     }
 
-    /// A bound webhook that shall be absent must be the only one named so, pins apart: once it and its
-    /// binding are gone, the name would lead to the next one.
+    /// Checks that a bound absent webhook is the only one of its name, except pinned ones: once it and its binding are
+    /// deleted, the name would match the next one.
     pub(super) fn check_namesakes_of_absent(&mut self) {
         if self.desired.absent.is_empty() {
             return;
@@ -75,7 +75,8 @@ impl<'a> Search<'a> {
         let untaken = self.untaken(&self.taken_for_good());
         let unreadable = self.unreadable_unmanaged();
         for declared in declared(self.desired) {
-            let absent = self.desired.absent.contains_key(declared.key);
+            let absent =
+                self.desired.absent.contains_key(declared.key) && self.only.selects(declared.key);
             let Identity::Found(found) = self.found.of(declared.key) else {
                 continue;
             };
@@ -106,7 +107,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What one declaration releases, another must not delete: not now, and not by its name once it is unbound.
+    /// Checks that no declaration deletes what another one releases, now or later by its name.
     pub(super) fn check_released(&mut self) {
         if self.desired.released.is_empty() {
             return;

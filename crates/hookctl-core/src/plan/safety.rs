@@ -1,19 +1,19 @@
-//! The last look at a finished plan, before the first effect: is it larger than anybody meant?
+//! Checks the size of a finished plan before it is applied.
 //!
-//! A percentage alone does not protect a small set, and a count alone does not fit a large one, so a
-//! plan is refused only when it is over both.
+//! A percentage alone does not protect a small set, and a count alone does not suit a large one, so only plans that
+//! exceed both are refused.
 
 use super::{Action, Cause, Plan};
 use crate::state::DesiredState;
 
-/// How much one plan may change.
+/// Limits on the size of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SafetyLimits {
-    /// Deletes, as a percentage of the webhooks that are ours (0 to 100).
+    /// Deletes, as a percentage of the managed webhooks (0 to 100).
     pub max_delete_percent: u32,
     /// Deletes that are always allowed.
     pub max_delete_count: u32,
-    /// Updates, as a percentage of the webhooks that are ours (0 to 100).
+    /// Updates, as a percentage of the managed webhooks (0 to 100).
     pub max_update_percent: u32,
     /// Updates that are always allowed.
     pub max_update_count: u32,
@@ -32,48 +32,44 @@ impl Default for SafetyLimits {
     }
 }
 
-/// Which refusals are waived.
+/// The refusals to waive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// `--force`: the limits, and an account in which none of our webhooks is.
+    /// `--force`: waives the limits, and the check for a foreign account.
     pub force: bool,
-    /// `--allow-empty`: no declaration at all.
+    /// `--allow-empty`: allows no declarations.
     pub allow_empty: bool,
 }
 
-/// How many bindings it takes until none of them being there is suspicious.
+/// From this many bindings on, an account without any of their webhooks is suspicious.
 const BINDINGS_TO_TRUST: usize = 3;
 
 /// Why a plan is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Nothing is declared.
-    #[error(
-        "no webhook is declared: an empty or wrong folder would otherwise look like the wish to have none. If that is meant, add --allow-empty"
-    )]
+    /// No webhook is declared.
+    #[error("refusing to plan: no webhooks are declared")]
     NothingDeclared,
-    /// None of the bound webhooks is on the remote.
-    #[error(
-        "none of the {bound} webhooks bound so far is in this account: the API key is probably another team's. Check the target's key and URL; if all of them really were deleted, add --force"
-    )]
+    /// None of the bound webhooks exists at the API.
+    #[error("none of the {bound} recorded webhooks exists in this account")]
     ForeignAccount {
-        /// How many are bound.
+        /// The number of bindings.
         bound: usize,
     },
-    /// Too many deletes or updates at once.
+    /// The plan exceeds the limits on deletes or updates.
     #[error(
-        "the plan {verb}s {count} of {ours} webhooks ({percent} %), over the limits of {max_percent} % (safety.max_{verb}_percent) and {max_count} (safety.max_{verb}_count). Look the plan over; to apply it once, add --force; to allow it always, raise the limit in hookctl.yaml"
+        "the plan {verb}s {count} of {ours} webhooks ({percent} %), over the limits of {max_percent} % (safety.max_{verb}_percent) and {max_count} (safety.max_{verb}_count)"
     )]
     TooMany {
         /// `delete` or `update`.
         verb: &'static str,
-        /// How many the plan has.
+        /// The number of deletes or updates.
         count: usize,
-        /// How many webhooks are ours.
+        /// The number of managed webhooks.
         ours: usize,
-        /// The share, in percent, rounded down.
+        /// The share in percent, rounded down.
         percent: usize,
-        /// The limit of the share.
+        /// The limit of the share, in percent.
         max_percent: u32,
         /// The limit of the count.
         max_count: u32,
@@ -81,7 +77,7 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// The stable code, for machines.
+    /// Returns the stable code, in kebab case.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NothingDeclared => "nothing-declared",
@@ -96,11 +92,11 @@ impl Refusal {
 
 /// Checks a finished plan.
 ///
-/// A token that is only written once more because it cannot be compared does not count as an update:
-/// after a lost cache that concerns every webhook, and changes none.
+/// A token that is only written because it cannot be compared does not count as an update: after the record was lost,
+/// that affects every webhook, and changes none.
 ///
 /// # Errors
-/// The first [`Refusal`] that is not waived.
+/// Returns the first [`Refusal`] that is not waived.
 pub fn check(
     plan: &Plan,
     desired: &DesiredState,

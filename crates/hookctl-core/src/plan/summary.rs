@@ -2,27 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How many webhooks each action concerns.
+/// The number of webhooks by action.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summary {
-    /// To make.
+    /// Webhooks to create.
     pub create: usize,
-    /// To patch.
+    /// Webhooks to patch.
     pub update: usize,
-    /// To delete.
+    /// Webhooks to delete.
     pub delete: usize,
-    /// To bind.
+    /// Webhooks to bind.
     pub adopt: usize,
-    /// To make again.
+    /// Webhooks to create again.
     pub recreate: usize,
-    /// To drop from the record.
+    /// Webhooks to drop from the record.
     pub forget: usize,
-    /// Declared and in order.
+    /// Declared webhooks without changes.
     pub unchanged: usize,
-    /// Bound, declared no more, and left alone.
+    /// Bound webhooks that are no longer declared and left alone.
     pub orphan: usize,
-    /// Neither bound nor declared.
+    /// Webhooks that are neither bound nor declared.
     pub unmanaged: usize,
-    /// Tried without success; 0 in a plan.
+    /// Failed actions; 0 in a plan.
     pub failed: usize,
 }

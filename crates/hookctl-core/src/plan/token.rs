@@ -1,9 +1,9 @@
-//! What to do about a bearer token.
+//! Decides on a bearer token.
 //!
-//! The API never returns a token, only whether there is one. So the file, that one bit, and the
-//! fingerprint of what we last wrote have to do.
+//! The API never returns a token, only whether a webhook has one. The decision uses the file, that flag, and the
+//! fingerprint of the token that hookctl last wrote.
 //!
-//! | file | remote | our record | request | cause |
+//! | file | remote | record | request | cause |
 //! | --- | --- | --- | --- | --- |
 //! | source | has none | same fingerprint, or one that cannot be compared | set | drift |
 //! | source | has none | other fingerprint | set | conflict |
@@ -11,66 +11,66 @@
 //! | source | has none | no record | set | unrecorded |
 //! | source | has one | same fingerprint | nothing | |
 //! | source | has one | other fingerprint | set | edited |
-//! | source | has one | none, or one that cannot be compared | set once, or left with `keep` | unverified |
-//! | source, not resolved | has one | any | nothing, with a notice | |
-//! | left out | has one | we set it | clear | edited |
-//! | left out | has one | we set none | nothing, with a notice: somebody else's token | |
-//! | `null` | has one | we set it | clear | edited |
+//! | source | has one | none, or one that cannot be compared | set once, or kept with `keep` | unverified |
+//! | unresolved source | has one | any | nothing, with a notice | |
+//! | omitted | has one | set by hookctl | clear | edited |
+//! | omitted | has one | without a token | nothing, with a notice: a foreign token | |
+//! | `null` | has one | set by hookctl | clear | edited |
 //! | `null` | has one | a record without a token | clear | drift |
 //! | `null` | has one | no record | clear | unrecorded |
-//! | left out or `null` | has none | any | nothing; the trace is dropped | |
-//! | any, changes ignored | any | any | nothing; the trace is kept | |
+//! | omitted or `null` | has none | any | nothing; the fingerprint is dropped | |
+//! | any, changes ignored | any | any | nothing; the fingerprint is kept | |
 
 use super::{Cause, Change, TokenShown, UnverifiedSecrets};
 use crate::secret::{Comparison, Fingerprint};
 use crate::state::{DeclaredToken, TokenEvidence};
 use crate::webhook::TokenChange;
 
-/// What is known of the token before the plan.
+/// What is known of a token before the plan.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenSituation<'a> {
-    /// What the file says.
+    /// The declared token.
     pub declared: DeclaredToken,
-    /// Whether changes of it are ignored.
+    /// Whether changes of the token are ignored.
     pub ignored: bool,
-    /// Whether the remote webhook has one.
+    /// Whether the remote webhook has a token.
     pub remote_has_one: bool,
-    /// What is remembered.
+    /// The recorded token.
     pub record: TokenRecord<'a>,
 }
 
-/// What is remembered of a token.
+/// The record of a token.
 #[derive(Clone, Copy, Debug)]
 pub enum TokenRecord<'a> {
-    /// Nothing is remembered of the webhook at all.
+    /// The webhook has no record.
     NoRecord,
-    /// The webhook is remembered, and that we set no token.
+    /// hookctl set no token.
     WithoutToken,
-    /// The token that we set.
+    /// hookctl set this token.
     Set(&'a Fingerprint),
 }
 
-/// What to do about the token.
+/// The decision on a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenDecision {
-    /// What to send.
+    /// The change to send.
     pub patch: TokenChange<TokenEvidence>,
-    /// The same, for people; none if nothing is sent.
+    /// The change for display. `None` if nothing is sent.
     pub change: Option<Change>,
-    /// The trace to remember.
+    /// The fingerprint to record.
     pub recorded: Option<Fingerprint>,
-    /// What to tell.
+    /// A remark for the user.
     pub remark: Option<TokenRemark>,
 }
 
-/// What a person should know about a token that is left alone.
+/// A remark about a token that is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenRemark {
-    /// Somebody else's token.
+    /// hookctl did not set the token.
     Foreign,
-    /// Not compared, and left as asked.
+    /// The token could not be compared, and is kept as requested.
     UnverifiedKept,
-    /// Its source could not be resolved, so it was not compared.
+    /// The source could not be resolved, so the token was not compared.
     Unresolved,
 }
 
@@ -118,7 +118,7 @@ impl TokenDecision {
     }
 }
 
-/// Decides by the table above.
+/// Decides according to the table above.
 pub fn decide(situation: TokenSituation<'_>, unverified: UnverifiedSecrets) -> TokenDecision {
     let remembered = match situation.record {
         TokenRecord::Set(fingerprint) => Some(*fingerprint),
@@ -189,7 +189,7 @@ mod tests {
         FingerprintKey::derive(&secret(api_key)).fingerprint(Salt::new([1; 16]), &secret(token))
     }
 
-    /// One line for a decision: request, cause, whether a trace is kept, remark.
+    /// One line for a decision: request, cause, whether a fingerprint is kept, remark.
     fn row(
         declared: DeclaredToken,
         remote_has_one: bool,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::webhook::{Key, RemoteId};
@@ -10,8 +11,8 @@ use crate::webhook::{Key, RemoteId};
 /// `(unknown)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// When the API confirmed it, in RFC 3339.
-    pub at: String,
+    /// When the API confirmed it.
+    pub at: Timestamp,
     /// The key.
     pub key: Key,
     /// The webhook.

@@ -229,8 +229,9 @@ impl Intent {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pending {
     /// The writes, by key.
-    pub intents: Vec<Intent>,
-    /// The ids that were observed before those writes, as far as this machine knows: no create made any of them.
+    pub intents: BTreeMap<Key, Intent>,
+    /// The ids that were observed before those writes, as far as is known: no create made any of them. They matter only
+    /// while a write is pending.
     pub seen: BTreeSet<RemoteId>,
 }
 
@@ -242,7 +243,7 @@ impl Pending {
 
     /// The pending write of a key.
     pub fn of(&self, key: &Key) -> Option<&Intent> {
-        self.intents.iter().find(|intent| intent.key == *key)
+        self.intents.get(key)
     }
 
     /// The fingerprint of a token that a pending write sent for a key. One that was superseded is of no use: the

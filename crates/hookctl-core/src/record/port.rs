@@ -1,54 +1,155 @@
-//! The port through which a pass reads and writes the record.
+//! The port that every back end of the record implements.
+//!
+//! A back end keeps commits, and knows nothing of what is in them but how to fold them. Its futures are boxed, so that
+//! a program can choose its back end at run time.
 
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Journal, Pending};
-use crate::state::{LastApplied, ObservedState};
+use super::{Commit, HistoryEntry, Observation, Remembered};
 
-/// What a pass reads and writes records through.
-pub trait Records: Journal {
-    /// What is remembered, every write so far included.
+/// A future of the port.
+pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecordError>> + Send + 'a>>;
+
+/// A back end that keeps the record of one account.
+pub trait Backend: Send + Sync {
+    /// Reads which state the record is in, without reading the state. Returns `None` if there is no record, or if that
+    /// cannot be told.
     ///
     /// # Errors
-    /// Whatever keeps it from being read.
-    fn remembered(&self) -> Result<Arc<Remembered>, RecordsError>;
+    /// [`RecordError`] if a back end can tell that the record must not be used.
+    fn head(&self) -> PortFuture<'_, Option<Head>>;
 
-    /// Keeps what was observed: for looking at it later, and so that a webhook that was there before a
-    /// write is never taken for one that it made. Durable with the next intent at the latest.
+    /// Reads what is remembered, without a lock, and without changing anything. A record that does not exist is empty.
     ///
     /// # Errors
-    /// Whatever keeps it from being written.
-    fn keep_observed(&self, at: &str, observed: &ObservedState) -> Result<(), RecordsError>;
+    /// [`RecordError`]
+    fn load(&self) -> PortFuture<'_, Loaded>;
+
+    /// Reads the latest changes, the newest first, `limit` at most.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    fn history(&self, limit: usize) -> PortFuture<'_, Vec<HistoryEntry>>;
+
+    /// Reads what the last list showed. Returns `None` before the first one.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    fn observed(&self) -> PortFuture<'_, Option<Observation>>;
+
+    /// Becomes the only writer, and creates the record if there is none. Waits for another writer for as long as the
+    /// back end's options say.
+    ///
+    /// # Errors
+    /// [`RecordError`], of the kind [`Held`](RecordErrorKind::Held) if another writer does not end in time.
+    fn begin(&self) -> PortFuture<'_, Box<dyn Session>>;
 }
 
-/// Why records could not be read or written.
-pub type RecordsError = Box<dyn std::error::Error + Send + Sync>;
-
-/// Where the record is opened for a session, and closed so that other processes may have it.
-pub trait RecordSource: Sync {
-    /// The open record.
-    type Open<'a>: Records
-    where
-        Self: 'a;
-
-    /// Opens the record.
+/// The only writer of a record.
+pub trait Session: Send + Sync {
+    /// Reads what is remembered, every commit so far included, and the number of the last one.
     ///
     /// # Errors
-    /// Whatever keeps it from being opened.
-    fn open(&self) -> Result<Self::Open<'_>, RecordsError>;
+    /// [`RecordError`]
+    fn load(&self) -> PortFuture<'_, Loaded>;
 
-    /// Closes the record; what was written is durable when this returns.
+    /// Appends a commit; durable when this returns. A commit of nothing but observations may become durable later, with
+    /// the next one or with [`end`](Self::end), and need not count. Returns the number of the last commit.
     ///
     /// # Errors
-    /// Whatever keeps it from being durable.
-    fn close(&self, open: Self::Open<'_>) -> Result<(), RecordsError>;
+    /// [`RecordError`], of the kind [`Conflict`](RecordErrorKind::Conflict) if the number of the commit is not the next
+    /// one. What is appended after an error is refused: whether the commit is durable is not known.
+    fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64>;
+
+    /// Makes everything durable, and lets other writers go on. Returns the state that the record is in then.
+    ///
+    /// # Errors
+    /// [`RecordError`] if that cannot be promised. Other writers can go on all the same.
+    fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>>;
 }
 
-/// What is remembered before a plan: of each bound webhook, and of writes without an outcome.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Remembered {
-    /// What is remembered of each bound webhook.
-    pub last_applied: LastApplied,
-    /// The writes whose outcome is not known.
-    pub pending: Pending,
+/// Which state a record is in. As long as two are equal, nothing was written in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head(Vec<u8>);
+
+impl Head {
+    /// Wraps what a back end tells its states apart by.
+    pub const fn new(tag: Vec<u8>) -> Self {
+        Self(tag)
+    }
+}
+
+/// What was read of a record.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// What is remembered.
+    pub remembered: Remembered,
+    /// The number of the last commit; 0 before the first.
+    pub sequence: u64,
+    /// The state that it was read from. `None` if the back end cannot vouch for that.
+    pub head: Option<Head>,
+}
+
+/// What a caller can do about an error of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RecordErrorKind {
+    /// Another writer was not done in time: try again later.
+    Held,
+    /// The wait for another writer was cancelled.
+    Interrupted,
+    /// The commit is not the next one: read the record again.
+    Conflict,
+    /// Another writer took over: nothing that this one appends counts any more.
+    Fenced,
+    /// The place cannot be read or written now: try again later.
+    Unavailable,
+    /// No record can be in that place.
+    Misplaced,
+    /// What is stored is not what was written: it is not trusted.
+    Damaged,
+    /// A newer version wrote it.
+    Newer,
+}
+
+/// Why a record could not be read or written. It shows what the back end says.
+#[derive(Clone, Debug)]
+pub struct RecordError {
+    kind: RecordErrorKind,
+    cause: Arc<dyn Error + Send + Sync>,
+}
+
+impl RecordError {
+    /// Wraps what a back end says.
+    pub fn new(kind: RecordErrorKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind,
+            cause: cause.into().into(),
+        }
+    }
+
+    /// What a caller can do about it.
+    pub const fn kind(&self) -> RecordErrorKind {
+        self.kind
+    }
+
+    /// What the back end says.
+    pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.cause
+    }
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(formatter)
+    }
+}
+
+impl Error for RecordError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
 }

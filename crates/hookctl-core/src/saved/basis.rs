@@ -1,4 +1,4 @@
-//! What an action of a plan is bound to.
+//! The basis of an action: everything that it depends on.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +8,11 @@ use crate::secret::{Fingerprint, FingerprintKey, Salt, Seal, SecretSource};
 use crate::state::{ObservedWebhook, TokenEvidence, Written};
 use crate::webhook::{FieldValue, Key, TokenChange, WebhookSpec};
 
-/// What one action was bound to.
+/// The sealed basis of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Item {
-    /// Everything that the action depends on.
+    /// The seal of everything that the action depends on.
     seal: Seal,
     /// The salt of its token's fingerprint, so that the token can be compared later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,18 +20,18 @@ pub(super) struct Item {
 }
 
 impl Item {
-    /// The salt of its token's fingerprint.
+    /// Returns the salt of its token's fingerprint.
     pub(super) const fn salt(&self) -> Option<Salt> {
         self.salt
     }
 }
 
-/// How much of a token an action is bound to.
+/// The part of a token that belongs to the basis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenView {
     /// Its fingerprint, and whether it is written.
     Whole,
-    /// Only that it is not cleared: the plan could not tell whether it would be written.
+    /// Only that it is not cleared. The token was not resolved, so whether it is written was unknown.
     Unseen,
 }
 
@@ -45,7 +45,7 @@ impl TokenView {
     }
 }
 
-/// The seal of where a token comes from. It holds on every machine, so absolute folders are no part of it.
+/// Returns the seal of a token's source. Absolute folders are not included, so that it is the same on every machine.
 pub fn token_source(source: &SecretSource, key: &FingerprintKey) -> Seal {
     let parts: Vec<&str> = match source {
         SecretSource::Env { name } => vec!["env", name],
@@ -69,7 +69,7 @@ pub fn token_source(source: &SecretSource, key: &FingerprintKey) -> Seal {
     key.seal(&bytes)
 }
 
-/// Everything that an action depends on, in one form.
+/// Everything that an action depends on, in the form to seal.
 #[derive(Serialize)]
 struct Basis<'a> {
     key: &'a Key,
@@ -94,12 +94,12 @@ enum Token {
 }
 
 impl Basis<'_> {
-    /// Leaves out all that only a token's value decides.
+    /// Removes everything that depends only on a token's value.
     fn leave_token_out(&mut self) {
         let is_made = self.make.is_some();
         self.token = match self.token.take() {
             Some(Token::Clear) => Some(Token::Clear),
-            // A webhook that is made without a token is not one that is made with one.
+            // Creating a webhook without a token differs from creating it with one.
             None if is_made => None,
             _ => Some(Token::Unseen),
         };
@@ -109,8 +109,8 @@ impl Basis<'_> {
     }
 }
 
-/// Returns what an action is bound to; `None` if there is nothing but a token that was not seen, or if it cannot be
-/// written down, so that it is equal to nothing.
+/// Returns the sealed basis of an action. Returns `None` if the action only writes an unresolved token, or if the basis
+/// cannot be serialized and thus never equals another.
 pub(super) fn item(planned: &PlannedAction, view: TokenView, key: &FingerprintKey) -> Option<Item> {
     let mut basis = basis(planned);
     if view == TokenView::Unseen {
@@ -132,12 +132,12 @@ pub(super) fn item(planned: &PlannedAction, view: TokenView, key: &FingerprintKe
     })
 }
 
-/// Whether an action writes a token.
+/// Returns whether an action writes a token.
 pub(super) fn sets_token(action: &Action) -> bool {
     evidence(action).is_some()
 }
 
-/// What is known of the token that an action writes.
+/// Returns the evidence of the token that an action writes.
 fn evidence(action: &Action) -> Option<TokenEvidence> {
     match action {
         Action::Create(creation) | Action::Recreate { creation, .. } => creation.token,

@@ -1,4 +1,4 @@
-//! What differs between two entries of a plan document, in words.
+//! Descriptions of how two entries of a plan document differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::webhook::Key;
 
-/// The entry of a key in a plan document.
+/// Returns the entry of a key in a plan document.
 pub(super) fn shown<'a>(document: &'a Value, key: &Key) -> Option<&'a Value> {
     document
         .get("actions")?
@@ -15,7 +15,7 @@ pub(super) fn shown<'a>(document: &'a Value, key: &Key) -> Option<&'a Value> {
         .find(|entry| entry.get("key").and_then(Value::as_str) == Some(key.as_str()))
 }
 
-/// The word for what an entry does.
+/// Returns the action of an entry.
 pub(super) fn action(entry: &Value) -> &str {
     entry
         .get("action")
@@ -23,10 +23,10 @@ pub(super) fn action(entry: &Value) -> &str {
         .unwrap_or("act on")
 }
 
-/// What differs in two entries of one key.
+/// Describes how two entries of a key differ.
 pub(super) fn difference(then: Option<&Value>, now: Option<&Value>) -> String {
     let (Some(then), Some(now)) = (then, now) else {
-        return "it was planned otherwise".to_owned();
+        return "the planned action differs".to_owned();
     };
     if action(then) != action(now) {
         return format!("the plan says to {} it, now {}", action(then), action(now));
@@ -46,8 +46,8 @@ pub(super) fn difference(then: Option<&Value>, now: Option<&Value>) -> String {
         })
         .collect();
     if differing.is_empty() {
-        "something that is not part of the change differs: another field at the API, the token's \
-         value, or what is remembered"
+        "something outside the change differs: another field at the API, the token's value, or the \
+         record"
             .to_owned()
     } else {
         differing.join("; ")

@@ -1,24 +1,23 @@
-//! A plan that is reviewed now and applied later: what it was bound to, and whether that still holds.
+//! Saved plans, which are reviewed now and applied later.
 //!
 //! # Expected flow
-//! [`SavedPlan::of`] is made by a dry run, and [`SavedPlan::to_file`] is its file. To apply it, the file becomes a
-//! [`SealedPlan`], which says nothing of what it holds. [`SealedPlan::open`] checks the seal and returns the plan.
-//! The plan is then made again from the files, the record, and the API as they are, and [`SavedPlan::stale`]
-//! compares the two, action by action.
+//! A dry run creates a plan with [`SavedPlan::of`] and writes it with [`SavedPlan::to_file`]. An apply reads the file as a
+//! [`SealedPlan`], whose content is inaccessible until [`SealedPlan::open`] has checked the seal. It then plans again
+//! from the current files, record, and API. [`SavedPlan::stale`] compares both plans action by action.
 //!
 //! # Guarantees
-//! - A plan comes out of a file only if every byte of the file is as it was written, by a holder of the key.
-//! - No secret is in the file. A token is bound by its fingerprint, an address with a password by a seal.
-//! - An action is the same only if everything that it depends on is: the webhook as observed, what is
-//!   sent, the fingerprint of the token, and what will be remembered.
-//! - A token that was not resolved is bound by its source alone, and [`SavedPlan::unseen_writes`] names each that
-//!   a plan would write.
+//! - A file opens only if a holder of the key wrote every byte of it.
+//! - The file contains no secret. A token is represented by its fingerprint, an address with a password by a seal.
+//! - An action is current only if everything that it depends on is unchanged: the observed webhook, the request, the
+//!   fingerprint of the token, and the new record.
+//! - A token that was not resolved is represented by its source alone. [`SavedPlan::unseen_writes`] lists those that a
+//!   plan would write.
 //!
 //! # Assumptions
-//! The process that applies has the key that seals were made with: the same API key, or the same `fingerprint_key`.
+//! The applying process has the key of the seals: the same API key, or the same `fingerprint_key`.
 //!
 //! # Caveats
-//! Seals are made from this version's own forms, so a plan is good for the version that made it.
+//! Seals depend on serialized types of this version, so only the version that saved a plan can apply it.
 
 mod basis;
 mod difference;
@@ -38,17 +37,17 @@ use crate::plan::{Plan, PlannedAction};
 use crate::secret::{FingerprintKey, Salt, Seal};
 use crate::webhook::Key;
 
-/// The tokens that a dry run did not resolve: for each the seal of its source ([`token_source`]).
+/// The tokens that a dry run did not resolve, each with the seal of its source ([`token_source`]).
 pub type UnseenTokens = BTreeMap<Key, Seal>;
 
-/// A plan, and what each of its actions is bound to.
+/// A plan with the basis of each action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedPlan {
     content: Content,
 }
 
-/// What is sealed (`content` of `schemas/saved-plan-v2.schema.json`). It is private, so that a plan comes out of a
-/// file through its seal alone.
+/// The sealed content (`content` of `schemas/saved-plan-v2.schema.json`). Private, so that only
+/// [`SealedPlan::open`] returns a plan from a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Content {
@@ -60,48 +59,47 @@ struct Content {
     plan: Value,
 }
 
-/// What a plan was made for and how.
+/// The target and options of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {
-    /// The target's name.
+    /// The name of the target.
     pub target: String,
-    /// The API's base URL, or [`SANDBOX`].
+    /// The base URL of the API, or [`SANDBOX`].
     pub api: String,
-    /// The key patterns; none means all.
+    /// The key patterns. An empty list selects all keys.
     pub only: Vec<String>,
     /// Whether orphans are deleted.
     pub prune: bool,
-    /// Whether a token that cannot be compared is left, rather than written once more.
+    /// Whether a token that cannot be compared is left alone, rather than written again.
     pub keep_unverified_secrets: bool,
 }
 
-/// The API of a plan for the built-in emulator.
+/// [`Terms::api`] of a plan for the built-in emulator.
 pub const SANDBOX: &str = "sandbox";
 
-/// An action that is not what it was.
+/// An action that is no longer current.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stale {
     /// The key.
     pub key: Key,
-    /// What differs, in words.
+    /// A description of the difference.
     pub difference: String,
 }
 
-/// What a saved plan is compared with.
-#[derive(Clone, Copy)]
+/// The current state to compare a saved plan with.
+#[derive(Clone, Copy, Debug)]
 pub struct Now<'a> {
-    /// The plan of now.
+    /// The current plan.
     pub plan: &'a Plan,
-    /// The same as `--output json` shows it.
+    /// The current plan, as `--output json` shows it.
     pub document: &'a Value,
-    /// The source of each token that is declared now, sealed ([`token_source`]).
+    /// The seal of the source of each declared token ([`token_source`]).
     pub sources: &'a BTreeMap<Key, Seal>,
 }
 
 impl SavedPlan {
-    /// A plan with what its actions are bound to. `document` is the plan as `--output json` shows it; `made_at` is
-    /// in RFC 3339.
+    /// Saves a plan. `document` is the plan as `--output json` shows it. `made_at` is a timestamp in RFC 3339.
     pub fn of(
         plan: &Plan,
         document: Value,
@@ -126,22 +124,22 @@ impl SavedPlan {
         }
     }
 
-    /// What it was made for and how.
+    /// Returns the target and options of the plan.
     pub const fn terms(&self) -> &Terms {
         &self.content.terms
     }
 
-    /// The version of hookctl that made it.
+    /// Returns the version of hookctl that saved the plan.
     pub fn tool_version(&self) -> &str {
         &self.content.tool_version
     }
 
-    /// The keys whose tokens it does not see.
+    /// Iterates over the keys whose tokens were not resolved.
     pub fn unseen_tokens(&self) -> impl Iterator<Item = &Key> {
         self.content.unseen_tokens.keys()
     }
 
-    /// The salts that tokens have to be compared with.
+    /// Returns the salts of the tokens' fingerprints, which comparing them requires.
     pub fn salts(&self) -> BTreeMap<Key, Salt> {
         let items = self.content.items.iter();
         items
@@ -149,7 +147,7 @@ impl SavedPlan {
             .collect()
     }
 
-    /// The keys whose tokens a plan would write without this one having seen them.
+    /// Returns the keys whose tokens the current plan writes, but this plan did not resolve.
     pub fn unseen_writes(&self, now: &Plan) -> Vec<Key> {
         now.actions
             .iter()
@@ -159,8 +157,8 @@ impl SavedPlan {
             .collect()
     }
 
-    /// What is not as it was when the plan was made, by key: nothing if the whole plan still holds. Whether a token
-    /// that the plan does not see is written is no part of it; where the token comes from is.
+    /// Returns the actions that are no longer current, by key. For a token that was not resolved, its source is compared,
+    /// but not whether it is written.
     pub fn stale(&self, now: Now<'_>, key: &FingerprintKey) -> Vec<Stale> {
         let unseen = &self.content.unseen_tokens;
         let actions: BTreeMap<&Key, (&PlannedAction, Option<Item>)> = now
@@ -170,7 +168,7 @@ impl SavedPlan {
             .filter_map(|planned| {
                 let view = TokenView::of(&planned.key, unseen);
                 let item = item(planned, view, key);
-                // Nothing is left of an action that only writes a token which was not seen.
+                // An action that only writes an unresolved token has no basis to compare.
                 let counts = item.is_some() || view == TokenView::Whole;
                 counts.then_some((&planned.key, (&**planned, item)))
             })
@@ -185,7 +183,7 @@ impl SavedPlan {
                     .get(name)
                     .is_some_and(|source| now.sources.get(name) != Some(source))
                 {
-                    "its token comes from another place than when the plan was made".to_owned()
+                    "the source of its token changed after the plan was saved".to_owned()
                 } else {
                     self.difference(name, &actions, now.document)?
                 };
@@ -197,7 +195,7 @@ impl SavedPlan {
             .collect()
     }
 
-    /// What differs in the action of a key, in words.
+    /// Describes how the action of a key differs. Returns `None` if it is current.
     fn difference(
         &self,
         name: &Key,
@@ -211,11 +209,11 @@ impl SavedPlan {
             (Some(_), None) => {
                 let word = then.map_or("act", |entry| action(entry));
                 Some(format!(
-                    "the plan says to {word} it, and there is nothing to do any more"
+                    "the plan says to {word} it, but no action is needed any more"
                 ))
             }
             (None, Some((planned, _))) => Some(format!(
-                "there is something to do ({}) that the plan does not have",
+                "a new action ({}) is not part of the plan",
                 planned.action.as_str()
             )),
             (Some(_), Some(_)) => Some(difference(then, shown(document, name))),

@@ -1,16 +1,18 @@
-//! The file of a saved plan: a fixed head with the seal, and the content that is read only behind it.
+//! Files of saved plans: a fixed head with a seal, followed by the content.
 //!
-//! The file is one JSON document, but its head is read as bytes: there is one way to write it. The seal is over every
-//! byte of the file but its own. So nothing is parsed before it is known who wrote it.
+//! A file is one JSON document, but its head has a single valid spelling and is compared byte by byte. The seal covers
+//! every byte of the file except its own. So nothing is parsed before the writer is authenticated.
+
+use std::fmt;
 
 use super::{Content, SANDBOX, SavedPlan};
 use crate::outside::json;
 use crate::secret::{FingerprintKey, KeyId, Seal};
 
-/// The version of the file's form.
+/// The version of the file format.
 pub const FORMAT_VERSION: &str = "2";
 
-/// What the head of a file consists of, between its values.
+/// The fixed parts of a file, between its values.
 const TO_VERSION: &str = "{\n  \"format_version\": \"";
 const TO_KEY: &str = "\",\n  \"key_id\": \"";
 const TO_SANDBOX: &str = "\",\n  \"sandbox\": ";
@@ -18,60 +20,61 @@ const TO_SEAL: &str = ",\n  \"seal\": \"";
 const TO_CONTENT: &str = "\",\n  \"content\": ";
 const END: &str = "\n}\n";
 
-/// The content of a file that has the form of a plan, and of which nothing is known yet.
+/// A file in the format of a plan, with a seal that is not checked yet.
 ///
-/// Whether it is for the sandbox is read before the seal is checked, since the key depends on it; the plan itself says
-/// it once more behind the seal.
+/// Whether it is for the sandbox is read before the seal is checked, since the key depends on it. The sealed content
+/// repeats it.
 pub struct SealedPlan {
     bytes: Vec<u8>,
     head: Head,
 }
 
+#[derive(Clone, Copy, Debug)]
 struct Head {
     key_id: KeyId,
     is_for_sandbox: bool,
     seal: Seal,
-    /// Where the text of the seal begins.
+    /// The offset of the seal's text, in bytes.
     seal_at: usize,
 }
 
-/// Why a file is no plan.
+/// Why a file is not a plan of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoPlan {
-    /// It does not begin as a plan does.
+    /// It does not begin like a plan.
     #[error("it is not a plan that `--out` wrote")]
     Form,
-    /// It is a plan in another form.
-    #[error("it is a plan in the form of another version of hookctl")]
+    /// It has the format of another version.
+    #[error("it is a plan in the format of another version of hookctl")]
     Version,
 }
 
-/// Why a plan does not come out of its file.
+/// Why a sealed plan does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It was sealed with another key.
     #[error("it was sealed with another key than this API key or `fingerprint_key`")]
     OtherKey,
-    /// It is not what was sealed.
-    #[error("it is not as it was written: its seal does not hold")]
+    /// It was modified after it was sealed.
+    #[error("it was modified: its seal does not match")]
     Changed,
-    /// It was made by another version, whose name this is.
-    #[error("it was made by hookctl {0}, and this is hookctl {ours}", ours = env!("CARGO_PKG_VERSION"))]
+    /// It was saved by this other version.
+    #[error("it was saved by hookctl {0}, and this is hookctl {ours}", ours = env!("CARGO_PKG_VERSION"))]
     OtherVersion(String),
-    /// What is sealed is not the content of a plan.
-    #[error("what is sealed is no plan")]
+    /// The sealed content is not a plan.
+    #[error("its sealed content is not a plan")]
     Content(#[source] serde_json::Error),
 }
 
 impl SavedPlan {
-    /// The plan as a file, sealed.
+    /// Seals the plan, and returns the content of its file.
     ///
     /// # Errors
-    /// [`serde_json::Error`] if it cannot be written down.
+    /// Returns [`serde_json::Error`] if the plan cannot be serialized.
     pub fn to_file(&self, key: &FingerprintKey) -> Result<String, serde_json::Error> {
-        // No text in JSON holds a line break, so this changes the indentation alone.
+        // JSON strings contain no line breaks, so this changes only the indentation.
         let content = serde_json::to_string_pretty(&self.content)?;
-        // A job prints the file beside its log.
+        // CI jobs print the file to their log.
         let content = json::escape(&content).replace('\n', "\n  ");
         let key_id = key.id();
         let sandbox = self.terms().api == SANDBOX;
@@ -83,17 +86,26 @@ impl SavedPlan {
     }
 }
 
+impl fmt::Debug for SealedPlan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SealedPlan")
+            .field("head", &self.head)
+            .finish_non_exhaustive()
+    }
+}
+
 impl SealedPlan {
-    /// Takes the content of a file.
+    /// Reads the content of a file, without checking its seal.
     ///
     /// # Errors
-    /// [`NoPlan`] if it does not have the form of a plan of this version.
+    /// Returns [`NoPlan`] if it is not in the format of this version.
     pub fn read(bytes: Vec<u8>) -> Result<Self, NoPlan> {
         let head = Cursor::new(&bytes).head()?;
         Ok(Self { bytes, head })
     }
 
-    /// Whether it is said to be for the built-in emulator.
+    /// Returns whether the file claims to be for the built-in emulator.
     pub const fn is_for_sandbox(&self) -> bool {
         self.head.is_for_sandbox
     }
@@ -101,7 +113,7 @@ impl SealedPlan {
     /// Checks the seal, and returns the plan.
     ///
     /// # Errors
-    /// [`OpenError`] if the plan is not what a holder of this key wrote, or another version did.
+    /// Returns [`OpenError`] unless a holder of this key wrote the file, with this version.
     pub fn open(&self, key: &FingerprintKey) -> Result<SavedPlan, OpenError> {
         if self.head.key_id != key.id() {
             return Err(OpenError::OtherKey);
@@ -125,13 +137,13 @@ impl SealedPlan {
     }
 }
 
-/// What of the content has the same form in every version.
+/// The part of the content that is the same in every version.
 #[derive(serde::Deserialize)]
 struct Version {
     tool_version: String,
 }
 
-/// Reads the head, byte by byte.
+/// A reader of the head.
 struct Cursor<'a> {
     rest: &'a [u8],
     at: usize,

@@ -200,7 +200,7 @@ fn a_token_that_was_not_seen_binds_everything_but_its_value() {
             update("b", fields(), TokenChange::Set(known(token))),
         ])
     };
-    // "c" is declared no more, so where its token comes from is not what it was.
+    // "c" is no longer declared, so the source of its token changed.
     assert_eq!(stale(&then, &now("one")), ["c"]);
     assert_eq!(stale(&then, &now("two")), ["c"]);
     let written = then.unseen_writes(&now("one"));
@@ -307,10 +307,13 @@ fn a_plan_of_another_version_is_told_behind_its_seal() {
     saved.content.tool_version = "9.9.9".to_owned();
     let file = saved.to_file(&key()).unwrap();
     let error = opened(file.clone().into_bytes()).unwrap_err();
-    assert!(error.starts_with("it was made by hookctl 9.9.9"), "{error}");
+    assert!(
+        error.starts_with("it was saved by hookctl 9.9.9"),
+        "{error}"
+    );
     let forged = file.replace("9.9.9", "9.9.8");
     let error = opened(forged.into_bytes()).unwrap_err();
-    assert!(error.contains("seal does not hold"), "{error}");
+    assert!(error.contains("seal does not match"), "{error}");
 }
 
 mod edits {

@@ -1,4 +1,4 @@
-//! What hides the secrets of a run in texts that are shown: an API may echo what it was sent.
+//! Masks the secrets of a run in displayed text, since an API may echo what it was sent.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,46 +9,51 @@ use zeroize::Zeroizing;
 
 use super::Secret;
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 const MASK: &str = "(secret)";
 
-/// What stands in its place in the record. No file declares a text with control characters in it, so none is
-/// taken for this.
+/// The replacement for a secret in the record. Files cannot declare control characters, so no declared text equals it.
 pub const HIDDEN: &str = "\u{1}(secret)\u{1}";
 
-/// How many bytes of a secret it is looked up by. Decoded, one of 8 bytes has as many at least.
+/// The length of the prefix by which secrets are looked up, in bytes. A decoded secret of [`SHORTEST`] bytes is longer.
 const BEGINNING: usize = 3;
 
-/// Shorter secrets are not looked for: their letters stand in other words too.
+/// Shorter secrets are not masked, since they occur in ordinary words.
 const SHORTEST: usize = 8;
 
-/// The secrets of a run. Texts are shown with [`Filter::masked`].
+/// The secrets of a run. [`Filter::masked`] replaces them.
 #[derive(Default)]
 pub struct Filter {
-    /// By their beginnings: a text is compared with few of thousands. The longest comes first, so that no rest
-    /// of it is left.
+    /// Secrets by prefix, so that a text is compared with few of thousands. The longest comes first, so that no rest of
+    /// it remains.
     needles: BTreeMap<[u8; BEGINNING], Vec<Zeroizing<Vec<u8>>>>,
 }
 
+impl fmt::Debug for Filter {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Filter(***)")
+    }
+}
+
 impl Filter {
-    /// Returns a filter that knows no secret.
+    /// Returns a filter without secrets.
     pub const fn new() -> Self {
         Self {
             needles: BTreeMap::new(),
         }
     }
 
-    /// Hides this secret from now on, if it has at least 8 bytes.
+    /// Masks a secret from now on, if it has at least 8 bytes.
     pub fn follow(&mut self, secret: &Secret) {
         self.follow_text(secret.expose());
     }
 
-    /// The same of a secret whose text is at hand.
+    /// Masks the text of a secret from now on.
     pub fn follow_text(&mut self, value: &str) {
         if value.len() < SHORTEST {
             return;
         }
-        // A text is compared decoded; a secret may hold what looks like an escape.
+        // Texts are compared decoded, and a secret may look like an escape.
         let plain = Zeroizing::new(value.to_ascii_lowercase().into_bytes());
         let decoded = units(value).0;
         for needle in [plain, decoded] {
@@ -63,13 +68,13 @@ impl Filter {
         }
     }
 
-    /// Returns the text with every secret replaced, also where it is percent-encoded, in whole or in part, or in
-    /// other letter case.
+    /// Returns the text with every secret replaced, including forms that are percent-encoded, in whole or in part, or
+    /// in another case.
     pub fn masked<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.replaced(text, MASK)
     }
 
-    /// The same for the record, which tells from it that something was hidden: see [`may_be`].
+    /// Returns the text for the record, with every secret replaced by [`HIDDEN`]: see [`may_be`].
     pub fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.replaced(text, HIDDEN)
     }
@@ -107,33 +112,32 @@ impl Filter {
     }
 }
 
-/// The secrets that a process followed, for all that shows or stores texts of others.
+/// The secrets of a process, for code that displays or stores text from outside.
 #[derive(Clone, Default)]
 pub struct Followed(Arc<RwLock<Known>>);
 
 #[derive(Default)]
 struct Known {
     filter: Filter,
-    /// Those that are never forgotten.
+    /// Secrets that are never forgotten.
     lasting: Vec<Secret>,
 }
 
 impl Followed {
-    /// Hides a secret from now on.
+    /// Masks a secret from now on.
     pub fn follow(&self, secret: &Secret) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.filter.follow(secret);
         known.lasting.push(secret.clone());
     }
 
-    /// Hides a token until [`Followed::forget_tokens`].
+    /// Masks a token until [`Followed::forget_tokens`] is called.
     pub fn follow_token(&self, token: &Secret) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.filter.follow(token);
     }
 
-    /// Forgets the tokens: a process that waits holds none in its memory. They have to be followed anew before one is
-    /// sent.
+    /// Forgets the tokens, so that a waiting process holds none in memory. They must be added again before one is sent.
     pub fn forget_tokens(&self) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let mut filter = Filter::new();
@@ -143,13 +147,13 @@ impl Followed {
         known.filter = filter;
     }
 
-    /// Returns the text as it may be shown. What was hidden in the record looks alike.
+    /// Returns the text for display. Replacements in the record are shown in the same way.
     pub fn masked(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         known.filter.masked(text).replace(HIDDEN, MASK)
     }
 
-    /// Returns the text as it may be stored; `None` if it may be as it is.
+    /// Returns the text for storage, or `None` if it contains no secret.
     pub fn hidden(&self, text: &str) -> Option<String> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match known.filter.hidden(text) {
@@ -165,8 +169,8 @@ impl fmt::Debug for Followed {
     }
 }
 
-/// Whether a text is what was stored, with something in place of each secret that was hidden in it. A text in
-/// which nothing was hidden is not asked about.
+/// Returns whether a stored text may stand for `text`, with each replacement matching any secret. Only called for
+/// stored texts with a replacement.
 pub fn may_be(stored: &str, text: &str) -> bool {
     let parts: Vec<&str> = stored.split(HIDDEN).collect();
     let [first, between_them @ .., last] = parts.as_slice() else {
@@ -187,7 +191,7 @@ pub fn may_be(stored: &str, text: &str) -> bool {
     !rest.is_empty()
 }
 
-/// The bytes of a text in lower case, percent-escapes decoded, and where each begins in the text.
+/// Returns the bytes of a text in lower case with percent-escapes decoded, and the offset of each.
 fn units(text: &str) -> (Zeroizing<Vec<u8>>, Vec<usize>) {
     let bytes = text.as_bytes();
     let mut decoded = Zeroizing::new(Vec::with_capacity(bytes.len()));
@@ -266,7 +270,7 @@ mod tests {
             Followed::default().masked(&stored),
             "a (secret) b (secret) c"
         );
-        // Nothing is hidden there.
+        // Nothing is replaced there.
         assert!(!may_be("a (secret) b", "a (secret) b"));
     }
 

@@ -1,8 +1,8 @@
-//! The trace of a secret: a keyed one-way digest.
+//! Fingerprints of secrets: keyed one-way digests.
 //!
-//! The key is derived from the API key (or from a secret of its own), which is in no file. So whoever
-//! reads the cache cannot try tokens against it, and nothing slow is needed. A key id is kept beside
-//! the digest, so that a rotated API key reads as "cannot tell", not as "was changed".
+//! The key is derived from the API key (or from a separate secret), which is not in any file. So a reader of the record
+//! cannot test candidate tokens, and a fast digest suffices. A key id is stored with the digest, so that after a
+//! rotation of the API key fingerprints count as incomparable, not as different.
 
 use std::fmt;
 
@@ -11,27 +11,27 @@ use serde::{Deserialize, Serialize};
 use super::Secret;
 use crate::secret::overwrite_stack;
 
-/// BLAKE3's context strings: they separate the keys derived from one secret, for ever.
+/// BLAKE3's context strings, which separate the keys derived from one secret. They must never change.
 const DIGEST_CONTEXT: &str = "hookctl 2026-11 bearer token fingerprint v1";
 const SEAL_CONTEXT: &str = "hookctl 2026-11 plan seal v1";
 const FILE_CONTEXT: &str = "hookctl 2026-11 plan file v2";
 const KEY_ID_CONTEXT: &str = "hookctl 2026-11 fingerprint key id v1";
 
-/// Sixteen random bytes, one draw per webhook, so that equal tokens do not look equal.
+/// Sixteen random bytes per webhook, so that equal tokens have different fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Salt([u8; 16]);
 
 impl Salt {
-    /// A salt of these random bytes.
+    /// Creates a salt from random bytes.
     pub const fn new(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
-    /// A fresh draw.
+    /// Draws a random salt.
     ///
     /// # Errors
-    /// [`NoRandomness`]
+    /// Returns [`NoRandomness`] if the system has no random bytes.
     pub fn draw() -> Result<Self, NoRandomness> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(NoRandomness)?;
@@ -39,12 +39,12 @@ impl Salt {
     }
 }
 
-/// The system gave no randomness.
+/// The system returned no random bytes.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("the system gave no randomness: {0}")]
+#[error("could not get random bytes from the system: {0}")]
 pub struct NoRandomness(getrandom::Error);
 
-/// A keyed one-way digest of a secret, kept in place of the secret.
+/// A keyed one-way digest, stored in place of a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
     key_id: KeyId,
@@ -52,19 +52,19 @@ pub struct Fingerprint {
     digest: Digest,
 }
 
-/// What comparing two fingerprints of one webhook tells.
+/// The result of comparing two fingerprints of one webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// The same secret.
     Same,
     /// Another secret.
     Different,
-    /// Made with another key or salt: nothing can be told.
+    /// Unknown, since the keys or salts differ.
     Incomparable,
 }
 
 impl Fingerprint {
-    /// Compares two fingerprints. The digests are compared in constant time.
+    /// Compares two fingerprints, in constant time.
     pub fn compare(&self, other: &Self) -> Comparison {
         if self.key_id != other.key_id || self.salt != other.salt {
             Comparison::Incomparable
@@ -75,8 +75,7 @@ impl Fingerprint {
         }
     }
 
-    /// The same trace, that no longer vouches for a secret: it compares with nothing, and still says
-    /// that a secret of ours was set.
+    /// Returns a fingerprint that compares as [`Comparison::Incomparable`], but still records that a secret was set.
     #[must_use]
     pub const fn unverifiable(self) -> Self {
         Self {
@@ -85,7 +84,7 @@ impl Fingerprint {
         }
     }
 
-    /// The salt that it was made with, so that another can be made to compare with it.
+    /// Returns the salt, so that a comparable fingerprint can be made.
     pub const fn salt(&self) -> Salt {
         self.salt
     }
@@ -97,15 +96,15 @@ impl fmt::Debug for Fingerprint {
     }
 }
 
-/// The shortest secret that a key of fingerprints is made from, if not from the API key, in bytes.
+/// The minimum length of a separate secret for fingerprints, in bytes.
 const SHORTEST: usize = 16;
 
-/// A secret from which no key of fingerprints is made.
+/// A secret that is too short for a fingerprint key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it has fewer than {SHORTEST} characters, and could be found by trying")]
+#[error("it has fewer than {SHORTEST} characters and could be guessed")]
 pub struct TooShort;
 
-/// The key that fingerprints are made with. It exists in memory only.
+/// The key of fingerprints. Never stored.
 pub struct FingerprintKey {
     key: zeroize::Zeroizing<[u8; 32]>,
     for_seals: zeroize::Zeroizing<[u8; 32]>,
@@ -114,7 +113,7 @@ pub struct FingerprintKey {
 }
 
 impl FingerprintKey {
-    /// Derives the key from a secret: the API key, or one kept for this purpose.
+    /// Derives the key from a secret: the API key, or a separate one.
     pub fn derive(secret: &Secret) -> Self {
         let material = secret.expose().as_bytes();
         let id = blake3::derive_key(KEY_ID_CONTEXT, material);
@@ -128,10 +127,10 @@ impl FingerprintKey {
         }
     }
 
-    /// Derives the key from a secret that is kept for this purpose.
+    /// Derives the key from a separate secret.
     ///
     /// # Errors
-    /// [`TooShort`]: somebody with the record could find it by trying.
+    /// Returns [`TooShort`] for a secret that a holder of the record could guess.
     pub fn of_own(secret: &Secret) -> Result<Self, TooShort> {
         if secret.expose().len() < SHORTEST {
             return Err(TooShort);
@@ -139,12 +138,12 @@ impl FingerprintKey {
         Ok(Self::derive(secret))
     }
 
-    /// Returns what tells this key from another one. It does not lead back to the key.
+    /// Returns an id that identifies the key, and does not reveal it.
     pub const fn id(&self) -> KeyId {
         self.id
     }
 
-    /// The fingerprint of a secret: `BLAKE3-keyed(key, salt ‖ secret)`.
+    /// Returns the fingerprint of a secret: `BLAKE3-keyed(key, salt ‖ secret)`.
     pub fn fingerprint(&self, salt: Salt, secret: &Secret) -> Fingerprint {
         let digest = self.digest(salt, secret);
         overwrite_stack();
@@ -161,21 +160,21 @@ impl FingerprintKey {
         hasher.update(&salt.0);
         hasher.update(secret.expose().as_bytes());
         let digest = Digest(*hasher.finalize().as_bytes());
-        // It holds the end of what it was given.
+        // The hasher holds the end of its input.
         zeroize::Zeroize::zeroize(&mut hasher);
         digest
     }
 }
 
 impl FingerprintKey {
-    /// A keyed digest of something that is no secret by itself, but may hold one.
+    /// Returns a keyed digest of content that may contain a secret.
     pub fn seal(&self, content: &[u8]) -> Seal {
         Seal(Digest(
             *blake3::keyed_hash(&self.for_seals, content).as_bytes(),
         ))
     }
 
-    /// A keyed digest of a whole file, given in parts. No seal of a part of a file is ever one of a file.
+    /// Returns a keyed digest of a whole file, given in parts. It never equals a seal of other content.
     pub fn seal_file(&self, parts: &[&[u8]]) -> Seal {
         let mut hasher = blake3::Hasher::new_keyed(&self.for_files);
         for part in parts {
@@ -185,15 +184,15 @@ impl FingerprintKey {
     }
 }
 
-/// A keyed one-way digest. Two are compared in constant time.
+/// A keyed one-way digest. Compared in constant time.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seal(Digest);
 
 impl Seal {
-    /// The bytes of a seal as text.
+    /// The length of a seal as text, in bytes.
     pub const TEXT_LENGTH: usize = 64;
 
-    /// Reads the text of a seal: lower-case hexadecimal, and nothing else.
+    /// Parses the text of a seal: lower-case hexadecimal.
     pub fn parse(text: &str) -> Option<Self> {
         lower_hex(text).map(|bytes| Self(Digest(bytes)))
     }
@@ -217,16 +216,16 @@ impl fmt::Debug for FingerprintKey {
     }
 }
 
-/// What tells one key of fingerprints from another.
+/// The id of a fingerprint key.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct KeyId([u8; 8]);
 
 impl KeyId {
-    /// The bytes of an id as text.
+    /// The length of an id as text, in bytes.
     pub const TEXT_LENGTH: usize = 16;
 
-    /// Reads the text of an id: lower-case hexadecimal, and nothing else.
+    /// Parses the text of an id: lower-case hexadecimal.
     pub fn parse(text: &str) -> Option<Self> {
         lower_hex(text).map(Self)
     }
@@ -289,7 +288,7 @@ fn unhex<const N: usize>(text: &str) -> Result<[u8; N], InvalidHex> {
     Ok(bytes)
 }
 
-/// One value has one text, so that a text that differs is never taken for the same value.
+/// Parses lower-case hexadecimal only, so that each value has a single text.
 fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let bytes = unhex(text).ok()?;
     (hex(&bytes) == text).then_some(bytes)

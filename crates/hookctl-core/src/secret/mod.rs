@@ -1,8 +1,7 @@
-//! Secrets that cannot be shown: where one comes from, what it is, and the trace that is kept of it.
+//! Secrets: their sources, their values, and their fingerprints.
 //!
-//! Three types, so that no function can take the wrong one. A [`SecretSource`] says where, and may be
-//! shown. A [`Secret`] is the value, and cannot be. A [`Fingerprint`] is all that the plan and the
-//! cache ever hold.
+//! Three types keep them apart. A [`SecretSource`] names the source and may be shown. A [`Secret`] is the value and is
+//! never shown. A [`Fingerprint`] is all that plans and the record contain.
 
 mod filter;
 mod fingerprint;
@@ -22,5 +21,5 @@ use std::collections::BTreeMap;
 
 use crate::webhook::Key;
 
-/// The resolved bearer tokens of one run, by key: for the requests that carry them.
+/// The resolved bearer tokens of a run, by key, for the requests that send them.
 pub type Secrets = BTreeMap<Key, Secret>;

@@ -1,4 +1,4 @@
-//! Where a secret comes from.
+//! The source of a secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::template::Template;
 
-/// Where a secret comes from. It can be shown; what it leads to cannot.
+/// The source of a secret. It may be shown; the secret may not.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SecretSource {
     /// An environment variable.
@@ -14,40 +14,39 @@ pub enum SecretSource {
         /// Its name.
         name: String,
     },
-    /// A file; one trailing line break is dropped.
+    /// A file. One trailing line break is removed.
     File {
-        /// The path, already joined to the folder of the declaring file.
+        /// The path, joined to the folder of the declaring file.
         path: PathBuf,
-        /// The path as it was written, for messages.
+        /// The path as written, for messages.
         written: String,
-        /// The folder that the file may not leave, links resolved. None for a path that was written
-        /// absolute.
+        /// The real path of the folder that the file may not leave. `None` if the path was absolute.
         confined_to: Option<PathBuf>,
     },
-    /// A program's standard output; one trailing line break is dropped. No shell is involved.
+    /// The standard output of a program, run without a shell. One trailing line break is removed.
     Command {
         /// The program: a name to look up, or a path.
         program: String,
         /// Its arguments.
         arguments: Vec<String>,
-        /// Where it runs: the folder of the declaring file.
+        /// The working directory: the folder of the declaring file.
         directory: PathBuf,
     },
-    /// The text in the file itself, interpolated.
+    /// A text in the file itself, with variables.
     Text {
-        /// The text, parsed.
+        /// The parsed text.
         template: Template,
     },
 }
 
 impl SecretSource {
-    /// Whether any part of the secret may stand in the file in plain text: a text, or a default of a
-    /// variable in it. What counts is where the bytes come from, not the form in which they are written.
+    /// Returns whether the file may contain any part of the secret in plain text: a text, or a default of a variable in
+    /// it.
     pub fn holds_plain_text(&self) -> bool {
         matches!(self, Self::Text { template } if template.holds_text() || template.is_literal())
     }
 
-    /// Returns the names of the environment's variables that it reads, those inside defaults included.
+    /// Returns the names of the environment variables that it reads, including those in defaults.
     pub fn variables(&self) -> Vec<&str> {
         match self {
             Self::Env { name } => vec![name],
@@ -56,8 +55,8 @@ impl SecretSource {
         }
     }
 
-    /// Returns the first of its variables that `vars` of hookctl.yaml also defines. A secret never reads
-    /// `vars`, so its value stands there in plain text for nothing, or by mistake.
+    /// Returns the first of its variables that `vars` of hookctl.yaml also defines. A secret never reads `vars`, so
+    /// that value is unused plain text.
     pub fn defined_in<'a, V>(&'a self, vars: &BTreeMap<String, V>) -> Option<&'a str> {
         let Self::Text { template } = self else {
             return None;
@@ -67,13 +66,13 @@ impl SecretSource {
     }
 }
 
-/// Names the source for a message; a plain text is not shown.
+/// Names the source in messages, without showing a plain text.
 impl fmt::Display for SecretSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env { name } => write!(formatter, "the environment variable {name}"),
             Self::File { written, .. } => write!(formatter, "the file {written}"),
-            // Arguments may hold anything, a secret included, so only the program is named.
+            // Arguments may contain a secret, so only the program is named.
             Self::Command { program, .. } => write!(formatter, "the command '{program}'"),
             Self::Text { .. } => formatter.write_str("the text in the file"),
         }

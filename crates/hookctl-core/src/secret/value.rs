@@ -1,4 +1,4 @@
-//! A secret's value.
+//! The value of a secret.
 
 use std::fmt;
 
@@ -6,54 +6,54 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::webhook::limits::BEARER_TOKEN_LENGTH;
 
-/// A secret: a bearer token or an API key. It has no `Display` and no `Serialize`, its `Debug` is
-/// masked, and its memory is zeroed when it is dropped.
+/// A secret: a bearer token or an API key. It has no `Display` and no `Serialize`, its `Debug` is masked, and its
+/// memory is zeroed on drop.
 #[derive(Clone)]
 pub struct Secret(SecretString);
 
-/// Why a value cannot be used as a secret. None of the variants holds any part of the value.
+/// Why a value cannot be used as a secret. No variant contains any part of the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    /// Nothing, or white space only: sending it could clear a token or break it.
+    /// It is empty or white space, which could clear or break a token.
     #[error("it is empty")]
     Empty,
-    /// A line break or another control character: it could split the header that carries it.
-    #[error("it holds the control character U+{:04X} (a line break inside the value, perhaps)", u32::from(*.character))]
+    /// It contains a line break or another control character, which could split a header.
+    #[error("it contains the control character U+{:04X} (perhaps a line break inside the value)", u32::from(*.character))]
     ControlCharacter {
-        /// Which one.
+        /// Shown by its code point.
         character: char,
     },
-    /// A character that cannot be seen, so that two secrets look alike, and that no header carries.
-    #[error("it holds the invisible character U+{:04X}", u32::from(*.character))]
+    /// It contains an invisible character, which makes secrets look alike, and which headers do not carry.
+    #[error("it contains the invisible character U+{:04X}", u32::from(*.character))]
     Invisible {
-        /// Which one.
+        /// Shown by its code point.
         character: char,
     },
-    /// A blank before or after the value, which cannot be seen, and which a header loses.
-    #[error("it {} with a blank (U+0020)", if *.at_start { "begins" } else { "ends" })]
+    /// It begins or ends with a space, which is invisible and lost in a header.
+    #[error("it {} with a space (U+0020)", if *.at_start { "begins" } else { "ends" })]
     Blank {
-        /// Whether it stands before the value.
+        /// Whether the value begins with it.
         at_start: bool,
     },
-    /// A character that a header cannot carry. It is not named: it is a part of the secret.
-    #[error("character {position} of it is not ASCII, and a header cannot carry it")]
+    /// It contains a character that headers do not carry. The character is not shown, since it is part of the secret.
+    #[error("its character {position} is not ASCII, which a header cannot carry")]
     NotAscii {
-        /// Which character it is, from 1.
+        /// The number of the character, from 1.
         position: usize,
     },
-    /// A mask such as `****`, as copied from a user interface.
+    /// It is a mask such as `****`, as copied from a user interface.
     #[error("it is a placeholder such as '****', not a secret")]
     Placeholder,
-    /// Longer than the API takes.
-    #[error("it is longer than the 2000 characters that the API takes")]
+    /// It is longer than the API accepts.
+    #[error("it is longer than the 2000 characters that the API accepts")]
     TooLong,
 }
 
 impl Secret {
-    /// Takes a value that a source gave.
+    /// Validates the value of a source.
     ///
     /// # Errors
-    /// [`InvalidSecret`] if it must never be sent.
+    /// Returns [`InvalidSecret`] for a value that must not be sent.
     pub fn new(value: String) -> Result<Self, InvalidSecret> {
         let value = zeroize::Zeroizing::new(value);
         if value.trim().is_empty() {
@@ -84,13 +84,12 @@ impl Secret {
         Ok(Self(SecretString::from(value.as_str())))
     }
 
-    /// The value itself: for the request that carries it and for its fingerprint, and for nothing
-    /// else.
+    /// Returns the value, only for requests that send it and for its fingerprint.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether the value begins with `Bearer `, which the API adds by itself.
+    /// Returns whether the value begins with `Bearer `, which the API adds itself.
     pub fn begins_with_scheme(&self) -> bool {
         self.expose()
             .get(..7)
@@ -104,7 +103,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Characters that leave no trace on a screen, or look like a blank.
+/// Returns whether a character is invisible, or looks like a space.
 fn is_invisible(character: char) -> bool {
     (character.is_whitespace() && character != ' ')
         || matches!(
@@ -116,7 +115,7 @@ fn is_invisible(character: char) -> bool {
         )
 }
 
-/// Masks that user interfaces and tools show in place of a secret.
+/// Returns whether a value is a mask that user interfaces and tools show in place of a secret.
 fn is_placeholder(value: &str) -> bool {
     let value = value.trim();
     let inner = value
@@ -156,24 +155,33 @@ mod tests {
         for (value, message) in [
             (
                 "a\nb",
-                "it holds the control character U+000A (a line break inside the value, perhaps)",
+                "it contains the control character U+000A (perhaps a line break inside the value)",
             ),
             (
                 "a\r",
-                "it holds the control character U+000D (a line break inside the value, perhaps)",
+                "it contains the control character U+000D (perhaps a line break inside the value)",
             ),
-            ("hunter2\u{a0}", "it holds the invisible character U+00A0"),
-            ("hun\u{200b}ter2", "it holds the invisible character U+200B"),
-            ("\u{feff}hunter2", "it holds the invisible character U+FEFF"),
+            (
+                "hunter2\u{a0}",
+                "it contains the invisible character U+00A0",
+            ),
+            (
+                "hun\u{200b}ter2",
+                "it contains the invisible character U+200B",
+            ),
+            (
+                "\u{feff}hunter2",
+                "it contains the invisible character U+FEFF",
+            ),
             (
                 "hunter2\u{e0041}",
-                "it holds the invisible character U+E0041",
+                "it contains the invisible character U+E0041",
             ),
-            ("hunter2 ", "it ends with a blank (U+0020)"),
-            (" hunter2", "it begins with a blank (U+0020)"),
+            ("hunter2 ", "it ends with a space (U+0020)"),
+            (" hunter2", "it begins with a space (U+0020)"),
             (
                 "hunter2\u{e4}",
-                "character 8 of it is not ASCII, and a header cannot carry it",
+                "its character 8 is not ASCII, which a header cannot carry",
             ),
         ] {
             assert_eq!(error(value).to_string(), message);

@@ -1,4 +1,4 @@
-//! What the API confirmed after our last write: last-applied state.
+//! Last-applied state: what the API confirmed after the last write.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,30 +8,32 @@ use serde::{Deserialize, Serialize};
 use crate::secret::{Fingerprint, Followed, HIDDEN, may_be};
 use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions};
 
-/// The most hidden actions that are compared with others. It bounds the time that a hostile API can cost.
+/// The maximum number of hidden actions to match. Real webhooks have fewer; the limit bounds the time that a hostile API
+/// can cost.
 const MOST_HIDDEN_ACTIONS: usize = 32;
 
-/// What is remembered of each bound webhook, by key.
+/// The records of all bound webhooks, by key.
 pub type LastApplied = BTreeMap<Key, AppliedRecord>;
 
-/// What is remembered of one bound webhook: its binding, and what was last confirmed.
+/// The record of a bound webhook: its binding, and its last confirmed state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppliedRecord {
-    /// The binding: the remote webhook that the key stands for.
+    /// The binding: the remote webhook of the key.
     pub id: RemoteId,
-    /// The fields as we sent them, or as they were found when nothing had to be sent.
+    /// The fields as sent, or as found if nothing had to be sent.
     pub sent: WebhookSpec,
-    /// The fields as the API stored them. It may store another form than was sent.
+    /// The fields as the API stored them, which may have another form.
     pub stored: WebhookSpec,
-    /// The trace of the token that we set; none if we set none, or cleared it.
+    /// The fingerprint of the token that hookctl set. `None` if it set none, or cleared it.
     pub token: Option<Fingerprint>,
-    /// Remembered here so that it also protects when the declaration itself is deleted.
+    /// Recorded so that it still protects the webhook after its declaration is deleted.
     pub prevent_destroy: bool,
 }
 
 impl AppliedRecord {
-    /// Returns it as it may be stored, with the secrets hidden that the API keeps in public fields. What was sent
-    /// is what a file says, which stays; where it is also what the API stores, it may come from there.
+    /// Returns the record with the secrets hidden that the API stores in public fields.
+    ///
+    /// Sent values come from files and stay, unless they equal the stored value: then they may come from the API.
     #[must_use]
     pub fn hiding(&self, followed: &Followed) -> Self {
         let mut record = self.clone();
@@ -49,7 +51,7 @@ impl AppliedRecord {
             record.stored.url = url;
         }
         for spec in [&mut record.sent, &mut record.stored] {
-            // No file declares an unknown action: also one that counts as sent came from the API.
+            // Files cannot declare unknown actions, so even those recorded as sent came from the API.
             let hidden = spec.actions.with_unknown(|name| followed.hidden(name));
             if let Some(hidden) = hidden {
                 spec.actions = hidden;
@@ -58,8 +60,8 @@ impl AppliedRecord {
         record
     }
 
-    /// Returns it with what was hidden filled in from what is observed, where the rest is the same: what the API
-    /// made of a secret is no drift. Anything else that was hidden equals nothing.
+    /// Returns the record with its hidden parts restored from the observed values, if the rest of the value is equal, so
+    /// that a hidden secret does not show as drift. A value with other hidden parts stays different from any.
     pub fn revealed(&self, observed: &WebhookSpec) -> Cow<'_, Self> {
         let name = may_be(&self.stored.name, &observed.name);
         let url = may_be(self.stored.url.as_str(), observed.url.as_str());
@@ -90,8 +92,8 @@ impl AppliedRecord {
     }
 }
 
-/// Whether actions are what was stored, with one in place of each that was hidden. Where nothing was hidden it is not
-/// asked.
+/// Returns whether the actions match the stored ones, with one action in place of each hidden one. Returns `false` if
+/// nothing is hidden.
 fn may_be_actions(stored: &WorkflowActions, actions: &WorkflowActions) -> bool {
     let names = stored.iter().map(WorkflowAction::as_str);
     let (mut hidden, plain): (Vec<&str>, Vec<&str>) = names.partition(|name| name.contains(HIDDEN));
@@ -104,7 +106,7 @@ fn may_be_actions(stored: &WorkflowActions, actions: &WorkflowActions) -> bool {
     if others.len() != hidden.len() {
         return false;
     }
-    // What says most of its action has the first choice.
+    // The longest remaining text is the most specific, so it is matched first.
     hidden.sort_by_key(|name| std::cmp::Reverse(name.len()));
     hidden.into_iter().all(|name| {
         let found = others.iter().position(|other| may_be(name, other));
@@ -150,7 +152,7 @@ mod tests {
             &format!("a {TOKEN}!"),
             &format!("https://a.example/?k={TOKEN}"),
         );
-        // Sent as the file says, and stored otherwise; adopted as it was; as the file says, secret and all.
+        // Sent and stored in another form; adopted unchanged; sent with a secret that the file contains.
         for (sent, stored) in [(&plain, &echoed), (&echoed, &echoed), (&echoed, &plain)] {
             let record = record(sent.clone(), stored.clone());
             let hidden = record.hiding(&followed);
@@ -160,7 +162,7 @@ mod tests {
             assert_eq!(shows(&hidden.sent), *sent == echoed && *stored == plain);
             assert_eq!(*hidden.revealed(stored), record);
         }
-        // What somebody changed beside the secret is drift.
+        // A change next to the secret is drift.
         let hidden = record(plain, echoed).hiding(&followed);
         let other = spec(&format!("b {TOKEN}!"), "https://b.example/");
         assert_eq!(*hidden.revealed(&other), hidden);
@@ -192,7 +194,7 @@ mod tests {
                 assert_eq!(*hidden.revealed(&with(other)), hidden, "{other:?}");
             }
         }
-        // What counts as sent may hold one that the API has no more.
+        // The sent actions may contain one that the API no longer has.
         let hidden = record(stored, plain.clone()).hiding(&followed);
         assert!(!format!("{hidden:?}").contains(TOKEN));
         assert_eq!(*hidden.revealed(&plain), hidden);

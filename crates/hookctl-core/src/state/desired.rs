@@ -1,4 +1,4 @@
-//! What the files say: desired state.
+//! Desired state: the content of the files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,33 +6,32 @@ use crate::location::Location;
 use crate::secret::Fingerprint;
 use crate::webhook::{Field, Key, RemoteId, WebhookSpec, normal_name};
 
-/// All declarations for one target, defaults filled in, variables interpolated, secrets reduced to
-/// fingerprints.
+/// All declarations for one target, with defaults, interpolated variables, and fingerprints in place of secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DesiredState {
-    /// The webhooks that shall be there.
+    /// The webhooks that must exist.
     pub webhooks: BTreeMap<Key, DesiredWebhook>,
-    /// The webhooks that shall not be there (`state: absent`).
+    /// The webhooks that must not exist (`state: absent`).
     pub absent: BTreeMap<Key, AbsentWebhook>,
-    /// The webhooks that are handed over (`state: released`): no longer bound, and kept at the API.
+    /// The webhooks that are no longer managed (`state: released`): unbound, and kept at the API.
     pub released: BTreeMap<Key, AbsentWebhook>,
 }
 
 impl DesiredState {
-    /// Whether a key is declared in any way.
+    /// Returns whether a key is declared in any state.
     pub fn declares(&self, key: &Key) -> bool {
         self.webhooks.contains_key(key)
             || self.absent.contains_key(key)
             || self.released.contains_key(key)
     }
 
-    /// Returns every declared key, whatever its `state`.
+    /// Iterates over all declared keys, in any `state`.
     pub fn keys(&self) -> impl Iterator<Item = &Key> + Clone {
         let gone = self.absent.keys().chain(self.released.keys());
         self.webhooks.keys().chain(gone)
     }
 
-    /// The key that releases a webhook: by its id, or by its name where it has no id.
+    /// Returns the key that releases a webhook: by id, or by name if the declaration has no id.
     pub fn releasing(&self, id: &RemoteId, name: &str) -> Option<&Key> {
         if self.released.is_empty() {
             return None;
@@ -48,15 +47,14 @@ impl DesiredState {
         released.find_map(|(key, webhook)| means(webhook).then_some(key))
     }
 
-    /// The remote webhook that a declared key is pinned to.
+    /// Returns the id that a declared key is pinned to.
     pub fn pin(&self, key: &Key) -> Option<&RemoteId> {
         let present = self.webhooks.get(key).map(|webhook| &webhook.id);
         let absent = || self.absent.get(key).map(|webhook| &webhook.id);
         present.or_else(absent)?.as_ref()
     }
 
-    /// Leaves the tokens of these keys as they are at the API, whatever the files say. A webhook that is
-    /// made gets its token all the same.
+    /// Ignores changes of the tokens of these keys. A new webhook still gets its token.
     pub fn leave_tokens<'a>(&mut self, keys: impl IntoIterator<Item = &'a Key>) {
         for key in keys {
             if let Some(webhook) = self.webhooks.get_mut(key) {
@@ -65,35 +63,35 @@ impl DesiredState {
         }
     }
 
-    /// Whether nothing is declared at all.
+    /// Returns whether nothing is declared.
     pub fn is_empty(&self) -> bool {
         self.keys().next().is_none()
     }
 }
 
-/// One webhook that shall be there.
+/// A webhook that must exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredWebhook {
-    /// All its fields.
+    /// Its fields, with defaults.
     pub spec: WebhookSpec,
-    /// What is said of its token.
+    /// The declaration of its token.
     pub token: DeclaredToken,
     /// The remote webhook that it is pinned to.
     pub id: Option<RemoteId>,
-    /// Earlier names, so that a rename finds it without a record.
+    /// Earlier names, which identify it after a rename without a record.
     pub previously: Vec<String>,
-    /// What is never patched after creation.
+    /// The fields that are never patched after creation.
     pub ignore_changes: IgnoreChanges,
-    /// Whether a plan that deletes it is an error.
+    /// Whether planning fails instead of deleting it.
     pub prevent_destroy: bool,
     /// Where it is declared.
     pub origin: Origin,
 }
 
-/// One webhook that shall not be there, or not be ours: what it is found by.
+/// A webhook that must not exist, or is no longer managed: how to identify it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AbsentWebhook {
-    /// The name that it is found by.
+    /// Its name.
     pub name: String,
     /// The remote webhook that it is pinned to.
     pub id: Option<RemoteId>,
@@ -103,29 +101,28 @@ pub struct AbsentWebhook {
     pub origin: Origin,
 }
 
-/// What a declaration says of the token. Nobody can read a token back, so "left out" and "none" are
-/// two things.
+/// The declaration of a token. Tokens cannot be read back, so an omitted token differs from no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeclaredToken {
-    /// A source: we manage it.
+    /// The token comes from a source, and is managed.
     Managed(TokenEvidence),
-    /// `null`: there shall be none.
+    /// `null`: the webhook must have no token.
     None,
-    /// Left out: clear it if we set it, leave it alone if not.
+    /// Omitted: a token that hookctl set is cleared, any other is left alone.
     LeftOut,
 }
 
-/// What is known of a managed token's value.
+/// The available knowledge of a managed token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenEvidence {
-    /// Its fingerprint.
+    /// The fingerprint of its value.
     Known(Fingerprint),
-    /// Its source could not be resolved, which only a dry run allows.
+    /// Its source was not resolved, which only a dry run allows.
     Unresolved,
 }
 
 impl TokenEvidence {
-    /// The fingerprint, if it is known.
+    /// Returns the fingerprint, if it is known.
     pub const fn fingerprint(self) -> Option<Fingerprint> {
         match self {
             Self::Known(fingerprint) => Some(fingerprint),
@@ -143,18 +140,18 @@ pub struct IgnoreChanges {
     pub bearer_token: bool,
 }
 
-/// Where a webhook is declared, down to its fields.
+/// The locations of a declaration and its fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// The key.
+    /// The location of the key.
     pub key: Location,
-    /// Each field that is written out, under its own name in the file (`url`, `bearer_token`, …), for
-    /// errors that the API returns for a field.
+    /// The locations of the fields in the file, by name (`url`, `bearer_token`, …), for errors that the API returns for a
+    /// field.
     pub fields: Vec<(&'static str, Location)>,
 }
 
 impl Origin {
-    /// The place of a field by its name, or of the key if the field is not written out.
+    /// Returns the location of a field, or of the key if the file does not contain the field.
     pub fn of_field(&self, field: &str) -> &Location {
         let mut fields = self.fields.iter();
         fields

@@ -1,8 +1,8 @@
-//! The three states that a plan is made from, side by side.
+//! The three states that a plan is based on.
 //!
-//! There are three because two cannot tell an edit from a drift: *desired* is what the files say now,
-//! *observed* is what the API's list returned just now, and *last applied* is what the API confirmed
-//! after our last write. A difference between the first two gets its cause from the third.
+//! *Desired* is the content of the files, *observed* is the current list of the API, and *last applied* is what the API
+//! confirmed after the last write. The first two differ where something changes; the third tells whether the cause is an
+//! edit or drift.
 
 mod applied;
 mod desired;

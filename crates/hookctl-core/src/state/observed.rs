@@ -1,4 +1,4 @@
-//! What the API's list returned: observed state.
+//! Observed state: the list of the API.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,28 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::webhook::{RemoteId, WebhookSpec, normal_name};
 
-/// All webhooks of the account, from one complete reading of the list. Whoever builds one vouches that
-/// every page arrived: a page that failed is an error, never an absence.
+/// All webhooks of the account, from one complete reading of the list.
+///
+/// Callers must build it from all pages: a page that cannot be read is an error, never an absence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObservedState {
-    /// By id.
+    /// The readable webhooks, by id.
     pub webhooks: BTreeMap<RemoteId, ObservedWebhook>,
-    /// Those that exist but have a field outside the contract, by id. No id is in both maps.
+    /// The webhooks with a field outside the contract, by id. No id is in both maps.
     pub unreadable: BTreeMap<RemoteId, UnreadableWebhook>,
 }
 
 impl ObservedState {
-    /// The webhook of that id, if it can be read.
+    /// Returns the webhook with this id, if it is readable.
     pub fn get(&self, id: &RemoteId) -> Option<&ObservedWebhook> {
         self.webhooks.get(id)
     }
 
-    /// Whether the API lists that id, readable or not.
+    /// Returns whether the API lists this id, readable or not.
     pub fn exists(&self, id: &RemoteId) -> bool {
         self.webhooks.contains_key(id) || self.unreadable.contains_key(id)
     }
 
-    /// Returns every listed id, those that can be read first.
+    /// Iterates over all listed ids, readable webhooks first.
     pub fn ids(&self) -> impl Iterator<Item = &RemoteId> {
         self.webhooks.keys().chain(self.unreadable.keys())
     }
@@ -46,34 +47,34 @@ impl FromIterator<ObservedWebhook> for ObservedState {
     }
 }
 
-/// One webhook as the API has it.
+/// A webhook at the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObservedWebhook {
     /// Its id.
     pub id: RemoteId,
-    /// All its fields, whatever they hold.
+    /// Its fields, valid or not.
     pub spec: WebhookSpec,
-    /// Whether it has a token; which one, the API never says.
+    /// Whether it has a token. The API never returns the token itself.
     pub has_bearer_token: bool,
 }
 
 /// A webhook that the API lists with a field outside the contract.
 ///
-/// It exists, so its id and its name are reserved; nothing else about it can be decided.
+/// It exists, so its id and name are reserved. It is not compared or changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableWebhook {
     /// Its id.
     pub id: RemoteId,
-    /// Its name, if that can be read.
+    /// Its name, if readable.
     pub name: Option<String>,
-    /// The first field that cannot be read, as the contract spells it.
+    /// The first unreadable field, in the spelling of the API.
     pub field: &'static str,
     /// What is wrong with the field.
     pub flaw: FieldFlaw,
 }
 
 impl UnreadableWebhook {
-    /// Whether it has, or may have, one of these names in normal form.
+    /// Returns whether it has, or may have, one of these names, which are in normal form.
     pub fn may_be_named(&self, names: &BTreeSet<String>) -> bool {
         self.name
             .as_ref()
@@ -85,21 +86,21 @@ impl fmt::Display for UnreadableWebhook {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "webhook {}", self.id)?;
         if let Some(name) = &self.name {
-            // Debug escapes what a terminal would obey.
+            // `Debug` escapes control characters.
             write!(formatter, " ({name:?})")?;
         }
         write!(formatter, ": `{}` {}", self.field, self.flaw)
     }
 }
 
-/// Why a field of the API cannot be read. Holds no value, which may be anything.
+/// Why a field of the API cannot be read. Contains no value, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldFlaw {
     /// It is missing.
     Missing,
-    /// It has a type that the contract does not allow.
+    /// It has the wrong type.
     WrongType,
-    /// It is far longer than the contract allows.
+    /// It is much longer than the contract allows.
     TooLong,
 }
 

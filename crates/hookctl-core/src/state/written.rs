@@ -1,4 +1,4 @@
-//! What a webhook is to be: in a plan, in an intent, and once it is confirmed in the record.
+//! The state of a webhook after a write, as a plan, an intent, and the record have it.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,19 +6,19 @@ use super::{AppliedRecord, ObservedWebhook};
 use crate::secret::Fingerprint;
 use crate::webhook::WebhookSpec;
 
-/// What a webhook is to be once a write is confirmed, over what is known of its token.
+/// The state of a webhook after a write is confirmed. `T` represents its token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written<T> {
-    /// The fields as sent, or as found where nothing is sent.
+    /// The fields as sent, or as found if nothing is sent.
     pub spec: WebhookSpec,
-    /// The token that it then has from us; `None` if it has none from us.
+    /// The token that hookctl set. `None` if it set none.
     pub token: Option<T>,
-    /// Whether it is protected, also once the declaration itself is deleted.
+    /// Whether it is protected, even after its declaration is deleted.
     pub prevent_destroy: bool,
 }
 
 impl<T: Copy> Written<T> {
-    /// Returns the same with something else known of the token, if there is anything.
+    /// Returns the state with another representation of the token, or without one if `known` returns `None`.
     #[must_use]
     pub fn with_token<U>(&self, known: impl FnOnce(T) -> Option<U>) -> Written<U> {
         Written {
@@ -30,7 +30,7 @@ impl<T: Copy> Written<T> {
 }
 
 impl Written<Fingerprint> {
-    /// Returns the record, once the API has confirmed what it stores.
+    /// Returns the record after the API has confirmed what it stores.
     pub fn confirmed(&self, stored: &ObservedWebhook) -> AppliedRecord {
         AppliedRecord {
             id: stored.id.clone(),

@@ -1,4 +1,4 @@
-//! The comparable fields of a webhook, as a closed set.
+//! The comparable fields of a webhook.
 
 use std::fmt;
 
@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{EndpointUrl, WorkflowActions};
 
-/// A comparable field of a webhook. The token is not one: it cannot be read back, so it has a table of
-/// its own in the plan. A field added here does not compile until every comparison, request, and
-/// rendering knows it.
+/// A comparable field of a webhook.
+///
+/// The token is not one: it cannot be read back, so the plan has a table of its own for it. The compiler finds every
+/// comparison, request, and rendering that a new field has to be added to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
@@ -29,7 +30,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// All fields, in the order in which they are sent and shown.
+    /// All fields, in the order of requests and output.
     pub const ALL: [Self; 7] = [
         Self::Name,
         Self::Url,
@@ -40,7 +41,7 @@ impl Field {
         Self::RetryBackoffSeconds,
     ];
 
-    /// The API's and the declaration's spelling.
+    /// Returns the spelling of the API and of declarations.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Name => "name",
@@ -53,7 +54,7 @@ impl Field {
         }
     }
 
-    /// The field of that name.
+    /// Returns the field with this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.as_str() == name)
     }
@@ -65,24 +66,24 @@ impl fmt::Display for Field {
     }
 }
 
-/// The value of one [`Field`]. Serializes as the API spells it.
+/// The value of a [`Field`]. Serializes to the JSON of the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum FieldValue {
-    /// A name.
+    /// The value of `name`.
     Text(String),
-    /// An address.
+    /// The value of `url`.
     Url(EndpointUrl),
-    /// A set of events.
+    /// The value of `actions`.
     Actions(WorkflowActions),
-    /// A switch.
+    /// The value of `enabled`.
     Flag(bool),
-    /// A count or a number of seconds.
+    /// A count, or a number of seconds.
     Number(i64),
 }
 
 impl fmt::Display for FieldValue {
-    /// As YAML would write it, on one line, a password in a URL masked.
+    /// Writes the value as YAML on one line, with a masked URL.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(formatter, "{text:?}"),

@@ -4,17 +4,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest key, in characters: a DNS label's length, so that a key fits into a metric label, a
-/// file name, and a shell argument without quoting.
+/// The maximum length of a key, in characters: that of a DNS label. A key fits into a metric label, a file name, and an
+/// unquoted shell argument.
 const MAX_LENGTH: usize = 63;
 
 /// The stable identifier of a webhook in Git: `[a-z0-9][a-z0-9._-]{0,62}`, unique in a repository.
-/// It is never sent to the API.
+///
+/// Keys are never sent to the API.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Key(String);
 
-/// A text that is not a [`Key`].
+/// The error of a text that is not a [`Key`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a key is 1 to 63 characters of a-z, 0-9, '.', '_', '-', and begins with a letter or digit"
@@ -22,10 +23,10 @@ pub struct Key(String);
 pub struct InvalidKey;
 
 impl Key {
-    /// Reads a key.
+    /// Parses a key.
     ///
     /// # Errors
-    /// [`InvalidKey`] if `text` does not match `[a-z0-9][a-z0-9._-]{0,62}`.
+    /// Returns [`InvalidKey`] if `text` does not match `[a-z0-9][a-z0-9._-]{0,62}`.
     pub fn parse(text: &str) -> Result<Self, InvalidKey> {
         let mut bytes = text.bytes();
         let first = bytes.next().ok_or(InvalidKey)?;
@@ -40,7 +41,7 @@ impl Key {
         }
     }
 
-    /// The key as text.
+    /// Returns the text of the key.
     pub fn as_str(&self) -> &str {
         &self.0
     }

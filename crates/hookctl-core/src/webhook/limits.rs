@@ -1,8 +1,7 @@
-//! The limits and create defaults that the API documents, each with its source.
+//! The documented limits and create defaults of the API.
 //!
-//! Source of all of them: Interactly's API reference, "Create Workflow Webhook" and "Update Workflow
-//! Webhook". Text lengths are counted in Unicode scalar values: the reference does not say in what,
-//! but the server counts the way Python does.
+//! Source: Interactly's API reference, "Create Workflow Webhook" and "Update Workflow Webhook". Lengths are in Unicode
+//! scalar values: the reference names no unit, but the server counts like Python.
 
 use std::ops::RangeInclusive;
 
@@ -10,12 +9,12 @@ use std::ops::RangeInclusive;
 pub const NAME_LENGTH: RangeInclusive<usize> = 1..=150;
 /// Length of `url`, in Unicode scalar values.
 pub const URL_LENGTH: RangeInclusive<usize> = 1..=2048;
-/// Length of `bearer_token`, in Unicode scalar values. The reference shows no minimum; an empty token
-/// is refused because what the API does with one is not documented.
+/// Length of `bearer_token`, in Unicode scalar values. The reference has no minimum. Empty tokens are refused, because
+/// their effect is not documented.
 pub const BEARER_TOKEN_LENGTH: RangeInclusive<usize> = 1..=2000;
 /// `timeout_seconds`, in seconds.
 pub const TIMEOUT_SECONDS: RangeInclusive<i64> = 1..=60;
-/// `max_retries`: retries after the first try.
+/// `max_retries`: retries after the first attempt.
 pub const MAX_RETRIES: RangeInclusive<i64> = 0..=10;
 /// `retry_backoff_seconds`, in seconds: the base of the exponential backoff between retries.
 pub const RETRY_BACKOFF_SECONDS: RangeInclusive<i64> = 1..=300;

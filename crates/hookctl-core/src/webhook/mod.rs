@@ -1,9 +1,9 @@
-//! What a webhook is: the nouns that every other module speaks in.
+//! Webhooks and their parts, as values.
 //!
-//! Values only. This module knows nothing of files, of the API's spelling, or of what is done with a
-//! webhook. Values that come from a person are parsed once and are valid from then on; values that
-//! come from the API are kept as they are, valid or not, so that they can be shown and compared.
+//! This module does not depend on files, the API, or plans. Values from files are parsed once and are valid from then
+//! on. Values from the API are kept unchanged, valid or not, so that they can be shown and compared.
 
+mod attribute;
 mod field;
 mod key;
 pub mod limits;
@@ -13,6 +13,7 @@ mod token_change;
 mod url;
 mod workflow_action;
 
+pub use attribute::Attribute;
 pub use field::{Field, FieldValue};
 pub use key::{InvalidKey, Key};
 pub use remote_id::{InvalidRemoteId, RemoteId};

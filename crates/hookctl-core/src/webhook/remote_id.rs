@@ -1,32 +1,30 @@
-//! The name of a webhook at the API.
+//! Ids of webhooks at the API.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest id taken from the API, in characters: generous beside the documented 24, small enough
-/// for a path segment.
+/// The maximum length of an id, in characters. Documented are 24; this limit still fits into a path segment.
 const MAX_LENGTH: usize = 128;
 
 /// The id of a webhook at the API.
 ///
-/// Documented are 24 lower-case hexadecimal digits; anything that is safe in a URL path is accepted
-/// from the API, since an id is only ever handed back. [`RemoteId::is_documented_form`] tells the two
-/// apart for ids that a person wrote.
+/// The API documents 24 lower-case hexadecimal digits. Any text that is safe in a URL path is accepted, since ids are
+/// only passed back to the API. [`RemoteId::is_documented_form`] recognizes the documented form, for ids in files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RemoteId(String);
 
-/// A text that cannot be a [`RemoteId`].
+/// The error of a text that is not a [`RemoteId`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id is 1 to 128 characters of A-Z, a-z, 0-9, '_', '-'")]
 pub struct InvalidRemoteId;
 
 impl RemoteId {
-    /// Reads an id.
+    /// Parses an id.
     ///
     /// # Errors
-    /// [`InvalidRemoteId`] if `text` is empty, longer than 128 characters, or would need escaping in a
+    /// Returns [`InvalidRemoteId`] if `text` is empty, longer than 128 characters, or would need escaping in a
     /// URL path.
     pub fn parse(text: &str) -> Result<Self, InvalidRemoteId> {
         let valid = (1..=MAX_LENGTH).contains(&text.len())
@@ -40,7 +38,7 @@ impl RemoteId {
         }
     }
 
-    /// Whether the id has the documented form: 24 lower-case hexadecimal digits.
+    /// Returns whether the id has the documented form: 24 lower-case hexadecimal digits.
     pub fn is_documented_form(&self) -> bool {
         self.0.len() == 24
             && self
@@ -49,7 +47,7 @@ impl RemoteId {
                 .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
     }
 
-    /// The id as text.
+    /// Returns the text of the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,14 +1,14 @@
-//! All fields of one webhook but its token.
+//! All fields of a webhook except its token.
 
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointUrl, Field, FieldValue, WorkflowActions};
 
-/// All comparable fields of one webhook, defaults filled in.
+/// All comparable fields of a webhook, with defaults.
 ///
-/// One type for what is desired, what was sent, what was stored, and what was observed, because the
-/// three-way comparison is between equals. Only the declaration module makes one that is desired, so
-/// that one is always within the documented limits; an observed one may hold whatever the API holds.
+/// Desired, sent, stored, and observed values share this type, so that the three-way comparison compares like with
+/// like. A desired spec is within the documented limits, since it comes from validated declarations. An observed one may
+/// contain anything that the API returns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebhookSpec {
     /// The display name.
@@ -17,24 +17,23 @@ pub struct WebhookSpec {
     pub url: EndpointUrl,
     /// The events delivered.
     pub actions: WorkflowActions,
-    /// Whether events are delivered at all.
+    /// Whether events are delivered.
     pub enabled: bool,
-    /// How long the receiver may take to answer, in seconds (documented: 1 to 60).
+    /// The time limit for the receiver's response, in seconds (documented: 1 to 60).
     pub timeout_seconds: i64,
-    /// Retries after the first try (documented: 0 to 10).
+    /// Retries after the first attempt (documented: 0 to 10).
     pub max_retries: i64,
     /// Base of the exponential backoff between retries, in seconds (documented: 1 to 300).
     pub retry_backoff_seconds: i64,
 }
 
 impl WebhookSpec {
-    /// Whether two webhooks have the same name and address, but for what an API may change about them:
-    /// what a create that was sent twice would leave.
+    /// Returns whether two webhooks have equivalent names and addresses, as after a create that was sent twice.
     pub fn looks_like(&self, other: &Self) -> bool {
         names_match(&self.name, &other.name) && self.url.is_equivalent_to(&other.url)
     }
 
-    /// The value of one field.
+    /// Returns the value of a field.
     pub fn get(&self, field: Field) -> FieldValue {
         match field {
             Field::Name => FieldValue::Text(self.name.clone()),
@@ -47,8 +46,7 @@ impl WebhookSpec {
         }
     }
 
-    /// Whether a field has the same value in both: before a write as after one, names are compared in their
-    /// normal form, and addresses as a parser takes them.
+    /// Returns whether a field has the same value in both. Names are compared in normal form, and addresses as parsed.
     pub fn field_equals(&self, other: &Self, field: Field) -> bool {
         match field {
             Field::Name => names_match(&self.name, &other.name),
@@ -61,7 +59,7 @@ impl WebhookSpec {
         }
     }
 
-    /// Takes one field's value over from another spec.
+    /// Copies the value of a field from another spec.
     pub fn copy_field(&mut self, from: &Self, field: Field) {
         match field {
             Field::Name => self.name.clone_from(&from.name),
@@ -77,13 +75,13 @@ impl WebhookSpec {
     }
 }
 
-/// Whether two names are the same in their normal form.
+/// Returns whether two names are equal in normal form.
 pub fn names_match(one: &str, other: &str) -> bool {
     one == other || normal_name(one) == normal_name(other)
 }
 
-/// Returns the normal form of a name: without white space around it, and with one space for each run of
-/// white space in it. Case counts. Everything that asks whether two names are the same goes by it.
+/// Returns the normal form of a name: trimmed, with one space for each run of white space. Case is significant. Every
+/// comparison of names uses this form.
 pub fn normal_name(name: &str) -> String {
     name.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,15 +1,15 @@
-//! What one write does with the token.
+//! The effect of a write on the token.
 
 use serde::{Deserialize, Serialize};
 
-/// What one write does with the token: at most one thing, so that setting and clearing can never go out together.
+/// The effect of a write on the token. One value, so that no request can both set and clear the token.
 ///
-/// What is known of a token that is set depends on where this stands: the secret itself on its way to the API, a
-/// fingerprint of it in an intent, nothing where only the outcome counts.
+/// `T` represents the token: the secret itself in a request, its fingerprint in an intent, `()` where only the effect
+/// matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenChange<T> {
-    /// Leaves the token as it is: no field is sent.
+    /// Leaves the token unchanged: no field is sent.
     Keep,
     /// Sets the token: `bearer_token`.
     Set(T),
@@ -18,7 +18,7 @@ pub enum TokenChange<T> {
 }
 
 impl<T> TokenChange<T> {
-    /// Returns the same change with something else known of the token.
+    /// Returns the change with another representation of the token.
     pub fn map<U>(self, known: impl FnOnce(T) -> U) -> TokenChange<U> {
         match self {
             Self::Keep => TokenChange::Keep,
@@ -27,10 +27,10 @@ impl<T> TokenChange<T> {
         }
     }
 
-    /// Returns the same change with something else known of the token, if that can be found out.
+    /// Returns the change with another representation of the token, if `known` succeeds.
     ///
     /// # Errors
-    /// What `known` returns.
+    /// Returns the error of `known`.
     pub fn try_map<U, E>(self, known: impl FnOnce(T) -> Result<U, E>) -> Result<TokenChange<U>, E> {
         Ok(match self {
             Self::Keep => TokenChange::Keep,
@@ -39,7 +39,7 @@ impl<T> TokenChange<T> {
         })
     }
 
-    /// Returns what is known of the token if one is set.
+    /// Returns the token to set, if any.
     pub fn set(self) -> Option<T> {
         match self {
             Self::Set(token) => Some(token),
@@ -47,7 +47,7 @@ impl<T> TokenChange<T> {
         }
     }
 
-    /// Returns whether the token is left as it is.
+    /// Returns whether the token is left unchanged.
     pub const fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }

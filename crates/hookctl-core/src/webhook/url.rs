@@ -1,4 +1,4 @@
-//! The address that a webhook delivers to.
+//! Addresses that webhooks deliver to.
 
 use std::fmt;
 
@@ -7,42 +7,42 @@ use serde::{Deserialize, Serialize};
 use super::limits::URL_LENGTH;
 use crate::address::{self, InvalidAddress};
 
-/// The address that a webhook delivers to, kept exactly as it was written: the API stores a plain
-/// string, so normalising it here would make a difference where there is none.
+/// The address that a webhook delivers to, exactly as written.
 ///
-/// `Display` and `Debug` mask user info and the values of a query.
+/// The API stores a plain string, so normalizing it would show a difference where none exists. `Display` and `Debug` mask
+/// user info and the values of the query.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EndpointUrl(String);
 
-/// Why a text is not an [`EndpointUrl`].
+/// Why a text is not a valid [`EndpointUrl`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidEndpointUrl {
-    /// Shorter or longer than the API allows.
-    #[error("is {length} characters long; the API takes 1 to 2048")]
+    /// It is shorter or longer than the API allows.
+    #[error("is {length} characters long; the API accepts 1 to 2048")]
     Length {
-        /// The length found, in Unicode scalar values.
+        /// The length, in Unicode scalar values.
         length: usize,
     },
-    /// Not an address at all, or one that events are never sent to.
+    /// It is not a valid address.
     #[error(transparent)]
     Address(#[from] InvalidAddress),
 }
 
 impl EndpointUrl {
-    /// Reads an address that a person wrote.
+    /// Parses an address from a file.
     ///
     /// # Errors
-    /// [`InvalidEndpointUrl`] unless it is absolute http or https with a host, without user info, and of a
-    /// length that the API takes.
+    /// Returns [`InvalidEndpointUrl`] unless it is absolute http or https, with a host, without user info, and of a
+    /// length that the API accepts.
     pub fn parse(text: &str) -> Result<Self, InvalidEndpointUrl> {
         Self::parse_whole(text).map(|(url, _)| url)
     }
 
-    /// The same with its parts, for whoever looks at them next.
+    /// Parses an address, and returns it with its parsed form.
     ///
     /// # Errors
-    /// As [`EndpointUrl::parse`].
+    /// Returns the errors of [`EndpointUrl::parse`].
     pub fn parse_whole(text: &str) -> Result<(Self, url::Url), InvalidEndpointUrl> {
         let length = text.chars().count();
         if !URL_LENGTH.contains(&length) {
@@ -52,30 +52,29 @@ impl EndpointUrl {
         Ok((Self(text.to_owned()), url))
     }
 
-    /// Takes an address as the API returned it, whatever it is.
+    /// Wraps an address from the API, valid or not.
     pub fn from_remote(text: String) -> Self {
         Self(text)
     }
 
-    /// The address as it is sent, nothing of it masked.
+    /// Returns the address unmasked, as it is sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether a parser takes the other address for the same: case of scheme and host, default port, empty
-    /// path, percent-encoding, punycode. Two such addresses are no difference.
+    /// Returns whether both addresses parse to the same URL: case of scheme and host, default port, empty path,
+    /// percent-encoding, and punycode are ignored.
     pub fn is_same_as(&self, other: &Self) -> bool {
         address::same(&self.0, &other.0)
     }
 
-    /// Whether the API may have made the other address of this one: the same one, or one that differs in
-    /// a `/` at its end.
+    /// Returns whether the API may store one address as the other: both are the same except for a trailing `/`.
     pub fn is_equivalent_to(&self, other: &Self) -> bool {
         let bare = |text: &str| text.trim().trim_end_matches('/').to_owned();
         self.is_same_as(other) || address::same(&bare(&self.0), &bare(&other.0))
     }
 
-    /// The address as it may be kept: user info replaced by `***`; `None` if it has none.
+    /// Returns the address with its user info replaced by `***`. Returns `None` if it has none.
     pub fn without_user_info(&self) -> Option<Self> {
         let range = address::user_info(&self.0)?;
         let mut text = self.0.clone();
@@ -83,7 +82,7 @@ impl EndpointUrl {
         Some(Self(text))
     }
 
-    /// The address as it may be shown: user info and the values of its query replaced by `***`.
+    /// Returns the address with its user info and query values replaced by `***`.
     pub fn masked(&self) -> String {
         address::mask(&self.0)
     }

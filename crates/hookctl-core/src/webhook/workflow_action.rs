@@ -1,4 +1,4 @@
-//! The workflow events that a webhook subscribes to.
+//! Workflow events that webhooks subscribe to.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// One value of the API's `actions`. The order of the variants is the documented order.
+/// A value of the API's `actions`. The variants are in the documented order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkflowAction {
     /// `workflow_created`
@@ -19,11 +19,11 @@ pub enum WorkflowAction {
     WorkflowRunStarted,
     /// `workflow_run_completed`
     WorkflowRunCompleted,
-    /// A value that the API returned and that this version does not know: kept, shown, compared.
+    /// A value from the API that this version does not know. It is kept, shown, and compared.
     Unknown(String),
 }
 
-/// To be referred to.
+/// [`WorkflowAction::KNOWN`] with a `'static` address, for references.
 static KNOWN: [WorkflowAction; 5] = WorkflowAction::KNOWN;
 
 impl WorkflowAction {
@@ -36,14 +36,14 @@ impl WorkflowAction {
         Self::WorkflowRunCompleted,
     ];
 
-    /// The known action of that name, for texts that a person wrote.
+    /// Returns the known action with this name.
     pub fn known(name: &str) -> Option<Self> {
         Self::KNOWN
             .into_iter()
             .find(|action| action.as_str() == name)
     }
 
-    /// The API's spelling.
+    /// Returns the spelling of the API.
     pub fn as_str(&self) -> &str {
         match self {
             Self::WorkflowCreated => "workflow_created",
@@ -88,18 +88,19 @@ impl<'de> Deserialize<'de> for WorkflowAction {
     }
 }
 
-/// The set of events that a webhook subscribes to. A set, because the API gives their order no
-/// meaning; iteration is in the documented order, unknown ones last.
+/// The set of events that a webhook subscribes to.
+///
+/// The API does not give their order a meaning. Iteration is in the documented order, with unknown actions last.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkflowActions {
-    /// Whether each of [`WorkflowAction::KNOWN`] is in it. There are several sets for each webhook, so
-    /// the usual one takes no memory of its own.
+    /// Whether each of [`WorkflowAction::KNOWN`] is included. Each webhook has several sets, so known actions need no heap
+    /// memory.
     known: [bool; 5],
     unknown: BTreeSet<WorkflowAction>,
 }
 
 impl WorkflowActions {
-    /// The five documented actions.
+    /// Returns the set of the five documented actions.
     pub fn all() -> Self {
         Self {
             known: [true; 5],
@@ -107,7 +108,7 @@ impl WorkflowActions {
         }
     }
 
-    /// In the documented order, unknown ones last.
+    /// Iterates in the documented order, unknown actions last.
     pub fn iter(&self) -> impl Iterator<Item = &WorkflowAction> {
         let known = self.known.iter().zip(&KNOWN);
         known
@@ -115,13 +116,13 @@ impl WorkflowActions {
             .chain(&self.unknown)
     }
 
-    /// The names of the unknown ones: texts of the API.
+    /// Iterates over the names of unknown actions, which are untrusted text of the API.
     pub fn unknown(&self) -> impl Iterator<Item = &str> {
         self.unknown.iter().map(WorkflowAction::as_str)
     }
 
-    /// Replaces each unknown action for which `other` returns a text. Returns `None` if it returns none for all of them.
-    /// A replaced action stays unknown, whatever the text.
+    /// Replaces the names of unknown actions for which `other` returns a text. Returns `None` if it returns none at all. A
+    /// replaced action stays unknown, whatever its text.
     pub fn with_unknown(&self, other: impl Fn(&str) -> Option<String>) -> Option<Self> {
         let others: Vec<Option<String>> = self.unknown().map(other).collect();
         if others.iter().all(Option::is_none) {
@@ -138,22 +139,22 @@ impl WorkflowActions {
         })
     }
 
-    /// How many there are.
+    /// Returns the number of actions.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there are none.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
     }
 
-    /// Whether these are the five documented actions and no other.
+    /// Returns whether the set contains exactly the five documented actions.
     pub fn is_all(&self) -> bool {
         *self == Self::all()
     }
 
-    /// Whether an event could go to both.
+    /// Returns whether both sets contain a common action.
     pub fn overlaps(&self, other: &Self) -> bool {
         let mut both = self.known.iter().zip(&other.known);
         both.any(|(mine, theirs)| *mine && *theirs) || !self.unknown.is_disjoint(&other.unknown)

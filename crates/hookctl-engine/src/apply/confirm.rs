@@ -1,56 +1,44 @@
-//! Asked against answered: what an answer says about a write. Pure.
+//! Comparison of a write with its response. Pure.
 //!
-//! Three things can differ. The API may store another form of what was sent: learned, so that it is
-//! not sent again. It may not have taken a field: an error. And a field that was not sent may have
-//! changed since the list was read: somebody else was at work.
+//! Three differences are possible. The API may store another form of a value, which is recorded, so that the value is not
+//! sent again. It may store another value, which is an error. And another writer may have changed a field that was not
+//! sent, after the list was read.
 
-use crate::report::Remark;
+use crate::report::{FieldMismatch, Remark};
 use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{AppliedRecord, ObservedWebhook, Written};
-use hookctl_core::webhook::{Field, FieldValue, TokenChange, WebhookSpec, names_match};
+use hookctl_core::webhook::{Attribute, Field, FieldValue, TokenChange, WebhookSpec, names_match};
 
-/// A write and what was there before it.
+/// A write, and the webhook before it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Asked<'a> {
-    /// The webhook as the list had it; none for a create, which sends every field.
+    /// The webhook on the list. `None` for a create, which sends every field.
     pub(super) before: Option<&'a ObservedWebhook>,
-    /// The fields that were sent.
+    /// The fields sent.
     pub(super) sent: &'a [Field],
-    /// What was asked of the token.
+    /// The change of the token.
     pub(super) token: TokenChange<()>,
-    /// What is to be remembered if all goes well. Its `spec` holds the values that were sent.
+    /// The record after a success. Its `spec` contains the values sent.
     pub(super) record: &'a Written<Fingerprint>,
 }
 
-/// What an answer says.
+/// The result of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Confirmation {
-    /// What to remember.
+    /// The record to write.
     pub(super) record: AppliedRecord,
-    /// What a person should know.
+    /// Differences that are not errors.
     pub(super) remarks: Vec<Remark>,
-    /// The fields that the API did not take.
-    pub(super) not_taken: Vec<NotTaken>,
+    /// The fields that the API stores with other values than were sent.
+    pub(super) mismatches: Vec<FieldMismatch>,
 }
 
-/// A field that the API did not take.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field} was sent as {asked} and the API stores {stored}")]
-pub(super) struct NotTaken {
-    /// The field's name.
-    pub(super) field: &'static str,
-    /// What was sent, on one line.
-    asked: String,
-    /// What is stored, on one line.
-    stored: String,
-}
-
-/// Compares an answer with what was asked.
+/// Compares a response with its request.
 pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmation {
     let mut confirmation = Confirmation {
         record: asked.record.confirmed(answer),
         remarks: Vec::new(),
-        not_taken: Vec::new(),
+        mismatches: Vec::new(),
     };
     for field in Field::ALL {
         if asked.before.is_none() || asked.sent.contains(&field) {
@@ -58,10 +46,10 @@ pub(super) fn confirm(asked: Asked<'_>, answer: &ObservedWebhook) -> Confirmatio
         } else if let Some(before) = asked.before
             && !before.spec.field_equals(&answer.spec, field)
         {
-            // As stored counts what was there before, so that the next plan sees the drift.
+            // The earlier value is recorded as stored, so that the next plan sees the drift.
             confirmation.record.stored.copy_field(&before.spec, field);
             confirmation.remarks.push(Remark::ConcurrentEdit {
-                field: field.as_str(),
+                field: field.into(),
                 before: before.spec.get(field).to_string(),
                 now: answer.spec.get(field).to_string(),
             });
@@ -87,17 +75,17 @@ fn confirm_sent(
             stored: stored.get(field),
         });
     } else {
-        // As sent counts what is stored, so that the next plan does not take it for the API's form.
+        // The stored value is recorded as sent, so that the next plan does not treat it as the API's form.
         confirmation.record.sent.copy_field(stored, field);
-        confirmation.not_taken.push(NotTaken {
-            field: field.as_str(),
-            asked: sent.get(field).to_string(),
+        confirmation.mismatches.push(FieldMismatch {
+            field: field.into(),
+            sent: sent.get(field).to_string(),
             stored: stored.get(field).to_string(),
         });
     }
 }
 
-/// Whether what is stored is another form of what was sent, rather than another value.
+/// Returns whether the stored value is another form of the sent one, rather than another value.
 pub(super) fn is_other_form(field: Field, sent: &WebhookSpec, stored: &WebhookSpec) -> bool {
     match (sent.get(field), stored.get(field)) {
         (FieldValue::Text(sent), FieldValue::Text(stored)) => names_match(&sent, &stored),
@@ -116,7 +104,7 @@ fn confirm_token(confirmation: &mut Confirmation, asked: Asked<'_>, answer: &Obs
                 && before.has_bearer_token != answer.has_bearer_token
             {
                 confirmation.remarks.push(Remark::ConcurrentEdit {
-                    field: "bearer_token",
+                    field: Attribute::BearerToken,
                     before: presence(before.has_bearer_token),
                     now: presence(answer.has_bearer_token),
                 });
@@ -126,9 +114,9 @@ fn confirm_token(confirmation: &mut Confirmation, asked: Asked<'_>, answer: &Obs
     };
     if expected != answer.has_bearer_token {
         confirmation.record.token = None;
-        confirmation.not_taken.push(NotTaken {
-            field: "bearer_token",
-            asked: presence(expected),
+        confirmation.mismatches.push(FieldMismatch {
+            field: Attribute::BearerToken,
+            sent: presence(expected),
             stored: presence(answer.has_bearer_token),
         });
     }
@@ -178,7 +166,7 @@ mod tests {
         };
         let confirmation = confirm(asked, &observed(spec(), false));
         assert_eq!(confirmation.remarks, []);
-        assert_eq!(confirmation.not_taken, []);
+        assert_eq!(confirmation.mismatches, []);
         assert_eq!(confirmation.record.stored, spec());
     }
 
@@ -200,15 +188,15 @@ mod tests {
             record: &record,
         };
         let confirmation = confirm(asked, &observed(stored.clone(), false));
-        assert_eq!(confirmation.not_taken, []);
-        // The name is the same before the write already.
+        assert_eq!(confirmation.mismatches, []);
+        // Names are compared in normal form, so the name is not a difference.
         assert_eq!(confirmation.remarks.len(), 1);
         assert_eq!(confirmation.record.sent, record.spec);
         assert_eq!(confirmation.record.stored, stored);
     }
 
     #[test]
-    fn a_field_that_was_not_taken_is_an_error_now_and_a_difference_next_time() {
+    fn a_field_that_was_mismatches_is_an_error_now_and_a_difference_next_time() {
         let record = record(WebhookSpec {
             timeout_seconds: 20,
             ..spec()
@@ -222,8 +210,8 @@ mod tests {
         };
         let confirmation = confirm(asked, &before);
         assert_eq!(
-            confirmation.not_taken.first().unwrap().to_string(),
-            "timeout_seconds was sent as 20 and the API stores 10"
+            confirmation.mismatches.first().unwrap().to_string(),
+            "timeout_seconds was sent as 20, but the API stores 10"
         );
         assert_eq!(confirmation.record.sent.timeout_seconds, 10);
     }
@@ -250,17 +238,17 @@ mod tests {
             record: &record,
         };
         let confirmation = confirm(asked, &answer);
-        assert_eq!(confirmation.not_taken, []);
+        assert_eq!(confirmation.mismatches, []);
         assert_eq!(
             confirmation.remarks,
             [
                 Remark::ConcurrentEdit {
-                    field: "enabled",
+                    field: Field::Enabled.into(),
                     before: "true".into(),
                     now: "false".into()
                 },
                 Remark::ConcurrentEdit {
-                    field: "bearer_token",
+                    field: Attribute::BearerToken,
                     before: "no token".into(),
                     now: "a token".into()
                 },
@@ -271,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_not_taken_is_not_remembered() {
+    fn a_token_that_was_mismatches_is_not_remembered() {
         let record = record(spec());
         let asked = Asked {
             before: None,
@@ -281,8 +269,8 @@ mod tests {
         };
         let confirmation = confirm(asked, &observed(spec(), false));
         assert_eq!(
-            confirmation.not_taken.first().unwrap().to_string(),
-            "bearer_token was sent as a token and the API stores no token"
+            confirmation.mismatches.first().unwrap().to_string(),
+            "bearer_token was sent as a token, but the API stores no token"
         );
     }
 }

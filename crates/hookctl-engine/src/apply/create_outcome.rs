@@ -1,25 +1,25 @@
-//! Did that create happen? Pure: a look at a fresh list.
+//! The outcome of a create without a response, from a fresh list. Pure.
 
 use std::collections::BTreeSet;
 
 use hookctl_core::state::{ObservedState, ObservedWebhook};
 use hookctl_core::webhook::{RemoteId, WebhookSpec, normal_name};
 
-/// What a fresh list says about a create without an answer.
+/// The outcome of a create without a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CreateOutcome {
-    /// It did not happen.
-    NotMade,
-    /// It happened: this is it.
-    Made(ObservedWebhook),
-    /// More than one webhook could be it.
+    /// The list contains no matching webhook.
+    NotCreated,
+    /// The create succeeded with this webhook.
+    Created(ObservedWebhook),
+    /// Several webhooks match.
     Several(Vec<RemoteId>),
-    /// None that can be read, but these, which cannot, could be it.
+    /// No readable webhook matches, but these unreadable ones may.
     Unreadable(Vec<RemoteId>),
 }
 
-/// Looks for a webhook that is new, that nobody is bound to, and that has the name and URL that were
-/// sent. `known` are the ids that were there before, or that are ours by now: never taken for it.
+/// Determines the outcome of a create: searches for a new, unbound webhook with the sent name and URL. `known` contains the
+/// ids that existed before, or that are bound by now, which never match.
 pub(super) fn create_outcome(
     sent: &WebhookSpec,
     known: &BTreeSet<RemoteId>,
@@ -39,12 +39,12 @@ pub(super) fn create_outcome(
                 .map(|webhook| webhook.id.clone())
                 .collect();
             if unreadable.is_empty() {
-                CreateOutcome::NotMade
+                CreateOutcome::NotCreated
             } else {
                 CreateOutcome::Unreadable(unreadable)
             }
         }
-        (Some(found), None) => CreateOutcome::Made(found.clone()),
+        (Some(found), None) => CreateOutcome::Created(found.clone()),
         (Some(first), Some(second)) => CreateOutcome::Several(
             [first, second]
                 .into_iter()
@@ -86,11 +86,11 @@ mod tests {
         };
         assert_eq!(
             look(vec![webhook("old", "Billing"), webhook("new", "Other")]),
-            CreateOutcome::NotMade
+            CreateOutcome::NotCreated
         );
         assert_eq!(
             look(vec![webhook("old", "Billing"), webhook("new", "Billing ")]),
-            CreateOutcome::Made(webhook("new", "Billing "))
+            CreateOutcome::Created(webhook("new", "Billing "))
         );
         let mut fresh: ObservedState = [webhook("new", "Other")].into_iter().collect();
         for (name, may_be_it) in [
@@ -109,7 +109,7 @@ mod tests {
             let expected = if may_be_it {
                 CreateOutcome::Unreadable(vec![id])
             } else {
-                CreateOutcome::NotMade
+                CreateOutcome::NotCreated
             };
             assert_eq!(create_outcome(&sent, &known, &fresh), expected, "{name:?}");
         }

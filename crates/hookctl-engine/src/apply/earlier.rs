@@ -1,4 +1,4 @@
-//! Earlier writes that may still take effect, and which of them an action replaces. Pure.
+//! Earlier writes that may still take effect, and the actions that replace them. Pure.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -7,7 +7,8 @@ use hookctl_core::plan::PlannedAction;
 use hookctl_core::record::Intent;
 use hookctl_core::webhook::{Key, RemoteId};
 
-/// The earlier writes of an apply. A write belongs to its webhook: the key that stood for it may be another by now.
+/// The earlier writes of an apply. A write belongs to its webhook, which may be bound to another key by now.
+#[derive(Debug)]
 pub(super) struct Earlier {
     by_key: BTreeMap<Key, Intent>,
     keys_of: HashMap<RemoteId, BTreeSet<Key>>,
@@ -28,13 +29,13 @@ impl Earlier {
         Self { by_key, keys_of }
     }
 
-    /// Returns what is open on a key.
+    /// Returns the open write of a key.
     pub(super) fn of_key(&self, key: &Key) -> Option<Intent> {
         self.by_key.get(key).cloned()
     }
 
-    /// Returns what an action of this key and webhook replaces, and what was replaced before it, as far as it
-    /// `matters`: under the action's key, its own first, the latest of each first.
+    /// Returns the writes that an action of this key and webhook replaces, and those that they replaced, if `matters`
+    /// returns `true` for them. They get the key of the action. Those of its own key are first, the latest of each first.
     pub(super) fn replaced(
         &self,
         planned: &PlannedAction,

@@ -1,4 +1,4 @@
-//! The phases of an apply: what runs side by side, and what stops what.
+//! The phases of an apply: concurrency, and the effect of failures.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use super::pending::Unsettled;
 use super::progress::{ApplyEvent, Listener};
 use super::step::Steps;
 use super::stop_gate::StopGate;
-use crate::report::{ActionResult, Outcome, SyncReport, Twin};
+use crate::report::{ActionResult, Duplicate, Outcome, SyncReport};
 use hookctl_api::{WebhookApi, observe};
 use hookctl_core::plan::{Action, Phase, Plan, PlannedAction};
 use hookctl_core::record::{After, Journal, JournalError, Settlement};
@@ -23,26 +23,26 @@ use hookctl_core::secret::Secrets;
 use hookctl_core::state::{ObservedState, ObservedWebhook};
 use hookctl_core::webhook::{RemoteId, normal_name};
 
-/// How many actions are under way for each that may send. The others wait for the record: what waits
-/// together is made durable together, so that many small waits for the disk become few.
+/// The number of actions in progress for each one that may send. The others wait for the record, so that many intents and
+/// settlements share one write to the disk.
 const UNDER_WAY: usize = 32;
 
-/// What was seen when the plan was made.
+/// The state that the plan is based on.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
-    /// The webhooks.
+    /// The observed webhooks.
     pub observed: &'a ObservedState,
-    /// The actions that wait.
+    /// The actions to hold back.
     pub held: &'a Held,
     /// The earlier writes that may still take effect.
     pub unsettled: &'a [Unsettled],
 }
 
-/// Applies a plan that was made from what was seen.
+/// Applies a plan.
 ///
 /// # Errors
-/// [`JournalError`] if the records that are merely out of date could not be written; nothing was sent
-/// then. Every other failure is in the report.
+/// Returns [`JournalError`] if records to refresh could not be written, before anything is sent. Every other failure is in
+/// the report.
 pub async fn apply<A: WebhookApi, J: Journal>(
     plan: &Plan,
     seen: Seen<'_>,
@@ -102,7 +102,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
             .first()
             .is_some_and(|first| first.action.phase() == Phase::Create)
         {
-            report.twins = run.twins(&results).await;
+            report.duplicates = run.duplicates(&results).await;
         }
         report.results.extend(results);
     }
@@ -117,7 +117,7 @@ struct Run<'a, A, J> {
 }
 
 impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
-    /// Runs the actions of one phase side by side and returns their results in the plan's order.
+    /// Runs the actions of a phase concurrently, and returns their results in the order of the plan.
     async fn phase(&self, actions: &[Arc<PlannedAction>]) -> Vec<ActionResult> {
         let concurrency = self.steps.options.concurrency.max(1);
         let mut waiting = lanes(actions).into_iter();
@@ -132,7 +132,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         results.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// Runs actions one after the other.
+    /// Runs actions one after another.
     async fn lane(&self, lane: Vec<(usize, &Arc<PlannedAction>)>) -> Vec<(usize, ActionResult)> {
         let mut results = Vec::with_capacity(lane.len());
         for (index, planned) in lane {
@@ -141,8 +141,8 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         results
     }
 
-    /// Looks in a fresh list for duplicates that another writer made while we made the same.
-    async fn twins(&self, results: &[ActionResult]) -> Vec<Twin> {
+    /// Finds duplicates in a fresh list that another writer created at the same time.
+    async fn duplicates(&self, results: &[ActionResult]) -> Vec<Duplicate> {
         let made: Vec<_> = results
             .iter()
             .filter_map(|result| match (&result.outcome, &result.planned.action) {
@@ -164,7 +164,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         let fresh = match listed {
             Ok(listing) => listing.observed,
             Err(error) => {
-                tracing::warn!(%error, "could not look whether somebody else made the same");
+                tracing::warn!(%error, "could not check for duplicates");
                 return Vec::new();
             }
         };
@@ -176,32 +176,32 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 same_name.or_default().push(webhook);
             }
         }
-        let mut twins = Vec::new();
+        let mut duplicates = Vec::new();
         for (key, id, spec) in made {
             let same_name = new_by_name.get(&normal_name(&spec.name));
             for webhook in same_name.into_iter().flatten() {
                 if spec.looks_like(&webhook.spec) {
-                    twins.push(Twin {
+                    duplicates.push(Duplicate {
                         key: key.clone(),
                         id: id.clone(),
-                        twin: webhook.id.clone(),
+                        duplicate: webhook.id.clone(),
                     });
                 }
             }
         }
-        twins
+        duplicates
     }
 
     async fn one(&self, planned: &Arc<PlannedAction>) -> ActionResult {
         let phase = planned.action.phase();
         let outcome = if self.held.keys.contains(&planned.key) {
-            // What is deleted may be what it replaces.
+            // The action may replace a webhook that a later phase deletes.
             self.steps.stop_gate.failed(phase, false);
             Outcome::Held
         } else if self.steps.stop_gate.lets_pass(phase) {
             match self.steps.take(planned).await {
                 Ok(outcome) => outcome,
-                Err(error) => error.into_outcome(),
+                Err(error) => error.into(),
             }
         } else {
             Outcome::NotAttempted
@@ -217,7 +217,7 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
     }
 }
 
-/// The observed ids by the normal form of their names.
+/// Returns the observed ids by normal name.
 fn by_name(observed: &ObservedState) -> HashMap<String, Vec<RemoteId>> {
     let mut named: HashMap<String, Vec<RemoteId>> = HashMap::new();
     for webhook in observed.webhooks.values() {
@@ -227,9 +227,10 @@ fn by_name(observed: &ObservedState) -> HashMap<String, Vec<RemoteId>> {
     named
 }
 
-/// The actions of a phase, each with its place in it, in lanes that may run side by side. Creates of one
-/// name share a lane: were two of them under way at once without an answer, the list could not tell
-/// which of them had made what.
+/// Splits the actions of a phase, each with its index, into lanes that may run concurrently.
+///
+/// Creates of the same name share a lane. If two of them got no response at the same time, the list could not show which
+/// of them created which webhook.
 fn lanes(actions: &[Arc<PlannedAction>]) -> Vec<Vec<(usize, &Arc<PlannedAction>)>> {
     let mut lanes: Vec<Vec<(usize, &Arc<PlannedAction>)>> = Vec::new();
     let mut lane_of = HashMap::new();

@@ -1,16 +1,18 @@
-//! Which actions wait for a write that may still take effect. Pure.
+//! Actions that wait for earlier writes. Pure.
 //!
-//! | may still take effect | action | |
+//! A write may still take effect until its horizon has passed.
+//!
+//! | earlier write | action | result |
 //! | --- | --- | --- |
-//! | create | a create of its name, or of one that had it before, anything on its key | waits |
-//! | patch | one that leaves the webhook as the patch would | goes on: the late effect changes nothing |
-//! | patch | a delete | goes on: the patch finds no webhook |
-//! | patch | otherwise on its webhook or its key | waits |
-//! | delete | the same delete | goes on |
-//! | delete | otherwise on its webhook or its key | waits |
+//! | create | a create of its name, or of a webhook that had the name before; any action on its key | waits |
+//! | patch | one with the same result as the patch | proceeds: the late effect changes nothing |
+//! | patch | a delete | proceeds: the patch finds no webhook |
+//! | patch | any other on its webhook or its key | waits |
+//! | delete | the same delete | proceeds |
+//! | delete | any other on its webhook or its key | waits |
 //!
-//! A write belongs to its webhook, whatever key stands for it now. One that may still take effect and that no action
-//! repeats is waited for, if its key is selected: until then the account may come to differ from the files by itself.
+//! A write belongs to its webhook, even if another key is bound to the webhook now. The run also waits for an earlier
+//! write that no action repeats, if its key is selected: until then, the account may still diverge from the files.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,30 +24,30 @@ use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{DesiredState, Written};
 use hookctl_core::webhook::{Key, TokenChange, names_match};
 
-/// What is held back, and what is waited for.
+/// The actions to hold back, and the writes to wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// The keys whose actions wait.
     pub keys: BTreeSet<Key>,
-    /// The keys whose actions do not wait, though an earlier write may undo them.
+    /// The keys whose actions proceed, although an earlier write may undo them.
     pub contested: BTreeSet<Key>,
-    /// The keys of the writes that are waited for.
+    /// The keys of the writes to wait for.
     pub waits_for: BTreeSet<Key>,
-    /// How long the longest of them may still take effect.
+    /// The longest time in which one of them may still take effect.
     pub remaining: Duration,
 }
 
-/// Whether writes that may still take effect are waited for.
+/// Whether to wait for writes that may still take effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Settle {
-    /// They are: nothing is sent that they could double or undo.
+    /// Wait, and send nothing that they could duplicate or undo.
     #[default]
     Wait,
-    /// They are not. What is sent all the same is recorded as contested.
+    /// Proceed. Affected actions are recorded as contested.
     Now,
 }
 
-/// Tells which actions of a plan wait for which writes. The plan was made of `desired` for the keys of `only`.
+/// Determines which actions of a plan wait for which writes. The plan is based on `desired` and the keys of `only`.
 pub fn hold(
     plan: &Plan,
     unsettled: &[Unsettled],
@@ -86,12 +88,13 @@ pub fn hold(
     held
 }
 
+/// The relation of an action to an earlier write.
 enum Relation {
-    /// They have nothing to do with each other.
+    /// They are independent.
     None,
-    /// After the action the late effect changes nothing.
+    /// A late effect after the action changes nothing.
     Repeats,
-    /// The late effect could double or undo the action.
+    /// A late effect could duplicate or undo the action.
     Contests,
 }
 
@@ -121,7 +124,7 @@ fn relation(
         };
     };
     if planned.id() != Some(id) {
-        // What is recorded of the key would end the intent.
+        // Recording a result of the key would end the intent.
         return if planned.key == *key {
             Relation::Contests
         } else {
@@ -144,7 +147,7 @@ fn relation(
     }
 }
 
-/// Whether a late PATCH would leave a webhook as an action leaves it.
+/// Returns whether a late PATCH has the same result as an action.
 fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &Written<Fingerprint>) -> bool {
     let IntendedWrite::Patch { fields, token, .. } = write else {
         return false;

@@ -19,46 +19,46 @@ pub(super) type Refreshed = Result<Arc<ObservedState>, Arc<ObserveError>>;
 pub(super) struct ListRefresher {
     /// Shared by the creates under way, and held alone by a refresh.
     last: RwLock<Option<Refresh>>,
-    /// Counts calls and refreshes, which tells which was first.
+    /// Numbers calls and refreshes in order.
     turns: AtomicU64,
 }
 
 #[derive(Debug)]
 struct Refresh {
     turn: u64,
-    brought: Refreshed,
+    result: Refreshed,
 }
 
 impl ListRefresher {
-    /// Keeps refreshes away while a webhook is being created.
+    /// Delays refreshes while a webhook is being created.
     pub(super) async fn creating(&self) -> Creating<'_> {
         Creating {
             _shared: self.last.read().await,
         }
     }
 
-    /// A list that was read after this was called.
+    /// Returns a list that was read after this call.
     pub(super) async fn refresh(&self, api: &impl WebhookApi) -> Refreshed {
         let asked = self.turn();
         let mut last = self.last.write().await;
         if let Some(refresh) = &*last
             && refresh.turn > asked
         {
-            return refresh.brought.clone();
+            return refresh.result.clone();
         }
         let turn = self.turn();
         let read = match observe(api).await {
             Ok(first) => observe_absences(api, first).await,
             Err(error) => Err(error),
         };
-        let brought = read
+        let result = read
             .map(|listing| Arc::new(listing.observed))
             .map_err(Arc::new);
         *last = Some(Refresh {
             turn,
-            brought: brought.clone(),
+            result: result.clone(),
         });
-        brought
+        result
     }
 
     fn turn(&self) -> u64 {
@@ -66,7 +66,8 @@ impl ListRefresher {
     }
 }
 
-/// A webhook is being made.
+/// A guard that delays refreshes while a webhook is being created.
+#[derive(Debug)]
 pub(super) struct Creating<'a> {
     _shared: RwLockReadGuard<'a, Option<Refresh>>,
 }
@@ -84,7 +85,7 @@ mod tests {
     use hookctl_core::state::ObservedWebhook;
     use hookctl_core::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
-    /// An API without webhooks, that counts how often it was asked, and may refuse.
+    /// An API without webhooks that counts requests, and may refuse them.
     #[derive(Default)]
     struct Empty {
         asked: AtomicU32,
@@ -142,11 +143,11 @@ mod tests {
     #[tokio::test]
     async fn a_refresh_waits_for_what_is_being_created() {
         let (refresher, api) = (ListRefresher::default(), Empty::default());
-        let making = refresher.creating().await;
+        let creating = refresher.creating().await;
         let mut refresh = std::pin::pin!(refresher.refresh(&api));
         assert!(refresh.as_mut().now_or_never().is_none());
         assert_eq!(api.asked(), 0);
-        drop(making);
+        drop(creating);
         refresh.await.unwrap();
         assert_eq!(api.asked(), 1);
     }
@@ -170,7 +171,7 @@ mod tests {
             assert_eq!(all.0.is_err(), refuses);
             assert_eq!(all.1.is_err(), refuses);
             assert_eq!(all.2.is_err(), refuses);
-            // The second asked while the first one read, and the third did, too.
+            // The second and third call came during the first refresh, and share the second one.
             assert_eq!(api.asked(), 2);
             let _later = refresher.refresh(&api).await;
             assert_eq!(api.asked(), 3);

@@ -1,29 +1,29 @@
-//! From a plan to effects: the requests, in order, each answer checked and recorded.
+//! Applying of plans: sends the requests in order, checks each response, and records the result.
 //!
 //! # Expected flow
-//! Creates, then updates, then deletes, then records to drop; within each group side by side. Each
-//! action sends exactly the request that the plan says, compares the answer with what was asked, and
-//! is recorded before its result is reported.
+//! Creates run first, then updates, then deletes, then dropped records. Actions of a group run concurrently. Each action
+//! sends exactly the planned request, compares the response with the request, and is recorded before its result is
+//! reported.
 //!
-//! More actions are under way than may send, so that their intents and settlements are made durable many
-//! at a time. What is intended and then held back, by a failure or an interruption, is withdrawn.
+//! More actions are in progress than may send, so that many intents and settlements are made durable together. An intent
+//! is withdrawn if its request is held back by a failure or an interruption.
 //!
 //! # Guarantees
-//! - A create is sent once. What becomes of one without an answer is for the next list to tell.
-//! - Whether a request may leave is asked right before each send, retries included: nothing is sent after a
-//!   cancellation, a refused API key, or a record that could not be written.
-//! - Nothing that is independent of a failure is held back, with two exceptions: after a refused API
-//!   key, or a record that could not be written, nothing new starts; and nothing is deleted after a
-//!   create or an update failed, since the webhook to be deleted may be the one that it replaces.
+//! - A create is sent once. The next list shows the outcome of one without a response.
+//! - Permission is checked right before each send, including retries. Nothing is sent after a cancellation, a refused API
+//!   key, or a failure to write the record.
+//! - A failure does not affect independent actions, with two exceptions. After a refused API key, or a failure to write
+//!   the record, nothing new starts. After a failed create or update, nothing is deleted, since the failed action may
+//!   replace the webhook to delete.
 //! - Every planned action has a result.
 //!
 //! # Assumptions
-//! The plan was made from the observed state given. Retries, time-outs, and the rate are the API
-//! client's business; the place where the record is kept is the journal's.
+//! The plan is based on the given observed state. The API client handles retries, time-outs, and rates. The journal
+//! stores the record.
 //!
 //! # Caveats
-//! A webhook that is made by hand with the same name and URL while a create of ours is undecided cannot be
-//! told from ours; if there are two, neither is taken.
+//! If another writer creates a webhook of the same name and URL while the outcome of a create is unknown, the two cannot
+//! be distinguished. If both exist, neither is bound.
 
 mod confirm;
 mod create_outcome;
@@ -42,5 +42,5 @@ mod write_gate;
 pub use executor::{Seen, apply};
 pub use hold::{Held, Settle, hold};
 pub use options::ApplyOptions;
-pub use pending::{Settled, UndecidedCreate, Unsettled, remember, settle_pending};
+pub use pending::{Settled, UndecidedCreate, Unsettled, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

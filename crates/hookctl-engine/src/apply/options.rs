@@ -1,23 +1,36 @@
-//! How a plan is applied.
+//! Options of an apply.
 
+use std::fmt;
 use std::time::Duration;
 
 use hookctl_core::clock::Clock;
 use hookctl_core::record::{Horizon, Provenance};
 use tokio_util::sync::CancellationToken;
 
-/// How a plan is applied.
+/// Options of an apply.
 pub struct ApplyOptions<'a> {
-    /// How many actions send at once, at most; at least 1. The API client may hold back more.
+    /// The maximum number of actions that send concurrently, at least 1. The API client may throttle further.
     pub concurrency: usize,
-    /// Tells the time, for intents and the history.
+    /// The clock of intents and the history.
     pub clock: &'a dyn Clock,
-    /// How long a request without an answer may still take effect.
+    /// How long a request without a response may still take effect.
     pub horizon: Horizon,
-    /// How long requests in flight are waited for after a cancellation.
+    /// How long to wait for requests in flight after a cancellation.
     pub grace: Duration,
-    /// Tells the Git commit of the files, for the history. Asked once, and only if there is an action.
+    /// Returns the Git commit of the files, for the history. Called once, and only if the plan has actions.
     pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
-    /// Once cancelled, nothing is sent any more; what is in flight is settled and recorded.
+    /// Cancels the apply: nothing more is sent, and requests in flight are settled and recorded.
     pub cancellation: CancellationToken,
+}
+
+impl fmt::Debug for ApplyOptions<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ApplyOptions")
+            .field("concurrency", &self.concurrency)
+            .field("horizon", &self.horizon)
+            .field("grace", &self.grace)
+            .field("cancellation", &self.cancellation)
+            .finish_non_exhaustive()
+    }
 }

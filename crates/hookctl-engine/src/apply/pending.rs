@@ -1,18 +1,18 @@
-//! What became of writes whose answers were never seen. Pure: judged by a fresh list and a moment.
+//! Outcomes of pending writes, which got no response, from a fresh list and the time. Pure.
 //!
 //! | pending | the list | until its horizon | after it |
 //! | --- | --- | --- | --- |
-//! | create | one new webhook with its name and URL | bound to it, as if it had been answered | the same |
-//! | create | none | unsettled | it did not happen, and the plan makes it |
-//! | create | several | an error, unless the file pins one | the same |
-//! | patch | its fields, and it left the token alone | over | over |
-//! | patch | otherwise | unsettled | over: the plan compares fields. A token that it set on a webhook whose token was ours can no longer be verified |
-//! | delete | gone | over | over |
-//! | delete | still there | unsettled | over: the plan deletes it again |
-//! | superseded | its webhook is gone | over | over |
+//! | create | contains one new webhook with its name and URL | bound to it, as after a response | the same |
+//! | create | contains no such webhook | unsettled | it did not take effect, and the plan creates the webhook |
+//! | create | contains several | an error, unless the file pins one | the same |
+//! | patch | shows its fields, and it did not change the token | over | over |
+//! | patch | otherwise | unsettled | over: the plan compares fields. If it set a token on a webhook with a recorded token, the token can no longer be verified |
+//! | delete | lacks the webhook | over | over |
+//! | delete | contains the webhook | unsettled | over: the plan deletes it again |
+//! | superseded | lacks its webhook | over | over |
 //! | superseded | otherwise | unsettled | over |
 //!
-//! A write that was not confirmed, and that replaced one that set a token, leaves a token that can no longer be verified.
+//! After an unconfirmed write that replaced one that set a token, the token can no longer be verified.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use super::confirm::is_other_form;
 use super::create_outcome::{CreateOutcome, create_outcome};
 use hookctl_core::clock::Stamp;
 use hookctl_core::record::{
-    After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement,
+    After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement, bind,
 };
 use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{
@@ -30,24 +30,24 @@ use hookctl_core::webhook::{
     Field, FieldValue, Key, RemoteId, TokenChange, WebhookSpec, normal_name,
 };
 
-/// A create that may have happened, and no way to tell as what.
+/// A create that may have succeeded, with several matching webhooks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("whether an interrupted run made '{key}' is not known: any of {} could be it. Delete the superfluous ones, or pin the right one with `id:`", .ids.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
+#[error("an interrupted run may have created '{key}', and several webhooks match it: {}", .ids.iter().map(RemoteId::as_str).collect::<Vec<_>>().join(", "))]
 pub struct UndecidedCreate {
     /// The key.
     pub key: Key,
-    /// The webhooks that could be it.
+    /// The matching webhooks.
     pub ids: Vec<RemoteId>,
 }
 
-/// What a fresh list and the time say of what is pending.
+/// The state of pending writes, as a fresh list and the time show it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settled {
-    /// What is over.
+    /// The settlements of writes that are over.
     pub settlements: Vec<Settlement>,
-    /// What may still take effect.
+    /// The writes that may still take effect.
     pub unsettled: Vec<Unsettled>,
-    /// What the records are worth until then: tokens that can no longer be verified.
+    /// The records to use until then, whose tokens can no longer be verified.
     provisional: Vec<(Key, AppliedRecord)>,
 }
 
@@ -56,27 +56,29 @@ pub struct Settled {
 pub struct Unsettled {
     /// The write.
     pub intent: Intent,
-    /// How long it may.
+    /// How long it may still take effect.
     pub remaining: Remaining,
 }
 
 impl Settled {
-    /// Lays what was settled, and what is provisional, over records in memory.
+    /// Applies settlements and provisional records to records in memory.
     pub fn apply_to(&self, records: &mut LastApplied) {
-        remember(&self.settlements, records);
+        for settlement in &self.settlements {
+            bind(settlement, records);
+        }
         records.extend(self.provisional.iter().cloned());
     }
 
-    /// Whether it changes nothing about the records.
+    /// Returns whether no records change.
     pub const fn changes_nothing(&self) -> bool {
         self.settlements.is_empty() && self.provisional.is_empty()
     }
 }
 
-/// Settles what is pending by a fresh list, before anything is planned from it.
+/// Settles pending writes with a fresh list, before planning from it.
 ///
 /// # Errors
-/// [`UndecidedCreate`] if more webhooks could be one that a pending create made than were made.
+/// Returns [`UndecidedCreate`] if more webhooks match pending creates than these could have created.
 pub fn settle_pending(
     pending: &Pending,
     desired: &DesiredState,
@@ -92,7 +94,7 @@ pub fn settle_pending(
     let mut known = pending.seen.clone();
     known.extend(records.values().map(|record| record.id.clone()));
     let alike = alike(&pending.intents);
-    for intent in &pending.intents {
+    for intent in pending.intents.values() {
         let remaining = intent.remaining(now, horizon);
         let is_open = !remaining.time.is_zero();
         let mut superseded = intent.superseded;
@@ -123,7 +125,7 @@ pub fn settle_pending(
                     Some(found) => {
                         known.insert(found.id.clone());
                         let token = token.filter(|_| found.has_bearer_token);
-                        // Of several that are alike, this one may have been made with another's token.
+                        // Among several alike, this webhook may have been created with the token of another.
                         let token = if companions > 1 {
                             token.map(Fingerprint::unverifiable)
                         } else {
@@ -184,8 +186,8 @@ pub fn settle_pending(
     Ok(settled)
 }
 
-/// What a write leaves that replaced others and was not confirmed itself: one of them may have set a token, so the one
-/// in the record can no longer be verified.
+/// Adjusts the settlement of an unconfirmed write that replaced others: one of them may have set a token, so the recorded
+/// one can no longer be verified.
 fn doubted(
     intent: &Intent,
     over: Option<Settlement>,
@@ -218,7 +220,7 @@ fn doubted(
     }
 }
 
-/// Whether a webhook is as a patch would make it, as far as a list can tell.
+/// Returns whether a webhook shows the effect of a patch, as far as a list can show it.
 fn shows(
     there: &ObservedWebhook,
     fields: &BTreeMap<Field, serde_json::Value>,
@@ -234,30 +236,15 @@ fn shows(
     token && fields.iter().all(is_there)
 }
 
-/// Whether the API spells a value like this.
+/// Returns whether a value has this JSON form.
 pub(super) fn spells(value: &FieldValue, spelled: &serde_json::Value) -> bool {
     serde_json::to_value(value).is_ok_and(|value| value == *spelled)
 }
 
-/// Applies settlements to records in memory.
-pub fn remember(settlements: &[Settlement], records: &mut LastApplied) {
-    for settlement in settlements {
-        match &settlement.after {
-            After::Record(record) => {
-                records.insert(settlement.key.clone(), (**record).clone());
-            }
-            After::Dropped => {
-                records.remove(&settlement.key);
-            }
-            After::Unchanged => {}
-        }
-    }
-}
-
-/// How many pending creates share each name.
-fn alike(intents: &[Intent]) -> BTreeMap<String, usize> {
+/// Counts pending creates by normal name.
+fn alike(intents: &BTreeMap<Key, Intent>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for intent in intents {
+    for intent in intents.values() {
         if let IntendedWrite::Create { webhook, .. } = &intent.write {
             *counts.entry(normal_name(&webhook.spec.name)).or_default() += 1;
         }
@@ -265,7 +252,7 @@ fn alike(intents: &[Intent]) -> BTreeMap<String, usize> {
     counts
 }
 
-/// The webhook that a pending create made, if it did.
+/// Returns the webhook that a pending create created, if any.
 fn find(
     key: &Key,
     spec: &WebhookSpec,
@@ -274,9 +261,9 @@ fn find(
     observed: &ObservedState,
 ) -> Result<Option<ObservedWebhook>, UndecidedCreate> {
     match create_outcome(spec, known, observed) {
-        CreateOutcome::NotMade => Ok(None),
-        CreateOutcome::Made(found) => Ok(Some(found)),
-        // As many at most as were made: any of them will do, and the one that fits best is taken.
+        CreateOutcome::NotCreated => Ok(None),
+        CreateOutcome::Created(found) => Ok(Some(found)),
+        // These pending creates explain all candidates, so any is correct. An equal one is preferred.
         CreateOutcome::Several(ids) if ids.len() <= companions => {
             let candidates = || ids.iter().filter_map(|id| observed.get(id));
             let best = candidates()
@@ -300,7 +287,7 @@ fn bound(
 ) -> Settlement {
     let mut stored = spec.clone();
     for field in Field::ALL {
-        // Another value is somebody's edit since, which the plan shall see.
+        // Another value is a later edit, which the plan must see.
         if is_other_form(field, spec, &found.spec) {
             stored.copy_field(&found.spec, field);
         }
@@ -316,7 +303,7 @@ fn bound(
         })),
         lingering: None,
         history: Some(HistoryEntry {
-            at: intent.sent.at.to_string(),
+            at: intent.sent.at,
             key: intent.key.clone(),
             id: found.id.clone(),
             action: "create".into(),
@@ -335,11 +322,11 @@ fn patched(
 ) -> Settlement {
     let mut settlement = Settlement::nothing(intent.key.clone());
     let record = records.get(&intent.key).filter(|record| record.id == *id);
-    // A webhook that cannot be read may have one.
+    // An unreadable webhook may have a token.
     let has_one = observed
         .get(id)
         .map_or_else(|| observed.exists(id), |found| found.has_bearer_token);
-    // A token that was not ours before may be anybody's now: it may not be cleared as ours.
+    // Without a recorded token, the current one may come from another writer, and must not be cleared.
     let ours = record.and_then(|record| Some((record, record.token?)));
     if let (TokenChange::Set(_), true, Some((record, ours))) = (token, has_one, ours) {
         settlement.after = After::Record(Box::new(AppliedRecord {
@@ -384,7 +371,7 @@ mod tests {
         }
     }
 
-    fn trace_of(token: &str) -> Fingerprint {
+    fn fingerprint_of(token: &str) -> Fingerprint {
         let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
         FingerprintKey::derive(&secret("key")).fingerprint(Salt::new([1; 16]), &secret(token))
     }
@@ -399,7 +386,7 @@ mod tests {
             write: IntendedWrite::Create {
                 webhook: Written {
                     spec: spec(timeout_seconds),
-                    token: Some(trace_of(name)),
+                    token: Some(fingerprint_of(name)),
                     prevent_destroy: true,
                 },
                 seen: Vec::new(),
@@ -419,7 +406,7 @@ mod tests {
         }
     }
 
-    /// What is settled once the horizon has passed.
+    /// Returns the settled records after the horizon has passed.
     fn settle(
         intents: Vec<Intent>,
         records: &LastApplied,
@@ -438,7 +425,10 @@ mod tests {
         observed: Vec<ObservedWebhook>,
     ) -> Result<Settled, UndecidedCreate> {
         let pending = Pending {
-            intents,
+            intents: intents
+                .into_iter()
+                .map(|intent| (intent.key.clone(), intent))
+                .collect(),
             seen: BTreeSet::from([id("old")]),
         };
         let desired = DesiredState::default();
@@ -463,7 +453,7 @@ mod tests {
         let settled = settle(vec![create("a", 10)], &none, vec![old, webhook("new", 10)]).unwrap();
         let bound = record(&settled[0]);
         assert_eq!(bound.id, id("new"));
-        assert_eq!(bound.token, Some(trace_of("a")));
+        assert_eq!(bound.token, Some(fingerprint_of("a")));
         assert!(bound.prevent_destroy);
     }
 
@@ -479,32 +469,32 @@ mod tests {
 
     #[test]
     fn of_several_that_are_alike_each_gets_one_and_no_token_is_vouched_for() {
-        let twins = || vec![create("a", 10), create("b", 20)];
+        let alike = || vec![create("a", 10), create("b", 20)];
         let none = LastApplied::new();
         let both = vec![webhook("one", 20), webhook("two", 10)];
-        let settled = settle(twins(), &none, both).unwrap();
+        let settled = settle(alike(), &none, both).unwrap();
         let ids: Vec<_> = settled.iter().map(|after| &record(after).id).collect();
         assert_eq!(ids, [&id("two"), &id("one")]);
         let ours = record(&settled[0]).token.unwrap();
-        let told = ours.compare(&trace_of("a"));
+        let told = ours.compare(&fingerprint_of("a"));
         assert_eq!(told, hookctl_core::secret::Comparison::Incomparable);
 
-        let settled = settle(twins(), &none, vec![webhook("one", 20)]).unwrap();
+        let settled = settle(alike(), &none, vec![webhook("one", 20)]).unwrap();
         assert_eq!(settled[1], After::Unchanged);
         let three = ["one", "two", "three"].map(|name| webhook(name, 10));
-        assert!(settle(twins(), &none, three.into()).is_err());
+        assert!(settle(alike(), &none, three.into()).is_err());
     }
 
     #[test]
     fn more_than_were_made_cannot_be_told_apart() {
-        let twins = vec![webhook("one", 10), webhook("two", 10)];
-        let error = settle(vec![create("a", 10)], &LastApplied::new(), twins).unwrap_err();
+        let alike = vec![webhook("one", 10), webhook("two", 10)];
+        let error = settle(vec![create("a", 10)], &LastApplied::new(), alike).unwrap_err();
         assert_eq!(error.ids, [id("one"), id("two")]);
     }
 
     #[test]
     fn a_token_on_its_way_can_no_longer_be_verified() {
-        let token = TokenChange::Set(Some(trace_of("u")));
+        let token = TokenChange::Set(Some(fingerprint_of("u")));
         let write = IntendedWrite::patch(id("new"), &[], token);
         let patch = Intent::new(key("a"), at(0), write);
         let applied = |token| AppliedRecord {
@@ -518,8 +508,8 @@ mod tests {
             let records = LastApplied::from([(key("a"), applied(token))]);
             settle(vec![patch.clone()], &records, vec![webhook("new", 10)]).unwrap()
         };
-        let ours = record(&after(Some(trace_of("t")))[0]).token.unwrap();
-        let told = ours.compare(&trace_of("t"));
+        let ours = record(&after(Some(fingerprint_of("t")))[0]).token.unwrap();
+        let told = ours.compare(&fingerprint_of("t"));
         assert_eq!(told, hookctl_core::secret::Comparison::Incomparable);
         assert_eq!(after(None), [After::Unchanged]);
     }

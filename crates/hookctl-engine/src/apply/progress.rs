@@ -1,4 +1,4 @@
-//! What an apply tells whoever listens, as it happens.
+//! Events of an apply in progress.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,37 +7,37 @@ use crate::report::Outcome;
 use hookctl_core::plan::PlannedAction;
 use hookctl_core::webhook::Key;
 
-/// One thing that happened.
+/// An event of an apply.
 #[derive(Clone, Copy, Debug)]
 pub enum ApplyEvent<'a> {
     /// The apply begins.
     Started {
-        /// How many actions there are.
+        /// The number of actions.
         actions: usize,
     },
-    /// Nothing is left to do but to wait for requests that may still take effect.
+    /// The run waits for earlier requests that may still take effect.
     Waiting {
         /// The keys of those requests.
         keys: &'a BTreeSet<Key>,
-        /// How long they may.
+        /// How long they may still take effect.
         remaining: Duration,
     },
     /// An action ended.
     Ended {
-        /// What was planned.
+        /// The planned action.
         planned: &'a PlannedAction,
-        /// How it ended.
+        /// Its outcome.
         outcome: &'a Outcome,
     },
 }
 
-/// Somebody who listens: a progress bar, a log, a test.
+/// A listener for events, such as a progress bar or a log.
 pub trait Listener: Send + Sync {
-    /// Takes note of an event.
+    /// Handles an event.
     fn on(&self, event: ApplyEvent<'_>);
 }
 
-/// Nobody listens.
+/// A listener that ignores events.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

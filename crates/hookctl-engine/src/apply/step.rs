@@ -1,4 +1,4 @@
-//! One action: call, check the answer, settle.
+//! Execution of single actions: request, check, settlement.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -13,41 +13,40 @@ use super::list_refresher::ListRefresher;
 use super::options::ApplyOptions;
 use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
-use crate::report::{Outcome, Remark};
+use crate::report::{ActionError, Outcome, Remark, UnclearDelete};
 use hookctl_api::{ApiError, DeleteAnswer, WebhookApi};
 use hookctl_core::plan::{Action, Adoption, Change, Patch, PlannedAction};
 use hookctl_core::record::{
-    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, Provenance, Settlement,
+    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, JournalError, Provenance,
+    Settlement,
 };
 use hookctl_core::secret::{Fingerprint, Secret, Secrets};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
 use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
-/// Takes actions, one at a time or side by side.
+/// Executes actions, also concurrently.
 pub(super) struct Steps<'a, A, J> {
     pub(super) api: &'a A,
     pub(super) journal: &'a J,
     pub(super) secrets: &'a Secrets,
     pub(super) options: &'a ApplyOptions<'a>,
     pub(super) provenance: Option<Provenance>,
-    /// The ids that were observed before, or that are ours by now.
+    /// The ids that were observed before the apply, or are bound by now.
     pub(super) known: Mutex<BTreeSet<RemoteId>>,
-    /// The ids that were observed before, by normal name.
+    /// The ids that were observed before the apply, by normal name.
     pub(super) named: HashMap<String, Vec<RemoteId>>,
-    /// Earlier writes that may still take effect, and that the plan's actions replace.
+    /// Earlier writes that may still take effect.
     pub(super) earlier: Earlier,
     /// The keys whose actions an earlier write may undo.
     pub(super) contested: &'a BTreeSet<Key>,
-    /// Refreshes the list.
     pub(super) refresher: ListRefresher,
-    /// What keeps actions from going on.
     pub(super) stop_gate: StopGate,
-    /// The permits of the actions that send.
+    /// Permits to send.
     pub(super) sending: Semaphore,
 }
 
 impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
-    /// Takes one action. What may have happened and is not recorded stays intended.
+    /// Executes an action. If its outcome is unknown or not recorded, its intent stays in the journal.
     pub(super) async fn take(&self, planned: &PlannedAction) -> Result<Outcome, StepError> {
         let taken = match &planned.action {
             Action::Create(creation) | Action::Recreate { creation, .. } => {
@@ -81,39 +80,42 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         };
         if let Err(error) = &taken {
             let phase = planned.action.phase();
-            if !matches!(error, StepError::HeldBack) {
+            if let StepError::Action(error) = error {
                 self.stop_gate.failed(phase, error.stops_everything());
             }
         }
         match taken {
-            Err(refusal) if refusal.had_no_effect() => Err(self.end(planned, refusal).await),
+            Err(StepError::HeldBack) => {
+                // If this is not recorded, the next list still shows that nothing happened.
+                let _ = self.end(planned).await;
+                Err(StepError::HeldBack)
+            }
+            Err(StepError::Action(ActionError::Api(refusal))) => {
+                let Err(error) = self.end(planned).await else {
+                    return Err(ActionError::Api(refusal).into());
+                };
+                let error = ActionError::NotEnded {
+                    refusal,
+                    error: Arc::new(error),
+                };
+                let phase = planned.action.phase();
+                self.stop_gate.failed(phase, error.stops_everything());
+                Err(error.into())
+            }
             taken => taken,
         }
     }
 
-    /// Ends the intent of a write that had no effect. Where that is lost, nothing new may start.
-    async fn end(&self, planned: &PlannedAction, refusal: StepError) -> StepError {
+    /// Ends the intent of a write that had no effect.
+    async fn end(&self, planned: &PlannedAction) -> Result<(), JournalError> {
         let over = Settlement {
             lingering: self.earlier.of_key(&planned.key).map(Box::new),
             ..Settlement::nothing(planned.key.clone())
         };
-        let Err(error) = self.journal.settle(over).await else {
-            return refusal;
-        };
-        if matches!(refusal, StepError::HeldBack) {
-            // The next list shows that nothing happened.
-            return refusal;
-        }
-        let error = StepError::NotEnded {
-            refusal: Box::new(refusal),
-            error,
-        };
-        let phase = planned.action.phase();
-        self.stop_gate.failed(phase, error.stops_everything());
-        error
+        self.journal.settle(over).await
     }
 
-    /// Writes down what is about to be sent, and returns the gate that it is sent through.
+    /// Journals the intent of a write, and returns the gate for its sends.
     async fn intend(
         &self,
         planned: &PlannedAction,
@@ -127,7 +129,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         self.journal
             .intend(intent.clone())
             .await
-            .map_err(StepError::NotIntended)?;
+            .map_err(|error| ActionError::NotIntended(Arc::new(error)))?;
         Ok(WriteGate::new(
             self.journal,
             clock,
@@ -137,23 +139,23 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         ))
     }
 
-    /// The earlier writes that an action replaces and that could still undo it, the latest first.
+    /// Returns the earlier writes that an action replaces and that could still undo it, the latest first.
     fn replaced(&self, planned: &PlannedAction) -> Vec<Intent> {
-        // The fields of a late PATCH are seen in the list, and set back.
+        // The list shows the fields of a late PATCH, and the next plan corrects them.
         let matters = |one: &Intent| one.write.touches_token() || self.is_contested(planned);
         self.earlier.replaced(planned, matters)
     }
 
-    /// What an error of the API means for the write: whether it may still take effect.
+    /// Classifies an error of the API by whether the write may still take effect.
     fn failed(gate: &WriteGate<'_, J>, error: ApiError) -> StepError {
         if let Some(error) = gate.take_failure() {
-            return StepError::NotIntended(error);
+            return ActionError::NotIntended(Arc::new(error)).into();
         }
         match error {
-            ApiError::Gone { .. } => StepError::Api(error),
-            _ if gate.is_unanswered() => StepError::Unknown(error),
+            ApiError::Gone { .. } => ActionError::Api(error).into(),
+            _ if gate.is_unanswered() => ActionError::Unanswered(error).into(),
             ApiError::Withheld => StepError::HeldBack,
-            _ => StepError::Api(error),
+            _ => ActionError::Api(error).into(),
         }
     }
 
@@ -198,15 +200,15 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         self.conclude(planned, confirmation, lingering).await
     }
 
-    /// Finds a webhook whose creation was confirmed without saying what was stored.
+    /// Finds a webhook whose create was confirmed without returning it.
     async fn find_created(&self, spec: &WebhookSpec) -> Result<ObservedWebhook, StepError> {
         let fresh = self.fresh_list().await?;
         match create_outcome(spec, &self.known_ids(), &fresh) {
-            CreateOutcome::Made(found) => Ok(found),
+            CreateOutcome::Created(found) => Ok(found),
             CreateOutcome::Several(ids) | CreateOutcome::Unreadable(ids) => {
-                Err(StepError::Ambiguous(ids))
+                Err(ActionError::Ambiguous(ids).into())
             }
-            CreateOutcome::NotMade => Err(StepError::NotListed),
+            CreateOutcome::NotCreated => Err(ActionError::NotListed.into()),
         }
     }
 
@@ -259,26 +261,26 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         };
         let unclear = match answer {
             Ok(DeleteAnswer::Done) => None,
-            Ok(DeleteAnswer::Unclear) => Some("its answer does not say that it deleted it"),
-            // Gone is what was wanted, if it is the API that says so.
-            Err(ApiError::Gone { .. }) => Some("it says that there is no such webhook"),
+            Ok(DeleteAnswer::Unclear) => Some(UnclearDelete::Unconfirmed),
+            // A missing webhook is the intended result, unless a gateway responded instead of the API.
+            Err(ApiError::Gone { .. }) => Some(UnclearDelete::NotFound),
             Err(error) => return Err(Self::failed(&gate, error)),
         };
-        if let Some(said) = unclear
+        if let Some(unclear) = unclear
             && self.fresh_list().await?.get(id).is_some()
         {
-            return Err(StepError::StillListed(said));
+            return Err(ActionError::StillListed(unclear).into());
         }
         self.settle(planned, id, After::Dropped, None).await?;
         Ok(applied(id, Vec::new()))
     }
 
-    /// Whether an earlier write may undo an action that did not wait for it.
+    /// Returns whether an earlier write may undo an action that did not wait for it.
     fn is_contested(&self, planned: &PlannedAction) -> bool {
         self.contested.contains(&planned.key)
     }
 
-    /// Waits for a permit to send. What happened meanwhile may hold the action back.
+    /// Waits for a permit to send, unless the stop gate holds the action back.
     async fn acquire(&self, planned: &PlannedAction) -> Result<SemaphorePermit<'_>, StepError> {
         let permit = tokio::select! {
             biased;
@@ -292,7 +294,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         }
     }
 
-    /// Records what the API confirmed, also where it did not take all of it: the webhook is there.
+    /// Records the confirmed state, even with mismatches, since the webhook exists.
     async fn conclude(
         &self,
         planned: &PlannedAction,
@@ -302,18 +304,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         let id = confirmation.record.id.clone();
         let after = After::Record(Box::new(confirmation.record));
         self.settle(planned, &id, after, lingering).await?;
-        if confirmation.not_taken.is_empty() {
+        if confirmation.mismatches.is_empty() {
             return Ok(applied(&id, confirmation.remarks));
         }
-        Err(StepError::NotTaken {
-            field: confirmation.not_taken.first().map(|first| first.field),
-            message: confirmation
-                .not_taken
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; "),
-        })
+        Err(ActionError::NotStored(confirmation.mismatches).into())
     }
 
     async fn settle(
@@ -324,7 +318,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         lingering: Option<Intent>,
     ) -> Result<(), StepError> {
         let history = HistoryEntry {
-            at: self.options.clock.now().at.to_string(),
+            at: self.options.clock.now().at,
             key: planned.key.clone(),
             id: id.clone(),
             action: planned.action.as_str().into(),
@@ -342,17 +336,17 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
 
     async fn listed(&self, id: &RemoteId) -> Result<ObservedWebhook, StepError> {
         let fresh = self.fresh_list().await?;
-        fresh.get(id).cloned().ok_or(StepError::NotListed)
+        Ok(fresh.get(id).cloned().ok_or(ActionError::NotListed)?)
     }
 
     /// Reads the list again.
     async fn fresh_list(&self) -> Result<Arc<ObservedState>, StepError> {
         let refreshed = self.refresher.refresh(self.api).await;
-        refreshed.map_err(StepError::Undecided)
+        Ok(refreshed.map_err(ActionError::Unread)?)
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {
-        self.secrets.get(key).ok_or(StepError::NoSecret)
+        Ok(self.secrets.get(key).ok_or(ActionError::NoSecret)?)
     }
 
     fn know(&self, id: &RemoteId) {

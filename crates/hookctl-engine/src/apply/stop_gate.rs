@@ -1,4 +1,4 @@
-//! What keeps further actions from starting, and requests from leaving.
+//! The stop gate: prevents further actions and requests after a failure or a cancellation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,13 +10,13 @@ use hookctl_core::plan::Phase;
 /// The stop gate of one apply.
 #[derive(Debug)]
 pub(super) struct StopGate {
-    /// Cancelled once nothing may be sent any more: by a failure, or with the run.
+    /// Cancelled once nothing may be sent any more, by a failure or with the run.
     stopped: CancellationToken,
-    /// Whether a create or an update failed, so that nothing may be deleted.
+    /// Whether a create or an update failed, so nothing may be deleted.
     subscribers_missing: AtomicBool,
-    /// The run's.
+    /// The cancellation of the run.
     cancellation: CancellationToken,
-    /// How long requests in flight are waited for after a cancellation.
+    /// How long to wait for requests in flight after a cancellation.
     grace: Duration,
 }
 
@@ -30,7 +30,7 @@ impl StopGate {
         }
     }
 
-    /// Takes note of a failed action of a phase.
+    /// Records a failed action of a phase.
     pub(super) fn failed(&self, phase: Phase, stops_everything: bool) {
         if stops_everything {
             self.stopped.cancel();
@@ -40,12 +40,12 @@ impl StopGate {
         }
     }
 
-    /// Whether nothing may be sent any more.
+    /// Returns whether nothing may be sent any more.
     pub(super) fn is_stopped(&self) -> bool {
         self.stopped.is_cancelled()
     }
 
-    /// Whether an action of a phase may go on to what has an effect.
+    /// Returns whether an action of a phase may send its request.
     pub(super) fn lets_pass(&self, phase: Phase) -> bool {
         let held_back = phase == Phase::Delete && self.subscribers_missing.load(Ordering::SeqCst);
         !self.is_stopped() && !held_back
@@ -56,7 +56,7 @@ impl StopGate {
         self.stopped.cancelled().await;
     }
 
-    /// Resolves once the run is cancelled and the grace of requests in flight is over.
+    /// Resolves once the run is cancelled and the grace period has passed.
     pub(super) async fn abandoned(&self) {
         self.cancellation.cancelled().await;
         tokio::time::sleep(self.grace).await;

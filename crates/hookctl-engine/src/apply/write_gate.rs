@@ -1,4 +1,4 @@
-//! What stands before each send of one write: the stop gate, and the moment in its intent.
+//! Permission for each send of a write: checks the stop gate, and the time of the intent.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use hookctl_api::{SendGate, Withheld};
 use hookctl_core::clock::{Clock, Stamp};
 use hookctl_core::record::{Horizon, Intent, Journal, JournalError};
 
-/// Stands before each send of one write.
+/// Permits each send of a write.
 ///
-/// A later run counts from the moment in the intent, so no send may come long after it: a write that waited in
-/// a queue has its intent written anew before it leaves.
+/// Later runs measure the horizon from the time of the intent, so no send may be much later. If a write waited in a queue,
+/// its intent is renewed before the send.
 pub(super) struct WriteGate<'a, J> {
     journal: &'a J,
     clock: &'a dyn Clock,
@@ -21,17 +21,18 @@ pub(super) struct WriteGate<'a, J> {
     is_unanswered: AtomicBool,
 }
 
+#[derive(Debug)]
 struct State {
-    /// As it is in the journal.
+    /// The intent in the journal.
     intent: Intent,
-    /// The moment of the last send of this run without an answer.
+    /// The time of the last send without a response.
     unanswered: Option<Stamp>,
-    /// Why the intent could not be written anew.
+    /// The error of the last renewal.
     failure: Option<JournalError>,
 }
 
 impl<'a, J: Journal> WriteGate<'a, J> {
-    /// A gate for a write whose intent is in the journal.
+    /// Creates a gate for a write whose intent is in the journal.
     pub(super) const fn new(
         journal: &'a J,
         clock: &'a dyn Clock,
@@ -53,13 +54,13 @@ impl<'a, J: Journal> WriteGate<'a, J> {
         }
     }
 
-    /// Whether a send of this run got no answer of the API's own, so that it may still take effect.
+    /// Returns whether a send got no response of the API itself, so that it may still take effect.
     pub(super) fn is_unanswered(&self) -> bool {
         self.is_unanswered.load(Ordering::SeqCst)
     }
 
-    /// Returns what may still take effect once this write is confirmed, the latest first: a send of its own without an
-    /// answer, if that matters, and the writes that it replaced.
+    /// Returns the writes that may still take effect after this one is confirmed, the latest first: its own send without a
+    /// response, if `own_matters`, and the writes that it replaced.
     pub(super) fn lingering(&self, own_matters: bool) -> Option<Intent> {
         let state = self.lock();
         let own = state.unanswered.clone().map(|sent| Intent {
@@ -72,12 +73,12 @@ impl<'a, J: Journal> WriteGate<'a, J> {
         Intent::superseded(all.filter(|one| one.is_open(&now, self.horizon)))
     }
 
-    /// Returns why the intent could not be written anew, once.
+    /// Takes the error of a failed renewal.
     pub(super) fn take_failure(&self) -> Option<JournalError> {
         self.lock().failure.take()
     }
 
-    /// Writes the intent anew if its moment is too long ago.
+    /// Renews the intent if its time is too old.
     async fn renew(&self) -> Result<(), JournalError> {
         let now = self.clock.now();
         let renewed = {

@@ -25,9 +25,10 @@ pub use evidence::{evidence, fresh_evidence};
 pub use round::{prepare, reconcile};
 pub use settling::reconcile_settling;
 
-use hookctl_core::record::RecordsError;
+use hookctl_core::record::RecordError;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apply::{ApplyOptions, Held, Settle, Settled, UndecidedCreate};
@@ -124,7 +125,7 @@ pub enum PassError {
     Observe(#[source] ObserveError),
     /// The record could not be read or written.
     #[error("could not use the local record")]
-    Records(#[source] RecordsError),
+    Record(#[source] RecordError),
     /// What an interrupted run left behind cannot be settled.
     #[error(transparent)]
     Undecided(UndecidedCreate),
@@ -149,7 +150,7 @@ pub enum PassError {
 #[derive(Debug)]
 pub struct Planned {
     /// What was observed.
-    pub observed: ObservedState,
+    pub observed: Arc<ObservedState>,
     /// What became of the pending writes, by that list.
     pub settled: Settled,
     /// Which actions wait for which of them.

@@ -10,10 +10,10 @@ use crate::report::{Outcome, Remark, SyncReport};
 use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
 use hookctl_core::clock::Stamp;
 use hookctl_core::plan::{Action, Plan, PlannedAction, plan, safety};
-use hookctl_core::record::{After, Intent};
-use hookctl_core::record::{Records, Remembered};
+use hookctl_core::record::{After, Intent, Journal as _, Observation, Remembered};
 use hookctl_core::state::{LastApplied, ObservedState};
 use hookctl_core::webhook::{Key, RemoteId};
+use hookctl_record::OpenRecord;
 
 /// Reads the list, settles by it what is pending, makes the plan, and checks it. Writes nothing.
 ///
@@ -50,23 +50,24 @@ async fn prepared<A: WebhookApi>(
     let began = pass.options.clock.now();
     let listing = unless_cancelled(pass, observe(pass.api)).await?;
     let pages = listing.pages;
-    let planned = planned(pass, remembered, listing.observed, &began).map_err(|unplanned| {
-        let settled = unplanned.settled.filter(|_| pages == 1);
-        Unplanned {
-            settled,
-            ..unplanned
-        }
-    })?;
+    let planned =
+        planned(pass, remembered, Arc::new(listing.observed), &began).map_err(|unplanned| {
+            let settled = unplanned.settled.filter(|_| pages == 1);
+            Unplanned {
+                settled,
+                ..unplanned
+            }
+        })?;
     // What is missing from a list of several pages may have slipped from one to another.
     let relies_on_absences = planned.plan.relies_on_absences() || !remembered.pending.is_empty();
     let planned = if pages > 1 && relies_on_absences {
         let first = Listing {
-            observed: planned.observed,
+            observed: Arc::unwrap_or_clone(planned.observed),
             pages,
         };
         let began = pass.options.clock.now();
         let stable = unless_cancelled(pass, observe_absences(pass.api, first)).await?;
-        self::planned(pass, remembered, stable.observed, &began)?
+        self::planned(pass, remembered, Arc::new(stable.observed), &began)?
     } else {
         planned
     };
@@ -97,7 +98,7 @@ async fn unless_cancelled<A>(
 fn planned<A>(
     pass: &Pass<'_, A>,
     remembered: &Remembered,
-    observed: ObservedState,
+    observed: Arc<ObservedState>,
     began: &Stamp,
 ) -> Result<Planned, Unplanned> {
     let Remembered {
@@ -168,39 +169,39 @@ impl Progress {
 /// # Errors
 /// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
 /// report.
-pub async fn reconcile<A: WebhookApi, R: Records>(
+pub async fn reconcile<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    records: &R,
+    record: &OpenRecord,
     listener: &dyn Listener,
     review: &mut impl Review,
 ) -> Result<PassReport, PassError> {
     let mut progress = Progress::default();
-    rounds(pass, records, listener, review, &mut progress).await?;
+    rounds(pass, record, listener, review, &mut progress).await?;
     finished(progress)
 }
 
 /// What was done.
 pub(super) fn finished(progress: Progress) -> Result<PassReport, PassError> {
     let done = progress.done;
-    done.ok_or_else(|| PassError::Records("no round was run".into()))
+    done.ok_or(PassError::Interrupted)
 }
 
 /// Runs rounds until none is needed, or none may help. Returns whether the plan was left.
-pub(super) async fn rounds<A: WebhookApi, R: Records>(
+pub(super) async fn rounds<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    records: &R,
+    record: &OpenRecord,
     listener: &dyn Listener,
     review: &mut impl Review,
     progress: &mut Progress,
 ) -> Result<Verdict, PassError> {
     for _ in 0..MAX_ROUNDS {
-        let remembered = records.remembered().map_err(PassError::Records)?;
+        let remembered = record.remembered().await.map_err(PassError::Record)?;
         let mut planned = match prepared(pass, &remembered).await {
             Ok(planned) => planned,
             Err(Unplanned { settled, error }) => {
                 // Whoever mends the files or the record needs it.
                 if let Some(settled) = settled {
-                    settle(records, &settled).await?;
+                    settle(record, &settled).await?;
                 }
                 // What was done before is done, and has to be told.
                 let Some(done) = &mut progress.done else {
@@ -224,7 +225,7 @@ pub(super) async fn rounds<A: WebhookApi, R: Records>(
         progress
             .approved
             .extend(planned.plan.actions.iter().cloned());
-        let report = round(pass, records, listener, &planned).await?;
+        let report = round(pass, record, listener, &planned).await?;
         let stopped = report.stopped;
         let again = report.asks_for_another_round() && !stopped;
         merge(
@@ -246,26 +247,26 @@ pub(super) async fn rounds<A: WebhookApi, R: Records>(
 }
 
 /// Records what the list settled.
-async fn settle<R: Records>(records: &R, settled: &Settled) -> Result<(), PassError> {
+async fn settle(record: &OpenRecord, settled: &Settled) -> Result<(), PassError> {
     let settlements = settled.settlements.iter().cloned();
-    let written = settlements.map(|settlement| records.settle(settlement));
+    let written = settlements.map(|settlement| record.settle(settlement));
     let written = futures_util::future::try_join_all(written).await;
     written.map(drop).map_err(PassError::Journal)
 }
 
 /// Records what the list settled, and applies the plan.
-async fn round<A: WebhookApi, R: Records>(
+async fn round<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    records: &R,
+    record: &OpenRecord,
     listener: &dyn Listener,
     planned: &Planned,
 ) -> Result<SyncReport, PassError> {
-    settle(records, &planned.settled).await?;
+    settle(record, &planned.settled).await?;
     let now = pass.options.clock.now();
     let first_sights = planned.settled.unsettled.iter();
     let first_sights = first_sights.filter(|one| one.remaining.first_sight);
     let written = first_sights.map(|one| {
-        records.intend(Intent {
+        record.intend(Intent {
             first_seen: Some(now.clone()),
             ..one.intent.clone()
         })
@@ -273,9 +274,10 @@ async fn round<A: WebhookApi, R: Records>(
     futures_util::future::try_join_all(written)
         .await
         .map_err(PassError::Journal)?;
-    records
-        .keep_observed(&now.at.to_string(), &planned.observed)
-        .map_err(PassError::Records)?;
+    record.observe(Observation {
+        at: now.at,
+        observed: Arc::clone(&planned.observed),
+    });
     apply(
         &planned.plan,
         Seen {
@@ -285,7 +287,7 @@ async fn round<A: WebhookApi, R: Records>(
         },
         pass.secrets,
         pass.api,
-        records,
+        record,
         &pass.options,
         listener,
     )
@@ -327,7 +329,7 @@ fn merge<A>(
         if planned_again.contains(key) || is_open(key) {
             return true;
         }
-        if matches!(earlier.outcome, Outcome::Pending { .. })
+        if matches!(earlier.outcome, Outcome::Pending(_))
             && let Some(id) = found(&earlier.planned, &planned.settled, &remembered.last_applied)
         {
             earlier.outcome = Outcome::Applied {
@@ -336,7 +338,7 @@ fn merge<A>(
             };
         }
         // What it waited for left nothing to do.
-        earlier.outcome != Outcome::Held
+        !matches!(earlier.outcome, Outcome::Held)
     });
     for result in report.results {
         let superseded = results.results.iter_mut().find(|earlier| {
@@ -346,13 +348,13 @@ fn merge<A>(
         match superseded {
             // What was sent is still under way, and says more.
             Some(earlier)
-                if result.outcome == Outcome::Held
-                    && matches!(earlier.outcome, Outcome::Pending { .. }) => {}
+                if matches!(result.outcome, Outcome::Held)
+                    && matches!(earlier.outcome, Outcome::Pending(_)) => {}
             Some(earlier) => *earlier = result,
             None => results.results.push(result),
         }
     }
-    results.twins.extend(report.twins);
+    results.duplicates.extend(report.duplicates);
     results.stopped |= report.stopped;
     merged.rounds += 1;
     merged.contested = contested;
@@ -388,7 +390,7 @@ fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Optio
             result.planned.action,
             Action::Create(_) | Action::Recreate { .. }
         );
-        if is_create && matches!(result.outcome, Outcome::Pending { .. }) {
+        if is_create && matches!(result.outcome, Outcome::Pending(_)) {
             waits.keys.insert(result.planned.key.clone());
             waits.remaining = waits.remaining.max(pass.options.horizon.whole());
         }
@@ -402,14 +404,14 @@ mod tests {
 
     /// Compiles if a runtime may move a pass between its threads.
     #[expect(dead_code, reason = "it only has to compile")]
-    fn a_pass_can_be_spawned<A: WebhookApi, R: Records, V: Review>(
+    fn a_pass_can_be_spawned<A: WebhookApi, V: Review>(
         pass: &Pass<'_, A>,
-        records: &R,
+        record: &OpenRecord,
         listener: &dyn Listener,
         review: &mut V,
     ) {
         fn is_send(_: impl Send) {}
         is_send(prepare(pass, &Remembered::default()));
-        is_send(reconcile(pass, records, listener, review));
+        is_send(reconcile(pass, record, listener, review));
     }
 }

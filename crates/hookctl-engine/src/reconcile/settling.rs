@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::round::{Progress, finished, rounds};
-use hookctl_core::record::RecordSource;
+use hookctl_record::{OpenRecord, Record};
 
 use super::{Pass, PassError, PassReport, Review, Verdict};
 use crate::apply::{ApplyEvent, Listener, Settle};
@@ -27,10 +27,10 @@ const ROUNDING: Duration = Duration::from_millis(10);
 /// # Errors
 /// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
 /// report.
-pub async fn reconcile_settling<'s, A: WebhookApi, S: RecordSource>(
+pub async fn reconcile_settling<A: WebhookApi>(
     pass: &Pass<'_, A>,
-    source: &'s S,
-    first: S::Open<'s>,
+    record: &Record,
+    first: OpenRecord,
     listener: &dyn Listener,
     review: &mut impl Review,
 ) -> Result<PassReport, PassError> {
@@ -39,7 +39,7 @@ pub async fn reconcile_settling<'s, A: WebhookApi, S: RecordSource>(
     let mut pauses = Pauses::default();
     loop {
         let ended = rounds(pass, &open, listener, review, &mut progress).await;
-        let closed = source.close(open).map_err(PassError::Records);
+        let closed = open.close().await.map_err(PassError::Record);
         let verdict = match (
             ended.and_then(|verdict| closed.map(|()| verdict)),
             &mut progress.done,
@@ -74,11 +74,11 @@ pub async fn reconcile_settling<'s, A: WebhookApi, S: RecordSource>(
             () = pass.options.cancellation.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
         }
-        match source.open() {
+        match record.open().await {
             Ok(again) => open = again,
             Err(error) => {
                 if let Some(done) = &mut progress.done {
-                    done.ended_by = Some(PassError::Records(error));
+                    done.ended_by = Some(PassError::Record(error));
                 }
                 break;
             }
@@ -120,17 +120,15 @@ mod tests {
 
     /// Compiles if a runtime may move a pass between its threads.
     #[expect(dead_code, reason = "it only has to compile")]
-    fn a_pass_can_be_spawned<'s, A: WebhookApi, S: RecordSource, V: Review>(
+    fn a_pass_can_be_spawned<A: WebhookApi, V: Review>(
         pass: &Pass<'_, A>,
-        source: &'s S,
-        first: S::Open<'s>,
+        record: &Record,
+        first: OpenRecord,
         listener: &dyn Listener,
         review: &mut V,
-    ) where
-        S::Open<'s>: Send,
-    {
+    ) {
         fn is_send(_: impl Send) {}
-        is_send(reconcile_settling(pass, source, first, listener, review));
+        is_send(reconcile_settling(pass, record, first, listener, review));
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,12 +13,12 @@ use hookctl_api::WebhookApi;
 use hookctl_core::clock::Clock;
 use hookctl_core::plan::safety::SafetyLimits;
 use hookctl_core::plan::{KeyFilter, PlannedAction};
+use hookctl_core::record::RecordError;
 use hookctl_core::record::{Horizon, Provenance};
 use hookctl_core::secret::{FingerprintKey, NoRandomness, Secrets};
 use hookctl_core::webhook::Key;
 use hookctl_files::declaration::Declarations;
-use hookctl_record::cache::CacheError;
-use hookctl_record::store::Store;
+use hookctl_record::Record;
 
 /// What to do about drift.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -111,7 +111,7 @@ pub trait Host: Send + Sync {
     fn api(&self) -> &Self::Api;
 
     /// The record of the account.
-    fn store(&self) -> &Store;
+    fn record(&self) -> &Record;
 
     /// What the tokens' fingerprints are made with.
     fn fingerprint_key(&self) -> &FingerprintKey;
@@ -214,7 +214,7 @@ pub enum PassFailure<E> {
     /// The program could not say what is wanted.
     Wanted(E),
     /// The record could not be read or written.
-    Record(CacheError),
+    Record(RecordError),
     /// The system gave no randomness, without which no fingerprint is made.
     Randomness(NoRandomness),
     /// The pass came to no result.

@@ -17,7 +17,7 @@ use hookctl_core::secret::Secrets;
 use hookctl_core::state::DesiredState;
 use hookctl_core::webhook::Key;
 use hookctl_files::declaration::Declarations;
-use hookctl_record::store::OpenStore;
+use hookctl_record::OpenRecord;
 
 /// What the loop knows and a pass depends on.
 pub(super) struct PassContext<'a> {
@@ -66,14 +66,14 @@ pub(super) async fn run<H: Host>(
     };
     // Changed files mostly ask for something, so that looking first would only cost a list.
     if context.reason != Reason::Files
-        && let Some(kept) = host.store().kept()
-        && let Some(made) = runner.idle(declarations.clone(), &kept).await?
+        && let Some(cached) = host.record().cached().await
+        && let Some(made) = runner.idle(declarations.clone(), &cached).await?
     {
         return Ok(Some(made));
     }
-    let open = host.store().open().map_err(PassFailure::Record)?;
+    let open = host.record().open().await.map_err(PassFailure::Record)?;
     let made = runner.with_record(&open, declarations).await;
-    open.close_and_keep().map_err(PassFailure::Record)?;
+    open.close_and_cache().await.map_err(PassFailure::Record)?;
     made.map(Some)
 }
 
@@ -109,10 +109,10 @@ impl<H: Host> Runner<'_, H> {
 
     async fn with_record(
         &self,
-        open: &OpenStore<'_>,
+        open: &OpenRecord,
         declarations: Declarations,
     ) -> Result<Made, PassFailure<H::Error>> {
-        let remembered = open.remembered().map_err(PassFailure::Record)?;
+        let remembered = open.remembered().await.map_err(PassFailure::Record)?;
         let desired = self.desired(declarations, &remembered)?;
         let mut policy = self.policy.clone();
         let mut left = Vec::new();

@@ -1,4 +1,4 @@
-//! Finding and reading the configuration file: the only part that touches the disk.
+//! Finds and reads the configuration file: the only part of this module that touches the disk.
 
 use std::fs;
 use std::io;
@@ -11,59 +11,55 @@ use crate::yaml::{self, MAX_FILE_BYTES};
 use hookctl_core::outside::Outside;
 use hookctl_system::input::read_regular;
 
-/// The names that the file may have. If a folder has both, that is an error.
+/// The allowed file names. A folder that contains both is an error.
 pub const FILE_NAMES: [&str; 2] = ["hookctl.yaml", "hookctl.yml"];
 
-/// Why the file could not be looked for.
+/// Why the search for the configuration failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoverError {
-    /// Whether it is there cannot be told.
-    #[error("could not look for {}", Outside::path(path))]
-    Look {
+    /// It is unknown whether the file exists.
+    #[error("could not access {}", Outside::path(path))]
+    Access {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A folder has two of them.
-    #[error(
-        "{} has both hookctl.yaml and hookctl.yml; keep one of the two",
-        Outside::path(folder)
-    )]
+    /// A folder contains both files.
+    #[error("{} contains both hookctl.yaml and hookctl.yml", Outside::path(folder))]
     Both {
         /// The folder.
         folder: PathBuf,
     },
-    /// It is a link that leads out of the repository, or of its own folder where there is none.
+    /// The file is a link that leads out of the repository, or out of its folder without one.
     #[error(
-        "{} is not taken: it is a link that leads out of the repository",
+        "ignored {}: it is a link that leads out of the repository",
         Outside::path(path)
     )]
     Elsewhere {
         /// The link.
         path: PathBuf,
     },
-    /// It is above the start, in no Git repository of this user, and not of this user alone.
+    /// The file is above the start, outside a Git repository of this user, and others may have written it.
     #[error(
-        "{} is not taken: it is above the working directory, in no Git repository of this user, and {why}",
+        "ignored {}: it is above the working directory, in no Git repository of this user, and {why}",
         Outside::path(path)
     )]
     NotOurs {
         /// The file.
         path: PathBuf,
-        /// What tells.
+        /// Why others may have written it.
         why: &'static str,
     },
 }
 
-/// Looks for the file in a folder, then in the one above it, and so on, up to the root of the Git repository that the
-/// start is in. Without one, a file above the start counts only if it belongs to this user or to root, and nobody else
-/// can write it or its folder. Links count only if they stay in the repository, without one in the folder of the file.
-/// The start should be absolute.
+/// Searches a folder and its parents for the configuration file, up to the root of the Git repository. Outside a
+/// repository, a file above the start counts only if it belongs to this user or root, and no one else can write it or
+/// its folder. A link counts only if it stays in the repository, or in the folder of the file without one. The start
+/// should be absolute.
 ///
 /// # Errors
-/// [`DiscoverError`] if a folder cannot be searched, because a file in it would count, or has two, or if the file is
-/// not to be trusted.
+/// Returns [`DiscoverError`] if a folder cannot be searched or contains both files, or if the file is not trusted.
 pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
     let root = git_root(start, start);
     for folder in start.ancestors() {
@@ -81,11 +77,12 @@ pub fn discover(start: &Path) -> Result<Option<PathBuf>, DiscoverError> {
     Ok(None)
 }
 
-/// Returns the root of the Git repository that a folder is in: the nearest folder that holds `.git`, a folder or a file.
-/// Above the folder, it counts only if it and the `.git` belong to this user, to root, or to the owner of the folder (a
-/// container may mount a checkout of another user), and are not writable by all users: the `.git` decides how far paths
-/// may lead. The folder itself and folders below `named` are not checked, since the user chose to work there. In a folder
-/// such as `/tmp` no `.git` counts. The folder should be absolute.
+/// Returns the root of the Git repository that contains a folder: the nearest folder with a `.git`.
+///
+/// A `.git` decides how far paths may lead. So a parent folder counts only if it and its `.git` belong to this user, to
+/// root, or to the owner of `folder` (as when a container mounts another user's checkout), and not everyone can write
+/// them. The folder itself and folders below `named`, which the user chose, need not pass this check. In a shared
+/// folder such as `/tmp`, no `.git` counts. The folder should be absolute.
 pub fn git_root<'a>(folder: &'a Path, named: &Path) -> Option<&'a Path> {
     folder.ancestors().find(|root| {
         match fs::symlink_metadata(root.join(".git")) {
@@ -93,7 +90,7 @@ pub fn git_root<'a>(folder: &'a Path, named: &Path) -> Option<&'a Path> {
                 let is_chosen = *root == folder || root.starts_with(named);
                 !owner::is_shared(root) && (is_chosen || owner::is_ours(root, &git, folder))
             }
-            // One that cannot be looked at counts: a root further up would let paths leave this repository.
+            // An inaccessible one counts: a root further up would let paths leave this repository.
             Err(error) => !is_nothing(&error),
         }
     })
@@ -106,7 +103,7 @@ fn is_nothing(error: &io::Error) -> bool {
     )
 }
 
-/// Checks that a path does not lead out of a folder. Whether it leads anywhere is found when it is read.
+/// Checks that a path does not lead out of a folder. A broken link is found when the file is read.
 fn stays_within(path: &Path, folder: &Path) -> Result<(), DiscoverError> {
     match (fs::canonicalize(path), fs::canonicalize(folder)) {
         (Ok(real), Ok(folder)) if !real.starts_with(&folder) => Err(DiscoverError::Elsewhere {
@@ -123,7 +120,7 @@ fn in_folder(folder: &Path) -> Result<Option<PathBuf>, DiscoverError> {
         match fs::symlink_metadata(&path) {
             Ok(_) => found.push(path),
             Err(error) if is_nothing(&error) => {}
-            Err(source) => return Err(DiscoverError::Look { path, source }),
+            Err(source) => return Err(DiscoverError::Access { path, source }),
         }
     }
     if found.len() > 1 {
@@ -134,7 +131,7 @@ fn in_folder(folder: &Path) -> Result<Option<PathBuf>, DiscoverError> {
     Ok(found.pop())
 }
 
-/// Whose a file is.
+/// File ownership.
 #[cfg(unix)]
 mod owner {
     use std::fs::{self, Metadata};
@@ -147,13 +144,13 @@ mod owner {
     const EVERYBODY_WRITES: u32 = 0o002;
     const SHARED: u32 = 0o1002;
 
-    /// Whether everybody may put files there, and only an owner can take them away.
+    /// Returns whether everyone can create files in a folder, and only their owners can delete them.
     pub(super) fn is_shared(folder: &Path) -> bool {
         fs::metadata(folder).is_ok_and(|found| found.mode() & SHARED == SHARED)
     }
 
-    /// Whether this user, root, or the owner of `start` made the `.git` of a folder, and not everybody can write there.
-    /// A group may: the one that many systems give each user, or that shares the repository.
+    /// Returns whether this user, root, or the owner of `start` made the `.git` of a folder, and not everyone can write
+    /// there. A group may: many systems give each user a group, and a group may share the repository.
     pub(super) fn is_ours(folder: &Path, git: &Metadata, start: &Path) -> bool {
         let owner = fs::metadata(start).map(|found| found.uid()).ok();
         let is_ours = |found: &Metadata| {
@@ -167,20 +164,19 @@ mod owner {
         [0, rustix::process::geteuid().as_raw()].contains(&found.uid())
     }
 
-    /// Checks that nobody but this user and root can have written the file: neither where its path leads, nor what
-    /// the path goes through last.
+    /// Checks that only this user and root can have written the file and the last link to it.
     pub(super) fn check(path: &Path) -> Result<(), DiscoverError> {
-        let look = |source| DiscoverError::Look {
+        let access = |source| DiscoverError::Access {
             path: path.to_owned(),
             source,
         };
-        let real = fs::canonicalize(path).map_err(look)?;
+        let real = fs::canonicalize(path).map_err(access)?;
         let mut found = vec![
-            fs::symlink_metadata(path).map_err(look)?,
-            fs::metadata(&real).map_err(look)?,
+            fs::symlink_metadata(path).map_err(access)?,
+            fs::metadata(&real).map_err(access)?,
         ];
         for folder in [path.parent(), real.parent()].into_iter().flatten() {
-            found.push(fs::metadata(folder).map_err(look)?);
+            found.push(fs::metadata(folder).map_err(access)?);
         }
         match found.iter().find_map(why_not) {
             Some(why) => Err(DiscoverError::NotOurs {
@@ -195,13 +191,13 @@ mod owner {
         if !is_of_us(found) {
             return Some("it or its folder belongs to another user");
         }
-        // The rights of a link mean nothing.
+        // The permissions of a link have no effect.
         let is_writable = !found.is_symlink() && found.mode() & OTHERS_WRITE != 0;
-        is_writable.then_some("others can write it or its folder")
+        is_writable.then_some("other users can write it or its folder")
     }
 }
 
-/// Whose a file is cannot be told here.
+/// File ownership is unknown on this system.
 #[cfg(not(unix))]
 mod owner {
     use std::fs::Metadata;
@@ -222,8 +218,8 @@ mod owner {
     }
 }
 
-/// Reads the file. Paths in it start at its folder. A relative path of a secret's file may not leave the Git repository
-/// that the folder is in; without one, the folder. The configuration is None if and only if there is an error among the diagnostics.
+/// Reads the configuration. Paths in it are relative to its folder. Relative paths of secret files may not leave the
+/// Git repository, or that folder without one. The configuration is `None` if and only if a diagnostic is an error.
 pub fn load(path: &Path) -> (SourceMap, Diagnostics, Option<Config>) {
     match read_regular(path, MAX_FILE_BYTES as u64) {
         Ok(bytes) => {
@@ -240,15 +236,14 @@ pub fn load(path: &Path) -> (SourceMap, Diagnostics, Option<Config>) {
                     format!("could not read the configuration: {error}"),
                 )
                 .path(path)
-                .help("name another file with --config, or mend this one"),
+                .help("fix it, or name another file with --config"),
             );
             (SourceMap::default(), diagnostics, None)
         }
     }
 }
 
-/// Reads the text of a file, shown under that path, as if it stood in that folder. Nothing on disk is
-/// read.
+/// Parses the text of a configuration, displayed under `path` and relative to `folder`. Reads nothing from disk.
 pub fn load_text(
     path: &Path,
     folder: &Path,
@@ -305,7 +300,7 @@ mod tests {
         let inner = folder.path().join("a/b");
         fs::create_dir_all(&inner).unwrap();
         fs::write(folder.path().join("hookctl.yaml"), "").unwrap();
-        // A work tree of its own, or a submodule, has a file.
+        // A separate work tree, or a submodule, has a `.git` file.
         fs::write(folder.path().join("a/.git"), "gitdir: elsewhere").unwrap();
         assert_eq!(discover(&inner).unwrap(), None);
         let near = folder.path().join("a/hookctl.yaml");
@@ -339,11 +334,11 @@ mod tests {
         ] {
             mode(path, open);
             assert!(is_refused(), "{open:o}");
-            // The working directory itself is never asked.
+            // The working directory itself needs no check.
             assert_eq!(discover(&above).unwrap(), Some(file.clone()));
             mode(path, closed);
         }
-        // What a link leads to counts like the file.
+        // The target of a link is checked like the file.
         let elsewhere = above.join("elsewhere");
         fs::write(&elsewhere, "").unwrap();
         mode(&elsewhere, 0o666);
@@ -352,7 +347,7 @@ mod tests {
         assert!(is_refused());
         mode(&elsewhere, 0o600);
         assert!(!is_refused());
-        // In a repository the rights of the file do not matter; one that anybody may have made is none.
+        // In a repository the file's permissions do not matter; a `.git` that anyone can make does not count.
         mode(&elsewhere, 0o666);
         let git = above.join(".git");
         fs::create_dir(&git).unwrap();
@@ -369,13 +364,13 @@ mod tests {
             mode(path, rights);
             assert_eq!(is_refused(), !counts, "{rights:o}");
             assert_eq!(git_root(&inner, &inner).is_some(), counts, "{rights:o}");
-            // The user who works in its root, or named it, chose it.
+            // A user who works in its root, or names it, has chosen it.
             assert_eq!(discover(&above).unwrap(), Some(file.clone()));
             let is_named = rights != 0o1777;
             assert_eq!(git_root(&inner, &above).is_some(), is_named);
             assert_eq!(git_root(&above, &above).is_some(), is_named);
         }
-        // Root alone can try what another user's would be.
+        // Only root can create another user's file.
         if std::os::unix::fs::chown(&git, Some(12_345), None).is_ok() {
             assert!(is_refused());
             assert_eq!(git_root(&inner, &inner), None);
@@ -401,12 +396,12 @@ mod tests {
             matches!(discover(&inner), Err(DiscoverError::Elsewhere { .. }))
         };
         assert!(is_refused("../../outside.yaml"));
-        // Without a repository its own folder is all that there is.
+        // Without a repository, paths must stay in the file's own folder.
         assert!(is_refused("../common.yaml"));
         fs::create_dir(repository.join(".git")).unwrap();
         assert!(!is_refused("../common.yaml"));
         assert!(is_refused("../../outside.yaml"));
-        // A volume of Kubernetes.
+        // A Kubernetes volume.
         fs::create_dir(inner.join("..2026")).unwrap();
         fs::write(inner.join("..2026/hookctl.yaml"), "").unwrap();
         symlink("..2026", inner.join("..data")).unwrap();

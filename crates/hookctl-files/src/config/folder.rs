@@ -1,4 +1,4 @@
-//! Folders below the one of the file, which nothing here expands as a shell would.
+//! Folders below that of the file, which hookctl does not expand as a shell would.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -7,8 +7,7 @@ use crate::diagnostic::Code;
 use crate::yaml::Mapping;
 
 impl Reader<'_> {
-    /// Reads a folder below the one of the file. Any other folder is named by a flag, which a shell expands,
-    /// and which does not come with the repository.
+    /// Reads a folder below that of the file. Other folders need a flag, which does not come with the repository.
     pub(super) fn folder(&mut self, mapping: &Mapping, key: &str, flag: &str) -> Option<PathBuf> {
         let node = mapping.get(key)?;
         let text = node.text(key, self.diagnostics)?;
@@ -17,14 +16,14 @@ impl Reader<'_> {
         } else if text.contains('$') {
             Some("variables have no meaning here")
         } else if text.contains('\0') {
-            Some("a path cannot hold this character")
+            Some("a path cannot contain this character")
         } else if Path::new(text).has_root() || begins_elsewhere(Path::new(text)) {
             Some("leads out of the folder of this file")
         } else if Path::new(text)
             .components()
             .any(|part| part == Component::ParentDir)
         {
-            // Behind a link, which comes with the files like this one, it leads anywhere.
+            // Behind a link, which comes with the files, `..` may lead anywhere.
             Some("'..' may lead out of the folder of this file")
         } else {
             None
@@ -37,7 +36,7 @@ impl Reader<'_> {
                     label,
                 )
                 .help(format!(
-                    "write a relative path, or name another folder with {flag}"
+                    "use a relative path, or name another folder with {flag}"
                 )),
             );
             return None;
@@ -47,7 +46,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a path starts at a drive, or another place of its own.
+/// Returns whether a path starts at a drive or another root.
 fn begins_elsewhere(path: &Path) -> bool {
     matches!(path.components().next(), Some(Component::Prefix(_)))
 }

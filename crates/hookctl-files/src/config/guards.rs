@@ -1,4 +1,4 @@
-//! The settings that decide how careful a plan is, each with how strict it is.
+//! Guards: the settings that decide how careful a plan is, in comparable form.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,27 +9,27 @@ use crate::secret_source::PlaintextSecrets;
 use crate::yaml::Mapping;
 use hookctl_core::plan::safety::SafetyLimits;
 
-/// One setting that decides how careful a plan is.
+/// A setting that decides how careful a plan is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// Its name, such as `safety.max_delete_count`.
+    /// The name, such as `safety.max_delete_count`.
     pub name: String,
-    /// What holds, as hookctl.yaml would say it.
+    /// The value, as written in hookctl.yaml.
     pub value: String,
-    /// How careless that is: of two values, the greater one lets more pass.
+    /// How careless the value is: a greater one allows more.
     pub slack: i128,
-    /// Where it is set; `None` if it is not.
+    /// Where it is set. `None` if it is not.
     pub span: Option<Span>,
 }
 
 impl Guard {
-    /// Whether it lets more pass than another value of the same setting.
+    /// Returns whether it allows more than another value of the same setting.
     pub const fn is_looser_than(&self, other: &Self) -> bool {
         self.slack > other.slack
     }
 }
 
-/// Where the settings stand. Two configurations that say the same in different places are equal.
+/// The locations of settings. They do not affect the equality of configurations.
 #[derive(Clone, Debug, Default)]
 pub struct Places(BTreeMap<String, Span>);
 
@@ -39,7 +39,7 @@ impl PartialEq for Places {
     }
 }
 
-/// The keys of which places are kept, and how deep.
+/// The keys whose locations are recorded, with their depth.
 const PLACED: [(&str, usize); 7] = [
     ("prune", 1),
     ("safety", 2),
@@ -51,7 +51,7 @@ const PLACED: [(&str, usize); 7] = [
 ];
 
 impl Places {
-    /// The places of the settings in the tree of a file.
+    /// Returns the locations of the settings in a file.
     pub(super) fn of(root: &Mapping) -> Self {
         let mut places = Self::default();
         for (key, depth) in PLACED {
@@ -81,8 +81,8 @@ impl Places {
 }
 
 impl Config {
-    /// The settings that decide how careful a plan for a target is, in a fixed order: all of them, and of `lints` those
-    /// that are set here or in `other`, so that two configurations can be compared one by one.
+    /// Returns the guards of a target, in a fixed order. `lints` contribute those set here or in `other`, so that the
+    /// guards of two configurations correspond.
     pub fn guards(&self, target: &str, other: &Self) -> Vec<Guard> {
         let mut guards = vec![self.guard("prune", self.prune.to_string(), i128::from(self.prune))];
         let SafetyLimits {
@@ -129,8 +129,8 @@ impl Config {
         }
     }
 
-    /// How long a request without an answer may still take effect: the shorter, the sooner it counts as one that did
-    /// not happen.
+    /// Returns the guard of the settle horizon. A shorter horizon is less careful, since it sooner treats a request
+    /// without a response as one without effect.
     fn horizon(&self, target: &str) -> Guard {
         let of_target = self
             .targets
@@ -140,13 +140,13 @@ impl Config {
             .or(self.settle_horizon)
             .unwrap_or(self.request_timeout + DEFAULT_SETTLE_MARGIN);
         let usual = Self::default().request_timeout + DEFAULT_SETTLE_MARGIN;
-        // A longer one than the default is no stricter for a reader than the default: both are long enough.
+        // Both are long enough, so a longer one is not stricter than the default.
         let millis = |time: Duration| i128::try_from(time.as_millis()).unwrap_or(i128::MAX);
         let name = "settle_horizon";
         let placed = match (of_target, self.settle_horizon) {
             (Some(_), _) => format!("targets.{target}.{name}"),
             (None, Some(_)) => name.to_owned(),
-            // Where no horizon is set, it follows from the time that a request may take.
+            // Without a horizon, it follows from the request time-out.
             (None, None) => "request_timeout".to_owned(),
         };
         Guard {
@@ -156,7 +156,7 @@ impl Config {
     }
 }
 
-/// A time as hookctl.yaml would say it.
+/// Returns a duration as written in hookctl.yaml.
 fn shown(time: Duration) -> String {
     if time.subsec_millis() == 0 {
         format!("{}s", time.as_secs())
@@ -177,7 +177,7 @@ mod tests {
             .unwrap()
     }
 
-    /// What of a configuration is looser than another one, with the line that says so.
+    /// Returns the guards of a configuration that are looser than another's, with their lines.
     fn looser(text: &str, than: &str) -> Vec<String> {
         let folder = std::path::Path::new("/repo");
         let (sources, _, now) = load_text(&folder.join("hookctl.yaml"), folder, text.to_owned());

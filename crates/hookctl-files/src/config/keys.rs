@@ -1,4 +1,4 @@
-//! Where the API is, and where the keys of a target come from.
+//! The API's URL, and the sources of a target's keys.
 
 use super::ApiBaseUrl;
 use super::literal::literal;
@@ -19,9 +19,9 @@ impl Reader<'_> {
                     node.problem(
                         Code::InvalidUrl,
                         format!("'api_url' {error}"),
-                        "not the base address of an API",
+                        "not a base URL of an API",
                     )
-                    .help("write the base only, such as https://api.example.com"),
+                    .help("use the base URL only, such as https://api.example.com"),
                 );
                 None
             }
@@ -43,8 +43,8 @@ impl Reader<'_> {
         Some((source, node.span()))
     }
 
-    /// Checks that the key of fingerprints is not in the repository: whoever has the record most likely has
-    /// the repository too, and could search the fingerprints for short tokens.
+    /// Checks that the fingerprint key is outside the repository: a holder of the record most likely has the repository
+    /// too, and could find short tokens from their fingerprints.
     pub(super) fn is_outside(&mut self, source: &SecretSource, span: Span) -> bool {
         let inside = match source {
             SecretSource::Env { .. } | SecretSource::Command { .. } => None,
@@ -60,12 +60,12 @@ impl Reader<'_> {
         self.diagnostics.push(
             Diagnostic::new(
                 Code::InvalidSecretSource,
-                "'fingerprint_key' is in the repository, which whoever has the record may have too",
+                "'fingerprint_key' is in the repository, where a holder of the record may find it",
             )
             .at(span, label)
             .help(
-                "write { env: NAME }, { command: [program, argument] }, or the absolute path of a \
-                 file outside the repository",
+                "use { env: NAME }, { command: [program, argument] }, or the absolute path of a \
+                file outside the repository",
             ),
         );
         false

@@ -1,4 +1,4 @@
-//! `lints`: what becomes of each warning.
+//! `lints`: the level of each warning.
 
 use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Level, Lints, Severity, excerpt, nearest};
@@ -24,7 +24,7 @@ impl Reader<'_> {
         lints
     }
 
-    /// The code of a warning.
+    /// Reads the code of a warning.
     fn lint(&mut self, key: &Name) -> Option<Code> {
         let written = key.value.as_str();
         let code = Code::ALL.iter().find(|code| code.as_str() == written);
@@ -36,7 +36,7 @@ impl Reader<'_> {
         let (message, label, help) = match code {
             Some(code) if code.severity() == Severity::Warning => return Some(*code),
             Some(_) => (
-                format!("'{written}' is an error, which cannot be allowed"),
+                format!("'{written}' is an error, and has no level"),
                 "not a warning",
                 format!(
                     "the warnings are {}",

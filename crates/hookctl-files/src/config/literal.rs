@@ -1,11 +1,10 @@
-//! Texts that are taken as they are written.
+//! Texts that are taken literally.
 
 use crate::diagnostic::{Code, Diagnostics};
 use crate::yaml::Node;
 use hookctl_core::template::looks_interpolated;
 
-/// A text that is taken as it is. One that looks as if it held variables is an error: they have no
-/// meaning in the configuration.
+/// Returns a text literally. A text that looks as if it contained variables is an error.
 pub(super) fn literal<'n>(
     what: &str,
     node: &Node,
@@ -18,12 +17,12 @@ pub(super) fn literal<'n>(
     diagnostics.push(
         node.problem(
             Code::InvalidTemplate,
-            format!("'{what}' holds '${{', and values of the configuration are literal"),
+            format!("'{what}' contains '${{', and configuration values are literal"),
             "variables have no meaning here",
         )
         .help(
-            "write the value itself; declarations take variables, and a flag or a HOOKCTL_ variable \
-             takes the place of a setting",
+            "write the value itself; variables work in declarations, and a flag or a HOOKCTL_ variable \
+             overrides a setting",
         ),
     );
     None

@@ -1,7 +1,6 @@
-//! `hookctl.yaml`: what it says, checked, with the documented defaults filled in.
+//! `hookctl.yaml`: validated, with defaults filled in.
 //!
-//! What a flag or an environment variable says instead is the business of whoever asks; this module
-//! knows the file only. It resolves no secret and reads no environment.
+//! Flags and environment variables are applied by callers. Secrets are not resolved here.
 
 mod file;
 mod folder;
@@ -33,80 +32,79 @@ pub use times::{InvalidTime, parse_time};
 pub const DEFAULT_WEBHOOKS_DIR: &str = "webhooks.d";
 /// The default of `cache_dir`.
 pub const DEFAULT_CACHE_DIR: &str = ".hookctl";
-/// The default of `concurrency`: a ceiling; the number of requests at a time adapts below it.
+/// The default of `concurrency`. It is a ceiling; the number of concurrent requests adapts below it.
 pub const DEFAULT_CONCURRENCY: usize = 16;
 
 /// The default of `request_timeout`.
 pub const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
-/// How much longer than a request may take its effect may, where no `settle_horizon` says otherwise.
+/// The default of `settle_horizon` is `request_timeout` and this margin.
 pub const DEFAULT_SETTLE_MARGIN: Duration = Duration::from_secs(15);
 
-/// What the configuration file says. Its values are literal: variables have no meaning there, so a `${`
-/// is an error, but for a secret that is given as text.
+/// The configuration file. Its values are literal: `${` is an error, except in a secret given as text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// The folder of the declarations, joined to the folder of the file.
+    /// The folder of declarations, joined to the folder of the file.
     pub webhooks_dir: PathBuf,
-    /// The folder of the cache, joined to the folder of the file.
+    /// The folder of the record, joined to the folder of the file.
     pub cache_dir: PathBuf,
-    /// The target that is meant where none is named. It is one of `targets`.
+    /// The default target, which is one of `targets`.
     pub default_target: Option<String>,
     /// The targets by name.
     pub targets: BTreeMap<String, Target>,
     /// Whether orphans are deleted.
     pub prune: bool,
-    /// How much one plan may change.
+    /// The limits on the size of a plan.
     pub safety: SafetyLimits,
-    /// The most requests at a time, 1 to 256.
+    /// The most concurrent requests, 1 to 256.
     pub concurrency: usize,
-    /// The most requests in a second; None for no limit. Greater than zero.
+    /// The most requests per second, greater than zero. `None` means no limit.
     pub requests_per_second: Option<f64>,
-    /// How long a request may take, 100 ms to 10 minutes.
+    /// The request time-out, 100 ms to 10 minutes.
     pub request_timeout: Duration,
-    /// How long a request without an answer may still take effect, 0 s to 1 hour. `None` for
-    /// `request_timeout` and [`DEFAULT_SETTLE_MARGIN`].
+    /// How long a request without a response may still take effect, 0 s to 1 hour. `None` means `request_timeout` and
+    /// [`DEFAULT_SETTLE_MARGIN`].
     pub settle_horizon: Option<Duration>,
-    /// How much of the history the record keeps.
+    /// How much history the record keeps.
     pub history: HistoryConfig,
-    /// What is said of a secret in plain text.
+    /// How secrets in plain text are treated.
     pub plaintext_secrets: PlaintextSecrets,
-    /// What becomes of each warning.
+    /// The levels of warnings.
     pub lints: Lints,
-    /// Where the settings stand that decide how careful a plan is.
+    /// The locations of the guards.
     pub places: Places,
 }
 
-/// How much of the history the record keeps; `None` for the record's own default.
+/// How much history the record keeps. `None` means the record's default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HistoryConfig {
-    /// How long a change is kept, a day to ten years.
+    /// The longest age of a change, a day to ten years.
     pub keep: Option<Duration>,
-    /// The most changes that are kept of each account, 100 to 1,000,000.
+    /// The most changes of each account, 100 to 1,000,000.
     pub max_entries: Option<u64>,
 }
 
-/// One API, with the key and the variables for it.
+/// A target: an API, and the keys and variables for it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Where the API is. None if it is left to a flag or an environment variable.
+    /// The API's URL. `None` leaves it to a flag or an environment variable.
     pub api_url: Option<ApiBaseUrl>,
-    /// Where the API key comes from. None if it is left to an environment variable.
+    /// The source of the API key. `None` leaves it to an environment variable.
     pub api_key: Option<SecretSource>,
-    /// Sent as `teamid`.
+    /// Sent as the header `teamid`.
     pub team_id: Option<String>,
-    /// Sent as `uuid`.
+    /// Sent as the header `uuid`.
     pub user_id: Option<String>,
-    /// The variables for declarations.
+    /// The variables of declarations.
     pub vars: BTreeMap<String, String>,
-    /// Where the secret comes from that fingerprints are made with; the API key if there is none.
+    /// The source of the fingerprint key. `None` means the API key.
     pub fingerprint_key: Option<SecretSource>,
-    /// What holds for this target in place of the whole file's.
+    /// Overrides the horizon of the configuration.
     pub settle_horizon: Option<Duration>,
-    /// Where what needs consent stands in the file.
+    /// The locations of values that need consent.
     pub spans: TargetSpans,
 }
 
-/// Where the values of a target stand that say where its API key comes from and where it goes.
+/// The locations of the values that decide where a target's API key comes from and goes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TargetSpans {
     /// `api_url`.
@@ -117,7 +115,7 @@ pub struct TargetSpans {
     pub fingerprint_key: Option<Span>,
 }
 
-/// Shows the names of the variables only: a value may be a token that somebody put there.
+/// Shows only the names of variables, since a value may be a token.
 impl fmt::Debug for Target {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -144,7 +142,7 @@ impl fmt::Debug for Target {
 }
 
 impl Config {
-    /// Returns where the keys of all targets come from: what no token may name.
+    /// Returns the sources of the keys of all targets, which no token may share.
     pub fn key_sources(&self) -> KeySources {
         let mut keys = KeySources::new();
         for target in self.targets.values() {
@@ -157,7 +155,7 @@ impl Config {
 }
 
 impl Default for Config {
-    /// What holds without a file; the two folders are relative then.
+    /// Returns the defaults, with relative folders.
     fn default() -> Self {
         Self {
             webhooks_dir: PathBuf::from(DEFAULT_WEBHOOKS_DIR),

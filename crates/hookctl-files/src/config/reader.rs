@@ -1,4 +1,4 @@
-//! The tree of the configuration file to a [`Config`].
+//! Parses the tree of a configuration file.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -48,15 +48,14 @@ const SAFETY_KEYS: [&str; 4] = [
 const HISTORY_KEYS: [&str; 2] = ["keep", "max_entries"];
 const HISTORY_ENTRIES: RangeInclusive<i64> = 100..=1_000_000;
 const CONCURRENCY: RangeInclusive<i64> = 1..=256;
-/// Fewer than one request in 20 seconds makes no progress that a person would wait for.
+/// The slowest rate, in requests per second. With fewer than one request in 20 seconds, a run makes no useful progress.
 const SLOWEST_RATE: f64 = 0.05;
 const PERCENT: RangeInclusive<i64> = 0..=100;
 const COUNT: RangeInclusive<i64> = 0..=u32::MAX as i64;
-/// The longest name of a target, in characters: it is the name of a folder in the cache.
+/// The longest name of a target, in characters.
 const TARGET_NAME_LENGTH: usize = 63;
 
-/// Reads the configuration from the documents of its file; there may be one. What is wrong goes to
-/// `diagnostics` and keeps its default.
+/// Reads the configuration from its only document. Invalid values are reported and keep their defaults.
 pub(super) fn read(
     documents: &[Document],
     folder: &Path,
@@ -79,10 +78,10 @@ pub(super) fn read(
             extra
                 .problem(
                     Code::TooManyDocuments,
-                    "the configuration is one document",
+                    "the configuration must be a single document",
                     "a second one",
                 )
-                .help("put everything into the first document"),
+                .help("move everything into the first document"),
         );
     }
     let mut config = Config {
@@ -99,7 +98,7 @@ pub(super) fn read(
 
 pub(super) struct Reader<'a> {
     pub(super) folder: &'a Path,
-    /// The root of the repository that the folder is in.
+    /// The root of the repository that contains the folder.
     pub(super) repository: &'a Path,
     plaintext_secrets: PlaintextSecrets,
     pub(super) diagnostics: &'a mut Diagnostics,
@@ -109,7 +108,7 @@ impl Reader<'_> {
     fn config(&mut self, root: &Mapping, config: &mut Config) {
         self.known_keys(root, &KEYS);
         config.places = Places::of(root);
-        // The policy holds for all secrets in the file, wherever it stands.
+        // Read first, since it applies to all secrets in the file.
         if let Some(node) = root.get("plaintext_secrets") {
             self.plaintext_secrets = self.policy(node).unwrap_or_default();
             config.plaintext_secrets = self.plaintext_secrets;
@@ -193,14 +192,14 @@ impl Reader<'_> {
         if text.trim().is_empty() {
             self.diagnostics.push(
                 node.problem(Code::InvalidLength, format!("'{key}' is empty"), "empty")
-                    .help("give it a value, or leave the line out"),
+                    .help("set a value, or remove the line"),
             );
             return None;
         }
         Some((text, node))
     }
 
-    /// One of the words that a key takes.
+    /// Reads one of the words that a key accepts.
     pub(super) fn word<'n>(
         &mut self,
         key: &str,
@@ -213,7 +212,7 @@ impl Reader<'_> {
         }
         let help = match nearest(word, known.iter().copied()) {
             Some(near) => format!("did you mean '{near}'?"),
-            None => format!("write one of {}", known.join(", ")),
+            None => format!("use one of {}", known.join(", ")),
         };
         self.diagnostics.push(
             node.problem(
@@ -291,7 +290,7 @@ impl Reader<'_> {
                     "'requests_per_second' must be a number",
                     "not a number",
                 )
-                .help("write a number such as 50 or 0.5, without quotes"),
+                .help("use a number such as 50 or 0.5, without quotes"),
             );
             return None;
         };
@@ -304,7 +303,7 @@ impl Reader<'_> {
                 "'requests_per_second' is out of range",
                 "must be at least 0.05",
             )
-            .help("leave the line out to have no limit"),
+            .help("remove the line to have no limit"),
         );
         None
     }
@@ -325,7 +324,7 @@ impl Reader<'_> {
                      with a letter or digit",
                 )
                 .at(key.span, "not a name of a target")
-                .help("write a short one, such as 'qa' or 'prod'"),
+                .help("use a short name, such as 'qa' or 'prod'"),
             );
         }
     }
@@ -381,17 +380,17 @@ impl Reader<'_> {
         target
     }
 
-    /// A variable's value: text, or a number or switch by its text.
+    /// Reads the value of a variable: a text, or the text of a number or boolean.
     fn variable(&mut self, key: &Name, node: &Node) -> Option<String> {
         let name = key.value.as_str();
         if !is_variable_name(name) {
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::InvalidTemplate,
-                    "this cannot be the name of a variable",
+                    "this is not a valid name of a variable",
                 )
-                .at(key.span, "not a name that '${...}' takes")
-                .help("use letters, digits, and '_', and begin with no digit"),
+                .at(key.span, "not a valid name for '${...}'")
+                .help("use letters, digits, and '_', and do not begin with a digit"),
             );
         }
         match node.kind()? {
@@ -422,7 +421,7 @@ impl Reader<'_> {
             node.problem(
                 Code::UnknownTarget,
                 format!("unknown target '{}'", excerpt(name)),
-                "no target of this name is configured",
+                "not a configured target",
             )
             .help(help),
         );

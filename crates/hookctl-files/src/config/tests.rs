@@ -1,4 +1,4 @@
-//! From the text of a configuration to its values, and every mistake at its place.
+//! Parsing of configurations, and every problem with its location.
 
 use std::path::Path;
 
@@ -148,13 +148,13 @@ fn values_are_literal_folders_stay_below_and_lints_are_known() {
         ("cache_dir: /var/cache/hc", vec!["1:12 invalid-folder"]),
         ("cache_dir: ../hc", vec!["1:12 invalid-folder"]),
         ("cache_dir: a/../../hc", vec!["1:12 invalid-folder"]),
-        // Where `a` is a link, its parent is anywhere.
+        // If `a` is a link, its parent may be anywhere.
         ("cache_dir: a/../hc", vec!["1:12 invalid-folder"]),
         ("webhooks_dir: a/b/..", vec!["1:15 invalid-folder"]),
         ("webhooks_dir: ./a/./../b", vec!["1:15 invalid-folder"]),
         ("webhooks_dir: /etc", vec!["1:15 invalid-folder"]),
         ("webhooks_dir: ../other", vec!["1:15 invalid-folder"]),
-        // Values are literal, and nothing that looks otherwise is taken.
+        // Values are literal, and texts that look otherwise are rejected.
         ("default_target: ${T}", vec!["1:17 invalid-template"]),
         (
             "targets: {qa: {api_url: 'https://${HOST}/'}}",

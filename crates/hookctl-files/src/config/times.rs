@@ -1,4 +1,4 @@
-//! Times as people write them: `500ms`, `10s`, `2m`, `1h`, `90d`.
+//! Durations as written in the configuration: `500ms`, `10s`, `2m`, `1h`, `90d`.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use super::reader::Reader;
 use crate::diagnostic::Code;
 use crate::yaml::{Kind, Mapping};
 
-/// A text that is no time.
+/// A text that is not a duration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a time such as 500ms, 10s, 2m, 1h, or 90d")]
 pub struct InvalidTime;
 
-/// Reads a time: a whole number with the unit `ms`, `s`, `m`, `h`, or `d`; without a unit it counts seconds.
+/// Parses a duration: a whole number with the unit `ms`, `s`, `m`, `h`, or `d`. Without a unit it is in seconds.
 ///
 /// # Errors
-/// [`InvalidTime`]
+/// Returns [`InvalidTime`] for any other text.
 pub fn parse_time(text: &str) -> Result<Duration, InvalidTime> {
     let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| InvalidTime)?;
@@ -44,10 +44,10 @@ impl Reader<'_> {
             self.diagnostics.push(
                 node.problem(
                     Code::WrongType,
-                    format!("'{key}' must be a time"),
-                    "not a time",
+                    format!("'{key}' must be a duration"),
+                    "not a duration",
                 )
-                .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+                .help("use a whole number with a unit, such as 500ms, 30s, or 2m"),
             );
             return None;
         };
@@ -60,7 +60,7 @@ impl Reader<'_> {
                 format!("'{key}' is out of range"),
                 format!("must be {:?} to {:?}", range.start(), range.end()),
             )
-            .help("write a whole number with a unit, such as 500ms, 30s, or 2m"),
+            .help("use a whole number with a unit, such as 500ms, 30s, or 2m"),
         );
         None
     }
@@ -80,7 +80,7 @@ impl Reader<'_> {
                     "'settle_horizon' is shorter than 'request_timeout'",
                     format!("a request may take {request_timeout:?}"),
                 )
-                .help("a create that outlives its horizon can be doubled; make it longer, or leave it out"),
+                .help("increase or remove it: a create that takes effect later may be duplicated"),
             );
         }
         Some(horizon)

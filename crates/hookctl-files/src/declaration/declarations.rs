@@ -1,4 +1,4 @@
-//! Valid declarations, waiting for what came of their secrets.
+//! Valid declarations, before their secrets are resolved.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use hookctl_core::state::{
 };
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
 
-/// All declarations for one target, valid by themselves and side by side.
+/// All declarations of one target, valid individually and together.
 #[derive(Clone, Default)]
 pub struct Declarations {
     pub(super) present: BTreeMap<Key, Present>,
@@ -20,7 +20,7 @@ pub struct Declarations {
     pub(super) elsewhere: usize,
 }
 
-/// A webhook that shall be there.
+/// A webhook to create or keep.
 #[derive(Clone)]
 pub(super) struct Present {
     pub(super) spec: WebhookSpec,
@@ -32,7 +32,7 @@ pub(super) struct Present {
     pub(super) origin: Origin,
 }
 
-/// What a declaration says of the token, the secret not resolved.
+/// The token of a declaration, with the secret unresolved.
 #[derive(Clone)]
 pub(super) enum Token {
     Managed(Spanned<SecretSource>),
@@ -41,28 +41,28 @@ pub(super) enum Token {
 }
 
 impl Declarations {
-    /// How many webhooks are declared for the target, whatever their `state`.
+    /// Returns how many webhooks are declared for the target, in any `state`.
     pub fn len(&self) -> usize {
         self.present.len() + self.absent.len() + self.released.len()
     }
 
-    /// Whether none is.
+    /// Returns whether no webhook is declared for the target.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The keys that are declared for the target, whatever their `state`.
+    /// Iterates over the keys declared for the target, in any `state`.
     pub fn keys(&self) -> impl Iterator<Item = &Key> + Clone {
         let named = self.absent.keys().chain(self.released.keys());
         self.present.keys().chain(named)
     }
 
-    /// How many webhooks the files declare for other targets only.
+    /// Returns how many webhooks are declared for other targets only.
     pub fn for_other_targets(&self) -> usize {
         self.elsewhere
     }
 
-    /// Where the tokens come from that have to be resolved, by key.
+    /// Iterates over the sources of the tokens to resolve, by key.
     pub fn secret_sources(&self) -> impl Iterator<Item = (&Key, &SecretSource)> {
         self.present
             .iter()
@@ -72,7 +72,7 @@ impl Declarations {
             })
     }
 
-    /// The same, each with its place as people name it.
+    /// Iterates over the sources of the tokens to resolve, with their locations.
     pub fn placed_secret_sources(&self) -> impl Iterator<Item = (&SecretSource, &Location)> {
         self.present
             .values()
@@ -84,7 +84,7 @@ impl Declarations {
             })
     }
 
-    /// Where a webhook's token source stands, for what is said of it when it cannot be resolved.
+    /// Returns the range of a token's source, for diagnostics.
     pub fn span_of_secret(&self, key: &Key) -> Option<Span> {
         match &self.present.get(key)?.token {
             Token::Managed(source) => Some(source.span),
@@ -92,8 +92,8 @@ impl Declarations {
         }
     }
 
-    /// Desired state, with what came of the secrets. A managed token without evidence counts as one
-    /// that could not be resolved.
+    /// Converts the declarations to desired state, with evidence about the tokens. A managed token without evidence
+    /// counts as unresolved.
     pub fn into_desired(self, evidence: &BTreeMap<Key, TokenEvidence>) -> DesiredState {
         let webhooks = self
             .present

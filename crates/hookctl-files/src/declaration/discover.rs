@@ -1,4 +1,4 @@
-//! Which files count, in what order, and their bytes: the only part that touches the disk.
+//! Finds and reads declaration files: the only part of this module that touches the disk.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -10,24 +10,23 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::yaml::MAX_FILE_BYTES;
 use hookctl_system::input::{Folder, real_path, real_path_within};
 
-/// The most files that are read: one webhook per file, ten times as many as are planned for.
+/// The most files that are read. With one webhook per file, ten times the planned maximum.
 pub const MAX_FILES: usize = 100_000;
-/// The most bytes that all files together may have. They are kept for the diagnostics, so this bounds
-/// memory.
+/// The most bytes of all files together. They are kept in memory for diagnostics.
 pub const MAX_TOTAL_BYTES: usize = 256 * 1024 * 1024;
 
-/// The most names that all links may hold together: ten for each of as many links as there may be files.
+/// The most names in the targets of all links: ten for each of [`MAX_FILES`] links.
 const MAX_LINK_NAMES: usize = 10 * MAX_FILES;
 
-/// Where files may lie, whatever path leads to them.
+/// The folders that may contain files, whatever path leads to them.
 #[derive(Default)]
 pub(super) struct Bounds {
-    /// Folders without links in their paths, each opened when it is first needed.
+    /// Real paths of folders, each opened on first use.
     roots: Vec<(PathBuf, Option<Folder>)>,
 }
 
 impl Bounds {
-    /// Files in these folders, links in their paths resolved. One that is not there bounds nothing.
+    /// Creates bounds from folders. A missing folder contains nothing.
     pub(super) fn of<'a>(roots: impl IntoIterator<Item = &'a Path>) -> Self {
         let roots = roots
             .into_iter()
@@ -62,15 +61,15 @@ const OUTSIDE: &str = "the path leads out of the repository";
 
 /// A declaration file.
 pub(super) struct File {
-    /// The path that it was found by.
+    /// The path by which it was found.
     pub(super) path: PathBuf,
-    /// The same without links.
+    /// The real path.
     real: PathBuf,
 }
 
-/// The declaration files below a folder, sorted by path. Hidden files and folders and what editors leave
-/// behind are left out. A link is followed once: a second way to the same file or folder is left out,
-/// and a path without links is preferred. A link that leads out of the bounds is an error.
+/// Finds the declaration files below a folder, sorted by path. Skips hidden files and folders, and backups of editors.
+/// Each file and folder is visited once, if possible by a path without links. A link that leads out of the bounds is
+/// an error.
 pub(super) fn discover(
     directory: &Path,
     bounds: &Bounds,
@@ -112,16 +111,16 @@ fn discover_within(
     diagnostics.push(
         Diagnostic::new(
             Code::TooManyFiles,
-            format!("there are more than {most} declaration files"),
+            format!("the folder contains more than {most} declaration files"),
         )
         .path(shown(directory))
-        .help("is this the right folder? A file may hold many webhooks"),
+        .help("check the folder, or put several webhooks into one file"),
     );
     Vec::new()
 }
 
-/// The bytes of a file, at most one more than a file may have. What is read is what was found to lie within the
-/// bounds: a link that was put in its place since is not followed.
+/// Reads a file, at most one byte beyond the size limit. Reads the file that was found within the bounds, even if a
+/// link has replaced it since.
 pub(super) fn read(
     file: &File,
     bounds: &mut Bounds,
@@ -130,7 +129,7 @@ pub(super) fn read(
 ) -> Result<Vec<u8>, Box<Diagnostic>> {
     let limit = MAX_FILE_BYTES as u64;
     let bytes = bounds.read(&file.real, limit).or_else(|error| {
-        // A volume of Kubernetes may have been replaced as a whole since; then the path leads elsewhere by now.
+        // Kubernetes replaces a mounted volume as a whole; then the path leads elsewhere by now.
         match real_path(&file.path) {
             Ok(real) if real != file.real && bounds.hold(&real) => bounds.read(&real, limit),
             _ => Err(error),
@@ -145,10 +144,10 @@ pub(super) fn read(
         None => Err(Box::new(
             Diagnostic::new(
                 Code::FilesTooLarge,
-                format!("the declaration files are larger than {MAX_TOTAL_BYTES} bytes together"),
+                format!("the declaration files exceed {MAX_TOTAL_BYTES} bytes together"),
             )
             .path(shown)
-            .help("is this the right folder?"),
+            .help("check the folder"),
         )),
     }
 }
@@ -157,12 +156,12 @@ struct Walk<'a> {
     bounds: &'a Bounds,
     shown: &'a dyn Fn(&Path) -> PathBuf,
     diagnostics: &'a mut Diagnostics,
-    /// Files and folders that were met, by their path without links.
+    /// Visited files and folders, by real path.
     seen: BTreeSet<PathBuf>,
     folders: Vec<PathBuf>,
-    /// Links that were met; they wait until everything that is there without a link is known.
+    /// Links that wait until everything reachable without a link has been visited.
     links: Vec<PathBuf>,
-    /// How many names the links that are followed may still hold.
+    /// How many names the remaining links may have.
     link_names: usize,
     files: Vec<File>,
 }
@@ -173,21 +172,18 @@ impl Walk<'_> {
             Ok(metadata) if metadata.is_dir() => return self.enter(directory),
             Ok(_) => Diagnostic::new(Code::NotAFolder, "the path is not a folder")
                 .path((self.shown)(directory))
-                .help("name the folder that holds the declaration files"),
+                .help("name the folder of the declaration files"),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Diagnostic::new(Code::MissingFolder, "the folder does not exist")
                     .path((self.shown)(directory))
-                    .help(
-                        "name another with --dir or 'webhooks_dir', or make this one; a missing \
-                         folder is never taken for an empty one",
-                    )
+                    .help("create it, or name another folder with --dir or 'webhooks_dir'")
             }
             Err(error) => unreadable((self.shown)(directory), "folder", &error),
         };
         self.diagnostics.push(problem);
     }
 
-    /// Takes a file or folder, unless it was met before.
+    /// Visits a file or folder, once.
     fn enter(&mut self, path: &Path) {
         let found = real_path_within(path, &mut self.link_names)
             .and_then(|real| Ok((fs::metadata(&real)?, real)));
@@ -208,8 +204,7 @@ impl Walk<'_> {
                 Diagnostic::new(Code::LinkOutside, OUTSIDE)
                     .path((self.shown)(path))
                     .help(
-                        "put the files into the repository; only --dir (or HOOKCTL_DIR) names a \
-                         folder outside of it",
+                        "move the files into the repository, or name a folder outside with --dir or HOOKCTL_DIR",
                     ),
             );
             return;
@@ -223,7 +218,7 @@ impl Walk<'_> {
                 real,
             });
         } else {
-            let error = io::Error::other("neither a file nor a folder");
+            let error = io::Error::other("not a regular file or a folder");
             self.diagnostics
                 .push(unreadable((self.shown)(path), "file", &error));
         }
@@ -249,7 +244,7 @@ impl Walk<'_> {
                 _ => self.enter(&entry.path()),
             }
         }
-        // The last one is taken first; this way the first by name wins among equals.
+        // The last link is followed first, so the stack is reversed: the first by name wins.
         links.sort_by(|one, other| other.cmp(one));
         self.links.splice(0..0, links);
     }
@@ -261,14 +256,14 @@ fn unreadable(path: PathBuf, what: &str, error: &io::Error) -> Diagnostic {
         format!("could not read the {what}: {error}"),
     )
     .path(path)
-    .help("mend or remove it: nothing is planned while something cannot be read")
+    .help("fix or remove it: nothing is planned from incomplete files")
 }
 
 fn is_yaml(extension: &OsStr) -> bool {
     extension.eq_ignore_ascii_case("yaml") || extension.eq_ignore_ascii_case("yml")
 }
 
-/// Hidden files and folders, and what editors leave behind.
+/// Returns whether a name is hidden, or a backup of an editor.
 fn is_left_out(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with('.')
@@ -380,7 +375,7 @@ mod tests {
         fs::remove_file(folder.path("dangling")).unwrap();
         let closed = folder.path("d");
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-        // An administrator may read it all the same; then there is nothing to test.
+        // Root can read it nevertheless; then there is nothing to test.
         if fs::read_dir(&closed).is_err() {
             assert_eq!(folder.discover("").1, ["unreadable d"]);
         }
@@ -404,7 +399,7 @@ mod tests {
         }
         let begun = std::time::Instant::now();
         let (files, problems) = folder.discover("a");
-        // The system alone would take a minute and a half.
+        // The system alone would take 90 seconds.
         assert!(begun.elapsed() < std::time::Duration::from_secs(30));
         assert_eq!(files, ["a/x.yaml"]);
         assert_eq!(problems.len(), 2_000);

@@ -1,4 +1,4 @@
-//! Trees to raw declarations: which webhooks a file declares, and which fields each of them has.
+//! Converts the trees of a file to raw declarations.
 
 use super::ReadFile;
 use super::presence::Presence;
@@ -24,18 +24,17 @@ pub(crate) const FIELDS: [&str; 14] = [
     "state",
 ];
 
-/// The fields that say which webhook is meant, or where it delivers to, so that webhooks cannot share
-/// them.
+/// The fields that cannot be defaults, since they identify a webhook or its address.
 pub(super) const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "state"];
 
-/// The fields that mean something for a webhook that is only named, to be deleted or released.
+/// The fields that are allowed for a webhook to delete or release.
 pub(super) const OF_NAMED: [&str; 5] = ["name", "id", "previously", "targets", "state"];
 
-/// How much `defaults` may repeat in the webhooks of one file, counted as for [`MAX_NODES`]: they are read
-/// once for each webhook.
+/// How many values `defaults` may repeat in the webhooks of one file, counted as for [`MAX_NODES`], since they are read
+/// once per webhook.
 pub const MAX_SHARED_NODES: usize = 2 * MAX_NODES;
 
-/// Fields by name: few of them, so that a list is found through faster than a map.
+/// Fields by name. A list, since few fields are faster to scan than to hash.
 #[derive(Clone, Default)]
 pub(super) struct Fields(Vec<(&'static str, RawField)>);
 
@@ -53,7 +52,7 @@ impl Fields {
         self.0.iter().map(|(name, field)| (*name, field))
     }
 
-    /// Adds a field, in place of another of that name.
+    /// Inserts or replaces a field.
     fn insert(&mut self, name: &'static str, field: RawField) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, field));
@@ -64,31 +63,30 @@ impl Fields {
     }
 }
 
-/// A field as it is written.
+/// A field as written.
 #[derive(Clone)]
 pub(super) struct RawField {
-    /// Its key.
+    /// The range of its key.
     pub(super) key: Span,
-    /// Its value.
     pub(super) value: Node,
-    /// Whether the webhook has it from `defaults`.
+    /// Whether it comes from `defaults`.
     pub(super) is_default: bool,
 }
 
-/// A webhook as it is written.
+/// A webhook as written.
 pub(super) struct RawWebhook {
-    /// Its key. None if what stands there is none; that has been reported.
+    /// The key. `None` if it is invalid, which has been reported.
     pub(super) key: Option<Key>,
-    /// The key as it is written.
+    /// The key as written.
     pub(super) written: String,
-    /// Where the key stands.
+    /// The range of the key.
     pub(super) span: Span,
-    /// Its fields, those from `defaults` filled in.
+    /// The fields, including those from `defaults`.
     pub(super) fields: Fields,
 }
 
 impl RawWebhook {
-    /// How much of it comes from `defaults`.
+    /// Returns how many values come from `defaults`.
     fn shared_weight(&self) -> usize {
         let shared = self.fields.iter().filter(|(_, field)| field.is_default);
         shared.fold(0, |sum, (_, field)| {
@@ -97,15 +95,14 @@ impl RawWebhook {
     }
 }
 
-/// What a file declares.
+/// The content of a file.
 pub(super) struct RawFile {
-    /// The fields that all webhooks of the file share.
+    /// The fields shared by all webhooks of the file.
     pub(super) defaults: Fields,
-    /// The webhooks.
     pub(super) webhooks: Vec<RawWebhook>,
 }
 
-/// Takes the documents of one file apart. `defaults` stands in one of them and holds for all.
+/// Parses the documents of a file. `defaults` of any document apply to all of them.
 pub(super) fn parse(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawFile {
     let mut defaults: Option<&Entry> = None;
     let mut sections = Vec::new();
@@ -124,11 +121,11 @@ pub(super) fn parse(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawFile {
                     Some(first) => diagnostics.push(
                         Diagnostic::new(
                             Code::RepeatedDefaults,
-                            "a file has one 'defaults', which holds for all its documents",
+                            "a file can have only one 'defaults', which applies to all its documents",
                         )
                         .at(entry.key.span, "the second one")
                         .and(first.key.span, "the first one")
-                        .help("put them together, or move the document to a file of its own"),
+                        .help("merge them, or move the document to a file of its own"),
                     ),
                 },
                 name if name.starts_with("x-") => {}
@@ -171,15 +168,15 @@ fn too_much_shared(place: Span) -> Diagnostic {
         ),
     )
     .at(place, "repeated in each webhook")
-    .help("make it smaller, or split the file")
+    .help("shorten it, or split the file")
 }
 
 fn unknown_section(key: &Name) -> Diagnostic {
     let help = match nearest(&key.value, ["webhooks", "defaults"]) {
         Some(known) => format!("did you mean '{known}'?"),
         None => {
-            "a document has 'webhooks', 'defaults', and keys that begin with 'x-'; webhooks are \
-                 declared below 'webhooks'"
+            "a document contains 'webhooks', 'defaults', and keys that begin with 'x-'; webhooks are \
+            declared below 'webhooks'"
                 .to_owned()
         }
     };
@@ -199,10 +196,10 @@ fn shared_fields(node: &Node, diagnostics: &mut Diagnostics) -> Fields {
             diagnostics.push(
                 Diagnostic::new(
                     Code::FieldNotAllowed,
-                    format!("'{name}' cannot be a default: each webhook has its own"),
+                    format!("'{name}' cannot be a default, since each webhook needs its own"),
                 )
                 .at(field.key, "not allowed here")
-                .help("write it in each webhook"),
+                .help("move it to each webhook"),
             );
         }
         field.is_default = true;
@@ -216,7 +213,7 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
     if let Err(error) = &key {
         diagnostics.push(
             Diagnostic::new(Code::InvalidKey, error.to_string())
-                .at(entry.key.span, "not a key")
+                .at(entry.key.span, "not a valid key")
                 .help(key_help(&entry.key.value)),
         );
     }
@@ -240,7 +237,7 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
                 diagnostics.push(
                     Diagnostic::new(
                         Code::FieldNotAllowed,
-                        format!("'{name}' has no meaning beside 'state: {state}'"),
+                        format!("'{name}' has no meaning with 'state: {state}'"),
                     )
                     .at(field.key, "has no effect")
                     .help(format!("remove it, or remove 'state: {state}'")),
@@ -257,7 +254,7 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
     })
 }
 
-/// A key that could be meant, made of what was written.
+/// Suggests a valid key for an invalid one.
 fn key_help(written: &str) -> String {
     let mut key = String::new();
     for character in written.to_lowercase().chars() {
@@ -269,9 +266,9 @@ fn key_help(written: &str) -> String {
     }
     let key = key.trim_matches(['-', '.', '_']);
     if Key::parse(key).is_ok() {
-        format!("write '{key}', and keep the text as its 'name'")
+        format!("use '{key}' as the key, and keep the text as its 'name'")
     } else {
-        "write a short one, such as 'billing-run', and keep the text as its 'name'".to_owned()
+        "use a short key, such as 'billing-run', and keep the text as its 'name'".to_owned()
     }
 }
 

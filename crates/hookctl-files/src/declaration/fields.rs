@@ -1,7 +1,6 @@
-//! One field at a time: its type, its limits, and its variables.
+//! Reads single fields: their types, limits, and variables.
 //!
-//! Each method gives None for a field that is not written and for one that is wrong; what is wrong has
-//! been reported then.
+//! Each method returns `None` for a field that is absent, and for one that is wrong and has been reported.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -21,20 +20,20 @@ use hookctl_core::template::looks_interpolated;
 use hookctl_core::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
 use hookctl_secrets::KeySources;
 
-/// Reads the fields of one webhook, or those that a file shares.
+/// A reader of the fields of one webhook, or of `defaults`.
 pub(super) struct FieldReader<'a> {
     pub(super) fields: &'a Fields,
-    /// The fields whose defaults are wrong, which is said once and not in each webhook.
+    /// Fields of `defaults` with problems, which are not reported again in each webhook.
     pub(super) broken_defaults: &'a [&'static str],
     pub(super) interpolation: Interpolation<'a>,
-    pub(super) surroundings: SourceContext<'a>,
+    pub(super) context: SourceContext<'a>,
     pub(super) plaintext_secrets: PlaintextSecrets,
     pub(super) keys: &'a KeySources,
     pub(super) vars: &'a BTreeMap<String, String>,
     pub(super) diagnostics: &'a mut Diagnostics,
 }
 
-/// The items of a list of words, with their places.
+/// The items of a list of words, with their ranges.
 struct Words<'a> {
     items: Vec<(&'a str, &'a Node)>,
     all_are_valid: bool,
@@ -47,7 +46,7 @@ impl<'a> FieldReader<'a> {
             .filter(|field| !field.is_default || !self.broken_defaults.contains(&name))
     }
 
-    /// The final text of a field, and its node.
+    /// Returns the expanded text of a field, with its node.
     pub(super) fn text(&mut self, name: &str) -> Option<(String, &'a Node)> {
         let node = &self.field(name)?.value;
         let text = node.text(name, self.diagnostics)?;
@@ -57,7 +56,7 @@ impl<'a> FieldReader<'a> {
         Some((text, node))
     }
 
-    /// A field that is not text, for the reader of its type. What a variable holds takes its place.
+    /// Returns the node of a field that is not text. A variable is replaced by its value.
     fn typed(&mut self, name: &str) -> Option<Cow<'a, Node>> {
         let node = &self.field(name)?.value;
         let text = node.as_scalar().map_or("", Scalar::text);
@@ -75,17 +74,17 @@ impl<'a> FieldReader<'a> {
         self.valid_name(&name, "name", node)
     }
 
-    /// The name without white space around it, which has no meaning: names are compared without.
+    /// Returns a name without surrounding white space, which comparisons ignore.
     fn valid_name(&mut self, written: &str, what: &str, node: &Node) -> Option<String> {
         let name = written.trim();
         if name.len() < written.len() {
             self.diagnostics.push(
                 node.problem(
                     Code::SpaceAroundName,
-                    format!("'{what}' has white space around it"),
-                    "it is sent and compared without",
+                    format!("'{what}' has surrounding white space"),
+                    "ignored when it is sent and compared",
                 )
-                .help("remove it; a block after '|' or '>' ends with a line break, after '|-' not"),
+                .help("remove it; use '|-' or '>-' for a block without a line break at its end"),
             );
         }
         if let Some(character) = name.chars().find(|character| character.is_control()) {
@@ -93,10 +92,10 @@ impl<'a> FieldReader<'a> {
                 node.problem(
                     Code::ControlCharacter,
                     format!(
-                        "'{what}' holds the control character U+{:04X}",
+                        "'{what}' contains the control character U+{:04X}",
                         u32::from(character)
                     ),
-                    "a name is one line of text",
+                    "a name must be one line of text",
                 )
                 .help("remove it"),
             );
@@ -110,9 +109,9 @@ impl<'a> FieldReader<'a> {
                 node.problem(
                     Code::InvalidLength,
                     format!("'{what}' has {length} characters"),
-                    format!("the API takes {shortest} to {longest}"),
+                    format!("must have {shortest} to {longest}"),
                 )
-                .help(format!("write {shortest} to {longest} characters")),
+                .help(format!("use {shortest} to {longest} characters")),
             );
         }
         is_valid.then(|| name.to_owned())
@@ -140,7 +139,7 @@ impl<'a> FieldReader<'a> {
             self.empty(
                 "actions",
                 node,
-                "name at least one, or write 'actions: all'",
+                "list at least one, or write 'actions: all'",
             );
             return None;
         }
@@ -167,7 +166,10 @@ impl<'a> FieldReader<'a> {
         let help = match nearest(written, names) {
             _ if written == "all" => "write 'actions: all', without brackets".to_owned(),
             Some(name) => format!("did you mean '{name}'?"),
-            None => format!("the actions are {}; or write 'all'", names.join(", ")),
+            None => format!(
+                "the actions are {}; 'actions: all' selects all",
+                names.join(", ")
+            ),
         };
         self.diagnostics.push(
             node.problem(
@@ -186,8 +188,7 @@ impl<'a> FieldReader<'a> {
         );
     }
 
-    /// The items of a list of words, none of them twice. One that is wrong is left out, so that the others
-    /// are looked at all the same.
+    /// Returns the items of a list of words, each once. Invalid items are reported and skipped.
     fn words(&mut self, node: &'a Node, what: &str) -> Option<Words<'a>> {
         let mut items: Vec<(&str, &Node)> = Vec::new();
         let mut places: HashMap<&str, Span> = HashMap::new();
@@ -201,7 +202,7 @@ impl<'a> FieldReader<'a> {
                 self.diagnostics.push(
                     item.problem(
                         Code::RepeatedValue,
-                        format!("'{}' stands twice in '{what}'", excerpt(word)),
+                        format!("'{}' is repeated in '{what}'", excerpt(word)),
                         "the second one",
                     )
                     .and(*first, "the first one")
@@ -219,7 +220,7 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    /// What is said of the token. One that is wrong counts as left out; it has been reported.
+    /// Returns the declared token. An invalid one has been reported, and counts as absent.
     pub(super) fn bearer_token(&mut self) -> Token {
         match self.field("bearer_token") {
             None => Token::LeftOut,
@@ -235,7 +236,7 @@ impl<'a> FieldReader<'a> {
         let source = read_source(
             node,
             "bearer_token",
-            self.surroundings,
+            self.context,
             &|part, node, text, diagnostics| {
                 let scope = match part {
                     SourcePart::Path => Scope::Public,
@@ -248,7 +249,7 @@ impl<'a> FieldReader<'a> {
         if !interpolation.fits(&source, self.diagnostics) {
             return None;
         }
-        // The `vars` are those of the selected target; a webhook for another one has others.
+        // `vars` are those of the selected target; other targets have their own.
         let vars = match interpolation {
             Interpolation::Replace(_) => self.vars,
             Interpolation::CheckOnly => &BTreeMap::new(),
@@ -287,9 +288,9 @@ impl<'a> FieldReader<'a> {
                         node.problem(
                             Code::UnusualId,
                             "'id' does not look like an id of the API",
-                            "not 24 digits of 0-9 and a-f",
+                            "not 24 hexadecimal digits in lower case",
                         )
-                        .help("compare it with the id that 'hookctl status' shows"),
+                        .help("compare it with the id shown by 'hookctl status'"),
                     );
                 }
                 Some(Spanned {
@@ -300,7 +301,7 @@ impl<'a> FieldReader<'a> {
             Err(error) => {
                 self.diagnostics.push(
                     node.problem(Code::InvalidId, error.to_string(), "not an id")
-                        .help("copy the id that 'hookctl status' shows"),
+                        .help("copy the id shown by 'hookctl status'"),
                 );
                 None
             }
@@ -324,7 +325,7 @@ impl<'a> FieldReader<'a> {
         names.filter(|_| words.all_are_valid)
     }
 
-    /// The targets that it is for: their names and places.
+    /// Returns the names of the targets, with their ranges.
     pub(super) fn targets(&mut self, known: &[String]) -> Option<Vec<String>> {
         let node = &self.field("targets")?.value;
         let Words {
@@ -335,7 +336,7 @@ impl<'a> FieldReader<'a> {
             self.empty(
                 "targets",
                 node,
-                "name at least one, or leave it out to mean all of them",
+                "list at least one, or remove it to select all targets",
             );
             return None;
         }
@@ -349,7 +350,7 @@ impl<'a> FieldReader<'a> {
                         "variables have no meaning in 'targets'",
                         "variables depend on the target",
                     )
-                    .help("write the names of targets of hookctl.yaml"),
+                    .help("list names of targets of hookctl.yaml"),
                 );
             } else if !known.is_empty() && !known.iter().any(|known| known == name) {
                 all_are_known = false;
@@ -361,7 +362,7 @@ impl<'a> FieldReader<'a> {
                     node.problem(
                         Code::UnknownTarget,
                         format!("unknown target '{}'", excerpt(name)),
-                        "no target of this name is configured",
+                        "not a configured target",
                     )
                     .help(help),
                 );
@@ -392,7 +393,7 @@ impl<'a> FieldReader<'a> {
     fn unknown_value(&mut self, node: &Node, what: &str, written: &str, known: &[&str]) {
         let help = match nearest(written, known.iter().copied()) {
             Some(near) => format!("did you mean '{near}'?"),
-            None => format!("write one of {}", known.join(", ")),
+            None => format!("use one of {}", known.join(", ")),
         };
         self.diagnostics.push(
             node.problem(
@@ -415,7 +416,7 @@ impl<'a> FieldReader<'a> {
         presence
     }
 
-    /// Where a field is written, if it is.
+    /// Returns the range of a field.
     pub(super) fn span(&self, name: &str) -> Option<Span> {
         self.field(name).map(|field| field.value.span())
     }

@@ -1,4 +1,4 @@
-//! Variables in values: replaced for the selected target, and only checked for others.
+//! Variables in values. They are replaced for the selected target, and only checked for others.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,26 +9,26 @@ use crate::yaml::Node;
 use hookctl_core::secret::SecretSource;
 use hookctl_core::template::{MAX_EXPANDED_BYTES, Template, looks_interpolated};
 
-/// What a variable of the environment must be called to reach a public field.
+/// The prefix of environment variables that public fields read.
 pub const VARIABLE_PREFIX: &str = "HOOKCTL_VAR_";
 
-/// How many bytes of text all declarations may hold together, variables replaced and `defaults` filled in.
+/// The most bytes of text in all declarations, with variables replaced and `defaults` filled in.
 pub const MAX_TEXT_BYTES: usize = 64 * 1024 * 1024;
 
-/// How much text the declarations hold by now.
+/// The text of all declarations so far.
 #[derive(Default)]
 pub(super) struct TextBudget {
     spent: AtomicUsize,
 }
 
 impl TextBudget {
-    /// Whether there is none left, which was reported.
+    /// Returns whether the limit has been exceeded, which has been reported.
     fn is_spent(&self) -> bool {
         self.spent.load(Ordering::Relaxed) > MAX_TEXT_BYTES
     }
 
-    /// Whether there is room for so many bytes more. The first time that there is none is reported, without a
-    /// place: it depends on which file is read first.
+    /// Adds to the total and returns whether it stays below the limit. Reports the first excess, without a location,
+    /// which would depend on the order in which files are read.
     fn spend(&self, bytes: usize, diagnostics: &mut Diagnostics) -> bool {
         let before = self.spent.fetch_add(bytes, Ordering::Relaxed);
         let fits = before.saturating_add(bytes) <= MAX_TEXT_BYTES;
@@ -36,10 +36,9 @@ impl TextBudget {
             diagnostics.push(
                 Diagnostic::new(
                     Code::ExpansionTooLarge,
-                    "the declarations hold more than 64 MiB of text, variables replaced and \
-                     'defaults' filled in",
+                    "the declarations exceed 64 MiB of text, with variables replaced and 'defaults' filled in",
                 )
-                .help("shorten the variables and the 'defaults' that many webhooks use"),
+                .help("shorten variables and 'defaults' that many webhooks use"),
             );
         }
         fits
@@ -49,35 +48,35 @@ impl TextBudget {
 /// How variables are treated.
 #[derive(Clone, Copy)]
 pub(super) enum Interpolation<'a> {
-    /// Replaced by what these answer.
+    /// Replace them with these values.
     Replace(Variables<'a>),
-    /// Left alone: the webhook is for another target, whose variables are not known here.
+    /// Keep them: the webhook is for another target, whose variables are unknown.
     CheckOnly,
 }
 
-/// Where the values of variables come from.
+/// The values of variables.
 #[derive(Clone, Copy)]
 pub(super) struct Variables<'a> {
-    /// The target's own.
+    /// The `vars` of the target.
     pub(super) vars: &'a BTreeMap<String, String>,
-    /// The environment's.
+    /// The environment.
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
-    /// How much text they may make.
+    /// The limit of the expanded text.
     pub(super) budget: &'a TextBudget,
 }
 
-/// What a value is for, which decides what its variables may read.
+/// The purpose of a value, which determines the variables that it may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// A public field: `HOOKCTL_VAR_NAME` of the environment, then the target's `vars`.
+    /// A public field: `HOOKCTL_VAR_NAME` from the environment, then `vars` of the target.
     Public,
-    /// A command that prints a secret: the target's `vars` alone, so that what is run stands in files.
+    /// A command for a secret: only `vars` of the target, so that what is run is part of the files.
     Command,
 }
 
 impl Interpolation<'_> {
-    /// Returns the final text of a value. None if it cannot be known; a problem has been reported then,
-    /// unless variables are only checked.
+    /// Returns the expanded text of a value, or `None` if it is unknown. A problem has been reported then, unless
+    /// variables are only checked.
     pub(super) fn expand(
         self,
         node: &Node,
@@ -89,8 +88,8 @@ impl Interpolation<'_> {
         self.expand_template(node, &template, scope, diagnostics)
     }
 
-    /// Returns what a value that is one variable and nothing else holds, to be read as the field's type.
-    /// None as for [`Interpolation::expand`].
+    /// Returns the value of a variable that is the whole text, to be parsed as the field's type. Returns `None` as
+    /// [`Interpolation::expand`] does.
     pub(super) fn expand_one(
         self,
         what: &str,
@@ -104,16 +103,16 @@ impl Interpolation<'_> {
                 node.problem(
                     Code::WrongType,
                     format!("'{what}' is not text, so a variable must be its whole value"),
-                    "text beside a variable",
+                    "text next to a variable",
                 )
-                .help(format!("write one variable alone: '{what}: ${{NAME}}'")),
+                .help(format!("use the variable alone: '{what}: ${{NAME}}'")),
             );
             return None;
         }
         self.expand_template(node, &template, Scope::Public, diagnostics)
     }
 
-    /// Whether a token's source fits beside the texts of the declarations. What it has of them was counted.
+    /// Returns whether a token's source stays within the text limit. Its text in the declarations has been counted.
     pub(super) fn fits(self, source: &SecretSource, diagnostics: &mut Diagnostics) -> bool {
         let bytes = match source {
             SecretSource::Text { template } => template.size(),
@@ -140,7 +139,7 @@ impl Interpolation<'_> {
             }
             Self::CheckOnly => return None,
         };
-        // Half a million texts of 64 KiB would take minutes to make, though none of them is kept.
+        // Half a million texts of 64 KiB would take minutes to expand, even if none is kept.
         if variables.budget.is_spent() {
             return None;
         }
@@ -151,7 +150,7 @@ impl Interpolation<'_> {
         let text = match expanded {
             Ok(text) => text,
             Err(error) => {
-                // It was made up to there.
+                // The text up to the error has been expanded.
                 variables.budget.spend(MAX_EXPANDED_BYTES, diagnostics);
                 diagnostics.push(
                     node.problem(Code::ExpansionTooLarge, error.to_string(), "used here")
@@ -165,28 +164,28 @@ impl Interpolation<'_> {
             diagnostics.push(
                 node.problem(
                     Code::InvalidTemplate,
-                    format!("the value of the variable {name} holds '${{'"),
+                    format!("the value of the variable {name} contains '${{'"),
                     "used here",
                 )
-                .help("a variable's value is not expanded again; give it its final value"),
+                .help("set its final value: a variable's value is not expanded again"),
             );
         }
         for variable in &undefined {
             let name = &variable.name;
             let help = if used.not_read.contains(name) {
                 format!(
-                    "the environment has {name}, but a public field reads \
-                     {VARIABLE_PREFIX}{name} only; set that, or {name} under 'vars' of the target"
+                    "set {VARIABLE_PREFIX}{name} in the environment, or {name} under 'vars' of the target: a public \
+                    field does not read {name} from the environment"
                 )
             } else if scope == Scope::Command {
                 format!(
-                    "set it under 'vars' of the target, or give it a default: \
-                     ${{{name}:-default}}; a command reads no variable of the environment"
+                    "set it under 'vars' of the target, or give it a default, ${{{name}:-default}}: a command reads \
+                    no environment variables"
                 )
             } else {
                 format!(
                     "set it under 'vars' of the target or as {VARIABLE_PREFIX}{name} in the \
-                     environment, or give it a default: ${{{name}:-default}}"
+                    environment, or give it a default: ${{{name}:-default}}"
                 )
             };
             diagnostics.push(
@@ -200,18 +199,18 @@ impl Interpolation<'_> {
             }
         }
         let is_final = undefined.is_empty() && used.look_interpolated.is_empty();
-        // Also what is not kept was made.
+        // Text that is not kept has been expanded too.
         let fits = variables.budget.spend(text.len(), diagnostics);
         (is_final && fits).then_some(text)
     }
 }
 
-/// What was met while variables were looked up.
+/// What the lookup of variables found.
 #[derive(Default)]
 struct Used {
-    /// Names that the environment has, and that are not read there.
+    /// Names of environment variables that are not read here.
     not_read: BTreeSet<String>,
-    /// Names with a value that looks as if it were to be expanded again.
+    /// Names of variables whose values look as if they should be expanded again.
     look_interpolated: BTreeSet<String>,
 }
 
@@ -245,12 +244,12 @@ impl Variables<'_> {
 fn not_read(node: &Node, name: &str) -> Diagnostic {
     node.problem(
         Code::VariableNotRead,
-        format!("the variable {name} of the environment is not read"),
+        format!("the environment variable {name} is not read"),
         "the default is used",
     )
     .help(format!(
-        "a public field reads {VARIABLE_PREFIX}{name} of the environment; set that, or {name} under \
-         'vars' of the target"
+        "set {VARIABLE_PREFIX}{name} in the environment, or {name} under 'vars' of the target: a public field \
+        does not read {name} from the environment"
     ))
 }
 
@@ -260,7 +259,7 @@ fn parse(node: &Node, text: &str, diagnostics: &mut Diagnostics) -> Option<Templ
         Err(error) => {
             diagnostics.push(
                 node.problem(Code::InvalidTemplate, error.to_string(), "not a variable")
-                    .help("write '${NAME}' or '${NAME:-default}', and '$$' for a dollar"),
+                    .help("use '${NAME}' or '${NAME:-default}' for a variable, and '$$' for a dollar sign"),
             );
             None
         }
@@ -294,7 +293,7 @@ mod tests {
             how.expand(node, "${LONG}", Scope::Public, &mut diagnostics)
         };
         assert_eq!((0..10_000).filter_map(|_| expand()).count(), 2_048);
-        // One more is made, and found to be too much.
+        // One more is expanded before the limit is noticed.
         assert_eq!(lookups.load(Ordering::Relaxed), 2_049);
         assert_eq!(diagnostics.len(), 1);
     }

@@ -1,4 +1,4 @@
-//! What is valid and still worth a look: in one webhook, and between several.
+//! Warnings about valid declarations, individually and together.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,41 +11,41 @@ use crate::yaml::Node;
 use hookctl_core::secret::SecretSource;
 use hookctl_core::webhook::{Key, RemoteId, normal_name};
 
-/// The longest that one wait of the API's exponential backoff is taken to be, in seconds. The API
-/// documents no cap; senders of webhooks commonly stop doubling at half an hour.
+/// The longest wait that the API's exponential backoff is assumed to reach, in seconds. The API documents no cap;
+/// senders of webhooks commonly stop doubling at half an hour.
 const LONGEST_WAIT_SECONDS: i64 = 30 * 60;
-/// Retries that go on for longer than this are worth a look, in seconds: an hour.
+/// Longer retry schedules are reported, in seconds: an hour.
 const LONG_SCHEDULE_SECONDS: i64 = 60 * 60;
 
-/// What of a valid declaration matters when it is held against others.
+/// The properties of a valid declaration that are compared with other declarations.
 pub(super) struct Side {
     pub(super) key: Key,
     pub(super) key_span: Span,
-    /// None for a webhook that shall not be there.
+    /// `None` for a webhook to delete or release.
     pub(super) address: Option<Address>,
     pub(super) name: String,
     pub(super) name_span: Span,
     pub(super) id: Option<Spanned<RemoteId>>,
 }
 
-/// Where a webhook delivers to, in a form that can be compared.
+/// The address of a webhook, in a comparable form.
 pub(super) struct Address {
     span: Span,
-    /// What servers make of the text.
+    /// The address as servers normalize it.
     normal: String,
     host: Option<String>,
 }
 
-/// Looks at an address: plain http, a private host.
+/// Reports plain HTTP and private hosts.
 pub(super) fn address(url: Url, node: &Node, diagnostics: &mut Diagnostics) -> Address {
     if url.scheme() == "http" {
         diagnostics.push(
             node.problem(
                 Code::PlainHttp,
                 "'url' is plain http",
-                "events and token travel unprotected",
+                "events and the token are sent unencrypted",
             )
-            .help("use https; the API asks for it"),
+            .help("use https, as the API recommends"),
         );
     }
     if let Some(reach) = url.host().and_then(|host| private_reach(&host)) {
@@ -68,7 +68,7 @@ pub(super) fn address(url: Url, node: &Node, diagnostics: &mut Diagnostics) -> A
     }
 }
 
-/// How far a host can be reached from, if not from everywhere.
+/// Describes where a host can be reached from, unless it is public.
 fn private_reach(host: &Host<&str>) -> Option<&'static str> {
     match host {
         Host::Ipv4(address) => private_reach_v4(*address),
@@ -87,9 +87,9 @@ fn private_reach(host: &Host<&str>) -> Option<&'static str> {
                 .iter()
                 .any(|ending| ends_with(ending))
             {
-                Some("this name is for a private network")
+                Some("this name belongs to a private network")
             } else if !name.contains('.') {
-                Some("a name without a dot is known on the own network only")
+                Some("a name without a dot is resolved only on the local network")
             } else {
                 None
             }
@@ -105,7 +105,7 @@ fn private_reach_v4(address: Ipv4Addr) -> Option<&'static str> {
         || address.is_link_local()
         || (first == 100 && (64..128).contains(&second))
     {
-        Some("this address is for a private network")
+        Some("this address belongs to a private network")
     } else {
         None
     }
@@ -118,13 +118,13 @@ fn private_reach_v6(address: Ipv6Addr) -> Option<&'static str> {
     if address.is_loopback() || address.is_unspecified() {
         Some("this is the machine itself")
     } else if address.is_unique_local() || address.is_unicast_link_local() {
-        Some("this address is for a private network")
+        Some("this address belongs to a private network")
     } else {
         None
     }
 }
 
-/// Looks at a token that is written out: the API adds `Bearer ` by itself.
+/// Reports a token in plain text that begins with `Bearer `, which the API adds itself.
 pub(super) fn token_scheme(node: &Node, diagnostics: &mut Diagnostics) {
     let has_scheme = node
         .as_scalar()
@@ -135,14 +135,14 @@ pub(super) fn token_scheme(node: &Node, diagnostics: &mut Diagnostics) {
             node.problem(
                 Code::TokenScheme,
                 "'bearer_token' begins with 'Bearer '",
-                "the API adds the word by itself",
+                "the API adds this word itself",
             )
-            .help("leave the word out, or the receiver gets it twice"),
+            .help("remove it, or the receiver gets it twice"),
         );
     }
 }
 
-/// Looks at how long retries go on: the waits double from the backoff on.
+/// Reports long retry schedules. Each wait is twice the one before.
 pub(super) fn retry_schedule(
     max_retries: i64,
     backoff_seconds: i64,
@@ -161,9 +161,7 @@ pub(super) fn retry_schedule(
             )
             .at(span, format!("{max_retries} retries from {backoff_seconds} s on"))
             .help(
-                "each wait is taken to be twice the one before, up to 30 minutes, and all waits are \
-                 added up; lower 'max_retries' or 'retry_backoff_seconds' if an event is worthless \
-                 by then",
+                "lower 'max_retries' or 'retry_backoff_seconds'; each wait is assumed to double, up to 30 minutes",
             ),
         );
     }
@@ -180,7 +178,7 @@ fn schedule_seconds(max_retries: i64, backoff_seconds: i64) -> i64 {
         .sum()
 }
 
-/// Holds the declarations against each other. `sides` are in the order of files.
+/// Compares the declarations with each other. `sides` are in file order.
 pub(super) fn side_by_side(
     sides: &[Side],
     declarations: &Declarations,
@@ -202,7 +200,7 @@ pub(super) fn side_by_side(
     tokens_to_many(&present, diagnostics);
 }
 
-/// A webhook that delivers.
+/// An enabled webhook.
 #[derive(Clone, Copy)]
 struct Sender<'a> {
     key: &'a Key,
@@ -227,7 +225,7 @@ fn pinned_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
                     )
                     .at(id.span, "the second one")
                     .and(place, "the first one")
-                    .help("one webhook at the API has one declaration; remove one of the two pins"),
+                    .help("remove one of the pins: a webhook has one declaration"),
                 );
             }
         }
@@ -253,8 +251,7 @@ fn named_twice(sides: &[Side], diagnostics: &mut Diagnostics) {
             .at(side.name_span, "the second one")
             .and(first.name_span, "the first one")
             .help(
-                "where the local record is lost, a webhook is found by its name; give each its own, \
-                 or pin both with 'id'",
+                "give each its own name, or pin both with 'id': without the local record, webhooks are found by name",
             ),
         );
     }
@@ -282,14 +279,14 @@ fn delivered_twice(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
             )
             .at(sender.address.span, "each event arrives here twice")
             .and(first.address.span, "and here")
-            .help("put their actions together in one webhook, or disable one of the two"),
+            .help("merge their actions in one webhook, or disable one of the two"),
         );
         others.push(*sender);
     }
 }
 
 fn tokens_to_many(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
-    /// The first host and place of a source, and whether more hosts were met.
+    /// The first host and range of a source, and whether it has further hosts.
     struct Use<'a> {
         host: &'a str,
         span: Span,
@@ -317,7 +314,9 @@ fn tokens_to_many(senders: &[Sender<'_>], diagnostics: &mut Diagnostics) {
             )
             .at(address.span, "sent here")
             .and(first.span, "and here")
-            .help("give each receiver its own token, so that none can pose as the API to another"),
+            .help(
+                "give each receiver its own token, so that none can impersonate the API to another",
+            ),
         );
     }
 }

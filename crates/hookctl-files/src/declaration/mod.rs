@@ -1,13 +1,11 @@
-//! What the files say: from a folder of YAML files to desired state.
+//! Loads YAML files as desired state.
 //!
-//! The way of a declaration: `discover` finds the files and reads them; for many of them at once, by
-//! `parallel`, the YAML reader makes trees, `document` takes the trees apart into raw declarations, and
-//! `validate` (with `fields`) makes valid ones of those; `lints` looks at all of them side by side, and
-//! [`Declarations::into_desired`] hands over. Every problem of every file is collected; nothing stops at
-//! the first.
+//! `discover` finds and reads the files. For many files at once, `parallel` runs the YAML reader; `document` parses its
+//! trees into raw declarations, and `validate` (with `fields`) validates those. `lints` compares all of them, and
+//! [`Declarations::into_desired`] converts them to desired state. Problems of all files are collected.
 //!
-//! It resolves no secret: it says where each comes from, and takes back what came of it. It knows
-//! nothing of the API, of the cache, or of how a diagnostic is shown.
+//! Secrets are not resolved here: declarations name their sources, and take evidence about them. This module does not
+//! depend on the API, the record, or the rendering of diagnostics.
 
 mod declarations;
 mod discover;
@@ -40,31 +38,30 @@ pub use document::MAX_SHARED_NODES;
 pub use interpolate::{MAX_TEXT_BYTES, VARIABLE_PREFIX};
 pub use schema::json_schema;
 
-/// What the meaning of the files depends on beside their text.
+/// What the meaning of the files depends on, besides their text.
 pub struct LoadOptions<'a> {
-    /// The folder that paths are shown relative to.
+    /// The folder that displayed paths are relative to.
     pub display_root: &'a Path,
-    /// The folder that a relative path of a secret's file may not leave.
+    /// The folder that relative paths of secret files may not leave.
     pub repository_root: &'a Path,
-    /// Folders that a link may lead into, beside the repository and the folder of declarations.
+    /// Folders that links may lead into, besides the repository and the folder of declarations.
     pub link_roots: &'a [PathBuf],
-    /// Whether a person named the folder of declarations, so that it may lie outside of all of these, or be a link.
-    /// Where a file of the repository names it, it may not.
+    /// Whether the user named the folder of declarations. Only then may it be a link, or outside the folders above.
     pub folder_is_named: bool,
-    /// The target that the declarations are for.
+    /// The selected target.
     pub target: &'a str,
-    /// All targets that there are; empty if that is not known, so that no name of one is refused.
+    /// The names of all targets. If empty, any name is accepted.
     pub known_targets: &'a [String],
-    /// The target's variables, for public fields and commands.
+    /// The variables of the target, for public fields and commands.
     pub vars: &'a BTreeMap<String, String>,
-    /// Answers for the variables of the environment. A public field asks for `HOOKCTL_VAR_NAME`, before
-    /// `vars`; for `NAME` it asks only whether there is one, so as to say that it is not read.
+    /// Returns the values of environment variables. A public field looks up `HOOKCTL_VAR_NAME` before `vars`, and `NAME` only to
+    /// report that it is not read.
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
-    /// Where the keys of hookctl.yaml come from, which no token may name.
+    /// The sources of the keys in hookctl.yaml, which no token may share.
     pub keys: &'a KeySources,
-    /// What is said of a secret in plain text.
+    /// How secrets in plain text are reported.
     pub plaintext_secrets: PlaintextSecrets,
-    /// What becomes of warnings; None for all of them as they are.
+    /// The levels of warnings. `None` keeps all of them as warnings.
     pub lints: Option<&'a Lints>,
 }
 
@@ -72,8 +69,8 @@ static NO_VARS: BTreeMap<String, String> = BTreeMap::new();
 static NO_KEYS: KeySources = KeySources::new();
 
 impl<'a> LoadOptions<'a> {
-    /// For the repository below a folder: the target `default` and no other that is known, no variables,
-    /// and a warning for a secret in plain text.
+    /// Creates options for a repository: the target `default` alone, no variables, and warnings for secrets in plain
+    /// text.
     pub fn below(root: &'a Path) -> Self {
         Self {
             display_root: root,
@@ -91,28 +88,27 @@ impl<'a> LoadOptions<'a> {
     }
 }
 
-/// What came of reading the files.
+/// The result of loading files.
 pub struct Loaded {
-    /// The files, for whoever shows the diagnostics.
+    /// The files, for rendering diagnostics.
     pub sources: SourceMap,
-    /// Everything there is to say, in the order of a reader.
+    /// The diagnostics, sorted for display.
     pub diagnostics: Diagnostics,
-    /// The declarations; None if and only if there is an error among the diagnostics.
+    /// The declarations. `None` if and only if a diagnostic is an error.
     pub declarations: Option<Declarations>,
-    /// How many files were read.
+    /// The number of files.
     pub files: usize,
 }
 
-/// A file that was read: where relative paths in it start, and its documents.
+/// A file: the folder for its relative paths, and its documents.
 struct ReadFile {
     folder: PathBuf,
     documents: Vec<yaml::Document>,
-    /// Whether all of it could be read. If not, what is missing may be in the part that could not.
+    /// Whether all of it was parsed. If not, a missing field may be in the rest.
     is_complete: bool,
 }
 
-/// Reads all declarations below a folder. A file or folder that cannot be read is an error among the
-/// diagnostics, never an absence.
+/// Loads all declarations below a folder. An unreadable file or folder is an error, never treated as missing.
 pub fn load(directory: &Path, options: &LoadOptions<'_>) -> Loaded {
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let directory = absolute(directory);
@@ -148,8 +144,8 @@ pub fn load(directory: &Path, options: &LoadOptions<'_>) -> Loaded {
     read(unread, diagnostics, options)
 }
 
-/// Reads declarations from texts, each with the path that it is shown under; relative paths in them
-/// start at that path's folder below the display root. Nothing on disk is read.
+/// Loads declarations from texts, each with its displayed path. Relative paths in them start at that path's folder
+/// below the display root. Reads nothing from disk.
 pub fn load_texts(texts: &[(PathBuf, String)], options: &LoadOptions<'_>) -> Loaded {
     let unread = texts.iter().map(|(path, text)| {
         let absolute = options.display_root.join(path);
@@ -178,7 +174,7 @@ fn read(unread: Vec<Unread>, diagnostics: Diagnostics, options: &LoadOptions<'_>
     loaded
 }
 
-/// Makes one of the parts, each of which begins where the one before ends.
+/// Merges the parts, which are in order.
 fn merge(parts: impl Iterator<Item = Part>, mut diagnostics: Diagnostics, files: usize) -> Loaded {
     let mut sources = SourceMap::default();
     let mut found = Found::default();
@@ -200,10 +196,10 @@ fn merge(parts: impl Iterator<Item = Part>, mut diagnostics: Diagnostics, files:
     }
 }
 
-/// What makes two diagnostics the same one.
+/// The identity of a diagnostic.
 type Same = (Code, Option<Span>, Option<PathBuf>, String);
 
-/// Each problem once: a value that many webhooks share by `defaults` or alias is wrong once.
+/// Drops repeated diagnostics: a value shared by `defaults` or an alias is reported once.
 fn keep_new(said: Diagnostics, seen: &mut HashSet<Same>, kept: &mut Diagnostics) {
     for diagnostic in said {
         let same = (

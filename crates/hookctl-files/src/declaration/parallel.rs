@@ -1,4 +1,4 @@
-//! Reading many files at once. What comes of it does not depend on how they were shared out.
+//! Parses many files in parallel. The result does not depend on the number of threads.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -9,30 +9,30 @@ use super::{LoadOptions, ReadFile};
 use crate::diagnostic::{Diagnostics, SourceMap};
 use crate::yaml;
 
-/// So many bytes are worth a thread: fewer are read before it has paid for its start and for the memory
-/// that the allocator keeps for it. About two thousand webhooks.
+/// The bytes that justify a thread: parsing fewer is faster than starting it, and saves the memory that the allocator
+/// reserves for it. About two thousand webhooks.
 const WORTH_A_THREAD: usize = 256 * 1024;
 
-/// The most threads: reading is a small part of a run.
+/// The most threads, since parsing is a small part of a run.
 const MOST_THREADS: usize = 8;
 
-/// A file whose content waits to be read.
+/// A file that has not been parsed.
 pub(super) struct Unread {
-    /// Where relative paths in it start.
+    /// The folder for its relative paths.
     pub(super) folder: PathBuf,
-    /// Its path, as it is shown.
+    /// Its displayed path.
     pub(super) shown: PathBuf,
     pub(super) bytes: Vec<u8>,
 }
 
-/// What came of some files that follow each other.
+/// The result for some consecutive files.
 pub(super) struct Part {
     pub(super) sources: SourceMap,
     pub(super) diagnostics: Diagnostics,
     pub(super) found: Found,
 }
 
-/// Reads files, on as many threads as are worth it, and returns what came of them, in their order.
+/// Parses files, on as many threads as are worthwhile. Returns the results in order.
 pub(super) fn read(unread: Vec<Unread>, options: &LoadOptions<'_>) -> Vec<Part> {
     let bytes: usize = unread.iter().map(|file| file.bytes.len()).sum();
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -56,7 +56,7 @@ pub(super) fn read(unread: Vec<Unread>, options: &LoadOptions<'_>) -> Vec<Part> 
     })
 }
 
-/// Shares files out by their bytes, each share with the number of its first source.
+/// Splits files into shares of similar size, each with the number of its first file.
 fn shared_out(unread: Vec<Unread>, bytes: usize, shares: usize) -> Vec<(usize, Vec<Unread>)> {
     let most = bytes / shares + 1;
     let mut parts: Vec<(usize, Vec<Unread>)> = Vec::new();
@@ -75,8 +75,7 @@ fn shared_out(unread: Vec<Unread>, bytes: usize, shares: usize) -> Vec<(usize, V
     parts
 }
 
-/// Reads a share. Each file is taken apart as soon as it is read, so that the trees of one file at a time
-/// are in memory.
+/// Parses a share, one file at a time, so that only one file's trees are in memory.
 fn part(first: usize, unread: Vec<Unread>, options: &LoadOptions<'_>, budget: &TextBudget) -> Part {
     let mut part = Part {
         sources: SourceMap::starting_at(first),
@@ -108,8 +107,7 @@ mod tests {
     use crate::declaration::{Declarations, Loaded, merge};
     use crate::yaml::MAX_FILE_BYTES;
 
-    /// Files that are right, or files with all that one may say of another: keys and names that are there
-    /// twice and three times.
+    /// Returns valid files, or files that conflict with each other: keys and names used two and three times.
     fn files(with_errors: bool) -> Vec<Unread> {
         let mut texts: Vec<Vec<u8>> = (0..400)
             .map(|number| {
@@ -140,7 +138,7 @@ mod tests {
             .collect()
     }
 
-    /// Everything that is told of the files, with its place, and what is declared.
+    /// Returns all diagnostics with their locations, and the declarations.
     fn told(loaded: &Loaded) -> String {
         let mut told = String::new();
         for diagnostic in loaded.diagnostics.iter() {

@@ -11,7 +11,7 @@ pub(super) enum Presence {
 impl Presence {
     pub(super) const ALL: [Self; 3] = [Self::Present, Self::Absent, Self::Released];
 
-    /// The word for it in a file.
+    /// Returns the `state` of a declaration.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Present => "present",

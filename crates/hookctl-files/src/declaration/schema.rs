@@ -1,7 +1,6 @@
-//! The JSON Schema of a declaration file, for editors: made from the names and limits that the validator
-//! itself goes by.
+//! The JSON Schema of declaration files, for editors, built from the names and limits of the validator.
 //!
-//! It says less than the validator: nothing of variables, of other files, or of what a target knows.
+//! It checks less than the validator: no variables, other files, or targets.
 
 use serde_json::{Map, Value, json};
 
@@ -9,10 +8,10 @@ use super::document::{FIELDS, NOT_SHARED, OF_NAMED};
 use super::presence::Presence;
 use hookctl_core::webhook::{Field, WorkflowAction, limits};
 
-/// A value that is one variable.
+/// A value that consists of one variable.
 const VARIABLE: &str = "^\\$\\{.*\\}$";
 
-/// The schema (JSON Schema 2020-12) of one YAML document.
+/// Returns the schema (JSON Schema 2020-12) of one YAML document.
 pub fn json_schema() -> Value {
     let all = properties(&FIELDS);
     let shared: Vec<&str> = FIELDS
@@ -23,24 +22,24 @@ pub fn json_schema() -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:hookctl:webhooks:1",
         "title": "hookctl declarations",
-        "description": "One YAML document of a file below webhooks.d. Where `actions` stand in the \
-                        `defaults` of another document of the same file, this schema asks for them all the same.",
+        "description": "One YAML document of a file below webhooks.d. The schema requires `actions` in \
+        each webhook even if the `defaults` of another document of the file provide them.",
         "type": ["object", "null"],
         "properties": {
             "defaults": {
-                "description": "Fields that all webhooks of this file have unless they say otherwise.",
+                "description": "Fields shared by all webhooks of this file, which may override them.",
                 "type": ["object", "null"],
                 "properties": properties(&shared),
                 "additionalProperties": false,
             },
             "webhooks": {
-                "description": "The webhooks, each under its key: unique in the repository, and never sent to the API.",
+                "description": "The webhooks by key. Keys are unique in the repository, and never sent to the API.",
                 "type": ["object", "null"],
                 "propertyNames": { "pattern": "^[a-z0-9][a-z0-9._-]{0,62}$" },
                 "additionalProperties": { "$ref": "#/$defs/webhook" },
             },
         },
-        "patternProperties": { "^x-": { "description": "Yours: for anchors." } },
+        "patternProperties": { "^x-": { "description": "Ignored; for anchors." } },
         "additionalProperties": false,
         "if": {
             "type": "object",
@@ -74,13 +73,13 @@ fn properties(fields: &[&str]) -> Map<String, Value> {
 fn property(field: &str) -> Value {
     match field {
         "name" => json!({
-            "description": "The display name. Left out, it is the key.",
+            "description": "The display name. Default: the key.",
             "type": "string",
             "minLength": limits::NAME_LENGTH.start(),
             "anyOf": text_of(*limits::NAME_LENGTH.end()),
         }),
         "url" => json!({
-            "description": "Where events are delivered: an absolute https address. May hold ${VARIABLES}.",
+            "description": "The delivery address: an absolute https URL. May contain ${VARIABLES}.",
             "type": "string",
             "minLength": limits::URL_LENGTH.start(),
             "anyOf": [{ "pattern": "\\$" }, { "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": limits::URL_LENGTH.end() }],
@@ -88,7 +87,7 @@ fn property(field: &str) -> Value {
         "actions" => {
             let known = WorkflowAction::KNOWN;
             json!({
-                "description": "The events to deliver, at least one; or `all`.",
+                "description": "The actions to deliver, at least one; or `all`.",
                 "oneOf": [
                     { "const": "all" },
                     { "type": "string", "pattern": VARIABLE },
@@ -100,26 +99,26 @@ fn property(field: &str) -> Value {
             })
         }
         "bearer_token" => json!({
-            "description": "Where the token comes from. null: there shall be none. Left out: a token that hookctl set \
-                            is cleared, and somebody else's is left alone.",
+            "description": "The source of the token. `null` clears it. If omitted, a token set by hookctl is cleared, \
+            and any other token is left alone.",
             "oneOf": [
                 { "type": "null" },
                 { "type": "string", "minLength": 1, "description": "The token itself, or ${VARIABLES}." },
-                one("env", &json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "A variable of the environment." })),
-                one("file", &json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One line break at its end is dropped." })),
-                one("command", &json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, without a shell; its output is the token." })),
+                one("env", &json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "An environment variable." })),
+                one("file", &json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One trailing line break is removed." })),
+                one("command", &json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, run without a shell. Its output is the token." })),
             ],
         }),
         "enabled" => {
             json!({ "description": "Whether events are delivered.", "type": ["boolean", "string"], "pattern": VARIABLE, "default": limits::DEFAULT_ENABLED })
         }
         "timeout_seconds" => number(
-            "How long the receiver may take to answer, in seconds.",
+            "Time-out of a delivery, in seconds.",
             &limits::TIMEOUT_SECONDS,
             limits::DEFAULT_TIMEOUT_SECONDS,
         ),
         "max_retries" => number(
-            "Retries after the first try.",
+            "Retries after the first attempt.",
             &limits::MAX_RETRIES,
             limits::DEFAULT_MAX_RETRIES,
         ),
@@ -129,19 +128,19 @@ fn property(field: &str) -> Value {
             limits::DEFAULT_RETRY_BACKOFF_SECONDS,
         ),
         "id" => json!({
-            "description": "Pins the webhook at the API by its id.",
+            "description": "The id of the webhook at the API, which pins the declaration to it.",
             "type": "string",
             "minLength": 1,
         }),
         "previously" => {
             let name = json!({ "type": "string", "minLength": 1, "anyOf": text_of(*limits::NAME_LENGTH.end()) });
             described(
-                "Earlier names, so that a renamed webhook is found without a record.",
+                "Earlier names, by which a renamed webhook is found without a record.",
                 list(&name, 0),
             )
         }
         "targets" => described(
-            "Only for these targets of hookctl.yaml.",
+            "The targets of hookctl.yaml that have this webhook. Default: all.",
             list(&json!({ "type": "string" }), 1),
         ),
         "ignore_changes" => {
@@ -151,25 +150,25 @@ fn property(field: &str) -> Value {
                 .chain(["bearer_token"])
                 .collect();
             described(
-                "Fields that are never changed after the webhook is made.",
+                "Fields that are set when the webhook is created, and not changed afterwards.",
                 list(&json!({ "enum": fields }), 0),
             )
         }
         "prevent_destroy" => json!({
-            "description": "Whether a plan that deletes it is an error.",
+            "description": "Whether to refuse plans that delete the webhook.",
             "type": ["boolean", "string"],
             "pattern": VARIABLE,
             "default": false,
         }),
         _ => json!({
-            "description": "`absent` deletes the webhook if it is there. `released` leaves it at the API and manages it no longer.",
+            "description": "`absent` deletes the webhook. `released` keeps it at the API and stops managing it.",
             "enum": Presence::ALL.map(Presence::as_str),
             "default": "present",
         }),
     }
 }
 
-/// A text that may be longer as it is written than it is in the end.
+/// Returns the schema of a text, which may be longer before variables are replaced.
 fn text_of(longest: usize) -> Value {
     json!([{ "pattern": "\\$" }, { "maxLength": longest }])
 }

@@ -1,4 +1,4 @@
-//! The field `url`: what is wrong with an address, and why.
+//! The field `url`: problems of an address, and their help.
 
 use super::fields::FieldReader;
 use super::lints::{self, Address};
@@ -22,7 +22,7 @@ impl FieldReader<'_> {
                     node.problem(
                         code,
                         format!("'url' {error}"),
-                        "not an address that events can be sent to",
+                        "not a valid delivery address",
                     )
                     .help(help),
                 );
@@ -32,33 +32,30 @@ impl FieldReader<'_> {
     }
 }
 
-/// The code of an address that is not valid, and what to do about it.
+/// Returns the code of an invalid address, and its help.
 fn address_advice(error: &InvalidEndpointUrl, node: &Node) -> (Code, &'static str) {
     let help = match error {
         InvalidEndpointUrl::Length { .. } => "shorten it, or write one",
         InvalidEndpointUrl::Address(InvalidAddress::UserInfo) => {
             return (
                 Code::PasswordInUrl,
-                "remove what stands before the '@'; 'bearer_token' is for what proves who sends, and \
-                 cannot be read back; a '@' in a path is written %40",
+                "remove the part before the '@': use 'bearer_token' for credentials, and write '@' in a path as %40",
             );
         }
         InvalidEndpointUrl::Address(InvalidAddress::ControlCharacter) => match node.as_scalar() {
             Some(scalar) if scalar.style() == Style::Block => {
-                "a block after '|' or '>' ends with a line break, and its lines are joined by white \
-                 space; write the address on one line, behind 'url:'"
+                "write the address on one line, behind 'url:': a block after '|' or '>' ends with a line break"
             }
             Some(scalar) if !looks_interpolated(scalar.text()) => {
-                "percent-encode it (a space is %20); an address that goes on in the next line is joined \
-                 by a space: write it on one line"
+                "percent-encode it (a space is %20), and write the address on one line"
             }
-            _ => "look at what its variables hold; white space is percent-encoded",
+            _ => "check the values of its variables, and percent-encode white space",
         },
         InvalidEndpointUrl::Address(InvalidAddress::Host) => {
             "check the host for braces, commas, and repeated dots"
         }
         InvalidEndpointUrl::Address(_) => {
-            "write an absolute address, such as https://hooks.example.com/path"
+            "use an absolute address, such as https://hooks.example.com/path"
         }
     };
     (Code::InvalidUrl, help)

@@ -1,4 +1,4 @@
-//! Raw declarations to valid ones: all files, all problems.
+//! Validates the raw declarations of all files.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
@@ -17,19 +17,19 @@ use crate::secret_source::SourceContext;
 use hookctl_core::state::{AbsentWebhook, Origin};
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec, limits};
 
-/// What was found so far.
+/// The declarations and problems found so far.
 #[derive(Default)]
 pub(super) struct Found {
-    /// Where each key was declared first.
+    /// The first declaration of each key.
     keys: HashMap<Key, Span>,
-    /// The other declarations of the same keys.
+    /// Further declarations of the same keys.
     again: Vec<(Key, Span)>,
     sides: Vec<Side>,
     declarations: Declarations,
 }
 
 impl Found {
-    /// Validates a file. What is wrong goes to `diagnostics`, and is not among the declarations.
+    /// Validates a file. Invalid declarations are reported and dropped.
     pub(super) fn add(
         &mut self,
         file: &ReadFile,
@@ -49,7 +49,7 @@ impl Found {
             found: self,
         };
         validation.defaults(&raw.defaults, file);
-        // What is wrong with a value that all webhooks share is kept once, however many they are.
+        // A problem of a shared value is kept once, however many webhooks share it.
         let mut seen = HashSet::new();
         for webhook in &raw.webhooks {
             validation.webhook(webhook, file);
@@ -59,7 +59,7 @@ impl Found {
         keep_new(own, &mut seen, diagnostics);
     }
 
-    /// Adds what was found in the files after these. What is declared here already is not taken again.
+    /// Appends what was found in later files. Keys that are already declared here are kept.
     pub(super) fn append(&mut self, mut next: Self) {
         if self.keys.is_empty() {
             *self = next;
@@ -93,7 +93,7 @@ impl Found {
         declarations.elsewhere += next.elsewhere;
     }
 
-    /// Looks at all of them side by side.
+    /// Compares all declarations, and returns them.
     pub(super) fn finish(self, diagnostics: &mut Diagnostics) -> Declarations {
         for (key, span) in &self.again {
             let first = self.keys.get(key).unwrap_or(span);
@@ -104,9 +104,7 @@ impl Found {
                 )
                 .at(*span, "the second declaration")
                 .and(*first, "the first declaration")
-                .help(
-                    "a key names one webhook in the whole repository; give one of the two another",
-                ),
+                .help("rename one of them: a key is unique in the repository"),
             );
         }
         lints::side_by_side(&self.sides, &self.declarations, diagnostics);
@@ -134,7 +132,7 @@ impl Validation<'_> {
             fields,
             broken_defaults: &self.broken_defaults,
             interpolation,
-            surroundings: SourceContext {
+            context: SourceContext {
                 folder: &file.folder,
                 root: self.options.repository_root,
             },
@@ -145,7 +143,7 @@ impl Validation<'_> {
         }
     }
 
-    /// Checks the fields that webhooks share, since a wrong one is wrong even where no webhook uses it.
+    /// Checks the shared fields, which are reported even if no webhook uses them.
     fn defaults(&mut self, fields: &Fields, file: &ReadFile) {
         let known = self.options.known_targets;
         let mut reader = self.reader(fields, file, Interpolation::CheckOnly);
@@ -173,7 +171,7 @@ impl Validation<'_> {
     }
 
     fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
-        // What is wrong with a key hides nothing of what is below it.
+        // An invalid key does not hide problems below it.
         let is_first = raw.key.as_ref().is_some_and(|key| {
             let is_first = !self.found.keys.contains_key(key);
             if is_first {
@@ -186,8 +184,7 @@ impl Validation<'_> {
         let options = self.options;
         let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);
         let targets = reader.targets(options.known_targets);
-        // A list of targets that is wrong selects none, so that no variable is missed that may not be
-        // needed.
+        // An invalid list selects no target, so that variables that may be unused are not required.
         let is_selected = match targets {
             Some(targets) => targets.iter().any(|target| target == options.target),
             None => !raw.fields.contains_key("targets"),
@@ -329,16 +326,16 @@ impl Validation<'_> {
         Some((webhook, side))
     }
 
-    /// Reports a field that is not there.
+    /// Reports a missing field.
     fn require(&mut self, raw: &RawWebhook, file: &ReadFile, name: &str) {
-        // What could not be read of a file may be its `defaults`, with the actions in it.
+        // The unreadable part of a file may contain `defaults` with the actions.
         let may_be_unread = name == "actions" && !file.is_complete;
         if raw.fields.contains_key(name) || may_be_unread {
             return;
         }
         let help = match name {
             "actions" => "add 'actions: [workflow_run_completed]' or 'actions: all'",
-            _ => "add 'url: https://...', the address that events are sent to",
+            _ => "add 'url: https://...', the delivery address",
         };
         self.diagnostics.push(
             Diagnostic::new(
@@ -351,7 +348,7 @@ impl Validation<'_> {
     }
 }
 
-/// What a webhook is found by at the API.
+/// How a webhook is identified at the API.
 struct Identity {
     name: String,
     name_span: Span,

@@ -2,17 +2,17 @@
 
 use std::fmt;
 
-/// How bad a diagnostic is.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Nothing is planned while it stands.
+    /// Prevents planning.
     Error,
-    /// Worth a look; nothing is stopped.
+    /// Deserves attention, but prevents nothing.
     Warning,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// Returns `error` or `warning`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
@@ -29,22 +29,22 @@ impl fmt::Display for Severity {
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $severity:ident;)+) => {
-        /// The stable code of a kind of diagnostic: what tools filter by, and what the docs explain.
+        /// The stable code of a kind of diagnostic, for filters and for `docs/diagnostics.md`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Code {
-            /// All codes.
+            /// Every code.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The code as it is shown.
+            /// Returns the code in kebab case.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// The severity that it has unless a setting says otherwise.
+            /// Returns the severity that applies unless a setting changes it.
             pub const fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)+ }
             }
@@ -55,121 +55,121 @@ macro_rules! codes {
 codes! {
     /// A file or folder could not be read.
     Unreadable = "unreadable", Error;
-    /// A link of the declarations leads out of the repository.
+    /// A link among the declarations leads out of the repository.
     LinkOutside = "link-outside", Error;
     /// The folder of the declarations does not exist.
     MissingFolder = "missing-folder", Error;
     /// The path of the declarations is not a folder.
     NotAFolder = "not-a-folder", Error;
-    /// There are more files than may be read.
+    /// There are more files than the limit.
     TooManyFiles = "too-many-files", Error;
-    /// All files together are larger than they may be.
+    /// The files together exceed the size limit.
     FilesTooLarge = "files-too-large", Error;
-    /// A file is larger than it may be.
+    /// A file exceeds the size limit.
     FileTooLarge = "file-too-large", Error;
-    /// The bytes of a file are not UTF-8 text.
+    /// A file is not UTF-8 text.
     NotUtf8 = "not-utf8", Error;
-    /// A control character that may not stand in YAML, or in a name.
+    /// A control character that is not allowed in YAML, or in a name.
     ControlCharacter = "control-character", Error;
     /// The text is not YAML.
     Syntax = "syntax", Error;
-    /// Lists and mappings are nested too deep.
+    /// Lists and mappings are nested too deeply.
     TooDeep = "too-deep", Error;
-    /// A file has too many values, repeats by alias counted.
+    /// A file has too many values, including those repeated by aliases.
     TooManyNodes = "too-many-nodes", Error;
     /// A file has too many documents.
     TooManyDocuments = "too-many-documents", Error;
-    /// A key stands twice in one mapping.
+    /// A mapping has a key twice.
     RepeatedKey = "repeated-key", Error;
-    /// A list or mapping stands where a key should.
+    /// A key is a list or a mapping.
     ComplexKey = "complex-key", Error;
-    /// An alias without an anchor before it.
+    /// An alias has no anchor before it.
     UnknownAlias = "unknown-alias", Error;
-    /// An alias to a value that it is part of.
+    /// An alias refers to a value that contains it.
     RecursiveAlias = "recursive-alias", Error;
-    /// A merge key with something else than mappings.
+    /// A merge key has a value other than mappings.
     InvalidMerge = "invalid-merge", Error;
-    /// A tag that has no meaning here.
+    /// A tag is not supported.
     UnknownTag = "unknown-tag", Error;
-    /// A value of another type than is wanted.
+    /// A value has the wrong type.
     WrongType = "wrong-type", Error;
-    /// A number outside its limits.
+    /// A number is outside its limits.
     OutOfRange = "out-of-range", Error;
-    /// A field that is not known, misspelt perhaps.
+    /// A field is unknown, perhaps misspelt.
     UnknownField = "unknown-field", Error;
-    /// A field that is required is not there.
+    /// A required field is missing.
     MissingField = "missing-field", Error;
-    /// A field that has no meaning where it stands.
+    /// A field has no meaning in its place.
     FieldNotAllowed = "field-not-allowed", Error;
-    /// A second `defaults` in one file.
+    /// A file has more than one `defaults`.
     RepeatedDefaults = "repeated-defaults", Error;
-    /// A text that is shorter or longer than it may be.
+    /// A text is shorter or longer than allowed.
     InvalidLength = "invalid-length", Error;
-    /// A list without items that needs some.
+    /// A list is empty that needs items.
     EmptyList = "empty-list", Error;
-    /// An item that stands twice in one list.
+    /// A list has an item twice.
     RepeatedValue = "repeated-value", Error;
-    /// A word that is none of those that are known there.
+    /// A value is not one of the known ones.
     UnknownValue = "unknown-value", Error;
-    /// A text that is not the key of a webhook.
+    /// A text is not a valid key.
     InvalidKey = "invalid-key", Error;
-    /// A key that is declared twice.
+    /// A key is declared twice.
     DuplicateKey = "duplicate-key", Error;
-    /// An id that two declarations pin.
+    /// Two declarations pin the same id.
     DuplicateId = "duplicate-id", Error;
-    /// A text that is not an id.
+    /// A text is not a valid id.
     InvalidId = "invalid-id", Error;
-    /// An id that does not have the documented form.
+    /// An id does not have the documented form.
     UnusualId = "unusual-id", Warning;
-    /// A text that is not the address of a webhook or of the API.
+    /// A text is not a valid address of a webhook or of the API.
     InvalidUrl = "invalid-url", Error;
-    /// White space around a name.
+    /// A name begins or ends with white space.
     SpaceAroundName = "space-around-name", Warning;
-    /// An action that the API does not know.
+    /// An action is unknown to the API.
     UnknownAction = "unknown-action", Error;
-    /// A folder of the configuration that is not below its file.
+    /// A folder named in the configuration is not below the configuration file.
     InvalidFolder = "invalid-folder", Error;
-    /// A text that is not the name of a target.
+    /// A text is not a valid name of a target.
     InvalidTarget = "invalid-target", Error;
-    /// A target that is not configured.
+    /// A target is not configured.
     UnknownTarget = "unknown-target", Error;
-    /// A variable that is needed and has no value.
+    /// A required variable has no value.
     UndefinedVariable = "undefined-variable", Error;
-    /// A variable of the environment that a public field does not read.
+    /// A public field does not read this environment variable.
     VariableNotRead = "variable-not-read", Warning;
-    /// The values of variables, or of `defaults`, make more text than is read.
+    /// The values of variables or of `defaults` expand to more text than allowed.
     ExpansionTooLarge = "expansion-too-large", Error;
-    /// A `$` that begins no variable, or `${` where variables have no meaning.
+    /// A `$` does not begin a variable, or `${` is used where variables have no meaning.
     InvalidTemplate = "invalid-template", Error;
-    /// A value that does not say where one secret comes from.
+    /// A value does not name exactly one source of a secret.
     InvalidSecretSource = "invalid-secret-source", Error;
-    /// A secret's relative path that leaves the repository.
+    /// The relative path of a secret leaves the repository.
     SecretOutsideRepository = "secret-outside-repository", Error;
-    /// A secret whose source leads nowhere.
+    /// A secret could not be resolved.
     SecretUnresolved = "secret-unresolved", Error;
-    /// A secret in plain text that must never be sent: empty, a placeholder, with control characters.
+    /// A secret in plain text must not be sent: it is empty, a placeholder, or contains control characters.
     UnusableSecret = "unusable-secret", Error;
-    /// A secret of which a part stands in a file in plain text. An error where `plaintext_secrets` is `deny`.
+    /// A file contains a part of a secret in plain text. An error if `plaintext_secrets` is `deny`.
     PlaintextSecret = "plaintext-secret", Warning;
-    /// A token from the place that a key of the API comes from.
+    /// A token has the same source as a key of the API.
     KeyAsToken = "key-as-token", Error;
-    /// A token that begins with `Bearer `, which the API adds by itself.
+    /// A token begins with `Bearer `, which the API adds itself.
     TokenScheme = "token-scheme", Warning;
-    /// User info in an address: a user name, a password, or a token.
+    /// An address contains a user name, a password, or a token.
     PasswordInUrl = "password-in-url", Error;
-    /// A settle horizon below the request time-out.
+    /// The settle horizon is below the request time-out.
     ShortHorizon = "short-horizon", Warning;
-    /// An address without TLS.
+    /// An address does not use TLS.
     PlainHttp = "plain-http", Warning;
-    /// An address that only the own machine or network can reach.
+    /// An address is reachable only from the same host or network.
     PrivateHost = "private-host", Warning;
-    /// Two enabled webhooks that deliver the same events to one address.
+    /// Two enabled webhooks deliver the same events to one address.
     DuplicateDelivery = "duplicate-delivery", Warning;
-    /// One token that is sent to two hosts.
+    /// One token is sent to two hosts.
     SharedToken = "shared-token", Warning;
-    /// Retries that may go on for more than an hour.
+    /// Retries may go on for more than an hour.
     LongRetrySchedule = "long-retry-schedule", Warning;
-    /// Two webhooks with one name, which cannot be told apart without a record.
+    /// Two webhooks have the same name, and can be told apart only by the record.
     AmbiguousName = "ambiguous-name", Warning;
 }
 

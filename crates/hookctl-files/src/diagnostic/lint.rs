@@ -1,22 +1,22 @@
-//! What becomes of warnings: each keeps its severity, is left out, or counts as an error.
+//! Lint levels: each warning is kept, dropped, or turned into an error.
 
 use std::collections::BTreeMap;
 
 use super::{Code, Diagnostics, Severity};
 
-/// What becomes of the warnings of one code.
+/// The level of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// They are left out.
+    /// Drops it.
     Allow,
-    /// They stay warnings.
+    /// Keeps it as a warning.
     Warn,
-    /// They are errors.
+    /// Turns it into an error.
     Deny,
 }
 
 impl Level {
-    /// All levels by name, from the most lenient on.
+    /// All levels by name, most lenient first.
     pub const ALL: [(&'static str, Self); 3] = [
         ("allow", Self::Allow),
         ("warn", Self::Warn),
@@ -24,7 +24,7 @@ impl Level {
     ];
 }
 
-/// What becomes of warnings, by code. By default all of them stay warnings. Errors are not affected.
+/// The levels of warnings, by code. By default all of them stay warnings. Errors are not affected.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lints {
     levels: BTreeMap<Code, Level>,
@@ -37,7 +37,7 @@ impl Lints {
         self.levels.insert(code, level);
     }
 
-    /// Returns the same levels, with every warning that is not allowed as an error.
+    /// Turns every warning that is not allowed into an error, if `deny`.
     #[must_use]
     pub fn deny_warnings(mut self, deny: bool) -> Self {
         self.deny_warnings = deny;
@@ -49,7 +49,7 @@ impl Lints {
         self.levels.iter().map(|(code, level)| (*code, *level))
     }
 
-    /// Applies the levels to diagnostics. Their order stays.
+    /// Applies the levels to diagnostics, and keeps their order.
     #[must_use]
     pub fn apply(&self, diagnostics: Diagnostics) -> Diagnostics {
         if self.levels.is_empty() && !self.deny_warnings {

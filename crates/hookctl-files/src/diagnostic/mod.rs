@@ -1,6 +1,6 @@
-//! What to tell a person about their files: data only.
+//! Diagnostics of files: data only.
 //!
-//! Problems are collected, never thrown one at a time, and are rendered elsewhere.
+//! Problems are collected rather than returned one at a time, and rendered elsewhere.
 
 mod code;
 mod lint;

@@ -1,40 +1,40 @@
-//! One diagnostic, and the collection of a run.
+//! A diagnostic, and the collection of diagnostics of a run.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Code, Severity, SourceMap, Span};
 
-/// A place in a file and what to say about it.
+/// A range in a file, and its annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label {
-    /// The place: the exact value that is meant.
+    /// The range of the exact value.
     pub span: Span,
-    /// What to say beside it; may be empty.
+    /// The annotation; may be empty.
     pub text: String,
 }
 
-/// One thing to tell a person about their files. No text in it holds a secret.
+/// A problem in the files. No text in it contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The stable code.
+    /// The kind of problem.
     pub code: Code,
-    /// How bad it is.
+    /// The severity, after lint levels.
     pub severity: Severity,
-    /// What is wrong: one sentence fragment without a full stop.
+    /// What is wrong: a sentence fragment without a full stop.
     pub message: String,
-    /// The place that is meant. None if it is a whole file or folder.
+    /// The range with the problem. `None` if it concerns a whole file or folder.
     pub primary: Option<Label>,
-    /// Other places that explain it, such as the first of two repeated keys.
+    /// Other ranges that explain it, such as the first of two repeated keys.
     pub secondary: Vec<Label>,
-    /// The file or folder meant where there is no place in a text.
+    /// The file or folder, if there is no range.
     pub path: Option<PathBuf>,
-    /// What to do.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// A diagnostic of a code, with the code's own severity.
+    /// Creates a diagnostic with the code's default severity.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -47,7 +47,7 @@ impl Diagnostic {
         }
     }
 
-    /// With the place that is meant.
+    /// Sets the range with the problem.
     #[must_use]
     pub fn at(mut self, span: Span, text: impl Into<String>) -> Self {
         self.primary = Some(Label {
@@ -57,7 +57,7 @@ impl Diagnostic {
         self
     }
 
-    /// With another place that explains it.
+    /// Adds a range that explains the problem.
     #[must_use]
     pub fn and(mut self, span: Span, text: impl Into<String>) -> Self {
         self.secondary.push(Label {
@@ -67,21 +67,21 @@ impl Diagnostic {
         self
     }
 
-    /// With the file or folder that is meant.
+    /// Sets the file or folder.
     #[must_use]
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// With what to do.
+    /// Sets how to fix it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// With another severity than the code's own.
+    /// Sets the severity.
     #[must_use]
     pub fn severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
@@ -89,34 +89,34 @@ impl Diagnostic {
     }
 }
 
-/// The diagnostics of one run.
+/// The diagnostics of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     items: Vec<Diagnostic>,
 }
 
 impl Diagnostics {
-    /// Adds one.
+    /// Adds a diagnostic.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.items.push(diagnostic);
     }
 
-    /// Adds all of another collection.
+    /// Adds all diagnostics of another collection.
     pub fn extend(&mut self, other: Self) {
         self.items.extend(other.items);
     }
 
-    /// How many there are.
+    /// Returns the number of diagnostics.
     pub fn len(&self) -> usize {
         self.items.len()
     }
 
-    /// Whether any of them is an error.
+    /// Returns whether any diagnostic is an error.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
 
-    /// How many are of that severity.
+    /// Returns the number of diagnostics of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.items
             .iter()
@@ -124,17 +124,17 @@ impl Diagnostics {
             .count()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// All of them, in the order in which they were found.
+    /// Iterates over the diagnostics in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.items.iter()
     }
 
-    /// Puts them in the order of a reader: by path, place, then severity; those without a path first.
+    /// Sorts by path, position, and severity. Diagnostics without a path come first.
     pub fn sort(&mut self, sources: &SourceMap) {
         self.items.sort_by_cached_key(|diagnostic| {
             let place = diagnostic

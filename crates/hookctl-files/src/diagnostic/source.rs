@@ -1,4 +1,4 @@
-//! The files that diagnostics point into, and how they point.
+//! The files that diagnostics refer to, and ranges in them.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hookctl_core::location::Location;
 
-/// Names a file of a [`SourceMap`].
+/// The id of a file in a [`SourceMap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(usize);
 
@@ -15,47 +15,46 @@ pub struct SourceId(usize);
 pub struct Span {
     /// The file.
     pub source: SourceId,
-    /// The first byte.
+    /// The offset of the first byte.
     pub start: usize,
-    /// The byte after the last one.
+    /// The offset after the last byte.
     pub end: usize,
 }
 
-/// A value and where it stands.
+/// A value with its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spanned<T> {
-    /// The value.
+    /// What was parsed.
     pub value: T,
-    /// Where it stands.
+    /// Its range.
     pub span: Span,
 }
 
-/// How many bytes apart characters are counted in advance: a machine may have written a whole file into
-/// one line, and counting from its start for each of many places would take for ever.
+/// The distance between counted offsets, in bytes. Counting from the start would be quadratic in a file whose content
+/// is on one line.
 const COUNTED_EVERY: usize = 1024;
 
-/// A file's text.
+/// A file with its text.
 pub struct SourceFile {
     path: Arc<Path>,
     text: String,
     line_starts: Vec<usize>,
-    /// The characters before each [`COUNTED_EVERY`]th byte.
+    /// The number of characters before each [`COUNTED_EVERY`]th byte.
     counted: Vec<usize>,
     secrets: Vec<Range<usize>>,
 }
 
-/// The files read in one run. Its texts hold whatever the files hold, so it has no `Debug`; the ranges
-/// marked as secret are left out by whoever shows a line.
+/// The files of a run. Their texts may contain secrets, so there is no `Debug`, and renderers leave out ranges marked
+/// as secret.
 #[derive(Default)]
 pub struct SourceMap {
-    /// The number of the first file.
+    /// The index of the first file.
     first: usize,
     files: Vec<SourceFile>,
 }
 
 impl SourceMap {
-    /// A map whose first file has a number other than 0: a part of a larger one, filled side by side with
-    /// the others.
+    /// Creates a map whose first file has another index than 0: a part of a larger map, filled in parallel with others.
     pub(crate) const fn starting_at(first: usize) -> Self {
         Self {
             first,
@@ -63,13 +62,13 @@ impl SourceMap {
         }
     }
 
-    /// Adds the files of the next part, which begins where this one ends.
+    /// Appends the map that continues this one.
     pub(crate) fn append(&mut self, mut next: Self) {
         debug_assert_eq!(next.first, self.first + self.files.len());
         self.files.append(&mut next.files);
     }
 
-    /// Adds a file and names it.
+    /// Adds a file and returns its id.
     pub fn add(&mut self, path: PathBuf, text: String) -> SourceId {
         let line_starts = std::iter::once(0)
             .chain(text.match_indices('\n').map(|(index, _)| index + 1))
@@ -94,17 +93,17 @@ impl SourceMap {
         SourceId(self.first + self.files.len() - 1)
     }
 
-    /// The file of that name.
+    /// Returns the file with this id.
     pub fn file(&self, source: SourceId) -> Option<&SourceFile> {
         self.files.get(source.0.checked_sub(self.first)?)
     }
 
-    /// All files, in the order in which they were added.
+    /// Iterates over the files in the order in which they were added.
     pub fn files(&self) -> impl Iterator<Item = &SourceFile> {
         self.files.iter()
     }
 
-    /// Marks a range that must never be shown.
+    /// Marks a range as secret: it is never shown.
     pub fn mark_secret(&mut self, span: Span) {
         let index = span.source.0.checked_sub(self.first);
         if let Some(file) = index.and_then(|index| self.files.get_mut(index)) {
@@ -112,7 +111,7 @@ impl SourceMap {
         }
     }
 
-    /// Where a span begins, as people name it.
+    /// Returns where a span begins.
     pub fn location(&self, span: Span) -> Location {
         self.file(span.source).map_or_else(
             || Location {
@@ -124,7 +123,7 @@ impl SourceMap {
         )
     }
 
-    /// Where a span ends: the place behind its last character.
+    /// Returns the position after a span's last character.
     pub fn end_location(&self, span: Span) -> Location {
         let end = Span {
             start: span.end.max(span.start),
@@ -135,22 +134,22 @@ impl SourceMap {
 }
 
 impl SourceFile {
-    /// The path, as it is shown.
+    /// Returns the displayed path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The text.
+    /// Returns the content of the file.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The ranges that must never be shown.
+    /// Returns the ranges marked as secret.
     pub fn secrets(&self) -> &[Range<usize>] {
         &self.secrets
     }
 
-    /// The bytes of the line that a byte is on, without its line break.
+    /// Returns the line that contains a byte, without its line break.
     pub fn line(&self, offset: usize) -> Range<usize> {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self
@@ -165,7 +164,7 @@ impl SourceFile {
         start..end.max(start)
     }
 
-    /// The place of a byte, as people name it.
+    /// Returns the position of a byte.
     pub fn location(&self, offset: usize) -> Location {
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self
@@ -194,13 +193,13 @@ impl SourceFile {
         let rest = self.text.as_bytes().get(chunk * COUNTED_EVERY..offset);
         match before {
             Some(before) => before + rest.map_or(0, count_characters),
-            // The text ends exactly where the next chunk would begin.
+            // The text ends at a chunk boundary.
             None => self.text.chars().count(),
         }
     }
 }
 
-/// Characters that begin in these bytes of UTF-8 text.
+/// Counts the characters that begin in these bytes of UTF-8 text.
 fn count_characters(bytes: &[u8]) -> usize {
     bytes
         .iter()

@@ -1,9 +1,8 @@
-//! "Did you mean": the nearest known name, and how much of a text a message quotes.
+//! Suggestions of similar names, and excerpts of text in messages.
 
 use std::borrow::Cow;
 
-/// The known name nearest to `written`, if one is near enough to be meant: at most a third of its
-/// letters differ.
+/// Returns the known name closest to `written`, if at most a third of its letters differ.
 pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     let length = written.chars().count();
@@ -11,7 +10,7 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .into_iter()
         .filter_map(|name| {
             let most = name.chars().count().div_ceil(3);
-            // Comparing takes time and memory with both lengths, and what was written may be very long.
+            // The comparison is quadratic in the lengths, and the input may be very long.
             let may_be_near = length.abs_diff(name.chars().count()) <= most;
             let distance = may_be_near.then(|| strsim::damerau_levenshtein(&written, name))?;
             (distance <= most).then_some((distance, name))
@@ -20,8 +19,8 @@ pub fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> O
         .map(|(_, name)| name)
 }
 
-/// Whether a text is a word that a key could be: letters, digits, `.`, `_`, and `-`, and not too many. A
-/// message quotes no other key, since what was pasted there may be a secret.
+/// Returns whether a text could be a key: letters, digits, `.`, `_`, and `-`, and not too long. Messages quote no other
+/// keys, since a pasted text may be a secret.
 pub fn is_word(text: &str) -> bool {
     (1..=EXCERPT_LENGTH).contains(&text.len())
         && text
@@ -29,15 +28,15 @@ pub fn is_word(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
-/// A key that is not known, for a message: only if it [is a word](is_word).
+/// Returns an unknown key for a message, if it [is a word](is_word).
 pub fn excerpt_key(text: &str) -> &str {
     if is_word(text) { text } else { "…" }
 }
 
-/// The most characters of somebody's text that a message quotes.
+/// The most characters of a text that a message quotes.
 const EXCERPT_LENGTH: usize = 60;
 
-/// The beginning of a text, for a message that quotes it.
+/// Returns the beginning of a text, for a message.
 pub fn excerpt(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(EXCERPT_LENGTH) {
         Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),

@@ -1,4 +1,4 @@
-//! Parser events to one tree: places, aliases, tags, and the budget.
+//! Builds a tree from parser events, with positions, aliases, tags, and limits.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,7 +13,7 @@ use super::scalar::{Scalar, Style};
 use super::tree::{Name, Node, Value, text_weight};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceId, Span, is_word};
 
-/// How much has to be given up after a problem.
+/// How much is skipped after a problem.
 pub(super) enum GiveUp {
     /// The rest of the document.
     Document(Box<Diagnostic>),
@@ -21,11 +21,11 @@ pub(super) enum GiveUp {
     File(Box<Diagnostic>),
 }
 
-/// Builds one document.
+/// The builder of one document.
 pub(super) struct Builder<'run, 'text> {
     pub(super) source: SourceId,
     pub(super) text: &'text str,
-    /// Nodes of the whole file so far, repeats by alias counted.
+    /// The number of nodes in the whole file so far, including those repeated by aliases.
     pub(super) nodes: &'run mut usize,
     pub(super) concealed: &'run mut Concealed<'text>,
     pub(super) diagnostics: &'run mut Diagnostics,
@@ -54,12 +54,12 @@ impl<'run, 'text> Builder<'run, 'text> {
         }
     }
 
-    /// The tree, once the document has ended.
+    /// Returns the tree, if the document has ended.
     pub(super) fn finish(self) -> Option<Node> {
         self.root
     }
 
-    /// Takes the next event of the document.
+    /// Handles the next event of the document.
     pub(super) fn take(&mut self, event: Event<'_>, at: ParserSpan) -> Result<(), GiveUp> {
         let place = self.place(at);
         match event {
@@ -87,9 +87,9 @@ impl<'run, 'text> Builder<'run, 'text> {
                 let node = self.broken(
                     Code::UnknownAlias,
                     "alias without an anchor",
-                    "no '&' with this name stands before it in this document",
-                    "define the anchor earlier in the same document, or put the value in quotes if \
-                     it is meant to begin with '*'",
+                    "no anchor of this name before this point of the document",
+                    "define the anchor earlier in the same document, or quote the value if \
+                    it is meant to begin with '*'",
                     &place,
                 );
                 self.complete(node, place, 0);
@@ -99,7 +99,7 @@ impl<'run, 'text> Builder<'run, 'text> {
         }
     }
 
-    /// Where an event stands, without the line breaks that end a block.
+    /// Returns the range of an event, without the line breaks that end a block.
     fn place(&self, at: ParserSpan) -> Range<usize> {
         let place = at.byte_range().unwrap_or(0..0);
         let written = self.text.get(place.clone()).unwrap_or("");
@@ -123,9 +123,11 @@ impl<'run, 'text> Builder<'run, 'text> {
         Err(GiveUp::File(Box::new(
             Diagnostic::new(
                 Code::TooManyNodes,
-                format!("the file has more than {MAX_NODES} values, repeats by alias counted"),
+                format!(
+                    "the file has more than {MAX_NODES} values, including those repeated by aliases"
+                ),
             )
-            .at(self.span(place), "the limit is passed here")
+            .at(self.span(place), "the limit is exceeded here")
             .help("split the file, or use fewer aliases"),
         )))
     }
@@ -139,8 +141,8 @@ impl<'run, 'text> Builder<'run, 'text> {
                 Code::TooDeep,
                 format!("lists and mappings are nested more than {MAX_DEPTH} deep"),
             )
-            .at(self.span(place), "the limit is passed here")
-            .help("no setting needs more than a few levels; check the indentation and brackets"),
+            .at(self.span(place), "the limit is exceeded here")
+            .help("check the indentation and brackets: no setting needs more than a few levels"),
         )))
     }
 
@@ -177,7 +179,7 @@ impl<'run, 'text> Builder<'run, 'text> {
             Some((tag, None)) if tag.parts() == ("", "!") => as_text(style),
             Some(_) => return self.unknown_tag(at, place),
         };
-        // The parser writes '~' for a value that is not there.
+        // The parser writes '~' for an absent value.
         let is_absent = style == Style::Plain && place.is_empty();
         let text = if is_absent { "" } else { text };
         Node::new(
@@ -195,7 +197,7 @@ impl<'run, 'text> Builder<'run, 'text> {
             Code::UnknownTag,
             "unknown tag",
             "this tag has no meaning here",
-            "leave the tag out, or put the value in quotes if it is meant to begin with '!'",
+            "remove the tag, or quote the value if it is meant to begin with '!'",
             &tag,
         );
         node.with_span(self.span(&(tag.start..place.end.max(tag.end))))
@@ -234,8 +236,8 @@ impl<'run, 'text> Builder<'run, 'text> {
         Ok(())
     }
 
-    /// Where a collection begins. For a list that is indented as much as its key, the parser says: after
-    /// its first dash.
+    /// Returns where a collection begins. For a list indented like its key, the parser reports the position after its
+    /// first dash.
     fn collection_start(&self, items: &Items, place: &Range<usize>) -> usize {
         let in_mapping = matches!(
             self.open.last(),
@@ -252,13 +254,13 @@ impl<'run, 'text> Builder<'run, 'text> {
         }
     }
 
-    /// What may be shown of the entries of the collection that comes next.
+    /// Returns what may be shown of the entries of the next collection.
     fn next_exposure(&self, is_mapping: bool) -> Exposure {
         let value = match self.open.last() {
             None => Exposure::Root,
             Some(parent) => match parent.pending_key() {
                 Some(key) => parent.exposure.of_key(key, is_mapping),
-                // A key that is a collection, or an item of a list.
+                // A key that is a collection, or a list item.
                 None => match &parent.items {
                     Items::Mapping(_) => Exposure::Hidden,
                     Items::Sequence(_) => parent.exposure,
@@ -291,9 +293,9 @@ impl<'run, 'text> Builder<'run, 'text> {
             self.count(1, &place)?;
             let node = self.broken(
                 Code::RecursiveAlias,
-                "alias to a value that it is part of",
-                "this would have no end",
-                "use an alias only after the value with its anchor has ended",
+                "alias to a value that contains it",
+                "this would be infinite",
+                "use an alias only after the end of the value with its anchor",
                 &place,
             );
             self.complete(node, place, 0);
@@ -306,7 +308,7 @@ impl<'run, 'text> Builder<'run, 'text> {
         Ok(())
     }
 
-    /// Gives a finished node to the collection that it is part of.
+    /// Adds a finished node to its collection.
     fn complete(&mut self, mut node: Node, place: Range<usize>, anchor: usize) {
         let Some(mut frame) = self.open.pop() else {
             self.remember(anchor, &node);
@@ -355,7 +357,7 @@ impl<'run, 'text> Builder<'run, 'text> {
         }
     }
 
-    /// The dash of a list item that has no value, so that there is something to point at.
+    /// Returns the dash of a list item without a value, so that a diagnostic has a range.
     fn dash_before(&self, place: &Range<usize>) -> Span {
         let before = self.text.get(..place.start).unwrap_or("").trim_end();
         let start = if before.ends_with('-') {
@@ -368,7 +370,7 @@ impl<'run, 'text> Builder<'run, 'text> {
 
     fn key(&mut self, node: &Node, place: &Range<usize>, exposure: Exposure) -> Key {
         if let Some(scalar) = node.as_scalar() {
-            // What is no word may be a line that was pasted, with a secret in it.
+            // A text that is not a word may be a pasted line with a secret.
             let text = scalar.text();
             if exposure != Exposure::Named && text != "<<" && !is_word(text) {
                 self.concealed.range(place.start, place.end);
@@ -386,8 +388,8 @@ impl<'run, 'text> Builder<'run, 'text> {
             self.broken(
                 Code::ComplexKey,
                 "a list or mapping cannot be a key",
-                "not a name",
-                "put text that begins with '[', '{', or '?' in quotes",
+                "not a valid key",
+                "quote text that begins with '[', '{', or '?'",
                 place,
             );
         }
@@ -396,7 +398,7 @@ impl<'run, 'text> Builder<'run, 'text> {
 
     fn conceal(&mut self, parent: Exposure, name: &Name, node: &Node, place: &Range<usize>) {
         if parent == Exposure::Secret {
-            // A part of a secret's source, which is judged as a whole.
+            // A part of a secret's source, which is checked as a whole.
             return;
         }
         let exposure = parent.of_key(&name.value, node.as_mapping().is_some());

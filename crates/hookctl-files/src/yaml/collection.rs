@@ -1,4 +1,4 @@
-//! Lists and mappings that are still being read: repeated keys and merge keys.
+//! Unfinished lists and mappings: repeated keys and merge keys.
 
 use std::collections::HashMap;
 
@@ -6,14 +6,14 @@ use super::exposure::Exposure;
 use super::tree::{Entry, Mapping, Name, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span};
 
-/// A collection that is not finished.
+/// An unfinished collection.
 pub(super) struct Frame {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) is_flow: bool,
     pub(super) anchor: usize,
     pub(super) broken: bool,
-    /// What may be shown of what it holds.
+    /// What may be shown of its content.
     pub(super) exposure: Exposure,
     pub(super) items: Items,
 }
@@ -23,32 +23,32 @@ pub(super) enum Items {
     Mapping(OpenMapping),
 }
 
-/// From how many keys on a mapping is looked up in, rather than looked through.
+/// From this many keys on, a mapping has an index.
 const MANY: usize = 16;
 
 #[derive(Default)]
 pub(super) struct OpenMapping {
     entries: Vec<Entry>,
-    /// Where the keys of the entries stand, once there are many.
+    /// The ranges of the keys, once there are many.
     places: HashMap<String, Span>,
-    /// Where the merge key stands, which is no entry.
+    /// The range of the merge key, which is not an entry.
     merge_key: Option<Span>,
     merges: Vec<Node>,
     pub(super) key: Option<Key>,
 }
 
-/// A key that waits for its value.
+/// A key without its value.
 pub(super) enum Key {
     Name {
         name: Name,
         is_merge: bool,
     },
-    /// Reported; its value is dropped.
+    /// An invalid key, which has been reported. Its value is dropped.
     Unusable,
 }
 
 impl Frame {
-    /// The key whose value comes next.
+    /// Returns the key of the next value.
     pub(super) fn pending_key(&self) -> Option<&str> {
         match &self.items {
             Items::Mapping(OpenMapping {
@@ -61,7 +61,7 @@ impl Frame {
 }
 
 impl OpenMapping {
-    /// Where a key stands, if it is there already.
+    /// Returns the range of a key, if the mapping has it already.
     pub(super) fn place_of(&self, key: &str) -> Option<Span> {
         let entry = if self.places.is_empty() {
             let mut entries = self.entries.iter();
@@ -86,7 +86,7 @@ impl OpenMapping {
         self.entries.push(entry);
     }
 
-    /// Takes an entry, unless its key is there already.
+    /// Adds an entry, unless the mapping has its key already.
     pub(super) fn insert(
         &mut self,
         name: Name,
@@ -97,7 +97,7 @@ impl OpenMapping {
         if let Some(first) = self.place_of(&name.value) {
             diagnostics.push(
                 Diagnostic::new(Code::RepeatedKey, "repeated key")
-                    .at(name.span, "this key stands in the mapping already")
+                    .at(name.span, "this key is already in the mapping")
                     .and(first, "first here")
                     .help("keep one of the two"),
             );
@@ -126,14 +126,14 @@ impl OpenMapping {
                             "'<<' merges mappings only",
                             "not a mapping",
                         )
-                        .help("give it an alias of a mapping, or a list of such aliases"),
+                        .help("use an alias of a mapping, or a list of such aliases"),
                 ),
                 None => {}
             }
         }
     }
 
-    /// The mapping with what it merges in: its own keys win, then the earlier merge.
+    /// Returns the mapping with merged entries. Its own keys take precedence, then earlier merges.
     pub(super) fn finish(mut self) -> Mapping {
         for source in std::mem::take(&mut self.merges) {
             let here = source.alias().unwrap_or_else(|| source.span());

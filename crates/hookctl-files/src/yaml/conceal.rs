@@ -1,9 +1,8 @@
-//! Which parts of a file are never shown in a rendered line: everything but the values of fields that are
-//! known to be public, and the references of secrets (`env`, the program of a `command`, `${NAME}`).
+//! Determines which parts of a file must not be shown: everything except values of public fields, and references of
+//! secrets (`env`, the program of a `command`, `${NAME}`).
 //!
-//! A value is shown most often when something about it is wrong, a secret in the wrong place for example.
-//! So what may be shown is listed, and what may hold a secret is not guessed. Comments are not shown
-//! either, nor are user info and query values of addresses.
+//! A value is mostly shown because of a problem, such as a secret in the wrong place. So public values are listed, and
+//! secrets are not guessed. Comments, user info, and query values of addresses are concealed too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -14,14 +13,14 @@ use super::tree::{Mapping, Name, Node, Value};
 use crate::diagnostic::is_word;
 use hookctl_core::address;
 
-/// The forms in which a secret is referred to.
+/// The keys by which a secret is referred to.
 const REFERENCES: [&str; 3] = ["env", "file", "command"];
 
-/// The ranges of one text that must not be shown.
+/// The concealed ranges of a text.
 pub(super) struct Concealed<'text> {
     text: &'text str,
     ranges: BTreeSet<(usize, usize)>,
-    /// Public values with a `#` in them, which begins no comment there.
+    /// Public values that contain a `#`, which does not begin a comment there.
     with_hash: BTreeMap<usize, usize>,
 }
 
@@ -34,7 +33,7 @@ impl<'text> Concealed<'text> {
         }
     }
 
-    /// The ranges found, in order.
+    /// Returns the concealed ranges, in order.
     pub(super) fn into_ranges(self) -> Vec<Range<usize>> {
         self.ranges
             .into_iter()
@@ -49,7 +48,7 @@ impl<'text> Concealed<'text> {
         }
     }
 
-    /// Conceals the value of a key, and whatever stands between the two.
+    /// Conceals the value of a key, and everything between the two.
     pub(super) fn hide(&mut self, key: &Name, place: &Range<usize>) {
         let between = self.text.get(key.span.end..place.start).unwrap_or("");
         let start = if between.contains(['!', '&']) {
@@ -60,7 +59,7 @@ impl<'text> Concealed<'text> {
         self.range(start, place.end);
     }
 
-    /// Notes a value that is shown.
+    /// Records a value that is shown.
     pub(super) fn shown(&mut self, place: Range<usize>) {
         if self
             .text
@@ -78,7 +77,7 @@ impl<'text> Concealed<'text> {
         let bare = written.trim_start_matches(quotes);
         let start = place.start + written.len() - bare.len();
         let bare = bare.trim_end_matches(quotes);
-        // An escape or a fold may hide what a parser sees.
+        // Escapes and folds may hide parts from this search.
         if bare.contains(['\\', '\n']) && bare.contains(['@', '?', '#']) {
             return self.range(start, start + bare.len());
         }
@@ -87,8 +86,8 @@ impl<'text> Concealed<'text> {
         }
     }
 
-    /// Conceals the value of a secret's key, together with a tag, a comment behind it, and whatever
-    /// else stands between the two. `place` is where the value stands: an alias, perhaps.
+    /// Conceals the value of a secret's key, with a tag, a comment, and anything else between the two. `place` is the
+    /// range of the value, or of its alias.
     pub(super) fn entry(&mut self, key: &Name, value: &Node, place: &Range<usize>) {
         let between = self.text.get(key.span.end..place.start).unwrap_or("");
         if between.contains(['!', '#']) {
@@ -102,7 +101,7 @@ impl<'text> Concealed<'text> {
         self.value(value);
     }
 
-    /// Conceals a secret's value, references left readable.
+    /// Conceals a secret's value, except references.
     fn value(&mut self, node: &Node) {
         match node.value() {
             Value::Scalar(scalar) if node.is_null() || is_reference(scalar.text()) => {}
@@ -131,12 +130,12 @@ impl<'text> Concealed<'text> {
         }
     }
 
-    /// Conceals everything from here down.
+    /// Conceals a node and its children.
     fn node(&mut self, node: &Node) {
         self.range(node.span().start, node.span().end);
     }
 
-    /// Conceals comments: the whole text of each. Called once the public values are known.
+    /// Conceals all comments. Called when the public values are known.
     pub(super) fn comments(&mut self) {
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
@@ -157,7 +156,7 @@ impl<'text> Concealed<'text> {
         before.is_some_and(|(_, end)| offset < *end)
     }
 
-    /// Conceals what is not public of every address, wherever it stands.
+    /// Conceals the parts of every address that are not public.
     pub(super) fn addresses(&mut self) {
         for (index, separator) in self.text.match_indices("://") {
             let start = index + separator.len();
@@ -172,8 +171,7 @@ impl<'text> Concealed<'text> {
         }
     }
 
-    /// Conceals by the look of the text, for a part that could not be parsed: of each line, everything but
-    /// a key and the value of a public one.
+    /// Conceals a part that could not be parsed, by its text: in each line, everything except a key and a public value.
     pub(super) fn unparsed(&mut self, part: Range<usize>) {
         let Some(text) = self.text.get(part.clone()) else {
             return;
@@ -205,7 +203,7 @@ impl<'text> Concealed<'text> {
     }
 }
 
-/// How much of a line that could not be parsed may be shown, from its start.
+/// Returns how much of an unparsed line may be shown, from its start.
 fn shown_of(content: &str) -> usize {
     let body = content.trim_start_matches([' ', '\t', '-', '?', '{', '[']);
     let before = content.len() - body.len();
@@ -231,13 +229,13 @@ fn is_punctuation(character: char) -> bool {
     character.is_ascii_punctuation() && !matches!(character, '#' | '*') || character.is_whitespace()
 }
 
-/// A value that may go on in the next lines of a part that could not be parsed.
+/// A value that may continue in the next lines of an unparsed part.
 struct OpenValue {
-    /// How far its key is indented.
+    /// The indentation of its key.
     indent: usize,
-    /// The quote that it is waiting for.
+    /// Its closing quote.
     quote: Option<char>,
-    /// Whether nothing of it has been seen yet.
+    /// Whether it has no content so far.
     empty: bool,
 }
 
@@ -258,7 +256,7 @@ impl OpenValue {
         }
     }
 
-    /// Whether a line belongs to the value.
+    /// Returns whether a line belongs to the value.
     fn takes(&mut self, content: &str, indent: usize) -> bool {
         if content.is_empty() {
             return true;
@@ -285,8 +283,7 @@ fn closes(text: &str, quote: char) -> bool {
     })
 }
 
-/// Where the first word that looks like a secret's key ends. The first, because everything after it may
-/// be the value.
+/// Returns where the first word ends that looks like a secret's key. Everything after it may be the value.
 fn mention(line: &str) -> Option<usize> {
     let mut end = 0;
     for word in line.split_inclusive(|character: char| !is_of_word(character)) {
@@ -303,7 +300,7 @@ fn is_of_word(character: char) -> bool {
     character.is_alphanumeric() || matches!(character, '_' | '-' | '.')
 }
 
-/// Whether a text is nothing but variables without defaults, so that there is nothing to hide.
+/// Returns whether a text consists of variables without defaults, so that it contains no secret.
 fn is_reference(text: &str) -> bool {
     let mut rest = text;
     while let Some(after) = rest.strip_prefix("${") {
@@ -326,7 +323,7 @@ fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Whether a text is what constants of the environment are called, rather than a token: `BILLING_TOKEN`.
+/// Returns whether a text looks like an environment variable rather than a token: `BILLING_TOKEN`.
 fn is_constant(text: &str) -> bool {
     is_name(text) && !text.contains(|character: char| character.is_ascii_lowercase())
 }
@@ -356,7 +353,7 @@ mod tests {
         }
     }
 
-    /// The text with every concealed character replaced.
+    /// Returns the text with every concealed character replaced.
     fn shown(text: &str) -> String {
         let read = read(text);
         let file = read.sources.files().next().unwrap();
@@ -422,7 +419,7 @@ mod tests {
                 "url: 'https://${A}:${B}@a.example:80/x@y'",
                 "url: 'https://########################@y'",
             ),
-            // A webhook may be called so.
+            // A webhook may have this key.
             (
                 "webhooks:\n  token-made:\n    url: x\n    bearer_token: y",
                 "webhooks:\n  token-made:\n    url: x\n    bearer_token: #",
@@ -437,7 +434,7 @@ mod tests {
                 "defaults: {token: {value: x}}",
                 "defaults: {token: {#####: #}}",
             ),
-            // What is left behind in comments.
+            // Old values in comments.
             (
                 "# bearer_token: hunter2\nurl: b # hunter2",
                 "#######################\nurl: b #########",
@@ -467,7 +464,7 @@ mod tests {
                 "bearer_token: {env: ########}",
             ),
             ("bearer_token: {env: hunter}", "bearer_token: {env: ######}"),
-            // A path may be a token that was put in the wrong place.
+            // A path may be a misplaced token.
             (
                 "bearer_token: {file: hunter2/}",
                 "bearer_token: {file: ########}",
@@ -489,7 +486,7 @@ mod tests {
                 "bearer_token: {<<: {value: hunter2}, value: x}",
                 "bearer_token: {####################, #####: #}",
             ),
-            // The value of a key that is not known is not shown, whatever it is called.
+            // Values of unknown keys are never shown.
             (
                 "webhooks: {a: {headers: {Authorization: 'Bearer hunter2'}, name: b}}",
                 "webhooks: {a: {headers: #################################, name: b}}",

@@ -1,27 +1,25 @@
-//! Bytes to text: UTF-8, without a byte order mark and without control characters, with one form of line
-//! end.
+//! Decodes bytes as UTF-8 text, without a byte order mark or control characters, and with uniform line ends.
 
 /// Why bytes are not the text of a YAML file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Undecodable {
-    /// Not UTF-8 from that byte on.
+    /// The text is not UTF-8 from this byte on.
     Utf8 {
-        /// The first byte that is wrong.
+        /// The offset of the first invalid byte.
         offset: usize,
-        /// Whether the file begins as UTF-16 does.
+        /// Whether the file begins like UTF-16.
         looks_like_utf16: bool,
     },
     /// A control character that YAML does not allow.
     ControlCharacter {
-        /// Where it stands.
+        /// Its offset.
         offset: usize,
-        /// Which one.
         character: char,
     },
 }
 
-/// The text of these bytes, or as much of it as could be read and why no more. Offsets are those of
-/// the text, so without the byte order mark, and with each line end as one `\n`.
+/// Decodes bytes, up to the first problem. Offsets are those of the text: without a byte order mark, and with each line
+/// end as one `\n`.
 pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
     let looks_like_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     let (mut text, mut problem) = match String::from_utf8(bytes) {
@@ -37,8 +35,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
     if text.starts_with('\u{feff}') {
         text.drain(..'\u{feff}'.len_utf8());
     }
-    // YAML reads all three line ends as one. With one form in the text, every reader of it counts lines
-    // alike.
+    // YAML treats all three line ends alike. With one form, every consumer of the text counts the same lines.
     if text.contains('\r') {
         text = text.replace("\r\n", "\n").replace('\r', "\n");
     }
@@ -59,7 +56,7 @@ pub(super) fn decode(bytes: Vec<u8>) -> (String, Option<Undecodable>) {
     (text, problem)
 }
 
-/// The characters that YAML does not call printable, but for line breaks and tabs.
+/// Returns whether YAML calls a character not printable, except line breaks and tabs.
 fn is_forbidden(character: char) -> bool {
     match character {
         '\t' | '\n' | '\u{85}' => false,

@@ -1,11 +1,10 @@
-//! Which values of a file may be shown: those of fields that are known to be public, and no others.
+//! Determines which values of a file may be shown: only those of public fields.
 //!
-//! It goes by the place of a key, from the root of the document down. A key that is not known may hold
-//! anything, whatever it is called.
+//! The decision depends on the path of a key from the root of the document. Values of unknown keys are never shown.
 
 use super::secret_key::is_secret_key;
 
-/// Keys at the root or in a mapping of fields whose values are public: single values, or lists of them.
+/// Keys at the root or among fields whose values are public: single values, or lists of them.
 const PUBLIC: [&str; 25] = [
     "name",
     "url",
@@ -34,7 +33,7 @@ const PUBLIC: [&str; 25] = [
     "max_update_count",
 ];
 
-/// Keys of ids of a target, which are public as well.
+/// Keys of a target's ids, which are public too.
 const PUBLIC_IDS: [&str; 2] = ["team_id", "user_id"];
 
 /// What may be shown of a value.
@@ -42,22 +41,22 @@ const PUBLIC_IDS: [&str; 2] = ["team_id", "user_id"];
 pub(super) enum Exposure {
     /// The root of a document.
     Root,
-    /// Things under names that people choose: webhooks, targets.
+    /// A mapping with user-defined keys: webhooks, targets.
     Named,
-    /// The fields of one thing.
+    /// The fields of a webhook or a target.
     Fields,
-    /// Words under keys that are public themselves: `lints`.
+    /// Values of public keys: `lints`.
     Words,
-    /// A public value, or a list of such.
+    /// A public value, or a list of public values.
     Public,
     /// A secret, of which references may be shown.
     Secret,
-    /// Nothing of it.
+    /// Nothing may be shown.
     Hidden,
 }
 
 impl Exposure {
-    /// What may be shown of the value of a key in such a mapping.
+    /// Returns what may be shown of the value of a key.
     pub(super) fn of_key(self, key: &str, value_is_mapping: bool) -> Self {
         match self {
             Self::Root | Self::Named | Self::Fields if key == "<<" => self,
@@ -89,7 +88,7 @@ impl Exposure {
         }
     }
 
-    /// What may be shown of the entries of a mapping or list that is such a value.
+    /// Returns what may be shown of the entries of a collection.
     pub(super) fn of_collection(self, is_mapping: bool) -> Self {
         match self {
             Self::Public if is_mapping => Self::Hidden,
@@ -98,23 +97,23 @@ impl Exposure {
         }
     }
 
-    /// Whether a value that is no collection is shown.
+    /// Returns whether a scalar is shown.
     pub(super) fn shows_scalar(self) -> bool {
         self == Self::Public
     }
 
-    /// Whether keys of such a mapping may hold a secret.
+    /// Returns whether keys of the mapping may contain a secret.
     pub(super) fn hides_keys(self) -> bool {
         matches!(self, Self::Secret | Self::Hidden)
     }
 }
 
-/// Whether a key is one whose values are public.
+/// Returns whether the values of a key are public.
 pub(super) fn is_public(key: &str) -> bool {
     PUBLIC.contains(&key) || PUBLIC_IDS.contains(&key)
 }
 
-/// Whether a key holds an address, of which a part may not be public.
+/// Returns whether a key holds an address, which may have private parts.
 pub(super) fn is_address(key: &str) -> bool {
     matches!(key, "url" | "api_url")
 }
@@ -125,7 +124,7 @@ mod tests {
 
     #[test]
     fn every_field_that_is_known_is_public_or_a_secret() {
-        // A field that is added is not shown until it is listed here or there.
+        // A new field is not shown until it is listed.
         let fields = crate::declaration::FIELDS.iter();
         for field in fields {
             let exposure = Exposure::Fields.of_key(field, false);

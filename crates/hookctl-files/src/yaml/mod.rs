@@ -1,12 +1,11 @@
-//! YAML text to trees in which every key and value knows its place.
+//! Parses YAML text to trees in which every key and value has its position.
 //!
-//! One reader for every file that a person writes. It resolves aliases and merge keys, refuses
-//! repeated keys, judges plain scalars by the rules of YAML 1.2's core schema, and keeps to limits, so
-//! that any input ends in bounded time and memory with trees or with diagnostics. After a syntax error
-//! it goes on at the next `---`. What may not be shown is marked in the source map before
-//! a line of the file can be rendered.
+//! Resolves aliases and merge keys, rejects repeated keys, and types plain scalars by the core schema of YAML 1.2.
+//! Limits ensure that any input ends in bounded time and memory, with trees or with diagnostics. After a syntax error,
+//! parsing continues at the next `---`. Ranges that must not be shown are marked in the source map before any line of
+//! the file can be rendered.
 //!
-//! It knows nothing of webhooks, and opens no file: it is given bytes or text.
+//! This module is independent of webhooks, and opens no files.
 
 mod builder;
 mod collection;

@@ -1,4 +1,4 @@
-//! Bytes or text to documents: the limits, the parser's errors, and going on after one.
+//! Reads documents from bytes or text: limits, parser errors, and recovery.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -14,12 +14,11 @@ use crate::diagnostic::{Code, Diagnostic, Diagnostics, SourceFile, SourceId, Sou
 
 /// The largest file, in bytes. Ten thousand webhooks of four hundred bytes each.
 pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
-/// How many documents a file may have.
+/// The most documents of a file.
 pub const MAX_DOCUMENTS: usize = 10_000;
 
-/// Reads the documents of a file from its bytes. The file is added to `sources` under that path, what
-/// looks like a secret in it is marked there, and everything wrong with it goes to `diagnostics`. A
-/// document with a syntax error is left out; those after it are read.
+/// Reads the documents of a file from its bytes. Adds the file to `sources` under its path, with secrets marked, and
+/// its problems to `diagnostics`. Documents with a syntax error are left out; those after it are read.
 pub fn read_bytes(
     path: PathBuf,
     bytes: Vec<u8>,
@@ -51,12 +50,12 @@ pub fn read_bytes(
     Vec::new()
 }
 
-/// Whether [`read_bytes`] adds a file of this content to the sources: one that is too large is not kept.
+/// Returns whether [`read_bytes`] adds the file to the sources. Files that are too large are not kept.
 pub(crate) const fn adds_a_source(bytes: &[u8]) -> bool {
     bytes.len() <= MAX_FILE_BYTES
 }
 
-/// Reads the documents of a file from its text, just as [`read_bytes`] does.
+/// Reads the documents of a file from its text, like [`read_bytes`].
 pub fn read_text(
     path: PathBuf,
     text: String,
@@ -80,7 +79,7 @@ fn undecodable(source: SourceId, problem: &Undecodable) -> Diagnostic {
             Code::NotUtf8,
             format!("the text is not UTF-8 from byte {offset} on"),
         )
-        .at(at(offset), "the first byte that is wrong stands here")
+        .at(at(offset), "the first invalid byte")
         .help(if *looks_like_utf16 {
             "this looks like UTF-16; save the file as UTF-8"
         } else {
@@ -89,12 +88,12 @@ fn undecodable(source: SourceId, problem: &Undecodable) -> Diagnostic {
         Undecodable::ControlCharacter { offset, character } => Diagnostic::new(
             Code::ControlCharacter,
             format!(
-                "the control character U+{:04X} may not stand in YAML",
+                "the control character U+{:04X} is not allowed in YAML",
                 u32::from(*character)
             ),
         )
-        .at(at(offset), "it stands here")
-        .help("remove it; in double quotes it can be written as an escape"),
+        .at(at(offset), "here")
+        .help("remove it, or write it as an escape in double quotes"),
     }
 }
 
@@ -153,13 +152,13 @@ struct Reader<'text> {
     nodes: usize,
     concealed: Concealed<'text>,
     documents: Vec<Document>,
-    /// How many documents have begun.
+    /// The number of documents so far.
     started: usize,
-    /// Where the last document that was read ended.
+    /// The end of the last complete document.
     boundary: usize,
 }
 
-/// How reading a document ended.
+/// The result of reading a document.
 enum Outcome {
     Read,
     GaveUp(GiveUp),
@@ -195,7 +194,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads up to the end of the next document.
+    /// Reads the next document.
     fn document(&mut self, diagnostics: &mut Diagnostics) -> Outcome {
         let mut builder = Builder::new(
             self.source,
@@ -244,7 +243,7 @@ impl Reader<'_> {
     }
 }
 
-/// The character at a byte, or nothing at the end of a line.
+/// Returns the range of the character at an offset. It is empty at the end of a line.
 fn span_at(source: SourceId, text: &str, offset: Option<usize>) -> Span {
     let start = offset.unwrap_or(0).min(text.len());
     let width = text
@@ -269,11 +268,11 @@ fn syntax_error(source: SourceId, text: &str, error: &ScanError) -> Diagnostic {
         ErrorKind::RecursionLimitExceeded => {
             format!("lists and mappings are nested more than {MAX_DEPTH} deep")
         }
-        // The parser would quote the character, and it may be part of a secret.
+        // The parser would quote the character, which may be part of a secret.
         ErrorKind::UnexpectedCharacter { .. } => {
             "a value cannot begin with this character".to_owned()
         }
-        ErrorKind::MappingValueNotAllowed => "a ':' that cannot stand here".to_owned(),
+        ErrorKind::MappingValueNotAllowed => "a ':' that is not allowed here".to_owned(),
         kind => kind.to_string(),
     };
     Diagnostic::new(code, message)
@@ -284,12 +283,12 @@ fn syntax_error(source: SourceId, text: &str, error: &ScanError) -> Diagnostic {
 fn syntax_help(kind: &ErrorKind) -> &'static str {
     match kind {
         ErrorKind::RecursionLimitExceeded => {
-            "no setting needs more than a few levels; check the indentation and brackets"
+            "check the indentation and brackets: no setting needs more than a few levels"
         }
         ErrorKind::MappingValueNotAllowed => {
-            "put a value that holds ': ' in quotes, or check the indentation"
+            "quote a value that contains ': ', or check the indentation"
         }
-        ErrorKind::UnexpectedCharacter { .. } => "put the value in quotes",
+        ErrorKind::UnexpectedCharacter { .. } => "quote the value",
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation

@@ -1,11 +1,11 @@
-//! What a scalar is: the rules of YAML 1.2's core schema, applied to the text as it was written.
+//! Types of scalars, by the core schema of YAML 1.2 and the text as written.
 
 use std::fmt;
 
-/// How a scalar is written.
+/// The notation of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// Without quotes; only such a scalar can be anything but text.
+    /// Without quotes. Only a plain scalar can be anything but text.
     Plain,
     /// In single or double quotes.
     Quoted,
@@ -13,16 +13,16 @@ pub enum Style {
     Block,
 }
 
-/// A kind of value.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `null`, `~`, or nothing.
+    /// `null`, `~`, or absent.
     Null,
-    /// `true` or `false`, in the three spellings that YAML 1.2 knows.
+    /// `true` or `false`, in the three spellings of YAML 1.2.
     Boolean,
     /// A whole number, in decimal, octal (`0o17`), or hexadecimal (`0x1f`).
     Integer,
-    /// A number with a fraction or exponent, infinity, or "not a number".
+    /// A number with a fraction or exponent, an infinity, or NaN.
     Float,
     /// Any other text.
     Text,
@@ -46,7 +46,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A scalar's text, after quotes and escapes.
+/// The text of a scalar, without quotes and escapes.
 pub struct Scalar {
     text: String,
     style: Style,
@@ -57,17 +57,17 @@ impl Scalar {
         Self { text, style }
     }
 
-    /// The text, whatever kind of value it stands for.
+    /// Returns the text, whatever its type.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// How it is written.
+    /// Returns the notation.
     pub fn style(&self) -> Style {
         self.style
     }
 
-    /// What it stands for.
+    /// Returns the type.
     pub fn kind(&self) -> Kind {
         if self.style != Style::Plain {
             return Kind::Text;

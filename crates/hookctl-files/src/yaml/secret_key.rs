@@ -1,13 +1,13 @@
-//! Which keys hold a secret, by their name.
+//! Detects keys of secrets, by their names.
 
-/// Keys that hold a secret, and near which a key is a misspelling of one.
+/// The keys of secrets. Similar keys count as misspellings.
 const SECRET_KEYS: [Word; 3] = [
     Word::new("bearer_token"),
     Word::new("api_key"),
     Word::new("fingerprint_key"),
 ];
 
-/// Words that make any key look like one.
+/// Words that mark any key as that of a secret.
 const SECRET_WORDS: [Word; 9] = [
     Word::new("token"),
     Word::new("secret"),
@@ -20,9 +20,9 @@ const SECRET_WORDS: [Word; 9] = [
     Word::new("credential"),
 ];
 
-/// Whether a key holds a secret, or looks as if it did.
+/// Returns whether a key holds a secret, or looks as if it did.
 pub(super) fn is_secret_key(key: &str) -> bool {
-    // This is asked of every key, and the letters alone tell most of them apart.
+    // Called for every key: a letter mask rules out most before the edit distance is computed.
     let letters = Letters::of(key);
     let mut words = SECRET_WORDS
         .iter()
@@ -43,7 +43,7 @@ fn normal(key: &str) -> String {
     key.to_lowercase().replace('-', "_")
 }
 
-/// Whether at most every fourth letter differs.
+/// Returns whether at most every fourth letter differs.
 fn is_misspelling(written: &str, known: &str) -> bool {
     let most = most_edits(known);
     let is_near = || {
@@ -57,7 +57,7 @@ const fn most_edits(known: &str) -> usize {
     known.len() / 4
 }
 
-/// A word to look for.
+/// A word with its letters.
 struct Word {
     text: &'static str,
     letters: Letters,
@@ -72,11 +72,11 @@ impl Word {
     }
 }
 
-/// Which letters a key has, whatever their case: a bit for each of ASCII.
+/// The letters of a key, as a bit mask over ASCII without case.
 #[derive(Clone, Copy)]
 struct Letters {
     ascii: u128,
-    /// Whether there are others, which lower case may turn into any of ASCII.
+    /// Whether there are other characters, which may be ASCII in lower case.
     others: bool,
 }
 
@@ -98,8 +98,8 @@ impl Letters {
         letters
     }
 
-    /// How many of these letters a text with those surely lacks. An edit of one letter changes it by one
-    /// at most.
+    /// Returns a lower bound of how many of these letters a text lacks. An edit of one letter changes it by at most
+    /// one.
     const fn missing_in(self, text: Self) -> usize {
         if text.others {
             0

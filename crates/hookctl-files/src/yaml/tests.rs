@@ -1,4 +1,4 @@
-//! The reader as a whole: what it reads, what it refuses and where, and what it conceals.
+//! Reading of whole files: accepted and rejected input, and concealed ranges.
 
 use std::fmt::Write as _;
 
@@ -30,7 +30,7 @@ fn read(text: &str) -> Read {
     }
 }
 
-/// `line:column code` for each diagnostic.
+/// Returns `line:column code` for each diagnostic.
 fn problems(text: &str) -> Vec<String> {
     let read = read(text);
     read.diagnostics
@@ -232,7 +232,7 @@ fn bytes_that_are_not_text() {
     );
 }
 
-/// The text of every value and key, in order.
+/// Collects the text of every value and key, in order.
 fn walk(node: &Node, text: &str, found: &mut Vec<String>) {
     let span = node.span();
     found.push(text[span.start..span.end].to_owned());

@@ -1,23 +1,22 @@
 //! The tree of a document.
 //!
-//! A node that an alias leads to is shared, not copied. Nothing here has a `Debug`: a scalar may hold a
-//! secret in plain text.
+//! The target of an alias is shared, not copied. No type here has a `Debug`, since a scalar may contain a secret.
 
 use std::rc::Rc;
 
 use super::scalar::{Kind, Scalar, Style};
 use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 
-/// A key of a mapping: its text and its place.
+/// A key of a mapping, with its range.
 pub type Name = Spanned<String>;
 
-/// One YAML document that could be parsed.
+/// A YAML document.
 pub struct Document {
-    /// Its root; null for a document without content.
+    /// The root; null for a document without content.
     pub root: Node,
 }
 
-/// A value and its place.
+/// A value with its range.
 #[derive(Clone)]
 pub struct Node {
     span: Span,
@@ -31,7 +30,7 @@ struct Content {
     height: usize,
 }
 
-/// What a node holds.
+/// The content of a node.
 pub enum Value {
     /// A single value.
     Scalar(Scalar),
@@ -39,12 +38,11 @@ pub enum Value {
     Sequence(Vec<Node>),
     /// Keys and values.
     Mapping(Mapping),
-    /// Something that was reported as wrong already; whoever meets it says nothing more.
+    /// A value with a problem that has been reported. It needs no further diagnostics.
     Broken,
 }
 
-/// Keys and values in the order in which they are written, those that were merged in last. No key is
-/// there twice.
+/// The entries in file order, merged ones last. Keys are unique.
 #[derive(Default)]
 pub struct Mapping {
     entries: Vec<Entry>,
@@ -59,10 +57,10 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// How many bytes of text weigh as much as a value.
+/// The bytes of text that count as one value.
 const TEXT_PER_WEIGHT: usize = 64;
 
-/// What a value or key of that text weighs.
+/// Returns the weight of a value or key with this text.
 pub(super) fn text_weight(text: &str) -> usize {
     1 + text.len() / TEXT_PER_WEIGHT
 }
@@ -102,7 +100,7 @@ impl Node {
         }
     }
 
-    /// The same value, reached through an alias or a merge at that place.
+    /// Returns the same value, reached by the alias or merge at a range.
     pub(super) fn reached_at(mut self, alias: Span) -> Self {
         self.alias = Some(alias);
         self
@@ -113,8 +111,8 @@ impl Node {
         self
     }
 
-    /// Returns a value of that text at the same place, as if the text were written there without quotes:
-    /// what a variable holds is read like what the file holds.
+    /// Returns a plain scalar with another text and the same range. The value of a variable is typed like a value in
+    /// the file.
     #[must_use]
     pub fn with_text(&self, text: String) -> Self {
         Self {
@@ -123,33 +121,33 @@ impl Node {
         }
     }
 
-    /// How much there is from here down, repeats by alias counted: one for each value and key, and one
-    /// for each further 64 bytes of their text.
+    /// Returns the weight of this subtree, including values repeated by aliases: one per value and key, and one per
+    /// further 64 bytes of their text.
     pub(crate) fn weight(&self) -> usize {
         self.content.weight
     }
 
-    /// How many collections are nested from here down.
+    /// Returns the depth of nested collections.
     pub(super) fn height(&self) -> usize {
         self.content.height
     }
 
-    /// Where the value is written. For an empty value this is its key.
+    /// Returns the range of the value. For an empty value, this is its key.
     pub fn span(&self) -> Span {
         self.span
     }
 
-    /// Where the alias or merge stands through which this value was reached, if it was.
+    /// Returns the range of the alias or merge by which this value was reached.
     pub fn alias(&self) -> Option<Span> {
         self.alias
     }
 
-    /// What it holds.
+    /// Returns the content.
     pub fn value(&self) -> &Value {
         &self.content.value
     }
 
-    /// What kind of value it is. None for [`Value::Broken`].
+    /// Returns the type of the value. Returns `None` for [`Value::Broken`].
     pub fn kind(&self) -> Option<Kind> {
         match self.value() {
             Value::Scalar(scalar) => Some(scalar.kind()),
@@ -159,12 +157,12 @@ impl Node {
         }
     }
 
-    /// Whether it is null: `null`, `~`, or nothing at all.
+    /// Returns whether the value is null: `null`, `~`, or absent.
     pub fn is_null(&self) -> bool {
         self.kind() == Some(Kind::Null)
     }
 
-    /// The scalar, if it is one.
+    /// Returns the scalar, if it is one.
     pub fn as_scalar(&self) -> Option<&Scalar> {
         match self.value() {
             Value::Scalar(scalar) => Some(scalar),
@@ -172,7 +170,7 @@ impl Node {
         }
     }
 
-    /// The items, if it is a list.
+    /// Returns the items, if it is a list.
     pub fn as_sequence(&self) -> Option<&[Self]> {
         match self.value() {
             Value::Sequence(items) => Some(items),
@@ -180,7 +178,7 @@ impl Node {
         }
     }
 
-    /// The keys and values, if it is a mapping.
+    /// Returns the mapping, if it is one.
     pub fn as_mapping(&self) -> Option<&Mapping> {
         match self.value() {
             Value::Mapping(mapping) => Some(mapping),
@@ -188,7 +186,7 @@ impl Node {
         }
     }
 
-    /// A diagnostic that points at this value, and at the alias through which it was reached.
+    /// Creates a diagnostic for this value, with the alias by which it was reached.
     pub fn problem(
         &self,
         code: Code,
@@ -208,12 +206,12 @@ impl Mapping {
         Self { entries }
     }
 
-    /// The entries in order.
+    /// Iterates over the entries in order.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries
             .iter()
@@ -221,12 +219,12 @@ impl Mapping {
             .map(|entry| &entry.value)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no entries.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -1,6 +1,6 @@
-//! Taking a value as the type that is wanted, or saying in detail why it is not of that type.
+//! Reads a value as an expected type, or reports why it has another one.
 //!
-//! No text here quotes a value: it may be a secret.
+//! Messages quote no values, since they may be secrets.
 
 use std::ops::RangeInclusive;
 
@@ -9,21 +9,21 @@ use super::tree::{Mapping, Node, Value};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics};
 
 impl Node {
-    /// The text of it. `what` names the value in messages. A number or a switch is not text: YAML
-    /// readers do not agree on how to write it out again.
+    /// Returns the text. `what` names the value in messages. Numbers and booleans are not text, since YAML readers
+    /// differ in how they write them.
     ///
-    /// None if it is something else, which has been reported then.
+    /// Returns `None` for any other type, which is reported.
     pub fn text(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&str> {
         match (self.value(), self.kind()?) {
             (Value::Scalar(scalar), Kind::Text) => Some(scalar.text()),
             (_, kind) => {
                 let help = match kind {
-                    Kind::Null => "give it a value, or leave the line out".to_owned(),
+                    Kind::Null => "set a value, or remove the line".to_owned(),
                     Kind::List | Kind::Mapping => {
-                        "write one value; put it in quotes if it begins with '[', '{', '-', or '?'"
+                        "use a single value; quote it if it begins with '[', '{', '-', or '?'"
                             .to_owned()
                     }
-                    _ => "put it in quotes".to_owned(),
+                    _ => "quote it".to_owned(),
                 };
                 diagnostics.push(self.wrong_type(what, "text", kind).help(help));
                 None
@@ -31,9 +31,9 @@ impl Node {
         }
     }
 
-    /// The switch that it is: `true` or `false`, and nothing else.
+    /// Returns the boolean: `true` or `false`, and nothing else.
     ///
-    /// None if it is something else, which has been reported then.
+    /// Returns `None` for any other type, which is reported.
     pub fn boolean(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<bool> {
         let kind = self.kind()?;
         let text = self.as_scalar().map_or("", Scalar::text);
@@ -56,21 +56,21 @@ impl Node {
             .is_some_and(|scalar| scalar.style() == Style::Quoted);
         match (kind, text.to_ascii_lowercase().as_str()) {
             (Kind::Boolean, _) => "write it in lower case",
-            (Kind::Text, "true" | "false") if quoted => "leave out the quotes",
+            (Kind::Text, "true" | "false") if quoted => "remove the quotes",
             (Kind::Text, "yes" | "on" | "y") => {
-                "old YAML readers take it for true, newer ones for text; write true"
+                "write true: some YAML readers take this for true, others for text"
             }
             (Kind::Text, "no" | "off" | "n") => {
-                "old YAML readers take it for false, newer ones for text; write false"
+                "write false: some YAML readers take this for false, others for text"
             }
-            (Kind::Null, _) => "write true or false, or leave the line out",
+            (Kind::Null, _) => "write true or false, or remove the line",
             _ => "write true or false",
         }
     }
 
-    /// The whole number that it is: plain decimal digits, perhaps with a minus, and in that range.
+    /// Returns the whole number: decimal digits with an optional minus sign, within the range.
     ///
-    /// None if it is something else, which has been reported then.
+    /// Returns `None` for any other type, which is reported.
     pub fn whole_number(
         &self,
         what: &str,
@@ -105,7 +105,7 @@ impl Node {
                         format!("'{what}' is out of range"),
                         format!("must be {allowed}"),
                     )
-                    .help(format!("write a whole number {allowed}")),
+                    .help(format!("use a whole number {allowed}")),
                 );
                 None
             }
@@ -121,49 +121,49 @@ impl Node {
             Kind::Integer if text.starts_with("0x") || text.starts_with("0o") => {
                 "write it in decimal"
             }
-            Kind::Integer if text.starts_with('+') => "leave out the plus sign",
-            Kind::Integer => "leave out the leading zero, which old YAML readers take for octal",
+            Kind::Integer if text.starts_with('+') => "remove the plus sign",
+            Kind::Integer => "remove the leading zero, which some YAML readers take for octal",
             Kind::Float => "write it without a fraction or exponent",
-            Kind::Text if !plain && is_number(text) => "leave out the quotes",
+            Kind::Text if !plain && is_number(text) => "remove the quotes",
             Kind::Text if text.contains('_') && is_number(&text.replace('_', "")) => {
-                "leave out the underscores"
+                "remove the underscores"
             }
-            Kind::Null => "write a number, or leave the line out",
-            _ => "write a whole number in decimal, such as 10",
+            Kind::Null => "set a number, or remove the line",
+            _ => "use a whole number in decimal, such as 10",
         }
     }
 
-    /// The items of the list that it is.
+    /// Returns the items of the list.
     ///
-    /// None if it is something else, which has been reported then.
+    /// Returns `None` for any other type, which is reported.
     pub fn sequence(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&[Self]> {
         if let Value::Sequence(items) = self.value() {
             return Some(items);
         }
         let kind = self.kind()?;
         let help = match kind {
-            Kind::Null => "give it a list, or leave the line out",
-            Kind::Mapping => "write a list: [a, b]",
+            Kind::Null => "set a list, or remove the line",
+            Kind::Mapping => "use a list: [a, b]",
             _ => "put it in brackets: [...]",
         };
         diagnostics.push(self.wrong_type(what, "a list", kind).help(help));
         None
     }
 
-    /// The keys and values of the mapping that it is.
+    /// Returns the mapping.
     ///
-    /// None if it is something else, which has been reported then.
+    /// Returns `None` for any other type, which is reported.
     pub fn mapping(&self, what: &str, diagnostics: &mut Diagnostics) -> Option<&Mapping> {
         if let Value::Mapping(mapping) = self.value() {
             return Some(mapping);
         }
         let kind = self.kind()?;
         let help = match kind {
-            Kind::Null => "give it keys and values, indented below it, or leave the line out",
+            Kind::Null => "add keys and values, indented below it, or remove the line",
             Kind::Text => {
-                "write keys and values, indented below it; a key needs a ':' and a space after it"
+                "add keys and values, indented below it; a key needs a ':' and a space after it"
             }
-            _ => "write keys and values, indented below it",
+            _ => "add keys and values, indented below it",
         };
         diagnostics.push(self.wrong_type(what, "a mapping", kind).help(help));
         None
@@ -178,8 +178,7 @@ impl Node {
     }
 }
 
-/// What a value is, as a label says it: a quoted number is "text in quotes", so that the reader sees
-/// why it is no number.
+/// Describes a value in a label. A quoted number is "text in quotes", which explains why it is not a number.
 fn label(kind: Kind, node: &Node) -> String {
     match node.as_scalar().map(Scalar::style) {
         Some(Style::Quoted) => "text in quotes".to_owned(),
@@ -193,7 +192,7 @@ mod tests {
     use super::*;
     use crate::diagnostic::SourceMap;
 
-    /// The code and the help for a value that is taken as something that it is not.
+    /// Returns the code and the help for a value of an unexpected type.
     fn refusal(text: &str, kind: Kind) -> (&'static str, String) {
         let documents = read_text(
             "a.yaml".into(),
@@ -219,16 +218,16 @@ mod tests {
         for (text, help) in [
             (
                 "yes",
-                "old YAML readers take it for true, newer ones for text; write true",
+                "write true: some YAML readers take this for true, others for text",
             ),
             (
                 "Off",
-                "old YAML readers take it for false, newer ones for text; write false",
+                "write false: some YAML readers take this for false, others for text",
             ),
             ("True", "write it in lower case"),
-            ("'true'", "leave out the quotes"),
+            ("'true'", "remove the quotes"),
             ("1", "write true or false"),
-            ("", "write true or false, or leave the line out"),
+            ("", "write true or false, or remove the line"),
         ] {
             assert_eq!(
                 refusal(text, Kind::Boolean),
@@ -243,15 +242,15 @@ mod tests {
         for (text, help) in [
             (
                 "012",
-                "leave out the leading zero, which old YAML readers take for octal",
+                "remove the leading zero, which some YAML readers take for octal",
             ),
             ("0x10", "write it in decimal"),
-            ("1_000", "leave out the underscores"),
+            ("1_000", "remove the underscores"),
             ("1.0", "write it without a fraction or exponent"),
-            ("'5'", "leave out the quotes"),
-            ("+5", "leave out the plus sign"),
-            ("five", "write a whole number in decimal, such as 10"),
-            ("~", "write a number, or leave the line out"),
+            ("'5'", "remove the quotes"),
+            ("+5", "remove the plus sign"),
+            ("five", "use a whole number in decimal, such as 10"),
+            ("~", "set a number, or remove the line"),
         ] {
             assert_eq!(
                 refusal(text, Kind::Integer),
@@ -262,10 +261,7 @@ mod tests {
         for text in ["0", "61", "-1", "99999999999999999999"] {
             assert_eq!(
                 refusal(text, Kind::Integer),
-                (
-                    "out-of-range",
-                    "write a whole number from 1 to 60".to_owned()
-                ),
+                ("out-of-range", "use a whole number from 1 to 60".to_owned()),
                 "{text}"
             );
         }
@@ -274,20 +270,20 @@ mod tests {
     #[test]
     fn numbers_are_not_text_and_text_is_no_collection() {
         for (text, kind, help) in [
-            ("5", Kind::Text, "put it in quotes"),
-            ("true", Kind::Text, "put it in quotes"),
-            ("", Kind::Text, "give it a value, or leave the line out"),
+            ("5", Kind::Text, "quote it"),
+            ("true", Kind::Text, "quote it"),
+            ("", Kind::Text, "set a value, or remove the line"),
             (
                 "[b]",
                 Kind::Text,
-                "write one value; put it in quotes if it begins with '[', '{', '-', or '?'",
+                "use a single value; quote it if it begins with '[', '{', '-', or '?'",
             ),
             ("b", Kind::List, "put it in brackets: [...]"),
-            ("{}", Kind::List, "write a list: [a, b]"),
+            ("{}", Kind::List, "use a list: [a, b]"),
             (
                 "b",
                 Kind::Mapping,
-                "write keys and values, indented below it; a key needs a ':' and a space after it",
+                "add keys and values, indented below it; a key needs a ':' and a space after it",
             ),
         ] {
             assert_eq!(

@@ -1,13 +1,13 @@
-//! Text as YAML that every reader reads back as the same text, one of YAML 1.1 as one of YAML 1.2.
+//! Writes text as YAML that readers of YAML 1.1 and 1.2 read back as the same text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Words that YAML 1.1 or 1.2 takes for something other than text, in lower case.
+/// Words that YAML 1.1 or 1.2 reads as something other than text, in lower case.
 const TAKEN: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
 
-/// Returns a text as a YAML scalar on one line, for a block or a flow collection: plain where no reader can
-/// take it for anything else, and in double quotes otherwise.
+/// Returns a text as a YAML scalar on one line, for block and flow collections: plain if no reader can misread it, and
+/// in double quotes otherwise.
 pub fn scalar(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         Cow::Borrowed(text)
@@ -16,8 +16,8 @@ pub fn scalar(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Numbers, times, and dates begin with a digit, a sign, or a dot in both versions; what begins with a
-/// letter is text, but for a few words.
+/// Returns whether a text needs no quotes. In both versions, numbers, times, and dates begin with a digit, a sign, or a
+/// dot; text that begins with a letter is safe, except for a few words.
 fn is_plain(text: &str) -> bool {
     let is_safe = |character: char| {
         character.is_ascii_alphanumeric() || "_-./:@%+~=&$() ".contains(character)
@@ -29,7 +29,7 @@ fn is_plain(text: &str) -> bool {
         && !TAKEN.contains(&text.to_ascii_lowercase().as_str())
 }
 
-/// Returns a text in double quotes, with the escapes that both versions of YAML know.
+/// Returns a text in double quotes, with escapes that both versions of YAML know.
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -42,7 +42,7 @@ pub fn quoted(text: &str) -> String {
             '\t' => quoted.push_str("\\t"),
             _ if is_escaped(character) => {
                 let code = u32::from(character);
-                // Writing to a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = if code <= 0xffff {
                     write!(quoted, "\\u{code:04x}")
                 } else {
@@ -56,8 +56,7 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Characters that are not printable, that a reader of YAML 1.1 takes for a line break, or that are
-/// invisible.
+/// Returns whether a character is not printable, invisible, or a line break in YAML 1.1.
 fn is_escaped(character: char) -> bool {
     character.is_control()
         || matches!(

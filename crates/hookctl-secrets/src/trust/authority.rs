@@ -1,4 +1,4 @@
-//! All that a configuration asks for, and what consent to it turns it into.
+//! Everything that a configuration asks for, and consent to it.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use crate::{Permits, Program};
 use hookctl_core::api_url::ApiBaseUrl;
 use hookctl_core::secret::SecretSource;
 
-/// What a configuration asks for.
+/// Everything that a configuration asks for.
 #[derive(Clone, Debug, Default)]
 pub struct Authority {
     pub(super) grants: Vec<Grant>,
     pub(super) access: Option<Access>,
-    /// Each program that was found, with the grant to run it.
+    /// The programs that were found, each with its grant.
     pub(super) programs: Vec<(SecretSource, Program, Digest)>,
-    /// Those that were not.
+    /// The sources whose programs were not found.
     pub(super) missing: Vec<SecretSource>,
-    /// Without any program.
+    /// Permits without any program.
     pub(super) permits: Permits,
 }
 
-/// Where the API is, and where the keys for it come from. A [`Consent`] alone gives one away.
+/// The API's URL, and the sources of the keys for it. Only a [`Consent`] provides it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     pub(super) url: ApiBaseUrl,
@@ -29,7 +29,7 @@ pub struct Access {
     pub(super) fingerprint_key: Option<SecretSource>,
 }
 
-/// Consent to all that was asked for.
+/// Consent to everything that was asked for.
 #[derive(Clone, Debug)]
 pub struct Consent {
     access: Option<Access>,
@@ -37,41 +37,41 @@ pub struct Consent {
 }
 
 impl Access {
-    /// The base address of the API.
+    /// Returns the base URL of the API.
     pub const fn url(&self) -> &ApiBaseUrl {
         &self.url
     }
 
-    /// Where the API key comes from.
+    /// Returns the source of the API key.
     pub const fn api_key(&self) -> &SecretSource {
         &self.api_key
     }
 
-    /// Where the key of fingerprints comes from, if not from the API key.
+    /// Returns the source of the fingerprint key, if it is not the API key.
     pub const fn fingerprint_key(&self) -> Option<&SecretSource> {
         self.fingerprint_key.as_ref()
     }
 }
 
 impl Consent {
-    /// The API that there is consent to. `None` if none was asked for.
+    /// Returns access to the API, if it was asked for.
     pub const fn access(&self) -> Option<&Access> {
         self.access.as_ref()
     }
 
-    /// The programs that there is consent to.
+    /// Returns the programs that may run.
     pub const fn permits(&self) -> &Permits {
         &self.permits
     }
 }
 
 impl Authority {
-    /// What is asked for, each once, in the order in which it was met.
+    /// Returns the grants in the order in which they were found, each once.
     pub fn grants(&self) -> &[Grant] {
         &self.grants
     }
 
-    /// The digest over all grants, whatever their order.
+    /// Returns the digest of all grants, independent of their order.
     pub fn digest(&self) -> Digest {
         let digests: BTreeSet<Digest> = self.grants.iter().map(Grant::digest).collect();
         let mut encoder = Encoder::new("hookctl trust: an authority, version 1");
@@ -82,10 +82,10 @@ impl Authority {
         encoder.finish()
     }
 
-    /// Returns the consent, if each grant has it.
+    /// Returns consent, if every grant has it.
     ///
     /// # Errors
-    /// The grants that have none.
+    /// Returns the grants that have no consent.
     pub fn consent(&self, has: impl Fn(Digest) -> bool) -> Result<Consent, Vec<&Grant>> {
         let lacking: Vec<&Grant> = self
             .grants
@@ -99,8 +99,8 @@ impl Authority {
         }
     }
 
-    /// Returns consent to everything: the caller has grounds of its own to trust the files, such as a person's
-    /// answer, or that it wrote them itself.
+    /// Returns consent to everything. For callers with other grounds to trust the files, such as the user's answer, or
+    /// because they wrote the files.
     pub fn trusted_by_caller(&self) -> Consent {
         Consent {
             access: self.access.clone(),
@@ -108,7 +108,7 @@ impl Authority {
         }
     }
 
-    /// Returns permission to run the programs that have consent, and no other.
+    /// Returns permits for the programs that have consent.
     pub fn permits(&self, has: impl Fn(Digest) -> bool) -> Permits {
         let mut permits = self.permits.clone();
         for (source, program, grant) in &self.programs {
@@ -122,7 +122,7 @@ impl Authority {
         permits
     }
 
-    /// The programs that were not found. There is nothing to consent to, and nothing runs.
+    /// Returns the sources whose programs were not found. They need no consent, since nothing runs.
     pub fn missing(&self) -> &[SecretSource] {
         &self.missing
     }

@@ -1,4 +1,4 @@
-//! Where the files are that nobody vouches for.
+//! The folders of untrusted files.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkout {
     root: PathBuf,
-    /// Folders of declarations elsewhere.
+    /// Folders of declarations outside the root.
     further: Vec<PathBuf>,
     record: Option<PathBuf>,
     config: Option<PathBuf>,
@@ -14,8 +14,8 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// Takes the root of the repository, and further folders that declarations come from. All paths must be real:
-    /// absolute, and without links.
+    /// Creates a checkout from the root of the repository and further folders of declarations. All paths must be real:
+    /// absolute and without links.
     pub fn new(root: PathBuf, further: impl IntoIterator<Item = PathBuf>) -> Self {
         let mut further: Vec<PathBuf> = further
             .into_iter()
@@ -32,8 +32,8 @@ impl Checkout {
         }
     }
 
-    /// Returns one of which nobody can tell where it ends, as without Git: files above its folders count as its own,
-    /// unless they are the system's.
+    /// Marks the checkout's extent as unknown, as without Git. Then files above its folders count as part of it, unless
+    /// they belong to the system.
     #[must_use]
     pub fn open_ended(self) -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Checkout {
         }
     }
 
-    /// Returns one with a folder that this program writes itself, by its real path.
+    /// Adds the folder of the record, which hookctl writes itself, by its real path.
     #[must_use]
     pub fn with_record(self, folder: PathBuf) -> Self {
         Self {
@@ -51,7 +51,7 @@ impl Checkout {
         }
     }
 
-    /// Returns one with the folder that its configuration is in, by its real path.
+    /// Adds the folder of the configuration, by its real path.
     #[must_use]
     pub fn with_config(self, folder: PathBuf) -> Self {
         Self {
@@ -60,8 +60,8 @@ impl Checkout {
         }
     }
 
-    /// The folders that a program may change into of itself, as Git does for an alias: the root, and that of the
-    /// configuration.
+    /// Returns the folders that a program may change into by itself, as Git does for an alias: the root, and the folder
+    /// of the configuration.
     pub(super) fn starts(&self) -> impl Iterator<Item = &Path> {
         std::iter::once(self.root.as_path()).chain(self.config.as_deref())
     }
@@ -70,25 +70,25 @@ impl Checkout {
         self.is_open_ended
     }
 
-    /// Whether a real path is that of a folder whose content comes with no commit: the record, or Git's own at the
-    /// root.
+    /// Returns whether a real path is a folder whose content does not come with a commit: the record, or the root's
+    /// `.git`.
     pub(super) fn makes(&self, path: &Path) -> bool {
         let is_git = || path == self.root.join(".git");
         self.record.as_deref() == Some(path) || (!self.is_open_ended && is_git())
     }
 
-    /// The root of the repository.
+    /// Returns the root of the repository.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// All of its folders, the root first.
+    /// Iterates over all folders, the root first.
     pub(super) fn folders(&self) -> impl Iterator<Item = &Path> + Clone {
         let further = self.further.iter().map(PathBuf::as_path);
         std::iter::once(self.root.as_path()).chain(further)
     }
 
-    /// Whether a real path is in one of them.
+    /// Returns whether a real path is in one of the folders.
     pub fn holds(&self, path: &Path) -> bool {
         self.folders().any(|folder| path.starts_with(folder))
     }

@@ -1,31 +1,29 @@
-//! What a job says of consent, in a variable that no file can set.
+//! The choice of a CI job, in an environment variable that no file can set.
 
 use super::Digest;
 
-/// What `HOOKCTL_TRUST` says.
+/// The value of `HOOKCTL_TRUST`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// Nothing: what was stored counts.
+    /// Unset: stored consent applies.
     #[default]
     Unsaid,
-    /// `1`: everything has consent.
+    /// `1`: consent to everything.
     Everything,
-    /// Digests: exactly these authorities have consent, and nothing that was stored counts.
+    /// Digests: consent to exactly these authorities. Stored consent does not apply.
     Only(Vec<Digest>),
 }
 
-/// A text that is neither `1` nor digests.
+/// A value that is neither `1` nor a list of digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "is neither 1 nor a digest that `hookctl trust` prints, nor several of them with commas between"
-)]
+#[error("must be 1, or digests printed by `hookctl trust`, separated by commas")]
 pub struct InvalidChoice;
 
 impl Choice {
-    /// Reads the value of the variable.
+    /// Parses the value of the variable.
     ///
     /// # Errors
-    /// [`InvalidChoice`]: consent is never guessed.
+    /// Returns [`InvalidChoice`] for any other value, since consent is never guessed.
     pub fn parse(text: Option<&str>) -> Result<Self, InvalidChoice> {
         match text {
             None | Some("") => Ok(Self::Unsaid),

@@ -1,40 +1,40 @@
-//! What consent to a program covers of the disk: the files that decide what it does, as far as its arguments tell.
+//! The files that consent to a program covers: those that decide what it does, as far as its arguments tell.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::named::{Names, reads_more, runs_a_text_that_hides_names};
-use super::{Checkout, Content, GatherError, Look};
+use super::{Checkout, Content, FileSystem, GatherError};
 use hookctl_system::input::TooFar;
 use hookctl_system::input::normal;
 
-/// The most files and folders that are read of the folders that arguments name.
+/// The most files and folders that are read in folders named by arguments.
 const MOST_FILES: usize = 4_096;
-/// The most bytes of them.
+/// The most bytes of these files.
 const MOST_BYTES: u64 = 64 * 1024 * 1024;
-/// The most folders that relative names are tried in: a text may change into any that it names.
+/// The most folders that relative names are resolved against, since a script may change into any folder that it names.
 const MOST_BASES: usize = 32;
-/// How many changes of the folder, one after the other, are followed.
+/// How many consecutive changes of the folder are followed.
 const MOST_CHANGES: usize = 2;
 
-/// How many names of folders and files are passed to find what arguments name, those that links hold among them, for
-/// all programs together: as many as 10,000 programs need with ten names each, ten folders deep.
+/// The most path components that are followed for all programs together, including those in links: enough for 10,000
+/// programs with ten names each, ten folders deep.
 const MOST_STEPS: usize = if cfg!(test) { 40_000 } else { 1_000_000 };
-/// How many files and folders are met in folders, for all programs together.
+/// The most files and folders that are listed for all programs together.
 const MOST_ENTRIES: usize = 250_000;
 
-/// What was done for all programs of a configuration so far: there may be as many as there are webhooks.
+/// The work done so far for all programs of a configuration, which may be as many as webhooks.
 pub(super) struct Spent {
-    /// How many steps are left.
+    /// The remaining path components.
     steps: usize,
-    /// What was found, by the path without `.` in it.
+    /// The results so far, by path without `.`.
     found: HashMap<PathBuf, Option<Found>>,
     entries: usize,
     read: HashMap<PathBuf, Content>,
 }
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone)]
 struct Found {
     real: PathBuf,
@@ -53,8 +53,8 @@ impl Default for Spent {
 }
 
 impl Spent {
-    /// Finds what is at a path.
-    fn find(&mut self, path: &Path, look: &impl Look) -> Result<Option<Found>, TooFar> {
+    /// Resolves a path.
+    fn find(&mut self, path: &Path, files: &impl FileSystem) -> Result<Option<Found>, TooFar> {
         let mut take = |steps| {
             self.steps = self.steps.checked_sub(steps).ok_or(TooFar::Spent)?;
             Ok(())
@@ -65,9 +65,9 @@ impl Spent {
             return Ok(found.clone());
         }
         take(path.components().count())?;
-        let real = look.real_within(&path, &mut self.steps)?;
+        let real = files.real_within(&path, &mut self.steps)?;
         let found = real.map(|real| Found {
-            is_folder: look.is_folder(&real),
+            is_folder: files.is_folder(&real),
             real,
         });
         self.found.insert(path, found.clone());
@@ -75,37 +75,37 @@ impl Spent {
     }
 }
 
-/// A program that was found, and how it is called.
+/// A program and its call.
 pub(super) struct Call<'a> {
-    /// As the file names it.
+    /// The name in the file.
     pub(super) program: &'a str,
-    /// Where it was found.
+    /// The path where it was found.
     pub(super) path: &'a Path,
-    /// The same without links.
+    /// The real path.
     pub(super) real: &'a Path,
-    /// Where it runs.
+    /// The working directory.
     pub(super) folder: &'a Path,
     pub(super) arguments: &'a [String],
 }
 
-/// What was read for one program.
+/// The files that were read for one program.
 #[derive(Default)]
 pub(super) struct Covered {
-    /// By real path.
+    /// The contents, by real path.
     pub(super) contents: Vec<(PathBuf, Content)>,
-    /// Whether the arguments do not tell what else it reads.
+    /// Whether it may read files that the arguments do not name.
     pub(super) is_open: bool,
 }
 
-/// Reads the files of the repository that decide what a program does: itself, and those that an argument names, also in
-/// a part of it; of a folder, all files.
+/// Reads the files of the repository that decide what a program does: the program, and the files that its arguments
+/// name, in whole or in part. Of a named folder, all files are read.
 ///
 /// # Errors
-/// [`GatherError`] if something cannot be read, or is more than is read.
+/// Returns [`GatherError`] if a file cannot be read, or a limit is exceeded.
 pub(super) fn covered(
     call: &Call<'_>,
     checkout: &Checkout,
-    look: &impl Look,
+    files: &impl FileSystem,
     spent: &mut Spent,
 ) -> Result<Covered, GatherError> {
     let too_many = || GatherError::TooManyNames {
@@ -113,15 +113,15 @@ pub(super) fn covered(
     };
     let names = Names::of(call.arguments).ok_or_else(too_many)?;
     let own = BTreeSet::from([call.folder.to_owned()]);
-    let own = bases(&names, own, look, spent).ok_or_else(too_many)?;
+    let own = bases(&names, own, files, spent).ok_or_else(too_many)?;
     let starts = checkout.starts().map(Path::to_owned).collect();
-    let mut bases = bases(&names, starts, look, spent).ok_or_else(too_many)?;
+    let mut bases = bases(&names, starts, files, spent).ok_or_else(too_many)?;
     bases.extend(own.iter().cloned());
     let mut reach = Reach {
         checkout,
-        look,
-        // Where the repository itself is among the system's files, they tell nothing.
-        has_system: !look.is_of_the_system(checkout.root()),
+        files,
+        // If the repository itself is among the system's files, those tell nothing.
+        has_system: !files.is_of_the_system(checkout.root()),
         contents: BTreeMap::new(),
         entries: 0,
         bytes: 0,
@@ -141,7 +141,7 @@ pub(super) fn covered(
     for (name, is_word) in names.all() {
         for base in &bases {
             for path in ways(base, name) {
-                let found = reach.spent.find(&path, look).map_err(|_| too_many())?;
+                let found = reach.spent.find(&path, files).map_err(|_| too_many())?;
                 let Some(Found { real, is_folder }) = found else {
                     continue;
                 };
@@ -149,17 +149,17 @@ pub(super) fn covered(
                     continue;
                 }
                 let is_below = checkout.holds(&real) && !call.folder.starts_with(&real);
-                // An argument as a whole means what it says where the program starts.
+                // A whole argument is relative to the folder where the program starts.
                 let is_start = base == call.folder;
                 if !is_folder {
                     reach.file(real)?;
                 } else if is_below && !own.contains(base) {
-                    // Any word may be a folder of the repository, and few mean all that is there.
+                    // A word may be a folder of the repository, but rarely means all of it.
                     is_open = true;
                 } else if is_below || (is_start && !is_word) {
                     reach.folder(real)?;
                 } else if is_start {
-                    // Words such as `.` and `..` are in many texts, and seldom mean all that is there.
+                    // Words such as `.` and `..` occur in many texts, and rarely mean a whole folder.
                     is_open = true;
                 }
             }
@@ -171,12 +171,12 @@ pub(super) fn covered(
     })
 }
 
-/// The folders that relative names may start at: these, and those that a text may change into from there.
-/// `None` if there are too many.
+/// Returns the folders that relative names may start at, including those that a script may change into. Returns `None`
+/// if there are too many.
 fn bases(
     names: &Names,
     mut bases: BTreeSet<PathBuf>,
-    look: &impl Look,
+    files: &impl FileSystem,
     spent: &mut Spent,
 ) -> Option<BTreeSet<PathBuf>> {
     let mut last = bases.clone();
@@ -184,7 +184,7 @@ fn bases(
         let mut further = BTreeSet::new();
         for base in &last {
             for path in names.all().flat_map(|(name, _)| ways(base, name)) {
-                let found = spent.find(&path, look).ok()?;
+                let found = spent.find(&path, files).ok()?;
                 let folder = found.filter(|found| found.is_folder);
                 further.extend(folder.map(|found| found.real));
             }
@@ -198,7 +198,7 @@ fn bases(
     Some(bases)
 }
 
-/// A name below a folder, as the system takes it and as it is written: they differ where `..` follows a link.
+/// Returns a name below a folder as the system resolves it and as written, which differ if `..` follows a link.
 fn ways(base: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
     let path = base.join(name);
     let written = normal(&path);
@@ -208,19 +208,19 @@ fn ways(base: &Path, name: &str) -> impl Iterator<Item = PathBuf> {
 
 struct Reach<'a, L> {
     checkout: &'a Checkout,
-    look: &'a L,
+    files: &'a L,
     has_system: bool,
     contents: BTreeMap<PathBuf, Content>,
-    /// What was met in folders, and the bytes of it.
+    /// The listed entries, and the bytes of the files.
     entries: usize,
     bytes: u64,
     spent: &'a mut Spent,
 }
 
-impl<L: Look> Reach<'_, L> {
-    /// Whether whoever writes the repository may have written what is there.
+impl<L: FileSystem> Reach<'_, L> {
+    /// Returns whether an author of the repository may have written the file.
     fn counts(&self, path: &Path) -> bool {
-        let is_of_the_system = || self.has_system && self.look.is_of_the_system(path);
+        let is_of_the_system = || self.has_system && self.files.is_of_the_system(path);
         self.checkout.holds(path) || (self.checkout.is_open_ended() && !is_of_the_system())
     }
 
@@ -230,7 +230,7 @@ impl<L: Look> Reach<'_, L> {
         }
         let content = match self.spent.read.get(&path) {
             Some(content) => content.clone(),
-            None => match self.look.content(&path) {
+            None => match self.files.content(&path) {
                 Ok(content) => content,
                 Err(source) => return Err(GatherError::Content { path, source }),
             },
@@ -240,7 +240,7 @@ impl<L: Look> Reach<'_, L> {
         Ok(())
     }
 
-    /// Reads all files of a folder, and of those that it leads to.
+    /// Reads all files of a folder, with links followed.
     fn folder(&mut self, folder: PathBuf) -> Result<(), GatherError> {
         let mut folders = vec![folder.clone()];
         while let Some(next) = folders.pop() {
@@ -248,7 +248,7 @@ impl<L: Look> Reach<'_, L> {
                 continue;
             }
             let most = MOST_FILES.saturating_sub(self.entries);
-            let entries = self.look.entries(&next, most + 1).map_err(|source| {
+            let entries = self.files.entries(&next, most + 1).map_err(|source| {
                 let path = next.clone();
                 GatherError::Content { path, source }
             })?;
@@ -267,10 +267,10 @@ impl<L: Look> Reach<'_, L> {
 
     fn entry(&mut self, entry: PathBuf, folders: &mut Vec<PathBuf>) -> Result<(), GatherError> {
         if self.checkout.makes(&entry) {
-            // Not even that it is there: the first run makes the record, after consent was given.
+            // Not even its existence counts: the first run creates the record, after consent.
             return Ok(());
         }
-        let found = self.look.real_within(&entry, &mut self.spent.steps);
+        let found = self.files.real_within(&entry, &mut self.spent.steps);
         let found = found.map_err(|why| GatherError::Content {
             path: entry.clone(),
             source: io::Error::other(why),
@@ -285,13 +285,13 @@ impl<L: Look> Reach<'_, L> {
                 return Ok(());
             }
         }
-        if self.look.is_folder(&real) {
+        if self.files.is_folder(&real) {
             folders.push(real);
             return Ok(());
         }
-        self.bytes = self.bytes.saturating_add(self.look.length(&real));
+        self.bytes = self.bytes.saturating_add(self.files.length(&real));
         if self.bytes > MOST_BYTES {
-            // The caller says of which folder.
+            // The caller names the folder.
             return Ok(());
         }
         self.file(real)

@@ -1,22 +1,22 @@
-//! Digests of grants: which two are the same, told by 32 bytes.
+//! Digests of grants, which identify them by 32 bytes.
 
 use std::fmt;
 use std::path::Path;
 
-/// A digest of a grant, or of a whole authority.
+/// The digest of a grant or of an authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// A text that is no digest.
+/// A text that is not a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a digest: 64 characters of 0-9 and a-f")]
 pub struct InvalidDigest;
 
 impl Digest {
-    /// Reads what [`Digest`]'s `Display` writes.
+    /// Parses the output of [`Digest`]'s `Display`.
     ///
     /// # Errors
-    /// [`InvalidDigest`]
+    /// Returns [`InvalidDigest`] for any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidDigest> {
         let lower = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
         if text.len() != 64 || !text.bytes().all(lower) {
@@ -26,7 +26,7 @@ impl Digest {
         Ok(Self(*hash.as_bytes()))
     }
 
-    /// The bytes.
+    /// Returns the bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
@@ -38,8 +38,8 @@ impl fmt::Display for Digest {
     }
 }
 
-/// Writes values one after the other, each with its length before it, so that no two lists of values are the
-/// same bytes. A domain keeps the digest of one kind of thing from being that of another.
+/// Hashes values with length prefixes, so that different lists never have the same bytes. A domain separates the
+/// digests of different kinds of things.
 pub(super) struct Encoder(blake3::Hasher);
 
 impl Encoder {
@@ -61,7 +61,7 @@ impl Encoder {
         self.bytes(path.as_os_str().as_encoded_bytes())
     }
 
-    /// A count of what follows.
+    /// Adds a count of the following values.
     pub(super) fn number(&mut self, number: usize) -> &mut Self {
         self.0.update(&(number as u64).to_le_bytes());
         self
@@ -92,7 +92,7 @@ mod tests {
             one: Vec<Vec<u8>>, other: Vec<Vec<u8>>,
         ) {
             prop_assert_eq!(of(&one) == of(&other), one == other);
-            // The same bytes, cut elsewhere.
+            // The same bytes, split elsewhere.
             let joined = vec![one.concat()];
             prop_assert_eq!(of(&one) == of(&joined), one == joined);
         }

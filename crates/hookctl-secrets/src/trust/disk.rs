@@ -1,4 +1,4 @@
-//! Looking at files: the only part that touches the disk.
+//! File access: the only part of this module that touches the disk.
 
 use std::fs;
 use std::io;
@@ -7,57 +7,57 @@ use std::path::{Path, PathBuf};
 use crate::MAX_CONTENT_BYTES;
 use hookctl_system::input::{TooFar, digest_regular, real_path, real_path_within};
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A regular file: the BLAKE3 digest of its bytes.
+    /// A regular file, by the BLAKE3 digest of its bytes.
     Bytes([u8; 32]),
-    /// A link in a folder that is read as a whole: where it leads.
+    /// A link inside a folder that is read as a whole, by its target.
     Link(PathBuf),
     /// A folder, a FIFO, or a device.
     Other,
 }
 
-/// Answers for files.
-pub trait Look {
-    /// Returns the path without links. `None` if there is nothing.
+/// Access to files.
+pub trait FileSystem {
+    /// Returns the real path, or `None` if it does not exist.
     fn real(&self, path: &Path) -> Option<PathBuf>;
 
-    /// Returns the path without links. `None` if there is nothing. What its links cost is taken from what is left for
-    /// all paths together; nothing is said to be nowhere because that is spent.
+    /// Returns the real path, or `None` if it does not exist. Deducts the links from the budget `left`; an exhausted
+    /// budget is an error, not `None`.
     ///
     /// # Errors
-    /// [`TooFar`]
+    /// Returns [`TooFar`] if the budget is exhausted.
     fn real_within(&self, path: &Path, _left: &mut usize) -> Result<Option<PathBuf>, TooFar> {
         Ok(self.real(path))
     }
 
-    /// Whether it is a regular file that may be run.
+    /// Returns whether it is an executable regular file.
     fn is_program(&self, path: &Path) -> bool;
 
-    /// Returns what is there, links followed.
+    /// Returns the content, with links followed.
     ///
     /// # Errors
-    /// What the system says if that cannot be told.
+    /// Returns the error of the system.
     fn content(&self, path: &Path) -> io::Result<Content>;
 
-    /// Whether it is a folder.
+    /// Returns whether it is a folder.
     fn is_folder(&self, path: &Path) -> bool;
 
-    /// Returns the paths of what is in a folder, at most so many.
+    /// Returns the paths of at most `most` entries of a folder.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the error of the system.
     fn entries(&self, folder: &Path, most: usize) -> io::Result<Vec<PathBuf>>;
 
-    /// Returns how many bytes a file holds.
+    /// Returns the length of a file, in bytes.
     fn length(&self, path: &Path) -> u64;
 
-    /// Whether it is the system's: in one of its folders, and nobody but root can write it.
+    /// Returns whether the file is the system's: in a system folder, and writable only by root.
     fn is_of_the_system(&self, path: &Path) -> bool;
 }
 
-/// Where systems keep what they come with. No folder for programs that somebody adds is among them.
+/// The system folders of common systems. Folders for programs that users install are not among them.
 #[cfg(unix)]
 const OF_THE_SYSTEM: [&str; 20] = [
     "/bin",
@@ -82,15 +82,15 @@ const OF_THE_SYSTEM: [&str; 20] = [
     "/System",
 ];
 
-/// Where nobody keeps files: what is there is made when it is read.
+/// The folders whose files the kernel generates.
 #[cfg(unix)]
 const OF_THE_KERNEL: [&str; 2] = ["/proc", "/sys"];
 
-/// The files of this machine.
+/// The real file system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Disk;
 
-impl Look for Disk {
+impl FileSystem for Disk {
     fn real(&self, path: &Path) -> Option<PathBuf> {
         real_path(path).ok()
     }
@@ -98,7 +98,7 @@ impl Look for Disk {
     fn real_within(&self, path: &Path, left: &mut usize) -> Result<Option<PathBuf>, TooFar> {
         match real_path_within(path, left) {
             Ok(real) => Ok(Some(real)),
-            // A program may get further than this, so it is not as if nothing were there.
+            // A program may follow more links, so this is not the same as a missing file.
             Err(error) => TooFar::of(&error).map_or(Ok(None), Err),
         }
     }

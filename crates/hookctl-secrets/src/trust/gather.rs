@@ -1,4 +1,4 @@
-//! From what a configuration says to what it asks for.
+//! Collects what a configuration asks for.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -8,59 +8,59 @@ use super::contents::{Call, Covered, Spent, covered};
 use super::gather_error::GatherError;
 use super::grant::is_free_fingerprint_variable;
 use super::{
-    Access, AllowedHosts, Authority, Checkout, Content, Digest, Grant, KeyOrigin, Look, ProgramRun,
-    Purpose, What, is_free, is_free_variable, search,
+    Access, AllowedHosts, Authority, Checkout, Content, Digest, FileSystem, Grant, KeyOrigin,
+    ProgramRun, Purpose, What, is_free, is_free_variable, search,
 };
 use crate::{Permits, Program};
 use hookctl_core::api_url::ApiBaseUrl;
 use hookctl_core::location::Location;
 use hookctl_core::secret::SecretSource;
 
-/// What a command wants to do.
+/// What a command needs.
 #[derive(Default)]
-pub struct Wanted<'a> {
-    /// The API to talk to, if any.
-    pub api: Option<WantedApi<'a>>,
-    /// The sources of the tokens to resolve, each with its place.
+pub struct Needs<'a> {
+    /// The API to use.
+    pub api: Option<ApiNeeds<'a>>,
+    /// The sources of the tokens to resolve, with their locations.
     pub tokens: Vec<(&'a SecretSource, Option<Location>)>,
-    /// The hosts that are allowed at all; any if `None`.
+    /// The allowed hosts. `None` allows any.
     pub hosts: Option<&'a AllowedHosts>,
 }
 
-/// An API to talk to.
-pub struct WantedApi<'a> {
-    /// Its address.
+/// An API to use.
+pub struct ApiNeeds<'a> {
+    /// Its base URL.
     pub url: &'a ApiBaseUrl,
-    /// Whether a person or a job gave the address, rather than a file.
+    /// Whether the URL came from a flag or the environment, rather than a file.
     pub url_is_given: bool,
-    /// Where the address stands.
+    /// The location of the URL.
     pub url_place: Option<Location>,
-    /// Where the API key comes from.
+    /// The source of the API key.
     pub key: &'a SecretSource,
-    /// Whether a person named that source, rather than a file.
+    /// Whether that source came from a flag, rather than a file.
     pub key_is_given: bool,
-    /// Where the source of the key stands.
+    /// The location of the source.
     pub key_place: Option<Location>,
-    /// Where the key of fingerprints comes from, and where that stands.
+    /// The source of the fingerprint key, with its location.
     pub fingerprint_key: Option<(&'a SecretSource, Option<Location>)>,
 }
 
-/// Finds out what is asked for. `path` is the `PATH` that programs are looked for in.
+/// Determines what is asked for. `path` is the `PATH` in which programs are searched.
 ///
 /// # Errors
-/// [`GatherError`]
+/// Returns [`GatherError`] if that fails or is refused.
 pub fn gather(
-    wanted: &Wanted<'_>,
+    needs: &Needs<'_>,
     checkout: &Checkout,
     path: Option<&OsStr>,
-    look: &impl Look,
+    files: &impl FileSystem,
 ) -> Result<Authority, GatherError> {
-    let folders = search::folders(path, checkout, look);
+    let folders = search::folders(path, checkout, files);
     let search = std::env::join_paths(&folders).unwrap_or_default();
     let mut gathering = Gathering {
         checkout,
         folders,
-        look,
+        files,
         known: HashMap::new(),
         followed: HashSet::new(),
         spent: Spent::default(),
@@ -72,15 +72,15 @@ pub fn gather(
             permits: Permits::searching(search),
         },
     };
-    if let Some(api) = &wanted.api {
-        if wanted.hosts.is_some_and(|hosts| !hosts.allow(api.url)) {
+    if let Some(api) = &needs.api {
+        if needs.hosts.is_some_and(|hosts| !hosts.allow(api.url)) {
             return Err(GatherError::HostNotAllowed {
                 origin: api.url.origin(),
             });
         }
         gathering.api(api)?;
     }
-    for (source, place) in &wanted.tokens {
+    for (source, place) in &needs.tokens {
         gathering.program(source, Purpose::Token, place.as_ref())?;
     }
     Ok(gathering.authority)
@@ -89,16 +89,16 @@ pub fn gather(
 struct Gathering<'a, L> {
     checkout: &'a Checkout,
     folders: Vec<PathBuf>,
-    look: &'a L,
-    /// The grants so far, by digest.
+    files: &'a L,
+    /// The indices of the grants so far, by digest.
     known: HashMap<Digest, usize>,
-    /// What was followed already: many webhooks may share a source.
+    /// Sources that have been handled, since many webhooks may share one.
     followed: HashSet<(SecretSource, Purpose)>,
     spent: Spent,
     authority: Authority,
 }
 
-impl<L: Look> Gathering<'_, L> {
+impl<L: FileSystem> Gathering<'_, L> {
     fn ask(&mut self, what: What, place: Option<Location>) -> Digest {
         let grant = Grant::new(what, place, self.checkout);
         let digest = grant.digest();
@@ -112,7 +112,7 @@ impl<L: Look> Gathering<'_, L> {
         digest
     }
 
-    fn api(&mut self, api: &WantedApi<'_>) -> Result<(), GatherError> {
+    fn api(&mut self, api: &ApiNeeds<'_>) -> Result<(), GatherError> {
         let program = if api.key_is_given {
             None
         } else {
@@ -125,7 +125,7 @@ impl<L: Look> Gathering<'_, L> {
         }
         if let Some((source, place)) = &api.fingerprint_key {
             if let SecretSource::File { path, .. } = source
-                && let Some(real) = self.look.real(path)
+                && let Some(real) = self.files.real(path)
                 && self.checkout.holds(&real)
             {
                 return Err(GatherError::FingerprintKeyInside { path: real });
@@ -143,7 +143,7 @@ impl<L: Look> Gathering<'_, L> {
         Ok(())
     }
 
-    /// What a key asks for. Returns the grant to run its program, if it comes from one.
+    /// Adds what a key needs. Returns the digest of its program's grant, if it comes from a program.
     fn key(
         &mut self,
         source: &SecretSource,
@@ -170,11 +170,11 @@ impl<L: Look> Gathering<'_, L> {
                 let what = What::File {
                     purpose,
                     path: path.clone(),
-                    real: self.look.real(path),
+                    real: self.files.real(path),
                 };
                 self.ask(what, place.cloned());
             }
-            // A file of the repository says nothing that whoever writes it does not know.
+            // The authors of the repository know its files anyway.
             SecretSource::File { .. } => {}
             SecretSource::Command { .. } => return self.program(source, purpose, place),
         }
@@ -207,11 +207,11 @@ impl<L: Look> Gathering<'_, L> {
             return Ok(None);
         }
         let folder = self
-            .look
+            .files
             .real(directory)
             .unwrap_or_else(|| directory.clone());
-        let found = search::find(program, &folder, &self.folders, self.look)
-            .and_then(|path| Some((self.look.real(&path)?, path)));
+        let found = search::find(program, &folder, &self.folders, self.files)
+            .and_then(|path| Some((self.files.real(&path)?, path)));
         let Some((real, path)) = found else {
             self.authority.missing.push(source.clone());
             return Ok(None);
@@ -224,7 +224,7 @@ impl<L: Look> Gathering<'_, L> {
             arguments,
         };
         let Covered { contents, is_open } =
-            covered(&call, self.checkout, self.look, &mut self.spent)?;
+            covered(&call, self.checkout, self.files, &mut self.spent)?;
         let run = ProgramRun {
             purpose,
             program: program.clone(),
@@ -253,7 +253,7 @@ impl<L: Look> Gathering<'_, L> {
         Ok(Some(digest))
     }
 
-    /// Notes a further place of a grant, if it is for this purpose.
+    /// Adds a location to a grant, if it has this purpose.
     fn again(&mut self, digest: Digest, purpose: Purpose, place: Option<&Location>) {
         let index = self.known.get(&digest);
         if let Some(grant) = index.and_then(|index| self.authority.grants.get_mut(*index))

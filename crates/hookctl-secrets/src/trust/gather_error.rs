@@ -1,58 +1,52 @@
-//! Why it cannot be told what is asked for.
+//! Why the grants could not be determined.
 
 use std::io;
 use std::path::PathBuf;
 
 use hookctl_core::outside::{Outside, beginning};
 
-/// How many characters of a program's name a message shows.
+/// The most characters of a program's name in a message.
 const SHOWN: usize = 200;
 
-/// Why it cannot be told what is asked for, or why it is refused whatever there is consent to.
+/// Why the grants could not be determined, or why the request is refused regardless of consent.
 #[derive(Debug, thiserror::Error)]
 pub enum GatherError {
-    /// The address is at none of the hosts that are allowed.
-    #[error("{} is not among the hosts that are allowed", Outside::text(origin))]
+    /// The URL's host is not allowed.
+    #[error("{} is not among the allowed hosts", Outside::text(origin))]
     HostNotAllowed {
         /// Scheme, host, and port.
         origin: String,
     },
-    /// The key of fingerprints is in the repository.
-    #[error(
-        "the key of fingerprints is in the repository, at {}",
-        Outside::path(path)
-    )]
+    /// The fingerprint key is in the repository.
+    #[error("the fingerprint key is in the repository, at {}", Outside::path(path))]
     FingerprintKeyInside {
         /// The file.
         path: PathBuf,
     },
-    /// The arguments of a program name more than is looked at.
+    /// The arguments of a program contain too many names or links.
     #[error(
-        "the arguments of '{}' name too much for consent to cover it, or lead through too many links",
+        "the arguments of '{}' contain too many names or links for consent to cover",
         Outside::text(&beginning(program, SHOWN))
     )]
     TooManyNames {
         /// The program.
         program: String,
     },
-    /// A folder that a program uses holds more than is read.
+    /// A folder that a program uses has too many or too large files.
     #[error(
-        "{}, which a program uses, holds too much for consent to cover it",
+        "{}, which a program uses, is too large for consent to cover",
         Outside::path(path)
     )]
     TooLarge {
         /// The folder.
         path: PathBuf,
     },
-    /// A file of the checkout that is run, or that an argument names, cannot be read.
-    #[error(
-        "could not read {}, which is to be run or used by a program",
-        Outside::path(path)
-    )]
+    /// A file of the checkout that a program is, or that its arguments name, cannot be read.
+    #[error("could not read {}, which a program uses", Outside::path(path))]
     Content {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! One thing that the files ask for and that needs consent.
+//! A single thing that the files ask for and that needs consent.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,34 +8,34 @@ use super::{Checkout, Content};
 use hookctl_core::location::Location;
 use hookctl_core::outside::{Outside, beginning};
 
-/// How the names of variables begin that hold nothing but what is meant for this program.
+/// The prefixes of environment variables that are meant for this program only.
 const FREE_VARIABLES: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
 
-/// Whether an API key may come from a variable with nobody's consent: `INTERACTLY_*` and `HOOKCTL_*`. Any other may
-/// hold the secret of something else, which would go to the API.
+/// Returns whether an API key may come from this variable without consent: `INTERACTLY_*` and `HOOKCTL_*`. Any other
+/// variable may hold an unrelated secret, which would be sent to the API.
 pub fn is_free_variable(name: &str) -> bool {
     FREE_VARIABLES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Whether the key of fingerprints may come from a variable with nobody's consent: a free one that says that it is a
-/// key. The others hold settings and public values, which tell whoever has the record all that it hides.
+/// Returns whether a fingerprint key may come from this variable without consent: a free variable that is named as a
+/// key. Others hold settings and public values, with which a holder of the record could reveal its secrets.
 pub(super) fn is_free_fingerprint_variable(name: &str) -> bool {
     is_free_variable(name) && name.ends_with("_KEY") && !name.starts_with("HOOKCTL_VAR_")
 }
 
-/// What a secret is for.
+/// The purpose of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Purpose {
     /// The bearer token of a webhook.
     Token,
     /// The API key.
     ApiKey,
-    /// The key of fingerprints.
+    /// The fingerprint key.
     FingerprintKey,
 }
 
 impl Purpose {
-    /// The field that it is declared in.
+    /// Returns the field that declares it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "bearer_token",
@@ -48,12 +48,12 @@ impl Purpose {
         match self {
             Self::Token => "a token",
             Self::ApiKey => "the API key",
-            Self::FingerprintKey => "the key of fingerprints",
+            Self::FingerprintKey => "the fingerprint key",
         }
     }
 }
 
-/// Something that needs consent, as it is shown to a person and as consent to it is stored.
+/// A single thing that needs consent, as it is shown and stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
     what: What,
@@ -61,74 +61,74 @@ pub struct Grant {
     digest: Digest,
 }
 
-/// What a grant is about.
+/// The subject of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// To run a program.
+    /// Running a program.
     Program(ProgramRun),
-    /// To send the API key, and with it all tokens, somewhere.
+    /// Sending the API key, and with it all tokens, to a host.
     Host {
         /// Scheme, host, and port.
         origin: String,
-        /// Where the key comes from.
+        /// The source of the key.
         key: KeyOrigin,
     },
-    /// To take a key from a variable that may hold something else.
+    /// Reading a key from a variable that may hold an unrelated secret.
     Variable {
-        /// What it is for.
+        /// The purpose of the key.
         purpose: Purpose,
         /// Its name.
         name: String,
     },
-    /// To take a key from a file that may hold something else.
+    /// Reading a key from a file that may hold an unrelated secret.
     File {
-        /// What it is for.
+        /// The purpose of the key.
         purpose: Purpose,
         /// Its path.
         path: PathBuf,
-        /// The same without links. `None` if there is no such file.
+        /// The real path. `None` if the file does not exist.
         real: Option<PathBuf>,
     },
 }
 
-/// A program that is run for a secret.
+/// A program that prints a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramRun {
-    /// What the secret is for.
+    /// The purpose of the secret.
     pub purpose: Purpose,
-    /// The program as the file names it.
+    /// The name in the file.
     pub program: String,
-    /// Where it was found.
+    /// The path where it was found.
     pub path: PathBuf,
-    /// The same without links.
+    /// The real path.
     pub real: PathBuf,
-    /// The folder that it runs in.
+    /// The working directory.
     pub folder: PathBuf,
-    /// Its arguments, variables replaced.
+    /// The arguments, with variables replaced.
     pub arguments: Vec<String>,
-    /// What those files of the checkout hold that are the program, or that an argument names, and all files of each
-    /// folder that one names: by real path.
+    /// The contents of the checkout's files that are the program or that an argument names, and of all files of a named
+    /// folder, by real path.
     pub contents: Vec<(PathBuf, Content)>,
-    /// Whether its arguments do not tell which files it reads: a shell replaces something in them, or they are a text
-    /// in another language.
+    /// Whether the arguments do not show which files it reads: a shell expands them, or they are a script in another
+    /// language.
     pub is_open: bool,
 }
 
-/// Where a key comes from, as far as it matters where it goes.
+/// The source of a key, as far as it matters for its destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyOrigin {
     /// Variables of the environment.
     Variables(Vec<String>),
     /// A file.
     File(PathBuf),
-    /// A program: its name, and the digest of the grant to run it.
+    /// A program: its name, and the digest of its grant.
     Program(String, Option<Digest>),
-    /// A text of the file itself.
+    /// A text in the configuration file.
     Text,
 }
 
 impl Grant {
-    /// Makes a grant of a checkout.
+    /// Creates a grant in a checkout.
     pub(super) fn new(what: What, place: Option<Location>, checkout: &Checkout) -> Self {
         Self {
             digest: digest(&what, checkout),
@@ -137,17 +137,17 @@ impl Grant {
         }
     }
 
-    /// What it is about.
+    /// Returns the subject.
     pub const fn what(&self) -> &What {
         &self.what
     }
 
-    /// Where the files ask for it.
+    /// Returns the locations in the files.
     pub fn places(&self) -> &[Location] {
         &self.places
     }
 
-    /// The digest that consent to it is stored by. It covers the checkout's path, and the place not.
+    /// Returns the digest that identifies stored consent. It covers the checkout's path, but not the locations.
     pub const fn digest(&self) -> Digest {
         self.digest
     }
@@ -227,7 +227,7 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
 }
 
 impl What {
-    /// A word for the kind, for machines.
+    /// Returns the kind in snake case, for documents.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Program(_) => "program",
@@ -254,8 +254,8 @@ impl fmt::Display for KeyOrigin {
     }
 }
 
-/// Describes it on one line, for a person to decide by: with every argument, and where a link leads. `{:.200}` shows no
-/// more than so many characters of the arguments.
+/// Describes the subject on one line, for the user to decide: with every argument and link target. `{:.200}` truncates
+/// the arguments.
 impl fmt::Display for What {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -314,7 +314,7 @@ impl fmt::Display for What {
     }
 }
 
-/// An argument as a shell would take it, so that it is seen where one ends.
+/// Quotes an argument for a shell, to show where it ends.
 fn quoted(argument: &str) -> String {
     let is_plain =
         |character: char| character.is_ascii_alphanumeric() || "-_./:=@%+,".contains(character);

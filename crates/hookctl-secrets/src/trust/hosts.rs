@@ -1,14 +1,14 @@
-//! Hosts: which may be sent to without consent, and which a job allows at all.
+//! Hosts that need no consent, and hosts that a CI job allows.
 
 use url::Host;
 
 use hookctl_core::api_url::ApiBaseUrl;
 
-/// Below which name the hosts of the API are. The name itself is none of them.
+/// The suffix of the API's hosts. The name itself is not one of them.
 const API_HOSTS: &str = ".interactly.ai";
 
-/// Whether the API key may be sent to an address that a file names, with nobody's consent: this machine, and
-/// `*.interactly.ai` over TLS.
+/// Returns whether the API key may be sent to an address in a file without consent: this machine, and `*.interactly.ai`
+/// over TLS.
 pub fn is_free(url: &ApiBaseUrl) -> bool {
     let of_the_api = || match url.host() {
         Some(Host::Domain(name)) => is_below(&name, API_HOSTS),
@@ -17,42 +17,42 @@ pub fn is_free(url: &ApiBaseUrl) -> bool {
     url.is_loopback() || (url.is_https() && of_the_api())
 }
 
-/// Whether a name ends with another one and has labels before it.
+/// Returns whether a name has labels before a suffix.
 fn is_below(name: &str, suffix: &str) -> bool {
     name.strip_suffix(suffix)
         .is_some_and(|before| !before.is_empty())
 }
 
-/// The hosts that a job allows (`HOOKCTL_ALLOWED_HOSTS`). Every other is refused, wherever its address comes from.
+/// The hosts that a CI job allows (`HOOKCTL_ALLOWED_HOSTS`). All other hosts are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<Pattern>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Exactly(Host<String>),
-    /// Every name that ends with this, which begins with a dot.
+    /// Every name with this suffix, which begins with a dot.
     Below(String),
 }
 
-/// Why a text is no list of hosts.
+/// Why a text is not a list of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHosts {
-    /// Nothing is listed.
+    /// The list is empty.
     #[error("lists no host")]
     Empty,
-    /// An item is no host. It is given by its number, from 1.
-    #[error("item {number} is no host name: write names such as api.example.com or *.example.com")]
+    /// An item is not a host name.
+    #[error("item {number} is not a host name such as api.example.com or *.example.com")]
     Item {
-        /// Which one.
+        /// Its number, from 1.
         number: usize,
     },
 }
 
 impl AllowedHosts {
-    /// Reads a list of host names, separated by commas; `*.example.com` means every name below `example.com`.
+    /// Parses a list of host names, separated by commas. `*.example.com` stands for every name below `example.com`.
     ///
     /// # Errors
-    /// [`InvalidHosts`], since a list that was partly understood would allow too little or too much.
+    /// Returns [`InvalidHosts`] for any invalid item: skipping it would allow too little or too much.
     pub fn parse(text: &str) -> Result<Self, InvalidHosts> {
         let mut patterns = Vec::new();
         for (index, item) in text.split(',').map(str::trim).enumerate() {
@@ -68,7 +68,7 @@ impl AllowedHosts {
         Ok(Self(patterns))
     }
 
-    /// Whether an address is at one of them.
+    /// Returns whether the host of a URL is allowed.
     pub fn allow(&self, url: &ApiBaseUrl) -> bool {
         let Some(host) = url.host() else {
             return false;
@@ -90,7 +90,7 @@ fn pattern(item: &str) -> Option<Pattern> {
     if name.contains(['/', '\\', '?', '#', '@']) || (name.contains(':') && !is_bracketed) {
         return None;
     }
-    // Read as an address is, so that both are in one form.
+    // Parsed like a URL, so that both are in the same form.
     let url = ApiBaseUrl::parse(&format!("https://{name}")).ok()?;
     let host = url.host()?;
     if url.as_str() != format!("https://{host}") {
@@ -136,7 +136,7 @@ mod tests {
             "https://evil.com/.interactly.ai",
             "https://evil.com/api.interactly.ai",
             "https://api.interactly.ai.",
-            // Letters of other scripts that look the same.
+            // Letters of other scripts that normalize to the same.
             "https://api.interactlу.ai",
             "https://api.interactly.аi",
             "https://api.ınteractly.ai",

@@ -1,20 +1,20 @@
-//! What an argument may name: every part of it that a program could take for a path.
+//! The names in arguments: every part that a program could treat as a path.
 
 use std::collections::BTreeSet;
 
-/// The most names that one program's arguments may hold.
+/// The most names in the arguments of one program.
 pub(super) const MOST_NAMES: usize = 1_000;
-/// The most parts of one text, the same ones counted again.
+/// The most parts of one text, including repetitions.
 const MOST_PARTS: usize = 16_000;
-/// No system opens a longer path, in bytes.
+/// The longest path of any system, in bytes.
 const LONGEST_PATH: usize = 32 * 1024;
-/// How often a text inside a text is split: `sh -c "sh -c './a b'"`.
+/// How deeply nested texts are split: `sh -c "sh -c './a b'"`.
 const NESTED: usize = 3;
-/// How many letters of short options may stand before a value: `-xvf./a`.
+/// The most letters of short options before a value: `-xvf./a`.
 const MOST_LETTERS: usize = 16;
-/// What begins a value, whatever stands before it: `--file=./a`, `@./a`, `if=./a`, `./a:ro`, `!./a`.
+/// The characters before a value: `--file=./a`, `@./a`, `if=./a`, `./a:ro`, `!./a`.
 const BEFORE_VALUES: [char; 5] = ['=', '@', ':', ',', '!'];
-/// What a shell takes for more than itself, so that the names it comes to are not those that are written.
+/// The characters that a shell expands, so that the resulting names differ from the written ones.
 const EXPANDED: &str = "$`*?[~{";
 const SHELLS: [&str; 9] = [
     "sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "busybox",
@@ -33,8 +33,8 @@ const INTERPRETERS: [&str; 12] = [
     "pwsh",
     "osascript",
 ];
-/// What reads files that its arguments do not name: build files, modules, hooks, aliases, what it finds, or what another
-/// program that it runs reads.
+/// Programs that read files not named by their arguments: build files, modules, hooks, aliases, search results, or
+/// files of other programs that they run.
 const READS_MORE: [&str; 50] = [
     "ant",
     "awk",
@@ -87,22 +87,22 @@ const READS_MORE: [&str; 50] = [
     "xargs",
     "yarn",
 ];
-/// How other interpreters are told that an argument is their text.
+/// The options by which other interpreters take a script as an argument.
 const TAKES_TEXT: [&str; 8] = ["-c", "-e", "-E", "-p", "-r", "--eval", "-Command", "eval"];
 
 /// The names in the arguments of a program.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Names {
-    /// Whole arguments, and the values in them.
+    /// Whole arguments, and values in them.
     pub(super) values: BTreeSet<String>,
-    /// Words of texts such as scripts.
+    /// Words of scripts and other texts.
     pub(super) words: BTreeSet<String>,
-    /// Whether a text inside a text is left that was not split any more.
+    /// Whether the nesting limit was reached.
     pub(super) is_cut: bool,
 }
 
 impl Names {
-    /// Finds the names in arguments. `None` if there are more than [`MOST_NAMES`].
+    /// Finds the names in arguments. Returns `None` if there are more than [`MOST_NAMES`].
     pub(super) fn of(arguments: &[String]) -> Option<Self> {
         let mut names = Self::default();
         for argument in arguments {
@@ -117,7 +117,7 @@ impl Names {
         Some(names)
     }
 
-    /// All of them, each with whether it is a word.
+    /// Iterates over all names, each with whether it is a word.
     pub(super) fn all(&self) -> impl Iterator<Item = (&str, bool)> {
         let values = self.values.iter().map(|name| (name.as_str(), false));
         let words = self.words.difference(&self.values);
@@ -151,10 +151,10 @@ impl Names {
     }
 }
 
-/// Adds what follows an option's letters, or a sign that begins a value.
+/// Adds the values that follow option letters or separators.
 fn values(text: &str, values: &mut BTreeSet<String>) -> Option<()> {
     let mut add = |value: &str| {
-        // A longer one would be no path, and many of them too much.
+        // A longer text is not a path.
         if value.len() <= LONGEST_PATH {
             values.insert(value.to_owned());
         }
@@ -172,7 +172,7 @@ fn values(text: &str, values: &mut BTreeSet<String>) -> Option<()> {
     Some(())
 }
 
-/// The words of a text as a shell splits it, without their quotes.
+/// Splits a text as a shell does, and removes quotes.
 fn shell_words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut quote = None;
@@ -185,7 +185,7 @@ fn shell_words(text: &str) -> Vec<String> {
             continue;
         }
         let taken = match (character, quote) {
-            // Before a line break it gives nothing: the lines are one.
+            // A backslash before a line break joins the lines.
             ('\\', None | Some('"')) => characters.next().filter(|next| *next != '\n'),
             ('\'' | '"', None) => {
                 quote = Some(character);
@@ -204,7 +204,7 @@ fn shell_words(text: &str) -> Vec<String> {
     words
 }
 
-/// Whether a program, by one of its names, is an interpreter or a tool that reads files which no argument names.
+/// Returns whether a program, by one of its names, reads files that no argument names.
 pub(super) fn reads_more(programs: &[&str]) -> bool {
     let known = || SHELLS.iter().chain(&INTERPRETERS).chain(&READS_MORE);
     programs
@@ -212,8 +212,8 @@ pub(super) fn reads_more(programs: &[&str]) -> bool {
         .any(|program| known().any(|name| *name == base_name(program)))
 }
 
-/// Whether a program runs a text among its arguments of which nobody can tell what files it reads: one in which a
-/// shell replaces something, or one in another language.
+/// Returns whether an argument is a script whose files are unknown: one in which a shell expands something, or one in
+/// another language.
 pub(super) fn runs_a_text_that_hides_names(programs: &[&str], arguments: &[String]) -> bool {
     let words: Vec<String> = programs
         .iter()
@@ -235,7 +235,7 @@ pub(super) fn runs_a_text_that_hides_names(programs: &[&str], arguments: &[Strin
             .any(|word| TAKES_TEXT.contains(&word.as_str()))
 }
 
-/// The name of a program without its folders and its version.
+/// Returns the name of a program without folders and version.
 fn base_name(path: &str) -> &str {
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
     [".exe", ".cmd", ".bat"]
@@ -366,7 +366,7 @@ mod tests {
         let one: Vec<String> = (0..2_000).map(|n| n.to_string()).collect();
         let one: Vec<&str> = one.iter().map(String::as_str).collect();
         assert_eq!(names(&one), None);
-        // Long ones cost neither time nor memory.
+        // Long names need neither time nor memory.
         for sign in [":", "= ", "a ", "' "] {
             assert_eq!(names(&[&sign.repeat(1 << 20)]), None, "{sign:?}");
         }

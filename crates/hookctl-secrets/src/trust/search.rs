@@ -1,16 +1,20 @@
-//! Where a program is. The system's own search is not used: it takes relative folders of `PATH`, and those of the
-//! repository, for as good as any other.
+//! Searches programs. The system's search is not used, since it accepts relative folders in `PATH`, and folders of the
+//! repository.
 
 use std::ffi::OsStr;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
-use super::{Checkout, Look};
+use super::{Checkout, FileSystem};
 use hookctl_system::input::normal;
 
 /// Returns the folders of `PATH` that are searched: absolute ones outside the checkout.
-pub(super) fn folders(path: Option<&OsStr>, checkout: &Checkout, look: &impl Look) -> Vec<PathBuf> {
+pub(super) fn folders(
+    path: Option<&OsStr>,
+    checkout: &Checkout,
+    files: &impl FileSystem,
+) -> Vec<PathBuf> {
     let is_of_the_checkout = |folder: &Path| {
-        let real = look.real(folder);
+        let real = files.real(folder);
         checkout.holds(&normal(folder)) || real.is_some_and(|real| checkout.holds(&real))
     };
     path.iter()
@@ -19,16 +23,21 @@ pub(super) fn folders(path: Option<&OsStr>, checkout: &Checkout, look: &impl Loo
         .collect()
 }
 
-/// Returns the absolute path of a program: one with a slash starts at the folder, one without is looked for.
+/// Returns the absolute path of a program. A name with a slash is relative to the folder; others are searched in
+/// `PATH`.
 pub(super) fn find(
     program: &str,
     folder: &Path,
     folders: &[PathBuf],
-    look: &impl Look,
+    files: &impl FileSystem,
 ) -> Option<PathBuf> {
     if program.contains(['/', MAIN_SEPARATOR]) {
         let path = folder.join(program);
-        let is_program = || look.real(&path).is_some_and(|real| look.is_program(&real));
+        let is_program = || {
+            files
+                .real(&path)
+                .is_some_and(|real| files.is_program(&real))
+        };
         return (path.is_absolute() && is_program()).then_some(path);
     }
     folders
@@ -39,5 +48,5 @@ pub(super) fn find(
             with_suffix.push(std::env::consts::EXE_SUFFIX);
             [path, with_suffix.into()]
         })
-        .find(|path| look.is_program(path))
+        .find(|path| files.is_program(path))
 }

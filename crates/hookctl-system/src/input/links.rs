@@ -1,54 +1,54 @@
-//! Where a path leads, found in bounded time. The system follows forty links of 4,096 bytes each, which takes it some
-//! fifty milliseconds; files of a repository may hold thousands of paths that lead through such links.
+//! Resolves paths in bounded time. The system follows forty links of 4,096 bytes each, which takes about fifty
+//! milliseconds, and a repository may contain thousands of such paths.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The most links that one path may lead through. A volume of Kubernetes has two, a package manager five.
+/// The most links in one path. A Kubernetes volume has two, a package manager five.
 pub const MAX_LINKS: usize = 16;
-/// The most bytes that a link may hold.
+/// The longest link, in bytes.
 pub const MAX_LINK_BYTES: usize = 1_024;
-/// The most names that the links of one path may hold together.
+/// The most path components in the links of one path together.
 pub const MAX_LINK_NAMES: usize = 128;
 
-/// Why a path is not followed, though the system might.
+/// Why a path was not followed, although the system might.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooFar {
-    /// It leads through more than [`MAX_LINKS`] links.
+    /// It has more than [`MAX_LINKS`] links.
     #[error("the path leads through more than 16 links")]
     Links,
-    /// It leads through a link that holds more than [`MAX_LINK_BYTES`].
+    /// It has a link longer than [`MAX_LINK_BYTES`].
     #[error("the path leads through a link of more than 1,024 bytes")]
     Bytes,
-    /// Its links hold more than [`MAX_LINK_NAMES`].
-    #[error("the path leads through links that hold more than 128 names together")]
+    /// Its links have more than [`MAX_LINK_NAMES`] components.
+    #[error("the links of the path have more than 128 components together")]
     Names,
-    /// So did the links of all paths that were followed with it.
-    #[error("too much time would go by with following links, of this path and of those before it")]
+    /// The budget of all paths together is spent.
+    #[error("the paths have too many links together")]
     Spent,
 }
 
 impl TooFar {
-    /// Returns it if an error is one.
+    /// Returns the `TooFar` inside an error.
     pub fn of(error: &io::Error) -> Option<Self> {
         error.get_ref()?.downcast_ref().copied()
     }
 }
 
-/// Returns the absolute path without links and `..`, as [`std::fs::canonicalize`] does.
+/// Returns the absolute path without links and `..`, like [`std::fs::canonicalize`].
 ///
 /// # Errors
-/// What the system says, or [`TooFar`].
+/// Returns the error of the system, or [`TooFar`].
 pub fn real_path(path: &Path) -> io::Result<PathBuf> {
     let mut left = MAX_LINK_NAMES;
     real_path_within(path, &mut left)
 }
 
-/// Returns the path as [`real_path`] does. The names that its links hold are taken from those that are left for all
-/// paths that are followed together.
+/// Returns the real path, like [`real_path`]. Deducts the components of links from the budget `left`, which several
+/// paths share.
 ///
 /// # Errors
-/// What the system says, or [`TooFar`].
+/// Returns the error of the system, or [`TooFar`].
 #[cfg(unix)]
 pub fn real_path_within(path: &Path, left: &mut usize) -> io::Result<PathBuf> {
     use std::collections::VecDeque;
@@ -108,16 +108,16 @@ pub fn real_path_within(path: &Path, left: &mut usize) -> io::Result<PathBuf> {
             .checked_sub(more)
             .ok_or_else(|| io::Error::other(TooFar::Spent))?;
     }
-    // There a name has the letter case that the disk has.
+    // This path has the case of names on the disk.
     #[cfg(target_vendor = "apple")]
     let real = std::fs::canonicalize(real)?;
     Ok(real)
 }
 
-/// Returns the path as [`real_path`] does. Here a link needs rights that files of a repository do not give.
+/// Returns the real path, like [`real_path`]. On this system, files of a repository cannot create links.
 ///
 /// # Errors
-/// What the system says.
+/// Returns the error of the system.
 #[cfg(not(unix))]
 pub fn real_path_within(path: &Path, _: &mut usize) -> io::Result<PathBuf> {
     std::fs::canonicalize(path)

@@ -1,4 +1,4 @@
-//! Reading files that somebody else may have put there: in bounded time and memory.
+//! Reads untrusted files in bounded time and memory.
 
 mod links;
 mod normal;
@@ -17,17 +17,16 @@ pub use self::links::{
 };
 pub use self::normal::normal;
 
-/// How much more than the length of a file its buffer has, in bytes.
+/// How much larger than the file a buffer is, in bytes.
 const SLACK: u64 = 64;
 
-/// How much is read at once for a digest, in bytes.
+/// The buffer size for digests, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// Opens a regular file for reading, links followed. Never waits: a FIFO, a device, or a folder is an error
-/// at once.
+/// Opens a regular file for reading, with links followed. Never blocks: a FIFO, a device, or a folder is an error.
 ///
 /// # Errors
-/// What the system says, or that it is not a regular file.
+/// Returns the error of the system, or an error for anything but a regular file.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -36,11 +35,10 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     regular(options.open(path)?)
 }
 
-/// Opens a file that no link may stand in the place of, as the options say. Never waits, and what is checked is the
-/// file that was opened.
+/// Opens a regular file that is not a link. Never blocks. The check applies to the opened file, not to its path.
 ///
 /// # Errors
-/// What the system says, or that it is a link, or no regular file.
+/// Returns the error of the system, or an error for a link or anything but a regular file.
 pub fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     flags(options, NEVER_WAITS.union(OFlags::NOFOLLOW));
@@ -58,7 +56,7 @@ const NEVER_WAITS: OFlags = OFlags::NONBLOCK.union(OFlags::NOCTTY);
 fn flags(options: &mut OpenOptions, flags: OFlags) {
     use std::os::unix::fs::OpenOptionsExt as _;
 
-    // The bits of the system's own flags always fit.
+    // The flags of the system always fit.
     options.custom_flags(i32::try_from(flags.bits()).unwrap_or_default());
 }
 
@@ -74,7 +72,7 @@ fn not_regular() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")
 }
 
-/// What the system says of a link where none may be is not what a person would call it.
+/// Rewords the system's error about a link.
 fn told(error: io::Error) -> io::Error {
     #[cfg(unix)]
     if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
@@ -83,7 +81,7 @@ fn told(error: io::Error) -> io::Error {
     error
 }
 
-/// What tells a file from every other one, whatever path leads to it.
+/// The identity of a file, independent of its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileId {
     #[cfg(unix)]
@@ -95,7 +93,7 @@ pub struct FileId {
 }
 
 impl FileId {
-    /// Tells it of an open file: what a path leads to may change.
+    /// Returns the identity of an open file, since its path may change.
     #[cfg(unix)]
     pub fn of(file: &File, _: &Path) -> io::Result<Self> {
         use std::os::unix::fs::MetadataExt as _;
@@ -107,7 +105,7 @@ impl FileId {
         })
     }
 
-    /// Tells it by the path without links, which has the letter case of the disk.
+    /// Returns the identity by the real path, which has the case of names on the disk.
     #[cfg(not(unix))]
     pub fn of(_: &File, path: &Path) -> io::Result<Self> {
         let path = std::fs::canonicalize(path)?;
@@ -115,7 +113,8 @@ impl FileId {
     }
 }
 
-/// An open folder, below which files are read without following a link.
+/// An open folder. Files below it are read without following links.
+#[derive(Debug)]
 pub struct Folder {
     #[cfg(unix)]
     handle: std::os::fd::OwnedFd,
@@ -124,10 +123,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Opens a folder by its path, links followed.
+    /// Opens a folder, with links followed.
     ///
     /// # Errors
-    /// What the system says.
+    /// Returns the error of the system.
     pub fn open(path: &Path) -> io::Result<Self> {
         #[cfg(unix)]
         let folder = Self {
@@ -140,11 +139,11 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Reads a regular file below the folder as [`read_regular`] does. No part of the path may be a link, so nothing
-    /// that is put in its place can lead elsewhere.
+    /// Reads a regular file below the folder, like [`read_regular`]. No part of the path may be a link, so a replaced
+    /// part cannot lead elsewhere.
     ///
     /// # Errors
-    /// What the system says, or that a part of the path is a link, or not what it has to be.
+    /// Returns the error of the system, or an error for a path with a link.
     pub fn read_regular(&self, below: &Path, limit: u64) -> io::Result<Vec<u8>> {
         read(self.open_regular(below)?, limit)
     }
@@ -190,42 +189,42 @@ impl Folder {
     }
 }
 
-/// How a folder is opened that is only passed: its list of names need not be readable.
+/// The flags for opening a folder on the path, which need not be readable.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const PASSING: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const PASSING: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
-/// Reads a regular file, at most `limit` bytes and one more, which tells a file that is too large.
+/// Reads a regular file, at most `limit` bytes and one more, which shows that it is too large.
 ///
 /// # Errors
-/// As for [`open_regular`], and what the system says while it is read.
+/// Returns the error of [`open_regular`], or of the read.
 pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read(open_regular(path)?, limit)
 }
 
-/// Reads an open file as [`read_regular`] does.
+/// Reads an open file, like [`read_regular`].
 pub fn read(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let most = limit.saturating_add(1);
-    // It may be a secret, and a buffer that grows leaves copies behind. So does one that is filled: then the standard
-    // library looks for an end with a buffer on the stack.
+    // The file may be a secret. A buffer that grows leaves copies behind, and so does a full one: the standard library
+    // then probes for the end with a buffer on the stack.
     let length = file.metadata()?.len().min(limit).saturating_add(SLACK);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Returns the BLAKE3 digest of what a regular file holds.
+/// Returns the BLAKE3 digest of a regular file.
 ///
 /// # Errors
-/// As for [`open_regular`], and if it holds more than `limit` bytes.
+/// Returns the error of [`open_regular`], or an error for a file larger than `limit` bytes.
 pub fn digest_regular(path: &Path, limit: u64) -> io::Result<[u8; 32]> {
     let digest = digest(open_regular(path)?, limit);
     hookctl_core::secret::overwrite_stack();
     digest
 }
 
-/// The file may be a secret, so neither the buffer nor the state of the digest is left behind.
+/// Computes the digest. The file may be a secret, so the buffer and the state of the digest are erased.
 #[inline(never)]
 fn digest(file: File, limit: u64) -> io::Result<[u8; 32]> {
     let mut hasher = zeroize::Zeroizing::new(blake3::Hasher::new());

@@ -1,8 +1,8 @@
-//! Paths by their text alone.
+//! Lexical normalization of paths.
 
 use std::path::{Component, Path, PathBuf};
 
-/// The path without `.` and without `..` wherever a folder stands before it, by its text alone.
+/// Removes `.`, and each `..` with the folder before it, without access to the file system.
 pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {

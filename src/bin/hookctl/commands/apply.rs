@@ -1,4 +1,4 @@
-//! `hookctl apply`: apply a plan that was saved and reviewed, if it still holds.
+//! `hookctl apply`: applies a saved plan, if it is still current.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -28,26 +28,23 @@ use crate::ui::Ui;
 use crate::unseen::{self, UnseenTokens};
 
 /// The arguments of `hookctl apply`.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The plan is made again and compared with the file, action by action. If \
-anything differs, nothing is written (exit code 5), unless --partial says to apply what still holds.
+    after_help = "hookctl plans again and compares each action with the file. If anything differs, it \
+    writes nothing and exits with 5. With --partial, it applies the actions that still match.
 
-The file has one seal, made with the API key or `fingerprint_key`. A file that is not as it was \
-written is refused before anything of it is read.
+The plan is sealed with the API key or `fingerprint_key`. A file that was modified is rejected before \
+its content is read.
 
 Examples:
   hookctl sync --dry-run --out plan.json   make and save the plan
-  hookctl apply plan.json                  apply exactly that"
+  hookctl apply plan.json                  apply exactly that plan"
 )]
 pub(crate) struct ApplyArgs {
-    /// The file that `hookctl sync --dry-run --out` wrote
+    /// The file written by `hookctl sync --dry-run --out`
     plan: PathBuf,
-    /// Apply what still holds, and leave the rest
+    /// Apply the actions that are still current, and skip the rest
     #[arg(long)]
     partial: bool,
     /// What to do with tokens that a plan made with --allow-missing-secrets did not see
@@ -55,17 +52,17 @@ pub(crate) struct ApplyArgs {
     unseen_tokens: Option<UnseenTokens>,
     #[command(flatten)]
     settling: SettlingArgs,
-    /// Apply also what the safety limits refuse
+    /// Apply even if the plan exceeds the safety limits
     #[arg(long)]
     force: bool,
-    /// Accept that nothing is declared
+    /// Allow a plan in which no webhook is declared
     #[arg(long)]
     allow_empty: bool,
-    /// Apply a plan that was made with --sandbox, there
+    /// Apply a plan made with --sandbox to the built-in emulator
     #[arg(long)]
     sandbox: bool,
-    /// The form of the result
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Human)]
     output: Output,
 }
 
@@ -110,11 +107,15 @@ async fn run_sealed(
     let secrets = resolved.secrets;
     let whole = policy(saved.terms())?;
     let chosen;
-    let store = session
-        .store()
+    let open = session
+        .record()
         .open()
+        .await
         .map_err(|error| record_error(&error))?;
-    let remembered = store.remembered().map_err(|error| record_error(&error))?;
+    let remembered = open
+        .remembered()
+        .await
+        .map_err(|error| record_error(&error))?;
     let sources = unseen::sources(&declarations, session.fingerprint_key());
     let mut desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
@@ -177,7 +178,7 @@ async fn run_sealed(
         found.review(differing, forbidden, saved.unseen_writes(plan))
     };
     let pass = pass(&chosen);
-    let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
+    let result = apply(ui, &pass, session.record(), open, presenter, &mut approve).await;
     if let Ok(Some(report)) = &result
         && report.plan.actions.is_empty()
         && !args.partial
@@ -185,20 +186,20 @@ async fn run_sealed(
         found.stale = compare(presenter, &report.plan);
     }
     found.conclude(&saved, args.unseen_tokens, presenter)?;
-    let cost = || session.cost(started);
-    conclude(result, &cancellation, presenter, cost)
+    let stats = || session.stats(started);
+    conclude(result, &cancellation, presenter, stats)
 }
 
 impl ApplyArgs {
-    /// What the command wants to do before the plan is read.
+    /// Returns what this command needs consent for before the plan is opened.
     fn request(&self, sealed: &SealedPlan) -> Request<'static> {
         let asks = Asks::a_person_unless(self.output == Output::Json);
         Request::of_api(sealed.is_for_sandbox(), asks)
     }
 }
 
-/// Opens the session, with consent, and then the plan: the first moment at which the key of its seal is known, and before any token
-/// is asked for.
+/// Opens the session with consent, then the plan. The key of the seal is known only then, and no token is
+/// resolved before the seal is checked.
 async fn opened(
     ui: &Ui,
     args: &ApplyArgs,
@@ -209,11 +210,11 @@ async fn opened(
     match (sealed.is_for_sandbox(), args.sandbox) {
         (true, false) => {
             return Err(refused("the plan was made for the sandbox".to_owned())
-                .help("add --sandbox to apply it there"));
+                .hint("add --sandbox to apply it there"));
         }
         (false, true) => {
             return Err(refused("the plan was not made for the sandbox".to_owned())
-                .help("leave --sandbox out"));
+                .hint("remove --sandbox"));
         }
         (true, true) | (false, false) => {}
     }
@@ -225,7 +226,7 @@ async fn opened(
     Ok((session, saved))
 }
 
-/// Follows the sources of the tokens, with consent. The API has consent already.
+/// Resolves the tokens, with consent. The API already has it.
 async fn tokens(
     ui: &Ui,
     settings: &Settings,
@@ -243,20 +244,20 @@ async fn tokens(
     resolving.await.map(|(_, resolved)| resolved)
 }
 
-/// What the one review of a plan found.
+/// What the review of the first round found.
 #[derive(Default)]
 struct Found {
     rounds: usize,
-    /// What does not hold any more.
+    /// The actions that are no longer current.
     stale: Vec<Stale>,
-    /// Tokens that were not seen and may not be written.
+    /// Keys whose tokens the plan did not see, and that may not be written.
     forbidden: Vec<Key>,
-    /// Tokens that were not seen and are written.
+    /// Keys whose tokens the plan did not see, and that are written.
     written: Vec<Key>,
 }
 
 impl Found {
-    /// Takes note of what the first round found. What a further round would do was not reviewed.
+    /// Records the findings of the first round. Further rounds were not reviewed by anyone.
     fn review(&mut self, stale: Vec<Stale>, forbidden: Vec<Key>, written: Vec<Key>) -> Approval {
         self.rounds += 1;
         let holds = stale.is_empty() && forbidden.is_empty() && self.rounds == 1;
@@ -268,7 +269,7 @@ impl Found {
         Approval::given_if(holds)
     }
 
-    /// Refuses what may not be applied, and says what was done about tokens that were not seen.
+    /// Refuses a plan that may not be applied, and reports what happens to unseen tokens.
     fn conclude(
         self,
         saved: &SavedPlan,
@@ -278,8 +279,9 @@ impl Found {
         if !self.stale.is_empty() {
             presenter.stale(&self.stale, false);
             return Err(
-                refused("the plan does not hold any more; nothing was written".to_owned())
-                    .help("make another plan, or apply what still holds with --partial"),
+                refused("the plan is no longer current; nothing was written".to_owned())
+                    .hint("save a new plan with `hookctl sync --dry-run --out`")
+                    .hint("apply the actions that are still current with --partial"),
             );
         }
         if !self.forbidden.is_empty() {
@@ -291,33 +293,33 @@ impl Found {
             UnseenTokens::Keep => saved.unseen_tokens().cloned().collect(),
         };
         if !keys.is_empty() {
-            presenter.tell(unseen::notice(&keys, choice));
+            presenter.report(unseen::notice(&keys, choice));
         }
         Ok(())
     }
 }
 
-/// Whether the plan was made for this account.
+/// Checks that the plan was made for this account.
 fn is_for_account(session: &Session, saved: &SavedPlan) -> Result<(), CommandError> {
     let api = session.account().api();
     if *api == saved.terms().api {
         return Ok(());
     }
     Err(refused(format!(
-        "the plan was made for the API at {}, and this is {api}",
+        "the plan was made for the API at {}, not {api}",
         saved.terms().api
     )))
 }
 
-/// Whether the plan was made for this target.
+/// Checks that the plan was made for this target.
 fn is_for(settings: &Settings, saved: &SavedPlan) -> Result<(), CommandError> {
     if settings.target.name == saved.terms().target {
         return Ok(());
     }
     Err(refused(format!(
-        "the plan was made for target '{}', and this is '{}'",
+        "the plan was made for target '{}', not '{}'",
         saved.terms().target,
         settings.target.name
     ))
-    .help(format!("add --target {}", saved.terms().target)))
+    .hint(format!("add --target {}", saved.terms().target)))
 }

@@ -1,4 +1,4 @@
-//! `hookctl events`, `attempts`, and `retry`: what became of what was sent.
+//! `hookctl events`, `attempts`, and `retry`: what happened to events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,34 +21,34 @@ use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::trust::{self, Asks};
 use crate::ui::Ui;
 
-/// How many events are looked through for one id.
+/// The most events that are searched for an id.
 const LOOKED_THROUGH: usize = 3_000;
 
 /// The arguments of `hookctl events`.
 #[derive(Debug, Args)]
-#[command(after_help = "Payloads are never read.
+#[command(after_help = "Payloads are never requested.
 
 Examples:
   hookctl events                              the latest of all webhooks
   hookctl events billing --status failed      what a webhook could not deliver
   hookctl events --since 24h --output json")]
 pub(crate) struct EventsArgs {
-    /// A key, or the id of a webhook
+    /// Key or id of a webhook [default: all webhooks]
     #[arg(value_name = "KEY|ID")]
     webhook: Option<String>,
-    /// Only those in this status
+    /// Show only events in this status
     #[arg(long, value_name = "STATUS", value_parser = ["pending", "retrying", "delivered", "failed"])]
     status: Option<String>,
-    /// Only those of this action
+    /// Show only events of this action
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Only those with this text
+    /// Show only events that contain this text
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those of the last such time, such as 24h
+    /// Show only events since this long ago, such as 24h
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<Duration>,
-    /// How many, at most
+    /// Show at most this many events
     #[arg(long, value_name = "COUNT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
     #[command(flatten)]
@@ -58,7 +58,7 @@ pub(crate) struct EventsArgs {
 /// The arguments of `hookctl attempts`.
 #[derive(Debug, Args)]
 pub(crate) struct AttemptsArgs {
-    /// The event's id, as `hookctl events` shows it
+    /// Id of the event, as shown by `hookctl events`
     #[arg(value_name = "EVENT")]
     event: String,
     #[command(flatten)]
@@ -67,9 +67,9 @@ pub(crate) struct AttemptsArgs {
 
 /// The arguments of `hookctl retry`.
 #[derive(Debug, Args)]
-#[command(after_help = "Each call sends a delivery; it is never repeated by itself.")]
+#[command(after_help = "Each call requests one delivery. It is never repeated automatically.")]
 pub(crate) struct RetryArgs {
-    /// The event's id, as `hookctl events` shows it
+    /// Id of the event, as shown by `hookctl events`
     #[arg(value_name = "EVENT")]
     event: String,
     #[command(flatten)]
@@ -78,25 +78,25 @@ pub(crate) struct RetryArgs {
 
 #[derive(Debug, Args)]
 struct Common {
-    /// The form of the result
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
     output: Form,
-    /// Use the built-in emulator of the API, kept under the local record's folder
+    /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
     sandbox: bool,
 }
 
-/// Which of the three.
+/// One of the three commands.
 pub(crate) enum Request<'a> {
-    /// Lists events.
+    /// `hookctl events`
     Events(&'a EventsArgs),
-    /// Lists the attempts at one.
+    /// `hookctl attempts`
     Attempts(&'a AttemptsArgs),
-    /// Asks for one again.
+    /// `hookctl retry`
     Retry(&'a RetryArgs),
 }
 
-/// Runs one of the three.
+/// Runs one of the three commands.
 pub(crate) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
@@ -140,8 +140,9 @@ async fn answer(
     let opening = Session::open(&settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
     let remembered = session
-        .store()
+        .record()
         .remembered()
+        .await
         .map_err(|error| record_error(&error))?;
     let keys: BTreeMap<&str, &Key> = remembered
         .last_applied
@@ -195,7 +196,7 @@ async fn answer(
             let Some(document_id) = document_id else {
                 return Err(CommandError::new(
                     "no-such-event",
-                    "the API does not say by which id this event is asked for again",
+                    "the API lists this event without the id that a redelivery needs",
                 ));
             };
             begin_writing();
@@ -207,7 +208,10 @@ async fn answer(
             sent.map_err(|error| match error {
                 ApiError::Rejected {
                     status: 404 | 405, ..
-                } => CommandError::new("not-offered", "the API does not offer to deliver it again"),
+                } => CommandError::new(
+                    "not-offered",
+                    "the API does not offer to redeliver the event",
+                ),
                 ApiError::UnknownOutcome { reason } => unknown(&reason),
                 error => failed(&error),
             })?;
@@ -215,31 +219,27 @@ async fn answer(
                 let document = json!({ "format_version": "1", "retried": event });
                 hookctl::outside::json::text(&document)
             } else {
-                format!(
-                    "Asked for {} to be delivered again.\n",
-                    sanitize(&event.event_id)
-                )
+                format!("Requested redelivery of {}.\n", sanitize(&event.event_id))
             })
         }
     }
 }
 
 fn unknown(reason: &str) -> CommandError {
-    let message = format!("whether it is delivered again is not known: {reason}");
-    CommandError::new("unknown-outcome", message)
-        .help("look at `hookctl attempts` before you ask once more")
+    let message = format!("the outcome of the redelivery is unknown: {reason}");
+    CommandError::new("unknown-outcome", message).hint("check `hookctl attempts` before retrying")
 }
 
 fn no_such_event(written: &str) -> CommandError {
-    let message = format!("there is no event '{}'", sanitize(written));
-    CommandError::new("no-such-event", message).help("`hookctl events` lists them")
+    let message = format!("no event has the id '{}'", sanitize(written));
+    CommandError::new("no-such-event", message).hint("`hookctl events` lists them")
 }
 
 fn failed(error: &ApiError) -> CommandError {
     CommandError::caused("api", error)
 }
 
-/// The webhook that is meant: by its key, or by its id.
+/// Returns the id of a webhook that is named by its key or its id.
 fn webhook(written: &str, known: &hookctl::state::LastApplied) -> Result<RemoteId, CommandError> {
     if let Ok(key) = Key::parse(written)
         && let Some(record) = known.get(&key)
@@ -251,15 +251,15 @@ fn webhook(written: &str, known: &hookctl::state::LastApplied) -> Result<RemoteI
         _ => Err(CommandError::new(
             "no-such-webhook",
             format!(
-                "no webhook is bound to '{}', and it is no id",
+                "'{}' is neither a known key nor a webhook id",
                 sanitize(written)
             ),
         )
-        .help("`hookctl status` lists keys and ids")),
+        .hint("`hookctl status` lists keys and ids")),
     }
 }
 
-/// The attempts at an event, by either of its ids.
+/// Returns the attempts of an event, by either of its ids.
 async fn attempts_of(
     api: &hookctl::remote::http::HttpApi,
     written: &str,
@@ -298,7 +298,7 @@ async fn attempts(
     Ok(rows)
 }
 
-/// The event of an id, of whichever of its two kinds.
+/// Finds an event by either of its ids.
 async fn find(
     api: &hookctl::remote::http::HttpApi,
     written: &str,

@@ -1,4 +1,4 @@
-//! `hookctl explain`: what a code means, with an example of it and of how it is mended.
+//! `hookctl explain`: explains a diagnostic code, with an example and its fix.
 
 use clap::Args;
 use hookctl::diagnostic::nearest;
@@ -7,13 +7,13 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::ui::Ui;
 
-/// The page that the docs have: one section for each code.
+/// The page of the documentation. It has a section for each code.
 const PAGE: &str = include_str!("../../../../docs/diagnostics.md");
 
 /// The arguments of `hookctl explain`.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// The code, such as out-of-range; left out, all codes are listed
+    /// The code, such as out-of-range [default: list all codes]
     #[arg(value_name = "CODE")]
     code: Option<String>,
 }
@@ -35,9 +35,9 @@ pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
         Some(near) => format!("did you mean '{near}'?"),
         None => "`hookctl explain` lists all codes".to_owned(),
     };
-    let message = format!("there is no code '{}'", hookctl::render::sanitize(code));
+    let message = format!("unknown code '{}'", hookctl::render::sanitize(code));
     let error = CommandError::new("usage", message).status(ExitStatus::Usage);
-    let error = error.help(help);
+    let error = error.hint(help);
     ui.failure(&error);
     error.status
 }
@@ -49,7 +49,7 @@ fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// The text before the next heading of a part of the page. A `#` in an example begins a comment.
+/// Returns the text before the next heading of the page. A `#` inside an example is a comment.
 fn before_heading(text: &str) -> &str {
     let mut in_example = false;
     let mut end = 0;

@@ -1,11 +1,11 @@
 //! One file per command.
 
 pub(crate) mod apply;
-pub(crate) mod cache;
 pub(crate) mod deliveries;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod record;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod shell;

@@ -1,4 +1,4 @@
-//! `hookctl sandbox`: the emulator of the API as a server.
+//! `hookctl sandbox`: runs the API emulator as a server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -19,16 +19,16 @@ use crate::ui::Ui;
 /// The arguments of `hookctl sandbox`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The API key that it takes is that of INTERACTLY_API_KEY, or 'sandbox-api-key'."
+    after_help = "The API key is INTERACTLY_API_KEY, or 'sandbox-api-key' if the variable is unset."
 )]
 pub(crate) struct SandboxArgs {
-    /// Where to listen
+    /// Address to listen on
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8787")]
     listen: SocketAddr,
-    /// How long every answer takes, in milliseconds
+    /// Delay of each response, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 0)]
     latency: u64,
-    /// Keep its webhooks in memory only
+    /// Keep webhooks in memory only
     #[arg(long)]
     memory: bool,
 }
@@ -81,7 +81,7 @@ async fn serve(
         .map_err(|error| CommandError::new("sandbox", chain(&error)))?;
     ui.result(&format!("{}\n", sandbox.base_url()));
     if ui.lost_a_result() {
-        // Nobody would learn where it listens.
+        // Without the printed address the server cannot be found.
         return Ok(());
     }
     ui.remark("The sandbox runs until it is interrupted (Ctrl-C).\n");

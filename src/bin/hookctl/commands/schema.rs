@@ -1,4 +1,4 @@
-//! `hookctl schema`: the JSON Schema of declaration files, for editors.
+//! `hookctl schema`: prints the JSON Schema of declaration files, for editors.
 
 use crate::exit_status::ExitStatus;
 use crate::ui::Ui;
@@ -9,7 +9,7 @@ pub(crate) fn run(ui: &Ui) -> ExitStatus {
     ExitStatus::Success
 }
 
-/// The schema as text, with a line break at its end.
+/// Returns the schema as text that ends with a line break.
 pub(crate) fn text() -> String {
     hookctl::outside::json::text(&hookctl::declaration::json_schema())
 }

@@ -1,4 +1,4 @@
-//! `hookctl completions` and `hookctl man`: what shells and manuals need.
+//! `hookctl completions` and `hookctl man`.
 
 use clap::{Args, Command};
 use clap_complete::env::{Bash, Elvish, EnvCompleter, Fish, Powershell, Zsh};
@@ -10,22 +10,22 @@ use crate::ui::Ui;
 /// A shell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Shell {
-    /// Bash.
+    /// Bash
     Bash,
-    /// Zsh.
+    /// Zsh
     Zsh,
-    /// Fish.
+    /// Fish
     Fish,
-    /// PowerShell.
+    /// PowerShell
     Powershell,
-    /// Elvish.
+    /// Elvish
     Elvish,
 }
 
 /// The arguments of `hookctl completions`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Keys and targets are completed too: the shell asks hookctl each time.
+    after_help = "The script calls hookctl, which also completes keys and targets.
 
 Examples:
   source <(hookctl completions bash)       # in ~/.bashrc
@@ -38,7 +38,7 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Prints what a shell has to read.
+/// Prints the completion script.
 pub(crate) fn completions(ui: &Ui, args: &CompletionsArgs) -> ExitStatus {
     let completer: &dyn EnvCompleter = match args.shell {
         Shell::Bash => &Bash,
@@ -71,7 +71,7 @@ pub(crate) fn completions(ui: &Ui, args: &CompletionsArgs) -> ExitStatus {
   hookctl man | man -l -
   hookctl man --folder /usr/local/share/man/man1")]
 pub(crate) struct ManArgs {
-    /// Write the page of each command to this folder, in place of printing the one of hookctl
+    /// Write the page of each command to this folder, instead of printing the page of hookctl
     #[arg(long, value_name = "FOLDER")]
     folder: Option<std::path::PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! `hookctl status`: how each webhook is doing.
+//! `hookctl status`: shows the state and recent deliveries of each webhook.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,25 +23,25 @@ use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 
-/// How many events are counted, at most.
+/// The most events that are counted.
 const MOST_EVENTS: usize = 30_000;
 
-/// The time over which deliveries are counted.
+/// The window over which deliveries are counted.
 const WINDOW: Duration = Duration::from_hours(24);
 
 /// The arguments of `hookctl status`.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
-    /// Only these keys; may be given several times
+    /// Show only keys that match this pattern; may be repeated
     #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
     only: Vec<KeyGlob>,
-    /// Do not ask for deliveries
+    /// Do not request deliveries
     #[arg(long)]
     no_deliveries: bool,
-    /// The form of the result
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
     output: Form,
-    /// Use the built-in emulator of the API, kept under the local record's folder
+    /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
     sandbox: bool,
 }
@@ -81,8 +81,8 @@ async fn status(
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let only = selected(&args.only)?;
-    // Before anything runs: what consent covers leaves the record out.
-    let store = session::store(&settings, args.sandbox)?;
+    // Before any program runs, since consent does not cover the record's folder.
+    let record = session::record(&settings, args.sandbox)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let request = Request {
         sandbox: args.sandbox,
@@ -102,12 +102,13 @@ async fn status(
     presenter.secrets(resolved.diagnostics)?;
     let session = unless_cancelled(
         &cancellation,
-        Session::over(store, &settings, environment, &cleared),
+        Session::over(record, &settings, environment, &cleared),
     )
     .await??;
     let remembered = session
-        .store()
+        .record()
         .remembered()
+        .await
         .map_err(|error| record_error(&error))?;
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
@@ -122,7 +123,7 @@ async fn status(
         secrets: &secrets,
         policy: &policy,
         limits: settings.limits,
-        // Nothing is written, so nothing has to be refused.
+        // A status writes nothing, so there is nothing to refuse.
         overrides: Overrides {
             force: true,
             allow_empty: true,
@@ -149,10 +150,10 @@ async fn status(
     let events = match events {
         None => None,
         Some(Ok(events)) => Some(crate::mask::events(events)),
-        // What the files and the list say is worth showing all the same.
+        // The files and the list are worth showing without deliveries.
         Some(Err(error @ (ApiError::Rejected { .. } | ApiError::Unexpected { .. }))) => {
             let error = crate::mask::masked(&error.to_string());
-            ui.remark(&format!("warning: no deliveries are shown: {error}\n"));
+            ui.remark(&format!("warning: could not read deliveries: {error}\n"));
             None
         }
         Some(Err(error)) => return Err(CommandError::caused("api", &error)),

@@ -1,4 +1,4 @@
-//! `hookctl sync`: make the plan and apply it.
+//! `hookctl sync`: plans and applies.
 
 use hookctl::webhook::TokenChange;
 use std::collections::BTreeMap;
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
-use hookctl::cache::Account;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, Policy};
 use hookctl::reconcile::{self, Pass, PassError};
+use hookctl::record::Access;
+use hookctl::record::Account;
 use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
 use hookctl::secret::Secrets;
-use hookctl::store::Access;
 
 use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
@@ -33,63 +33,60 @@ use crate::ui::Ui;
 use crate::unseen;
 
 /// The arguments of `hookctl sync`.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the command line"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   hookctl sync --dry-run                 show what would change, write nothing
   hookctl sync --dry-run --out plan.json save the plan, for `hookctl apply plan.json`
   hookctl sync --yes                     apply without asking
   hookctl sync --only 'billing-*'        only some keys
-  hookctl sync --sandbox                 against the built-in emulator, without an account")]
+  hookctl sync --sandbox                 use the built-in emulator, without an account")]
 pub(crate) struct SyncArgs {
-    /// Only make the plan; write nothing, neither to the API nor to the local record
+    /// Show the plan; write nothing, neither to the API nor to the local record
     #[arg(long)]
     dry_run: bool,
-    /// Delete bound webhooks that no file declares any more
+    /// Delete bound webhooks that are no longer declared
     #[arg(long)]
     prune: bool,
-    /// Do not ask before deleting or clearing a token
+    /// Do not ask before deleting a webhook or clearing a token
     #[arg(long, short = 'y')]
     yes: bool,
-    /// Apply also what the safety limits refuse
+    /// Apply even if the plan exceeds the safety limits
     #[arg(long)]
     force: bool,
-    /// Accept that nothing is declared
+    /// Allow a plan in which no webhook is declared
     #[arg(long)]
     allow_empty: bool,
-    /// Only these keys; may be given several times
+    /// Sync only keys that match this pattern; may be repeated
     #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
     only: Vec<KeyGlob>,
-    /// What to do with a token that is there and cannot be compared with ours
+    /// What to do with a token at the API that cannot be compared
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Unverified::Assert)]
     unverified_secrets: Unverified,
-    /// Go on without tokens that cannot be resolved
+    /// Plan without tokens that cannot be resolved
     #[arg(long, requires = "dry_run")]
     allow_missing_secrets: bool,
     /// Save the plan to this file, for `hookctl apply`; `-` is standard output
     #[arg(long, value_name = "FILE", requires = "dry_run")]
     out: Option<PathBuf>,
-    /// Exit with 2 if the files ask for changes, with 3 if there is only drift
+    /// Exit with 2 if the files ask for changes, and with 3 if only drift was found
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
     #[command(flatten)]
     settling: SettlingArgs,
-    /// The form of the result
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Output::Human)]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Human)]
     output: Output,
-    /// Use the built-in emulator of the API, kept under the local record's folder
+    /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
     sandbox: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Unverified {
-    /// Write it once more.
+    /// Write the declared token once
     Assert,
-    /// Leave it.
+    /// Keep the token at the API
     Keep,
 }
 
@@ -108,7 +105,7 @@ impl SyncArgs {
         }
     }
 
-    /// The tokens that a saved plan does not see, with the seals of their sources.
+    /// Returns the keys whose tokens the saved plan does not see, with the seals of their sources.
     fn unseen(
         &self,
         declarations: &Declarations,
@@ -124,17 +121,17 @@ impl SyncArgs {
         sources
     }
 
-    /// Whether the saved plan is the result: `--out -`.
+    /// Returns whether the saved plan is the result: `--out -`.
     fn writes_to_stdout(&self) -> bool {
         self.out.as_deref().is_some_and(is_stdout)
     }
 
-    /// Whether the arguments go together.
+    /// Checks that the arguments can be combined.
     fn check(&self) -> Result<(), CommandError> {
         if self.writes_to_stdout() && matches!(self.output, Output::Json | Output::Markdown) {
             return Err(CommandError::new(
                 "usage",
-                "--out - and this --output would both write to standard output",
+                "--out - cannot be combined with --output json or markdown: both write to standard output",
             )
             .status(ExitStatus::Usage));
         }
@@ -143,13 +140,13 @@ impl SyncArgs {
 
     const fn access(&self) -> Access {
         if self.dry_run {
-            Access::Copy
+            Access::Read
         } else {
-            Access::InPlace
+            Access::Write
         }
     }
 
-    /// What the command wants to do.
+    /// Returns what the command needs consent for.
     fn request<'a>(&self, declarations: &'a Declarations) -> Request<'a> {
         Request {
             sandbox: self.sandbox,
@@ -193,12 +190,13 @@ async fn sync(
     let cancellation = cancel_on_signal()?;
     args.check()?;
     let settings = presenter.settings(global)?;
-    let store = session::store(&settings, args.sandbox)?;
+    let record = session::record(&settings, args.sandbox)?;
+    let runtime = tokio::runtime::Handle::current();
     let declarations = std::thread::scope(|threads| {
-        let ahead = || store.read_ahead(args.access());
-        // Where no thread can be had, it is read later.
+        let ahead = || runtime.block_on(record.prefetch(args.access()));
+        // If no thread can be started, the record is read later.
         let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
-        // Git is asked meanwhile.
+        // Asks Git at the same time.
         let loose = || settings.guards.loose(environment);
         let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
         let declarations = presenter.declarations(&settings, environment);
@@ -207,8 +205,8 @@ async fn sync(
         declarations
     })?;
     if runs_programs(&declarations, &settings) {
-        // They may wait for a person, and others for the record.
-        store.release();
+        // Programs may wait for the user while other processes wait for the record.
+        record.release().await;
     }
     let request = args.request(&declarations);
     let resolving = clear_and_resolve(
@@ -224,15 +222,14 @@ async fn sync(
     let secrets = resolved.secrets;
     let session = unless_cancelled(
         &cancellation,
-        Session::over(store, &settings, environment, &cleared),
+        Session::over(record, &settings, environment, &cleared),
     )
     .await??;
     let terms = args.terms(&settings, session.account());
     let policy = policy(&terms)?;
-    let records = session.records(args.dry_run)?;
-    // What is large lives until the process ends: to give it back piece by piece takes as long as a
-    // tenth of a run without changes.
-    let remembered = ManuallyDrop::new(records.remembered()?);
+    let access = session.access(args.dry_run).await?;
+    // Large values are never dropped: freeing them takes as long as a tenth of a run without changes.
+    let remembered = ManuallyDrop::new(access.remembered().await?);
     let unseen_tokens = args.unseen(&declarations, &secrets, &policy, &session);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
@@ -254,7 +251,7 @@ async fn sync(
         settle: args.settling.settle(),
         options: session.apply_options(&settings, args.settling.grace, &cancellation),
     };
-    match records {
+    match access {
         RecordAccess::Reading(_) => {
             let planning = reconcile::prepare(&pass, &remembered);
             let planned = unless_cancelled(&cancellation, planning).await?;
@@ -274,7 +271,7 @@ async fn sync(
             }
             dry_run(args, planned, presenter)
         }
-        RecordAccess::Writing(store) => {
+        RecordAccess::Writing(open) => {
             pass.options.provenance = Some(&provenance);
             let mut approve = |plan: &Plan| {
                 if args.yes || !ui.can_ask() || !needs_consent(plan) {
@@ -283,14 +280,14 @@ async fn sync(
                     Approval::Asked
                 }
             };
-            let result = apply(ui, &pass, session.store(), store, presenter, &mut approve).await;
-            let cost = || session.cost(started);
-            conclude(result, &cancellation, presenter, cost)
+            let result = apply(ui, &pass, session.record(), open, presenter, &mut approve).await;
+            let stats = || session.stats(started);
+            conclude(result, &cancellation, presenter, stats)
         }
     }
 }
 
-/// Saves a plan where `--out` says.
+/// Writes a plan to the path of `--out`.
 fn put(
     text: &str,
     path: &Path,
@@ -329,7 +326,7 @@ fn dry_run(
     })
 }
 
-/// Whether a person should look first: a delete or a cleared token cannot be taken back.
+/// Returns whether the user must confirm: a delete or a cleared token cannot be undone.
 fn needs_consent(plan: &Plan) -> bool {
     plan.actions.iter().any(|planned| {
         matches!(planned.action, Action::Delete(_))

@@ -1,4 +1,4 @@
-//! `hookctl trust`: see what the files ask for, and consent to it.
+//! `hookctl trust`: shows what the files need consent for, and grants it.
 
 use clap::Args;
 use hookctl::outside::Outside;
@@ -18,31 +18,31 @@ use crate::ui::Ui;
 /// The arguments of `hookctl trust`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The files of a repository may name programs to run for secrets, a host that the API key goes to, \
-and places that it comes from. Nothing of this happens without consent, which is stored outside the repository and \
-ends as soon as a program, its arguments, or a file of the repository that it uses is another one.
+    after_help = "Files of a repository may name programs to run for secrets, the host that receives the API key, \
+    and the source of the key. hookctl follows none of these without consent. Consent is stored outside the repository, \
+    and ends when a program, its arguments, or a file of the repository that it uses changes.
 
-In a job, HOOKCTL_TRUST=DIGEST consents to exactly what this command shows with that digest, and HOOKCTL_TRUST=1 to \
-whatever the files ask for.
+In CI, HOOKCTL_TRUST=DIGEST consents to exactly what this command shows with that digest, and HOOKCTL_TRUST=1 to \
+everything that the files ask for.
 
 Examples:
-  hookctl trust                show what the files ask for, and ask
-  hookctl trust --yes          consent without being asked
-  hookctl trust --list         show what consent is stored
-  hookctl trust --revoke       delete what is stored for this repository"
+  hookctl trust                show what the files need consent for, and ask
+  hookctl trust --yes          consent without asking
+  hookctl trust --list         show stored consent
+  hookctl trust --revoke       delete the stored consent of this repository"
 )]
 pub(crate) struct TrustArgs {
-    /// Consent without being asked
+    /// Consent without asking
     #[arg(long, short = 'y')]
     yes: bool,
-    /// Show the consent that is stored: for this repository, then for others
+    /// Show stored consent, of this repository first
     #[arg(long, conflicts_with_all = ["yes", "revoke"])]
     list: bool,
-    /// Delete the consent that is stored for this repository
+    /// Delete the stored consent of this repository
     #[arg(long, conflicts_with = "yes")]
     revoke: bool,
-    /// The form of the result
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
     output: Form,
 }
 
@@ -53,7 +53,7 @@ pub(crate) async fn run(
     args: &TrustArgs,
     environment: &Environment,
 ) -> ExitStatus {
-    // What is said of the files goes to standard error in either form.
+    // Diagnostics of the files go to standard error in either format.
     let mut presenter = Presenter::new(ui, Output::Human, true, false);
     let result = match presenter.settings(global) {
         Ok(settings) => trust(ui, args, &settings, environment, &mut presenter).await,
@@ -89,7 +89,7 @@ async fn trust(
             .revoke(context.checkout())
             .map_err(|error| failed(&error))?;
         ui.result(&match args.output {
-            Form::Human => format!("Revoked {revoked} of this repository.\n"),
+            Form::Human => format!("Revoked {revoked} grants of this repository.\n"),
             Form::Json => text(&json!({ "format_version": "1", "revoked": revoked })),
         });
         return Ok(ExitStatus::Success);
@@ -106,7 +106,7 @@ async fn trust(
     }
     let is_given = lacking.is_empty() || args.yes || {
         let asks = args.output == Form::Human && ui.can_ask() && !ui.logs_json();
-        asks && ui.ask("Consent to this, until it changes?").await
+        asks && ui.ask("Consent until any of it changes?").await
     };
     if is_given && !lacking.is_empty() {
         store
@@ -123,24 +123,24 @@ async fn trust(
         return Ok(ExitStatus::Success);
     }
     let declined = args.output == Form::Human && ui.can_ask() && !ui.logs_json();
-    let error = CommandError::new("untrusted", "nothing was stored");
+    let error = CommandError::new("untrusted", "no consent was stored");
     let error = if declined {
         error.status(ExitStatus::Refused)
     } else {
-        error.help("add --yes to consent to it")
+        error.hint("add --yes to consent")
     };
     ui.failure(&error);
     Ok(error.status)
 }
 
-/// What the files ask for, for a person to decide.
+/// Renders what the files need consent for.
 fn overview(settings: &Settings, authority: &Authority, store: &Store) -> String {
     let name = &settings.target.name;
     let mut text = String::new();
     if authority.grants().is_empty() {
         text += &format!("The files ask for nothing that needs consent (target '{name}').\n");
     } else {
-        text += &format!("The files ask for this (target '{name}'):\n");
+        text += &format!("The files need consent for (target '{name}'):\n");
     }
     for grant in authority.grants() {
         text += &shown(grant);
@@ -150,12 +150,12 @@ fn overview(settings: &Settings, authority: &Authority, store: &Store) -> String
     }
     for source in authority.missing() {
         text += &format!(
-            "  {} was not found, so nothing runs for it\n",
+            "  {} was not found, so it is not run\n",
             Outside::text(&source.to_string())
         );
     }
     if !authority.grants().is_empty() {
-        text += &format!("For a job: HOOKCTL_TRUST={}\n", authority.digest());
+        text += &format!("For CI: HOOKCTL_TRUST={}\n", authority.digest());
     }
     text
 }
@@ -200,7 +200,7 @@ fn document(
     }))
 }
 
-/// Shows what is stored: for this repository first.
+/// Shows stored consent, of this repository first.
 fn list(
     ui: &Ui,
     args: &TrustArgs,
@@ -239,9 +239,8 @@ fn list(
 fn failed(error: &std::io::Error) -> CommandError {
     CommandError::new(
         "consent-store",
-        format!("consent cannot be stored: {error}"),
+        format!("could not access stored consent: {error}"),
     )
-    .help(
-        "set XDG_STATE_HOME to a folder of yours outside the repository; a job says HOOKCTL_TRUST",
-    )
+    .hint("set XDG_STATE_HOME to a folder of your own outside the repository")
+    .hint("in CI, set HOOKCTL_TRUST")
 }

@@ -1,4 +1,4 @@
-//! `hookctl validate`: check the files, offline and without any secret.
+//! `hookctl validate`: checks the files, offline and without secrets.
 
 use std::path::{Path, PathBuf};
 
@@ -18,26 +18,26 @@ use crate::ui::Ui;
 /// The arguments of `hookctl validate`.
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// The form of the result
-    #[arg(long, value_name = "FORM", value_enum, default_value_t = ValidateOutput::Human)]
+    /// Output format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValidateOutput::Human)]
     output: ValidateOutput,
 }
 
-/// The form of the result.
+/// The output format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum ValidateOutput {
-    /// For people.
+    /// Human-readable text
     Human,
-    /// One JSON document (schemas/validate-v1.schema.json).
+    /// One JSON document (schemas/validate-v1.schema.json)
     Json,
-    /// Annotations in a GitHub workflow's log.
+    /// Annotations for the log of a GitHub workflow
     Github,
-    /// One SARIF 2.1.0 log, for code scanning.
+    /// One SARIF 2.1.0 log, for code scanning
     Sarif,
 }
 
-/// Shows what was found in a form for machines; nothing in the form for people.
-/// Paths below `root` become paths below the repository's root, as reviews name files.
+/// Writes the result in a machine-readable format; does nothing for [`ValidateOutput::Human`]. Paths below `root`
+/// become relative to the repository's root, as reviews name files.
 fn show(
     ui: &Ui,
     output: ValidateOutput,
@@ -68,7 +68,7 @@ fn show(
     }
 }
 
-/// The folder that reviews name files relative to: the workspace of a GitHub job, or the root of the Git
+/// Returns the folder that reviews name files relative to: the workspace of a GitHub job, or the root of the Git
 /// repository.
 fn review_root(root: &Path, environment: &Environment) -> Option<PathBuf> {
     let workspace = environment
@@ -86,13 +86,13 @@ pub(crate) fn run(
     environment: &Environment,
 ) -> ExitStatus {
     let human = args.output == ValidateOutput::Human;
-    // What is said of hookctl.yaml is relative to the working directory.
+    // Diagnostics of hookctl.yaml are relative to the working directory.
     let here = std::env::current_dir().unwrap_or_default();
     let mut settings = match Settings::resolve(global) {
         Ok(settings) => settings,
         Err(SettingsError::Command(error)) => {
             ui.failure(&error);
-            let message = Message::error(error.code, error.message.clone(), error.help);
+            let message = Message::error(error.code, error.message.clone(), error.help());
             show(ui, args.output, &here, environment, (0, 0), vec![message]);
             return error.status;
         }

@@ -1,4 +1,4 @@
-//! Which configuration would have been found in a commit, links in it followed.
+//! Which configuration a commit would have used, with links followed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,32 +6,32 @@ use hookctl::config::FILE_NAMES;
 
 use crate::git::Repository;
 
-/// What to look for in one commit.
+/// A query for one commit.
 pub(super) struct Request {
     commit: String,
-    /// Each start: its folder, and the files that are looked for from there, the nearest folder first.
+    /// Each start: its folder, and the candidate files from there, nearest folder first.
     starts: Vec<(String, Vec<Vec<String>>)>,
 }
 
-/// What a commit has.
+/// The configuration of a commit.
 pub(super) enum Found {
-    /// No file, so the defaults held.
+    /// No file, so the defaults applied.
     Nothing,
-    /// A file: its path in the repository, and its text.
+    /// A file.
     File {
-        /// Its path.
+        /// Its path in the repository.
         path: String,
-        /// Its text.
+        /// Its content.
         text: String,
     },
-    /// Something that cannot be compared, and why.
+    /// The reason why it cannot be compared.
     Unread(String),
-    /// The folder itself was not there; and what would have been found from above.
+    /// The folder did not exist; with the configuration found from its parents.
     NewFolder(Box<Found>),
 }
 
 impl Request {
-    /// Of the folders, each a path in the repository, and the name of the file if a person named it.
+    /// Creates a query for folders, given as paths in the repository, and the file name, if the user named a file.
     pub(super) fn new(commit: &str, folders: &[PathBuf], name: Option<&str>) -> Self {
         let start = |folder: &PathBuf| {
             let upwards = folder
@@ -49,7 +49,7 @@ impl Request {
         }
     }
 
-    /// The objects that tell.
+    /// Returns the objects that Git is asked for.
     fn objects(&self) -> impl Iterator<Item = String> {
         let paths = self
             .starts
@@ -58,7 +58,7 @@ impl Request {
         paths.map(|path| format!("{}:{path}\n", self.commit))
     }
 
-    /// What was found from each start whose folder was there; from the first one if none was.
+    /// Returns what was found from each start whose folder existed, or from the first one if none did.
     fn found(&self, answers: &mut Answers<'_>) -> Option<Vec<Found>> {
         let mut all = Vec::new();
         let mut new = None;
@@ -91,10 +91,10 @@ impl Request {
     }
 }
 
-/// What one folder has. `None` if it has no such file.
+/// Returns the configuration in one folder. Returns `None` if it has no such file.
 fn one(mut there: Vec<(&String, Answer)>, paths: &[String]) -> Option<Found> {
     if there.len() > 1 {
-        let why = format!("there was both {}", paths.join(" and "));
+        let why = format!("it had both {}", paths.join(" and "));
         return Some(Found::Unread(why));
     }
     let (path, answer) = there.pop()?;
@@ -103,22 +103,22 @@ fn one(mut there: Vec<(&String, Answer)>, paths: &[String]) -> Option<Found> {
             path: path.clone(),
             text,
         },
-        _ => Found::Unread(format!("{path} was no file of the repository")),
+        _ => Found::Unread(format!("{path} was not a file of the repository")),
     })
 }
 
-/// The names that a file may have.
+/// Returns the possible file names.
 fn names(name: Option<&str>) -> Vec<&str> {
     name.map_or_else(|| FILE_NAMES.to_vec(), |name| vec![name])
 }
 
-/// A path as Git's question holds it: on one line.
+/// Returns a path as text for Git's input, which is one line.
 fn text(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     (!text.contains('\n')).then(|| text.to_owned())
 }
 
-/// Asks Git for all of them at once.
+/// Queries Git once for all requests.
 pub(super) fn ask(repository: &Repository, requests: impl Iterator<Item = Request>) -> Vec<Found> {
     let requests: Vec<Request> = requests.collect();
     let question: String = requests.iter().flat_map(Request::objects).collect();
@@ -132,21 +132,23 @@ pub(super) fn ask(repository: &Repository, requests: impl Iterator<Item = Reques
         .iter()
         .flat_map(|request| {
             let found = request.found(&mut answers);
-            found.unwrap_or_else(|| vec![Found::Unread("Git gave no whole answer".to_owned())])
+            found.unwrap_or_else(|| {
+                vec![Found::Unread("the output of Git was incomplete".to_owned())]
+            })
         })
         .collect()
 }
 
-/// What Git says of one object.
+/// Git's answer for one object.
 enum Answer {
     Missing,
     Tree,
     Blob(String),
-    /// A link that leads out of the repository, or something else that is no file.
+    /// A link that leads out of the repository, or another object.
     Other,
 }
 
-/// What Git printed and was not read yet.
+/// The output of Git that has not been read yet.
 struct Answers<'a>(&'a [u8]);
 
 impl Answers<'_> {
@@ -166,7 +168,7 @@ impl Answers<'_> {
         Some(match head.rsplit(' ').next() {
             Some("blob") => Answer::Blob(String::from_utf8_lossy(content).into_owned()),
             Some("tree") => Answer::Tree,
-            // A part of the path is a file, or a link came before what is not there.
+            // A part of the path is a file, or the path continues after a link to a missing one.
             Some("notdir" | "dangling") => Answer::Missing,
             _ => Answer::Other,
         })

@@ -1,7 +1,7 @@
-//! The configurations that held before this change of files, as Git knows them.
+//! The configurations in effect before this change of the files, from Git.
 //!
-//! A change can move the file, delete it, put a nearer one before it, or make it or its folder a link: what counts is
-//! which file would have been found at an earlier commit, not what the file of today said then.
+//! A change can move or delete the file, add a nearer one, or replace it or its folder by a link. So each earlier
+//! commit is searched for the file that would have been found there; the path of today's file does not matter.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -12,25 +12,25 @@ use super::history::{Baselines, baselines};
 use crate::environment::Environment;
 use crate::git::{Repository, gave_no_answer};
 
-/// How the file was looked for.
+/// How the file was found.
 pub(crate) enum Sought {
     /// By walking up from this folder.
     From(PathBuf),
-    /// At this path, which a person named.
+    /// At this path, which the user named.
     At(PathBuf),
 }
 
-/// What held before this change of files.
+/// The configurations before this change.
 #[derive(Default)]
 pub(super) struct Earlier {
-    /// At each commit that it can be compared with.
+    /// One for each commit to compare with.
     pub(super) configs: Vec<Config>,
-    /// Why it cannot be compared, or not with all that it should be compared with.
+    /// Why the comparison is missing or incomplete.
     pub(super) unread: Option<String>,
 }
 
-/// Looks for it at HEAD, and where the branch left the branches of the server; where there is none of them, in the
-/// commits before.
+/// Finds the configurations at HEAD and where the branch left the server's branches. Without such branches, uses the
+/// parent commits.
 pub(super) fn find(sought: &Sought, environment: &Environment) -> Earlier {
     let mut earlier = Earlier::default();
     let Some((starts, name)) = starts(sought, environment) else {
@@ -68,13 +68,13 @@ pub(super) fn find(sought: &Sought, environment: &Environment) -> Earlier {
         }
     }
     if gave_no_answer() {
-        earlier.unread = Some("Git gave no whole answer".to_owned());
+        earlier.unread = Some("the output of Git was incomplete".to_owned());
     }
     earlier
 }
 
 impl Earlier {
-    /// Of several reasons the first one is told: it is the nearest.
+    /// Records why the comparison is incomplete. The first reason wins, since its commit is the nearest.
     fn doubt(&mut self, why: String) {
         self.unread.get_or_insert(why);
     }
@@ -87,19 +87,19 @@ impl Earlier {
                 let (_, _, config) = load_text(Path::new(&path), Path::new("/"), text);
                 match config {
                     Some(config) => self.configs.push(config),
-                    None => self.doubt(format!("{path} was not valid")),
+                    None => self.doubt(format!("{path} was invalid")),
                 }
             }
             Found::NewFolder(then) => {
-                self.doubt("this folder was not there".to_owned());
+                self.doubt("this folder did not exist".to_owned());
                 self.take(*then);
             }
         }
     }
 }
 
-/// The folder that the file is looked for from, by its real path first and then as it is written, each absolute; and the
-/// name of a file that a person named.
+/// Returns the folders from which the file is looked for, by real path first and then as written, and the name of a
+/// file that the user named.
 fn starts(sought: &Sought, environment: &Environment) -> Option<(Vec<PathBuf>, Option<String>)> {
     let (folder, written, name) = match sought {
         Sought::From(folder) => {
@@ -122,7 +122,7 @@ fn starts(sought: &Sought, environment: &Environment) -> Option<(Vec<PathBuf>, O
     Some(([real].into_iter().chain(written).collect(), name))
 }
 
-/// The paths of the folders in a repository.
+/// Returns the paths relative to the repository's root.
 fn below(starts: &[PathBuf], root: &Path) -> Vec<PathBuf> {
     let below = starts
         .iter()
@@ -130,14 +130,14 @@ fn below(starts: &[PathBuf], root: &Path) -> Vec<PathBuf> {
     below.map(Path::to_owned).collect()
 }
 
-/// What the repository around a submodule says of it.
+/// A submodule as its superproject sees it.
 struct InSuperproject {
     outer: Repository,
-    /// Where the submodule is.
+    /// The path of the submodule.
     at: PathBuf,
-    /// Earlier commits of the superproject in which a folder was in its place.
+    /// Earlier commits of the superproject that have a plain folder in its place.
     trees: Vec<String>,
-    /// Earlier commits of the submodule itself.
+    /// Earlier commits of the submodule.
     commits: Vec<String>,
 }
 
@@ -164,7 +164,7 @@ fn in_superproject(
                 if repository.agrees(&["cat-file", "-e", &name]) == Some(true) {
                     found.commits.push(own.to_owned());
                 } else {
-                    *unread = Some("the submodule was at a commit that is not here".to_owned());
+                    *unread = Some("the submodule was at a commit that is missing here".to_owned());
                 }
             }
             _ => {}

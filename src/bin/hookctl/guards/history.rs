@@ -1,33 +1,33 @@
-//! The commits that a change of files is compared with.
+//! The commits that the files are compared with.
 
 use crate::environment::Environment;
 use crate::git::Repository;
 
-/// The branches of the server that changes are made against, by the names that they mostly have.
+/// The usual names of the server's main branches.
 const TRUNKS: [&str; 2] = ["refs/remotes/origin/main", "refs/remotes/origin/master"];
 
-/// What the server calls its own branch; not a branch if anybody pushed one of that name.
+/// The server's default branch. Ignored if it is not a symbolic ref: then it is a branch that was pushed by this name.
 const SERVERS_HEAD: &str = "refs/remotes/origin/HEAD";
 
-/// In which variables CI systems name the branch that a change is made against, and the default branch.
+/// The variables in which CI systems name the target branch and the default branch.
 const TARGETS: [&str; 2] = ["GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"];
 const DEFAULT: &str = "CI_DEFAULT_BRANCH";
 
-/// In which variable a CI system names the commit that a change began at.
+/// The variable in which a CI system names the commit where a change began.
 const DIFF_BASE: &str = "CI_MERGE_REQUEST_DIFF_BASE_SHA";
 
 /// The commits to compare with.
 #[derive(Default)]
 pub(super) struct Baselines {
-    /// HEAD first: the work tree may differ from it.
+    /// HEAD first, since the work tree may differ from it.
     pub(super) commits: Vec<String>,
-    /// What should be compared with and is not here.
+    /// Why a commit to compare with is missing.
     pub(super) missing: Option<String>,
 }
 
-/// Finds HEAD, and each commit at which it left a branch of the server; where it left none, the commits before it.
+/// Finds HEAD, and each commit where it left a branch of the server. Without any, uses the parents of HEAD.
 ///
-/// All of them count: whoever can push a branch could choose among them.
+/// All of them count, since an author who can push a branch could otherwise choose among them.
 pub(super) fn baselines(repository: &Repository, environment: &Environment) -> Baselines {
     let mut found = Baselines::default();
     let Some(line) = repository.ask(&["rev-list", "--parents", "--max-count=1", "HEAD"]) else {
@@ -62,7 +62,7 @@ pub(super) fn baselines(repository: &Repository, environment: &Environment) -> B
     forks.sort();
     forks.dedup();
     if forks.is_empty() {
-        // A CI system makes a merge of a change and its target, so the target is among them.
+        // CI systems merge a change with its target, which then is a parent.
         let is_merge = parents.len() > 1;
         let is_here = |branch: &String| tips.iter().any(|(name, _)| *name == remote(branch));
         if let Some(branch) = target.filter(|branch| !is_merge && !is_here(branch)) {
@@ -79,7 +79,7 @@ fn remote(branch: &str) -> String {
     format!("refs/remotes/origin/{branch}")
 }
 
-/// The branches of the server that a change may be made against, as far as they are here.
+/// Returns the local refs of the server's branches that a change may target.
 fn tips(
     repository: &Repository,
     environment: &Environment,

@@ -1,6 +1,6 @@
-//! Which settings of hookctl.yaml make a plan less careful, and what this change of files did to them.
+//! Settings of hookctl.yaml that make plans less careful, and how this change of the files affected them.
 //!
-//! What a flag or a variable says instead is not among them: it does not come with the files.
+//! Flags and variables override them and are not covered, since they do not come with the files.
 
 mod commits;
 mod earlier;
@@ -16,19 +16,19 @@ use hookctl::render::{LooseSetting, LooseSettings, SettingChange};
 pub(crate) use self::earlier::Sought;
 use crate::environment::Environment;
 
-/// What hookctl.yaml says, as far as a plan shows it.
+/// The guards of hookctl.yaml.
 pub(crate) struct Guards {
     sought: Sought,
-    /// Where each setting stands: the file as it is shown, and the line.
+    /// The file and line of each setting.
     places: BTreeMap<String, (PathBuf, usize)>,
     config: Config,
     target: String,
-    /// Settings that a flag or a variable says.
+    /// Settings that a flag or a variable overrides.
     overridden: Vec<&'static str>,
 }
 
 impl Guards {
-    /// Of a configuration, how its file was looked for, and the file if there is one.
+    /// Reads the guards of a configuration.
     pub(crate) fn new(
         config: Config,
         sought: Sought,
@@ -50,7 +50,7 @@ impl Guards {
         }
     }
 
-    /// The settings that let more pass than their defaults do, or than they did before this change of files. Asks Git.
+    /// Returns the settings that are looser than their defaults, or than before this change of the files. Runs Git.
     pub(crate) fn loose(&self, environment: &Environment) -> LooseSettings {
         let earlier = earlier::find(&self.sought, environment);
         let all = Config {
@@ -88,7 +88,7 @@ impl Guards {
     }
 }
 
-/// The lints of all, so that each is compared with its default.
+/// Merges the lints of several configurations, so that each is compared with its default.
 fn merged<'a>(configs: impl Iterator<Item = &'a Config>) -> Lints {
     let mut lints = Lints::default();
     for (code, level) in configs.flat_map(|config| config.lints.levels()) {

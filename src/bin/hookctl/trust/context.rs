@@ -1,4 +1,4 @@
-//! What consent depends on beside the files: the checkout, the variables of the job, and what was stored.
+//! What consent depends on besides the files: the checkout, the environment, and stored consent.
 
 use std::ffi::OsString;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use hookctl::declaration::Declarations;
 use hookctl::secret::SecretSource;
 use hookctl::trust::{
-    AllowedHosts, Authority, Checkout, Choice, Disk, GatherError, Wanted, WantedApi, gather,
+    AllowedHosts, ApiNeeds, Authority, Checkout, Choice, Disk, GatherError, Needs, gather,
 };
 
 use super::store::Store;
@@ -16,6 +16,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::git::Repository;
+use crate::hints;
 use crate::settings::Settings;
 
 /// What consent depends on.
@@ -28,17 +29,15 @@ pub(crate) struct Context<'a> {
     path: Option<OsString>,
 }
 
-/// The error of a target without an address.
+/// Returns the error of a target without an API URL.
 pub(crate) fn no_api_url() -> CommandError {
-    CommandError::new("no-api-url", "there is no API URL").help(
-        "give the target an `api_url` in hookctl.yaml, or use --api-url or \
-         HOOKCTL_API_URL (such as https://api-prod.interactly.ai); to try things out \
-         without an account, use --sandbox",
-    )
+    CommandError::new("no-api-url", "no API URL is configured")
+        .hint(hints::API_URL)
+        .hint(hints::SANDBOX)
 }
 
 impl<'a> Context<'a> {
-    /// Reads the variables. One that is not understood is an error: consent is never guessed.
+    /// Reads the environment. A variable that cannot be parsed is an error, since consent is never guessed.
     pub(crate) fn of(
         settings: &'a Settings,
         environment: &'a Environment,
@@ -66,22 +65,22 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// What the job says.
+    /// Returns the choice in `HOOKCTL_TRUST`.
     pub(crate) const fn choice(&self) -> &Choice {
         &self.choice
     }
 
-    /// Where the files are.
+    /// Returns the folders that count as the repository.
     pub(crate) const fn checkout(&self) -> &Checkout {
         &self.checkout
     }
 
-    /// What was stored.
+    /// Returns the stored consent.
     pub(crate) fn store(&self) -> Store {
         Store::of(self.environment, &self.checkout)
     }
 
-    /// What is asked for by the API of the target, and by tokens.
+    /// Returns what the API of the target and the tokens need consent for.
     pub(crate) fn authority(
         &self,
         api: bool,
@@ -93,8 +92,8 @@ impl<'a> Context<'a> {
             return Err(no_api_url());
         }
         let fingerprint_key = target.fingerprint_key.as_ref();
-        let wanted = Wanted {
-            api: url.filter(|_| api).map(|url| WantedApi {
+        let needs = Needs {
+            api: url.filter(|_| api).map(|url| ApiNeeds {
                 url,
                 url_is_given: target.given.url,
                 url_place: target.places.api_url.clone(),
@@ -107,35 +106,26 @@ impl<'a> Context<'a> {
             tokens: tokens
                 .into_iter()
                 .flat_map(Declarations::placed_secret_sources)
-                // All else asks for nothing, and there may be many.
+                // Other sources need no consent, and there may be many.
                 .filter(|(source, _)| matches!(source, SecretSource::Command { .. }))
                 .map(|(source, place)| (source, Some(place.clone())))
                 .collect(),
             hosts: self.hosts.as_ref(),
         };
-        gather(&wanted, &self.checkout, self.path.as_deref(), &Disk).map_err(|error| {
-            let shown = |code| CommandError::caused(code, &error);
-            match &error {
-                GatherError::HostNotAllowed { .. } => shown("host-not-allowed").help(
-                    "HOOKCTL_ALLOWED_HOSTS lists the hosts that this job may send the API key to; correct the \
-                     address, or add the host there",
-                ),
-                GatherError::FingerprintKeyInside { .. } => shown("invalid-secret-source")
-                    .help("name a variable, a program, or a file outside the repository"),
-                GatherError::TooManyNames { .. } => shown("untrusted")
-                    .help("put the text of the arguments into a file of the repository, and run that"),
-                GatherError::TooLarge { .. } => shown("untrusted").help(
-                    "name the files that the program needs, or a folder with nothing else in it: up to 4,096 \
-                     files and 64 MiB are read",
-                ),
-                GatherError::Content { .. } => shown("untrusted")
-                    .help("make it readable, so that consent can cover what it holds"),
-            }
+        gather(&needs, &self.checkout, self.path.as_deref(), &Disk).map_err(|error| {
+            let code = match &error {
+                GatherError::HostNotAllowed { .. } => "host-not-allowed",
+                GatherError::FingerprintKeyInside { .. } => "invalid-secret-source",
+                GatherError::TooManyNames { .. }
+                | GatherError::TooLarge { .. }
+                | GatherError::Content { .. } => "untrusted",
+            };
+            CommandError::caused(code, &error)
         })
     }
 
-    /// All that the target's configuration asks for, whatever a command needs of it. Where the declarations do not
-    /// validate, or the target has no address, what is left.
+    /// Returns everything that the target's configuration needs consent for, whatever the command uses. If the
+    /// declarations are invalid or the target has no URL, returns the rest.
     pub(crate) fn whole(&self, tokens: Option<&Declarations>) -> Authority {
         let read;
         let tokens = if tokens.is_some() {
@@ -148,7 +138,7 @@ impl<'a> Context<'a> {
             .unwrap_or_default()
     }
 
-    /// Whether the job's digests cover what is asked for: this, or all that the configuration asks for.
+    /// Returns whether the digests of `HOOKCTL_TRUST` cover the request, by itself or as a part of the configuration.
     pub(crate) fn covers(&self, authority: &Authority, tokens: Option<&Declarations>) -> bool {
         let Choice::Only(digests) = &self.choice else {
             return false;
@@ -157,8 +147,7 @@ impl<'a> Context<'a> {
     }
 }
 
-/// The repository that the files are in, that of declarations that a flag names elsewhere, and those that they are
-/// submodules of.
+/// Returns the repository of the files, that of declarations named elsewhere by a flag, and their superprojects.
 fn checkout(settings: &Settings) -> Checkout {
     let named = real(&settings.root);
     let (root, has_git) = root_of(&settings.root, &named);
@@ -179,7 +168,7 @@ fn checkout(settings: &Settings) -> Checkout {
     }
 }
 
-/// The root of the Git repository around a folder, or the folder itself, by its real path; and which of them it is.
+/// Returns the root of the repository that contains a folder, or the folder itself, and whether it is a repository.
 fn root_of(folder: &Path, named: &Path) -> (PathBuf, bool) {
     let folder = real(folder);
     match Repository::around_part(&folder, named) {

@@ -1,7 +1,6 @@
-//! Consent for this run: what the files ask for, who gives it, and what is refused.
+//! Consent of a run: what the files ask for, who grants it, and what is refused.
 //!
-//! The one way to a [`Session`](crate::session::Session) and to tokens is a [`Cleared`], and the one way to that is
-//! [`clear`].
+//! A [`Session`](crate::session::Session) and tokens require a [`Cleared`], which only [`clear`] returns.
 
 mod context;
 mod shown;
@@ -22,42 +21,42 @@ pub(crate) use self::context::{Context, no_api_url};
 pub(crate) use self::shown::{is_open, shown};
 pub(crate) use self::store::{Store, Stored};
 
-/// How many grants a refusal names.
+/// The most grants that a refusal lists.
 const NAMED: usize = 10;
-/// How many characters of a program's arguments it shows: `hookctl trust` shows all of them.
+/// How many characters of a program's arguments are shown. `hookctl trust` shows all of them.
 const ARGUMENTS: usize = 200;
 
-/// Who is asked for consent that is not there.
+/// Whether to ask for missing consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asks {
-    /// The person at the terminal, if there is one.
+    /// Ask the user, on a terminal.
     Person,
-    /// Nobody.
-    Nobody,
+    /// Do not ask.
+    Never,
 }
 
 impl Asks {
-    /// A person is asked unless a machine reads the result.
+    /// Asks the user unless the output is JSON.
     pub(crate) const fn a_person_unless(json: bool) -> Self {
-        if json { Self::Nobody } else { Self::Person }
+        if json { Self::Never } else { Self::Person }
     }
 }
 
-/// What a command wants to do.
+/// What a command needs consent for.
 #[derive(Clone, Copy)]
 pub(crate) struct Request<'a> {
-    /// Whether it talks to the emulator in the place of the API.
+    /// Whether it uses the emulator instead of the API.
     pub(crate) sandbox: bool,
-    /// Whether it talks to the API.
+    /// Whether it uses the API.
     pub(crate) api: bool,
     /// The declarations whose tokens it resolves.
     pub(crate) tokens: Option<&'a Declarations>,
-    /// Who is asked.
+    /// Whether to ask.
     pub(crate) asks: Asks,
 }
 
 impl Request<'_> {
-    /// To talk to the API, and resolve no token.
+    /// Creates a request to use the API without resolving tokens.
     pub(crate) const fn of_api(sandbox: bool, asks: Asks) -> Self {
         Self {
             sandbox,
@@ -70,14 +69,14 @@ impl Request<'_> {
 
 /// What this run may do.
 pub(crate) enum Cleared {
-    /// Talk to the emulator in the place of the API, and run these programs.
+    /// Use the emulator, and run these programs.
     Sandbox(Permits),
-    /// What there is consent to.
+    /// Use the API, with this consent.
     Api(Consent),
 }
 
 impl Cleared {
-    /// The programs that may be run.
+    /// Returns the programs that may be run.
     pub(crate) const fn permits(&self) -> &Permits {
         match self {
             Self::Sandbox(permits) => permits,
@@ -85,14 +84,14 @@ impl Cleared {
         }
     }
 
-    /// Whether the emulator is in the place of the API.
+    /// Returns whether the emulator is used instead of the API.
     pub(crate) const fn is_sandbox(&self) -> bool {
         matches!(self, Self::Sandbox(_))
     }
 }
 
-/// Finds out what the files ask for, and whether there is consent. For the emulator nobody is asked and nothing is
-/// refused: what has no consent is left out.
+/// Determines what the files ask for, and obtains consent. For the emulator nothing is asked or refused: programs
+/// without consent are left out.
 pub(crate) async fn clear(
     ui: &Ui,
     settings: &Settings,
@@ -105,7 +104,7 @@ pub(crate) async fn clear(
         return Ok(Cleared::Sandbox(permits(&context, &authority, request)));
     }
     let authority = context.authority(request.api, request.tokens)?;
-    // Nothing is looked for where nothing is asked for.
+    // Without grants there is no need to look for stored consent.
     let authority = match authority.consent(|_| false) {
         Ok(consent) => return Ok(Cleared::Api(consent)),
         Err(_) => authority,
@@ -126,29 +125,24 @@ pub(crate) async fn clear(
         Ok(consent) => return Ok(Cleared::Api(consent)),
         Err(lacking) => lacking,
     };
-    if request.asks == Asks::Nobody || !ui.can_ask() || ui.logs_json() {
-        return Err(refused(
-            &context,
-            "there is no consent to",
-            &lacking,
-            request,
-        ));
+    if request.asks == Asks::Never || !ui.can_ask() || ui.logs_json() {
+        return Err(refused(&context, "no consent to", &lacking, request));
     }
     ask(ui, &context, &store, &lacking).await?;
-    // What a person saw is what runs: while the question was open, anything may have changed.
+    // The files may have changed during the prompt; only what was shown may run.
     let now = context.authority(request.api, request.tokens)?;
     if now.digest() != authority.digest() {
         return Err(CommandError::new(
             "untrusted",
-            "what the files ask for changed while the question was open",
+            "what the files ask for changed during the prompt",
         )
-        .help("look at it again"));
+        .hint("review it again"));
     }
     Ok(Cleared::Api(now.trusted_by_caller()))
 }
 
-/// Stores consent to the API of a target whose address and key a person gave just now, and hookctl.yaml repeats.
-/// Where that cannot be, the next command asks.
+/// Stores consent to the API and key that the user just named and hookctl.yaml repeats. If that fails, the next command
+/// asks.
 pub(crate) fn store_given(ui: &Ui, settings: &Settings, environment: &Environment) {
     let Ok(context) = Context::of(settings, environment) else {
         return;
@@ -161,12 +155,12 @@ pub(crate) fn store_given(ui: &Ui, settings: &Settings, environment: &Environmen
         && let Err(error) = store.put(&lacking, context.checkout())
     {
         ui.remark(&format!(
-            "The next command asks for consent to this API and its key: {error}\n"
+            "warning: the next command asks for consent to this API and its key: {error}\n"
         ));
     }
 }
 
-/// The programs that may be run beside the emulator.
+/// Returns the programs that may run with the emulator.
 fn permits(context: &Context<'_>, authority: &Authority, request: Request<'_>) -> Permits {
     match context.choice() {
         Choice::Everything => authority.permits(|_| true),
@@ -181,14 +175,14 @@ fn permits(context: &Context<'_>, authority: &Authority, request: Request<'_>) -
     }
 }
 
-/// Asks the person at the terminal, and stores the answer if it is to hold for always.
+/// Asks the user, and stores the answer if it is meant to last.
 async fn ask(
     ui: &Ui,
     context: &Context<'_>,
     store: &Store,
     lacking: &[&Grant],
 ) -> Result<(), CommandError> {
-    let mut text = "The files ask for what needs your consent:\n".to_owned();
+    let mut text = "The files ask for something that needs your consent:\n".to_owned();
     for grant in lacking {
         text += &shown(grant);
     }
@@ -202,19 +196,19 @@ async fn ask(
         "a" | "always" => {
             if let Err(error) = store.put(lacking, context.checkout()) {
                 ui.message(&format!(
-                    "warning: it is allowed this once, and could not be stored: {error}\n"
+                    "warning: allowed once, since consent could not be stored: {error}\n"
                 ));
             }
             Ok(())
         }
         _ => Err(
-            CommandError::new("untrusted", "nothing was run or sent: consent was declined")
+            CommandError::new("untrusted", "consent was declined; nothing was run or sent")
                 .status(ExitStatus::Refused),
         ),
     }
 }
 
-/// The error of a run that wants what nobody consented to.
+/// Returns the error for missing consent.
 fn refused(
     context: &Context<'_>,
     head: &str,
@@ -234,8 +228,8 @@ fn refused(
         "untrusted",
         format!("{head} what the files ask for: {}", named.join("; ")),
     )
-    .help(format!(
-        "`hookctl trust` shows it and stores your consent; a job says HOOKCTL_TRUST={digest} (exactly this) or \
-         HOOKCTL_TRUST=1 (whatever the files ask for)"
+    .hint("review it and consent with `hookctl trust`")
+    .hint(format!(
+        "in CI, set HOOKCTL_TRUST={digest} (exactly this), or HOOKCTL_TRUST=1 (everything that the files ask for)"
     ))
 }

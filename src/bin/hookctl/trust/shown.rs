@@ -1,23 +1,23 @@
-//! A grant as a person sees it.
+//! A grant, rendered for the user.
 
 use hookctl::outside::Outside;
 use hookctl::trust::{Grant, What};
 
-/// A grant for a person: what it is, and each place where the files ask for it.
+/// Renders a grant and the locations in the files that need it.
 pub(crate) fn shown(grant: &Grant) -> String {
     let mut text = format!("  {}\n      at {}\n", grant.what(), places(grant));
     if is_open(grant) {
-        text += "      what else this reads cannot be told: consent covers its text, and the files named in it\n";
+        text += "      may read other files: consent covers its text and the files named in it\n";
     }
     text
 }
 
-/// Whether a grant does not tell all that it is about.
+/// Returns whether the grant cannot list all that the program reads.
 pub(crate) fn is_open(grant: &Grant) -> bool {
     matches!(grant.what(), What::Program(run) if run.is_open)
 }
 
-/// Where the files ask for it. The first places are enough to find the others.
+/// Renders the first locations of a grant.
 pub(super) fn places(grant: &Grant) -> String {
     let all = grant.places();
     let mut text = all
@@ -33,7 +33,7 @@ pub(super) fn places(grant: &Grant) -> String {
         text += &format!(", and {} more", all.len() - 3);
     }
     if text.is_empty() {
-        // What no file says is a default, and those are free.
+        // A grant without a location would be for a default, and defaults need no consent.
         "no file".clone_into(&mut text);
     }
     text

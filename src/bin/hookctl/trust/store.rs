@@ -1,4 +1,4 @@
-//! Where consent is stored: one small file per grant, in the user's own folder, never in a repository.
+//! Stored consent: one small file per grant, in the user's own folder, never in a repository.
 
 use std::fs;
 use std::io;
@@ -13,41 +13,41 @@ use super::shown::places;
 use crate::environment::Environment;
 use crate::output_file::put;
 
-/// The most that is read of one file, in bytes. What a grant says is cut long before.
+/// The most that is read of one file, in bytes. Grants are truncated well below.
 const MOST_READ: u64 = 1024 * 1024;
 
-/// Consent as it is stored. The name of its file is the digest; the rest is for people.
+/// Stored consent. The digest is the file name; the other fields are informational.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Stored {
     format_version: String,
     /// The digest of the grant.
     pub(crate) digest: String,
-    /// The repository.
+    /// The root of the repository.
     pub(crate) checkout: String,
-    /// What the grant is about.
+    /// The grant, as text.
     pub(crate) what: String,
-    /// Where the files asked for it.
+    /// The locations in the files.
     pub(crate) place: String,
-    /// When it was given.
+    /// When consent was given, in RFC 3339.
     pub(crate) when: String,
 }
 
-/// The folder of consent.
+/// The folder of stored consent.
 pub(crate) struct Store(Result<PathBuf, Unavailable>);
 
-/// Why consent can be neither read nor stored.
+/// Why the folder of stored consent cannot be used.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Unavailable {
-    #[error("neither XDG_STATE_HOME nor HOME is set, so there is no folder for it")]
+    #[error("neither XDG_STATE_HOME nor HOME is set")]
     NoHome,
     #[error("its folder {} is in the repository", Outside::path(.0))]
     InCheckout(PathBuf),
-    #[error("others than you can write into its folder {}", Outside::path(.0))]
+    #[error("other users can write to its folder {}", Outside::path(.0))]
     OthersWrite(PathBuf),
 }
 
 impl Store {
-    /// Finds the folder. One in the repository does not count: its files would consent to themselves.
+    /// Finds the folder. It must not be in the repository, whose files would then grant their own consent.
     pub(crate) fn of(environment: &Environment, checkout: &Checkout) -> Self {
         let absolute = |name: &str| {
             let folder = environment.setting(name).map(PathBuf::from);
@@ -77,7 +77,7 @@ impl Store {
         folder.join(format!("{digest}.json"))
     }
 
-    /// Whether consent to a grant is stored.
+    /// Returns whether consent to a grant is stored.
     pub(crate) fn has(&self, digest: Digest) -> bool {
         let digest = digest.to_string();
         self.0
@@ -110,7 +110,7 @@ impl Store {
         Ok(())
     }
 
-    /// All that is stored, by repository.
+    /// Returns all stored consent, sorted by repository.
     pub(crate) fn list(&self) -> io::Result<Vec<Stored>> {
         let folder = self
             .0
@@ -124,7 +124,7 @@ impl Store {
         let mut all = Vec::new();
         for entry in entries {
             let path = entry?.path();
-            // Whatever else is there is none of ours.
+            // Other files in the folder are ignored.
             all.extend(read(&path).filter(|stored| path == Self::file(folder, &stored.digest)));
         }
         all.sort_by(|one, other| {
@@ -137,7 +137,7 @@ impl Store {
         Ok(all)
     }
 
-    /// Deletes what is stored for a repository, and returns how much that was.
+    /// Deletes the consent stored for a repository. Returns how many grants that were.
     pub(crate) fn revoke(&self, checkout: &Checkout) -> io::Result<usize> {
         let root = checkout.root().to_string_lossy();
         let mut revoked = 0;
@@ -156,7 +156,7 @@ fn read(path: &Path) -> Option<Stored> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The path with the links of that part of it resolved that is there.
+/// Resolves links in the existing part of a path.
 fn real(path: &Path) -> PathBuf {
     for folder in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (fs::canonicalize(folder), path.strip_prefix(folder)) {
@@ -181,7 +181,7 @@ fn make(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)
 }
 
-/// Whether somebody else could put consent there.
+/// Returns whether another user could write to a folder.
 #[cfg(unix)]
 fn others_write(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
@@ -191,7 +191,7 @@ fn others_write(folder: &Path) -> bool {
         .is_ok_and(|metadata| metadata.mode() & 0o022 != 0 || ![0, own].contains(&metadata.uid()))
 }
 
-/// Whether everybody could put another folder in the place of one that is in it.
+/// Returns whether any user could replace the folders inside this one.
 #[cfg(unix)]
 fn others_replace(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,4 +1,4 @@
-//! From texts to declarations, and every mistake at its place.
+//! Loading of declarations, and every problem with its location.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +52,7 @@ fn load_one(text: &str) -> Loaded {
     load_with(&[("a.yaml", text)], PlaintextSecrets::Warn)
 }
 
-/// `line:column code` for each diagnostic.
+/// Returns `line:column code` for each diagnostic.
 fn codes(loaded: &Loaded) -> Vec<String> {
     loaded
         .diagnostics
@@ -65,7 +65,7 @@ fn codes(loaded: &Loaded) -> Vec<String> {
         .collect()
 }
 
-/// One webhook with a key, a url, actions, and these lines, which begin on line 5.
+/// Returns one webhook with a key, a url, actions, and the given lines, which begin on line 5.
 fn webhook(lines: &str) -> String {
     let mut text = "webhooks:\n  a:\n    url: https://a.example\n    actions: all\n".to_owned();
     for line in lines.lines() {
@@ -322,7 +322,7 @@ fn invalid_files() {
             "webhooks:\n  a: {state: absent, name: A}\n  b: {state: absent, name: A}",
             vec!["3:28 ambiguous-name"],
         ),
-        // A wrong value that many share is wrong once.
+        // A wrong value that is shared is reported once.
         (
             "defaults: {actions: [x]}\nwebhooks:\n  a: {url: 'https://a.x'}\n  b: {url: 'https://b.x'}",
             vec!["1:22 unknown-action"],
@@ -331,7 +331,7 @@ fn invalid_files() {
             "x-a: &a {url: 'https://a.x', actions: x}\nwebhooks: {a: *a, b: {<<: *a, name: c}}",
             vec!["1:39 unknown-action"],
         ),
-        // What is missing may be in the document that could not be read.
+        // The missing field may be in the document that could not be parsed.
         (
             "webhooks: {a: {url: 'https://a.x'}}\n---\ndefaults: {",
             vec!["3:11 syntax"],
@@ -433,15 +433,15 @@ webhooks: {
         })
         .collect();
     insta::assert_snapshot!(found.join("\n"), @r"
-    2:3 invalid-key: a key is 1 to 63 characters of a-z, 0-9, '.', '_', '-', and begins with a letter or digit; write 'billing-run', and keep the text as its 'name'
-    6:10 invalid-url: 'url' is not an absolute URL (no scheme and host); write an absolute address, such as https://hooks.example.com/path
+    2:3 invalid-key: a key is 1 to 63 characters of a-z, 0-9, '.', '_', '-', and begins with a letter or digit; use 'billing-run' as the key, and keep the text as its 'name'
+    6:10 invalid-url: 'url' is not an absolute URL (no scheme and host); use an absolute address, such as https://hooks.example.com/path
     7:33 unknown-action: unknown action 'workflow_run_complete'; did you mean 'workflow_run_completed'?
-    8:14 wrong-type: 'enabled' must be true or false; old YAML readers take it for true, newer ones for text; write true
-    9:22 out-of-range: 'timeout_seconds' is out of range; write a whole number from 1 to 60
-    10:21 unknown-field: 'bearer_token' has a field that is none of env, file, and command; did you mean 'env'?
-    11:3 missing-field: 'c' has no 'url'; add 'url: https://...', the address that events are sent to
+    8:14 wrong-type: 'enabled' must be true or false; write true: some YAML readers take this for true, others for text
+    9:22 out-of-range: 'timeout_seconds' is out of range; use a whole number from 1 to 60
+    10:21 unknown-field: 'bearer_token' has a field other than env, file, and command; did you mean 'env'?
+    11:3 missing-field: 'c' has no 'url'; add 'url: https://...', the delivery address
     13:11 undefined-variable: the variable UNDEFINED is not set; set it under 'vars' of the target or as HOOKCTL_VAR_UNDEFINED in the environment, or give it a default: ${UNDEFINED:-default}
-    14:22 unknown-value: 'ignore_changes' cannot be 'token'; write one of name, url, actions, enabled, timeout_seconds, max_retries, retry_backoff_seconds, bearer_token
+    14:22 unknown-value: 'ignore_changes' cannot be 'token'; use one of name, url, actions, enabled, timeout_seconds, max_retries, retry_backoff_seconds, bearer_token
     16:11 syntax: unclosed bracket '{'; check the brackets, braces, and commas
     ");
 }

@@ -1,4 +1,4 @@
-//! Variables, names, and lists: what is read, and that no mistake hides another.
+//! Variables, names, and lists, and that no problem hides another.
 
 use super::*;
 use hookctl_core::secret::SecretSource;
@@ -68,7 +68,7 @@ fn a_value_that_is_one_variable_is_read_as_the_type_of_its_field() {
         assert!(webhook.prevent_destroy);
         assert_eq!(webhook.spec.actions.iter().count(), expected);
     }
-    // For another target, whose variables are not known, it is only looked at.
+    // For another target, whose variables are unknown, the text is only checked.
     let elsewhere = text.replace("FIVE", "NONE") + "    targets: [prod]\n";
     assert_eq!(codes(&load_one(&elsewhere)), [""; 0]);
 }
@@ -200,9 +200,9 @@ fn the_cause_of_white_space_in_an_address_is_named() {
     };
     assert!(help(">\n      https://a.example/").contains("write the address on one line"));
     assert!(help("|\n      https://a.example/").contains("ends with a line break"));
-    assert!(help("https://a.example/\n      b").contains("goes on in the next line"));
+    assert!(help("https://a.example/\n      b").contains("write the address on one line"));
     assert!(help("'https://a.example/b c'").contains("%20"));
-    assert!(help("'https://a.example/${NONE:-b c}'").contains("what its variables hold"));
+    assert!(help("'https://a.example/${NONE:-b c}'").contains("the values of its variables"));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_token_names_no_variable_of_a_key_wherever_it_is_declared() {
     );
 }
 
-/// Reads one file with these variables.
+/// Loads one file with these variables.
 fn with_vars(text: &str, vars: &[(&str, String)]) -> Loaded {
     let vars = vars.iter().cloned();
     let vars = vars.map(|(name, value)| (name.to_owned(), value)).collect();
@@ -268,7 +268,7 @@ fn with_vars(text: &str, vars: &[(&str, String)]) -> Loaded {
 #[test]
 fn what_variables_make_is_bounded() {
     let long = [("LONG", "x".repeat(1_000))];
-    // A file of 400 KB that would be a text of 100 MB.
+    // A file of 400 KB that would expand to 100 MB.
     let text = webhook(&format!("name: '{}'", "${LONG}".repeat(50_000)));
     assert_eq!(
         codes(&with_vars(&text, &long)),
@@ -302,7 +302,7 @@ fn what_defaults_repeat_is_bounded() {
         load_one(&format!("defaults: {defaults}\nwebhooks:\n{webhooks}"))
     };
     let many = |count: usize| (0..count).map(|number| format!("a{number},"));
-    // What is wrong with a default is found once, however many webhooks have it.
+    // A problem of a default is reported once, however many webhooks share it.
     let wrong = file(
         &format!("{{actions: [{}]}}", many(5_000).collect::<String>()),
         300,

@@ -1,4 +1,4 @@
-//! What is asked for, over files in memory.
+//! Grants, for files in memory.
 
 mod programs;
 
@@ -35,7 +35,7 @@ impl Files {
     }
 }
 
-impl Look for Files {
+impl FileSystem for Files {
     fn real(&self, path: &Path) -> Option<PathBuf> {
         let mut real = path.to_owned();
         for (link, to) in &self.links {
@@ -84,7 +84,7 @@ impl Look for Files {
     }
 }
 
-/// A machine with two programs, and a repository with a script.
+/// Returns a machine with two programs, and a repository with a script.
 fn machine() -> Files {
     Files::default()
         .program("/usr/bin/op", "op")
@@ -111,7 +111,7 @@ fn env(name: &str) -> SecretSource {
     SecretSource::Env { name: name.into() }
 }
 
-/// The source that a text of hookctl.yaml is.
+/// Parses the source of a secret in hookctl.yaml.
 fn text(text: &str) -> SecretSource {
     SecretSource::Text {
         template: Template::parse(text).unwrap(),
@@ -127,11 +127,11 @@ fn file(path: &str, confined_to: Option<&str>) -> SecretSource {
 }
 
 fn of_tokens(sources: &[SecretSource], files: &Files, path: &str) -> Authority {
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: sources.iter().map(|source| (source, None)).collect(),
-        ..Wanted::default()
+        ..Needs::default()
     };
-    gather(&wanted, &checkout(), Some(path.as_ref()), files).unwrap()
+    gather(&needs, &checkout(), Some(path.as_ref()), files).unwrap()
 }
 
 fn asked(authority: &Authority) -> Vec<String> {
@@ -223,11 +223,11 @@ fn whatever_decides_what_runs_makes_another_grant() {
     assert_eq!(before, digest(&script, &machine()), "nothing changed");
 
     let elsewhere = Checkout::new("/moved".into(), []);
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: vec![(&script, None)],
-        ..Wanted::default()
+        ..Needs::default()
     };
-    let moved = gather(&wanted, &elsewhere, Some(PATH.as_ref()), &machine()).unwrap();
+    let moved = gather(&needs, &elsewhere, Some(PATH.as_ref()), &machine()).unwrap();
     let other_folder = SecretSource::Command {
         program: "sh".into(),
         arguments: vec!["../script.sh".into()],
@@ -254,7 +254,7 @@ fn whatever_decides_what_runs_makes_another_grant() {
     }
 }
 
-/// What is asked for to talk to an API, in the address and key of a file.
+/// Returns the grants for an API whose URL and key come from a file.
 fn of_api(url: &str, key: &SecretSource) -> Vec<String> {
     of_api_given(url, key, false, false)
 }
@@ -266,8 +266,8 @@ fn of_api_given(
     key_is_given: bool,
 ) -> Vec<String> {
     let url = ApiBaseUrl::parse(url).unwrap();
-    let wanted = Wanted {
-        api: Some(WantedApi {
+    let needs = Needs {
+        api: Some(ApiNeeds {
             url: &url,
             url_is_given,
             url_place: None,
@@ -276,9 +276,9 @@ fn of_api_given(
             key_place: None,
             fingerprint_key: None,
         }),
-        ..Wanted::default()
+        ..Needs::default()
     };
-    asked(&gather(&wanted, &checkout(), Some(PATH.as_ref()), &machine()).unwrap())
+    asked(&gather(&needs, &checkout(), Some(PATH.as_ref()), &machine()).unwrap())
 }
 
 const API: &str = "https://api-prod.interactly.ai";
@@ -338,8 +338,8 @@ fn another_host_or_another_place_of_the_key_is_asked_for() {
 fn consent_to_a_host_is_for_one_source_of_the_key() {
     let digests = |key: &SecretSource, url: &str| {
         let url = ApiBaseUrl::parse(url).unwrap();
-        let wanted = Wanted {
-            api: Some(WantedApi {
+        let needs = Needs {
+            api: Some(ApiNeeds {
                 url: &url,
                 url_is_given: false,
                 url_place: None,
@@ -348,9 +348,9 @@ fn consent_to_a_host_is_for_one_source_of_the_key() {
                 key_place: None,
                 fingerprint_key: None,
             }),
-            ..Wanted::default()
+            ..Needs::default()
         };
-        let authority = gather(&wanted, &checkout(), Some(PATH.as_ref()), &machine()).unwrap();
+        let authority = gather(&needs, &checkout(), Some(PATH.as_ref()), &machine()).unwrap();
         let mut grants = authority.grants().iter();
         let host = grants.find(|grant| matches!(grant.what(), What::Host { .. }));
         host.unwrap().digest()
@@ -383,8 +383,8 @@ fn a_host_that_is_not_allowed_is_refused_whoever_named_it() {
         ("https://a.example", false),
     ] {
         let url = ApiBaseUrl::parse(url).unwrap();
-        let wanted = Wanted {
-            api: Some(WantedApi {
+        let needs = Needs {
+            api: Some(ApiNeeds {
                 url: &url,
                 url_is_given: true,
                 url_place: None,
@@ -394,9 +394,9 @@ fn a_host_that_is_not_allowed_is_refused_whoever_named_it() {
                 fingerprint_key: None,
             }),
             hosts: Some(&hosts),
-            ..Wanted::default()
+            ..Needs::default()
         };
-        let gathered = gather(&wanted, &checkout(), None, &machine());
+        let gathered = gather(&needs, &checkout(), None, &machine());
         assert_eq!(gathered.is_ok(), is_allowed, "{url}");
     }
 }
@@ -409,8 +409,8 @@ fn a_key_of_fingerprints_is_never_a_file_of_the_checkout() {
     let url = ApiBaseUrl::parse(API).unwrap();
     let key = env("INTERACTLY_API_KEY");
     let gathered = |source: &SecretSource| {
-        let wanted = Wanted {
-            api: Some(WantedApi {
+        let needs = Needs {
+            api: Some(ApiNeeds {
                 url: &url,
                 url_is_given: false,
                 url_place: None,
@@ -419,14 +419,14 @@ fn a_key_of_fingerprints_is_never_a_file_of_the_checkout() {
                 key_place: None,
                 fingerprint_key: Some((source, None)),
             }),
-            ..Wanted::default()
+            ..Needs::default()
         };
-        gather(&wanted, &checkout(), Some(PATH.as_ref()), &files)
+        gather(&needs, &checkout(), Some(PATH.as_ref()), &files)
     };
     let outside = gathered(&file("/home/me/key", None)).unwrap();
     assert_eq!(
         asked(&outside),
-        ["take the key of fingerprints from the file /home/me/key"]
+        ["take the fingerprint key from the file /home/me/key"]
     );
     for free in ["INTERACTLY_FINGERPRINT_KEY", "HOOKCTL_PLAN_KEY"] {
         assert_eq!(asked(&gathered(&env(free)).unwrap()), [""; 0]);
@@ -438,14 +438,14 @@ fn a_key_of_fingerprints_is_never_a_file_of_the_checkout() {
         "HOOKCTL_VAR_MY_KEY",
         "INTERACTLY_TEAM",
     ] {
-        let variable = format!("take the key of fingerprints from the variable {name}");
+        let variable = format!("take the fingerprint key from the variable {name}");
         assert_eq!(asked(&gathered(&env(name)).unwrap()), [variable.as_str()]);
         let text = text(&format!("${{{name}}}"));
         assert_eq!(asked(&gathered(&text).unwrap()), [variable]);
     }
     assert_eq!(
         asked(&gathered(&command(&["op"])).unwrap()),
-        ["run /usr/bin/op in /repo/webhooks.d for the key of fingerprints"]
+        ["run /usr/bin/op in /repo/webhooks.d for the fingerprint key"]
     );
     for inside in ["/repo/script.sh", "/home/me/link"] {
         let error = gathered(&file(inside, None)).unwrap_err();
@@ -478,11 +478,11 @@ fn one_grant_for_one_program_with_all_its_places() {
         line,
         column: 1,
     };
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: (1..=3).map(|line| (&source, Some(place(line)))).collect(),
-        ..Wanted::default()
+        ..Needs::default()
     };
-    let authority = gather(&wanted, &checkout(), Some(PATH.as_ref()), &machine()).unwrap();
+    let authority = gather(&needs, &checkout(), Some(PATH.as_ref()), &machine()).unwrap();
     assert_eq!(authority.grants().len(), 1);
     assert_eq!(
         authority.grants()[0].places(),

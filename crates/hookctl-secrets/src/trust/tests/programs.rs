@@ -1,4 +1,4 @@
-//! What of the disk consent to a program covers.
+//! The files that consent to a program covers.
 
 use super::*;
 
@@ -20,7 +20,7 @@ fn a_file_of_the_checkout_counts_in_whatever_part_of_an_argument_it_is_named() {
         let two = of_tokens(std::slice::from_ref(&source), &two, PATH);
         assert_ne!(one.digest(), two.digest(), "{argument}");
     }
-    // A file elsewhere is not the repository's.
+    // A file elsewhere does not belong to the repository.
     assert!(!covers(
         &checkout(),
         &["sh", "/etc/profile"],
@@ -28,7 +28,7 @@ fn a_file_of_the_checkout_counts_in_whatever_part_of_an_argument_it_is_named() {
     ));
 }
 
-/// Whether a change of a file, which is there in addition, makes another grant.
+/// Returns whether a change of an additional file changes the grant.
 fn covers(checkout: &Checkout, words: &[&str], path: &str) -> bool {
     let source = command(words);
     let of = |content| {
@@ -37,11 +37,11 @@ fn covers(checkout: &Checkout, words: &[&str], path: &str) -> bool {
             .link("/repo/other/link", "/repo/linked")
             .file("/repo/linked/y", "")
             .program(path, content);
-        let wanted = Wanted {
+        let needs = Needs {
             tokens: vec![(&source, None)],
-            ..Wanted::default()
+            ..Needs::default()
         };
-        gather(&wanted, checkout, Some(PATH.as_ref()), &files)
+        gather(&needs, checkout, Some(PATH.as_ref()), &files)
             .unwrap()
             .digest()
     };
@@ -55,17 +55,17 @@ fn all_files_of_a_folder_that_an_argument_names_count() {
         (&["op", "-C../other"], "/repo/other/b.sh"),
         (&["op", "--in=/repo/other"], "/repo/other/a/b.sh"),
         (&["sh", "-c", "cd ../other && ./b.sh"], "/repo/other/b.sh"),
-        // Also what a link in it leads to.
+        // The target of a link in it counts too.
         (&["op", "../other"], "/repo/linked/z/y"),
         (&["op", "."], "/repo/webhooks.d/new.yaml"),
         (&["op", ".."], "/repo/bin/new"),
         (&["op", ".."], "/repo/other/.git/x"),
-        // The folder that a text changes into.
+        // The folder that a script changes into.
         (&["sh", "-c", "cd ..; . './a b.sh'"], "/repo/a b.sh"),
         (&["sh", "-c", "cd ../..; cd repo/bin; x y"], "/repo/bin/y"),
         (&["sh", "-c", "cd /; sh repo/x"], "/repo/x"),
         (&["op", "-C", "../bin", "../x"], "/repo/x"),
-        // Git runs an alias at the root.
+        // Git runs an alias in the root.
         (&["op", "-c", "alias.x=!./bin/x"], "/repo/bin/x"),
         (&["op", "-c", "alias.x=!cd bin; ./x"], "/repo/bin/x"),
         (&["op", "x.sh"], "/repo/conf/x.sh"),
@@ -80,7 +80,7 @@ fn all_files_of_a_folder_that_an_argument_names_count() {
         (&["op", ".."], "/repo/.hookctl/db"),
         (&["op", "/home"], "/home/me/x"),
         (&["sh", "-c", "cd .. && cat x"], "/repo/unnamed"),
-        // A word that is a folder at the root.
+        // A word that is also a folder of the root.
         (&["op", "other"], "/repo/other/b.sh"),
     ] {
         assert!(!covers(&checkout, words, path), "{words:?}");
@@ -108,11 +108,11 @@ fn consent_outlives_the_first_run_which_makes_the_record() {
     let checkout = checkout().with_record("/repo/.hookctl".into());
     let source = command(&["op", ".."]);
     let of = |files: &Files| {
-        let wanted = Wanted {
+        let needs = Needs {
             tokens: vec![(&source, None)],
-            ..Wanted::default()
+            ..Needs::default()
         };
-        let authority = gather(&wanted, &checkout, Some(PATH.as_ref()), files).unwrap();
+        let authority = gather(&needs, &checkout, Some(PATH.as_ref()), files).unwrap();
         authority.digest()
     };
     let before = of(&machine());
@@ -124,11 +124,11 @@ fn consent_outlives_the_first_run_which_makes_the_record() {
 fn what_is_more_than_consent_can_cover_is_refused() {
     let refused = |words: &[&str], files: &Files| {
         let source = command(words);
-        let wanted = Wanted {
+        let needs = Needs {
             tokens: vec![(&source, None)],
-            ..Wanted::default()
+            ..Needs::default()
         };
-        gather(&wanted, &checkout(), Some(PATH.as_ref()), files).unwrap_err()
+        gather(&needs, &checkout(), Some(PATH.as_ref()), files).unwrap_err()
     };
     let numbers = |count: usize| {
         (0..count)
@@ -153,16 +153,16 @@ fn what_is_more_than_consent_can_cover_is_refused() {
     }
     let error = refused(&["sh", "-c", &text], &folders);
     assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
-    // Many programs cost no more than a few.
+    // Many programs take no longer than a few.
     let names = numbers(900);
     let sources: Vec<_> = (0..1_000)
         .map(|number| command(&["op", &names, &number.to_string()]))
         .collect();
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: sources.iter().map(|source| (source, None)).collect(),
-        ..Wanted::default()
+        ..Needs::default()
     };
-    let error = gather(&wanted, &checkout(), Some(PATH.as_ref()), &machine()).unwrap_err();
+    let error = gather(&needs, &checkout(), Some(PATH.as_ref()), &machine()).unwrap_err();
     assert!(matches!(error, GatherError::TooManyNames { .. }), "{error}");
 }
 
@@ -185,14 +185,14 @@ fn without_git_all_files_count_but_those_of_the_system() {
     ] {
         assert!(!covers(&checkout, words, path), "{words:?}");
     }
-    // A folder above counts as it is named, and not once more from there.
+    // A parent folder counts as named, and not again from there.
     let (source, files) = (command(&["op", ".."]), machine().file("/x", ""));
     let above = Checkout::new("/repo/webhooks.d".into(), []).open_ended();
-    let wanted = Wanted {
+    let needs = Needs {
         tokens: vec![(&source, None)],
-        ..Wanted::default()
+        ..Needs::default()
     };
-    let authority = gather(&wanted, &above, Some(PATH.as_ref()), &files).unwrap();
+    let authority = gather(&needs, &above, Some(PATH.as_ref()), &files).unwrap();
     let What::Program(run) = authority.grants()[0].what() else {
         panic!();
     };
@@ -202,7 +202,7 @@ fn without_git_all_files_count_but_those_of_the_system() {
             .any(|(known, _)| known == Path::new(path))
     };
     assert!(is_covered("/repo/script.sh") && !is_covered("/x"));
-    // Where the repository is among the system's files, they count as well.
+    // If the repository is among the system's files, those count too.
     let checkout = Checkout::new("/usr/src/app".into(), []).open_ended();
     assert!(covers(&checkout, &["op", "/usr/x"], "/usr/x"));
 }

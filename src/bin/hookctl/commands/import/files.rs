@@ -19,8 +19,8 @@ pub(super) struct NewFile {
     pub(super) text: String,
 }
 
-/// The files to write, none of which exists yet. A name that is taken is left to its owner, and another one is chosen; a
-/// name that `--file` asks for is an error then.
+/// Returns the files to write, none of which exists yet. If a name is taken, another one is chosen, unless `--file`
+/// names it: then it is an error.
 pub(super) fn files(
     kept: &[Imported],
     folder: &Path,
@@ -44,7 +44,7 @@ pub(super) fn files(
     if !is_name {
         return Err(CommandError::new(
             "usage",
-            "--file takes the name of a .yaml file in the folder of declarations",
+            "--file must be the name of a .yaml file, without a folder",
         )
         .status(ExitStatus::Usage));
     }
@@ -57,18 +57,18 @@ pub(super) fn files(
                 Outside::path(&path)
             ),
         )
-        .help("move it away, or give --file another name"));
+        .hint("move it, or choose another name for --file"));
     }
     let text = file(kept);
     Ok(vec![NewFile { path, text }])
 }
 
-/// A name for the file of each webhook: its key, or its key and a number. Each name once.
+/// Chooses a unique file name for each webhook: its key, with a number if that is taken.
 fn free_names(
     kept: &[Imported],
     is_taken: impl Fn(&str) -> Result<bool, CommandError>,
 ) -> Result<Vec<String>, CommandError> {
-    // What another key is called goes to that key.
+    // The name `<key>.yaml` is reserved for the webhook of that key.
     let keys: BTreeSet<String> = kept.iter().map(|one| format!("{}.yaml", one.key)).collect();
     let mut chosen = BTreeSet::new();
     kept.iter()
@@ -87,31 +87,31 @@ fn free_names(
         .collect()
 }
 
-/// Whether something has a path already, a link that leads nowhere included.
+/// Returns whether the path exists; a broken link counts.
 fn is_taken(path: &Path) -> Result<bool, CommandError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(CommandError::new(
             "import",
-            format!("could not look at {}: {error}", Outside::path(path)),
+            format!("could not read {}: {error}", Outside::path(path)),
         )),
     }
 }
 
-/// Writes a file that does not exist yet, as a whole or not at all.
+/// Writes a new file. Removes it again if the write fails.
 pub(crate) fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     let mut opened = options.write(true).create_new(true).open(path)?;
     let written = opened.write_all(text.as_bytes());
     if written.is_err() {
-        // Half a file would be declared all the same.
+        // A partial file would still count as a declaration.
         let _ = fs::remove_file(path);
     }
     written
 }
 
-/// Writes the files, each as a whole, and the schema beside them.
+/// Writes the files, and the schema next to them.
 pub(super) fn write(files: &[NewFile], settings: &Settings) -> Result<(), CommandError> {
     let failed = |path: &Path, error: &std::io::Error| {
         CommandError::new(
@@ -134,10 +134,10 @@ pub(super) fn write(files: &[NewFile], settings: &Settings) -> Result<(), Comman
     Ok(())
 }
 
-/// Writes the schema that the files' first line refers to.
+/// Writes the schema that the first line of each file refers to.
 pub(crate) fn write_schema(folder: &Path) -> std::io::Result<()> {
     let path = folder.join(SCHEMA_FILE);
-    // A link, or a FIFO, goes: what it leads to is not ours.
+    // Removed rather than written through: a link or a FIFO may lead anywhere.
     match fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}

@@ -1,4 +1,4 @@
-//! `hookctl import`: declarations for the webhooks that an account has already.
+//! `hookctl import`: writes declarations for existing webhooks, and binds them.
 
 mod args;
 mod files;
@@ -54,7 +54,7 @@ pub(crate) async fn run(
     }
 }
 
-/// Writes the declarations. What a person gave just now, and hookctl.yaml repeats, needs no consent.
+/// Writes the declarations. `given` is what the user just entered in `init`; it needs no further consent.
 pub(super) async fn import(
     ui: &Ui,
     global: &GlobalArgs,
@@ -76,25 +76,28 @@ pub(super) async fn import(
         Session::open(&settings, environment, &cleared),
     )
     .await??;
-    let store = session.store();
-    let remembered = store.remembered().map_err(|error| record_error(&error))?;
+    let record = session.record();
+    let remembered = record
+        .remembered()
+        .await
+        .map_err(|error| record_error(&error))?;
     let everything = Policy::default();
-    let scene = Scene {
+    let passes = ImportPasses {
         session: &session,
         settings: &settings,
         cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&scene.pass(&desired, &everything), &remembered)
+    let planned = reconcile::prepare(&passes.pass(&desired, &everything), &remembered)
         .await
         .map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
     if chosen.is_empty() {
         let unreadable = unreadable(args, &planned);
         if !unreadable.is_empty() {
-            return Ok(tell_left(ui, &[], &unreadable));
+            return Ok(report_skipped(ui, &[], &unreadable));
         }
-        ui.result("Every webhook is declared or bound already; there is nothing to import.\n");
+        ui.result("Nothing to import: every webhook is declared or bound.\n");
         return Ok(ExitStatus::Success);
     }
     let wishes: BTreeMap<RemoteId, Key> = args
@@ -110,7 +113,7 @@ pub(super) async fn import(
     if let Some((key, _)) = args.wishes.iter().find(|(key, _)| taken.contains(key)) {
         return Err(CommandError::new(
             "key-taken",
-            format!("the key '{key}' is declared or bound already"),
+            format!("the key '{key}' is already declared or bound"),
         ));
     }
     let (clean, leaking) = without_secrets(&chosen);
@@ -125,7 +128,7 @@ pub(super) async fn import(
     );
     left.splice(..0, leaking);
     let unreadable = unreadable(args, &planned);
-    let status = tell_left(ui, &left, &unreadable);
+    let status = report_skipped(ui, &left, &unreadable);
     let files = files(&kept, &settings.webhooks_dir, args.file.as_deref())?;
     if args.dry_run {
         for file in &files {
@@ -148,9 +151,9 @@ pub(super) async fn import(
     }
     let (declared, _) = self::declared(&settings, environment, presenter)?;
     let desired = declared.into_desired(&BTreeMap::new());
-    let bound = scene.bind(&desired, &kept, &remembered, presenter).await?;
+    let bound = passes.bind(&desired, &kept, &remembered, presenter).await?;
     ui.result(&format!(
-        "Imported and bound {bound} of {}. `hookctl sync --dry-run` has nothing to do for them.\n",
+        "Imported and bound {bound} of {}. `hookctl sync --dry-run` shows no changes for them.\n",
         chosen.len()
     ));
     Ok(if bound == kept.len() {
@@ -160,7 +163,7 @@ pub(super) async fn import(
     })
 }
 
-/// What no declaration may hold, and the rest. A file is committed, so no secret of this run goes into one.
+/// Splits off the webhooks that contain a secret of this run: files are committed, so they must not hold one.
 fn without_secrets<'a>(
     chosen: &[&'a ObservedWebhook],
 ) -> (Vec<&'a ObservedWebhook>, Vec<(Imported, String)>) {
@@ -171,15 +174,15 @@ fn without_secrets<'a>(
             continue;
         };
         let why =
-            format!("its '{field}' at the API holds a secret of this run, which no file may hold");
+            format!("its '{field}' at the API contains a secret of this run, and files must not");
         let refused = declare([webhook], &BTreeMap::new(), BTreeSet::new());
         leaking.extend(refused.into_iter().map(|one| (one, why.clone())));
     }
     (clean, leaking)
 }
 
-/// Says what could not be imported, and picks the exit code.
-fn tell_left(
+/// Reports the webhooks that were not imported, and returns the exit status.
+fn report_skipped(
     ui: &Ui,
     left: &[(Imported, String)],
     unreadable: &[&UnreadableWebhook],
@@ -192,7 +195,7 @@ fn tell_left(
         ));
     }
     for (imported, why) in left {
-        // What is found in a text is hidden before the text is escaped.
+        // Masked before it is escaped: an escaped secret would not be found.
         let name = format!("{:?}", masked(&imported.name));
         ui.message(&format!(
             "warning[not-imported]: {} ({}): {}\n",
@@ -208,7 +211,7 @@ fn tell_left(
     }
 }
 
-/// Returns the unmanaged webhooks that cannot be read, out of those that were asked for.
+/// Returns the selected unmanaged webhooks that cannot be read.
 fn unreadable<'a>(args: &ImportArgs, planned: &'a Planned) -> Vec<&'a UnreadableWebhook> {
     let is_wanted = |id: &RemoteId| {
         args.wishes.is_empty() || args.wishes.iter().any(|(_, wanted)| wanted == id)
@@ -222,17 +225,17 @@ fn unreadable<'a>(args: &ImportArgs, planned: &'a Planned) -> Vec<&'a Unreadable
         .collect()
 }
 
-/// What passes of an import have in common.
-struct Scene<'a> {
+/// What the passes of an import share.
+struct ImportPasses<'a> {
     session: &'a Session,
     settings: &'a Settings,
     cancellation: CancellationToken,
 }
 
-/// An import sends nothing, so it needs no secrets.
+/// No secrets, since an import sends nothing.
 static NO_SECRETS: Secrets = Secrets::new();
 
-impl Scene<'_> {
+impl ImportPasses<'_> {
     fn pass<'a>(&'a self, desired: &'a DesiredState, policy: &'a Policy) -> Pass<'a, HttpApi> {
         Pass {
             api: self.session.api(),
@@ -251,7 +254,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Binds what was imported, if that is all that there is to do. How many there are then.
+    /// Binds the imported webhooks, provided that nothing has to be sent. Returns how many were bound.
     async fn bind(
         &self,
         desired: &DesiredState,
@@ -270,8 +273,9 @@ impl Scene<'_> {
         };
         let open = self
             .session
-            .store()
+            .record()
             .open()
+            .await
             .map_err(|error| record_error(&error))?;
         let mut adopts_only = |plan: &Plan| {
             if plan.actions.iter().all(|planned| adopts_as_it_is(planned)) {
@@ -282,14 +286,14 @@ impl Scene<'_> {
         };
         let pass = self.pass(desired, &policy);
         let result = reconcile::reconcile(&pass, &open, &Silent, &mut adopts_only).await;
-        open.close().map_err(|error| record_error(&error))?;
+        open.close().await.map_err(|error| record_error(&error))?;
         let report = match result {
             Err(PassError::Interrupted) => {
                 return Err(CommandError::new(
                     "interrupted",
-                    "interrupted before what was imported was bound; the files are written",
+                    "interrupted before the imported webhooks were bound; the files are written",
                 )
-                .help("`hookctl sync` binds it by its names")
+                .hint("`hookctl sync` binds them by name")
                 .status(ExitStatus::Interrupted));
             }
             result => result.map_err(|error| presenter.failed(&error))?,
@@ -311,7 +315,7 @@ fn adopts_as_it_is(planned: &hookctl::plan::PlannedAction) -> bool {
     matches!(&planned.action, Action::Adopt(adoption) if adoption.patch.is_none())
 }
 
-/// Reads what is declared by now; a folder that is not there yet declares nothing.
+/// Loads the declarations. A missing folder declares nothing.
 fn declared(
     settings: &Settings,
     environment: &Environment,
@@ -319,7 +323,7 @@ fn declared(
 ) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
     let folder = &settings.webhooks_dir;
     let exists = folder.try_exists().map_err(|error| {
-        let message = format!("could not look at {}: {error}", Outside::path(folder));
+        let message = format!("could not read {}: {error}", Outside::path(folder));
         CommandError::new("unreadable", message)
     })?;
     if exists {
@@ -331,10 +335,10 @@ fn declared(
     loaded
         .declarations
         .map(|declarations| (declarations, Vec::new()))
-        .ok_or_else(|| CommandError::new("invalid-declarations", "no declarations can be read"))
+        .ok_or_else(|| CommandError::new("invalid-declarations", "could not load any declarations"))
 }
 
-/// The webhooks that were asked for: all that are unmanaged, or those that were named.
+/// Returns the webhooks to import: the named ones, or all unmanaged ones.
 fn chosen<'a>(
     args: &ImportArgs,
     planned: &'a Planned,
@@ -344,15 +348,15 @@ fn chosen<'a>(
         if !planned.observed.exists(id) {
             return Err(CommandError::new(
                 "no-such-webhook",
-                format!("{key}={id}: the API has no webhook of this id"),
+                format!("{key}={id}: the API has no webhook with this id"),
             ));
         }
         if !unmanaged.contains(id) {
             return Err(CommandError::new(
                 "already-managed",
-                format!("{key}={id}: this webhook is declared or bound already"),
+                format!("{key}={id}: this webhook is already declared or bound"),
             )
-            .help("`hookctl cache show` lists what is bound to which key"));
+            .hint("`hookctl record show` lists the bound keys"));
         }
     }
     let mut chosen: Vec<&ObservedWebhook> = planned
@@ -373,8 +377,7 @@ fn chosen<'a>(
     Ok(chosen)
 }
 
-/// Tries each declaration: those that come out as an adoption that sends nothing, and why the others do
-/// not.
+/// Splits the declarations into those that plan as an adoption without a request, and the others with the reason.
 fn tested(
     imported: Vec<Imported>,
     texts: &[(PathBuf, String)],
@@ -384,7 +387,7 @@ fn tested(
     remembered: &Remembered,
 ) -> (Vec<Imported>, Vec<(Imported, String)>) {
     let (mut kept, mut left) = (Vec::new(), Vec::new());
-    // One by one for what each says, then together for what they say of each other.
+    // Each file alone, to find its own problems; then all together, to find conflicts.
     for one in imported {
         let text = (PathBuf::from("imported.yaml"), file([&one]));
         let loaded = with_load_options(settings, environment, |options| {
@@ -429,7 +432,7 @@ fn tested(
                 .collect();
             let (fine, other): (Vec<_>, Vec<_>) =
                 kept.into_iter().partition(|one| adopted.contains(&one.key));
-            let why = "what the API has cannot be declared as it is".to_owned();
+            let why = "its fields at the API cannot be declared unchanged".to_owned();
             left.extend(other.into_iter().map(|one| (one, why.clone())));
             (fine, left)
         }

@@ -1,4 +1,4 @@
-//! The files that `init` writes say what was given, and nothing in its place.
+//! What `init` was given, and the files that say so.
 
 use std::path::{Component, Path};
 use std::time::Duration;
@@ -11,25 +11,25 @@ use crate::args::GlobalArgs;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 
-/// The address and its host, as the workflow names them.
+/// The address and its host, as the workflow template names them.
 const ADDRESS: &str = "https://api-prod.interactly.ai";
 const HOST: &str = "api-prod.interactly.ai";
 
 const WORKFLOW: &str = include_str!("../../../../../examples/ci/workflows/hookctl.yml");
 
-/// The default folders, as the workflow names them.
+/// The default folders, as the workflow template names them.
 const WEBHOOKS: &str = "webhooks.d";
 pub(super) const RECORD: &str = ".hookctl";
 
-/// The folders that hookctl.yaml names, relative to it.
+/// The folders named in hookctl.yaml, relative to it.
 pub(super) struct Folders {
     pub(super) webhooks: String,
-    /// `None` for the default, or for one that only a flag can name.
+    /// `None` for the default, and for a folder that only a flag can name.
     pub(super) record: Option<String>,
 }
 
 impl Folders {
-    /// Reads the folders of the flags.
+    /// Reads the folders from the flags.
     pub(super) fn of(global: &GlobalArgs, here: &Path, root: &Path) -> Result<Self, CommandError> {
         let webhooks = match &global.dir {
             None => WEBHOOKS.to_owned(),
@@ -37,7 +37,7 @@ impl Folders {
                 CommandError::new(
                     "usage",
                     format!(
-                        "--dir {} is not below hookctl.yaml, which can name no other folder",
+                        "--dir {} is not below the folder of hookctl.yaml",
                         Outside::path(folder)
                     ),
                 )
@@ -52,7 +52,7 @@ impl Folders {
     }
 }
 
-/// A path relative to a folder that it is in; `None` if it is elsewhere, or not text.
+/// Returns a path relative to a folder that contains it. Returns `None` if it is elsewhere or not UTF-8.
 fn below(root: &Path, path: &Path) -> Option<String> {
     let inner = path.strip_prefix(root).ok()?;
     let mut names = Vec::new();
@@ -66,13 +66,13 @@ fn below(root: &Path, path: &Path) -> Option<String> {
     (!names.is_empty()).then(|| names.join("/"))
 }
 
-/// What was given, or answered.
+/// The flags and answers.
 pub(super) struct Given {
     pub(super) folders: Folders,
     pub(super) request_timeout: Option<Duration>,
     pub(super) settle_horizon: Option<Duration>,
     pub(super) target: String,
-    /// The API's base URL, as it is written and as it is understood.
+    /// The API's base URL as it was written, and parsed.
     pub(super) url: Option<(String, ApiBaseUrl)>,
     pub(super) key: String,
 }
@@ -81,7 +81,7 @@ impl Given {
     pub(super) fn configuration(&self) -> String {
         let quoted = hookctl::yaml::quoted;
         let mut text = format!(
-            "# Where the declarations go. `hookctl --help` and the docs say what else can stand here.
+            "# The folder of declarations. See `hookctl --help` and the docs for other settings.
 webhooks_dir: {}
 ",
             hookctl::yaml::scalar(&self.folders.webhooks)
@@ -134,7 +134,7 @@ webhooks_dir: {}
     }
 }
 
-/// Checks that a configuration says what was meant before anything is written.
+/// Checks, before anything is written, that the configuration reads back without errors.
 pub(super) fn is_read_back(config: &Path, root: &Path, text: &str) -> Result<(), CommandError> {
     let (_, diagnostics, _) = hookctl::config::load_text(config, root, text.to_owned());
     let mut diagnostics = diagnostics.iter();
@@ -142,7 +142,7 @@ pub(super) fn is_read_back(config: &Path, root: &Path, text: &str) -> Result<(),
         None => Ok(()),
         Some(error) => Err(CommandError::new(
             "usage",
-            format!("hookctl.yaml cannot say that: {}", error.message),
+            format!("hookctl.yaml cannot express this: {}", error.message),
         )
         .status(ExitStatus::Usage)),
     }

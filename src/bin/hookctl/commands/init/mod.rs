@@ -1,4 +1,4 @@
-//! `hookctl init`: a first repository, from an account that there is.
+//! `hookctl init`: adopts an existing account.
 
 mod given;
 
@@ -30,34 +30,34 @@ const ACTION: &str = include_str!("../../../../../examples/ci/hookctl-action/act
 /// The arguments of `hookctl init`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "On a terminal, what is left out is asked for. Nothing is changed at the API, and no file \
-is written over.
+    after_help = "On a terminal, hookctl asks for what is not given. It changes nothing at the API, and \
+    overwrites no file.
 
 Examples:
   hookctl init
   hookctl --api-url https://api-prod.interactly.ai init --ci github"
 )]
 pub(crate) struct InitArgs {
-    /// The variable that holds the API key [default: INTERACTLY_API_KEY]
+    /// Environment variable of the API key [default: INTERACTLY_API_KEY]
     #[arg(long, value_name = "NAME", value_parser = variable)]
     api_key_env: Option<String>,
-    /// Do not write declarations for the webhooks that are there
+    /// Do not import the existing webhooks
     #[arg(long)]
     no_import: bool,
-    /// Write a workflow for reviews, applies, and drift
+    /// Write a CI workflow for review, apply, and drift detection
     #[arg(long, value_name = "WHAT", value_enum)]
     ci: Option<Ci>,
-    /// Use the built-in emulator of the API, kept under the local record's folder
+    /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
     sandbox: bool,
 }
 
-/// A workflow to write.
+/// The CI workflow to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Ci {
-    /// For GitHub Actions.
+    /// GitHub Actions
     Github,
-    /// None.
+    /// No workflow
     None,
 }
 
@@ -69,7 +69,7 @@ fn variable(text: &str) -> Result<String, String> {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     valid
         .then(|| text.to_owned())
-        .ok_or_else(|| "a name has letters, digits, and _".to_owned())
+        .ok_or_else(|| "a variable name consists of letters, digits, and '_'".to_owned())
 }
 
 /// Runs the command.
@@ -108,7 +108,7 @@ async fn init(
                 Outside::path(shown)
             ),
         )
-        .help("`hookctl import` declares what the account has besides"));
+        .hint("`hookctl import` declares the other webhooks of the account"));
     }
     let given = Given {
         folders: Folders::of(global, &here, &root)?,
@@ -142,7 +142,7 @@ async fn init(
         && let Some(folder) = &global.cache_dir
     {
         ui.remark(&format!(
-            "{} is not below hookctl.yaml, so give --cache-dir (or HOOKCTL_CACHE_DIR) each time.\n",
+            "{} is not below the folder of hookctl.yaml: pass --cache-dir or HOOKCTL_CACHE_DIR each time.\n",
             Outside::path(folder)
         ));
     }
@@ -159,13 +159,13 @@ async fn init(
     } else {
         ExitStatus::Success
     };
-    ui.remark("Next: commit these files, edit one, and look at `hookctl sync --dry-run`.\n");
+    ui.remark("Next: commit these files, edit one, and run `hookctl sync --dry-run`.\n");
     Ok(status)
 }
 
-/// Whether to import, and which workflow to write: as given, or as a person answers.
+/// Returns whether to import, and which workflow to write: from the flags, or else from the user.
 async fn wishes(ui: &Ui, args: &InitArgs) -> (bool, Ci) {
-    let question = "Write declarations for the webhooks that are there?";
+    let question = "Write declarations for the existing webhooks?";
     let import = !args.no_import && (!ui.can_ask() || ui.ask(question).await);
     let ci = match args.ci {
         Some(ci) => ci,
@@ -175,8 +175,8 @@ async fn wishes(ui: &Ui, args: &InitArgs) -> (bool, Ci) {
     (import, ci)
 }
 
-/// Stores the consent of the person who named the API and its key, so that the next command does not ask for it. What
-/// was written is read back, and must say the same.
+/// Stores the consent of the user, who just named the API and its key, so that the next command does not ask. Does
+/// nothing if the written files do not read back as the same settings.
 fn store_consent(ui: &Ui, global: &GlobalArgs, given: &Settings, environment: &Environment) {
     let Ok(mut written) = Settings::resolve(global) else {
         return;
@@ -188,7 +188,7 @@ fn store_consent(ui: &Ui, global: &GlobalArgs, given: &Settings, environment: &E
     }
 }
 
-/// The API's base URL: as given, or as a person answers, and as it is understood. A sandbox needs none.
+/// Returns the API's base URL, from the flag or from the user, as written and parsed. A sandbox needs none.
 async fn url(
     ui: &Ui,
     global: &GlobalArgs,
@@ -213,12 +213,12 @@ async fn url(
     Ok(Some((text, url)))
 }
 
-/// The variable that holds the API key.
+/// Returns the environment variable of the API key.
 async fn key(ui: &Ui, args: &InitArgs) -> Result<String, CommandError> {
     match &args.api_key_env {
         Some(name) => Ok(name.clone()),
         None if ui.can_ask() && !args.sandbox => {
-            let question = "The variable that holds the API key";
+            let question = "The environment variable of the API key";
             let written = ui.prompt(question, "INTERACTLY_API_KEY").await;
             variable(&written)
                 .map_err(|error| CommandError::new("usage", error).status(ExitStatus::Usage))
@@ -227,8 +227,8 @@ async fn key(ui: &Ui, args: &InitArgs) -> Result<String, CommandError> {
     }
 }
 
-/// The settings as they will be. The target is not configured yet: it is what this command writes. A configuration
-/// further up is not the one that holds here afterwards.
+/// Returns the settings that the new files will have. A hookctl.yaml in a parent folder is ignored, since the new one
+/// replaces it here.
 fn first_settings(
     global: &GlobalArgs,
     given: &Given,
@@ -261,7 +261,7 @@ fn first_settings(
     Ok(settings)
 }
 
-/// Checks that the address and the key are right: one row is enough to know.
+/// Checks the address and the key by requesting a single row.
 async fn reaches_api(
     ui: &Ui,
     settings: &Settings,
@@ -281,11 +281,11 @@ async fn reaches_api(
         Some(1) => ", with 1 webhook".to_owned(),
         Some(total) => format!(", with {total} webhooks"),
     };
-    ui.remark(&format!("The API answers{count}.\n"));
+    ui.remark(&format!("The API responds{count}.\n"));
     Ok(())
 }
 
-/// The files of the workflow.
+/// Returns the files of the workflow.
 fn workflow(
     global: &GlobalArgs,
     given: &Given,
@@ -294,7 +294,7 @@ fn workflow(
     if global.config.is_some() {
         return Err(CommandError::new(
             "usage",
-            "the workflow expects hookctl.yaml in this folder; leave out --config or --ci",
+            "the workflow needs hookctl.yaml in this folder; remove --config or --ci",
         )
         .status(ExitStatus::Usage));
     }
@@ -309,9 +309,9 @@ async fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<Strin
     } else {
         Err(CommandError::new(
             "usage",
-            format!("{question} is not given, and there is nobody to ask"),
+            format!("{question} is missing, and standard input is not a terminal"),
         )
-        .help(format!("add {flag}"))
+        .hint(format!("add {flag}"))
         .status(ExitStatus::Usage))
     }
 }
@@ -322,7 +322,7 @@ fn is_taken(path: &Path) -> Result<bool, CommandError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(CommandError::new(
             "init",
-            format!("could not look at {}: {error}", Outside::path(path)),
+            format!("could not read {}: {error}", Outside::path(path)),
         )),
     }
 }

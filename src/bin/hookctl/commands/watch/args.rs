@@ -10,41 +10,40 @@ use crate::args::{KeyGlob, duration};
 /// The arguments of `hookctl watch`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "SIGINT and SIGTERM finish and record what is in flight; SIGHUP reads hookctl.yaml \
-again and runs a pass at once."
+    after_help = "SIGINT and SIGTERM finish and record the requests in flight. SIGHUP reloads hookctl.yaml \
+    and runs a pass immediately."
 )]
 pub(crate) struct WatchArgs {
-    /// How often drift is looked for, such as 5m or 30s; each time up to half longer
+    /// Interval between checks for drift, such as 5m or 30s; each is up to 50 % longer
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = interval)]
     pub(super) interval: Duration,
     /// What to do about drift
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Drift::Fix)]
     pub(super) drift: Drift,
-    /// Delete bound webhooks that no file declares any more, once the files have stayed as they are for
-    /// the grace time
+    /// Delete bound webhooks that are no longer declared, once the files have been unchanged for --prune-grace
     #[arg(long)]
     pub(super) prune: bool,
-    /// How long the files must stay as they are before something is pruned
+    /// How long the files must be unchanged before a webhook is pruned
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub(super) prune_grace: Duration,
-    /// How long requests in flight are waited for after SIGINT or SIGTERM
+    /// How long to wait for requests in flight after SIGINT or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
     pub(super) grace: Duration,
-    /// Look at the files every half second, for file systems that report no changes
+    /// Poll the files every half second, for file systems without change events
     #[arg(long)]
     pub(super) poll: bool,
-    /// Only these keys; may be given several times
+    /// Sync only keys that match this pattern; may be repeated
     #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
     pub(super) only: Vec<KeyGlob>,
-    /// Serve Prometheus metrics at this address, under /metrics, beside /healthz and /readyz
+    /// Serve Prometheus metrics at this address, under /metrics, with /healthz and /readyz
     #[arg(long, value_name = "ADDR")]
     pub(super) metrics: Option<SocketAddr>,
-    /// Use the built-in emulator of the API, kept under the local record's folder
+    /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
     pub(super) sandbox: bool,
 }
 
-/// The shortest interval: below it the list would be read without a pause.
+/// The shortest interval. With less, the list would be requested without pause.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -58,9 +57,9 @@ fn interval(text: &str) -> Result<Duration, String> {
 /// What to do about drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Drift {
-    /// Set it back.
+    /// Correct it
     Fix,
-    /// Say so.
+    /// Report it
     Warn,
 }
 

@@ -1,4 +1,4 @@
-//! What the command line is to a watch: files by its settings, secrets by its environment, a log.
+//! The command line as the host of a watch: files, secrets, and a log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +7,10 @@ use hookctl::apply::ApplyEvent;
 use hookctl::clock::Clock;
 use hookctl::plan::{Change, KeyFilter, PlannedAction};
 use hookctl::reconcile::PassError;
-use hookctl::record::{Horizon, Provenance};
+use hookctl::record::{Horizon, Provenance, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::report::{Outcome, SyncReport};
 use hookctl::secret::FingerprintKey;
-use hookctl::store::Store;
 use hookctl::watch::{
     Drift, Ended, Files, Host, Look, PassFailure, Passed, Reason, Wanted, WatchEvent, WatchOptions,
     Watched,
@@ -26,15 +25,15 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
-use crate::mask;
 use crate::problems::{show_diagnostics, show_settings_error};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
+use crate::{hints, mask};
 
-/// What the command was started with.
+/// The arguments and the environment of the command.
 pub(super) struct WatchContext<'a> {
     pub(super) ui: &'a Ui,
     pub(super) global: &'a GlobalArgs,
@@ -42,9 +41,9 @@ pub(super) struct WatchContext<'a> {
     pub(super) environment: &'a Environment,
 }
 
-/// The command, as a watch sees it.
+/// The host of the watch.
 pub(super) struct CliHost<'a> {
-    surroundings: WatchContext<'a>,
+    context: WatchContext<'a>,
     only: KeyFilter,
     settings: Settings,
     options: WatchOptions,
@@ -57,16 +56,16 @@ pub(super) struct CliHost<'a> {
 
 impl<'a> CliHost<'a> {
     pub(super) fn new(
-        surroundings: WatchContext<'a>,
+        context: WatchContext<'a>,
         only: KeyFilter,
         settings: Settings,
         session: Session,
         metrics: Arc<Metrics>,
     ) -> Self {
         Self {
-            options: options(surroundings.args, &only, &settings, session.horizon()),
-            service: Service::of(surroundings.environment),
-            surroundings,
+            options: options(context.args, &only, &settings, session.horizon()),
+            service: Service::of(context.environment),
+            context,
             only,
             settings,
             session,
@@ -86,11 +85,12 @@ impl<'a> CliHost<'a> {
         if let Some(error) = &report.ended_by {
             tracing::error!(
                 error = mask::masked(&chain(error)),
-                "a further round was needed, and failed"
+                "a further round was needed and failed"
             );
         }
-        for twin in report.report.iter().flat_map(|results| &results.twins) {
-            tracing::error!("{twin}");
+        for duplicate in report.report.iter().flat_map(|results| &results.duplicates) {
+            let help = hints::of(duplicate).join("; ");
+            tracing::error!(help, "{duplicate}");
         }
         let requests = self.metrics.requests(&self.session.api().outcomes());
         let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
@@ -113,7 +113,7 @@ impl<'a> CliHost<'a> {
         }
         for planned in &passed.left {
             let (key, fields) = (planned.key.as_str(), fields(planned));
-            tracing::warn!(key, fields, "drift, left as it is");
+            tracing::warn!(key, fields, "drift not corrected");
         }
         self.metrics.pass(passed.reason, passed.ended, passed.took);
         if passed.ended == Ended::Well {
@@ -143,7 +143,7 @@ impl<'a> CliHost<'a> {
         tracing::error!(
             reason = reason.as_str(),
             code = error.code,
-            help = error.help.as_deref(),
+            help = error.help(),
             milliseconds = milliseconds(took),
             "pass failed: {}",
             mask::masked(&error.message)
@@ -169,8 +169,8 @@ impl Host for CliHost<'_> {
         self.session.api()
     }
 
-    fn store(&self) -> &Store {
-        self.session.store()
+    fn record(&self) -> &Record {
+        self.session.record()
     }
 
     fn fingerprint_key(&self) -> &FingerprintKey {
@@ -186,12 +186,11 @@ impl Host for CliHost<'_> {
 
     fn look(&mut self) -> Look {
         let settings = &self.settings;
-        let (look, loaded) =
-            with_load_options(settings, self.surroundings.environment, |options| {
-                self.files.look(&settings.webhooks_dir, options)
-            });
+        let (look, loaded) = with_load_options(settings, self.context.environment, |options| {
+            self.files.look(&settings.webhooks_dir, options)
+        });
         if let Some(loaded) = loaded {
-            let ui = self.surroundings.ui;
+            let ui = self.context.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         }
         if look != Look::Same {
@@ -202,20 +201,20 @@ impl Host for CliHost<'_> {
     }
 
     async fn wanted(&self) -> Result<Option<Wanted>, CommandError> {
-        let (settings, environment) = (&self.settings, self.surroundings.environment);
+        let (settings, environment) = (&self.settings, self.context.environment);
         let declarations = with_load_options(settings, environment, |options| {
             self.files.declarations(options)
         });
         let Some(declarations) = declarations else {
             return Ok(None);
         };
-        // Asked anew for each pass: a program or what it is given may have changed since.
+        // Checked for each pass, since a program or its arguments may have changed.
         let request = Request {
             api: false,
             tokens: Some(&declarations),
-            ..Request::of_api(self.surroundings.args.sandbox, Asks::Nobody)
+            ..Request::of_api(self.context.args.sandbox, Asks::Never)
         };
-        let cleared = clear(self.surroundings.ui, settings, environment, request).await?;
+        let cleared = clear(self.context.ui, settings, environment, request).await?;
         let missing = Missing::Error;
         let resolved =
             resolve_tokens(&declarations, settings, environment, missing, &cleared).await;
@@ -235,12 +234,13 @@ impl Host for CliHost<'_> {
     fn on_event(&self, event: WatchEvent<'_, CommandError>) {
         match event {
             WatchEvent::NoHints(error) => {
-                tracing::warn!(error = %chain(error), "no reports of changes");
+                let help = hints::of(error).into_iter().next();
+                tracing::warn!(error = %chain(error), help, "file events are unavailable");
             }
             WatchEvent::Invalid => {
-                tracing::warn!("the files do not validate; what validated last stays applied");
+                tracing::warn!("the files are invalid; the last valid state stays applied");
             }
-            WatchEvent::Valid => tracing::info!("the files validate again"),
+            WatchEvent::Valid => tracing::info!("the files are valid again"),
             WatchEvent::Action(event) => acted(event),
             WatchEvent::Passed(report) => self.passed(report),
             WatchEvent::Failed {
@@ -251,8 +251,8 @@ impl Host for CliHost<'_> {
             WatchEvent::Held { key, field } => tracing::error!(
                 key = key.as_str(),
                 field,
-                "set back three times in ten minutes: somebody else keeps changing it. The webhook is left \
-                 alone until a file changes, or for an hour"
+                "corrected three times in ten minutes: another writer keeps changing it. Not corrected again \
+                until a file changes, or for an hour"
             ),
         }
     }
@@ -261,14 +261,14 @@ impl Host for CliHost<'_> {
         crate::provenance::of(&self.settings.webhooks_dir, &self.settings.root)
     }
 
-    /// Reads hookctl.yaml again. What is wrong with it is shown; then all stays.
+    /// Reloads hookctl.yaml. If it is invalid, shows why and keeps the previous settings.
     async fn on_wake(&mut self) {
         let WatchContext {
             ui,
             global,
             args,
             environment,
-        } = self.surroundings;
+        } = self.context;
         let reloaded =
             match Settings::resolve(global).map_err(|error| show_settings_error(ui, error)) {
                 Ok(settings) => opened(ui, &settings, environment, args.sandbox)
@@ -279,7 +279,7 @@ impl Host for CliHost<'_> {
         self.metrics.read(Input::Configuration, reloaded.is_ok());
         match reloaded {
             Ok((settings, session)) => {
-                tracing::info!("hookctl.yaml was read again");
+                tracing::info!("reloaded hookctl.yaml");
                 self.options = options(args, &self.only, &settings, session.horizon());
                 self.settings = settings;
                 self.session = session;
@@ -287,9 +287,9 @@ impl Host for CliHost<'_> {
             }
             Err(error) => tracing::error!(
                 code = error.code,
-                help = error.help.as_deref(),
+                help = error.help(),
                 error = error.message,
-                "hookctl.yaml stays as it was"
+                "could not reload hookctl.yaml; the previous settings stay in effect"
             ),
         }
     }
@@ -306,7 +306,7 @@ async fn opened(
     environment: &Environment,
     sandbox: bool,
 ) -> Result<Session, CommandError> {
-    let request = Request::of_api(sandbox, Asks::Nobody);
+    let request = Request::of_api(sandbox, Asks::Never);
     let cleared = clear(ui, settings, environment, request).await?;
     Session::open(settings, environment, &cleared).await
 }
@@ -336,16 +336,18 @@ fn no_result(error: &PassError) -> CommandError {
     match error {
         PassError::Plan(problems) => {
             let texts: Vec<String> = problems.problems.iter().map(ToString::to_string).collect();
-            CommandError::new("no-plan", texts.join("; "))
+            let hints = problems
+                .problems
+                .iter()
+                .flat_map(|problem| hints::of(problem));
+            CommandError::new("no-plan", texts.join("; ")).hints(hints)
         }
-        PassError::Refused { refusal, .. } => {
-            CommandError::new(refusal.code(), refusal.to_string())
-        }
-        other => CommandError::new("pass", chain(other)),
+        PassError::Refused { refusal, .. } => CommandError::caused(refusal.code(), refusal),
+        other => CommandError::caused("pass", other),
     }
 }
 
-/// A time as a number that JSON has.
+/// Returns a duration in milliseconds.
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -355,7 +357,7 @@ fn fields(planned: &PlannedAction) -> String {
     names.join(", ")
 }
 
-/// One line for each change.
+/// Logs one line per change.
 fn acted(event: ApplyEvent<'_>) {
     let ApplyEvent::Ended { planned, outcome } = event else {
         return;
@@ -369,11 +371,11 @@ fn acted(event: ApplyEvent<'_>) {
             let (fields, id) = (fields(planned), id.as_str());
             tracing::info!(key, action, fields, cause, id, "applied");
         }
-        Outcome::Failed { error, .. } => {
-            tracing::error!(key, action, error = masked(error), "failed");
+        Outcome::Failed(error) => {
+            tracing::error!(key, action, error = masked(&error.to_string()), "failed");
         }
-        Outcome::Pending { error, .. } => {
-            tracing::warn!(key, action, error = masked(error), "pending");
+        Outcome::Pending(error) => {
+            tracing::warn!(key, action, error = masked(&error.to_string()), "pending");
         }
         Outcome::Held => tracing::warn!(key, action, error = Outcome::WHY_HELD, "pending"),
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),

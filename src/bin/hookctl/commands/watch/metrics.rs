@@ -1,4 +1,4 @@
-//! What a watch is measured by, and the server that tells it.
+//! The metrics of a watch, and the server for them.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -34,22 +34,22 @@ use crate::ui::Ui;
 
 type Labels = Vec<(&'static str, String)>;
 
-/// How many requests there were, by method and status.
+/// Counts of requests, by method and status.
 type Counts = BTreeMap<(&'static str, Option<u16>), u64>;
 
-/// The bounds of the histogram of passes, in seconds: from a list on the own network to a large apply.
+/// The buckets of the pass histogram, in seconds: from one local list to a large apply.
 const SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
 
-/// How many connections are served at once.
+/// The most concurrent connections.
 const MOST_CONNECTIONS: usize = 64;
 
-/// How long a request's head may take.
+/// How long the head of a request may take.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 
-/// How long a connection may take from its first byte to its last.
+/// How long a connection may last.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
-/// What is measured.
+/// The metrics.
 pub(super) struct Metrics {
     registry: Registry,
     passes: Family<Labels, Counter>,
@@ -58,7 +58,7 @@ pub(super) struct Metrics {
     pending: Gauge,
     drift: Counter,
     requests: Family<Labels, Counter>,
-    /// What the client had counted when it was last asked.
+    /// The client's counts at the last update.
     known: Mutex<Counts>,
     last_success: Gauge<f64, AtomicU64>,
     valid: Family<Labels, Gauge>,
@@ -71,12 +71,7 @@ impl Metrics {
         let passes = Family::default();
         registry.register("passes", "Passes, by reason and result", passes.clone());
         let seconds = Histogram::new(SECONDS);
-        registry.register_with_unit(
-            "pass",
-            "How long passes took",
-            Unit::Seconds,
-            seconds.clone(),
-        );
+        registry.register_with_unit("pass", "Duration of passes", Unit::Seconds, seconds.clone());
         let webhooks = Family::default();
         registry.register(
             "webhooks",
@@ -86,32 +81,32 @@ impl Metrics {
         let pending = Gauge::default();
         registry.register(
             "pending_changes",
-            "Changes that are not applied",
+            "Changes that have not been applied",
             pending.clone(),
         );
         let drift = Counter::default();
         registry.register(
             "drift_found",
-            "Fields that somebody changed at the API",
+            "Fields that another writer changed at the API",
             drift.clone(),
         );
         let requests = Family::default();
         registry.register(
             "api_requests",
-            "Requests to the API, by method and status; status 0 where no answer came",
+            "Requests to the API, by method and status; status 0 is a request without a response",
             requests.clone(),
         );
         let last_success = Gauge::<f64, AtomicU64>::default();
         registry.register_with_unit(
             "last_success_timestamp",
-            "When a pass last went well, since 1970",
+            "Time of the last successful pass, in seconds since 1970",
             Unit::Seconds,
             last_success.clone(),
         );
         let valid = Family::<Labels, Gauge>::default();
         registry.register(
             "files_valid",
-            "Whether the files validate: 1 or 0; while they do not, what validated last stays applied",
+            "Whether the files are valid: 1 or 0; while they are invalid, the last valid state stays applied",
             valid.clone(),
         );
         for input in Input::ALL {
@@ -119,7 +114,7 @@ impl Metrics {
             valid.get_or_create(&labels).set(1);
         }
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "The program", build);
+        registry.register("build", "Version of the program", build);
         Self {
             registry,
             passes,
@@ -135,7 +130,7 @@ impl Metrics {
         }
     }
 
-    /// Takes note that a pass ended.
+    /// Records the end of a pass.
     pub(super) fn pass(&self, reason: Reason, ended: Ended, took: Duration) {
         let result = match ended {
             Ended::Well => "success",
@@ -154,7 +149,7 @@ impl Metrics {
         }
     }
 
-    /// Takes note of what a pass found and did.
+    /// Records the results of a pass.
     pub(super) fn report(&self, report: &PassReport, held: usize) {
         let failed = report
             .results()
@@ -185,20 +180,20 @@ impl Metrics {
         self.drift.inc_by(drifted as u64);
     }
 
-    /// Takes note of whether what was read validates.
+    /// Records whether an input is valid.
     pub(super) fn read(&self, input: Input, is_valid: bool) {
         let labels = vec![("files", input.as_str().to_owned())];
         self.valid.get_or_create(&labels).set(i64::from(is_valid));
         self.readiness.read(input, is_valid, Instant::now());
     }
 
-    /// Takes note of webhooks whose drift was left as it is.
+    /// Records the webhooks whose drift was not corrected.
     pub(super) fn left(&self, count: usize) {
         let labels = vec![("status", "drifted".to_owned())];
         self.webhooks.get_or_create(&labels).set(number(count));
     }
 
-    /// Takes note of the requests that the client counted so far. How many were not known yet.
+    /// Adds the client's counts. Returns the requests since the last update.
     pub(super) fn requests(&self, counted: &Counts) -> u64 {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut fresh = 0;
@@ -216,7 +211,7 @@ impl Metrics {
         fresh
     }
 
-    /// Another client counts from now on.
+    /// Resets the known counts, after the client was replaced.
     pub(super) fn counts_start_anew(&self) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.clear();
@@ -233,10 +228,10 @@ fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A running server; dropping it ends it.
+/// A running server. Dropping it stops it.
 pub(super) struct Server(#[expect(dead_code, reason = "dropping it ends its tasks")] JoinSet<()>);
 
-/// Serves the metrics at an address, and says where.
+/// Serves the metrics at an address, and prints it.
 pub(super) async fn serve(
     ui: &Ui,
     address: SocketAddr,
@@ -247,7 +242,7 @@ pub(super) async fn serve(
             "metrics",
             format!("could not serve metrics at {address}: {error}"),
         )
-        .help("give --metrics another address")
+        .hint("choose another address for --metrics")
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -277,7 +272,7 @@ pub(super) async fn serve(
                     .header_read_timeout(HEADER_TIME)
                     .keep_alive(false)
                     .serve_connection(TokioIo::new(stream), service);
-                // A connection that breaks, or takes too long, is the scraper's business.
+                // A broken or slow connection only affects its scraper.
                 let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
                 drop(permit);
             });

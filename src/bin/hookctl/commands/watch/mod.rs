@@ -1,4 +1,4 @@
-//! `hookctl watch`: save a file, and the API follows.
+//! `hookctl watch`: syncs on every save, and corrects drift.
 
 mod args;
 mod host;
@@ -53,18 +53,18 @@ async fn watch(
     let only = selected(&args.only)?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let cancellation = cancel_on_signal()?;
-    // What cannot be told yet, since the files do not validate or the record is in use, does not keep a watch from
-    // starting.
+    // Invalid files and a locked record must not keep a watch from starting: both may change.
     let declarations = load(&settings, environment).declarations;
     let request = Request {
         tokens: declarations.as_ref(),
-        ..Request::of_api(args.sandbox, Asks::Nobody)
+        ..Request::of_api(args.sandbox, Asks::Never)
     };
     let clearing = clear(ui, &settings, environment, request);
     let cleared = unless_cancelled(&cancellation, clearing).await??;
     let opening = Session::open(&settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
-    if let (Some(declarations), Ok(remembered)) = (declarations, session.store().remembered()) {
+    let remembered = session.record().remembered().await;
+    if let (Some(declarations), Ok(remembered)) = (declarations, remembered) {
         let keys = declarations.keys().chain(remembered.last_applied.keys());
         selects_something(&only, keys)?;
     }
@@ -74,7 +74,7 @@ async fn watch(
         Some(address) => Some(metrics::serve(ui, address, Arc::clone(&metrics)).await?),
         None => None,
     };
-    let surroundings = host::WatchContext {
+    let context = host::WatchContext {
         ui,
         global,
         args,
@@ -82,12 +82,12 @@ async fn watch(
     };
     // A pass ends by itself after a signal.
     begin_writing();
-    let mut host = CliHost::new(surroundings, only, settings, session, metrics);
+    let mut host = CliHost::new(context, only, settings, session, metrics);
     hookctl::watch::watch(&mut host, &wake, &cancellation).await;
     Ok(())
 }
 
-/// Notified by the signal that asks for a pass at once.
+/// Returns a notification for SIGHUP, which requests an immediate pass.
 fn wake_on_hangup() -> Result<Arc<Notify>, CommandError> {
     let wake = Arc::new(Notify::new());
     #[cfg(unix)]

@@ -1,16 +1,16 @@
-//! Whether a watch does its work: what `/readyz` answers.
+//! Readiness of a watch: the answer of `/readyz`.
 //!
-//! Files that do not validate leave what validated last applied, so a short mistake is no outage. One that stays is:
-//! nothing that is edited reaches the API any more.
+//! While files are invalid, the last valid state stays applied, so a short mistake is no outage. A longer one is:
+//! edits no longer reach the API.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long files may stay invalid before the watch counts as not ready: the time to notice and undo a mistake.
+/// How long files may be invalid before the watch is not ready: time to notice and undo a mistake.
 const INVALID_GRACE: Duration = Duration::from_mins(1);
 
-/// What was read, and may be invalid.
+/// An input that may be invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Input {
     /// The declarations.
@@ -22,7 +22,7 @@ pub(super) enum Input {
 impl Input {
     pub(super) const ALL: [Self; 2] = [Self::Declarations, Self::Configuration];
 
-    /// The word for it in a label and in an answer.
+    /// Returns the name of the input, for labels and messages.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Declarations => "declarations",
@@ -31,7 +31,7 @@ impl Input {
     }
 }
 
-/// What readiness is judged by.
+/// The state that readiness depends on.
 #[derive(Debug, Default)]
 pub(super) struct Readiness(Mutex<State>);
 
@@ -42,12 +42,12 @@ struct State {
 }
 
 impl Readiness {
-    /// Takes note that a pass went well.
+    /// Records a successful pass.
     pub(super) fn passed(&self) {
         self.lock().has_passed = true;
     }
 
-    /// Takes note of whether an input validates. The first of several failures in a row counts.
+    /// Records whether an input is valid. The first of several failures in a row counts.
     pub(super) fn read(&self, input: Input, is_valid: bool, now: Instant) {
         let mut state = self.lock();
         if is_valid {
@@ -57,11 +57,11 @@ impl Readiness {
         }
     }
 
-    /// Returns what keeps the watch from being ready, if anything does.
+    /// Returns why the watch is not ready, or `None` if it is.
     pub(super) fn obstacle(&self, now: Instant) -> Option<String> {
         let state = self.lock();
         if !state.has_passed {
-            return Some("no pass went well yet".to_owned());
+            return Some("no pass has succeeded yet".to_owned());
         }
         state.invalid_since.iter().find_map(|(input, since)| {
             let invalid_for = now.saturating_duration_since(*since);
@@ -71,7 +71,7 @@ impl Readiness {
                     Input::Configuration => "has",
                 };
                 let (input, seconds) = (input.as_str(), invalid_for.as_secs());
-                format!("the {input} {verb} not validated for {seconds} s")
+                format!("the {input} {verb} been invalid for {seconds} s")
             })
         })
     }
@@ -92,7 +92,7 @@ mod tests {
         let readiness = Readiness::default();
         assert_eq!(
             readiness.obstacle(at(0)).as_deref(),
-            Some("no pass went well yet")
+            Some("no pass has succeeded yet")
         );
         readiness.passed();
         assert_eq!(readiness.obstacle(at(0)), None);
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(readiness.obstacle(at(59)), None);
         assert_eq!(
             readiness.obstacle(at(61)).as_deref(),
-            Some("the declarations have not validated for 61 s")
+            Some("the declarations have been invalid for 61 s")
         );
         readiness.read(Input::Declarations, true, at(62));
         assert_eq!(readiness.obstacle(at(200)), None);

@@ -1,22 +1,22 @@
-//! What a service manager is told: that the watch is ready, and that it is alive. Does nothing where no
-//! manager asks (systemd asks by `NOTIFY_SOCKET` and `WATCHDOG_USEC`).
+//! Notifications to a service manager: readiness and watchdog. Does nothing unless `NOTIFY_SOCKET` or
+//! `WATCHDOG_USEC` is set, as by systemd.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::environment::Environment;
 
-/// The manager, if there is one.
+/// The service manager, if any.
 pub(super) struct Service {
     socket: Option<String>,
-    /// How often it wants to hear that we are alive: twice in its patience.
+    /// The interval of watchdog notifications: half the time-out.
     every: Option<Duration>,
     last_sign: Option<Instant>,
     is_ready: AtomicBool,
 }
 
 impl Service {
-    /// The manager that the environment names.
+    /// Reads the environment.
     pub(super) fn of(environment: &Environment) -> Self {
         let patience = environment
             .get("WATCHDOG_USEC")
@@ -30,23 +30,23 @@ impl Service {
         }
     }
 
-    /// Says once that the first pass went well.
+    /// Notifies the manager, once, that the first pass succeeded.
     pub(super) fn ready(&self) {
         if !self.is_ready.swap(true, Ordering::SeqCst) {
-            self.tell("READY=1");
+            self.notify("READY=1");
         }
     }
 
-    /// Says that we are alive, if it is time to.
+    /// Notifies the watchdog, if that is due.
     pub(super) fn heartbeat(&mut self) {
         let due = self.next_sign().is_some_and(|wait| wait.is_zero());
         if due {
             self.last_sign = Some(Instant::now());
-            self.tell("WATCHDOG=1");
+            self.notify("WATCHDOG=1");
         }
     }
 
-    /// How long until the next sign of life is due.
+    /// Returns the time until the next watchdog notification.
     pub(super) fn next_sign(&self) -> Option<Duration> {
         self.socket.as_ref()?;
         let every = self.every?;
@@ -57,7 +57,7 @@ impl Service {
     }
 
     #[cfg(unix)]
-    fn tell(&self, message: &str) {
+    fn notify(&self, message: &str) {
         let Some(path) = &self.socket else { return };
         let sent = std::os::unix::net::UnixDatagram::unbound().and_then(|socket| {
             match path.strip_prefix('@') {
@@ -71,11 +71,11 @@ impl Service {
             }
         });
         if let Err(error) = sent {
-            tracing::warn!(%error, "could not tell the service manager");
+            tracing::warn!(%error, "could not notify the service manager");
         }
     }
 
     #[cfg(not(unix))]
     #[expect(clippy::unused_self, reason = "there is no such manager here")]
-    fn tell(&self, _: &str) {}
+    fn notify(&self, _: &str) {}
 }

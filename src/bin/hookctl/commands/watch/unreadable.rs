@@ -1,30 +1,30 @@
-//! Which webhooks at the API cannot be read, said when that changes and not at every pass.
+//! Unreadable webhooks at the API. They are logged when they change, not at every pass.
 
 use std::sync::{Mutex, PoisonError};
 
 use hookctl::plan::{Notice, Plan};
 use hookctl::state::UnreadableWebhook;
 
-/// The unmanaged webhooks that could not be read in the last pass.
+/// The unreadable unmanaged webhooks of the last pass.
 #[derive(Debug, Default)]
 pub(super) struct Unreadable(Mutex<Vec<UnreadableWebhook>>);
 
 impl Unreadable {
-    /// Logs what differs from the last pass.
+    /// Logs the difference to the last pass.
     pub(super) fn passed(&self, plan: &Plan) {
         let found = of_plan(plan);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for webhook in found.iter().filter(|webhook| !known.contains(webhook)) {
-            tracing::warn!("unmanaged {webhook}; no webhook of its name is created");
+            tracing::warn!("unmanaged {webhook}; no webhook of this name is created");
         }
         if found.is_empty() && !known.is_empty() {
-            tracing::info!("every webhook at the API can be read again");
+            tracing::info!("every webhook at the API is readable again");
         }
         *known = found;
     }
 }
 
-/// The unmanaged webhooks of a plan that cannot be read.
+/// Returns the unreadable unmanaged webhooks of a plan.
 pub(super) fn of_plan(plan: &Plan) -> Vec<UnreadableWebhook> {
     let notices = plan.notices.iter();
     notices

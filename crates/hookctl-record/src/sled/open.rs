@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::CacheError;
+use super::error::SledError;
 use super::guard::{NoAnswer, PATIENCE, guarded};
 
 /// How much sled may keep in memory, in bytes.
@@ -16,11 +16,11 @@ const LINGERING: Duration = Duration::from_secs(5);
 
 /// Opens sled. Our own lock is held, so whoever still has sled's is a thread of an earlier opening in
 /// this process that has not quite ended.
-pub(super) fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, CacheError> {
+pub(super) fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, SledError> {
     let begun = Instant::now();
     loop {
         match open_once(path, shown) {
-            Err(CacheError::Database {
+            Err(SledError::Database {
                 source: sled::Error::Io(source),
                 ..
             }) if is_lock(&source) && begun.elapsed() < LINGERING => {
@@ -32,12 +32,12 @@ pub(super) fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, CacheE
 }
 
 /// Opens sled in a thread of its own, since it panics on some damaged files.
-fn open_once(path: &Path, shown: &Path) -> Result<sled::Db, CacheError> {
+fn open_once(path: &Path, shown: &Path) -> Result<sled::Db, SledError> {
     let config = sled::Config::new()
         .path(path)
         .flush_every_ms(None)
         .cache_capacity(MEMORY);
-    let lacking = |source| CacheError::Database {
+    let lacking = |source| SledError::Database {
         attempt: "open",
         directory: shown.to_owned(),
         source: sled::Error::Io(source),
@@ -45,7 +45,7 @@ fn open_once(path: &Path, shown: &Path) -> Result<sled::Db, CacheError> {
     match guarded(PATIENCE, move || config.open()) {
         Ok(Ok(database)) => Ok(database),
         Ok(Err(source)) => Err(database_error("open", shown, source)),
-        Err(NoAnswer::Panicked(words)) if !is_of_the_machine(&words) => Err(CacheError::Damaged {
+        Err(NoAnswer::Panicked(words)) if !is_of_the_machine(&words) => Err(SledError::Damaged {
             directory: shown.to_owned(),
             what: "its log cannot be replayed".to_owned(),
         }),
@@ -92,7 +92,7 @@ pub(super) fn database_error(
     attempt: &'static str,
     directory: &Path,
     source: sled::Error,
-) -> CacheError {
+) -> SledError {
     let what = match &source {
         sled::Error::Corruption { .. } => "a part of its log is not what was written",
         // The settings are always the same, and written by us.
@@ -102,14 +102,14 @@ pub(super) fn database_error(
         }
         sled::Error::Io(error) if is_of_content(error) => "a file of it is not what was written",
         sled::Error::Io(_) => {
-            return CacheError::Database {
+            return SledError::Database {
                 attempt,
                 directory: directory.to_owned(),
                 source,
             };
         }
     };
-    CacheError::Damaged {
+    SledError::Damaged {
         directory: directory.to_owned(),
         what: what.to_owned(),
     }

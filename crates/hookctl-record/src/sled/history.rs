@@ -6,8 +6,9 @@
 use jiff::Timestamp;
 
 use super::database::{Database, row_key};
+use super::error::SledError;
 use super::schema::{self, HISTORY, META, StoredEntry};
-use super::{Account, CacheError};
+use hookctl_core::record::Account;
 
 /// The most old rows that one commit removes beyond as many as it adds.
 const ROWS_AT_ONCE: usize = 32;
@@ -28,8 +29,8 @@ impl Database {
         account: &Account,
         rows: usize,
         added: usize,
-        latest: Option<&str>,
-    ) -> Result<Pruned, CacheError> {
+        latest: Option<Timestamp>,
+    ) -> Result<Pruned, SledError> {
         if added == 0 {
             return Ok(Pruned::default());
         }
@@ -41,9 +42,7 @@ impl Database {
             None => self.count_history(account)?,
         };
         let mut count = known.saturating_add(added as u64);
-        let oldest = latest
-            .and_then(|latest| latest.parse::<Timestamp>().ok())
-            .and_then(|latest| latest.checked_sub(limits.keep).ok());
+        let oldest = latest.and_then(|latest| latest.checked_sub(limits.keep).ok());
         let mut pruned = Pruned::default();
         for row in self.history.scan_prefix(row_key(account, b"")) {
             if pruned.rows.len() >= ROWS_AT_ONCE + rows {
@@ -53,7 +52,7 @@ impl Database {
             let entries: Vec<StoredEntry<'static>> =
                 schema::decode(HISTORY, &key, &value).map_err(|error| self.damaged(error))?;
             let last = entries.last();
-            let at = last.and_then(|last| last.at.parse::<Timestamp>().ok());
+            let at = last.map(|last| last.at);
             let is_old = at.zip(oldest).is_some_and(|(at, oldest)| at < oldest);
             if !is_old && count <= limits.max_entries {
                 break;
@@ -66,7 +65,7 @@ impl Database {
         Ok(pruned)
     }
 
-    fn count_history(&self, account: &Account) -> Result<u64, CacheError> {
+    fn count_history(&self, account: &Account) -> Result<u64, SledError> {
         let rows: Vec<(_, Vec<serde::de::IgnoredAny>)> =
             self.rows(&self.history, HISTORY, account)?;
         Ok(rows.iter().map(|(_, entries)| entries.len() as u64).sum())

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use super::error::{SledError, io_error};
 use super::folder::{GENERATION, open_own};
 use super::schema::{self, Generation, InvalidValue};
-use super::{CacheError, CacheOptions, io_error};
+use hookctl_core::record::Head;
 use hookctl_system::input::open_plain;
 
 /// The bytes of one place.
@@ -27,26 +28,16 @@ pub(super) struct GenerationFile {
     path: PathBuf,
 }
 
-/// Which state a record is in, told without opening it: as long as two are equal, nobody wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordVersion {
-    content: Vec<u8>,
-    modified: Option<SystemTime>,
-}
-
-impl RecordVersion {
-    /// The version of the record in a folder; none if there is none, or if it cannot be read.
-    pub fn read(options: &CacheOptions) -> Option<Self> {
-        let file = open_plain(
-            &options.directory.join(GENERATION),
-            File::options().read(true),
-        )
-        .ok()?;
-        let modified = file.metadata().and_then(|file| file.modified()).ok();
-        let mut content = Vec::new();
-        file.take(4 * PLACE as u64).read_to_end(&mut content).ok()?;
-        Some(Self { content, modified })
-    }
+/// Returns which state the record in a folder is in, without opening it. Returns `None` if there is none, or if it cannot
+/// be read.
+pub(super) fn head(directory: &Path) -> Option<Head> {
+    let file = open_plain(&directory.join(GENERATION), File::options().read(true)).ok()?;
+    let modified = file.metadata().and_then(|file| file.modified()).ok();
+    let mut tag = Vec::new();
+    file.take(4 * PLACE as u64).read_to_end(&mut tag).ok()?;
+    let modified = modified.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+    tag.extend(modified.unwrap_or_default().as_nanos().to_be_bytes());
+    Some(Head::new(tag))
 }
 
 /// What the file says.
@@ -61,7 +52,7 @@ pub(super) enum Found {
 
 impl GenerationFile {
     /// Reads the file in a folder.
-    pub(super) fn read(path: &Path) -> Result<Found, CacheError> {
+    pub(super) fn read(path: &Path) -> Result<Found, SledError> {
         let mut content = Vec::new();
         match open_plain(path, File::options().read(true)) {
             Ok(file) => file
@@ -83,7 +74,7 @@ impl GenerationFile {
     }
 
     /// Opens the file for writing, and makes it.
-    pub(super) fn open(path: &Path) -> Result<Self, CacheError> {
+    pub(super) fn open(path: &Path) -> Result<Self, SledError> {
         let mut options = File::options();
         options.write(true).create(true).truncate(false);
         let file = open_own(path, &mut options)?;
@@ -94,7 +85,7 @@ impl GenerationFile {
     }
 
     /// Writes the next number; durable when this returns.
-    pub(super) fn write(&self, generation: Generation) -> Result<(), CacheError> {
+    pub(super) fn write(&self, generation: Generation) -> Result<(), SledError> {
         let failed = || io_error("write", &self.path);
         let mut value = schema::encode(NAME, b"", &generation)
             .map_err(|error| failed()(io::Error::other(error)))?;

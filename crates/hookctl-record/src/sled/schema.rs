@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -144,7 +145,7 @@ impl From<StoredRecord> for AppliedRecord {
 /// An applied change on disk.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StoredEntry<'a> {
-    pub(super) at: Cow<'a, str>,
+    pub(super) at: Timestamp,
     key: Cow<'a, Key>,
     id: Cow<'a, RemoteId>,
     action: Cow<'a, str>,
@@ -192,7 +193,7 @@ impl<'a> StoredEntry<'a> {
 impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
     fn from(entry: &'a HistoryEntry) -> Self {
         Self {
-            at: Cow::Borrowed(&entry.at),
+            at: entry.at,
             key: Cow::Borrowed(&entry.key),
             id: Cow::Borrowed(&entry.id),
             action: Cow::Borrowed(&entry.action),
@@ -214,7 +215,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
 impl From<StoredEntry<'static>> for HistoryEntry {
     fn from(entry: StoredEntry<'static>) -> Self {
         Self {
-            at: entry.at.into_owned(),
+            at: entry.at,
             key: entry.key.into_owned(),
             id: entry.id.into_owned(),
             action: entry.action,
@@ -284,7 +285,7 @@ mod tests {
             cause: cause.into(),
         };
         let entry = HistoryEntry {
-            at: "2026-01-01T00:00:00Z".to_owned(),
+            at: "2026-01-01T00:00:00Z".parse().unwrap(),
             key: Key::parse("a-key").unwrap(),
             id: RemoteId::parse("an-id").unwrap(),
             action: "update".into(),

@@ -4,10 +4,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::database::Database;
+use super::error::{SledError, io_error};
+use super::folder;
 use super::folder::{ASIDE, DATABASE, GENERATION};
 use super::lock::Lock;
+use super::options::SledOptions;
 use super::schema::{HISTORY, INTENTS, OBSERVED, RECORDS};
-use super::{Account, CacheError, CacheOptions, folder, io_error};
+use hookctl_core::record::Account;
 use hookctl_core::state::LastApplied;
 
 /// The most names that are tried for a folder.
@@ -29,8 +32,8 @@ pub struct Verified {
 /// Reads every value and checks it; none if there is no record. Nothing is written to the folder.
 ///
 /// # Errors
-/// [`CacheError`] for the first value that fails its check, or what keeps the record from being read.
-pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
+/// [`SledError`] for the first value that fails its check, or what keeps the record from being read.
+pub fn verify(options: &SledOptions) -> Result<Option<Verified>, SledError> {
     let directory = &options.directory;
     folder::check_place(directory)?;
     // A folder that had a record and has lost its database is damaged, not new.
@@ -51,8 +54,8 @@ pub fn verify(options: &CacheOptions) -> Result<Option<Verified>, CacheError> {
 /// not necessarily last: it says what to look for at the API, and nothing more.
 ///
 /// # Errors
-/// [`CacheError`] if the folder cannot be copied.
-pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied, CacheError> {
+/// [`SledError`] if the folder cannot be copied.
+pub fn salvage(options: &SledOptions, account: &Account) -> Result<LastApplied, SledError> {
     folder::check_place(&options.directory)?;
     if !Database::is_in(&options.directory)? {
         return Ok(LastApplied::new());
@@ -71,8 +74,8 @@ pub fn salvage(options: &CacheOptions, account: &Account) -> Result<LastApplied,
 /// is still known to be a record's.
 ///
 /// # Errors
-/// [`CacheError`] if somebody uses the record, or it cannot be moved.
-pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, CacheError> {
+/// [`SledError`] if somebody uses the record, or it cannot be moved.
+pub fn set_aside(options: &SledOptions, name: &str) -> Result<Option<PathBuf>, SledError> {
     let directory = &options.directory;
     folder::prepare(directory)?;
     let _lock = Lock::exclusive(options)?;
@@ -97,7 +100,7 @@ pub fn set_aside(options: &CacheOptions, name: &str) -> Result<Option<PathBuf>, 
 }
 
 /// Makes a folder with a name that is free.
-fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
+fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, SledError> {
     let name = if name.starts_with(ASIDE) {
         name.to_owned()
     } else {
@@ -121,7 +124,7 @@ fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, CacheError> {
     ))
 }
 
-fn copied(options: &CacheOptions) -> Result<tempfile::TempDir, CacheError> {
+fn copied(options: &SledOptions) -> Result<tempfile::TempDir, SledError> {
     let directory = &options.directory;
     let _lock = Lock::shared(options)?;
     folder::check(directory)?;

@@ -5,6 +5,7 @@
 //! are caught,
 //! and a generation number is kept both in the database and beside it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -12,14 +13,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sled::Tree;
 
+use super::error::{SledError, io_error};
 use super::folder::{self, DATABASE, GENERATION, SETTINGS, UNFINISHED};
 use super::generation::{Found, GenerationFile};
-use super::history_limits::HistoryLimits;
 use super::open::{LastHandle, database_error, open_guarded};
 use super::schema::{
     self, Generation, HISTORY, INTENTS, META, OBSERVED, RECORDS, StoredEntry, StoredRecord,
 };
-use super::{Account, CacheError, io_error};
+use hookctl_core::record::Account;
+use hookctl_core::record::HistoryLimits;
 use hookctl_core::record::{HistoryEntry, Intent, Pending};
 use hookctl_core::secret::Followed;
 use hookctl_core::state::LastApplied;
@@ -55,8 +57,8 @@ impl Database {
     /// Whether there is one in a folder.
     ///
     /// # Errors
-    /// [`CacheError::Io`] if that cannot be told.
-    pub(super) fn is_in(directory: &Path) -> Result<bool, CacheError> {
+    /// [`SledError::Io`] if that cannot be told.
+    pub(super) fn is_in(directory: &Path) -> Result<bool, SledError> {
         let database = directory.join(DATABASE);
         match folder::kind(&database)? {
             None => Ok(false),
@@ -67,18 +69,18 @@ impl Database {
     }
 
     /// Opens or makes the one in a folder, and checks it.
-    pub(super) fn open(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+    pub(super) fn open(directory: &Path, shown: &Path) -> Result<Self, SledError> {
         let opened = Self::open_unchecked(directory, shown)?;
         opened.check()?;
         Ok(opened)
     }
 
     /// Opens or makes the one in a folder.
-    pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, CacheError> {
+    pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, SledError> {
         check_clock(jiff::Timestamp::now())?;
         folder::clear_unfinished(directory)?;
         if folder::kind(&directory.join(GENERATION))?.is_some_and(|kind| kind.is_dir()) {
-            return Err(CacheError::Damaged {
+            return Err(SledError::Damaged {
                 directory: shown.to_owned(),
                 what: "'generation' is no file".to_owned(),
             });
@@ -91,7 +93,7 @@ impl Database {
     }
 
     /// Makes one beside its place, and gives it its name when all of it is durable: what bears the name is whole.
-    fn make(directory: &Path, shown: &Path) -> Result<(), CacheError> {
+    fn make(directory: &Path, shown: &Path) -> Result<(), SledError> {
         let path = directory.join(UNFINISHED);
         let made = Self::open_in(directory, &path, shown)?;
         made.put(&made.meta, META, VERSION_KEY, &schema::VERSION)?;
@@ -104,7 +106,7 @@ impl Database {
         folder::sync(directory)
     }
 
-    fn open_in(directory: &Path, path: &Path, shown: &Path) -> Result<Self, CacheError> {
+    fn open_in(directory: &Path, path: &Path, shown: &Path) -> Result<Self, SledError> {
         let database = open_guarded(path, shown)?;
         let tree = |name: &str| {
             database
@@ -130,7 +132,7 @@ impl Database {
     }
 
     /// What is remembered of each bound webhook of an account.
-    pub(super) fn last_applied(&self, account: &Account) -> Result<LastApplied, CacheError> {
+    pub(super) fn last_applied(&self, account: &Account) -> Result<LastApplied, SledError> {
         let mut records = LastApplied::new();
         for (name, record) in self.rows::<StoredRecord>(&self.records, RECORDS, account)? {
             let key = String::from_utf8(name)
@@ -143,11 +145,11 @@ impl Database {
     }
 
     /// The writes of an account whose outcome is not known, and what was observed before them.
-    pub(super) fn pending(&self, account: &Account) -> Result<Pending, CacheError> {
-        let intents: Vec<Intent> = self
-            .rows(&self.intents, INTENTS, account)?
+    pub(super) fn pending(&self, account: &Account) -> Result<Pending, SledError> {
+        let intents: BTreeMap<Key, Intent> = self
+            .rows::<Intent>(&self.intents, INTENTS, account)?
             .into_iter()
-            .map(|(_, intent)| intent)
+            .map(|(_, intent)| (intent.key.clone(), intent))
             .collect();
         let seen = if intents.is_empty() {
             Vec::new()
@@ -161,12 +163,12 @@ impl Database {
     }
 
     /// Checks every value of a tree, of all accounts, and counts them.
-    pub(super) fn verify(&self, name: &str) -> Result<usize, CacheError> {
+    pub(super) fn verify(&self, name: &str) -> Result<usize, SledError> {
         self.sum(name, |_: serde::de::IgnoredAny| 1)
     }
 
     /// Checks a tree whose rows are lists, of all accounts, and counts what is in the lists.
-    pub(super) fn verify_lists(&self, name: &str) -> Result<usize, CacheError> {
+    pub(super) fn verify_lists(&self, name: &str) -> Result<usize, SledError> {
         self.sum(name, |list: Vec<serde::de::IgnoredAny>| list.len())
     }
 
@@ -175,7 +177,7 @@ impl Database {
         &self,
         name: &str,
         count: impl Fn(T) -> usize,
-    ) -> Result<usize, CacheError> {
+    ) -> Result<usize, SledError> {
         let tree = self
             .sled
             .open_tree(name)
@@ -207,7 +209,7 @@ impl Database {
         &self,
         account: &Account,
         limit: usize,
-    ) -> Result<Vec<HistoryEntry>, CacheError> {
+    ) -> Result<Vec<HistoryEntry>, SledError> {
         let prefix = row_key(account, b"");
         let mut latest = Vec::new();
         for row in self.history.scan_prefix(&prefix).rev() {
@@ -224,17 +226,14 @@ impl Database {
     }
 
     /// The accounts that anything is remembered of.
-    pub(super) fn accounts(&self) -> Result<Vec<Account>, CacheError> {
+    pub(super) fn accounts(&self) -> Result<Vec<Account>, SledError> {
         let mut accounts = Vec::new();
         for row in &self.records {
             let (key, _) = row.map_err(|source| self.failed("read", source))?;
             let mut parts = key.split(|byte| *byte == 0);
             let mut text =
                 || String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
-            let account = Account {
-                target: text(),
-                api: text(),
-            };
+            let account = Account::new(&text(), &text());
             if accounts.last() != Some(&account) {
                 accounts.push(account);
             }
@@ -243,7 +242,7 @@ impl Database {
     }
 
     /// Makes everything written so far durable.
-    pub(super) fn sync(&self) -> Result<(), CacheError> {
+    pub(super) fn sync(&self) -> Result<(), SledError> {
         self.sled
             .flush()
             .map_err(|source| self.failed("write", source))?;
@@ -258,12 +257,12 @@ impl Database {
     }
 
     /// Holds the database against its version, its generation, and every value's checksum.
-    fn check(&self) -> Result<(), CacheError> {
+    fn check(&self) -> Result<(), SledError> {
         let version: Option<u32> = self.get(&self.meta, META, VERSION_KEY)?;
         match version {
             Some(schema::VERSION) => {}
             Some(found) if found > schema::VERSION => {
-                return Err(CacheError::Newer {
+                return Err(SledError::Newer {
                     directory: self.shown.clone(),
                     found,
                 });
@@ -282,7 +281,7 @@ impl Database {
             }
         };
         if generation.number < expected.number {
-            return Err(CacheError::RolledBack {
+            return Err(SledError::RolledBack {
                 directory: self.shown.clone(),
                 expected: expected.number,
                 found: generation.number,
@@ -298,7 +297,7 @@ impl Database {
         Ok(())
     }
 
-    pub(super) fn generation(&self) -> Result<Option<Generation>, CacheError> {
+    pub(super) fn generation(&self) -> Result<Option<Generation>, SledError> {
         self.get(&self.meta, META, GENERATION_KEY)
     }
 
@@ -308,7 +307,7 @@ impl Database {
         tree: &Tree,
         name: &str,
         account: &Account,
-    ) -> Result<Vec<(Vec<u8>, T)>, CacheError> {
+    ) -> Result<Vec<(Vec<u8>, T)>, SledError> {
         let prefix = row_key(account, b"");
         tree.scan_prefix(&prefix)
             .map(|row| {
@@ -326,7 +325,7 @@ impl Database {
         tree: &Tree,
         name: &str,
         key: &[u8],
-    ) -> Result<Option<T>, CacheError> {
+    ) -> Result<Option<T>, SledError> {
         tree.get(key)
             .map_err(|source| self.failed("read", source))?
             .map(|value| schema::decode(name, key, &value).map_err(|error| self.damaged(error)))
@@ -339,7 +338,7 @@ impl Database {
         name: &str,
         key: &[u8],
         payload: &impl Serialize,
-    ) -> Result<(), CacheError> {
+    ) -> Result<(), SledError> {
         let value = self.encoded(name, key, payload)?;
         tree.insert(key, value)
             .map_err(|source| self.failed("write", source))?;
@@ -351,16 +350,16 @@ impl Database {
         tree: &str,
         key: &[u8],
         payload: &impl Serialize,
-    ) -> Result<Vec<u8>, CacheError> {
+    ) -> Result<Vec<u8>, SledError> {
         schema::encode(tree, key, payload).map_err(|error| self.damaged(error))
     }
 
-    pub(super) fn failed(&self, attempt: &'static str, source: sled::Error) -> CacheError {
+    pub(super) fn failed(&self, attempt: &'static str, source: sled::Error) -> SledError {
         database_error(attempt, &self.shown, source)
     }
 
-    pub(super) fn damaged(&self, what: impl std::fmt::Display) -> CacheError {
-        CacheError::Damaged {
+    pub(super) fn damaged(&self, what: impl std::fmt::Display) -> SledError {
+        SledError::Damaged {
             directory: self.shown.clone(),
             what: what.to_string(),
         }
@@ -368,18 +367,18 @@ impl Database {
 }
 
 /// sled counts from 1970 and panics before it.
-fn check_clock(now: jiff::Timestamp) -> Result<(), CacheError> {
+fn check_clock(now: jiff::Timestamp) -> Result<(), SledError> {
     if now < jiff::Timestamp::UNIX_EPOCH {
-        return Err(CacheError::Clock);
+        return Err(SledError::Clock);
     }
     Ok(())
 }
 
 /// The key of a row: the account, then its own part. No part of an account holds a NUL.
 pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
-    let length = account.target.len() + account.api.len() + 2 + own.len();
+    let length = account.target().len() + account.api().len() + 2 + own.len();
     let mut key = Vec::with_capacity(length);
-    for part in [&account.target, &account.api] {
+    for part in [account.target(), account.api()] {
         key.extend_from_slice(part.as_bytes());
         key.push(0);
     }
@@ -396,6 +395,6 @@ mod tests {
         let epoch = jiff::Timestamp::UNIX_EPOCH;
         assert!(check_clock(epoch).is_ok());
         let before = epoch - jiff::SignedDuration::from_secs(1);
-        assert!(matches!(check_clock(before), Err(CacheError::Clock)));
+        assert!(matches!(check_clock(before), Err(SledError::Clock)));
     }
 }

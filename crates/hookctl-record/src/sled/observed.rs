@@ -3,12 +3,16 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
 
 use super::database::{Database, row_key};
+use super::error::SledError;
 use super::schema::{META, OBSERVED};
-use super::{Account, CacheError, Snapshot};
+use hookctl_core::record::{Account, Observation};
 use hookctl_core::secret::Followed;
-use hookctl_core::state::{ObservedState, ObservedWebhook};
+use hookctl_core::state::ObservedWebhook;
 use hookctl_core::webhook::EndpointUrl;
 
 /// How many webhooks are in a row. sled spends more on a row than on the bytes in it.
@@ -19,18 +23,21 @@ const HASHED_AT_ONCE: usize = 64 * 1024;
 
 impl Database {
     /// What was last observed of an account.
-    pub(super) fn observed(&self, account: &Account) -> Result<Option<Snapshot>, CacheError> {
-        let at: Option<String> = self.get(&self.meta, META, &at_key(account))?;
+    pub(super) fn observed(&self, account: &Account) -> Result<Option<Observation>, SledError> {
+        let at: Option<Timestamp> = self.get(&self.meta, META, &at_key(account))?;
         let Some(at) = at else { return Ok(None) };
-        let webhooks = self.observed_webhooks(account)?;
-        Ok(Some(Snapshot { at, webhooks }))
+        let observed = self.observed_webhooks(account)?.into_iter().collect();
+        Ok(Some(Observation {
+            at,
+            observed: Arc::new(observed),
+        }))
     }
 
     /// The webhooks that were last observed of an account, by id.
     pub(super) fn observed_webhooks(
         &self,
         account: &Account,
-    ) -> Result<Vec<ObservedWebhook>, CacheError> {
+    ) -> Result<Vec<ObservedWebhook>, SledError> {
         let rows = self.rows::<Vec<ObservedWebhook>>(&self.observed, OBSERVED, account)?;
         Ok(rows
             .into_iter()
@@ -42,10 +49,11 @@ impl Database {
     pub(super) fn keep_observed(
         &self,
         account: &Account,
-        at: &str,
-        observed: &ObservedState,
-    ) -> Result<(), CacheError> {
-        let webhooks: Vec<Cow<'_, ObservedWebhook>> = observed
+        observation: &Observation,
+    ) -> Result<(), SledError> {
+        let at = observation.at;
+        let webhooks: Vec<Cow<'_, ObservedWebhook>> = observation
+            .observed
             .webhooks
             .values()
             .map(|webhook| kept(webhook, &self.followed))

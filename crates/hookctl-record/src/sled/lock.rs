@@ -4,7 +4,9 @@ use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::time::{Duration, Instant};
 
-use super::{CacheError, CacheOptions, folder, io_error};
+use super::error::{SledError, io_error};
+use super::folder;
+use super::options::SledOptions;
 use hookctl_system::input::open_plain;
 
 /// How often a held lock is tried again.
@@ -15,7 +17,7 @@ pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases t
 
 impl Lock {
     /// Waits for the lock that nobody shares, and leaves the process id in the file.
-    pub(super) fn exclusive(options: &CacheOptions) -> Result<Self, CacheError> {
+    pub(super) fn exclusive(options: &SledOptions) -> Result<Self, SledError> {
         let path = options.directory.join(folder::LOCK);
         let mut how = File::options();
         how.read(true).write(true).create(true).truncate(false);
@@ -30,7 +32,7 @@ impl Lock {
     }
 
     /// Waits for the lock that readers share. A folder without a lock file has no writer.
-    pub(super) fn shared(options: &CacheOptions) -> Result<Option<Self>, CacheError> {
+    pub(super) fn shared(options: &SledOptions) -> Result<Option<Self>, SledError> {
         let path = options.directory.join(folder::LOCK);
         match open_plain(&path, File::options().read(true)) {
             Ok(mut file) => {
@@ -44,10 +46,10 @@ impl Lock {
 }
 
 fn wait(
-    options: &CacheOptions,
+    options: &SledOptions,
     file: &mut File,
     attempt: fn(&File) -> Result<(), TryLockError>,
-) -> Result<(), CacheError> {
+) -> Result<(), SledError> {
     let started = Instant::now();
     loop {
         match attempt(file) {
@@ -58,7 +60,7 @@ fn wait(
                 ));
             }
             Err(TryLockError::WouldBlock) if options.cancellation.is_cancelled() => {
-                return Err(CacheError::Interrupted);
+                return Err(SledError::Interrupted);
             }
             Err(TryLockError::WouldBlock) if started.elapsed() < options.lock_timeout => {
                 std::thread::sleep(PAUSE);
@@ -67,7 +69,7 @@ fn wait(
                 let mut pid = String::new();
                 // Whoever holds the lock may not have written its id yet.
                 let _ = file.take(20).read_to_string(&mut pid);
-                return Err(CacheError::Locked {
+                return Err(SledError::Locked {
                     directory: options.directory.clone(),
                     holder: pid.trim().parse().ok(),
                 });

@@ -1,4 +1,4 @@
-//! Several writes in one transaction.
+//! A commit in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use sled::transaction::{
 };
 
 use super::database::{Database, GENERATION_KEY, row_key};
+use super::error::SledError;
 use super::history::Pruned;
 use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredEntry, StoredRecord};
-use super::writer::Write;
-use super::{Account, CacheError};
-use hookctl_core::record::{After, Settlement};
+use hookctl_core::record::Account;
+use hookctl_core::record::{After, Commit, Entry, Settlement};
 
 /// The most applied changes in one row. sled spends more on a row than on the bytes in it, so what was
 /// committed together is kept together.
@@ -20,7 +20,7 @@ const CHANGES_IN_A_ROW: usize = 16;
 
 /// What one transaction writes.
 #[derive(Default)]
-struct Commit<'a> {
+struct Staged<'a> {
     generation: Generation,
     records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     intents: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
@@ -30,48 +30,56 @@ struct Commit<'a> {
 }
 
 impl Database {
-    /// Commits several writes in one transaction, durable when this returns.
-    pub(super) fn commit<'a>(
-        &self,
-        account: &Account,
-        writes: impl Iterator<Item = &'a Write>,
-    ) -> Result<(), CacheError> {
-        let mut commit = Commit {
-            generation: self.generation()?.unwrap_or_default(),
-            ..Commit::default()
+    /// Commits entries in one transaction, durable when this returns. What was observed is written before it, and needs
+    /// no transaction by itself. Returns the number of the last commit.
+    pub(super) fn commit(&self, account: &Account, commit: &Commit) -> Result<u64, SledError> {
+        let generation = self.generation()?.unwrap_or_default();
+        let next = generation.number + 1;
+        if commit.sequence != next {
+            return Err(SledError::Conflict {
+                expected: next,
+                found: commit.sequence,
+            });
+        }
+        let mut staged = Staged {
+            generation: Generation {
+                number: next,
+                ..generation
+            },
+            ..Staged::default()
         };
-        commit.generation.number += 1;
-        for write in writes {
-            match write {
-                Write::Intend(intent) => {
+        for entry in &commit.entries {
+            match entry {
+                Entry::Intended(intent) => {
                     let key = row_key(account, intent.key.as_str().as_bytes());
                     let value = self.encoded(INTENTS, &key, intent)?;
-                    commit.intents.insert(key, Some(value));
+                    staged.intents.insert(key, Some(value));
                 }
-                Write::Settle(settlements) => {
-                    for settlement in settlements {
-                        self.stage(account, settlement, &mut commit)?;
-                    }
-                }
+                Entry::Settled(settlement) => self.stage(account, settlement, &mut staged)?,
+                Entry::Observed(observation) => self.keep_observed(account, observation)?,
             }
         }
-        self.stage_history(account, &mut commit)?;
-        let generation = self.transact(&commit)?;
+        if commit.entries.iter().all(Entry::is_observation) {
+            return Ok(generation.number);
+        }
+        self.stage_history(account, &mut staged)?;
+        let generation = self.transact(&staged)?;
         self.sync()?;
-        self.generation_file.write(generation)
+        self.generation_file.write(generation)?;
+        Ok(generation.number)
     }
 
     fn stage<'a>(
         &self,
         account: &Account,
         settlement: &'a Settlement,
-        commit: &mut Commit<'a>,
-    ) -> Result<(), CacheError> {
+        staged: &mut Staged<'a>,
+    ) -> Result<(), SledError> {
         let key = row_key(account, settlement.key.as_str().as_bytes());
         let lingering = settlement.lingering.as_deref();
         let lingering = lingering.map(|intent| self.encoded(INTENTS, &key, intent));
-        commit.intents.insert(key.clone(), lingering.transpose()?);
-        commit.changes.extend(
+        staged.intents.insert(key.clone(), lingering.transpose()?);
+        staged.changes.extend(
             settlement
                 .history
                 .as_ref()
@@ -85,46 +93,46 @@ impl Database {
             }
             After::Dropped => None,
         };
-        commit.records.insert(key, value);
+        staged.records.insert(key, value);
         Ok(())
     }
 
     /// Makes rows of the changes, in their order; the order of their keys is that of time.
-    fn stage_history(&self, account: &Account, commit: &mut Commit<'_>) -> Result<(), CacheError> {
-        let number = commit.generation.number.to_be_bytes();
-        for (place, changes) in (0_u32..).zip(commit.changes.chunks(CHANGES_IN_A_ROW)) {
+    fn stage_history(&self, account: &Account, staged: &mut Staged<'_>) -> Result<(), SledError> {
+        let number = staged.generation.number.to_be_bytes();
+        for (place, changes) in (0_u32..).zip(staged.changes.chunks(CHANGES_IN_A_ROW)) {
             let key = row_key(account, &[&number[..], &place.to_be_bytes()].concat());
             let value = self.encoded(HISTORY, &key, &changes)?;
-            commit.history.push((key, value));
+            staged.history.push((key, value));
         }
-        let latest = commit.changes.last().map(|change| &*change.at);
-        commit.pruned =
-            self.prune_history(account, commit.history.len(), commit.changes.len(), latest)?;
+        let latest = staged.changes.last().map(|change| change.at);
+        staged.pruned =
+            self.prune_history(account, staged.history.len(), staged.changes.len(), latest)?;
         Ok(())
     }
 
     /// Writes it all or nothing, and returns the state that the database has then.
-    fn transact(&self, commit: &Commit<'_>) -> Result<Generation, CacheError> {
+    fn transact(&self, staged: &Staged<'_>) -> Result<Generation, SledError> {
         let done = (&self.records, &self.intents, &self.history, &self.meta).transaction(
             |(records, intents, history, meta)| {
-                let mut generation = commit.generation;
-                for (key, value) in &commit.records {
+                let mut generation = staged.generation;
+                for (key, value) in &staged.records {
                     let before = write(records, key, value.as_deref())?;
                     generation.records += u64::from(value.is_some());
                     generation.records = generation
                         .records
                         .saturating_sub(u64::from(before.is_some()));
                 }
-                for (key, value) in &commit.intents {
+                for (key, value) in &staged.intents {
                     write(intents, key, value.as_deref())?;
                 }
-                for (key, value) in &commit.history {
+                for (key, value) in &staged.history {
                     write(history, key, Some(value))?;
                 }
-                for key in &commit.pruned.rows {
+                for key in &staged.pruned.rows {
                     write(history, key, None)?;
                 }
-                if let Some((key, value)) = &commit.pruned.count {
+                if let Some((key, value)) = &staged.pruned.count {
                     write(meta, key, Some(value))?;
                 }
                 let counted = self

@@ -4,7 +4,7 @@ use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 
-use super::{CacheError, io_error};
+use super::error::{SledError, io_error};
 use hookctl_core::outside::escape;
 use hookctl_system::input::open_plain;
 
@@ -41,7 +41,7 @@ const DEPTH: usize = 4;
 
 /// What is at a path, links not followed, or `None` if nothing is. A path that cannot be looked at is an error, never
 /// an absence: a record that counts as missing would be begun anew, and what it protects forgotten.
-pub(super) fn kind(path: &Path) -> Result<Option<FileType>, CacheError> {
+pub(super) fn kind(path: &Path) -> Result<Option<FileType>, SledError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.file_type())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -51,12 +51,12 @@ pub(super) fn kind(path: &Path) -> Result<Option<FileType>, CacheError> {
 
 /// Checks that a record is in the folder, or may be made there: it is missing, empty, or holds what a record holds. Only
 /// names are looked at, so that a damaged record is still one.
-pub(super) fn check_place(directory: &Path) -> Result<(), CacheError> {
+pub(super) fn check_place(directory: &Path) -> Result<(), SledError> {
     match kind(directory)? {
         None => return Ok(()),
         Some(kind) if kind.is_dir() => {}
         Some(kind) => {
-            return Err(CacheError::NoPlace {
+            return Err(SledError::NoPlace {
                 directory: directory.to_owned(),
                 why: if kind.is_symlink() {
                     "it is a link"
@@ -82,14 +82,14 @@ pub(super) fn check_place(directory: &Path) -> Result<(), CacheError> {
     if is_ours_alone {
         return Ok(());
     }
-    Err(CacheError::NoPlace {
+    Err(SledError::NoPlace {
         directory: directory.to_owned(),
         why: "it is neither empty nor a record",
     })
 }
 
 /// Whether a folder holds what nothing but a record holds.
-fn is_record(directory: &Path) -> Result<bool, CacheError> {
+fn is_record(directory: &Path) -> Result<bool, SledError> {
     if kind(&directory.join(GENERATION))?.is_some() {
         return Ok(true);
     }
@@ -121,7 +121,7 @@ fn is_of_database(name: &str) -> bool {
     ["db", SETTINGS, "blobs"].contains(&name) || name.starts_with("snap.")
 }
 
-fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
+fn names(folder: &Path) -> Result<Vec<String>, SledError> {
     let entries = fs::read_dir(folder).map_err(io_error("read", folder))?;
     entries
         .map(|entry| {
@@ -133,7 +133,7 @@ fn names(folder: &Path) -> Result<Vec<String>, CacheError> {
 
 /// Makes the folder, if need be, for its owner only, and what keeps it out of Git. The rights of a folder that is there
 /// are its owner's business.
-pub(super) fn prepare(directory: &Path) -> Result<(), CacheError> {
+pub(super) fn prepare(directory: &Path) -> Result<(), SledError> {
     check_place(directory)?;
     if let Some(above) = directory.parent().filter(|above| *above != Path::new("")) {
         fs::create_dir_all(above).map_err(io_error("make the folder", above))?;
@@ -159,7 +159,7 @@ pub(super) fn prepare(directory: &Path) -> Result<(), CacheError> {
 
 /// Takes every right from others, file by file: the folder may be moved somewhere more open. Only what hookctl made is
 /// touched.
-pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
+pub(super) fn close_to_others(directory: &Path) -> Result<(), SledError> {
     let database = directory.join(DATABASE);
     for name in [GENERATION, LOCK, IGNORE] {
         close(&directory.join(name))?;
@@ -174,7 +174,7 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), CacheError> {
 }
 
 /// Takes every right from others, of the file that is opened.
-fn close(path: &Path) -> Result<(), CacheError> {
+fn close(path: &Path) -> Result<(), SledError> {
     match open_plain(path, File::options().read(true)) {
         Ok(file) => set_mode(&file, 0o600, path),
         // The database tidies up after itself while it is open.
@@ -185,7 +185,7 @@ fn close(path: &Path) -> Result<(), CacheError> {
 
 /// Removes what a killed process left half-made: a database without its name, and, in one that has it, a
 /// snapshot without its name, which sled would take for damage (it can be made again from the log).
-pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
+pub(super) fn clear_unfinished(directory: &Path) -> Result<(), SledError> {
     let making = directory.join(UNFINISHED);
     match fs::remove_dir_all(&making) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -211,7 +211,7 @@ pub(super) fn clear_unfinished(directory: &Path) -> Result<(), CacheError> {
 }
 
 /// Makes everything durable that was written to a file, or a folder's list of names.
-pub(super) fn sync(path: &Path) -> Result<(), CacheError> {
+pub(super) fn sync(path: &Path) -> Result<(), SledError> {
     fs::File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(io_error("make durable", path))
@@ -219,7 +219,7 @@ pub(super) fn sync(path: &Path) -> Result<(), CacheError> {
 
 /// Checks that nothing of the record is a link, a FIFO, or a device, or a file that has a second name: opening one could
 /// wait for ever, or reach what is not the record's.
-pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
+pub(super) fn check(directory: &Path) -> Result<(), SledError> {
     check_place(directory)?;
     let own = [DATABASE, GENERATION, UNFINISHED, LOCK, IGNORE, SANDBOX];
     for name in own {
@@ -227,7 +227,7 @@ pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
     }
     let length = check_all(directory, &directory.join(DATABASE), DEPTH)?;
     if length > LARGEST {
-        return Err(CacheError::Damaged {
+        return Err(SledError::Damaged {
             directory: directory.to_owned(),
             what: "its database is larger than 1 GiB".to_owned(),
         });
@@ -236,7 +236,7 @@ pub(super) fn check(directory: &Path) -> Result<(), CacheError> {
 }
 
 /// Checks what is in a folder, and returns how long its files are together, in bytes.
-fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<u64, CacheError> {
+fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<u64, SledError> {
     let mut length = 0_u64;
     let entries = match fs::read_dir(folder) {
         // What is no folder is found when the database is opened.
@@ -259,8 +259,8 @@ fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<u64, Cache
 }
 
 /// Checks what is at a path, and returns how long a file is, in bytes.
-fn check_entry(directory: &Path, path: &Path, name: &str) -> Result<u64, CacheError> {
-    let damaged = |what: &str| CacheError::Damaged {
+fn check_entry(directory: &Path, path: &Path, name: &str) -> Result<u64, SledError> {
+    let damaged = |what: &str| SledError::Damaged {
         directory: directory.to_owned(),
         what: format!("'{}' {what}", escape(name)),
     };
@@ -289,7 +289,7 @@ fn has_second_name(_: &fs::Metadata) -> bool {
 }
 
 /// Opens a file of the record for writing, and makes it: never through a link, and never one with a second name.
-pub(super) fn open_own(path: &Path, options: &mut fs::OpenOptions) -> Result<File, CacheError> {
+pub(super) fn open_own(path: &Path, options: &mut fs::OpenOptions) -> Result<File, SledError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     let file = open_plain(path, options).map_err(io_error("open", path))?;
@@ -305,7 +305,7 @@ pub(super) fn open_own(path: &Path, options: &mut fs::OpenOptions) -> Result<Fil
 }
 
 /// Copies the database and its generation somewhere temporary. No link is followed.
-pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
+pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, SledError> {
     let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;
     let database = directory.join(DATABASE);
     if kind(&database)?.is_some() {
@@ -318,7 +318,7 @@ pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, CacheError> {
     Ok(copy)
 }
 
-fn copy_folder(from: &Path, to: &Path, depth: usize) -> Result<(), CacheError> {
+fn copy_folder(from: &Path, to: &Path, depth: usize) -> Result<(), SledError> {
     fs::create_dir(to).map_err(io_error("make the folder", to))?;
     for entry in fs::read_dir(from).map_err(io_error("read", from))? {
         let path = entry.map_err(io_error("read", from))?.path();
@@ -337,7 +337,7 @@ fn copy_folder(from: &Path, to: &Path, depth: usize) -> Result<(), CacheError> {
     Ok(())
 }
 
-fn copy_file(from: &Path, to: &Path) -> Result<(), CacheError> {
+fn copy_file(from: &Path, to: &Path) -> Result<(), SledError> {
     let mut source =
         open_plain(from, File::options().read(true)).map_err(io_error("copy", from))?;
     let mut options = File::options();
@@ -348,7 +348,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), CacheError> {
 }
 
 #[cfg(unix)]
-fn set_mode(file: &File, mode: u32, path: &Path) -> Result<(), CacheError> {
+fn set_mode(file: &File, mode: u32, path: &Path) -> Result<(), SledError> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     let metadata = file.metadata().map_err(io_error("look at", path))?;
@@ -362,12 +362,12 @@ fn set_mode(file: &File, mode: u32, path: &Path) -> Result<(), CacheError> {
 }
 
 #[cfg(not(unix))]
-fn set_mode(_: &File, _: u32, _: &Path) -> Result<(), CacheError> {
+fn set_mode(_: &File, _: u32, _: &Path) -> Result<(), SledError> {
     Ok(())
 }
 
 #[cfg(unix)]
-fn close_folder(path: &Path) -> Result<(), CacheError> {
+fn close_folder(path: &Path) -> Result<(), SledError> {
     use rustix::fs::{CWD, Mode, OFlags, openat};
 
     let kind = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -377,6 +377,6 @@ fn close_folder(path: &Path) -> Result<(), CacheError> {
 }
 
 #[cfg(not(unix))]
-fn close_folder(_: &Path) -> Result<(), CacheError> {
+fn close_folder(_: &Path) -> Result<(), SledError> {
     Ok(())
 }

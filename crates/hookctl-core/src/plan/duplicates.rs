@@ -1,4 +1,4 @@
-//! Webhooks that nobody manages and that deliver the same events to the same address as one of ours.
+//! Unmanaged webhooks that deliver the same events to the same address as a managed one.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use super::{KeyFilter, Notice, Unmanaged};
 use crate::state::{DesiredState, ObservedState, ObservedWebhook};
 use crate::webhook::normal_name;
 
-/// The webhooks that nobody manages and that look like one of ours.
-pub(super) fn twins(
+/// Returns a notice for each unmanaged webhook that looks like a managed one.
+pub(super) fn duplicates(
     desired: &DesiredState,
     observed: &ObservedState,
     unmanaged: &[Unmanaged],
@@ -31,13 +31,13 @@ pub(super) fn twins(
             continue;
         };
         let same_name = by_name.get(&normal_name(&found.spec.name));
-        for twin in same_name.into_iter().flatten() {
-            if only.selects(key) && found.spec.looks_like(&twin.spec) {
-                notices.push(Notice::Twin {
+        for duplicate in same_name.into_iter().flatten() {
+            if only.selects(key) && found.spec.looks_like(&duplicate.spec) {
+                notices.push(Notice::Duplicate {
                     key: key.clone(),
                     location: webhook.origin.key.clone(),
                     id: found.id.clone(),
-                    twin: twin.id.clone(),
+                    duplicate: duplicate.id.clone(),
                 });
             }
         }

@@ -1,8 +1,8 @@
-//! `hookctl cache repair`: a damaged record is put aside, never deleted, and another one is made of what
-//! can be saved of it and of what the API has.
+//! `hookctl record repair`: sets a damaged record aside, never deletes it, and builds a new one from its
+//! readable bindings and the API's list.
 
-use hookctl::cache::{Cache, CacheOptions, salvage, set_aside, verify};
 use hookctl::outside::Outside;
+use hookctl::record::sled::{SledOptions, salvage, set_aside, verify};
 use hookctl::record::{After, Settlement};
 use hookctl::state::{AppliedRecord, ObservedState};
 
@@ -21,15 +21,15 @@ pub(super) async fn repair(
     settings: &Settings,
     environment: &Environment,
     sandbox: bool,
-    options: &CacheOptions,
+    options: &SledOptions,
 ) -> Result<(), CommandError> {
     let what = match verify(options) {
         Ok(_) => {
-            ui.result("The record is whole; there is nothing to repair.\n");
+            ui.result("The record is intact; nothing to repair.\n");
             return Ok(());
         }
         Err(error) if error.is_damage() => error,
-        Err(error) => return Err(record_error(&error)),
+        Err(error) => return Err(record_error(&error.into())),
     };
     ui.remark(&format!("{what}\n"));
     let cancellation = cancel_on_signal()?;
@@ -39,8 +39,8 @@ pub(super) async fn repair(
     let opening = Session::open(settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
     let account = session.account().clone();
-    let saved = salvage(options, &account).map_err(|error| record_error(&error))?;
-    // Read before anything is moved: without the API nothing is better than it was.
+    let saved = salvage(options, &account).map_err(|error| record_error(&error.into()))?;
+    // Before anything is moved: a repair without the API would leave less than there was.
     let observing = hookctl::remote::observe(session.api());
     let observed = unless_cancelled(&cancellation, observing)
         .await?
@@ -50,8 +50,12 @@ pub(super) async fn repair(
         .strftime("damaged-%Y%m%dT%H%M%S")
         .to_string();
     begin_writing();
-    let aside = set_aside(options, &stamp).map_err(|error| record_error(&error))?;
-    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
+    let aside = set_aside(options, &stamp).map_err(|error| record_error(&error.into()))?;
+    let open = session
+        .record()
+        .open()
+        .await
+        .map_err(|error| record_error(&error))?;
     let total = saved.len();
     let settlements: Vec<Settlement> = saved
         .into_iter()
@@ -66,8 +70,8 @@ pub(super) async fn repair(
         })
         .collect();
     let kept = settlements.len();
-    settle(&cache, settlements).await?;
-    cache.close().map_err(|error| record_error(&error))?;
+    settle(&open, settlements).await?;
+    open.close().await.map_err(|error| record_error(&error))?;
     if let Some(aside) = aside {
         ui.remark(&format!(
             "The damaged record is in {}.\n",
@@ -75,14 +79,14 @@ pub(super) async fn repair(
         ));
     }
     ui.result(&format!(
-        "Repaired: {kept} of the {total} bindings that could be read hold at the API. A sync finds the other \
-         webhooks by their names, and writes each token once more.\n"
+        "Repaired: {kept} of {total} readable bindings match a webhook at the API. The next sync finds the other \
+         webhooks by name, and writes each token once.\n"
     ));
     Ok(())
 }
 
-/// A binding that was saved, if the API still has the webhook. What was last applied is not known any
-/// more, and no token can be vouched for.
+/// Returns a salvaged binding if its webhook still exists. What was last applied is unknown, so no token
+/// counts as verified.
 fn rebound(record: AppliedRecord, observed: &ObservedState) -> Option<AppliedRecord> {
     let found = observed.get(&record.id)?;
     Some(AppliedRecord {

@@ -1,4 +1,4 @@
-//! `hookctl cache`: look into the local record and mend it.
+//! `hookctl record`: show, check, and repair the local record.
 
 mod repair;
 mod settle;
@@ -6,8 +6,8 @@ mod settle;
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
-use hookctl::cache::{Account, Cache, CacheOptions, CacheReader, Snapshot};
-use hookctl::record::{After, HistoryEntry, Settlement};
+use hookctl::record::sled::{self, SledOptions, SledRecord};
+use hookctl::record::{Account, After, HistoryEntry, Observation, Record, RecordError, Settlement};
 use hookctl::render::{HistoryDocument, RecordDocument, Styles};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
@@ -23,55 +23,55 @@ use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
 
-/// The arguments of `hookctl cache`.
+/// The arguments of `hookctl record`.
 #[derive(Debug, Args)]
-pub(crate) struct CacheArgs {
+pub(crate) struct RecordArgs {
     #[command(subcommand)]
-    command: CacheCommand,
-    /// The record of the built-in emulator
+    command: RecordCommand,
+    /// Use the record of the built-in emulator
     #[arg(long, global = true)]
     sandbox: bool,
 }
 
 #[derive(Debug, Subcommand)]
-enum CacheCommand {
-    /// Show what is remembered of each webhook
+enum RecordCommand {
+    /// Show the recorded state of each webhook
     Show {
-        /// The form of the result
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        /// Output format
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
-    /// Show what was changed, the newest first
+    /// Show the applied changes, newest first
     History {
-        /// Only of this key
+        /// Show only changes of this key
         key: Option<String>,
-        /// How many changes at most
+        /// Show at most this many changes
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
-        /// The form of the result
-        #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Human)]
+        /// Output format
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
-    /// Check every value
+    /// Check every stored value
     Verify,
-    /// Put a damaged record aside, and make another one from the API
+    /// Set a damaged record aside, and rebuild it from the API
     Repair,
-    /// Forget a webhook; it stays at the API
+    /// Drop the binding of a key; the webhook stays at the API
     Forget {
-        /// Its key
+        /// The key
         key: String,
     },
     /// Bind the webhook of a key to another key
     Rename {
-        /// The key that it has
+        /// The current key
         old: String,
-        /// The key that it shall have
+        /// The new key
         new: String,
     },
 }
 
-impl CacheCommand {
-    /// The form of the result, also of an error.
+impl RecordCommand {
+    /// Returns the output format, which also applies to errors.
     const fn form(&self) -> Form {
         match self {
             Self::Show { output } | Self::History { output, .. } => *output,
@@ -84,7 +84,7 @@ impl CacheCommand {
 pub(crate) async fn run(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &CacheArgs,
+    args: &RecordArgs,
     environment: &Environment,
 ) -> ExitStatus {
     match dispatch(ui, global, args, environment).await {
@@ -102,163 +102,143 @@ pub(crate) async fn run(
 async fn dispatch(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &CacheArgs,
+    args: &RecordArgs,
     environment: &Environment,
 ) -> Result<ExitStatus, CommandError> {
     cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     let options = record_options(&settings)?;
     match &args.command {
-        CacheCommand::Verify => {
-            let verified =
-                hookctl::cache::verify(&options).map_err(|error| record_error(&error))?;
+        RecordCommand::Verify => {
+            let verified = sled::verify(&options).map_err(|error| record_error(&error.into()))?;
             ui.result(&match verified {
-                None => "There is no record yet.\n".to_owned(),
+                None => "No record exists yet.\n".to_owned(),
                 Some(found) => format!(
-                    "The record is whole: {} bound, {} pending, {} in the history, {} in the list that was read last.\n",
+                    "The record is intact: {} bound, {} pending, {} in the history, {} in the last list.\n",
                     found.records, found.pending, found.history, found.observed
                 ),
             });
         }
-        CacheCommand::Repair => {
+        RecordCommand::Repair => {
             repair::repair(ui, &settings, environment, args.sandbox, &options).await?;
         }
-        CacheCommand::Show { output } => {
-            let account = account(&settings, args.sandbox, &options)?;
-            show(ui, &settings, &options, account, *output)?;
+        RecordCommand::Show { output } => {
+            let record = record(&settings, args.sandbox, options)?;
+            show(ui, &settings, &record, *output).await?;
         }
-        CacheCommand::History { key, limit, output } => {
-            let account = account(&settings, args.sandbox, &options)?;
+        RecordCommand::History { key, limit, output } => {
+            let record = record(&settings, args.sandbox, options)?;
             let key = key.as_deref().map(parsed).transpose()?;
-            let reader =
-                CacheReader::open(&options, account).map_err(|error| record_error(&error))?;
-            let entries = match &reader {
-                None => Vec::new(),
-                Some(reader) => history(reader, key.as_ref(), *limit)?,
-            };
+            let entries = history(&record, key.as_ref(), *limit).await?;
             ui.result(&match output {
                 Form::Human => hookctl::render::history(&entries, &Styles::new(ui.color_out())),
                 Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
             });
         }
-        CacheCommand::Forget { key } => {
-            let account = account(&settings, args.sandbox, &options)?;
-            forget(ui, &options, account, &parsed(key)?).await?;
+        RecordCommand::Forget { key } => {
+            let record = record(&settings, args.sandbox, options)?;
+            forget(ui, &record, &parsed(key)?).await?;
         }
-        CacheCommand::Rename { old, new } => {
-            let account = account(&settings, args.sandbox, &options)?;
-            rename(ui, &options, account, &parsed(old)?, parsed(new)?).await?;
+        RecordCommand::Rename { old, new } => {
+            let record = record(&settings, args.sandbox, options)?;
+            rename(ui, &record, &parsed(old)?, parsed(new)?).await?;
         }
     }
     Ok(ExitStatus::Success)
 }
 
-fn show(
+async fn show(
     ui: &Ui,
     settings: &Settings,
-    options: &CacheOptions,
-    account: Account,
+    record: &Record,
     output: Form,
 ) -> Result<(), CommandError> {
-    let failed = |error| record_error(&error);
-    let reader = CacheReader::open(options, account).map_err(failed)?;
-    let (last_applied, pending, observed, entries) = match &reader {
-        None => Default::default(),
-        Some(reader) => (
-            reader.last_applied().map_err(failed)?,
-            reader.pending().map_err(failed)?,
-            reader.observed().map_err(failed)?,
-            reader.history(usize::MAX).map_err(failed)?,
-        ),
-    };
-    let seen = observed.as_ref().map(|snapshot| {
-        (
-            snapshot.at.as_str(),
-            known(snapshot, &last_applied, &entries),
-        )
+    let remembered = record.remembered().await.map_err(failed)?;
+    let observed = record.observed().await.map_err(failed)?;
+    let entries = record.history(usize::MAX).await.map_err(failed)?;
+    let last_applied = &remembered.last_applied;
+    let seen = observed.as_ref().map(|observation| {
+        let count = known(observation, last_applied, &entries);
+        (observation.at, count)
     });
     ui.result(&match output {
         Form::Human => {
             let styles = Styles::new(ui.color_out());
-            hookctl::render::record(&last_applied, &pending, seen, &styles)
+            hookctl::render::record(last_applied, &remembered.pending, seen, &styles)
         }
         Form::Json => {
             let at = seen.map(|(at, _)| at);
-            RecordDocument::new(&settings.target.name, &last_applied, &pending, at).to_text()
+            let target = &settings.target.name;
+            RecordDocument::new(target, last_applied, &remembered.pending, at).to_text()
         }
     });
     Ok(())
 }
 
-/// How many webhooks the account is known to have: the list is from before the writes that followed it.
-fn known(snapshot: &Snapshot, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
-    let mut ids: BTreeSet<&RemoteId> = snapshot.webhooks.iter().map(|found| &found.id).collect();
+/// Counts the webhooks of the account: those in the last list, with the writes since then applied.
+fn known(observation: &Observation, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
+    let mut ids: BTreeSet<&RemoteId> = observation.observed.webhooks.keys().collect();
     ids.extend(last_applied.values().map(|record| &record.id));
     for entry in entries.iter().filter(|entry| entry.action == "delete") {
-        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
-        if time(&entry.at) >= time(&snapshot.at) {
+        if entry.at >= observation.at {
             ids.remove(&entry.id);
         }
     }
     ids.len()
 }
 
-/// The latest changes, of one key or of all.
-fn history(
-    reader: &CacheReader,
+/// Returns the latest changes, of one key or of all.
+async fn history(
+    record: &Record,
     key: Option<&Key>,
     limit: usize,
 ) -> Result<Vec<HistoryEntry>, CommandError> {
     let read = if key.is_some() { usize::MAX } else { limit };
-    let mut entries = reader.history(read).map_err(|error| record_error(&error))?;
+    let mut entries = record.history(read).await.map_err(failed)?;
     entries.retain(|entry| key.is_none_or(|key| entry.key == *key));
     entries.truncate(limit);
     Ok(entries)
 }
 
-async fn forget(
-    ui: &Ui,
-    options: &CacheOptions,
-    account: Account,
-    key: &Key,
-) -> Result<(), CommandError> {
-    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
-    let records = cache.last_applied().map_err(|error| record_error(&error))?;
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn failed(error: RecordError) -> CommandError {
+    record_error(&error)
+}
+
+async fn forget(ui: &Ui, record: &Record, key: &Key) -> Result<(), CommandError> {
+    let open = record.open().await.map_err(failed)?;
+    let remembered = open.remembered().await.map_err(failed)?;
+    let records = &remembered.last_applied;
     let record = records.get(key).ok_or_else(|| not_bound(key))?;
-    let pending = cache.pending().map_err(|error| record_error(&error))?;
+    let pending = &remembered.pending;
     let forgotten = Settlement {
         key: key.clone(),
         after: After::Dropped,
-        // What was sent may still arrive.
+        // A request in flight may still take effect.
         lingering: pending.of(key).cloned().map(Box::new),
         history: Some(entry(key, record.id.clone(), "forget")),
     };
-    settle(&cache, vec![forgotten]).await?;
+    settle(&open, vec![forgotten]).await?;
     ui.result(&format!(
-        "'{key}' is forgotten. Its webhook {} stays at the API; a sync finds it by its name while a file \
-         declares it.\n",
+        "Dropped the binding of '{key}'. Its webhook {} stays at the API; `hookctl sync` finds it by its name while a \
+         file declares it.\n",
         record.id.as_str()
     ));
-    cache.close().map_err(|error| record_error(&error))
+    open.close().await.map_err(failed)
 }
 
-async fn rename(
-    ui: &Ui,
-    options: &CacheOptions,
-    account: Account,
-    old: &Key,
-    new: Key,
-) -> Result<(), CommandError> {
-    let cache = Cache::open(options, account).map_err(|error| record_error(&error))?;
-    let records = cache.last_applied().map_err(|error| record_error(&error))?;
+async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), CommandError> {
+    let open = record.open().await.map_err(failed)?;
+    let remembered = open.remembered().await.map_err(failed)?;
+    let records = &remembered.last_applied;
     let record = records.get(old).ok_or_else(|| not_bound(old))?;
-    let pending = cache.pending().map_err(|error| record_error(&error))?;
+    let pending = &remembered.pending;
     if let Some(other) = records.get(&new) {
         return Err(CommandError::new(
             "bound",
-            format!("'{new}' is bound already, to {}", other.id.as_str()),
+            format!("'{new}' is already bound to {}", other.id.as_str()),
         )
-        .help(format!("`hookctl cache forget {new}` unbinds it")));
+        .hint(format!("`hookctl record forget {new}` drops that binding")));
     }
     let dropped = Settlement {
         key: old.clone(),
@@ -274,17 +254,17 @@ async fn rename(
             .map(|intent| Box::new(intent.clone().renamed(&new))),
         history: Some(entry(&new, record.id.clone(), "rename")),
     };
-    settle(&cache, vec![dropped, bound]).await?;
+    settle(&open, vec![dropped, bound]).await?;
     ui.result(&format!(
-        "{} is bound to '{new}' now, and no longer to '{old}'.\n",
+        "Bound {} to '{new}' instead of '{old}'.\n",
         record.id.as_str()
     ));
-    cache.close().map_err(|error| record_error(&error))
+    open.close().await.map_err(failed)
 }
 
 fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
     HistoryEntry {
-        at: jiff::Timestamp::now().to_string(),
+        at: jiff::Timestamp::now(),
         key: key.clone(),
         id,
         action: action.into(),
@@ -293,25 +273,30 @@ fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
     }
 }
 
-/// The account that a command is about: that of the target, or the only one that is remembered of it.
+/// Returns the record of the target's account: the one of its API URL, or else the only one in the folder.
+fn record(
+    settings: &Settings,
+    sandbox: bool,
+    options: SledOptions,
+) -> Result<Record, CommandError> {
+    let account = account(settings, sandbox, &options)?;
+    Ok(SledRecord::new(options, account).into_record())
+}
+
 fn account(
     settings: &Settings,
     sandbox: bool,
-    options: &CacheOptions,
+    options: &SledOptions,
 ) -> Result<Account, CommandError> {
     let target = &settings.target;
     if sandbox {
-        return Ok(Account::new(&target.name, "sandbox"));
+        return Ok(Account::sandbox(&target.name));
     }
     if let Some(url) = &target.api_url {
         return Ok(Account::new(&target.name, &url.to_string()));
     }
     let any = Account::new(&target.name, "");
-    let reader = CacheReader::open(options, any.clone()).map_err(|error| record_error(&error))?;
-    let accounts = match reader {
-        None => Vec::new(),
-        Some(reader) => reader.accounts().map_err(|error| record_error(&error))?,
-    };
+    let accounts = sled::accounts(options).map_err(|error| record_error(&error.into()))?;
     let mut own: Vec<Account> = accounts
         .into_iter()
         .filter(|account| account.target() == target.name)
@@ -324,13 +309,13 @@ fn account(
             Err(CommandError::new(
                 "usage",
                 format!(
-                    "several accounts are remembered of '{}': {}",
+                    "the record has several accounts of '{}': {}",
                     target.name,
                     apis.join(", ")
                 ),
             )
             .status(ExitStatus::Usage)
-            .help("name one with --api-url, or use --sandbox"))
+            .hint("select one with --api-url, or use --sandbox"))
         }
     }
 }
@@ -343,5 +328,5 @@ fn parsed(key: &str) -> Result<Key, CommandError> {
 
 fn not_bound(key: &Key) -> CommandError {
     CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
-        .help("`hookctl cache show` lists what is")
+        .hint("`hookctl record show` lists the bound keys")
 }

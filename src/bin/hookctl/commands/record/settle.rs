@@ -1,17 +1,15 @@
-//! Changes of the record that no pass makes.
+//! Changes to the record outside of a pass.
 
-use hookctl::cache::Cache;
-use hookctl::record::Settlement;
+use hookctl::record::{OpenRecord, Settlement};
 
 use crate::error::CommandError;
 
 /// Records settlements in one transaction.
 pub(super) async fn settle(
-    cache: &Cache,
+    open: &OpenRecord,
     settlements: Vec<Settlement>,
 ) -> Result<(), CommandError> {
-    cache
-        .settle_together(settlements)
+    open.settle_together(settlements)
         .await
         .map_err(|error| CommandError::caused("record", &error))
 }

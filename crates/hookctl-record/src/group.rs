@@ -1,0 +1,175 @@
+//! Group commit: what waits while a commit is under way goes into the next one, so that durability costs one wait per
+//! commit and not one per write.
+//!
+//! No task or thread is started for it. One of the callers that wait appends for all of them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hookctl_core::record::{
+    Commit, Entry, Head, Loaded, Observation, RecordError, RecordErrorKind, Session,
+};
+use tokio::sync::oneshot;
+
+/// The most writes in one commit.
+const AT_ONCE: usize = 1024;
+
+/// From how many writes in a commit on so many are under way that it pays to wait for more of them.
+const MANY: usize = 8;
+
+/// How long to wait for more of many. No caller needs the answer before then: other writes are under way meanwhile.
+const WINDOW: Duration = Duration::from_millis(1);
+
+/// The commits of a session.
+pub(crate) struct Group {
+    session: Box<dyn Session>,
+    queue: Mutex<Queue>,
+    /// Held by the caller that appends.
+    turn: tokio::sync::Mutex<Turn>,
+}
+
+#[derive(Default)]
+struct Queue {
+    /// Goes with the next commit, and is not waited for.
+    observed: Option<Observation>,
+    writes: Vec<Write>,
+}
+
+struct Write {
+    entries: Vec<Entry>,
+    done: oneshot::Sender<Result<(), RecordError>>,
+}
+
+struct Turn {
+    /// The number of the last commit. `None` if it has to be read: before the first commit, and after an error.
+    sequence: Option<u64>,
+    /// Whether the last commit held many writes.
+    many: bool,
+    /// Whether a commit was begun and its end not seen: its caller was dropped.
+    lost: bool,
+}
+
+impl Group {
+    pub(crate) fn new(session: Box<dyn Session>, sequence: Option<u64>) -> Self {
+        Self {
+            session,
+            queue: Mutex::default(),
+            turn: tokio::sync::Mutex::new(Turn {
+                sequence,
+                many: false,
+                lost: false,
+            }),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the record, every commit included.
+    pub(crate) async fn load(&self) -> Result<Loaded, RecordError> {
+        let mut turn = self.turn.lock().await;
+        let loaded = self.session.load().await?;
+        turn.sequence = Some(loaded.sequence);
+        turn.lost = false;
+        Ok(loaded)
+    }
+
+    /// Keeps an observation for the next commit.
+    pub(crate) fn observe(&self, observation: Observation) {
+        self.queue().observed = Some(observation);
+    }
+
+    /// Appends entries, all or none; durable when this returns.
+    ///
+    /// Cancel safety: if this is dropped, the entries may become durable or not.
+    pub(crate) async fn append(&self, entries: Vec<Entry>) -> Result<(), RecordError> {
+        let (done, mut result) = oneshot::channel();
+        self.queue().writes.push(Write { entries, done });
+        loop {
+            let turn = tokio::select! {
+                biased;
+                result = &mut result => return result.unwrap_or_else(|_| Err(dropped())),
+                turn = self.turn.lock() => turn,
+            };
+            if let Ok(result) = result.try_recv() {
+                return result;
+            }
+            // Not below `select!`: what is begun for others is brought to its end.
+            self.lead(turn).await;
+        }
+    }
+
+    /// Appends what waits.
+    async fn lead(&self, mut turn: tokio::sync::MutexGuard<'_, Turn>) {
+        if turn.many {
+            tokio::time::sleep(WINDOW).await;
+        }
+        let (entries, waiting) = self.take();
+        turn.many = waiting.len() >= MANY;
+        let result = self.commit(&mut turn, entries).await;
+        drop(turn);
+        for done in waiting {
+            // A caller that was dropped needs no answer.
+            let _ = done.send(result.clone());
+        }
+    }
+
+    fn take(&self) -> (Vec<Entry>, Vec<oneshot::Sender<Result<(), RecordError>>>) {
+        let mut queue = self.queue();
+        let count = queue.writes.len().min(AT_ONCE);
+        let mut entries: Vec<Entry> = queue
+            .observed
+            .take()
+            .map(Entry::Observed)
+            .into_iter()
+            .collect();
+        let mut waiting = Vec::with_capacity(count);
+        for write in queue.writes.drain(..count) {
+            entries.extend(write.entries);
+            waiting.push(write.done);
+        }
+        (entries, waiting)
+    }
+
+    async fn commit(&self, turn: &mut Turn, entries: Vec<Entry>) -> Result<(), RecordError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let last = match turn.sequence.filter(|_| !turn.lost) {
+            Some(last) => last,
+            None => self.session.load().await?.sequence,
+        };
+        turn.sequence = None;
+        turn.lost = true;
+        let commit = Arc::new(Commit {
+            sequence: last + 1,
+            entries,
+        });
+        let appended = self.session.append(commit).await;
+        turn.lost = false;
+        turn.sequence = Some(appended?);
+        Ok(())
+    }
+
+    /// Appends what is left, and ends the session.
+    pub(crate) async fn end(self) -> Result<Option<Head>, RecordError> {
+        let (entries, waiting) = self.take();
+        let mut turn = self.turn.lock().await;
+        let appended = self.commit(&mut turn, entries).await;
+        drop(turn);
+        for done in waiting {
+            let _ = done.send(appended.clone());
+        }
+        let head = self.session.end().await;
+        appended?;
+        head
+    }
+}
+
+fn dropped() -> RecordError {
+    RecordError::new(
+        RecordErrorKind::Unavailable,
+        "the caller that wrote for several was dropped",
+    )
+}

@@ -1,0 +1,320 @@
+//! The record of one account, for a program that runs many passes on it.
+//!
+//! # Expected flow
+//! [`Record::cached`] returns what is remembered if it was read before and nothing was written since. A pass that finds
+//! nothing to do needs no more. For one that does, [`Record::open`] makes this process the only writer, and the pass
+//! writes through [`OpenRecord`]. Subscribers hear of each change.
+//!
+//! # Guarantees
+//! - What is held in memory is used only while the record is still in the state that it was read from.
+//! - A subscriber hears of a change after it is durable.
+//! - Writes that wait at the same time are committed together.
+//!
+//! # Assumptions
+//! Any [`Backend`] keeps the record; nothing here knows which.
+//!
+//! # Caveats
+//! A subscriber that falls [`BACKLOG`] changes behind hears how many it missed, and goes on from there.
+//!
+//! The example `long_lived_record` of the repository shows it whole.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hookctl_core::record::{
+    Account, Backend, Entry, Head, HistoryEntry, Intent, Journal, JournalError, Observation,
+    RecordError, Remembered, Session, Settlement,
+};
+use tokio::sync::broadcast;
+
+use crate::group::Group;
+
+/// How many changes are held for a subscriber that does not keep up.
+pub const BACKLOG: usize = 1_024;
+
+/// The record of one account. Clones share what is held in memory.
+#[derive(Clone)]
+pub struct Record(Arc<Shared>);
+
+struct Shared {
+    backend: Box<dyn Backend>,
+    account: Account,
+    cached: Mutex<Option<Cached>>,
+    /// What was opened in advance, for the next opening.
+    prefetched: Mutex<Option<Prefetched>>,
+    changes: broadcast::Sender<Arc<HistoryEntry>>,
+}
+
+/// How a record is read in advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Without becoming its writer.
+    Read,
+    /// As its writer, for the next opening.
+    Write,
+}
+
+/// What was read, and the state of the record that it was read from.
+struct Cached {
+    head: Head,
+    remembered: Arc<Remembered>,
+}
+
+struct Prefetched {
+    session: Box<dyn Session>,
+    remembered: Arc<Remembered>,
+    sequence: u64,
+}
+
+impl Record {
+    /// Returns the record of an account that a back end keeps. Reads nothing.
+    pub fn new(backend: impl Backend + 'static, account: Account) -> Self {
+        Self(Arc::new(Shared {
+            backend: Box::new(backend),
+            account,
+            cached: Mutex::default(),
+            prefetched: Mutex::default(),
+            changes: broadcast::Sender::new(BACKLOG),
+        }))
+    }
+
+    /// The account.
+    pub fn account(&self) -> &Account {
+        &self.0.account
+    }
+
+    /// Returns what is remembered, if it was read before and nothing was written since. Reads only which state the
+    /// record is in.
+    pub async fn cached(&self) -> Option<Arc<Remembered>> {
+        let (head, remembered) = {
+            let cached = lock(&self.0.cached);
+            let cached = cached.as_ref()?;
+            (cached.head.clone(), Arc::clone(&cached.remembered))
+        };
+        let current = self.0.backend.head().await.ok()??;
+        (current == head).then_some(remembered)
+    }
+
+    /// Returns what is remembered. Reads the record unless what is held in memory is current; writes nothing.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn remembered(&self) -> Result<Arc<Remembered>, RecordError> {
+        if let Some(cached) = self.cached().await {
+            return Ok(cached);
+        }
+        let loaded = self.0.backend.load().await?;
+        let remembered = Arc::new(loaded.remembered);
+        self.cache(loaded.head, Some(Arc::clone(&remembered)));
+        Ok(remembered)
+    }
+
+    /// Reads what is remembered in advance, while the program does something else. With [`Access::Write`] the record
+    /// stays open for the next [`open`](Self::open), until it is [released](Self::release).
+    ///
+    /// Does nothing if the record is missing, in use, or unreadable; the next reading reports the error.
+    pub async fn prefetch(&self, access: Access) {
+        if !matches!(self.0.backend.head().await, Ok(Some(_))) || self.cached().await.is_some() {
+            return;
+        }
+        match access {
+            Access::Read => drop(self.remembered().await),
+            Access::Write => {
+                let Ok(session) = self.0.backend.begin().await else {
+                    return;
+                };
+                if let Ok(loaded) = session.load().await {
+                    *lock(&self.0.prefetched) = Some(Prefetched {
+                        session,
+                        remembered: Arc::new(loaded.remembered),
+                        sequence: loaded.sequence,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Ends what was opened in advance, so that other writers can go on. What was read stays in memory for as long as
+    /// nothing is written.
+    pub async fn release(&self) {
+        let prefetched = lock(&self.0.prefetched).take();
+        if let Some(prefetched) = prefetched {
+            let ended = prefetched.session.end().await;
+            self.cache(ended.ok().flatten(), Some(prefetched.remembered));
+        }
+    }
+
+    /// Returns what the last list showed; `None` before the first pass.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn observed(&self) -> Result<Option<Observation>, RecordError> {
+        self.0.backend.observed().await
+    }
+
+    /// Returns the latest changes, the newest first.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, RecordError> {
+        self.0.backend.history(limit).await
+    }
+
+    /// Returns changes from now on, each as it is applied and durable.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<HistoryEntry>> {
+        self.0.changes.subscribe()
+    }
+
+    /// Becomes the only writer of the record, and creates it if there is none.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn open(&self) -> Result<OpenRecord, RecordError> {
+        let prefetched = lock(&self.0.prefetched).take();
+        let (group, read) = if let Some(prefetched) = prefetched {
+            let group = Group::new(prefetched.session, Some(prefetched.sequence));
+            (group, Some(prefetched.remembered))
+        } else {
+            let session = self.0.backend.begin().await?;
+            // Nothing else writes from here on: what is held in memory now is what the record says.
+            (Group::new(session, None), self.cached().await)
+        };
+        Ok(OpenRecord {
+            record: self.clone(),
+            group,
+            read: Mutex::new(read),
+        })
+    }
+
+    fn cache(&self, head: Option<Head>, remembered: Option<Arc<Remembered>>) {
+        let cached = head.zip(remembered);
+        *lock(&self.0.cached) = cached.map(|(head, remembered)| Cached { head, remembered });
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Record")
+            .field("account", &self.0.account)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The record, with this process as its only writer.
+pub struct OpenRecord {
+    record: Record,
+    group: Group,
+    /// What was read since the last write.
+    read: Mutex<Option<Arc<Remembered>>>,
+}
+
+impl OpenRecord {
+    /// Returns what is remembered, every write so far included.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn remembered(&self) -> Result<Arc<Remembered>, RecordError> {
+        if let Some(remembered) = &*lock(&self.read) {
+            return Ok(Arc::clone(remembered));
+        }
+        let remembered = Arc::new(self.group.load().await?.remembered);
+        *lock(&self.read) = Some(Arc::clone(&remembered));
+        Ok(remembered)
+    }
+
+    /// Keeps what a list showed, so that a webhook that existed before a write is never taken for one that the write
+    /// made. Durable with the next write, or when the record is closed.
+    pub fn observe(&self, observation: Observation) {
+        self.group.observe(observation);
+    }
+
+    /// Records several settlements, all or none; durable when this returns.
+    ///
+    /// # Errors
+    /// [`JournalError`] if that cannot be promised.
+    pub async fn settle_together(&self, settlements: Vec<Settlement>) -> Result<(), JournalError> {
+        let Some(first) = settlements.first() else {
+            return Ok(());
+        };
+        let key = first.key.clone();
+        let heard = self.record.0.changes.receiver_count() > 0;
+        let changes: Vec<_> = settlements
+            .iter()
+            .filter_map(|settlement| settlement.history.clone().filter(|_| heard))
+            .map(Arc::new)
+            .collect();
+        let entries = settlements.into_iter().map(Entry::Settled).collect();
+        self.append(key, entries).await?;
+        for change in changes {
+            // Without a subscriber there is nothing to do.
+            let _ = self.record.0.changes.send(change);
+        }
+        Ok(())
+    }
+
+    async fn append(
+        &self,
+        key: hookctl_core::webhook::Key,
+        entries: Vec<Entry>,
+    ) -> Result<(), JournalError> {
+        lock(&self.read).take();
+        let appended = self.group.append(entries).await;
+        appended.map_err(|error| JournalError {
+            key,
+            source: Box::new(error),
+        })
+    }
+
+    /// Makes everything durable, and lets other writers go on. What was read stays in memory if nothing was written
+    /// since.
+    ///
+    /// # Errors
+    /// [`RecordError`] if what was written may not be durable.
+    pub async fn close(self) -> Result<(), RecordError> {
+        let Self {
+            record,
+            group,
+            read,
+        } = self;
+        let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let head = group.end().await?;
+        record.cache(head, read);
+        Ok(())
+    }
+
+    /// Closes the record for a program that opens it again soon: what is remembered is in memory afterwards.
+    ///
+    /// # Errors
+    /// [`RecordError`] if what was written may not be durable.
+    pub async fn close_and_cache(self) -> Result<(), RecordError> {
+        // If it cannot be read, the next pass reports the error.
+        let _ = self.remembered().await;
+        self.close().await
+    }
+}
+
+impl Journal for OpenRecord {
+    async fn intend(&self, intent: Intent) -> Result<(), JournalError> {
+        let key = intent.key.clone();
+        self.append(key, vec![Entry::Intended(Box::new(intent))])
+            .await
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
+        self.settle_together(vec![settlement]).await
+    }
+}
+
+impl fmt::Debug for OpenRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("OpenRecord")
+            .field("account", &self.record.0.account)
+            .finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,165 @@
+//! The handle over any back end: what it holds in memory, and what it commits together.
+
+use std::sync::Arc;
+
+use hookctl_core::record::{Backend, Journal as _};
+use hookctl_record::{Access, Record};
+
+use super::data::{bound, intent, key, observation};
+use super::{Place, account, on_every_back_end};
+
+/// A boxed back end is one, too.
+struct Boxed(Box<dyn Backend>);
+
+impl Backend for Boxed {
+    fn head(&self) -> hookctl_core::record::PortFuture<'_, Option<hookctl_core::record::Head>> {
+        self.0.head()
+    }
+    fn load(&self) -> hookctl_core::record::PortFuture<'_, hookctl_core::record::Loaded> {
+        self.0.load()
+    }
+    fn history(
+        &self,
+        limit: usize,
+    ) -> hookctl_core::record::PortFuture<'_, Vec<hookctl_core::record::HistoryEntry>> {
+        self.0.history(limit)
+    }
+    fn observed(
+        &self,
+    ) -> hookctl_core::record::PortFuture<'_, Option<hookctl_core::record::Observation>> {
+        self.0.observed()
+    }
+    fn begin(
+        &self,
+    ) -> hookctl_core::record::PortFuture<'_, Box<dyn hookctl_core::record::Session>> {
+        self.0.begin()
+    }
+}
+
+fn record(place: &dyn Place) -> Record {
+    Record::new(Boxed(place.reach()), account())
+}
+
+#[test]
+fn what_was_read_stays_in_memory_until_something_is_written() {
+    on_every_back_end(async |place: &dyn Place| {
+        let (ours, theirs) = (record(place), record(place));
+        assert!(ours.cached().await.is_none(), "nothing was read yet");
+        let open = ours.open().await.unwrap();
+        open.settle(bound(1)).await.unwrap();
+        open.close().await.unwrap();
+        assert!(ours.cached().await.is_none(), "nothing was read since");
+        ours.open().await.unwrap().close_and_cache().await.unwrap();
+        assert!(ours.cached().await.is_some());
+        theirs.open().await.unwrap().close().await.unwrap();
+        assert!(ours.cached().await.is_some(), "to look is not to write");
+        let open = theirs.open().await.unwrap();
+        open.settle(bound(2)).await.unwrap();
+        open.close_and_cache().await.unwrap();
+        assert!(ours.cached().await.is_none());
+        let (theirs, ours) = (
+            theirs.cached().await.unwrap(),
+            ours.remembered().await.unwrap(),
+        );
+        assert_eq!(theirs, ours);
+        assert_eq!(ours.last_applied.len(), 2);
+    });
+}
+
+#[test]
+fn what_is_read_in_advance_is_what_an_opening_finds() {
+    for access in [Access::Read, Access::Write] {
+        on_every_back_end(async |place: &dyn Place| {
+            let (ours, theirs) = (record(place), record(place));
+            ours.prefetch(access).await;
+            assert!(ours.cached().await.is_none(), "nothing is made");
+            let open = theirs.open().await.unwrap();
+            open.settle(bound(1)).await.unwrap();
+            open.close().await.unwrap();
+
+            ours.prefetch(access).await;
+            if access == Access::Read {
+                let ahead = ours.cached().await.unwrap();
+                let open = ours.open().await.unwrap();
+                assert!(Arc::ptr_eq(&ahead, &open.remembered().await.unwrap()));
+                open.close().await.unwrap();
+            } else {
+                let open = ours.open().await.unwrap();
+                assert_eq!(open.remembered().await.unwrap().last_applied.len(), 1);
+                open.settle(bound(9)).await.unwrap();
+                open.close().await.unwrap();
+            }
+
+            ours.prefetch(access).await;
+            ours.release().await;
+            let open = theirs.open().await.unwrap();
+            open.settle(bound(2)).await.unwrap();
+            open.close().await.unwrap();
+            let now = ours.open().await.unwrap();
+            let known = now.remembered().await.unwrap();
+            assert!(known.last_applied.contains_key(&key(2)));
+            now.close().await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_subscriber_hears_of_each_change_once_it_is_durable() {
+    on_every_back_end(async |place: &dyn Place| {
+        let record = record(place);
+        let mut changes = record.subscribe();
+        let open = record.open().await.unwrap();
+        for number in [1, 2] {
+            open.intend(intent(number)).await.unwrap();
+            assert!(changes.try_recv().is_err(), "nothing changed yet");
+            open.settle(bound(number)).await.unwrap();
+            assert_eq!(changes.try_recv().unwrap().key, key(number));
+        }
+        open.close().await.unwrap();
+        assert_eq!(record.history(10).await.unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn what_waits_together_is_committed_together() {
+    on_every_back_end(async |place: &dyn Place| {
+        let record = record(place);
+        let open = record.open().await.unwrap();
+        open.observe(observation(0..2));
+        let settled = (0..2_000).map(|number| open.settle(bound(number)));
+        futures_util::future::try_join_all(settled).await.unwrap();
+        open.close().await.unwrap();
+        let loaded = place.reach().load().await.unwrap();
+        assert_eq!(loaded.remembered.last_applied.len(), 2_000);
+        assert!(loaded.sequence < 100, "{} commits", loaded.sequence);
+        let kept = record.observed().await.unwrap();
+        assert_eq!(kept, Some(observation(0..2)));
+    });
+}
+
+/// A caller that is dropped loses no write of another one.
+#[test]
+fn a_caller_that_is_dropped_takes_nothing_with_it() {
+    on_every_back_end(async |place: &dyn Place| {
+        let record = record(place);
+        let open = record.open().await.unwrap();
+        for number in 0..50 {
+            let dropped = open.settle(bound(1_000 + number));
+            let kept = open.settle(bound(number));
+            tokio::select! {
+                biased;
+                () = async { for _ in 0..number % 4 { tokio::task::yield_now().await } } => {}
+                _ = dropped => {}
+            }
+            // It may be told that the other one was dropped, but never that it is durable when it is not.
+            if kept.await.is_err() {
+                open.settle(bound(number)).await.unwrap();
+            }
+        }
+        open.close().await.unwrap();
+        let loaded = place.reach().load().await.unwrap().remembered;
+        for number in 0..50 {
+            assert!(loaded.last_applied.contains_key(&key(number)), "{number}");
+        }
+    });
+}

@@ -1,0 +1,65 @@
+//! What every back end of the record has to do, and what the handle makes of it.
+//!
+//! A back end passes if each function here does. A new one adds a [`Place`] and a line to [`on_every_back_end`].
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod back_end;
+mod data;
+mod handle;
+
+use hookctl_core::record::{Account, Backend};
+use hookctl_record::MemoryRecord;
+
+/// Where one record is.
+trait Place {
+    /// The record, as another process would reach it.
+    fn reach(&self) -> Box<dyn Backend>;
+}
+
+/// In memory.
+#[derive(Default)]
+struct InMemory(MemoryRecord);
+
+impl Place for InMemory {
+    fn reach(&self) -> Box<dyn Backend> {
+        Box::new(self.0.clone())
+    }
+}
+
+/// In a folder.
+#[cfg(feature = "sled")]
+struct InFolder(tempfile::TempDir);
+
+#[cfg(feature = "sled")]
+impl Place for InFolder {
+    fn reach(&self) -> Box<dyn Backend> {
+        let options = hookctl_record::sled::SledOptions {
+            directory: self.0.path().join("record"),
+            lock_timeout: std::time::Duration::ZERO,
+            history: hookctl_core::record::HistoryLimits::default(),
+            cancellation: tokio_util::sync::CancellationToken::new(),
+            followed: hookctl_core::secret::Followed::default(),
+        };
+        Box::new(hookctl_record::sled::SledRecord::new(options, account()))
+    }
+}
+
+fn account() -> Account {
+    Account::new("qa", "https://api.example")
+}
+
+/// Runs a test on a fresh record of every back end.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a test is written as an argument"
+)]
+fn on_every_back_end(test: impl AsyncFn(&dyn Place)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(test(&InMemory::default()));
+    #[cfg(feature = "sled")]
+    runtime.block_on(test(&InFolder(tempfile::tempdir().unwrap())));
+}
