@@ -108,7 +108,7 @@ mod tests {
         readiness.read(Input::Configuration, false, at(200));
         assert_eq!(
             readiness.obstacle(at(300)).as_deref(),
-            Some("the configuration has not validated for 100 s")
+            Some("the configuration has been invalid for 100 s")
         );
     }
 }
