@@ -5,6 +5,8 @@
 mod group;
 mod handle;
 mod memory;
+#[cfg(feature = "shared")]
+pub mod shared;
 #[cfg(feature = "sled")]
 pub mod sled;
 

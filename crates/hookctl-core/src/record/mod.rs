@@ -15,5 +15,5 @@ pub use history::{HistoryChange, HistoryEntry, Provenance};
 pub use history_limits::HistoryLimits;
 pub use intent::{Horizon, IntendedWrite, Intent, Pending, Remaining};
 pub use journal::{After, Journal, JournalError, Settlement};
-pub use port::{Backend, Head, Loaded, PortFuture, RecordError, RecordErrorKind, Session};
+pub use port::{Backend, Begun, Head, Loaded, PortFuture, RecordError, RecordErrorKind, Session};
 pub use remembered::{Remembered, bind};

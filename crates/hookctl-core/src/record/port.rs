@@ -34,7 +34,8 @@ pub trait Backend: Send + Sync {
     /// [`RecordError`]
     fn history(&self, limit: usize) -> PortFuture<'_, Vec<HistoryEntry>>;
 
-    /// Reads what the last list showed. Returns `None` before the first one.
+    /// Reads what the last list showed. Returns `None` before the first one. A back end may keep observations only in
+    /// memory.
     ///
     /// # Errors
     /// [`RecordError`]
@@ -46,6 +47,43 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// [`RecordError`], of the kind [`Held`](RecordErrorKind::Held) if another writer does not end in time.
     fn begin(&self) -> PortFuture<'_, Box<dyn Session>>;
+
+    /// Returns whether a pass should become the writer only before its first write. If not, it does so before it reads.
+    fn begins_late(&self) -> bool {
+        false
+    }
+
+    /// Becomes the only writer, like [`begin`](Self::begin), for a caller that read the record up to `sequence` before.
+    ///
+    /// # Errors
+    /// Returns the errors of [`begin`](Self::begin).
+    fn begin_after(&self, sequence: u64) -> PortFuture<'_, Begun> {
+        Box::pin(async move {
+            let session = self.begin().await?;
+            let is_current = session.load().await?.sequence == sequence;
+            Ok(Begun {
+                session,
+                is_current,
+            })
+        })
+    }
+}
+
+/// A session that began after the record was read.
+pub struct Begun {
+    /// The session.
+    pub session: Box<dyn Session>,
+    /// Whether nothing was appended in between.
+    pub is_current: bool,
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Begun")
+            .field("is_current", &self.is_current)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The only writer of a record.
@@ -63,6 +101,12 @@ pub trait Session: Send + Sync {
     /// [`RecordError`], of the kind [`Conflict`](RecordErrorKind::Conflict) if the number of the commit is not the next
     /// one. What is appended after an error is refused: whether the commit is durable is not known.
     fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64>;
+
+    /// Returns whether the writer may send requests now. Checked right before each send. A back end that can replace its
+    /// writer refuses while it might do so before the response arrives.
+    fn may_send(&self) -> bool {
+        true
+    }
 
     /// Makes everything durable, and lets other writers go on. Returns the state that the record is in then.
     ///
@@ -109,6 +153,8 @@ pub enum RecordErrorKind {
     Unavailable,
     /// No record can be in that place.
     Misplaced,
+    /// No record has been made at this place.
+    Missing,
     /// What is stored is not what was written: it is not trusted.
     Damaged,
     /// A newer version wrote it.

@@ -32,7 +32,7 @@ mod observed;
 mod open;
 mod opened;
 mod options;
-mod schema;
+pub(crate) mod schema;
 mod transaction;
 mod writer;
 

@@ -97,8 +97,8 @@ fn checksum(tree: &str, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LENGTH] {
 }
 
 /// A record on disk. What is stored is left out where it is what was sent, which keeps values small.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StoredRecord {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredRecord {
     id: RemoteId,
     sent: WebhookSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,8 +143,8 @@ impl From<StoredRecord> for AppliedRecord {
 }
 
 /// An applied change on disk.
-#[derive(Serialize, Deserialize)]
-pub(super) struct StoredEntry<'a> {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct StoredEntry<'a> {
     pub(super) at: Timestamp,
     key: Cow<'a, Key>,
     id: Cow<'a, RemoteId>,
@@ -156,7 +156,7 @@ pub(super) struct StoredEntry<'a> {
 
 /// A changed field on disk. What most have is left out: a create has one of these for each field, and
 /// sled writes a row several times until it lies where it stays.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct StoredChange<'a> {
     field: Cow<'a, str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -179,7 +179,7 @@ fn is_usual(cause: &str) -> bool {
 
 impl<'a> StoredEntry<'a> {
     /// A change whose values hide the secrets that the API put into them.
-    pub(super) fn hiding(entry: &'a HistoryEntry, followed: &Followed) -> Self {
+    pub(crate) fn hiding(entry: &'a HistoryEntry, followed: &Followed) -> Self {
         let mut stored = Self::from(entry);
         for change in &mut stored.changes {
             if let Some(from) = &mut change.from {
@@ -187,6 +187,31 @@ impl<'a> StoredEntry<'a> {
             }
         }
         stored
+    }
+}
+
+#[cfg(feature = "shared")]
+impl StoredEntry<'_> {
+    /// Returns the change with texts of its own.
+    pub(crate) fn into_owned(self) -> StoredEntry<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        StoredEntry {
+            at: self.at,
+            key: Cow::Owned(self.key.into_owned()),
+            id: Cow::Owned(self.id.into_owned()),
+            action: owned(self.action),
+            changes: self
+                .changes
+                .into_iter()
+                .map(|change| StoredChange {
+                    field: owned(change.field),
+                    from: change.from.map(owned),
+                    to: owned(change.to),
+                    cause: owned(change.cause),
+                })
+                .collect(),
+            provenance: self.provenance.map(|one| Cow::Owned(one.into_owned())),
+        }
     }
 }
 

@@ -15,6 +15,11 @@ use hookctl_record::MemoryRecord;
 trait Place {
     /// The record, as another process would reach it.
     fn reach(&self) -> Box<dyn Backend>;
+
+    /// Whether another process reads what this one observed.
+    fn keeps_observations(&self) -> bool {
+        true
+    }
 }
 
 /// In memory.
@@ -45,6 +50,40 @@ impl Place for InFolder {
     }
 }
 
+/// On an object store in memory.
+#[cfg(feature = "shared")]
+#[derive(Default)]
+struct OnStore(hookctl_record::shared::MemoryBlobs);
+
+#[cfg(feature = "shared")]
+impl OnStore {
+    fn record(&self) -> hookctl_record::shared::SharedRecord {
+        use std::time::Duration;
+
+        use hookctl_record::shared::{SharedOptions, SharedRecord, Times};
+        let clock = std::sync::Arc::new(hookctl_system::clock::SystemClock::new());
+        let options = SharedOptions {
+            times: Times {
+                lease: Duration::from_millis(300),
+                request_timeout: Duration::from_millis(100),
+            },
+            ..SharedOptions::new("a test", clock)
+        };
+        SharedRecord::new(self.0.clone(), account(), options)
+    }
+}
+
+#[cfg(feature = "shared")]
+impl Place for OnStore {
+    fn reach(&self) -> Box<dyn Backend> {
+        Box::new(self.record())
+    }
+
+    fn keeps_observations(&self) -> bool {
+        false
+    }
+}
+
 fn account() -> Account {
     Account::new("qa", "https://api.example")
 }
@@ -62,4 +101,10 @@ fn on_every_back_end(test: impl AsyncFn(&dyn Place)) {
     runtime.block_on(test(&InMemory::default()));
     #[cfg(feature = "sled")]
     runtime.block_on(test(&InFolder(tempfile::tempdir().unwrap())));
+    #[cfg(feature = "shared")]
+    runtime.block_on(async {
+        let store = OnStore::default();
+        store.record().init().await.unwrap();
+        test(&store).await;
+    });
 }

@@ -1,0 +1,128 @@
+//! Errors of the shared record.
+
+use std::time::Duration;
+
+use hookctl_core::record::{RecordError, RecordErrorKind};
+
+use super::blobs::{BlobError, BlobErrorKind};
+use super::format::Holder;
+
+/// Why the shared record could not be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SharedError {
+    /// No record has been made at this place.
+    #[error("there is no record at this place")]
+    Missing,
+    /// A record exists already.
+    #[error("a record exists already")]
+    Exists,
+    /// The store failed.
+    #[error("the object store failed: {0}")]
+    Store(#[source] BlobError),
+    /// Another process holds the lease.
+    #[error(
+        "the record is being written by {} (epoch {epoch}, since {}, last heartbeat {} s ago)",
+        .holder.run, .holder.since, .silent.as_secs()
+    )]
+    Held {
+        /// The holder.
+        holder: Box<Holder>,
+        /// Its epoch.
+        epoch: u64,
+        /// How long its heartbeat has not changed, as far as this process saw.
+        silent: Duration,
+    },
+    /// The wait for another holder was cancelled.
+    #[error("interrupted while another process writes the record")]
+    Interrupted,
+    /// Another process took over the lease.
+    #[error("this run lost its lease, and another run took over")]
+    Fenced,
+    /// The commit is not the next one.
+    #[error("the next commit is {expected}, not {found}")]
+    Conflict {
+        /// The sequence of the next commit.
+        expected: u64,
+        /// That of the commit.
+        found: u64,
+    },
+    /// An append failed before, so the end of the log is unknown.
+    #[error("an earlier append failed")]
+    Ended,
+    /// An object is not what was written.
+    #[error("{object} is damaged: {reason}")]
+    Damaged {
+        /// The name of the object.
+        object: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A newer version wrote the record.
+    #[error("a newer version wrote the record (format {found})")]
+    Newer {
+        /// The format that a reader must support.
+        found: u32,
+    },
+    /// The record belongs to another account.
+    #[error("the record belongs to {found}")]
+    OtherAccount {
+        /// The account.
+        found: String,
+    },
+    /// The record was migrated.
+    #[error("the record was moved to {to}")]
+    Moved {
+        /// Where it is now.
+        to: String,
+    },
+    /// The store ignores the conditions of writes, so that two runs could overwrite each other.
+    #[error("the object store ignores conditional writes: {what}")]
+    Unsafe {
+        /// What the store accepted.
+        what: &'static str,
+    },
+    /// A value has no stored form.
+    #[error("a value cannot be stored")]
+    Format {
+        /// The cause.
+        source: serde_json::Error,
+    },
+    /// The system has no random numbers.
+    #[error("the system has no random numbers: {0}")]
+    Random(getrandom::Error),
+}
+
+impl SharedError {
+    const fn kind(&self) -> RecordErrorKind {
+        match self {
+            Self::Missing => RecordErrorKind::Missing,
+            Self::Exists | Self::OtherAccount { .. } | Self::Moved { .. } | Self::Unsafe { .. } => {
+                RecordErrorKind::Misplaced
+            }
+            Self::Store(error) => match error.kind() {
+                BlobErrorKind::TooLarge => RecordErrorKind::Damaged,
+                BlobErrorKind::Unavailable | BlobErrorKind::Denied => RecordErrorKind::Unavailable,
+            },
+            Self::Held { .. } => RecordErrorKind::Held,
+            Self::Interrupted => RecordErrorKind::Interrupted,
+            Self::Fenced => RecordErrorKind::Fenced,
+            Self::Conflict { .. } => RecordErrorKind::Conflict,
+            Self::Ended | Self::Format { .. } | Self::Random(_) => RecordErrorKind::Unavailable,
+            Self::Damaged { .. } => RecordErrorKind::Damaged,
+            Self::Newer { .. } => RecordErrorKind::Newer,
+        }
+    }
+}
+
+impl From<SharedError> for RecordError {
+    fn from(error: SharedError) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+impl From<BlobError> for SharedError {
+    fn from(error: BlobError) -> Self {
+        Self::Store(error)
+    }
+}

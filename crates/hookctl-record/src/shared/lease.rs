@@ -1,0 +1,218 @@
+//! The lease: heartbeats that keep it, and the permit to send that follows from it.
+//!
+//! # Guarantees
+//! - A permit ends before another process may take over: what was sent under it is answered or given up by then, if a
+//!   request takes no longer than [`Times::request_timeout`].
+//! - No wall clock is compared between machines. A holder measures from its own heartbeats, a waiter from its own sight.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hookctl_core::clock::{Clock, Stamp};
+
+use super::backend::Shared;
+use super::blobs::Version;
+use super::error::SharedError;
+use super::format::{self, HeadBody, Tail};
+use super::names;
+use super::write::Resolved;
+
+/// The times of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// How long the lease lasts after a heartbeat: 60 s by default.
+    pub lease: Duration,
+    /// How long a request to the API can take: 30 s by default. Must be shorter than the lease.
+    pub request_timeout: Duration,
+}
+
+impl Times {
+    /// The pause between two heartbeats: two of them may fail before the permit ends.
+    pub(super) fn beat(self) -> Duration {
+        self.lease / 6
+    }
+
+    /// How long after the sending of a heartbeat requests may be sent.
+    pub(super) const fn permit(self) -> Duration {
+        self.lease.saturating_sub(self.request_timeout)
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_mins(1),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How long a head must not change before a waiter takes over: 10 % more than the lease, for clocks of different speed.
+pub(super) fn takeover_after(head: &HeadBody) -> Duration {
+    Duration::from_millis(head.lease_ms.saturating_add(head.lease_ms / 10))
+}
+
+/// Returns the longest time that has passed by any clock of this machine. A clock that stood still during a suspend does
+/// not count alone.
+fn at_most_passed(then: &Stamp, now: &Stamp) -> Duration {
+    let uptime = Duration::from_millis(now.uptime_ms.saturating_sub(then.uptime_ms));
+    let wall = Duration::try_from(now.at.duration_since(then.at)).unwrap_or_default();
+    uptime.max(wall)
+}
+
+/// A held lease.
+pub(super) struct Lease {
+    shared: Arc<Shared>,
+    /// Held during a swap of the head.
+    head: tokio::sync::Mutex<HeldHead>,
+    state: Mutex<LeaseState>,
+}
+
+struct HeldHead {
+    body: HeadBody,
+    version: Version,
+    released: bool,
+}
+
+struct LeaseState {
+    /// When the last acknowledged heartbeat was sent.
+    acknowledged: Stamp,
+    /// Whether another process took over.
+    is_lost: bool,
+    /// The end of the log, as far as this process appended to it.
+    tail: Tail,
+}
+
+impl Lease {
+    /// Wraps a head that this process has just written. `sent` is when it began to.
+    pub(super) fn new(shared: Arc<Shared>, body: HeadBody, version: Version, sent: Stamp) -> Self {
+        let tail = body.tail;
+        Self {
+            shared,
+            head: tokio::sync::Mutex::new(HeldHead {
+                body,
+                version,
+                released: false,
+            }),
+            state: Mutex::new(LeaseState {
+                acknowledged: sent,
+                is_lost: false,
+                tail,
+            }),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, LeaseState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether requests may be sent now.
+    pub(super) fn permits(&self, clock: &dyn Clock) -> bool {
+        let state = self.state();
+        let passed = at_most_passed(&state.acknowledged, &clock.now());
+        !state.is_lost && passed < self.shared.options.times.permit()
+    }
+
+    /// Notes that another process took over.
+    pub(super) fn lose(&self) {
+        self.state().is_lost = true;
+    }
+
+    /// Notes the end of the log, for the next heartbeat.
+    pub(super) fn advance(&self, tail: Tail) {
+        self.state().tail = tail;
+    }
+
+    /// Sends heartbeats until the lease is released or lost.
+    pub(super) async fn keep(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(self.shared.options.times.beat()).await;
+            if !self.beat().await {
+                return;
+            }
+        }
+    }
+
+    /// Sends a heartbeat. Returns `false` if the lease is released or lost.
+    async fn beat(&self) -> bool {
+        let mut head = self.head.lock().await;
+        if head.released || self.state().is_lost {
+            return false;
+        }
+        let body = HeadBody {
+            beat: head.body.beat + 1,
+            tail: self.state().tail,
+            ..head.body.clone()
+        };
+        let sent = self.shared.options.clock.now();
+        match self.swap(&mut head, body).await {
+            Ok(true) => {
+                self.state().acknowledged = sent;
+                true
+            }
+            Ok(false) => {
+                self.lose();
+                false
+            }
+            // The permit ends by itself unless a later one succeeds.
+            Err(_) => true,
+        }
+    }
+
+    /// Reads the head once more. Returns whether this process still holds the lease.
+    pub(super) async fn is_still_held(&self) -> Result<bool, SharedError> {
+        let head = self.head.lock().await;
+        let read = self.shared.attempts().head(None).await?;
+        let held = read.is_some_and(|read| {
+            read.body.epoch == head.body.epoch && read.body.holder == head.body.holder
+        });
+        if !held {
+            self.lose();
+        }
+        Ok(held)
+    }
+
+    /// Releases the lease, with the last checkpoint. Returns the head's version, or `None` if another process took over
+    /// or the outcome is unknown: then the lease ends by itself.
+    pub(super) async fn release(&self, base: Option<format::Base>) -> Option<Version> {
+        let mut head = self.head.lock().await;
+        head.released = true;
+        if self.state().is_lost {
+            return None;
+        }
+        let body = HeadBody {
+            holder: None,
+            tail: self.state().tail,
+            base: base.or_else(|| head.body.base.clone()),
+            ..head.body.clone()
+        };
+        let swapped = self.swap(&mut head, body).await;
+        matches!(swapped, Ok(true)).then(|| head.version.clone())
+    }
+
+    /// Stops heartbeats without a release, because the end of the log is unknown.
+    pub(super) async fn abandon(&self) {
+        self.head.lock().await.released = true;
+    }
+
+    /// Swaps the head. Returns `false` if another process wrote it.
+    async fn swap(&self, head: &mut HeldHead, mut body: HeadBody) -> Result<bool, SharedError> {
+        body.nonce = self.shared.nonce()?;
+        let content = format::encode(&body)?;
+        let attempts = self.shared.attempts();
+        match attempts.swap(names::HEAD, &content, &head.version).await {
+            Resolved::Mine(version) => {
+                head.version = version;
+                head.body = body;
+                Ok(true)
+            }
+            Resolved::Theirs => Ok(false),
+            Resolved::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// The head as this process wrote it last.
+    pub(super) async fn body(&self) -> HeadBody {
+        self.head.lock().await.body.clone()
+    }
+}

@@ -1,0 +1,43 @@
+//! The shared record, on an object store: a log of conditional creates, and a small head that is swapped.
+//!
+//! # Expected flow
+//! A reader reads the head, the latest checkpoint, and the log after it. A run that writes takes the lease late, by a swap
+//! of the head that it read before it planned: if the swap succeeds, nobody wrote in between, and the plan still holds.
+//! Each commit is one new object of the log. The release is another swap of the head.
+//!
+//! # Guarantees
+//! - Sequences of the log are contiguous, and an object of the log is created once. So a holder that was replaced can
+//!   append nothing more: the fence.
+//! - A holder that could not renew its lease in time may send nothing more: the permit. See [`Session::may_send`].
+//! - A lost response is resolved by reading back, because each written content is unique.
+//! - A checksum and a chain of digests detect damaged, missing, and exchanged objects.
+//!
+//! # Assumptions
+//! The store honours the conditions of writes ([`SharedRecord::init`] checks it), and a read returns what the last
+//! acknowledged write wrote.
+//!
+//! # Caveats
+//! The API itself has no fence. A process that is paused between its last check of the permit and the send of the kernel
+//! can send a request after its lease. Its intent is in the log, so that the next holder waits for it.
+//!
+//! [`Session::may_send`]: hookctl_core::record::Session::may_send
+
+mod backend;
+mod blobs;
+mod digest;
+mod error;
+mod format;
+mod lease;
+mod memory;
+mod names;
+mod probe;
+mod read;
+mod session;
+mod write;
+
+pub use backend::{SharedOptions, SharedRecord};
+pub use blobs::{Blob, BlobError, BlobErrorKind, BlobFuture, Blobs, Version, Written};
+pub use error::SharedError;
+pub use format::Holder;
+pub use lease::Times;
+pub use memory::MemoryBlobs;

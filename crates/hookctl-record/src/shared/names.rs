@@ -1,0 +1,45 @@
+//! The names of the objects of a record.
+
+use super::digest::Digest;
+
+/// The object that names the holder of the lease and the end of the log. Swapped, never deleted.
+pub(super) const HEAD: &str = "head";
+/// The folder of the log.
+pub(super) const LOG: &str = "log/";
+
+/// Returns the name of a log entry. Names sort by sequence.
+pub(super) fn log(sequence: u64) -> String {
+    format!("{LOG}{sequence:020}")
+}
+
+/// Returns the sequence of a log entry's name.
+pub(super) fn sequence(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(LOG)?;
+    (digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        .then(|| digits.parse().ok())
+        .flatten()
+}
+
+/// Returns the name of a checkpoint.
+pub(super) fn base(sequence: u64, digest: Digest) -> String {
+    format!("base/{sequence:020}-{digest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_the_log_sort_by_sequence_and_read_back() {
+        assert!(log(9) < log(10));
+        assert_eq!(sequence(&log(u64::MAX)), Some(u64::MAX));
+        for name in [
+            "log/1",
+            "log/",
+            "base/00000000000000000001-x",
+            "log/0000000000000000000x",
+        ] {
+            assert_eq!(sequence(name), None, "{name}");
+        }
+    }
+}

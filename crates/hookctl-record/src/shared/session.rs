@@ -1,0 +1,240 @@
+//! The holder of the lease, as the writer of the record.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, RecordError, Session};
+use tokio::task::JoinHandle;
+
+use super::backend::{Known, Shared, tag};
+use super::digest::Digest;
+use super::error::SharedError;
+use super::format::{self, Base, BaseBody, LogBody, Operation};
+use super::lease::Lease;
+use super::names;
+use super::read::{ReadHead, SinceBase, State};
+use super::write::Resolved;
+
+/// How many entries of the log may follow a checkpoint before the next one is written.
+const MAX_ENTRIES: u64 = 64;
+
+/// How many bytes of the log may follow a checkpoint before the next one is written.
+const MAX_BYTES: u64 = 256 * 1024;
+
+/// The writer of a shared record.
+pub(super) struct SharedSession {
+    shared: Arc<Shared>,
+    lease: Arc<Lease>,
+    heartbeat: JoinHandle<()>,
+    id: String,
+    epoch: u64,
+    written: Mutex<Written>,
+}
+
+struct Written {
+    state: State,
+    /// Whether an append failed, so that the end of the log is unknown.
+    ended: bool,
+}
+
+impl SharedSession {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        lease: Arc<Lease>,
+        heartbeat: JoinHandle<()>,
+        head: &format::HeadBody,
+        state: State,
+    ) -> Self {
+        Self {
+            shared,
+            lease,
+            heartbeat,
+            id: head
+                .holder
+                .as_ref()
+                .map(|holder| holder.id.clone())
+                .unwrap_or_default(),
+            epoch: head.epoch,
+            written: Mutex::new(Written {
+                state,
+                ended: false,
+            }),
+        }
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends an entry. `Ok(false)` if its number is taken.
+    async fn append_entry(&self, operations: Vec<Operation>) -> Result<bool, SharedError> {
+        let (tail, sequence) = {
+            let mut written = self.written();
+            if written.ended {
+                return Err(SharedError::Ended);
+            }
+            // Until the outcome is known, and for good if this future is dropped.
+            written.ended = true;
+            (written.state.tail, written.state.tail.sequence + 1)
+        };
+        let body = LogBody {
+            sequence,
+            epoch: self.epoch,
+            writer: self.id.clone(),
+            nonce: self.shared.nonce()?,
+            at: self.shared.options.clock.now().at,
+            before: tail.digest,
+            operations,
+        };
+        let content = format::encode(&body)?;
+        let name = names::log(sequence);
+        match self.shared.attempts().create(&name, &content).await {
+            Resolved::Mine(_) => {
+                let mut written = self.written();
+                written.state.add(super::read::ReadEntry {
+                    body,
+                    digest: Digest::of(&content),
+                    bytes: content.len() as u64,
+                })?;
+                written.ended = false;
+                self.lease.advance(written.state.tail);
+                Ok(true)
+            }
+            Resolved::Theirs => {
+                self.written().ended = false;
+                Ok(false)
+            }
+            Resolved::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes this epoch's first entry after a takeover. What the holder before it appended meanwhile comes first.
+    pub(super) async fn begin(&self) -> Result<(), SharedError> {
+        while !self.append_entry(vec![Operation::Begin]).await? {
+            let mut state = self.written().state.clone();
+            self.shared.attempts().follow(&mut state).await?;
+            self.lease.advance(state.tail);
+            self.written().state = state;
+        }
+        // A holder whose entry was trimmed meanwhile would otherwise go on beside a newer one.
+        if self.lease.is_still_held().await? {
+            Ok(())
+        } else {
+            Err(SharedError::Fenced)
+        }
+    }
+
+    async fn append_commit(&self, commit: &Commit) -> Result<u64, SharedError> {
+        let sequence = self.written().state.tail.sequence;
+        if commit.sequence != sequence + 1 {
+            return Err(SharedError::Conflict {
+                expected: sequence + 1,
+                found: commit.sequence,
+            });
+        }
+        let operations = Operation::of(commit, &self.shared.options.followed);
+        let sequence = if operations.is_empty() {
+            sequence
+        } else if self.append_entry(operations).await? {
+            sequence + 1
+        } else {
+            self.written().ended = true;
+            self.lease.lose();
+            return Err(SharedError::Fenced);
+        };
+        for entry in &commit.entries {
+            if let Entry::Observed(observation) = entry {
+                self.written().state.remembered.apply_entry(entry);
+                self.shared.keep_observed(observation);
+            }
+        }
+        Ok(sequence)
+    }
+
+    /// Writes a checkpoint, if the log has become long.
+    async fn checkpoint(&self) -> Option<Base> {
+        let (name, base, content) = {
+            let written = self.written();
+            let since = written.state.since_base;
+            if since.entries <= MAX_ENTRIES && since.bytes <= MAX_BYTES {
+                return None;
+            }
+            let body = BaseBody::of(&written.state.record, &written.state.remembered);
+            let content = format::encode(&body).ok()?;
+            let digest = Digest::of(&content);
+            let tail = written.state.tail;
+            (
+                names::base(tail.sequence, digest),
+                Base { digest, tail },
+                content,
+            )
+        };
+        // One of the same name has the same content. Without it, the log is merely longer.
+        match self.shared.attempts().create(&name, &content).await {
+            Resolved::Mine(_) | Resolved::Theirs => {
+                self.written().state.since_base = SinceBase::default();
+                Some(base)
+            }
+            Resolved::Unknown(_) => None,
+        }
+    }
+
+    async fn release(&self) -> Option<Head> {
+        let (ended, appended) = {
+            let written = self.written();
+            (written.ended, written.state.clone())
+        };
+        if ended {
+            self.lease.abandon().await;
+            return None;
+        }
+        let base = self.checkpoint().await;
+        let version = self.lease.release(base).await?;
+        let head = tag(&appended.record, appended.tail);
+        let mut state = appended;
+        state.since_base = self.written().state.since_base;
+        // What only this process saw is no part of the record.
+        state.remembered.pending.seen.clear();
+        self.shared.know(Known {
+            head: ReadHead {
+                body: self.lease.body().await,
+                version,
+            },
+            state,
+        });
+        head
+    }
+}
+
+impl Session for SharedSession {
+    fn load(&self) -> PortFuture<'_, Loaded> {
+        Box::pin(async {
+            let written = self.written();
+            if written.ended {
+                return Err(RecordError::from(SharedError::Ended));
+            }
+            Ok(Loaded {
+                remembered: written.state.remembered.clone(),
+                sequence: written.state.tail.sequence,
+                head: None,
+            })
+        })
+    }
+
+    fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64> {
+        Box::pin(async move { Ok(self.append_commit(&commit).await?) })
+    }
+
+    fn may_send(&self) -> bool {
+        self.shared.options.ignores_permit || self.lease.permits(&*self.shared.options.clock)
+    }
+
+    fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>> {
+        Box::pin(async move { Ok(self.release().await) })
+    }
+}
+
+impl Drop for SharedSession {
+    fn drop(&mut self) {
+        self.heartbeat.abort();
+    }
+}
