@@ -40,6 +40,9 @@ pub enum ActionError {
         .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
     NotStored(Vec<FieldMismatch>),
+    /// The lease on the record was not renewed in time, so the request was not sent.
+    #[error("not sent: the lease on the record could not be renewed in time")]
+    LeaseLost,
     /// The token of the webhook is not among the resolved secrets.
     #[error("its token was not resolved")]
     NoSecret,
@@ -119,7 +122,10 @@ impl ActionError {
     pub(crate) fn stops_everything(&self) -> bool {
         match self {
             Self::Api(error) | Self::Unanswered(error) => error.stops_everything(),
-            Self::NotIntended(_) | Self::NotRecorded(_) | Self::NotEnded { .. } => true,
+            Self::NotIntended(_)
+            | Self::NotRecorded(_)
+            | Self::NotEnded { .. }
+            | Self::LeaseLost => true,
             Self::Unread(error) => error.api_error().is_some_and(ApiError::stops_everything),
             _ => false,
         }

@@ -3,11 +3,11 @@
 //!
 //! No task or thread is started for it. One of the callers that wait appends for all of them.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hookctl_core::record::{
-    Commit, Entry, Head, Loaded, Observation, RecordError, RecordErrorKind, Session,
+    Backend, Commit, Entry, Head, Loaded, Observation, RecordError, RecordErrorKind, Session,
 };
 use tokio::sync::oneshot;
 
@@ -22,7 +22,8 @@ const WINDOW: Duration = Duration::from_millis(1);
 
 /// The commits of a session.
 pub(crate) struct Group {
-    session: Box<dyn Session>,
+    /// Set once this process is the writer.
+    session: OnceLock<Box<dyn Session>>,
     queue: Mutex<Queue>,
     /// Held by the caller that appends.
     turn: tokio::sync::Mutex<Turn>,
@@ -50,9 +51,10 @@ struct Turn {
 }
 
 impl Group {
-    pub(crate) fn new(session: Box<dyn Session>, sequence: Option<u64>) -> Self {
+    /// Returns the commits of a session. `None` if it [begins](Self::begin) later.
+    pub(crate) fn new(session: Option<Box<dyn Session>>, sequence: Option<u64>) -> Self {
         Self {
-            session,
+            session: session.map(OnceLock::from).unwrap_or_default(),
             queue: Mutex::default(),
             turn: tokio::sync::Mutex::new(Turn {
                 sequence,
@@ -66,10 +68,42 @@ impl Group {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this process is the writer.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.session.get().is_some()
+    }
+
+    /// Becomes the writer, unless it is. Returns whether nothing was appended to the record after `sequence` before.
+    pub(crate) async fn begin(
+        &self,
+        backend: &dyn Backend,
+        sequence: u64,
+    ) -> Result<bool, RecordError> {
+        let mut turn = self.turn.lock().await;
+        if self.has_begun() {
+            return Ok(true);
+        }
+        let begun = backend.begin_after(sequence).await?;
+        turn.sequence = begun.is_current.then_some(sequence);
+        // Nothing else sets it: the turn is held.
+        let _ = self.session.set(begun.session);
+        Ok(begun.is_current)
+    }
+
+    /// Whether requests may be sent now.
+    pub(crate) fn may_send(&self) -> bool {
+        self.session.get().is_some_and(|session| session.may_send())
+    }
+
+    fn session(&self) -> Result<&dyn Session, RecordError> {
+        let session = self.session.get().map(|session| &**session);
+        session.ok_or_else(|| RecordError::new(RecordErrorKind::Conflict, "no session has begun"))
+    }
+
     /// Reads the record, every commit included.
     pub(crate) async fn load(&self) -> Result<Loaded, RecordError> {
         let mut turn = self.turn.lock().await;
-        let loaded = self.session.load().await?;
+        let loaded = self.session()?.load().await?;
         turn.sequence = Some(loaded.sequence);
         turn.lost = false;
         Ok(loaded)
@@ -138,7 +172,7 @@ impl Group {
         }
         let last = match turn.sequence.filter(|_| !turn.lost) {
             Some(last) => last,
-            None => self.session.load().await?.sequence,
+            None => self.session()?.load().await?.sequence,
         };
         turn.sequence = None;
         turn.lost = true;
@@ -146,7 +180,7 @@ impl Group {
             sequence: last + 1,
             entries,
         });
-        let appended = self.session.append(commit).await;
+        let appended = self.session()?.append(commit).await;
         turn.lost = false;
         turn.sequence = Some(appended?);
         Ok(())
@@ -154,6 +188,9 @@ impl Group {
 
     /// Appends what is left, and ends the session.
     pub(crate) async fn end(self) -> Result<Option<Head>, RecordError> {
+        if !self.has_begun() {
+            return Ok(None);
+        }
         let (entries, waiting) = self.take();
         let mut turn = self.turn.lock().await;
         let appended = self.commit(&mut turn, entries).await;
@@ -161,7 +198,10 @@ impl Group {
         for done in waiting {
             let _ = done.send(appended.clone());
         }
-        let head = self.session.end().await;
+        let head = match self.session.into_inner() {
+            Some(session) => session.end().await,
+            None => Ok(None),
+        };
         appended?;
         head
     }

@@ -19,11 +19,12 @@
 //! The example `long_lived_record` of the repository shows it whole.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hookctl_core::record::{
     Account, Backend, Entry, Head, HistoryEntry, Intent, Journal, JournalError, Observation,
-    RecordError, Remembered, Session, Settlement,
+    RecordError, RecordErrorKind, Remembered, Session, Settlement,
 };
 use tokio::sync::broadcast;
 
@@ -172,17 +173,35 @@ impl Record {
     pub async fn open(&self) -> Result<OpenRecord, RecordError> {
         let prefetched = lock(&self.0.prefetched).take();
         let (group, read) = if let Some(prefetched) = prefetched {
-            let group = Group::new(prefetched.session, Some(prefetched.sequence));
+            let group = Group::new(Some(prefetched.session), Some(prefetched.sequence));
             (group, Some(prefetched.remembered))
         } else {
             let session = self.0.backend.begin().await?;
             // Nothing else writes from here on: what is held in memory now is what the record says.
-            (Group::new(session, None), self.cached().await)
+            (Group::new(Some(session), None), self.cached().await)
         };
         Ok(OpenRecord {
             record: self.clone(),
             group,
             read: Mutex::new(read),
+            read_to: AtomicU64::default(),
+        })
+    }
+
+    /// Opens the record for a pass, which may have nothing to write. Where the back end prefers it, this process becomes
+    /// the writer only when [`OpenRecord::begin`] is called.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn open_late(&self) -> Result<OpenRecord, RecordError> {
+        if !self.0.backend.begins_late() {
+            return self.open().await;
+        }
+        Ok(OpenRecord {
+            record: self.clone(),
+            group: Group::new(None, None),
+            read: Mutex::default(),
+            read_to: AtomicU64::default(),
         })
     }
 
@@ -207,6 +226,8 @@ pub struct OpenRecord {
     group: Group,
     /// What was read since the last write.
     read: Mutex<Option<Arc<Remembered>>>,
+    /// The last commit that was read before this process became the writer.
+    read_to: AtomicU64,
 }
 
 impl OpenRecord {
@@ -218,9 +239,33 @@ impl OpenRecord {
         if let Some(remembered) = &*lock(&self.read) {
             return Ok(Arc::clone(remembered));
         }
-        let remembered = Arc::new(self.group.load().await?.remembered);
+        let loaded = if self.group.has_begun() {
+            self.group.load().await?
+        } else {
+            self.record.0.backend.load().await?
+        };
+        self.read_to.store(loaded.sequence, Ordering::SeqCst);
+        let remembered = Arc::new(loaded.remembered);
         *lock(&self.read) = Some(Arc::clone(&remembered));
         Ok(remembered)
+    }
+
+    /// Becomes the writer, unless this process is. Returns whether what [`remembered`](Self::remembered) returned last is
+    /// still current. If not, a plan that was made from it is not.
+    ///
+    /// # Errors
+    /// [`RecordError`]
+    pub async fn begin(&self) -> Result<bool, RecordError> {
+        if self.group.has_begun() {
+            return Ok(true);
+        }
+        let read_to = self.read_to.load(Ordering::SeqCst);
+        let backend = &*self.record.0.backend;
+        let is_current = self.group.begin(backend, read_to).await?;
+        if !is_current {
+            lock(&self.read).take();
+        }
+        Ok(is_current)
     }
 
     /// Keeps what a list showed, so that a webhook that existed before a write is never taken for one that the write
@@ -258,8 +303,17 @@ impl OpenRecord {
         key: hookctl_core::webhook::Key,
         entries: Vec<Entry>,
     ) -> Result<(), JournalError> {
-        lock(&self.read).take();
-        let appended = self.group.append(entries).await;
+        let appended = match self.begin().await {
+            Ok(true) => {
+                lock(&self.read).take();
+                self.group.append(entries).await
+            }
+            Ok(false) => Err(RecordError::new(
+                RecordErrorKind::Conflict,
+                "another writer changed the record meanwhile",
+            )),
+            Err(error) => Err(error),
+        };
         appended.map_err(|error| JournalError {
             key,
             source: Box::new(error),
@@ -276,7 +330,11 @@ impl OpenRecord {
             record,
             group,
             read,
+            read_to: _,
         } = self;
+        if !group.has_begun() {
+            return Ok(());
+        }
         let read = read.into_inner().unwrap_or_else(PoisonError::into_inner);
         let head = group.end().await?;
         record.cache(head, read);
@@ -303,6 +361,10 @@ impl Journal for OpenRecord {
 
     async fn settle(&self, settlement: Settlement) -> Result<(), JournalError> {
         self.settle_together(vec![settlement]).await
+    }
+
+    fn may_send(&self) -> bool {
+        self.group.may_send()
     }
 }
 

@@ -220,7 +220,7 @@ impl Session {
         let opened = if dry_run {
             self.record.remembered().await.map(RecordAccess::Reading)
         } else {
-            self.record.open().await.map(RecordAccess::Writing)
+            self.record.open_late().await.map(RecordAccess::Writing)
         };
         opened.map_err(|error| record_error(&error))
     }

@@ -25,6 +25,12 @@ pub trait Journal: Send + Sync {
         &self,
         settlement: Settlement,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
+
+    /// Returns whether requests may be sent now. Checked right before each send. `false` once another writer may take
+    /// over before the response arrives.
+    fn may_send(&self) -> bool {
+        true
+    }
 }
 
 /// What one settled write leaves in the record. Its key's intent, if there was one, is over, unless one

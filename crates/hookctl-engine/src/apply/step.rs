@@ -85,6 +85,11 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             }
         }
         match taken {
+            Err(StepError::Action(ActionError::LeaseLost)) => {
+                // The writer that takes over settles it otherwise.
+                let _ = self.end(planned).await;
+                Err(ActionError::LeaseLost.into())
+            }
             Err(StepError::HeldBack) => {
                 // If this is not recorded, the next list still shows that nothing happened.
                 let _ = self.end(planned).await;
@@ -154,6 +159,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         match error {
             ApiError::Gone { .. } => ActionError::Api(error).into(),
             _ if gate.is_unanswered() => ActionError::Unanswered(error).into(),
+            ApiError::Withheld if gate.is_lease_lost() => ActionError::LeaseLost.into(),
             ApiError::Withheld => StepError::HeldBack,
             _ => ActionError::Api(error).into(),
         }

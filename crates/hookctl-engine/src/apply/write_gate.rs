@@ -19,6 +19,7 @@ pub(super) struct WriteGate<'a, J> {
     horizon: Horizon,
     state: Mutex<State>,
     is_unanswered: AtomicBool,
+    is_lease_lost: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -51,7 +52,13 @@ impl<'a, J: Journal> WriteGate<'a, J> {
                 failure: None,
             }),
             is_unanswered: AtomicBool::new(false),
+            is_lease_lost: AtomicBool::new(false),
         }
+    }
+
+    /// Returns whether a send was refused because another writer may take over the record.
+    pub(super) fn is_lease_lost(&self) -> bool {
+        self.is_lease_lost.load(Ordering::SeqCst)
     }
 
     /// Returns whether a send got no response of the API itself, so that it may still take effect.
@@ -114,6 +121,11 @@ impl<J: Journal> SendGate for WriteGate<'_, J> {
             return Err(Withheld);
         }
         if self.stop_gate.is_stopped() {
+            return Err(Withheld);
+        }
+        // Last, because everything before it may wait.
+        if !self.journal.may_send() {
+            self.is_lease_lost.store(true, Ordering::SeqCst);
             return Err(Withheld);
         }
         Ok(())

@@ -200,7 +200,9 @@ pub(super) async fn rounds<A: WebhookApi>(
             Ok(planned) => planned,
             Err(Unplanned { settled, error }) => {
                 // Whoever mends the files or the record needs it.
-                if let Some(settled) = settled {
+                if let Some(settled) = settled
+                    && begins(record, &settled).await?
+                {
                     settle(record, &settled).await?;
                 }
                 // What was done before is done, and has to be told.
@@ -225,6 +227,10 @@ pub(super) async fn rounds<A: WebhookApi>(
         progress
             .approved
             .extend(planned.plan.actions.iter().cloned());
+        if needs_writer(&planned) && !record.begin().await.map_err(PassError::Record)? {
+            // Another writer changed the record since it was read: the plan may not hold.
+            continue;
+        }
         let report = round(pass, record, listener, &planned).await?;
         let stopped = report.stopped;
         let again = report.asks_for_another_round() && !stopped;
@@ -244,6 +250,24 @@ pub(super) async fn rounds<A: WebhookApi>(
         }
     }
     Ok(Verdict::Apply)
+}
+
+/// Whether applying a plan writes to the record.
+fn needs_writer(planned: &Planned) -> bool {
+    let first_sights = planned.settled.unsettled.iter();
+    !planned.plan.actions.is_empty()
+        || !planned.settled.settlements.is_empty()
+        || first_sights
+            .into_iter()
+            .any(|one| one.remaining.first_sight)
+}
+
+/// Becomes the writer if there is something to record. Returns whether it is still to be recorded.
+async fn begins(record: &OpenRecord, settled: &Settled) -> Result<bool, PassError> {
+    if settled.settlements.is_empty() {
+        return Ok(false);
+    }
+    record.begin().await.map_err(PassError::Record)
 }
 
 /// Records what the list settled.

@@ -74,7 +74,7 @@ pub async fn reconcile_settling<A: WebhookApi>(
             () = pass.options.cancellation.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
         }
-        match record.open().await {
+        match record.open_late().await {
             Ok(again) => open = again,
             Err(error) => {
                 if let Some(done) = &mut progress.done {

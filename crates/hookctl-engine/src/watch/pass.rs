@@ -71,7 +71,11 @@ pub(super) async fn run<H: Host>(
     {
         return Ok(Some(made));
     }
-    let open = host.record().open().await.map_err(PassFailure::Record)?;
+    let open = host
+        .record()
+        .open_late()
+        .await
+        .map_err(PassFailure::Record)?;
     let made = runner.with_record(&open, declarations).await;
     open.close_and_cache().await.map_err(PassFailure::Record)?;
     made.map(Some)

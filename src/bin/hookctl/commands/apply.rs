@@ -109,7 +109,7 @@ async fn run_sealed(
     let chosen;
     let open = session
         .record()
-        .open()
+        .open_late()
         .await
         .map_err(|error| record_error(&error))?;
     let remembered = open
