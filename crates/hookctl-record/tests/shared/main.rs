@@ -1,0 +1,285 @@
+//! The shared record under faults, in virtual time: machines with clocks of their own, lost and late writes, pauses
+//! beyond the lease, partitions, and kills. No webhook is doubled or lost, and the log stays whole.
+
+#![cfg(feature = "shared")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod machine;
+mod program;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookctl_core::record::Backend;
+use hookctl_record::shared::{Blobs, MemoryBlobs, SharedError, Version, Written};
+use machine::{Dice, Machine, Program};
+use program::{Api, Ending, Run, shared};
+use tokio::time::sleep;
+
+fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(test)
+}
+
+async fn run_for(store: &MemoryBlobs, seed: u64, faults: u64, webhooks: usize) -> Run {
+    let run = Run {
+        store: store.clone(),
+        api: Api::default(),
+        machine: Machine::new(seed, 0),
+        webhooks,
+        ignores_permit: false,
+    };
+    shared(&run).init().await.unwrap();
+    Run {
+        machine: Machine::new(seed, faults),
+        ..run
+    }
+}
+
+async fn program(run: Run) -> Ending {
+    let machine = Arc::clone(&run.machine);
+    Program {
+        machine,
+        body: Box::pin(run.sync()),
+        timer: None,
+    }
+    .await
+}
+
+/// What must hold after a run without trouble.
+async fn check(run: &Run) -> Result<(), String> {
+    let quiet = Run {
+        machine: Machine::new(99, 0),
+        ..run.clone()
+    };
+    let ending = quiet.clone().sync().await;
+    if !matches!(ending, Ending::Done) {
+        return Err(format!("no end: {ending:?}"));
+    }
+    let webhooks = run.api.webhooks();
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    for name in webhooks.values() {
+        *by_name.entry(name).or_default() += 1;
+    }
+    let doubled = by_name.values().filter(|count| **count > 1).count();
+    if doubled > 0 {
+        return Err(format!("{doubled} doubled"));
+    }
+    let loaded = shared(&quiet)
+        .load()
+        .await
+        .map_err(|error| error.to_string())?;
+    let bound = loaded.remembered.last_applied;
+    for (key, record) in &bound {
+        if webhooks.get(record.id.as_str()).map(String::as_str) != Some(key.as_str()) {
+            return Err(format!("{key} is bound to {}", record.id));
+        }
+    }
+    if bound.len() != run.webhooks || webhooks.len() != run.webhooks {
+        return Err(format!("{} bound of {}", bound.len(), webhooks.len()));
+    }
+    Ok(())
+}
+
+/// Two or three machines; each is killed, paused, or cut off now and then.
+async fn schedule(seed: u64) -> Result<(), String> {
+    let dice = Dice::new(seed);
+    let store = MemoryBlobs::new();
+    let faults = [0, 5, 20][usize::try_from(dice.below(3)).unwrap()];
+    let webhooks = 3 + usize::try_from(dice.below(40)).unwrap();
+    let run = run_for(&store, seed, faults, webhooks).await;
+    let mut machines = Vec::new();
+    for number in 0..2 + dice.below(2) {
+        let machine = Machine::new(seed * 10 + number, faults);
+        let run = Run {
+            machine: Arc::clone(&machine),
+            ..run.clone()
+        };
+        let dice = Dice::new(seed * 7 + number);
+        machines.push(tokio::spawn(async move {
+            sleep(dice.millis(60_000)).await;
+            for _ in 0..4 {
+                let life = tokio::spawn(program(run.clone()));
+                sleep(dice.millis(8_000)).await;
+                match dice.below(4) {
+                    0 => {
+                        life.abort();
+                        sleep(dice.millis(100_000)).await;
+                        continue;
+                    }
+                    1 => machine.pause(dice.millis(200_000)),
+                    2 => machine.part(dice.millis(200_000)),
+                    _ => {}
+                }
+                if life
+                    .await
+                    .is_ok_and(|ending| matches!(ending, Ending::Done))
+                {
+                    return;
+                }
+            }
+        }));
+    }
+    for machine in machines {
+        machine.await.unwrap();
+    }
+    // What is still under way arrives.
+    sleep(Duration::from_mins(5)).await;
+    check(&run).await
+}
+
+#[test]
+fn no_schedule_doubles_or_loses_a_webhook() {
+    let failed: Vec<_> = (0..400)
+        .filter_map(|seed| {
+            let result = in_virtual_time(schedule(seed));
+            result.err().map(|error| format!("seed {seed}: {error}"))
+        })
+        .collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// A holder is stopped with actions in progress for longer than its lease, and wakes after another has finished.
+async fn stopped_beyond_the_lease(ignores_permit: bool) -> Result<(), String> {
+    let store = MemoryBlobs::new();
+    let first = run_for(&store, 1, 0, 200).await;
+    let first = Run {
+        ignores_permit,
+        ..first
+    };
+    let life = tokio::spawn(program(first.clone()));
+    sleep(Duration::from_secs(2)).await;
+    first.machine.pause(Duration::from_mins(10));
+    let second = Run {
+        machine: Machine::new(2, 0),
+        ..first.clone()
+    };
+    let ending = program(second).await;
+    if !matches!(ending, Ending::Done) {
+        return Err(format!("the second ended with {ending:?}"));
+    }
+    let woken = life.await.unwrap();
+    if matches!(woken, Ending::Done) {
+        return Err("the first did not notice".to_owned());
+    }
+    check(&first).await
+}
+
+#[test]
+fn a_holder_that_was_stopped_beyond_its_lease_sends_nothing() {
+    in_virtual_time(stopped_beyond_the_lease(false)).unwrap();
+}
+
+#[test]
+fn without_the_permit_the_checker_finds_doubles() {
+    let found = in_virtual_time(stopped_beyond_the_lease(true)).unwrap_err();
+    assert!(found.ends_with("doubled"), "{found}");
+}
+
+#[test]
+fn what_is_damaged_is_named_and_never_used() {
+    in_virtual_time(async {
+        let store = MemoryBlobs::new();
+        let run = run_for(&store, 1, 0, 150).await;
+        assert!(matches!(run.clone().sync().await, Ending::Done));
+        let whole = store.objects();
+        assert!(whole.keys().any(|name| name.starts_with("base/")));
+        for (name, content) in &whole {
+            if name.starts_with("probe/") {
+                continue;
+            }
+            for damage in [
+                None,
+                Some(Vec::new()),
+                Some(content[..content.len() / 2].to_vec()),
+            ] {
+                store.damage(name, damage);
+                match shared(&run).load().await {
+                    Err(_) => {}
+                    // What a checkpoint covers is not read.
+                    Ok(loaded) => assert_eq!(loaded.remembered.last_applied.len(), 150, "{name}"),
+                }
+                store.damage(name, Some(content.clone()));
+            }
+        }
+        assert_eq!(
+            shared(&run)
+                .load()
+                .await
+                .unwrap()
+                .remembered
+                .last_applied
+                .len(),
+            150
+        );
+    });
+}
+
+/// A store that ignores the conditions of writes.
+#[derive(Clone)]
+struct Careless(MemoryBlobs);
+
+impl Blobs for Careless {
+    fn create(
+        &self,
+        name: &str,
+        content: Vec<u8>,
+    ) -> hookctl_record::shared::BlobFuture<'_, Written> {
+        self.0.create(name, content)
+    }
+
+    fn swap(
+        &self,
+        name: &str,
+        content: Vec<u8>,
+        _version: &Version,
+    ) -> hookctl_record::shared::BlobFuture<'_, Written> {
+        let name = name.to_owned();
+        Box::pin(async move {
+            self.0.damage(&name, None);
+            self.0.create(&name, content).await
+        })
+    }
+
+    fn read(
+        &self,
+        name: &str,
+        unless: Option<&Version>,
+    ) -> hookctl_record::shared::BlobFuture<'_, hookctl_record::shared::Blob> {
+        self.0.read(name, unless)
+    }
+
+    fn list_after(
+        &self,
+        folder: &str,
+        after: &str,
+    ) -> hookctl_record::shared::BlobFuture<'_, Vec<String>> {
+        self.0.list_after(folder, after)
+    }
+}
+
+#[test]
+fn a_store_that_ignores_conditions_is_refused() {
+    in_virtual_time(async {
+        let run = Run {
+            store: MemoryBlobs::new(),
+            api: Api::default(),
+            machine: Machine::new(1, 0),
+            webhooks: 1,
+            ignores_permit: false,
+        };
+        let options = hookctl_record::shared::SharedOptions::new("a machine", run.machine.clock());
+        let record = hookctl_record::shared::SharedRecord::new(
+            Careless(MemoryBlobs::new()),
+            program::account(),
+            options,
+        );
+        let refused = record.init().await.unwrap_err();
+        assert!(matches!(refused, SharedError::Unsafe { .. }), "{refused}");
+    });
+}
