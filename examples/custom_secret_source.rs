@@ -1,46 +1,59 @@
-//! Resolves tokens from a program's own vault.
+//! Resolves tokens from a program's own vault, which the files name by a key of its own.
 //!
-//! The files still contain `bearer_token: { env: NAME }`. The program passes a lookup to the library instead
-//! of the environment, and so decides what NAME means.
+//! The files contain `bearer_token: { vault: clinic/billing#token }`. The program registers a provider named `vault`. The
+//! reader accepts the key, and the resolver asks the provider.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::error::Error;
 use std::path::Path;
 
-use hookctl::declaration::{self, LoadOptions};
-use hookctl::secret::{Permits, PlaintextSecrets, resolve};
+use hookctl::declaration::{LoadOptions, load_texts};
+use hookctl::secret::{
+    Permits, ProviderFuture, ProviderName, Providers, Resolver, Secret, SecretProvider,
+    SecretReference,
+};
 
 /// A vault: a map here, the client of a service elsewhere.
 struct Vault(HashMap<&'static str, &'static str>);
 
-impl Vault {
-    fn lookup(&self, name: &str) -> Option<String> {
-        self.0.get(name).map(|secret| (*secret).to_owned())
+impl SecretProvider for Vault {
+    fn resolve<'a>(&'a self, reference: &'a SecretReference) -> ProviderFuture<'a> {
+        Box::pin(async move {
+            let found = self.0.get(reference.as_str());
+            let token = found.ok_or("the vault has no such entry")?;
+            Ok(Secret::new((*token).to_owned())?)
+        })
     }
 }
 
+const FILE: &str = "
+webhooks:
+  billing:
+    url: https://hooks.example.com/billing
+    actions: all
+    bearer_token: { vault: clinic/billing#token }
+";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let vault = Vault(HashMap::from([
-        ("BILLING_HOOK_TOKEN", "from-the-vault-1"),
-        ("SCHEDULING_HOOK_TOKEN", "from-the-vault-2"),
-    ]));
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/infrastructure");
-    let targets = ["qa".to_owned(), "prod".to_owned()];
-    let vars = BTreeMap::from([("HOOK_HOST".to_owned(), "hooks.qa.clinic.example".to_owned())]);
-    let loaded = declaration::load(
-        &root.join("webhooks.d"),
+    let vault = Vault(HashMap::from([("clinic/billing#token", "from-the-vault")]));
+    let mut providers = Providers::none();
+    providers.register(ProviderName::parse("vault")?, vault)?;
+
+    let names = providers.names();
+    let loaded = load_texts(
+        &[("billing.yaml".into(), FILE.to_owned())],
         &LoadOptions {
-            target: "qa",
-            known_targets: &targets,
-            vars: &vars,
-            plaintext_secrets: PlaintextSecrets::Deny,
-            ..LoadOptions::below(&root)
+            providers: &names,
+            ..LoadOptions::below(Path::new("/"))
         },
     );
-    let declarations = loaded.declarations.ok_or("the files do not validate")?;
+    let declarations = loaded.declarations.ok_or("the file does not validate")?;
+
+    let permits = Permits::none();
+    let resolver = Resolver::new(&|_| None, &permits).providers(&providers);
     for (key, source) in declarations.secret_sources() {
-        let secret = resolve(source, &|name| vault.lookup(name), &Permits::none()).await?;
+        let secret = resolver.resolve(source).await?;
         // A secret cannot be printed, even by accident: this prints a placeholder.
         print(&format!("{key}: {secret:?} from {source}"));
     }

@@ -110,7 +110,8 @@ pub mod secret {
     pub use hookctl_core::secret::*;
     pub use hookctl_files::secret_source::*;
     pub use hookctl_secrets::{
-        KeyConflict, KeySources, KeyValues, MAX_SECRET_BYTES, Permits, ResolveError, resolve,
+        DuplicateProvider, KeyConflict, KeySources, KeyValues, MAX_SECRET_BYTES, Permits,
+        ProviderError, ProviderFuture, Providers, ResolveError, Resolver, SecretProvider, resolve,
         resolve_token,
     };
 }

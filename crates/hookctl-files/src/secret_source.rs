@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span, nearest};
 use crate::yaml::{Entry, Kind, Node};
-use hookctl_core::secret::{Secret, SecretSource};
+use hookctl_core::secret::{ProviderName, Secret, SecretReference, SecretSource};
 use hookctl_core::template::{Template, is_variable_name};
 use hookctl_secrets::{KeyConflict, KeySources};
 use hookctl_system::input::normal;
@@ -27,13 +27,15 @@ pub enum PlaintextSecrets {
     Deny,
 }
 
-/// The location of the file that declares a secret.
+/// What a source is read against: the location of its file, and the registered providers.
 #[derive(Clone, Copy, Debug)]
 pub struct SourceContext<'a> {
     /// The absolute folder of the file: relative paths start there.
     pub folder: &'a Path,
     /// The absolute folder that relative paths may not leave.
     pub root: &'a Path,
+    /// The names of the secret providers, each a form of its own. The command line has none.
+    pub providers: &'a [ProviderName],
 }
 
 /// A part of a source that may contain variables.
@@ -43,13 +45,15 @@ pub enum SourcePart {
     Path,
     /// A word of a command.
     Command,
+    /// A reference to a secret of a provider.
+    Reference,
 }
 
 /// Expands the variables of a text, where they are allowed. Returns `None` if the text is unknown, which has been
 /// reported.
 pub type Expand<'a> = dyn Fn(SourcePart, &Node, &str, &mut Diagnostics) -> Option<String> + 'a;
 
-/// Reads the source of a secret. `what` names the value in messages. `expand` is called for paths and commands, never
+/// Reads the source of a secret. `what` names the value in messages. `expand` is called for paths, commands, and references, never
 /// for a secret's own text.
 ///
 /// Returns `None` if the source is unknown. A problem has been reported then, unless `expand` chose not to.
@@ -97,6 +101,7 @@ pub fn check_keys(
         Some(KeyConflict::File) => {
             format!("'{what}' names the file of a key of hookctl.yaml")
         }
+        Some(_) => format!("'{what}' names the source of a key"),
         None => return,
     };
     diagnostics.push(
@@ -196,7 +201,9 @@ impl Form<'_> {
         let mut forms = Vec::new();
         let mut all_known = true;
         for entry in node.mapping(what, self.diagnostics)?.iter() {
-            if matches!(entry.key.value.as_str(), "env" | "file" | "command") {
+            if matches!(entry.key.value.as_str(), "env" | "file" | "command")
+                || self.provider(&entry.key.value).is_some()
+            {
                 forms.push(entry);
             } else {
                 all_known = false;
@@ -231,14 +238,47 @@ impl Form<'_> {
         match entry.key.value.as_str() {
             "env" => self.env(&entry.value),
             "file" => self.file(&entry.value),
-            _ => self.command(&entry.value),
+            form => match self.provider(form).cloned() {
+                Some(name) => self.secret_of(name, &entry.value),
+                None => self.command(&entry.value),
+            },
+        }
+    }
+
+    fn provider(&self, form: &str) -> Option<&ProviderName> {
+        let mut providers = self.context.providers.iter();
+        providers.find(|name| name.as_str() == form)
+    }
+
+    fn secret_of(&mut self, name: ProviderName, node: &Node) -> Option<SecretSource> {
+        let text = node.text(name.as_str(), self.diagnostics)?;
+        let text = (self.expand)(SourcePart::Reference, node, text, self.diagnostics)?;
+        match SecretReference::parse(text) {
+            Ok(reference) => Some(SecretSource::Provider { name, reference }),
+            Err(reason) => {
+                self.diagnostics.push(
+                    node.problem(
+                        Code::InvalidSecretSource,
+                        format!("'{name}' is not a reference to a secret: {reason}"),
+                        "not a reference",
+                    )
+                    .help("use the text by which the provider names the secret"),
+                );
+                None
+            }
         }
     }
 
     fn unknown_form(&mut self, entry: &Entry, what: &str) {
-        let help = match nearest(&entry.key.value, ["env", "file", "command"]) {
+        let providers = self.context.providers.iter().map(ProviderName::as_str);
+        let known = ["env", "file", "command"]
+            .into_iter()
+            .chain(providers.clone());
+        let help = match nearest(&entry.key.value, known) {
             Some(known) => format!("did you mean '{known}'?"),
-            None => FORMS.to_owned(),
+            None => providers.fold(FORMS.to_owned(), |forms, name| {
+                format!("{forms}, or {{ {name}: reference }}")
+            }),
         };
         self.diagnostics.push(
             Diagnostic::new(
@@ -387,6 +427,7 @@ mod tests {
             SourceContext {
                 folder: Path::new("/repo/webhooks.d/team"),
                 root: Path::new("/repo"),
+                providers: &[ProviderName::parse("vault").unwrap()],
             },
             &|_, _, text, _| Some(text.replace("${ENV}", "qa")),
             &mut diagnostics,
@@ -442,6 +483,16 @@ mod tests {
             read("command: [../bin/token]").unwrap(),
             command("/repo/webhooks.d/bin/token", &[])
         );
+        let source = read("{ vault: 'clinic/${ENV}#token' }").unwrap();
+        assert_eq!(
+            source,
+            SecretSource::Provider {
+                name: ProviderName::parse("vault").unwrap(),
+                reference: SecretReference::parse("clinic/qa#token".to_owned()).unwrap(),
+            }
+        );
+        assert_eq!(source.to_string(), "the secret provider 'vault'");
+        assert!(!format!("{source:?}").contains("clinic") && !source.holds_plain_text());
         for plain in [
             "hunter2",
             "'a${TOKEN}'",
@@ -470,6 +521,14 @@ mod tests {
             ("{}", vec!["1:1 invalid-secret-source"]),
             ("{ env: A, file: b }", vec!["1:1 invalid-secret-source"]),
             ("{ enf: A }", vec!["1:3 unknown-field"]),
+            ("{ vaultt: hunter2 }", vec!["1:3 unknown-field"]),
+            ("{ vault: '' }", vec!["1:10 invalid-secret-source"]),
+            (
+                "{ vault: \"hunter2\\n\" }",
+                vec!["1:10 invalid-secret-source"],
+            ),
+            ("{ vault: [hunter2] }", vec!["1:10 wrong-type"]),
+            ("{ vault: a, env: A }", vec!["1:1 invalid-secret-source"]),
             ("{ hunter2: A }", vec!["1:3 unknown-field"]),
             ("{ env: A, hunter2: b }", vec!["1:11 unknown-field"]),
             ("{ env: $A }", vec!["1:8 invalid-secret-source"]),

@@ -15,11 +15,14 @@ const PUBLIC: &str = "HOOKCTL_VAR_";
 
 /// What a token shares with a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KeyConflict<'a> {
     /// The variable of this name.
     Variable(&'a str),
     /// The file.
     File,
+    /// The secret of a provider.
+    Provider,
 }
 
 /// The sources of the API keys and fingerprint keys of a configuration.
@@ -50,12 +53,12 @@ impl KeySources {
             SecretSource::File { path, .. } => {
                 self.files.insert(normal(path));
             }
-            SecretSource::Command { .. } => {}
+            SecretSource::Command { .. } | SecretSource::Provider { .. } => {}
         }
         self.sources.push(source.clone());
     }
 
-    /// Reads the values of the keys, except those of programs. `names` are the names of all variables. Files outside
+    /// Reads the values of the keys, except those of programs and providers. `names` are the names of all variables. Files outside
     /// the repository are read only with `outside`. An unreadable key cannot equal a token.
     pub fn values<'a>(
         &self,
@@ -76,7 +79,9 @@ impl KeySources {
                 SecretSource::File {
                     path, confined_to, ..
                 } if outside || confined_to.is_some() => values.read(path),
-                SecretSource::File { .. } | SecretSource::Command { .. } => {}
+                SecretSource::File { .. }
+                | SecretSource::Command { .. }
+                | SecretSource::Provider { .. } => {}
             }
         }
         values
@@ -97,6 +102,9 @@ impl KeySources {
             (Some(name), _) => Some(KeyConflict::Variable(name)),
             (None, SecretSource::File { path, .. }) if self.files.contains(&normal(path)) => {
                 Some(KeyConflict::File)
+            }
+            (None, SecretSource::Provider { .. }) if self.sources.contains(token) => {
+                Some(KeyConflict::Provider)
             }
             _ => None,
         }
@@ -119,6 +127,7 @@ fn begins_with(name: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hookctl_core::secret::{ProviderName, SecretReference};
     use hookctl_core::template::Template;
 
     fn env(name: &str) -> SecretSource {
@@ -137,6 +146,18 @@ mod tests {
             written: path.into(),
             confined_to: None,
         }
+    }
+
+    #[test]
+    fn a_token_is_no_provided_key() {
+        let provided = |reference: &str| SecretSource::Provider {
+            name: ProviderName::parse("vault").unwrap(),
+            reference: SecretReference::parse(reference.to_owned()).unwrap(),
+        };
+        let mut keys = KeySources::new();
+        keys.add(&provided("key"));
+        assert_eq!(keys.conflict(&provided("key")), Some(KeyConflict::Provider));
+        assert_eq!(keys.conflict(&provided("token")), None);
     }
 
     #[test]

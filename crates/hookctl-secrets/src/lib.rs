@@ -9,13 +9,17 @@ mod keys;
 mod limits;
 mod permit;
 mod program;
+mod provider;
 mod resolve;
+mod resolve_error;
 pub mod trust;
 
 pub use key_values::KeyValues;
 pub use keys::{KeyConflict, KeySources};
 pub use limits::MAX_SECRET_BYTES;
 pub use permit::Permits;
-pub use resolve::{ResolveError, resolve, resolve_token};
+pub use provider::{DuplicateProvider, ProviderError, ProviderFuture, Providers, SecretProvider};
+pub use resolve::{Resolver, resolve, resolve_token};
+pub use resolve_error::ResolveError;
 
 use permit::{MAX_CONTENT_BYTES, Program};

@@ -143,6 +143,15 @@ impl Ended {
     }
 }
 
+/// Returns a text of another program as one line of bounded length, with each word masked that looks like a credential.
+pub(super) fn masked_line(text: &str) -> String {
+    let line: Vec<&str> = text.split_whitespace().collect();
+    masked_words(&line.join(" "))
+        .chars()
+        .take(LINE_LENGTH)
+        .collect()
+}
+
 /// Returns the line with each word masked that looks like a credential.
 fn masked_words(line: &str) -> String {
     let belongs = |character: char| character.is_ascii_alphanumeric() || "_-+=".contains(character);

@@ -1,7 +1,7 @@
 //! Resolves sources to secrets: the only code that reads secret files and runs secret commands.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
@@ -9,153 +9,128 @@ use zeroize::Zeroizing;
 use crate::limits::MAX_SECRET_BYTES;
 use crate::permit::NotRun;
 use crate::program::{self, ProgramError};
-use crate::{KeyValues, Permits};
-use hookctl_core::outside::Outside;
-use hookctl_core::secret::{InvalidSecret, Secret, SecretSource};
-use hookctl_core::template::ExpandError;
+use crate::{KeyValues, Permits, Providers, ResolveError};
+use hookctl_core::secret::{ProviderName, Secret, SecretReference, SecretSource};
 use hookctl_system::input::{FileId, open_regular, read, real_path};
 
-/// The time limit of a command: enough for a slow secret store in the cloud, and short enough to wait for.
+/// The time limit of a command or a provider: enough for a slow secret store in the cloud, and short enough to wait for.
 const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// Why a source could not be resolved. No variant contains the source's content.
-#[derive(Debug, thiserror::Error)]
-pub enum ResolveError {
-    /// The environment variable is unset or empty.
-    #[error("the environment variable {name} is {}", if *.empty { "empty" } else { "not set" })]
-    Env {
-        /// Its name.
-        name: String,
-        /// Whether it is set to an empty value.
-        empty: bool,
-    },
-    /// A variable in the text has no value, or too large a value.
-    #[error(transparent)]
-    Variable(#[from] ExpandError),
-    /// The file could not be read.
-    #[error("could not read the file {}", Outside::path(path))]
-    File {
-        /// Its path.
-        path: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// The file is outside the folder that it may not leave.
-    #[error("the file {} is outside {}", Outside::path(path), Outside::path(root))]
-    Escapes {
-        /// Its path.
-        path: PathBuf,
-        /// The folder.
-        root: PathBuf,
-    },
-    /// The file or output exceeds the size of any token.
-    #[error("{what} exceeds 64 KiB, the limit of a token")]
-    TooLarge {
-        /// The source.
-        what: String,
-    },
-    /// The file or output is not UTF-8.
-    #[error("{what} is not UTF-8 text")]
-    NotText {
-        /// The source.
-        what: String,
-    },
-    /// The program has no consent.
-    #[error("no consent to run '{}'", Outside::text(program))]
-    NoConsent {
-        /// The program.
-        program: String,
-    },
-    /// The program was not found.
-    #[error(
-        "could not find '{}' for {}; relative and repository folders in PATH are ignored",
-        Outside::text(program),
-        Outside::path(directory)
-    )]
-    NotFound {
-        /// The program.
-        program: String,
-        /// The folder of the declaring file.
-        directory: PathBuf,
-    },
-    /// The program has changed since consent was given.
-    #[error(
-        "{} changed since consent was given to run '{}'",
-        Outside::path(path),
-        Outside::text(program)
-    )]
-    Changed {
-        /// The program.
-        program: String,
-        /// The file that changed.
-        path: PathBuf,
-    },
-    /// The program could not be started.
-    #[error(
-        "could not run '{}' in {}",
-        Outside::text(program),
-        Outside::path(directory)
-    )]
-    Spawn {
-        /// The program.
-        program: String,
-        /// The working directory: the folder of the declaring file.
-        directory: PathBuf,
-        /// The error of the system.
-        source: io::Error,
-    },
-    /// The program failed. The last lines of its standard error are shown, masked.
-    #[error(
-        "'{}' exited with {status} in {}{}",
-        Outside::text(program),
-        Outside::path(directory),
-        quoted(said)
-    )]
-    Failed {
-        /// The program.
-        program: String,
-        /// The working directory: the folder of the declaring file.
-        directory: PathBuf,
-        /// Its exit status.
-        status: String,
-        /// The last lines of its standard error, masked.
-        said: Vec<String>,
-    },
-    /// The program exceeded the time limit.
-    #[error("'{program}' did not exit within 30 seconds")]
-    TimedOut {
-        /// The program.
-        program: String,
-    },
-    /// The token is or contains a key.
-    #[error("{what} contains the API key or the fingerprint key, which is never sent as a token")]
-    IsKey {
-        /// The source.
-        what: String,
-    },
-    /// The value must not be sent.
-    #[error("{what} has an unusable value: {reason}")]
-    Invalid {
-        /// The source.
-        what: String,
-        /// Why.
-        reason: InvalidSecret,
-    },
+/// How sources are resolved: what may be read, run, and asked.
+#[derive(Clone, Copy)]
+pub struct Resolver<'a> {
+    lookup: &'a (dyn Fn(&str) -> Option<String> + Sync),
+    permits: &'a Permits,
+    providers: &'a Providers,
+    keys: &'a KeyValues,
 }
 
-/// Quotes the output of a program on one line.
-fn quoted(said: &[String]) -> String {
-    if said.is_empty() {
-        return "; its standard error is empty".to_owned();
+static NO_PROVIDERS: Providers = Providers::none();
+static NO_KEYS: KeyValues = KeyValues::none();
+
+impl<'a> Resolver<'a> {
+    /// Creates a resolver without providers. `lookup` returns environment variables, and `permits` determines which
+    /// programs may run.
+    pub fn new(lookup: &'a (dyn Fn(&str) -> Option<String> + Sync), permits: &'a Permits) -> Self {
+        Self {
+            lookup,
+            permits,
+            providers: &NO_PROVIDERS,
+            keys: &NO_KEYS,
+        }
     }
-    let lines: Vec<String> = said
-        .iter()
-        .map(|line| Outside::text(line).to_string())
-        .collect();
-    format!("; standard error: {}", lines.join(" | "))
+
+    /// Sets the providers.
+    #[must_use]
+    pub const fn providers(self, providers: &'a Providers) -> Self {
+        Self { providers, ..self }
+    }
+
+    /// Sets the keys that no result may be or contain.
+    #[must_use]
+    pub const fn keys(self, keys: &'a KeyValues) -> Self {
+        Self { keys, ..self }
+    }
+
+    /// Resolves a source. A program runs in the folder of the declaring file, and is ended with its process group if the
+    /// future is dropped.
+    ///
+    /// # Errors
+    /// Returns [`ResolveError`]. Its texts contain no part of the secret.
+    pub async fn resolve(&self, source: &SecretSource) -> Result<Secret, ResolveError> {
+        let invalid = |reason| ResolveError::Invalid {
+            what: source.to_string(),
+            reason,
+        };
+        let secret = match source {
+            SecretSource::Env { name } => match (self.lookup)(name) {
+                Some(value) if !value.is_empty() => Secret::new(value).map_err(invalid)?,
+                found => {
+                    return Err(ResolveError::Env {
+                        name: name.clone(),
+                        empty: found.is_some(),
+                    });
+                }
+            },
+            SecretSource::File {
+                path, confined_to, ..
+            } => {
+                let value = read_file(source, path, confined_to.as_deref(), self.keys).await?;
+                Secret::new(value).map_err(invalid)?
+            }
+            SecretSource::Command {
+                program,
+                arguments,
+                directory,
+            } => {
+                let value = run(source, program, arguments, directory, self.permits).await?;
+                Secret::new(value).map_err(invalid)?
+            }
+            SecretSource::Text { template } => {
+                let value = template.expand(&|name| (self.lookup)(name))?;
+                Secret::new(value).map_err(invalid)?
+            }
+            SecretSource::Provider { name, reference } => {
+                ask(self.providers, name, reference).await?
+            }
+        };
+        if self.keys.are_in(&secret) {
+            return Err(ResolveError::IsKey {
+                what: source.to_string(),
+            });
+        }
+        Ok(secret)
+    }
 }
 
-/// Resolves a source to a secret; for tokens, use [`resolve_token`]. A program runs in the folder of the declaring
+/// Asks a provider.
+async fn ask(
+    providers: &Providers,
+    name: &ProviderName,
+    reference: &SecretReference,
+) -> Result<Secret, ResolveError> {
+    let name = || name.clone();
+    let Some(provider) = providers.get(&name()) else {
+        return Err(ResolveError::NoProvider { name: name() });
+    };
+    tokio::time::timeout(COMMAND_TIME_LIMIT, provider.resolve(reference))
+        .await
+        .map_err(|_| ResolveError::ProviderTimedOut { name: name() })?
+        .map_err(|error| {
+            let mut said = error.to_string();
+            let mut cause = error.source();
+            while let Some(next) = cause {
+                said = format!("{said}: {next}");
+                cause = next.source();
+            }
+            ResolveError::Provider {
+                name: name(),
+                said: program::masked_line(&said),
+            }
+        })
+}
+
+/// Resolves a source to a secret, without providers; for tokens, use [`resolve_token`]. A program runs in the folder of the declaring
 /// file, and is ended with its process group if the future is dropped.
 ///
 /// `lookup` returns environment variables for [`SecretSource::Env`] and [`SecretSource::Text`]. `permits` determines
@@ -182,36 +157,10 @@ pub async fn resolve_token(
     permits: &Permits,
     keys: &KeyValues,
 ) -> Result<Secret, ResolveError> {
-    let value = match source {
-        SecretSource::Env { name } => match lookup(name) {
-            Some(value) if !value.is_empty() => value,
-            found => {
-                return Err(ResolveError::Env {
-                    name: name.clone(),
-                    empty: found.is_some(),
-                });
-            }
-        },
-        SecretSource::File {
-            path, confined_to, ..
-        } => read_file(source, path, confined_to.as_deref(), keys).await?,
-        SecretSource::Command {
-            program,
-            arguments,
-            directory,
-        } => run(source, program, arguments, directory, permits).await?,
-        SecretSource::Text { template } => template.expand(&|name| lookup(name))?,
-    };
-    let secret = Secret::new(value).map_err(|reason| ResolveError::Invalid {
-        what: source.to_string(),
-        reason,
-    })?;
-    if keys.are_in(&secret) {
-        return Err(ResolveError::IsKey {
-            what: source.to_string(),
-        });
-    }
-    Ok(secret)
+    Resolver::new(lookup, permits)
+        .keys(keys)
+        .resolve(source)
+        .await
 }
 
 async fn read_file(
@@ -376,6 +325,68 @@ mod tests {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             directory: std::env::temp_dir(),
         }
+    }
+
+    /// Answers by the reference.
+    struct Vault;
+
+    impl crate::SecretProvider for Vault {
+        fn resolve<'a>(&'a self, reference: &'a SecretReference) -> crate::ProviderFuture<'a> {
+            Box::pin(async move {
+                match reference.as_str() {
+                    "clinic/billing#token" => Ok(Secret::new("from-the-vault".to_owned())?),
+                    "mask" => Ok(Secret::new("****".to_owned())?),
+                    "slow" => std::future::pending().await,
+                    _ => Err("no entry;\nnot sk_live_51Habcdefghij0123".into()),
+                }
+            })
+        }
+    }
+
+    fn provided(reference: &str) -> SecretSource {
+        SecretSource::Provider {
+            name: ProviderName::parse("vault").unwrap(),
+            reference: SecretReference::parse(reference.to_owned()).unwrap(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_is_asked_and_its_error_is_masked() {
+        let name = ProviderName::parse("vault").unwrap();
+        let mut providers = Providers::none();
+        providers.register(name.clone(), Vault).unwrap();
+        assert!(providers.register(name.clone(), Vault).is_err());
+        assert_eq!(providers.names(), [name]);
+        let (permits, mut keys) = (Permits::none(), KeyValues::none());
+        let resolver = Resolver::new(&lookup, &permits).providers(&providers);
+        let token = provided("clinic/billing#token");
+        let secret = resolver.resolve(&token).await.unwrap();
+        assert_eq!(secret.expose(), "from-the-vault");
+        for (reference, message) in [
+            (
+                "another",
+                "the secret provider 'vault' failed: no entry; not (secret)",
+            ),
+            (
+                "mask",
+                "the secret provider 'vault' failed: it is a placeholder such as '****', not a secret",
+            ),
+            (
+                "slow",
+                "the secret provider 'vault' did not answer within 30 seconds",
+            ),
+        ] {
+            let error = resolver.resolve(&provided(reference)).await.unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
+        keys.add(&secret);
+        let error = resolver.keys(&keys).resolve(&token).await.unwrap_err();
+        assert!(matches!(error, ResolveError::IsKey { .. }));
+        let error = resolve(&token, &lookup, &permits).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no secret provider 'vault' is registered"
+        );
     }
 
     #[tokio::test]

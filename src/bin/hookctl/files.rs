@@ -30,6 +30,7 @@ pub(crate) fn with_load_options<T>(
         vars: &settings.target.vars,
         environment: &|name| environment.get(name),
         keys: &settings.keys,
+        providers: &[],
         lints: Some(&settings.lints),
         plaintext_secrets: settings.plaintext_secrets,
     })

@@ -69,7 +69,7 @@ pub(crate) async fn resolve_tokens(
     let permits = cleared.permits();
     let mut stand_ins = Secrets::new();
     for (key, source) in declarations.secret_sources() {
-        if missing == Missing::Unseen && is_outside(source) {
+        if missing == Missing::Unseen && source.is_outside() {
             continue;
         }
         if cleared.is_sandbox() && !permits.cover(source) {
@@ -146,15 +146,6 @@ fn unresolved(key: &Key, error: &ResolveError, missing: Missing) -> Option<Diagn
             "provide the source, or plan without it: --dry-run --allow-missing-secrets".to_owned()
         }))
     })
-}
-
-/// Returns whether a source leads outside the repository's files and the environment.
-fn is_outside(source: &SecretSource) -> bool {
-    match source {
-        SecretSource::Command { .. } => true,
-        SecretSource::File { confined_to, .. } => confined_to.is_none(),
-        SecretSource::Env { .. } | SecretSource::Text { .. } => false,
-    }
 }
 
 /// Returns the token that the sandbox uses for a program without consent. It is the same in every run, so that the

@@ -59,6 +59,9 @@ pub fn token_source(source: &SecretSource, key: &FingerprintKey) -> Seal {
         SecretSource::Text { template } => {
             ["text"].into_iter().chain(template.variables()).collect()
         }
+        SecretSource::Provider { name, reference } => {
+            vec!["provider", name.as_str(), reference.as_str()]
+        }
     };
     // Lengths keep ["a", "bc"] apart from ["ab", "c"].
     let mut bytes = b"token source".to_vec();

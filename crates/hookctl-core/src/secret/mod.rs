@@ -5,6 +5,7 @@
 
 mod filter;
 mod fingerprint;
+mod provider;
 mod source;
 mod stack;
 mod value;
@@ -13,6 +14,7 @@ pub use filter::{Filter, Followed, HIDDEN, may_be};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,
 };
+pub use provider::{InvalidProviderName, InvalidReference, ProviderName, SecretReference};
 pub use source::SecretSource;
 pub use stack::overwrite_stack;
 pub use value::{InvalidSecret, Secret};

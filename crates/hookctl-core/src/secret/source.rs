@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::{ProviderName, SecretReference};
 use crate::template::Template;
 
 /// The source of a secret. It may be shown; the secret may not.
@@ -37,6 +38,13 @@ pub enum SecretSource {
         /// The parsed text.
         template: Template,
     },
+    /// A secret of a provider that the program has registered.
+    Provider {
+        /// The provider.
+        name: ProviderName,
+        /// What the provider is asked for.
+        reference: SecretReference,
+    },
 }
 
 impl SecretSource {
@@ -51,7 +59,17 @@ impl SecretSource {
         match self {
             Self::Env { name } => vec![name],
             Self::Text { template } => template.variables(),
-            Self::File { .. } | Self::Command { .. } => Vec::new(),
+            Self::File { .. } | Self::Command { .. } | Self::Provider { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns whether it leads outside the environment and the files of the repository: to a program, a provider, or a
+    /// file with an absolute path.
+    pub const fn is_outside(&self) -> bool {
+        match self {
+            Self::Command { .. } | Self::Provider { .. } => true,
+            Self::File { confined_to, .. } => confined_to.is_none(),
+            Self::Env { .. } | Self::Text { .. } => false,
         }
     }
 
@@ -75,6 +93,8 @@ impl fmt::Display for SecretSource {
             // Arguments may contain a secret, so only the program is named.
             Self::Command { program, .. } => write!(formatter, "the command '{program}'"),
             Self::Text { .. } => formatter.write_str("the text in the file"),
+            // A token may be in place of the reference.
+            Self::Provider { name, .. } => write!(formatter, "the secret provider '{name}'"),
         }
     }
 }

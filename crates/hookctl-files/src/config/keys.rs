@@ -36,6 +36,7 @@ impl Reader<'_> {
             SourceContext {
                 folder: self.folder,
                 root: self.repository,
+                providers: &[],
             },
             &|_, node, text, diagnostics| literal(key, node, text, diagnostics).map(str::to_owned),
             self.diagnostics,
@@ -47,7 +48,9 @@ impl Reader<'_> {
     /// too, and could find short tokens from their fingerprints.
     pub(super) fn is_outside(&mut self, source: &SecretSource, span: Span) -> bool {
         let inside = match source {
-            SecretSource::Env { .. } | SecretSource::Command { .. } => None,
+            SecretSource::Env { .. }
+            | SecretSource::Command { .. }
+            | SecretSource::Provider { .. } => None,
             SecretSource::Text { .. } => source.holds_plain_text().then_some("a text of this file"),
             SecretSource::File {
                 path, confined_to, ..

@@ -239,7 +239,7 @@ impl<'a> FieldReader<'a> {
             self.context,
             &|part, node, text, diagnostics| {
                 let scope = match part {
-                    SourcePart::Path => Scope::Public,
+                    SourcePart::Path | SourcePart::Reference => Scope::Public,
                     SourcePart::Command => Scope::Command,
                 };
                 interpolation.expand(node, text, scope, diagnostics)

@@ -117,7 +117,9 @@ impl Interpolation<'_> {
         let bytes = match source {
             SecretSource::Text { template } => template.size(),
             SecretSource::Env { name } => name.len(),
-            SecretSource::File { .. } | SecretSource::Command { .. } => return true,
+            SecretSource::File { .. }
+            | SecretSource::Command { .. }
+            | SecretSource::Provider { .. } => return true,
         };
         match self {
             Self::Replace(variables) => variables.budget.spend(bytes, diagnostics),

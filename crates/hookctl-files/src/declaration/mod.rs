@@ -26,6 +26,7 @@ use crate::diagnostic::{Code, Diagnostics, Lints, SourceMap, Span};
 use crate::secret_source::PlaintextSecrets;
 use crate::yaml;
 use discover::Bounds;
+use hookctl_core::secret::ProviderName;
 use hookctl_secrets::KeySources;
 use parallel::{Part, Unread};
 use validate::Found;
@@ -59,6 +60,9 @@ pub struct LoadOptions<'a> {
     pub environment: &'a (dyn Fn(&str) -> Option<String> + Sync),
     /// The sources of the keys in hookctl.yaml, which no token may share.
     pub keys: &'a KeySources,
+    /// The names of the registered secret providers, each a form of `bearer_token`: see `Providers::names` of the
+    /// module `secret`.
+    pub providers: &'a [ProviderName],
     /// How secrets in plain text are reported.
     pub plaintext_secrets: PlaintextSecrets,
     /// The levels of warnings. `None` keeps all of them as warnings.
@@ -82,6 +86,7 @@ impl<'a> LoadOptions<'a> {
             vars: &NO_VARS,
             environment: &|_| None,
             keys: &NO_KEYS,
+            providers: &[],
             plaintext_secrets: PlaintextSecrets::Warn,
             lints: None,
         }

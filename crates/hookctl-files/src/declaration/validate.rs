@@ -135,6 +135,7 @@ impl Validation<'_> {
             context: SourceContext {
                 folder: &file.folder,
                 root: self.options.repository_root,
+                providers: self.options.providers,
             },
             plaintext_secrets: self.options.plaintext_secrets,
             keys: self.options.keys,

@@ -174,8 +174,8 @@ impl<L: FileSystem> Gathering<'_, L> {
                 };
                 self.ask(what, place.cloned());
             }
-            // The authors of the repository know its files anyway.
-            SecretSource::File { .. } => {}
+            // The authors of the repository know its files anyway. Only the program can register a provider.
+            SecretSource::File { .. } | SecretSource::Provider { .. } => {}
             SecretSource::Command { .. } => return self.program(source, purpose, place),
         }
         Ok(None)
@@ -277,5 +277,6 @@ fn key_origin(source: &SecretSource, program: Option<Digest>) -> KeyOrigin {
         }
         SecretSource::File { path, .. } => KeyOrigin::File(path.clone()),
         SecretSource::Command { program: name, .. } => KeyOrigin::Program(name.clone(), program),
+        SecretSource::Provider { name, .. } => KeyOrigin::Provider(name.clone()),
     }
 }

@@ -42,6 +42,7 @@ fn load_with(files: &[(&str, &str)], plaintext_secrets: PlaintextSecrets) -> Loa
             vars: &BTreeMap::from([("DUPLICATED".to_owned(), "x".to_owned())]),
             environment: &environment,
             keys: &KeySources::new(),
+            providers: &[],
             plaintext_secrets,
             lints: None,
         },
