@@ -1,7 +1,7 @@
 //! What one pass costs apart from the network: parse, plan, render, record, at 10 to 100,000 webhooks.
 //!
-//! `cargo bench --bench core`; a part of it with `cargo bench --bench core -- plan`. What it measured is
-//! left as JSON in `target/criterion/PART/WEBHOOKS/new/estimates.json`, in nanoseconds for the whole part.
+//! `cargo bench --profile dist --bench core`; append `-- plan` for a part of it. What it measured is left
+//! as JSON in `target/criterion/PART/WEBHOOKS/new/estimates.json`, in nanoseconds for the whole part.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,6 +1,6 @@
 //! The release binary against the emulator as another process: what a run costs beside what the network
-//! alone would cost. `cargo bench --bench end_to_end` prints a table; sizes may be given:
-//! `cargo bench --bench end_to_end -- 1000 10000`; with `--json` each run is a line of JSON instead.
+//! alone would cost. `cargo bench --profile dist --bench end_to_end` prints a table; sizes may be given:
+//! `cargo bench --profile dist --bench end_to_end -- 1000 10000`; with `--json` each run is a line of JSON instead.
 //! Bytes are counted in runs of their own, which go through a relay. `HOOKCTL_BENCH_BINARY` names another
 //! build, to compare with.
 

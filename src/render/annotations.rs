@@ -1,6 +1,7 @@
 //! Diagnostics for code review: annotations in the log of a GitHub workflow, and SARIF 2.1.0 for code scanning.
 
 use std::io;
+use std::path::Path;
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ use crate::outside;
 /// The URL of the SARIF schema.
 const SARIF_SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+
+/// The page of the documentation that explains each code.
+pub const DIAGNOSTICS_PAGE: &str = include_str!("../../docs/diagnostics.md");
 
 /// Writes one workflow command for each message.
 ///
@@ -88,8 +92,8 @@ pub fn sarif(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
         .map(|code| {
             json!({
                 "id": code,
-                "shortDescription": { "text": format!("hookctl: {code}") },
-                "help": { "text": format!("Run `hookctl explain {code}` for details.") },
+                "shortDescription": { "text": description(code) },
+                "help": { "text": format!("Run `hookctl explain {code}` for an example and its fix.") },
             })
         })
         .collect();
@@ -155,6 +159,10 @@ fn result(message: &Message, codes: &[&str]) -> Value {
     let (Some(file), Some(object)) = (&message.file, result.as_object_mut()) else {
         return result;
     };
+    object.insert(
+        "partialFingerprints".to_owned(),
+        json!({ "hookctl/v1": fingerprint(message, file) }),
+    );
     let mut place = json!({ "artifactLocation": { "uri": uri(&slashed(file)) } });
     if let (Some(line), Some(place)) = (message.line, place.as_object_mut()) {
         let mut region = json!({ "startLine": line });
@@ -172,6 +180,36 @@ fn result(message: &Message, codes: &[&str]) -> Value {
         json!([{ "physicalLocation": place }]),
     );
     result
+}
+
+/// Returns what a code means: the first sentence of its explanation.
+fn description(code: &str) -> String {
+    let text = DIAGNOSTICS_PAGE
+        .split("\n## ")
+        .filter_map(|section| section.split_once('\n'))
+        .find(|(known, _)| *known == code)
+        .map_or("", |(_, text)| text.trim_start());
+    let paragraph = text.split("\n\n").next().unwrap_or_default();
+    let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    // The severity comes first: "*error* — ".
+    let paragraph = match paragraph.split_once(" — ") {
+        Some((severity, rest)) if severity.starts_with('*') => rest.to_owned(),
+        _ => paragraph,
+    };
+    match paragraph.split_once(". ") {
+        Some((sentence, _)) => format!("{sentence}."),
+        None if paragraph.is_empty() => code.to_owned(),
+        None => paragraph,
+    }
+}
+
+/// Identifies a finding from run to run. A moved line keeps its findings, so the position does not count.
+fn fingerprint(message: &Message, file: &Path) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for part in [message.code, &slashed(file), &message.message] {
+        hasher.update(part.as_bytes()).update(b"\0");
+    }
+    hasher.finalize().to_hex().chars().take(32).collect()
 }
 
 /// Converts a path to a relative URI reference.
@@ -236,5 +274,17 @@ mod tests {
             place["region"],
             json!({ "startLine": 3, "startColumn": 7, "endLine": 3, "endColumn": 12 })
         );
+        let rule = &log["runs"][0]["tool"]["driver"]["rules"][0];
+        let description = rule["shortDescription"]["text"].as_str().unwrap();
+        assert!(description.ends_with('.'), "{description}");
+        let mut moved = message();
+        moved.line = Some(9);
+        let file = PathBuf::from("webhooks.d/a b,c.yaml");
+        assert_eq!(
+            result["partialFingerprints"]["hookctl/v1"],
+            fingerprint(&moved, &file)
+        );
+        moved.message.push('!');
+        assert_ne!(fingerprint(&message(), &file), fingerprint(&moved, &file));
     }
 }

@@ -46,7 +46,7 @@ pub fn markdown(
     let messages: Vec<&Message> = messages.iter().chain(&notices).collect();
     let line = match (plan, report) {
         (Some(plan), Some((report, stats))) => report_line(plan, report, stats),
-        (Some(plan), None) => plan_line(plan, context),
+        (Some(plan), None) => format!("{}{}", plan_line(plan, context), drifted(plan)),
         (None, _) => format!("No plan (target {}).", sanitize(context.target)),
     };
     let settings = if plan.is_some() {
@@ -173,11 +173,28 @@ fn table(plan: &Plan) -> String {
         ("orphan", summary.orphan),
         ("unmanaged", summary.unmanaged),
     ];
+    let columns: Vec<_> = columns
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    if columns.is_empty() {
+        return String::new();
+    }
     let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let names = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
     let rule = columns.iter().map(|_| "---:".to_owned()).collect();
     let counts = columns.iter().map(|(_, count)| count.to_string()).collect();
     format!("{}{}{}\n", row(names), row(rule), row(counts))
+}
+
+/// Counts the actions that revert a change made by hand.
+fn drifted(plan: &Plan) -> String {
+    let drift = plan.actions.iter().filter(|action| action.is_drift_only());
+    match drift.count() {
+        0 => String::new(),
+        1 => " 1 action reverts drift.".to_owned(),
+        count => format!(" {count} actions revert drift."),
+    }
 }
 
 /// Renders the settings that make the plan less careful.

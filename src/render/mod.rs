@@ -18,7 +18,7 @@ mod status;
 mod style;
 mod table;
 
-pub use annotations::{github, sarif};
+pub use annotations::{DIAGNOSTICS_PAGE, github, sarif};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use human::{beside, line, plan, report};

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(unix)]
+mod delivery;
 mod dialects;
 mod documents;
 mod durability;

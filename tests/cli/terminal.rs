@@ -153,6 +153,8 @@ fn a_first_repository_is_asked_for() {
     terminal.writes("y");
     terminal.shows("Write a GitHub workflow? [y/N] ");
     terminal.writes("");
+    terminal.shows("Write jobs for GitLab? [y/N] ");
+    terminal.writes("");
     let (status, shown) = terminal.end();
     assert_eq!(status, 0, "{shown}");
     assert!(repository.path("webhooks.d/mine.yaml").exists(), "{shown}");

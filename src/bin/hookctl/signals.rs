@@ -97,6 +97,31 @@ impl Signals {
     }
 }
 
+/// The signals that end a run: Ctrl-C, and Ctrl-Break, which a service manager sends.
+#[cfg(windows)]
+struct Signals {
+    interrupted: tokio::signal::windows::CtrlC,
+    terminated: tokio::signal::windows::CtrlBreak,
+}
+
+#[cfg(windows)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::windows::{ctrl_break, ctrl_c};
+        Ok(Self {
+            interrupted: ctrl_c()?,
+            terminated: ctrl_break()?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupted.recv() => {}
+            _ = self.terminated.recv() => {}
+        }
+    }
+}
+
 #[expect(
     clippy::exit,
     reason = "a second signal ends the process; what is settled is recorded"

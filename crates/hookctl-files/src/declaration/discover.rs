@@ -275,6 +275,7 @@ fn is_left_out(name: &OsStr) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 

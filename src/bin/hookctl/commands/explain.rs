@@ -2,13 +2,11 @@
 
 use clap::Args;
 use hookctl::diagnostic::nearest;
+use hookctl::render::DIAGNOSTICS_PAGE;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::ui::Ui;
-
-/// The page of the documentation. It has a section for each code.
-const PAGE: &str = include_str!("../../../../docs/diagnostics.md");
 
 /// The arguments of `hookctl explain`.
 #[derive(Debug, Args)]
@@ -43,10 +41,13 @@ pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
 }
 
 fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
-    PAGE.split("\n## ").skip(1).filter_map(|section| {
-        let (code, text) = section.split_once('\n')?;
-        Some((code, before_heading(text).trim()))
-    })
+    DIAGNOSTICS_PAGE
+        .split("\n## ")
+        .skip(1)
+        .filter_map(|section| {
+            let (code, text) = section.split_once('\n')?;
+            Some((code, before_heading(text).trim()))
+        })
 }
 
 /// Returns the text before the next heading of the page. A `#` inside an example is a comment.

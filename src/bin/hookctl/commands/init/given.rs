@@ -15,7 +15,14 @@ use crate::exit_status::ExitStatus;
 const ADDRESS: &str = "https://api-prod.interactly.ai";
 const HOST: &str = "api-prod.interactly.ai";
 
-const WORKFLOW: &str = include_str!("../../../../../examples/ci/workflows/hookctl.yml");
+const GITHUB: &str = include_str!("../../../../../examples/ci/workflows/hookctl.yml");
+const GITLAB: &str = include_str!("../../../../../examples/ci/gitlab/hookctl.yml");
+
+/// The release that the templates install.
+const TEMPLATE_VERSION: &str = "HOOKCTL_VERSION: v0.1.0";
+
+/// Where hookctl is released, as OWNER/NAME. A release sets it; a build from a checkout has none.
+const REPOSITORY: Option<&str> = option_env!("HOOKCTL_REPOSITORY");
 
 /// The default folders, as the workflow template names them.
 const WEBHOOKS: &str = "webhooks.d";
@@ -112,10 +119,44 @@ webhooks_dir: {}
         )
     }
 
-    pub(super) fn workflow(&self) -> String {
-        let mut text = WORKFLOW.replace("INTERACTLY_API_KEY", &self.key);
+    /// Returns the workflow for GitHub.
+    pub(super) fn github(&self) -> String {
+        let text = self.filled(GITHUB, &format!("path: {RECORD}"), |folder| {
+            format!("path: {folder}")
+        });
+        match REPOSITORY {
+            Some(repository) => text.replace("${{ vars.HOOKCTL_REPOSITORY }}", repository),
+            None => text,
+        }
+    }
+
+    /// Returns the jobs for GitLab.
+    pub(super) fn gitlab(&self) -> String {
+        let text = self.filled(GITLAB, &format!("paths: [{RECORD}/]"), |folder| {
+            format!("paths: [{folder}]")
+        });
+        match REPOSITORY {
+            Some(repository) => text.replace(
+                "  HOOKCTL_VERSION: ",
+                &format!("  HOOKCTL_REPOSITORY: {repository}\n  HOOKCTL_VERSION: "),
+            ),
+            None => text,
+        }
+    }
+
+    /// Returns whether the job needs the variable `HOOKCTL_REPOSITORY`.
+    pub(super) const fn needs_repository() -> bool {
+        REPOSITORY.is_none()
+    }
+
+    /// Fills a template with what was given.
+    fn filled(&self, template: &str, record: &str, path: impl Fn(&str) -> String) -> String {
+        let quoted = hookctl::yaml::quoted;
+        let version = format!("HOOKCTL_VERSION: v{}", env!("CARGO_PKG_VERSION"));
+        let mut text = template
+            .replace(TEMPLATE_VERSION, &version)
+            .replace("INTERACTLY_API_KEY", &self.key);
         if let Some((_, address)) = &self.url {
-            let quoted = hookctl::yaml::quoted;
             let host = address.host().map(|host| host.to_string());
             let allowed = format!("ALLOWED_HOSTS: {}", quoted(&host.unwrap_or_default()));
             text = text
@@ -123,12 +164,11 @@ webhooks_dir: {}
                 .replace(ADDRESS, &quoted(address.as_str()));
         }
         if self.folders.webhooks != WEBHOOKS {
-            let files = hookctl::yaml::quoted(&format!("{}/**", self.folders.webhooks));
+            let files = quoted(&format!("{}/**", self.folders.webhooks));
             text = text.replace(&format!("{WEBHOOKS}/**"), &files);
         }
         if let Some(folder) = &self.folders.record {
-            let path = format!("path: {}", hookctl::yaml::quoted(folder));
-            text = text.replace(&format!("path: {RECORD}"), &path);
+            text = text.replace(record, &path(&quoted(folder)));
         }
         text
     }

@@ -25,7 +25,30 @@ use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::trust::{self, Asks, Request, clear};
 use crate::ui::Ui;
 
-const ACTION: &str = include_str!("../../../../../examples/ci/hookctl-action/action.yml");
+/// The action of this repository, so that a workflow depends on no other repository for its steps.
+const ACTION: [(&str, &str); 5] = [
+    ("action.yml", include_str!("../../../../../action.yml")),
+    (
+        "dist/install.sh",
+        include_str!("../../../../../dist/install.sh"),
+    ),
+    (
+        "dist/action/install.sh",
+        include_str!("../../../../../dist/action/install.sh"),
+    ),
+    (
+        "dist/action/resolve.sh",
+        include_str!("../../../../../dist/action/resolve.sh"),
+    ),
+    (
+        "dist/action/run.sh",
+        include_str!("../../../../../dist/action/run.sh"),
+    ),
+];
+
+/// The jobs for GitLab, and the value that includes them in a pipeline.
+const JOBS: &str = ".gitlab/ci/hookctl.yml";
+const INCLUDED: &str = "[{ local: .gitlab/ci/hookctl.yml }]";
 
 /// The arguments of `hookctl init`.
 #[derive(Debug, Args)]
@@ -57,6 +80,8 @@ pub(crate) struct InitArgs {
 enum Ci {
     /// GitHub Actions
     Github,
+    /// GitLab CI
+    Gitlab,
     /// No workflow
     None,
 }
@@ -125,8 +150,15 @@ async fn init(
     let text = given.configuration();
     is_read_back(&config, &root, &text)?;
     let mut files = vec![(config, text)];
-    if ci == Ci::Github {
-        files.extend(workflow(global, &given, &here)?);
+    let mut is_included = true;
+    if ci != Ci::None {
+        files.extend(workflow(ci, global, &given, &here)?);
+        let pipeline = here.join(".gitlab-ci.yml");
+        if ci == Ci::Gitlab && is_taken(&pipeline)? {
+            is_included = false;
+        } else if ci == Ci::Gitlab {
+            files.push((pipeline, format!("include: {INCLUDED}\n")));
+        }
     }
     begin_writing();
     let folder = &settings.webhooks_dir;
@@ -159,6 +191,17 @@ async fn init(
     } else {
         ExitStatus::Success
     };
+    if !is_included {
+        ui.remark(&format!("Add to .gitlab-ci.yml: include: {INCLUDED}\n"));
+    }
+    if ci != Ci::None {
+        let needed = if Given::needs_repository() {
+            "HOOKCTL_REPOSITORY (OWNER/NAME of the releases of hookctl) and "
+        } else {
+            ""
+        };
+        ui.remark(&format!("Set in the CI system: {needed}{}.\n", given.key));
+    }
     ui.remark("Next: commit these files, edit one, and run `hookctl sync --dry-run`.\n");
     Ok(status)
 }
@@ -170,6 +213,7 @@ async fn wishes(ui: &Ui, args: &InitArgs) -> (bool, Ci) {
     let ci = match args.ci {
         Some(ci) => ci,
         None if ui.can_ask() && ui.ask("Write a GitHub workflow?").await => Ci::Github,
+        None if ui.can_ask() && ui.ask("Write jobs for GitLab?").await => Ci::Gitlab,
         None => Ci::None,
     };
     (import, ci)
@@ -287,10 +331,11 @@ async fn reaches_api(
 
 /// Returns the files of the workflow.
 fn workflow(
+    ci: Ci,
     global: &GlobalArgs,
     given: &Given,
     here: &Path,
-) -> Result<[(PathBuf, String); 2], CommandError> {
+) -> Result<Vec<(PathBuf, String)>, CommandError> {
     if global.config.is_some() {
         return Err(CommandError::new(
             "usage",
@@ -298,9 +343,14 @@ fn workflow(
         )
         .status(ExitStatus::Usage));
     }
-    let workflow = here.join(".github/workflows/hookctl.yml");
-    let action = here.join(".github/actions/hookctl/action.yml");
-    Ok([(workflow, given.workflow()), (action, ACTION.to_owned())])
+    if ci == Ci::Gitlab {
+        return Ok(vec![(here.join(JOBS), given.gitlab())]);
+    }
+    let folder = here.join(".github/actions/hookctl");
+    let action = ACTION.map(|(name, text)| (folder.join(name), text.to_owned()));
+    let mut files = vec![(here.join(".github/workflows/hookctl.yml"), given.github())];
+    files.extend(action);
+    Ok(files)
 }
 
 async fn ask(ui: &Ui, question: &str, default: &str, flag: &str) -> Result<String, CommandError> {
