@@ -163,13 +163,13 @@ impl Lease {
     pub(super) async fn is_still_held(&self) -> Result<bool, SharedError> {
         let head = self.head.lock().await;
         let read = self.shared.attempts().head(None).await?;
-        let held = read.is_some_and(|read| {
+        let is_mine = read.is_some_and(|read| {
             read.body.epoch == head.body.epoch && read.body.holder == head.body.holder
         });
-        if !held {
+        if !is_mine {
             self.lose();
         }
-        Ok(held)
+        Ok(is_mine)
     }
 
     /// Releases the lease, with the last checkpoint. Returns the head's version, or `None` if another process took over

@@ -2,7 +2,11 @@
 //! beyond the lease, partitions, and kills. No webhook is doubled or lost, and the log stays whole.
 
 #![cfg(feature = "shared")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod machine;
 mod program;
