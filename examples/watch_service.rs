@@ -9,7 +9,7 @@ use hookctl::record::{Account, Record};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Permits, ResolveError, Secret, Secrets, resolve};
-use hookctl::watch::{Files, Host, Look, Wanted, WatchEvent, WatchOptions, Watched, watch};
+use hookctl::watch::{Files, Host, Inputs, ScanResult, WatchEvent, WatchOptions, Watched, watch};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -49,12 +49,12 @@ impl Host for Service {
             files: self.files.secret_files(),
         }
     }
-    fn look(&mut self) -> Look {
-        // What was read is there for showing what is wrong with it.
-        let (look, _loaded) = self.files.look(&self.root, &LoadOptions::below(&self.root));
-        look
+    fn scan(&mut self) -> ScanResult {
+        // A program with a user interface shows the diagnostics of what was loaded.
+        let (result, _loaded) = self.files.scan(&self.root, &LoadOptions::below(&self.root));
+        result
     }
-    async fn wanted(&self) -> Result<Option<Wanted>, ResolveError> {
+    async fn inputs(&self) -> Result<Option<Inputs>, ResolveError> {
         let Some(declarations) = self.files.declarations(&LoadOptions::below(&self.root)) else {
             return Ok(None);
         };
@@ -64,7 +64,7 @@ impl Host for Service {
             let secret = resolve(source, &|_| None, &Permits::none()).await?;
             secrets.insert(key.clone(), secret);
         }
-        Ok(Some(Wanted {
+        Ok(Some(Inputs {
             declarations,
             secrets,
         }))

@@ -1,4 +1,4 @@
-//! What the fuzz targets run. Built for them and for the tests only, so that it does not rot: a fuzz target is built rarely.
+//! The bodies of the fuzz targets. Tests build and run them too, so that they stay current.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,20 @@ use crate::render::{self, Styles};
 use crate::template::Template;
 use crate::yaml::read_bytes;
 
-/// Reads declarations from any bytes, judges them, and shows what is wrong.
+/// Loads declarations from arbitrary bytes and renders their diagnostics.
 ///
 /// # Panics
-/// If an escape reaches the terminal.
+/// If the rendered text contains an escape character.
 pub fn yaml(bytes: &[u8]) {
     let mut sources = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
     let path = PathBuf::from("a.yaml");
     read_bytes(path.clone(), bytes.to_vec(), &mut sources, &mut diagnostics);
     let shown = render::diagnostics(&diagnostics, &sources, &Styles::plain(), 100, 100);
-    assert!(!shown.contains('\u{1b}'), "an escape is shown: {shown:?}");
+    assert!(
+        !shown.contains('\u{1b}'),
+        "the text contains an escape: {shown:?}"
+    );
     if let Ok(text) = std::str::from_utf8(bytes) {
         load_texts(
             &[(path, text.to_owned())],
@@ -31,10 +34,10 @@ pub fn yaml(bytes: &[u8]) {
     }
 }
 
-/// Reads a text with variables.
+/// Parses and expands a template.
 ///
 /// # Panics
-/// If one without variables is not itself, or if what a variable holds is read again.
+/// If a template without variables changes its text, or if the value of a variable is expanded again.
 pub fn template(text: &str) {
     let Ok(template) = Template::parse(text) else {
         return;
@@ -55,10 +58,10 @@ pub fn template(text: &str) {
     assert!(expanded.is_ok(), "every variable has a value");
 }
 
-/// Reads an address.
+/// Parses and masks an address.
 ///
 /// # Panics
-/// If what is masked does not stay masked, or if one without user info is not the same as itself.
+/// If masking twice differs from masking once, or if an address without user info is not the same as itself.
 pub fn address(text: &str) {
     let masked = addresses::mask(text);
     assert_eq!(addresses::mask(&masked), masked, "it stays masked");

@@ -16,7 +16,9 @@ use hookctl::record::{Account, Record};
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Secret, Secrets};
-use hookctl::watch::{Ended, Files, Host, Look, Wanted, WatchEvent, WatchOptions, Watched, watch};
+use hookctl::watch::{
+    Ended, Files, Host, Inputs, ScanResult, WatchEvent, WatchOptions, Watched, watch,
+};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -115,13 +117,13 @@ impl Host for Weeks {
         }
     }
 
-    fn look(&mut self) -> Look {
+    fn scan(&mut self) -> ScanResult {
         self.files
-            .look(&self.root, &LoadOptions::below(&self.root))
+            .scan(&self.root, &LoadOptions::below(&self.root))
             .0
     }
 
-    async fn wanted(&self) -> Result<Option<Wanted>, Infallible> {
+    async fn inputs(&self) -> Result<Option<Inputs>, Infallible> {
         let number = self.passes.load(Ordering::SeqCst) + 1;
         if number.is_multiple_of(DRIFT_EVERY) {
             let webhooks = self.emulator.webhooks();
@@ -131,7 +133,7 @@ impl Host for Weeks {
             self.emulator.edit(&webhook.id, &drift).unwrap();
         }
         let declarations = self.files.declarations(&LoadOptions::below(&self.root));
-        Ok(declarations.map(|declarations| Wanted {
+        Ok(declarations.map(|declarations| Inputs {
             declarations,
             secrets: Secrets::new(),
         }))
@@ -142,7 +144,7 @@ impl Host for Weeks {
             assert!(matches!(event, WatchEvent::Action(_)), "no pass failed");
             return;
         };
-        assert_eq!(passed.ended, Ended::Well);
+        assert_eq!(passed.ended, Ended::Complete);
         if passed.report.results().is_empty() {
             assert!(passed.report.report.is_none(), "an idle pass opens nothing");
         } else {

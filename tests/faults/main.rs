@@ -286,7 +286,7 @@ async fn get_unreachable() {
     scene.declare(KEEP);
     drop(scene.sandbox.take());
     let error = scene.pass().await.unwrap_err().to_string();
-    assert_eq!(error, "could not read what the API has");
+    assert_eq!(error, "could not list the webhooks");
     assert!(scene.pending().await.is_empty());
 }
 

@@ -1,8 +1,8 @@
-//! Moments: what tells a later run how long ago a request was sent.
+//! Time stamps from which a later run computes how long ago a request was sent.
 //!
-//! A wall clock can be set back, and a monotonic clock starts anew with each boot. So a [`Stamp`] carries both, and
-//! names the boot that its uptime belongs to. Time that passed on another boot, or on another machine, is
-//! never computed from a wall clock. This module knows nothing of what is stamped, and reads no clock.
+//! A wall clock can be set back, and a monotonic clock restarts with each boot. A [`Stamp`] therefore carries both,
+//! and names the boot of its uptime. Time that passed on another boot or machine is never computed from a wall clock.
+//! This module reads no clock.
 
 use std::time::Duration;
 
@@ -11,31 +11,31 @@ use serde::{Deserialize, Serialize};
 /// The process that made a [`Stamp`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Writer {
-    /// The host's name; empty where the system does not tell.
+    /// The host's name; empty if the system does not provide it.
     pub host: String,
-    /// The id of the boot; `None` where the system does not tell.
+    /// The id of the boot; `None` if the system does not provide it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
-    /// A random id of the run, so that two runs of one boot can be told apart.
+    /// A random id of the run, which distinguishes two runs of one boot.
     pub run: String,
 }
 
-/// A moment, as its writer's clocks showed it.
+/// A point in time by its writer's clocks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// The wall clock.
     pub at: jiff::Timestamp,
-    /// The time since the boot in milliseconds, time spent in suspend included where the system counts it.
+    /// The time since the boot in milliseconds. Includes time in suspend if the system counts it.
     pub uptime_ms: u64,
-    /// The process whose clocks these are.
+    /// The process that read the clocks.
     pub writer: Writer,
 }
 
 impl Stamp {
-    /// Returns the time that has surely passed between this moment and `now`, or `None` if the two clocks
-    /// cannot be compared: another host, another boot, or an uptime that ran backwards.
+    /// Returns the time that has certainly passed between this stamp and `now`. Returns `None` if the clocks cannot
+    /// be compared: another host, another boot, or an uptime that ran backwards.
     ///
-    /// Where neither names its boot, the wall clock of the same host counts.
+    /// If neither names its boot, the wall clock of the same host counts.
     pub fn elapsed(&self, now: &Self) -> Option<Duration> {
         let (then, this) = (&self.writer, &now.writer);
         if then.host != this.host {
@@ -54,7 +54,7 @@ impl Stamp {
 
 /// Reads the clocks.
 pub trait Clock: Send + Sync {
-    /// Returns the current moment.
+    /// Returns the current time.
     fn now(&self) -> Stamp;
 }
 

@@ -1,7 +1,7 @@
-//! Group commit: what waits while a commit is under way goes into the next one, so that durability costs one wait per
-//! commit and not one per write.
+//! Group commit: entries that arrive during a commit share the next one, so that each commit, not each write, costs
+//! one wait for durability.
 //!
-//! No task or thread is started for it. One of the callers that wait appends for all of them.
+//! It needs no task or thread: one of the waiting callers appends for all of them.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -11,13 +11,14 @@ use hookctl_core::record::{
 };
 use tokio::sync::oneshot;
 
-/// The most writes in one commit.
+/// The maximum number of writes in one commit.
 const AT_ONCE: usize = 1024;
 
-/// From how many writes in a commit on so many are under way that it pays to wait for more of them.
+/// The number of writes in a commit from which on it pays to wait for more of them.
 const MANY: usize = 8;
 
-/// How long to wait for more of many. No caller needs the answer before then: other writes are under way meanwhile.
+/// The time to wait for more writes when many are in flight. No caller needs the result earlier, since other writes
+/// are in flight meanwhile.
 const WINDOW: Duration = Duration::from_millis(1);
 
 /// The commits of a session.
@@ -31,7 +32,7 @@ pub(crate) struct Group {
 
 #[derive(Default)]
 struct Queue {
-    /// Goes with the next commit, and is not waited for.
+    /// Entries that join the next commit without waiting for it.
     observed: Option<Observation>,
     writes: Vec<Write>,
 }
@@ -42,11 +43,11 @@ struct Write {
 }
 
 struct Turn {
-    /// The number of the last commit. `None` if it has to be read: before the first commit, and after an error.
+    /// The number of the last commit. `None` before the first commit and after an error; it must then be read.
     sequence: Option<u64>,
     /// Whether the last commit held many writes.
     many: bool,
-    /// Whether a commit was begun and its end not seen: its caller was dropped.
+    /// Whether the caller of an unfinished commit was dropped, so that its outcome is unknown.
     lost: bool,
 }
 
@@ -100,7 +101,7 @@ impl Group {
         session.ok_or_else(|| RecordError::new(RecordErrorKind::Conflict, "no session has begun"))
     }
 
-    /// Reads the record, every commit included.
+    /// Reads the record, including every commit.
     pub(crate) async fn load(&self) -> Result<Loaded, RecordError> {
         let mut turn = self.turn.lock().await;
         let loaded = self.session()?.load().await?;
@@ -114,9 +115,9 @@ impl Group {
         self.queue().observed = Some(observation);
     }
 
-    /// Appends entries, all or none; durable when this returns.
+    /// Appends entries, all or none. Durable when this returns.
     ///
-    /// Cancel safety: if this is dropped, the entries may become durable or not.
+    /// Cancel safety: if this is dropped, the entries may or may not become durable.
     pub(crate) async fn append(&self, entries: Vec<Entry>) -> Result<(), RecordError> {
         let (done, mut result) = oneshot::channel();
         self.queue().writes.push(Write { entries, done });
@@ -129,12 +130,12 @@ impl Group {
             if let Ok(result) = result.try_recv() {
                 return result;
             }
-            // Not below `select!`: what is begun for others is brought to its end.
+            // Outside `select!`: a commit that contains entries of other callers is always completed.
             self.lead(turn).await;
         }
     }
 
-    /// Appends what waits.
+    /// Appends the waiting entries.
     async fn lead(&self, mut turn: tokio::sync::MutexGuard<'_, Turn>) {
         if turn.many {
             tokio::time::sleep(WINDOW).await;
@@ -144,7 +145,7 @@ impl Group {
         let result = self.commit(&mut turn, entries).await;
         drop(turn);
         for done in waiting {
-            // A caller that was dropped needs no answer.
+            // A dropped caller needs no result.
             let _ = done.send(result.clone());
         }
     }
@@ -186,7 +187,7 @@ impl Group {
         Ok(())
     }
 
-    /// Appends what is left, and ends the session.
+    /// Appends the remaining entries, and ends the session.
     pub(crate) async fn end(self) -> Result<Option<Head>, RecordError> {
         if !self.has_begun() {
             return Ok(None);
@@ -210,6 +211,6 @@ impl Group {
 fn dropped() -> RecordError {
     RecordError::new(
         RecordErrorKind::Unavailable,
-        "the caller that wrote for several was dropped",
+        "the caller that committed for several was dropped",
     )
 }

@@ -1,22 +1,23 @@
 //! The record of one account, for a program that runs many passes on it.
 //!
 //! # Expected flow
-//! [`Record::cached`] returns what is remembered if it was read before and nothing was written since. A pass that finds
-//! nothing to do needs no more. For one that does, [`Record::open`] makes this process the only writer, and the pass
-//! writes through [`OpenRecord`]. Subscribers hear of each change.
+//! [`Record::cached`] returns the state if it is in memory and nothing was written since. An idle pass needs no more.
+//! For any other pass, [`Record::open`] makes this process the only writer, and the pass writes through
+//! [`OpenRecord`]. Subscribers receive each change.
 //!
 //! # Guarantees
-//! - What is held in memory is used only while the record is still in the state that it was read from.
-//! - A subscriber hears of a change after it is durable.
-//! - Writes that wait at the same time are committed together.
+//! - The state in memory is used only while the record has not changed since it was read.
+//! - A subscriber receives a change only after it is durable.
+//! - Concurrent writes are committed together.
 //!
 //! # Assumptions
-//! Any [`Backend`] keeps the record; nothing here knows which.
+//! The handle works over any [`Backend`].
 //!
 //! # Caveats
-//! A subscriber that falls [`BACKLOG`] changes behind hears how many it missed, and goes on from there.
+//! A subscriber that falls [`BACKLOG`] changes behind receives the number of missed changes, and continues from
+//! there.
 //!
-//! The example `long_lived_record` of the repository shows it whole.
+//! The repository's example `long_lived_record` is a complete program.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,10 +31,10 @@ use tokio::sync::broadcast;
 
 use crate::group::Group;
 
-/// How many changes are held for a subscriber that does not keep up.
+/// The number of changes that are buffered for a slow subscriber.
 pub const BACKLOG: usize = 1_024;
 
-/// The record of one account. Clones share what is held in memory.
+/// The record of one account. Clones share the state in memory.
 #[derive(Clone)]
 pub struct Record(Arc<Shared>);
 
@@ -41,21 +42,21 @@ struct Shared {
     backend: Box<dyn Backend>,
     account: Account,
     cached: Mutex<Option<Cached>>,
-    /// What was opened in advance, for the next opening.
+    /// The prefetched session, for the next [`Record::open`].
     prefetched: Mutex<Option<Prefetched>>,
     changes: broadcast::Sender<Arc<HistoryEntry>>,
 }
 
-/// How a record is read in advance.
+/// How a record is prefetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Without becoming its writer.
+    /// As a reader.
     Read,
-    /// As its writer, for the next opening.
+    /// As the writer, for the next [`Record::open`].
     Write,
 }
 
-/// What was read, and the state of the record that it was read from.
+/// A state, with the tag of the record's state when it was read.
 struct Cached {
     head: Head,
     remembered: Arc<Remembered>,
@@ -68,7 +69,7 @@ struct Prefetched {
 }
 
 impl Record {
-    /// Returns the record of an account that a back end keeps. Reads nothing.
+    /// Returns the record of an account over a back end. Reads nothing.
     pub fn new(backend: impl Backend + 'static, account: Account) -> Self {
         Self(Arc::new(Shared {
             backend: Box::new(backend),
@@ -79,13 +80,12 @@ impl Record {
         }))
     }
 
-    /// The account.
+    /// Returns the account.
     pub fn account(&self) -> &Account {
         &self.0.account
     }
 
-    /// Returns what is remembered, if it was read before and nothing was written since. Reads only which state the
-    /// record is in.
+    /// Returns the state if it is in memory and still current. Reads only the tag of the record's state.
     pub async fn cached(&self) -> Option<Arc<Remembered>> {
         let (head, remembered) = {
             let cached = lock(&self.0.cached);
@@ -96,7 +96,7 @@ impl Record {
         (current == head).then_some(remembered)
     }
 
-    /// Returns what is remembered. Reads the record unless what is held in memory is current; writes nothing.
+    /// Returns the state. Reads the record unless the state in memory is current. Writes nothing.
     ///
     /// # Errors
     /// [`RecordError`]
@@ -110,10 +110,10 @@ impl Record {
         Ok(remembered)
     }
 
-    /// Reads what is remembered in advance, while the program does something else. With [`Access::Write`] the record
-    /// stays open for the next [`open`](Self::open), until it is [released](Self::release).
+    /// Prefetches the state while the program does something else. With [`Access::Write`] the record stays open for
+    /// the next [`open`](Self::open), until it is [released](Self::release).
     ///
-    /// Does nothing if the record is missing, in use, or unreadable; the next reading reports the error.
+    /// Does nothing if the record is missing, in use, or unreadable; the next read reports the error.
     pub async fn prefetch(&self, access: Access) {
         if !matches!(self.0.backend.head().await, Ok(Some(_))) || self.cached().await.is_some() {
             return;
@@ -135,8 +135,8 @@ impl Record {
         }
     }
 
-    /// Ends what was opened in advance, so that other writers can go on. What was read stays in memory for as long as
-    /// nothing is written.
+    /// Ends a prefetched session, so that other writers can continue. The state stays in memory until the record
+    /// changes.
     pub async fn release(&self) {
         let prefetched = lock(&self.0.prefetched).take();
         if let Some(prefetched) = prefetched {
@@ -145,7 +145,7 @@ impl Record {
         }
     }
 
-    /// Returns what the last list showed; `None` before the first pass.
+    /// Returns the last observation; `None` before the first pass.
     ///
     /// # Errors
     /// [`RecordError`]
@@ -153,7 +153,7 @@ impl Record {
         self.0.backend.observed().await
     }
 
-    /// Returns the latest changes, the newest first.
+    /// Returns up to `limit` changes of the history, the newest first.
     ///
     /// # Errors
     /// [`RecordError`]
@@ -161,12 +161,12 @@ impl Record {
         self.0.backend.history(limit).await
     }
 
-    /// Returns changes from now on, each as it is applied and durable.
+    /// Returns a stream of the changes from now on, each once it is applied and durable.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<HistoryEntry>> {
         self.0.changes.subscribe()
     }
 
-    /// Becomes the only writer of the record, and creates it if there is none.
+    /// Becomes the only writer of the record, and creates it if it is missing.
     ///
     /// # Errors
     /// [`RecordError`]
@@ -177,7 +177,7 @@ impl Record {
             (group, Some(prefetched.remembered))
         } else {
             let session = self.0.backend.begin().await?;
-            // Nothing else writes from here on: what is held in memory now is what the record says.
+            // No other writer exists from here on, so the state in memory is current if its tag is.
             (Group::new(Some(session), None), self.cached().await)
         };
         Ok(OpenRecord {
@@ -220,18 +220,18 @@ impl fmt::Debug for Record {
     }
 }
 
-/// The record, with this process as its only writer.
+/// An open record, with this process as its only writer.
 pub struct OpenRecord {
     record: Record,
     group: Group,
-    /// What was read since the last write.
+    /// The state, if it was read since the last write.
     read: Mutex<Option<Arc<Remembered>>>,
     /// The last commit that was read before this process became the writer.
     read_to: AtomicU64,
 }
 
 impl OpenRecord {
-    /// Returns what is remembered, every write so far included.
+    /// Returns the state, including every write so far.
     ///
     /// # Errors
     /// [`RecordError`]
@@ -268,16 +268,16 @@ impl OpenRecord {
         Ok(is_current)
     }
 
-    /// Keeps what a list showed, so that a webhook that existed before a write is never taken for one that the write
-    /// made. Durable with the next write, or when the record is closed.
+    /// Records an observation, so that a webhook that existed before a create is never mistaken for the created one.
+    /// Durable with the next write, or when the record is closed.
     pub fn observe(&self, observation: Observation) {
         self.group.observe(observation);
     }
 
-    /// Records several settlements, all or none; durable when this returns.
+    /// Records several settlements, all or none. Durable when this returns.
     ///
     /// # Errors
-    /// [`JournalError`] if that cannot be promised.
+    /// [`JournalError`] if durability is not certain.
     pub async fn settle_together(&self, settlements: Vec<Settlement>) -> Result<(), JournalError> {
         let Some(first) = settlements.first() else {
             return Ok(());
@@ -292,7 +292,7 @@ impl OpenRecord {
         let entries = settlements.into_iter().map(Entry::Settled).collect();
         self.append(key, entries).await?;
         for change in changes {
-            // Without a subscriber there is nothing to do.
+            // Sending fails only without a subscriber.
             let _ = self.record.0.changes.send(change);
         }
         Ok(())
@@ -320,11 +320,11 @@ impl OpenRecord {
         })
     }
 
-    /// Makes everything durable, and lets other writers go on. What was read stays in memory if nothing was written
-    /// since.
+    /// Makes everything durable, and releases the record. The state stays in memory if nothing was written since it
+    /// was read.
     ///
     /// # Errors
-    /// [`RecordError`] if what was written may not be durable.
+    /// [`RecordError`] if durability is not certain.
     pub async fn close(self) -> Result<(), RecordError> {
         let Self {
             record,
@@ -341,10 +341,10 @@ impl OpenRecord {
         Ok(())
     }
 
-    /// Closes the record for a program that opens it again soon: what is remembered is in memory afterwards.
+    /// Closes the record for a program that opens it again soon. The state is in memory afterwards.
     ///
     /// # Errors
-    /// [`RecordError`] if what was written may not be durable.
+    /// [`RecordError`] if durability is not certain.
     pub async fn close_and_cache(self) -> Result<(), RecordError> {
         // If it cannot be read, the next pass reports the error.
         let _ = self.remembered().await;

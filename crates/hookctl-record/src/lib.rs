@@ -1,6 +1,7 @@
-//! The record: one handle over any back end, and the back ends in memory and on sled.
+//! The record: a handle over any back end, and the back ends in memory and on sled.
 //!
-//! The handle and its group commit know the port of `hookctl_core::record` alone. Nothing here knows the API or a plan.
+//! The handle and its group commit depend only on the port in `hookctl_core::record`. This crate knows neither the
+//! API nor plans.
 
 mod group;
 mod handle;

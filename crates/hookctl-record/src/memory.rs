@@ -1,4 +1,4 @@
-//! A record in memory: for tests, and for programs that need none after they end.
+//! A record in memory, for tests and for programs that need no record after they end.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use hookctl_core::record::{
     RecordError, RecordErrorKind, Remembered, Session,
 };
 
-/// The record of one account in memory. Clones are the same record.
+/// The record of one account in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryRecord {
     state: Arc<Mutex<State>>,
@@ -30,7 +30,7 @@ impl MemoryRecord {
         Self::default()
     }
 
-    /// Returns a record that remembers something.
+    /// Returns a record with an initial state.
     pub fn of(remembered: Remembered) -> Self {
         let state = State {
             remembered,
@@ -42,7 +42,7 @@ impl MemoryRecord {
         }
     }
 
-    /// Returns what is remembered.
+    /// Returns the state.
     pub fn remembered(&self) -> Remembered {
         self.lock().remembered.clone()
     }
@@ -74,7 +74,7 @@ impl MemoryRecord {
         Ok(state.sequence)
     }
 
-    /// Returns what is remembered, and the number of the last commit.
+    /// Returns the state and the number of the last commit.
     pub fn load(&self) -> Loaded {
         let state = self.lock();
         Loaded {
@@ -89,7 +89,7 @@ impl MemoryRecord {
     }
 }
 
-/// Removes what is too old, or too much.
+/// Removes entries beyond the retention limits.
 fn prune(history: &mut VecDeque<HistoryEntry>, limits: HistoryLimits) {
     let oldest = history
         .back()

@@ -13,7 +13,7 @@ use hookctl::report::{ActionError, Duplicate};
 use hookctl::saved::{NoPlan, OpenError};
 use hookctl::secret::{ResolveError, TooShort};
 use hookctl::trust::GatherError;
-use hookctl::watch::HintsError;
+use hookctl::watch::FsEventsError;
 
 /// For a rule that refuses a key of the API where a token is expected.
 pub(crate) const SEPARATE_TOKEN: &str =
@@ -231,11 +231,11 @@ fn client(error: &ClientError) -> &'static [&'static str] {
     }
 }
 
-fn file_events(error: &HintsError) -> &'static [&'static str] {
+fn file_events(error: &FsEventsError) -> &'static [&'static str] {
     match error {
-        HintsError::OutOfWatches => &["raise fs.inotify.max_user_watches (sysctl)"],
-        HintsError::OutOfWatchers => &["raise fs.inotify.max_user_instances (sysctl)"],
-        HintsError::Unavailable(_) => &[],
+        FsEventsError::OutOfWatches => &["raise fs.inotify.max_user_watches (sysctl)"],
+        FsEventsError::OutOfWatchers => &["raise fs.inotify.max_user_instances (sysctl)"],
+        FsEventsError::Unavailable(_) => &[],
     }
 }
 

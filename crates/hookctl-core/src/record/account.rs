@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-/// The name that stands for the address of the built-in emulator, which has another one in each run.
+/// The stored address of the built-in emulator, whose real address differs in each run.
 const SANDBOX: &str = "sandbox";
 
-/// The account that a record belongs to. Another base URL under the same target name is another account.
+/// The account that a record belongs to. A target with another base URL is another account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Account {
     target: String,
@@ -13,7 +13,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Returns the account of a target's name and its API's base URL.
+    /// Returns the account of a target's name and base URL.
     pub fn new(target: &str, api: &str) -> Self {
         // NUL separates the two in stored keys.
         let clean = |text: &str| text.replace('\0', " ");
@@ -23,28 +23,28 @@ impl Account {
         }
     }
 
-    /// Returns the account of the built-in emulator that takes the place of a target's API.
+    /// Returns the account of the built-in emulator, which replaces a target's API.
     pub fn sandbox(target: &str) -> Self {
         Self::new(target, SANDBOX)
     }
 
-    /// Whether this is the account of the built-in emulator.
+    /// Returns whether this is the account of the built-in emulator.
     pub fn is_sandbox(&self) -> bool {
         self.api == SANDBOX
     }
 
-    /// The target's name.
+    /// Returns the target's name.
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// The API's base URL, or the word that stands for the emulator.
+    /// Returns the API's base URL, or `sandbox` for the emulator.
     pub fn api(&self) -> &str {
         &self.api
     }
 }
 
-/// `target at api`.
+/// Shows `target at api`.
 impl fmt::Display for Account {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} at {}", self.target, self.api)

@@ -1,4 +1,4 @@
-//! What is appended to a record.
+//! The commits of a record.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use super::{Intent, Settlement};
 use crate::state::ObservedState;
 
-/// Entries that become durable together: all of them or none.
+/// Entries that become durable together, all or none.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Commit {
-    /// The number of this commit, 1 greater than that of the commit before it. A back end whose last commit has another
-    /// number refuses it, so that two writers never append to the same state.
+    /// The number of this commit, 1 greater than that of the previous one. A back end refuses any other number, so
+    /// that two writers never append to the same state.
     pub sequence: u64,
-    /// What happened, in its order.
+    /// The entries, in the order in which they happened.
     pub entries: Vec<Entry>,
 }
 
-/// One thing that a record keeps.
+/// An entry of a commit.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// A write is about to be sent.
@@ -29,16 +29,16 @@ pub enum Entry {
 }
 
 impl Entry {
-    /// Whether the entry only tells what the list showed. Such an entry need not be durable by itself.
+    /// Returns whether the entry is an observation, which need not be durable by itself.
     pub const fn is_observation(&self) -> bool {
         matches!(self, Self::Observed(_))
     }
 }
 
-/// What a complete list showed.
+/// The result of a complete list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// When it was read.
+    /// The time of the list.
     pub at: Timestamp,
     /// All webhooks of the account.
     pub observed: Arc<ObservedState>,

@@ -7,21 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::webhook::{Key, RemoteId};
 
-/// One applied change. No value in it is a secret: a token is only ever `(none)`, `(secret)`, or
-/// `(unknown)`.
+/// One applied change. It contains no secret: a token is only ever `(none)`, `(secret)`, or `(unknown)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryEntry {
-    /// When the API confirmed it.
+    /// The time of the API's confirmation.
     pub at: Timestamp,
-    /// The key.
+    /// The webhook's key.
     pub key: Key,
-    /// The webhook.
+    /// The webhook's id.
     pub id: RemoteId,
     /// `create`, `update`, `delete`, `adopt`, `recreate`, or `forget`.
     pub action: Cow<'static, str>,
-    /// What changed.
+    /// The changed fields.
     pub changes: Vec<HistoryChange>,
-    /// The Git commit and author of the files, if they are in a repository.
+    /// The Git commit of the files; `None` outside a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
 }
@@ -29,23 +28,23 @@ pub struct HistoryEntry {
 /// One changed field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryChange {
-    /// Its name.
+    /// The field's name.
     pub field: Cow<'static, str>,
-    /// What it was, on one line; none if the webhook was not there.
+    /// The old value on one line; `None` if the webhook did not exist.
     pub from: Option<String>,
-    /// What it became, on one line.
+    /// The new value on one line.
     pub to: String,
-    /// Why.
+    /// Why the field changed.
     pub cause: Cow<'static, str>,
 }
 
-/// The Git commit that the files were at.
+/// The Git commit of the files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
     /// The commit's hash.
     pub commit: String,
     /// Its author's name.
     pub author: String,
-    /// Whether the files differed from it.
+    /// Whether the files differed from the commit.
     pub modified: bool,
 }

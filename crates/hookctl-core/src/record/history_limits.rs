@@ -1,13 +1,13 @@
-//! How much of the history is kept.
+//! The retention of the history.
 
 use std::time::Duration;
 
-/// How much of the history is kept of each account.
+/// The retention limits of each account's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
-    /// How long a change is kept, counted back from the latest one.
+    /// The age at which a change expires, counted back from the latest change.
     pub keep: Duration,
-    /// The most changes that are kept.
+    /// The maximum number of changes.
     pub max_entries: u64,
 }
 

@@ -1,7 +1,7 @@
-//! Writes that are about to be sent: written down before they leave, so that a crash forgets none.
+//! Intents: writes that are journaled before they are sent, so that a crash loses none.
 //!
-//! A request can outlive its sender: after a kill, a time-out, or a gateway's answer it may still take effect. So
-//! an intent says when it was sent, by which clock, and stays until it can no longer take effect.
+//! A request can outlive its sender: after a kill, a time-out, or a gateway error it may still take effect. An intent
+//! therefore records when, and by which clock, it was sent. It stays until it can no longer take effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,57 +13,57 @@ use crate::secret::Fingerprint;
 use crate::state::Written;
 use crate::webhook::{Field, FieldValue, Key, RemoteId, TokenChange};
 
-/// A write that is about to be sent. It is pending until it is settled; a key has one at most.
+/// A write that is about to be sent. It is pending until it is settled. A key has at most one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
-    /// The key.
+    /// The webhook's key.
     pub key: Key,
-    /// A moment before its last send, at most [`Horizon::SLACK`] before it.
+    /// The time of its last send, or up to [`Horizon::SLACK`] earlier.
     pub sent: Stamp,
-    /// When another boot or another machine first saw it.
+    /// When another boot or another machine first read it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_seen: Option<Stamp>,
-    /// Whether its outcome no longer matters, because an identical or a later write was confirmed. What may
-    /// still arrive is the effect of a send without an answer.
+    /// Whether its outcome no longer matters, because an identical or a later write was confirmed. A send without a
+    /// response may still take effect.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub superseded: bool,
-    /// What is sent, as far as it matters if its answer is never seen.
+    /// The write, as far as it is needed to settle it without a response.
     pub write: IntendedWrite,
-    /// Earlier writes of this key that it replaced while they could still take effect, the latest first. Theirs are
-    /// empty.
+    /// Earlier writes of this key that it replaced while they could still take effect, the latest first. Their own
+    /// `earlier` is empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<Intent>,
 }
 
-/// What is to be sent.
+/// The request of an intent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "write", rename_all = "snake_case")]
 pub enum IntendedWrite {
-    /// A POST: only a list tells whether it happened.
+    /// A POST. Only a list shows whether it took effect.
     Create {
-        /// What is sent, and what is to be remembered of it.
+        /// The webhook to create, with the token's fingerprint.
         webhook: Written<Fingerprint>,
-        /// The webhooks of this name that were observed before: never taken for the one that it makes.
+        /// The ids that were observed earlier under this name. The created webhook is none of them.
         seen: Vec<RemoteId>,
     },
-    /// A PATCH: its fields can be compared; its token cannot.
+    /// A PATCH. A list shows its fields, but not its token.
     Patch {
-        /// The webhook.
+        /// The webhook's id.
         id: RemoteId,
-        /// The fields, as the API spells them.
+        /// The fields, in the API's format.
         fields: BTreeMap<Field, serde_json::Value>,
-        /// What it does with the token.
+        /// The change of the token.
         token: TokenChange<Option<Fingerprint>>,
     },
-    /// A DELETE: the list tells.
+    /// A DELETE. A list shows whether it took effect.
     Delete {
-        /// The webhook.
+        /// The webhook's id.
         id: RemoteId,
     },
 }
 
 impl IntendedWrite {
-    /// A PATCH of these fields.
+    /// Returns a PATCH of these fields.
     pub fn patch(
         id: RemoteId,
         fields: &[(Field, FieldValue)],
@@ -80,7 +80,7 @@ impl IntendedWrite {
         }
     }
 
-    /// The webhook that it changes; `None` for a create.
+    /// Returns the id of the webhook that it changes; `None` for a create.
     pub const fn id(&self) -> Option<&RemoteId> {
         match self {
             Self::Create { .. } => None,
@@ -88,7 +88,7 @@ impl IntendedWrite {
         }
     }
 
-    /// The HTTP method, for people.
+    /// Returns the HTTP method.
     pub const fn method(&self) -> &'static str {
         match self {
             Self::Create { .. } => "POST",
@@ -97,7 +97,7 @@ impl IntendedWrite {
         }
     }
 
-    /// Whether it sets or clears a token, so that no list tells its effect.
+    /// Returns whether it sets or clears a token, which no list shows.
     pub const fn touches_token(&self) -> bool {
         match self {
             Self::Create { webhook, .. } => webhook.token.is_some(),
@@ -107,24 +107,23 @@ impl IntendedWrite {
     }
 }
 
-/// How long a request without an answer may still take effect.
+/// How long a request without a response may still take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Horizon(pub Duration);
 
 impl Horizon {
-    /// The most that a send may come after the moment that its intent names. A send that would come later writes
-    /// its intent anew first.
+    /// The longest time between an intent's stamp and its send. A later send renews the intent first.
     pub const SLACK: Duration = Duration::from_secs(5);
 
-    /// Returns the slack of this horizon: never longer than the horizon itself.
+    /// Returns the slack of this horizon, which is never longer than the horizon itself.
     pub fn slack(self) -> Duration {
         Self::SLACK.min(self.0)
     }
 
-    /// The most that a connection may take to be made, which comes before the send itself.
+    /// The longest time for establishing a connection, which precedes the send itself.
     pub const CONNECT: Duration = Duration::from_secs(10);
 
-    /// Returns how long a connection may take: never longer than the horizon itself, unless that is zero, where nothing
+    /// Returns the connection time-out, which is never longer than a nonzero horizon. With a zero horizon, no request
     /// outlives its sender.
     pub fn connect(self) -> Duration {
         if self.0.is_zero() {
@@ -134,7 +133,7 @@ impl Horizon {
         }
     }
 
-    /// Returns how long after its intent a write may still take effect: by default 60 s.
+    /// Returns how long after its stamp an intent may take effect, by default 60 s.
     pub fn whole(self) -> Duration {
         if self.0.is_zero() {
             return self.0;
@@ -145,7 +144,7 @@ impl Horizon {
 }
 
 impl Default for Horizon {
-    /// 45 s: the default request time-out, and 15 s more.
+    /// 45 s: the default request time-out plus 15 s.
     fn default() -> Self {
         Self(Duration::from_secs(45))
     }
@@ -154,15 +153,15 @@ impl Default for Horizon {
 /// How long a write may still take effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remaining {
-    /// The time until it no longer can; zero if that time has passed.
+    /// The remaining time; zero once it has passed.
     pub time: Duration,
-    /// Whether it counts from now, because no clock tells when it was sent: then this first sight has to be
-    /// written down.
+    /// Whether the time counts from now, because no clock can tell when the write was sent. This first sight must be
+    /// recorded.
     pub first_sight: bool,
 }
 
 impl Intent {
-    /// An intent of a write that is sent now.
+    /// Returns the intent of a write that is sent now.
     pub const fn new(key: Key, sent: Stamp, write: IntendedWrite) -> Self {
         Self {
             key,
@@ -174,12 +173,12 @@ impl Intent {
         }
     }
 
-    /// Returns it and those that it replaced, the latest first.
+    /// Returns this intent and those that it replaced, the latest first.
     pub fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.earlier)
     }
 
-    /// Returns it, and those that it replaced, under another key.
+    /// Returns this intent, and those that it replaced, under another key.
     #[must_use]
     pub fn renamed(self, key: &Key) -> Self {
         let rename = |intent: Self| intent.renamed(key);
@@ -190,8 +189,8 @@ impl Intent {
         }
     }
 
-    /// Returns what is left of it once its outcome no longer matters: the latest of `intents`, the others behind
-    /// it.
+    /// Returns the superseded form of intents whose outcome no longer matters: the first, which is the latest, with
+    /// the rest in `earlier`. Returns `None` without intents.
     pub fn superseded(intents: impl IntoIterator<Item = Self>) -> Option<Self> {
         let mut intents = intents.into_iter().map(|intent| Self {
             superseded: true,
@@ -205,12 +204,12 @@ impl Intent {
         })
     }
 
-    /// Returns whether it may still take effect.
+    /// Returns whether the write may still take effect.
     pub fn is_open(&self, now: &Stamp, horizon: Horizon) -> bool {
         !self.remaining(now, horizon).time.is_zero()
     }
 
-    /// Returns how long it may still take effect.
+    /// Returns how long the write may still take effect.
     pub fn remaining(&self, now: &Stamp, horizon: Horizon) -> Remaining {
         let whole = horizon.whole();
         let seen = self.first_seen.as_ref();
@@ -225,29 +224,29 @@ impl Intent {
     }
 }
 
-/// The writes whose outcome is not known.
+/// The writes whose outcome is unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pending {
     /// The writes, by key.
     pub intents: BTreeMap<Key, Intent>,
-    /// The ids that were observed before those writes, as far as is known: no create made any of them. They matter only
-    /// while a write is pending.
+    /// The known ids that were observed before these writes. No create made any of them. They matter only while a
+    /// write is pending.
     pub seen: BTreeSet<RemoteId>,
 }
 
 impl Pending {
-    /// Whether there is nothing to settle.
+    /// Returns whether there is nothing to settle.
     pub fn is_empty(&self) -> bool {
         self.intents.is_empty()
     }
 
-    /// The pending write of a key.
+    /// Returns the pending write of a key.
     pub fn of(&self, key: &Key) -> Option<&Intent> {
         self.intents.get(key)
     }
 
-    /// The fingerprint of a token that a pending write sent for a key. One that was superseded is of no use: the
-    /// record has a later one.
+    /// Returns the fingerprint of the token that a pending write of a key sets. Ignores superseded writes, since the
+    /// record has a later fingerprint.
     pub fn token_of(&self, key: &Key) -> Option<&Fingerprint> {
         match &self.of(key).filter(|intent| !intent.superseded)?.write {
             IntendedWrite::Create { webhook, .. } => webhook.token.as_ref(),
@@ -295,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_of_another_boot_counts_from_its_first_sight_which_a_crash_loop_does_not_renew() {
+    fn a_write_of_another_boot_counts_from_its_first_sight_and_a_crash_loop_does_not_renew_it() {
         let key = Key::parse("a").unwrap();
         let mut intent = Intent::new(key, stamp("before", 10_000), delete("id"));
         let now = stamp("x", 90_000);

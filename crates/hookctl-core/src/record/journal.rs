@@ -1,4 +1,4 @@
-//! The port through which an apply is recorded.
+//! The port that an apply writes through.
 
 use std::future::Future;
 
@@ -6,21 +6,21 @@ use super::{HistoryEntry, Intent};
 use crate::state::AppliedRecord;
 use crate::webhook::Key;
 
-/// Records what is about to be sent, and what became of it. The cache is one; a test may use a map.
+/// Journals intents and settlements. The record implements it; a test may use a map.
 ///
-/// Several calls may be under way at once, and an implementation may make them durable together.
+/// Calls may be concurrent, and an implementation may make several durable together.
 pub trait Journal: Send + Sync {
-    /// Writes down a write before it leaves; durable when this returns.
+    /// Journals a write before it is sent. Durable when this returns.
     ///
     /// # Errors
-    /// [`JournalError`] if that cannot be promised: then nothing may be sent.
+    /// [`JournalError`] if durability is not certain. Nothing may be sent then.
     fn intend(&self, intent: Intent) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// Records one settled write: the binding, the last-applied state, the fingerprint, the history, and
-    /// the end of its intent, all or nothing, and durable when this returns.
+    /// Records a settled write: the binding, the last-applied state, the fingerprint, the history, and the end of its
+    /// intent. All or nothing, and durable when this returns.
     ///
     /// # Errors
-    /// [`JournalError`] if that cannot be promised.
+    /// [`JournalError`] if durability is not certain.
     fn settle(
         &self,
         settlement: Settlement,
@@ -33,34 +33,32 @@ pub trait Journal: Send + Sync {
     }
 }
 
-/// What one settled write leaves in the record. Its key's intent, if there was one, is over, unless one
-/// [lingers](Self::lingering).
+/// The effect of a settled write on the record. It ends its key's intent, unless one [lingers](Self::lingering).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settlement {
-    /// The key.
+    /// The webhook's key.
     pub key: Key,
-    /// The record from now on.
+    /// The key's binding after the write.
     pub after: After,
-    /// What to note in the history; none where nothing changed at the API or in a binding.
+    /// The history entry; `None` if nothing changed at the API or in a binding.
     pub history: Option<HistoryEntry>,
     /// A send of this key that may still take effect; `None` ends its intent.
     pub lingering: Option<Box<Intent>>,
 }
 
-/// The record of a key after a settled write.
+/// The binding of a key after a settled write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum After {
-    /// This one.
+    /// The key has this binding.
     Record(Box<AppliedRecord>),
-    /// None.
+    /// The key has no binding.
     Dropped,
-    /// The one that there was, if any: the write certainly did not happen, or changed nothing that is
-    /// recorded.
+    /// The key's binding does not change: the write certainly did not happen, or changed nothing that is recorded.
     Unchanged,
 }
 
 impl Settlement {
-    /// A settlement that ends an intent and changes nothing else.
+    /// Returns a settlement that only ends an intent.
     pub const fn nothing(key: Key) -> Self {
         Self {
             key,
@@ -71,18 +69,18 @@ impl Settlement {
     }
 }
 
-/// Why something could not be recorded.
+/// A failure to write to the journal.
 #[derive(Debug, thiserror::Error)]
 #[error("could not record '{key}'")]
 pub struct JournalError {
-    /// The key.
+    /// The webhook's key.
     pub key: Key,
-    /// What went wrong.
+    /// The cause.
     pub source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 impl JournalError {
-    /// Says why, down to what the system said.
+    /// Returns the chain of causes as text.
     pub fn cause(&self) -> String {
         let mut text = self.source.to_string();
         let mut cause = self.source.source();

@@ -1,4 +1,4 @@
-//! The record, as data: what is appended to it, what is remembered by it, and the port of the back ends that keep it.
+//! The record as data: commits, the state that they fold into, and the port of the back ends.
 
 mod account;
 mod commit;

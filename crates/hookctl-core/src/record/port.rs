@@ -1,7 +1,7 @@
 //! The port that every back end of the record implements.
 //!
-//! A back end keeps commits, and knows nothing of what is in them but how to fold them. Its futures are boxed, so that
-//! a program can choose its back end at run time.
+//! A back end keeps commits. All it knows of their content is how to fold it. Its futures are boxed, so that a
+//! program can choose its back end at run time.
 
 use std::error::Error;
 use std::fmt;
@@ -15,37 +15,37 @@ pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecordError>>
 
 /// A back end that keeps the record of one account.
 pub trait Backend: Send + Sync {
-    /// Reads which state the record is in, without reading the state. Returns `None` if there is no record, or if that
-    /// cannot be told.
+    /// Returns a tag of the record's current state, without reading the state. Returns `None` if there is no record,
+    /// or if its state cannot be determined.
     ///
     /// # Errors
-    /// [`RecordError`] if a back end can tell that the record must not be used.
+    /// [`RecordError`] if the record is known to be unusable.
     fn head(&self) -> PortFuture<'_, Option<Head>>;
 
-    /// Reads what is remembered, without a lock, and without changing anything. A record that does not exist is empty.
+    /// Reads the state, without a lock and without any change. A missing record is empty.
     ///
     /// # Errors
     /// [`RecordError`]
     fn load(&self) -> PortFuture<'_, Loaded>;
 
-    /// Reads the latest changes, the newest first, `limit` at most.
+    /// Reads up to `limit` changes of the history, the newest first.
     ///
     /// # Errors
     /// [`RecordError`]
     fn history(&self, limit: usize) -> PortFuture<'_, Vec<HistoryEntry>>;
 
-    /// Reads what the last list showed. Returns `None` before the first one. A back end may keep observations only in
+    /// Reads the last observation. Returns `None` before the first one. A back end may keep observations only in
     /// memory.
     ///
     /// # Errors
     /// [`RecordError`]
     fn observed(&self) -> PortFuture<'_, Option<Observation>>;
 
-    /// Becomes the only writer, and creates the record if there is none. Waits for another writer for as long as the
+    /// Becomes the only writer, and creates the record if it is missing. Waits for another writer for as long as the
     /// back end's options say.
     ///
     /// # Errors
-    /// [`RecordError`], of the kind [`Held`](RecordErrorKind::Held) if another writer does not end in time.
+    /// [`RecordError`], with the kind [`Held`](RecordErrorKind::Held) if another writer does not end in time.
     fn begin(&self) -> PortFuture<'_, Box<dyn Session>>;
 
     /// Returns whether a pass should become the writer only before its first write. If not, it does so before it reads.
@@ -88,18 +88,20 @@ impl fmt::Debug for Begun {
 
 /// The only writer of a record.
 pub trait Session: Send + Sync {
-    /// Reads what is remembered, every commit so far included, and the number of the last one.
+    /// Reads the state, including every commit so far, and the number of the last commit.
     ///
     /// # Errors
     /// [`RecordError`]
     fn load(&self) -> PortFuture<'_, Loaded>;
 
-    /// Appends a commit; durable when this returns. A commit of nothing but observations may become durable later, with
-    /// the next one or with [`end`](Self::end), and need not count. Returns the number of the last commit.
+    /// Appends a commit, and returns the number of the last commit. Durable when this returns.
+    ///
+    /// A commit of only observations may become durable later, with the next commit or with [`end`](Self::end), and
+    /// need not be numbered.
     ///
     /// # Errors
-    /// [`RecordError`], of the kind [`Conflict`](RecordErrorKind::Conflict) if the number of the commit is not the next
-    /// one. What is appended after an error is refused: whether the commit is durable is not known.
+    /// [`RecordError`], with the kind [`Conflict`](RecordErrorKind::Conflict) if the number of the commit is not the
+    /// next one. After an error the commit may or may not be durable, and the session refuses further commits.
     fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64>;
 
     /// Returns whether the writer may send requests now. Checked right before each send. A back end that can replace its
@@ -108,60 +110,60 @@ pub trait Session: Send + Sync {
         true
     }
 
-    /// Makes everything durable, and lets other writers go on. Returns the state that the record is in then.
+    /// Makes everything durable, and releases the record. Returns its final state.
     ///
     /// # Errors
-    /// [`RecordError`] if that cannot be promised. Other writers can go on all the same.
+    /// [`RecordError`] if durability is not certain. The record is released nevertheless.
     fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>>;
 }
 
-/// Which state a record is in. As long as two are equal, nothing was written in between.
+/// A tag of a record's state. Equal tags mean that nothing was written in between.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head(Vec<u8>);
 
 impl Head {
-    /// Wraps what a back end tells its states apart by.
+    /// Wraps a back end's own tag.
     pub const fn new(tag: Vec<u8>) -> Self {
         Self(tag)
     }
 }
 
-/// What was read of a record.
+/// The state of a record.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// What is remembered.
+    /// The fold of all commits.
     pub remembered: Remembered,
     /// The number of the last commit; 0 before the first.
     pub sequence: u64,
-    /// The state that it was read from. `None` if the back end cannot vouch for that.
+    /// The tag of the state; `None` if the back end cannot vouch for it.
     pub head: Option<Head>,
 }
 
-/// What a caller can do about an error of a record.
+/// The kind of an error of a record, by what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecordErrorKind {
-    /// Another writer was not done in time: try again later.
+    /// Another writer held the record for too long. Retry later.
     Held,
     /// The wait for another writer was cancelled.
     Interrupted,
-    /// The commit is not the next one: read the record again.
+    /// The commit is not the next one. Read the record again.
     Conflict,
-    /// Another writer took over: nothing that this one appends counts any more.
+    /// Another writer took over. Further commits of this one have no effect.
     Fenced,
-    /// The place cannot be read or written now: try again later.
+    /// The record cannot be read or written now. Retry later.
     Unavailable,
-    /// No record can be in that place.
+    /// The location cannot hold a record.
     Misplaced,
-    /// No record has been made at this place.
+    /// No record has been made at this location.
     Missing,
-    /// What is stored is not what was written: it is not trusted.
+    /// The stored data is not what was written, and is not trusted.
     Damaged,
-    /// A newer version wrote it.
+    /// A newer version of hookctl wrote the record.
     Newer,
 }
 
-/// Why a record could not be read or written. It shows what the back end says.
+/// A failure to read or write a record. It displays the back end's error.
 #[derive(Clone, Debug)]
 pub struct RecordError {
     kind: RecordErrorKind,
@@ -169,7 +171,7 @@ pub struct RecordError {
 }
 
 impl RecordError {
-    /// Wraps what a back end says.
+    /// Wraps a back end's error.
     pub fn new(kind: RecordErrorKind, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             kind,
@@ -177,12 +179,12 @@ impl RecordError {
         }
     }
 
-    /// What a caller can do about it.
+    /// Returns the kind of the error.
     pub const fn kind(&self) -> RecordErrorKind {
         self.kind
     }
 
-    /// What the back end says.
+    /// Returns the back end's error.
     pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.cause
     }

@@ -3,24 +3,24 @@
 use super::{After, Commit, Entry, Pending, Settlement};
 use crate::state::LastApplied;
 
-/// What is remembered of an account.
+/// The state of an account's record.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Remembered {
-    /// What was last applied to each bound webhook.
+    /// The last-applied state of each bound webhook.
     pub last_applied: LastApplied,
-    /// The writes whose outcome is not known.
+    /// The writes whose outcome is unknown.
     pub pending: Pending,
 }
 
 impl Remembered {
-    /// Adds a commit.
+    /// Applies a commit.
     pub fn apply(&mut self, commit: &Commit) {
         for entry in &commit.entries {
             self.apply_entry(entry);
         }
     }
 
-    /// Adds one entry of a commit.
+    /// Applies one entry of a commit.
     pub fn apply_entry(&mut self, entry: &Entry) {
         match entry {
             Entry::Intended(intent) => {
@@ -42,7 +42,7 @@ impl Remembered {
     }
 }
 
-/// Applies what a settled write leaves of a binding.
+/// Applies a settled write to the bindings.
 pub fn bind(settlement: &Settlement, last_applied: &mut LastApplied) {
     match &settlement.after {
         After::Record(record) => {

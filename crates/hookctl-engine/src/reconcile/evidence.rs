@@ -1,4 +1,4 @@
-//! What a plan may know of tokens: fingerprints that compare with those in the record.
+//! The token evidence of a plan: fingerprints that compare with those in the record.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use hookctl_core::secret::{Fingerprint, FingerprintKey, NoRandomness, Salt, Secr
 use hookctl_core::state::TokenEvidence;
 use hookctl_core::webhook::Key;
 
-/// What a plan may know of the resolved tokens: for each its fingerprint, made with the salt of the
-/// record so that the two can be compared, or with a fresh one.
+/// Returns the fingerprint of each resolved token. It uses the salt of the recorded fingerprint, so that the two
+/// compare; a token without one gets a fresh salt.
 pub fn evidence(
     secrets: &Secrets,
     remembered: &Remembered,
@@ -32,8 +32,8 @@ pub fn evidence(
         .collect()
 }
 
-/// The same with fresh draws. A token of which nothing is remembered gets the salt that is given for it, or
-/// one of its own.
+/// Returns the evidence with randomly drawn salts. A token without a recorded fingerprint uses its salt in `given`,
+/// if there is one.
 ///
 /// # Errors
 /// [`NoRandomness`]

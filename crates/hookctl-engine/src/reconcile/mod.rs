@@ -1,21 +1,21 @@
-//! One pass: observe, plan, show, check, apply; at most three rounds.
+//! One pass: observe, plan, check, review, apply; at most three rounds.
 //!
 //! # Expected flow
-//! The list is read, the plan is made and shown, the safety limits are checked, and the plan is
-//! applied. If a webhook was gone, or another writer edited one meanwhile, the same is done again with a
-//! fresh list. If a request may still take effect, the record is closed, and the same is done again after growing
-//! pauses ([`reconcile_settling`]), for one horizon at most.
+//! A round reads the list, plans, checks the safety limits, asks for a review, and applies the plan. If a webhook was
+//! missing, or another writer edited one meanwhile, another round follows with a fresh list. If a request may still
+//! take effect, the pass closes the record, and continues after growing pauses ([`reconcile_settling`]), for one
+//! horizon at most.
 //!
 //! # Guarantees
-//! - A dry run takes the same way and stops before the first effect.
-//! - Nothing is sent but the list before the plan was shown and passed the limits.
-//! - Nothing is sent that an earlier request, which may still take effect, could double or undo.
+//! - A dry run takes the same path and stops before the first effect.
+//! - Before the plan is checked and reviewed, the pass only reads the list.
+//! - No request is sent that an earlier one, which may still take effect, could duplicate or undo.
 //!
 //! # Assumptions
 //! The desired state is complete, and the record is locked against other writers while it is open.
 //!
 //! # Caveats
-//! The API has no versions, so an edit between our list and our write shows only in the answer.
+//! The API has no versions, so a concurrent edit between the list and the write shows only in the response.
 
 mod evidence;
 mod round;
@@ -41,42 +41,42 @@ use hookctl_core::secret::Secrets;
 use hookctl_core::state::{DesiredState, ObservedState};
 use hookctl_core::webhook::Key;
 
-/// How often a pass plans again after a concurrent edit: once for the edit, once more for good
-/// measure. Whoever edits faster than that is another program, and fighting it helps nobody.
+/// The maximum number of rounds of a pass. A writer that still conflicts in the third is another program, and the
+/// pass stops competing with it.
 pub const MAX_ROUNDS: usize = 3;
 
-/// What a pass is made of.
+/// The inputs of a pass.
 pub struct Pass<'a, A> {
-    /// The API.
+    /// The client of the API.
     pub api: &'a A,
-    /// What the files say.
+    /// The desired state.
     pub desired: &'a DesiredState,
     /// The tokens to send.
     pub secrets: &'a Secrets,
-    /// What else the plan depends on.
+    /// The policy of the plan.
     pub policy: &'a Policy,
-    /// How much a plan may change.
+    /// The limits on what a plan may change.
     pub limits: SafetyLimits,
-    /// Which refusals are waived.
+    /// The overridden safety limits.
     pub overrides: Overrides,
-    /// Whether writes that may still take effect are waited for.
+    /// Whether the pass waits for writes that may still take effect.
     pub settle: Settle,
     /// How the plan is applied.
     pub options: ApplyOptions<'a>,
 }
 
-/// What whoever runs a pass says to a plan before the first effect.
+/// The verdict of a [`Review`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Apply it.
+    /// Apply the plan.
     Apply,
-    /// Leave it.
+    /// Apply nothing.
     Leave,
 }
 
-/// Whoever sees each round's plan before its first effect. A function of the plan is one.
+/// Reviews each round's plan before its first effect. A closure over the plan implements it.
 pub trait Review: Send {
-    /// Decides. What a plan holds only to be shown (such as [`Plan::recent_events`]) may be filled in.
+    /// Decides about a plan. It may fill in display-only fields of the plan, such as [`Plan::recent_events`].
     fn review(&mut self, plan: &mut Plan) -> impl Future<Output = Verdict> + Send;
 }
 
@@ -86,81 +86,81 @@ impl<F: FnMut(&Plan) -> Verdict + Send> Review for F {
     }
 }
 
-/// How a pass ended.
+/// The report of a pass.
 #[derive(Debug)]
 pub struct PassReport {
     /// The first round's plan.
     pub plan: Plan,
-    /// What was applied, over all rounds; none if the plan was left.
+    /// The results of all rounds; `None` if no plan was applied.
     pub report: Option<SyncReport>,
-    /// How many rounds it took.
+    /// The number of rounds.
     pub rounds: usize,
-    /// Whether another writer was still at work after the last round.
+    /// Whether another writer still conflicted in the last round.
     pub contested: bool,
-    /// What may still take effect and is waited for; `None` if nothing is.
+    /// The writes that may still take effect; `None` if there are none.
     pub waits: Option<Waits>,
-    /// The keys whose actions were sent without waiting for an earlier write that may undo or double them.
+    /// The keys whose actions were sent without waiting for an earlier write that may undo or duplicate them.
     pub unwaited: BTreeSet<Key>,
-    /// Why no further round could be made, though one was needed.
+    /// Why a further round, which was needed, failed.
     pub ended_by: Option<PassError>,
 }
 
-/// What is waited for.
+/// Writes that may still take effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waits {
     /// The keys whose writes may still take effect.
     pub keys: BTreeSet<Key>,
-    /// How long they may.
+    /// The longest time for which one of them may.
     pub remaining: Duration,
 }
 
-/// Why a pass came to no result.
+/// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
-    /// It was cancelled before anything was written.
+    /// The pass was cancelled before anything was written.
     #[error("interrupted before any change was made")]
     Interrupted,
     /// The list could not be read.
-    #[error("could not read what the API has")]
+    #[error("could not list the webhooks")]
     Observe(#[source] ObserveError),
     /// The record could not be read or written.
     #[error("could not use the local record")]
     Record(#[source] RecordError),
-    /// What an interrupted run left behind cannot be settled.
+    /// A create of an interrupted run cannot be settled.
     #[error(transparent)]
     Undecided(UndecidedCreate),
-    /// No plan could be made.
-    #[error("no plan could be made")]
+    /// The plan failed.
+    #[error("could not make a plan")]
     Plan(#[source] PlanError),
-    /// The plan was refused.
+    /// The plan exceeds a safety limit.
     #[error("the plan is refused")]
     Refused {
         /// The plan.
         plan: Box<Plan>,
-        /// Why.
+        /// The limit that it exceeds.
         #[source]
         refusal: Refusal,
     },
-    /// A record could not be written before the first request.
-    #[error("could not bring the local record up to date; nothing was sent")]
+    /// The record could not be written before the first request.
+    #[error("could not update the local record; nothing was sent")]
     Journal(#[source] JournalError),
 }
 
-/// The list and the plan made from it.
+/// A list and the plan for it.
 #[derive(Debug)]
 pub struct Planned {
-    /// What was observed.
+    /// The observed state.
     pub observed: Arc<ObservedState>,
-    /// What became of the pending writes, by that list.
+    /// The outcome of the pending writes according to the list.
     pub settled: Settled,
-    /// Which actions wait for which of them.
+    /// The actions that wait for pending writes.
     pub held: Held,
     /// The plan.
     pub plan: Plan,
 }
 
 impl Planned {
-    /// Whether there is nothing to send, nothing to record, and nothing to wait for.
+    /// Returns whether there is nothing to send, to record, or to wait for.
     pub fn is_idle(&self) -> bool {
         self.plan.is_empty()
             && self.settled.settlements.is_empty()
@@ -169,7 +169,7 @@ impl Planned {
 }
 
 impl PassReport {
-    /// A pass that applied nothing.
+    /// Returns the report of a pass that applied nothing.
     pub const fn left(plan: Plan) -> Self {
         Self {
             plan,
@@ -182,14 +182,14 @@ impl PassReport {
         }
     }
 
-    /// The results of the actions, in the order in which they were taken; none if the plan was left.
+    /// Returns the results of the actions, in the order in which they were carried out; empty if no plan was applied.
     pub fn results(&self) -> &[ActionResult] {
         self.report
             .as_ref()
             .map_or(&[], |report| report.results.as_slice())
     }
 
-    /// Whether all that was to be done is done.
+    /// Returns whether the account now matches the desired state.
     pub fn is_complete(&self) -> bool {
         let complete = self.report.as_ref().is_none_or(SyncReport::is_complete);
         complete && !self.contested && self.waits.is_none() && self.ended_by.is_none()

@@ -1,4 +1,4 @@
-//! One session with an open record: rounds of listing, planning, and applying.
+//! One session with an open record: rounds of list, plan, and apply.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use hookctl_core::state::{LastApplied, ObservedState};
 use hookctl_core::webhook::{Key, RemoteId};
 use hookctl_record::OpenRecord;
 
-/// Reads the list, settles by it what is pending, makes the plan, and checks it. Writes nothing.
+/// Reads the list, settles pending writes by it, plans, and checks the safety limits. Writes nothing.
 ///
 /// # Errors
 /// [`PassError`]
@@ -27,7 +27,7 @@ pub async fn prepare<A: WebhookApi>(
     prepared.map_err(|unplanned| unplanned.error)
 }
 
-/// Why there is no plan, and what the list settled all the same.
+/// A failure to plan, with what the list settled nevertheless.
 struct Unplanned {
     settled: Option<Box<Settled>>,
     error: PassError,
@@ -46,7 +46,7 @@ async fn prepared<A: WebhookApi>(
     pass: &Pass<'_, A>,
     remembered: &Remembered,
 ) -> Result<Planned, Unplanned> {
-    // What takes effect while a list is read may be missing from it: it tells of the moment that it began.
+    // A write that takes effect while a list is read may be missing from it, so the list counts as of its start.
     let began = pass.options.clock.now();
     let listing = unless_cancelled(pass, observe(pass.api)).await?;
     let pages = listing.pages;
@@ -58,7 +58,7 @@ async fn prepared<A: WebhookApi>(
                 ..unplanned
             }
         })?;
-    // What is missing from a list of several pages may have slipped from one to another.
+    // A webhook may slip between the pages of a list and be missing from it.
     let relies_on_absences = planned.plan.relies_on_absences() || !remembered.pending.is_empty();
     let planned = if pages > 1 && relies_on_absences {
         let first = Listing {
@@ -83,7 +83,7 @@ async fn prepared<A: WebhookApi>(
     }
 }
 
-/// Reads a list, and gives it up at a cancellation.
+/// Reads a list unless the pass is cancelled.
 async fn unless_cancelled<A>(
     pass: &Pass<'_, A>,
     list: impl Future<Output = Result<Listing, ObserveError>>,
@@ -142,17 +142,17 @@ fn planned<A>(
     })
 }
 
-/// What rounds hand on to the next, also to those of a later session.
+/// The state that rounds carry over to the next one, also across sessions.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// What was done so far.
+    /// The merged report of the rounds so far.
     pub(super) done: Option<PassReport>,
-    /// The actions that a review let pass.
+    /// The actions that a review approved.
     approved: Vec<Arc<PlannedAction>>,
 }
 
 impl Progress {
-    /// Whether a plan holds nothing but what a review let pass before.
+    /// Returns whether a review has already approved every action of a plan.
     fn has_approved(&self, plan: &Plan) -> bool {
         let is_known = |planned: &Arc<PlannedAction>| {
             self.approved
@@ -163,12 +163,12 @@ impl Progress {
     }
 }
 
-/// Runs one pass in one session: what may still take effect in the end is reported, not waited for. `review` is
-/// shown each round's plan and says whether to apply it.
+/// Runs one pass in one session. It reports writes that may still take effect, and does not wait for them. `review`
+/// decides about each round's plan.
 ///
 /// # Errors
-/// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
-/// report.
+/// [`PassError`] if nothing was written, or nothing that is certain. The report contains the failures of single
+/// actions.
 pub async fn reconcile<A: WebhookApi>(
     pass: &Pass<'_, A>,
     record: &OpenRecord,
@@ -180,13 +180,13 @@ pub async fn reconcile<A: WebhookApi>(
     finished(progress)
 }
 
-/// What was done.
+/// Returns the merged report, or [`PassError::Interrupted`] without one.
 pub(super) fn finished(progress: Progress) -> Result<PassReport, PassError> {
     let done = progress.done;
     done.ok_or(PassError::Interrupted)
 }
 
-/// Runs rounds until none is needed, or none may help. Returns whether the plan was left.
+/// Runs rounds until no further one is needed or useful. Returns [`Verdict::Leave`] if the session must not continue.
 pub(super) async fn rounds<A: WebhookApi>(
     pass: &Pass<'_, A>,
     record: &OpenRecord,
@@ -199,13 +199,13 @@ pub(super) async fn rounds<A: WebhookApi>(
         let mut planned = match prepared(pass, &remembered).await {
             Ok(planned) => planned,
             Err(Unplanned { settled, error }) => {
-                // Whoever mends the files or the record needs it.
+                // Settlements stay true if the plan fails, and the next pass needs them.
                 if let Some(settled) = settled
                     && begins(record, &settled).await?
                 {
                     settle(record, &settled).await?;
                 }
-                // What was done before is done, and has to be told.
+                // Earlier rounds had effects, which the report must contain.
                 let Some(done) = &mut progress.done else {
                     return Err(error);
                 };
@@ -270,7 +270,7 @@ async fn begins(record: &OpenRecord, settled: &Settled) -> Result<bool, PassErro
     record.begin().await.map_err(PassError::Record)
 }
 
-/// Records what the list settled.
+/// Records the settlements of a list.
 async fn settle(record: &OpenRecord, settled: &Settled) -> Result<(), PassError> {
     let settlements = settled.settlements.iter().cloned();
     let written = settlements.map(|settlement| record.settle(settlement));
@@ -278,7 +278,7 @@ async fn settle(record: &OpenRecord, settled: &Settled) -> Result<(), PassError>
     written.map(drop).map_err(PassError::Journal)
 }
 
-/// Records what the list settled, and applies the plan.
+/// Records the settlements of a list, and applies the plan.
 async fn round<A: WebhookApi>(
     pass: &Pass<'_, A>,
     record: &OpenRecord,
@@ -319,8 +319,8 @@ async fn round<A: WebhookApi>(
     .map_err(PassError::Journal)
 }
 
-/// Adds a round to the rounds before it: an action that was planned again counts as it ended last, and one that
-/// was pending and needs nothing any more took effect.
+/// Merges a round into the report. An action that was planned again counts by its last outcome. A pending one that
+/// needs no further action took effect.
 fn merge<A>(
     done: &mut Option<PassReport>,
     pass: &Pass<'_, A>,
@@ -361,7 +361,7 @@ fn merge<A>(
                 remarks: vec![Remark::FoundAfterNoAnswer],
             };
         }
-        // What it waited for left nothing to do.
+        // The write that the action waited for left nothing to do.
         !matches!(earlier.outcome, Outcome::Held)
     });
     for result in report.results {
@@ -370,7 +370,7 @@ fn merge<A>(
                 && !matches!(earlier.outcome, Outcome::Applied { .. })
         });
         match superseded {
-            // What was sent is still under way, and says more.
+            // The earlier outcome is more specific: its request may still take effect.
             Some(earlier)
                 if matches!(result.outcome, Outcome::Held)
                     && matches!(earlier.outcome, Outcome::Pending(_)) => {}
@@ -386,7 +386,7 @@ fn merge<A>(
     merged.unwaited.extend(unwaited);
 }
 
-/// The webhook of an action that was pending and is settled now, by this run or by another.
+/// Returns the webhook of an action that was pending and is now settled, by this run or another.
 fn found(
     planned: &PlannedAction,
     settled: &Settled,
@@ -403,7 +403,7 @@ fn found(
     planned.id().or(bound).cloned()
 }
 
-/// What is waited for after a round: what held actions back, and creates whose outcome is not known.
+/// Returns what a round waits for: writes that held actions back, and creates with an unknown outcome.
 fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Option<Waits> {
     let mut waits = Waits {
         keys: planned.held.waits_for.clone(),
@@ -426,7 +426,7 @@ fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Optio
 mod tests {
     use super::*;
 
-    /// Compiles if a runtime may move a pass between its threads.
+    /// Compiles only if a pass is `Send`.
     #[expect(dead_code, reason = "it only has to compile")]
     fn a_pass_can_be_spawned<A: WebhookApi, V: Review>(
         pass: &Pass<'_, A>,

@@ -1,4 +1,4 @@
-//! Waiting for requests that may still take effect, with the record closed meanwhile.
+//! Waiting for requests that may still take effect, with the record closed between rounds.
 
 use std::time::Duration;
 
@@ -11,22 +11,24 @@ use super::{Pass, PassError, PassReport, Review, Verdict};
 use crate::apply::{ApplyEvent, Listener, Settle};
 use hookctl_api::WebhookApi;
 
-/// The first pause before the list is read again; it doubles with each.
+/// The first pause before the list is read again; each further pause doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// What clocks that count in milliseconds may be late by.
+/// The rounding error of clocks that count in milliseconds.
 const ROUNDING: Duration = Duration::from_millis(10);
 
-/// Runs one pass, and waits for what may still take effect: the list is read again with growing pauses, and
-/// the pass goes on as soon as it tells what became of each request, or once none can take effect any more. A
-/// pass waits for one horizon at most. The record is open in `first` and closed when this returns.
+/// Runs one pass, and waits for requests that may still take effect. It reads the list again after growing pauses. It
+/// continues once the list resolves each request, or none can take effect any more. A pass waits for one horizon at
+/// most.
+///
+/// `first` is the open record. The record is closed when this returns.
 ///
 /// # Errors
-/// [`PassError`] if nothing, or nothing certain, was written. Failures of single actions are in the
-/// report.
+/// [`PassError`] if nothing was written, or nothing that is certain. The report contains the failures of single
+/// actions.
 pub async fn reconcile_settling<A: WebhookApi>(
     pass: &Pass<'_, A>,
     record: &Record,
@@ -90,16 +92,16 @@ pub async fn reconcile_settling<A: WebhookApi>(
 /// The pauses of one pass.
 #[derive(Debug, Default)]
 struct Pauses {
-    /// When the first wait is over.
+    /// The end of the first wait.
     deadline: Option<Instant>,
     number: u32,
-    /// Whether the list was read again after the deadline.
+    /// Whether the list has been read again after the deadline.
     is_last: bool,
 }
 
 impl Pauses {
-    /// The next pause, if the list is to be read again. After the deadline it is read once more: what was sent once
-    /// more then has mostly taken effect by now.
+    /// Returns the next pause; `None` ends the wait. The list is read once more after the deadline, because a request
+    /// resent then has usually taken effect.
     fn next(&mut self, remaining: Duration) -> Option<Duration> {
         let now = Instant::now();
         let deadline = *self.deadline.get_or_insert(now + remaining + ROUNDING);
@@ -118,7 +120,7 @@ impl Pauses {
 mod tests {
     use super::*;
 
-    /// Compiles if a runtime may move a pass between its threads.
+    /// Compiles only if a pass is `Send`.
     #[expect(dead_code, reason = "it only has to compile")]
     fn a_pass_can_be_spawned<A: WebhookApi, V: Review>(
         pass: &Pass<'_, A>,

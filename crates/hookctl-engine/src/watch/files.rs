@@ -1,4 +1,4 @@
-//! The files as they are now, and as they last validated.
+//! The current and the last valid state of the declaration files.
 
 use std::path::{Path, PathBuf};
 
@@ -9,63 +9,63 @@ use hookctl_files::declaration::{self, Declarations, LoadOptions, Loaded};
 use hookctl_secrets::MAX_SECRET_BYTES;
 use hookctl_system::input::read_regular;
 
-/// What is remembered of the files between two looks.
+/// The state of the files as of the last scan.
 #[derive(Default)]
 pub struct Files {
     /// A digest of all content, problems included.
     digest: Option<blake3::Hash>,
-    /// The texts that last validated.
-    good: Option<Vec<(PathBuf, String)>>,
-    /// The files that secrets come from.
-    of_secrets: Vec<PathBuf>,
+    /// The last valid texts.
+    last_valid: Option<Vec<(PathBuf, String)>>,
+    /// The files that secrets are read from.
+    secret_files: Vec<PathBuf>,
 }
 
-/// What a look at the files brought.
+/// The result of a scan of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Look {
-    /// The same as before.
+pub enum ScanResult {
+    /// The content has not changed.
     Same,
-    /// Something else, that validates.
+    /// The content changed and is valid.
     Changed,
-    /// Something else, that does not validate: what validated before stays.
+    /// The content changed and is invalid. The last valid content stays in effect.
     Invalid,
 }
 
 impl Files {
-    /// Reads a folder. What was read is given back if it differs from the last look, for whoever shows the
-    /// diagnostics.
-    pub fn look(&mut self, root: &Path, options: &LoadOptions<'_>) -> (Look, Option<Loaded>) {
+    /// Scans a folder. Also returns the loaded files if they differ from the last scan, so that the caller can show
+    /// their diagnostics.
+    pub fn scan(&mut self, root: &Path, options: &LoadOptions<'_>) -> (ScanResult, Option<Loaded>) {
         let loaded = declaration::load(root, options);
         if let Some(declarations) = &loaded.declarations {
-            self.of_secrets = secret_files(declarations);
+            self.secret_files = secret_files(declarations);
         }
         let digest = self.digest(&loaded);
         if self.digest == Some(digest) {
-            return (Look::Same, None);
+            return (ScanResult::Same, None);
         }
         self.digest = Some(digest);
         if loaded.declarations.is_none() {
-            return (Look::Invalid, Some(loaded));
+            return (ScanResult::Invalid, Some(loaded));
         }
-        self.good = Some(
+        self.last_valid = Some(
             loaded
                 .sources
                 .files()
                 .map(|file| (file.path().to_owned(), file.text().to_owned()))
                 .collect(),
         );
-        (Look::Changed, Some(loaded))
+        (ScanResult::Changed, Some(loaded))
     }
 
-    /// What last validated, read again, since variables may have other values by now; none if nothing ever
-    /// validated, or does not with those values.
+    /// Parses the last valid texts again, since variables may have changed. Returns `None` if no texts were ever
+    /// valid, or if they are invalid with the current variables.
     pub fn declarations(&self, options: &LoadOptions<'_>) -> Option<Declarations> {
-        declaration::load_texts(self.good.as_ref()?, options).declarations
+        declaration::load_texts(self.last_valid.as_ref()?, options).declarations
     }
 
-    /// The files that secrets come from.
+    /// The files that secrets are read from.
     pub fn secret_files(&self) -> &[PathBuf] {
-        &self.of_secrets
+        &self.secret_files
     }
 
     fn digest(&self, loaded: &Loaded) -> blake3::Hash {
@@ -81,12 +81,12 @@ impl Files {
         for diagnostic in loaded.diagnostics.iter() {
             part(diagnostic.message.as_bytes());
         }
-        for path in &self.of_secrets {
+        for path in &self.secret_files {
             let content = read_regular(path, MAX_SECRET_BYTES).unwrap_or_default();
             part(&Zeroizing::new(content));
         }
         let digest = hasher.finalize();
-        // It holds the end of what it was given.
+        // The hasher's buffer may still hold the end of a secret.
         hasher.zeroize();
         digest
     }

@@ -1,4 +1,4 @@
-//! Fields that somebody keeps changing: after a while they are no longer fought over. Pure: times are
+//! Fields that another writer keeps changing. Their webhooks are held after a few corrections. Pure: times are
 //! durations since the start.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use hookctl_core::webhook::Key;
 
-/// How often a field is set back within [`WINDOW`] until its webhook is held.
+/// The number of corrections of a field within [`WINDOW`] after which its webhook is held.
 pub const TIMES: usize = 3;
-/// The time in which fights are counted.
+/// The period over which corrections are counted.
 pub const WINDOW: Duration = Duration::from_mins(10);
-/// How long a webhook is held, unless the files change before.
+/// The time for which a webhook is held, unless the files change earlier.
 pub const HOLD: Duration = Duration::from_hours(1);
 
-/// What was set back when, and what is held.
+/// The recent corrections and the held webhooks.
 #[derive(Clone, Debug, Default)]
 pub struct Flapping {
     reverts: BTreeMap<(Key, &'static str), VecDeque<Duration>>,
@@ -21,7 +21,7 @@ pub struct Flapping {
 }
 
 impl Flapping {
-    /// Takes note that a drifted field was set back. Whether its webhook is held from now on.
+    /// Records that a drifted field was corrected. Returns whether its webhook is newly held.
     pub fn reverted(&mut self, key: &Key, field: &'static str, now: Duration) -> bool {
         let times = self.reverts.entry((key.clone(), field)).or_default();
         times.push_back(now);
@@ -38,7 +38,7 @@ impl Flapping {
         self.held.insert(key.clone(), now + HOLD).is_none()
     }
 
-    /// The webhooks that are left alone now.
+    /// Returns the webhooks that are held now, and drops expired entries.
     pub fn held(&mut self, now: Duration) -> BTreeSet<Key> {
         self.held.retain(|_, until| now < *until);
         self.reverts.retain(|_, times| {
@@ -49,13 +49,13 @@ impl Flapping {
         self.held.keys().cloned().collect()
     }
 
-    /// The webhooks that are left alone at a time.
+    /// Returns the webhooks that are held at a time.
     pub fn held_at(&self, now: Duration) -> BTreeSet<Key> {
         let held = self.held.iter().filter(|(_, until)| now < **until);
         held.map(|(key, _)| key.clone()).collect()
     }
 
-    /// Takes note that the files changed: whoever changed them knows what they want.
+    /// Releases all webhooks after a change of the files, which expresses a new intention.
     pub fn files_changed(&mut self) {
         self.held.clear();
         self.reverts.clear();
@@ -82,7 +82,7 @@ mod tests {
         );
         assert!(
             !flapping.reverted(&key, "enabled", minutes(11)),
-            "the first is long ago"
+            "the first is outside the window"
         );
         assert!(flapping.held(minutes(11)).is_empty());
         assert!(flapping.reverted(&key, "enabled", minutes(12)));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_ago_is_forgotten() {
+    fn old_corrections_are_dropped() {
         let mut flapping = Flapping::default();
         for number in 0..10_000_u64 {
             let key = Key::parse(&format!("key-{number}")).unwrap();

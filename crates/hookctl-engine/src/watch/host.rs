@@ -1,11 +1,11 @@
-//! What a watch is run for: the program's side of it.
+//! The interface between a watch and the program that runs it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::Look;
-use super::hints::HintsError;
+use super::files::ScanResult;
+use super::fs_events::FsEventsError;
 use super::schedule::Reason;
 use crate::apply::ApplyEvent;
 use crate::reconcile::{PassError, PassReport};
@@ -23,42 +23,43 @@ use hookctl_record::Record;
 /// What to do about drift.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Drift {
-    /// Set it back.
+    /// Correct it.
     #[default]
     Fix,
-    /// Tell it, and leave it.
+    /// Report it, and change nothing.
     Warn,
 }
 
-/// How a watch is run.
+/// The options of a watch.
 #[derive(Clone, Debug)]
 pub struct WatchOptions {
-    /// How often drift is looked for; each time up to half longer.
+    /// The time between two checks for drift. Each is extended by up to half, at random.
     pub interval: Duration,
-    /// How often the files are looked at although nothing reported a change.
+    /// The time after which the files are scanned even without an event.
     pub rescan: Duration,
-    /// How long the files must stay as they are before something is pruned.
+    /// The time for which the files must be unchanged before a pass prunes.
     pub grace: Duration,
-    /// Whether the files are looked at every half second, for file systems that report no changes.
+    /// Whether the files are polled every half second, for file systems without events.
     pub poll: bool,
     /// What to do about drift.
     pub drift: Drift,
-    /// Whether bound webhooks that no file declares any more are deleted.
+    /// Whether bound webhooks that are no longer declared are deleted.
     pub prune: bool,
-    /// Which keys are planned.
+    /// The keys to plan.
     pub only: KeyFilter,
-    /// How much a pass may change.
+    /// The limits on what one pass may change.
     pub limits: SafetyLimits,
-    /// How many actions are under way at once, at most; at least 1.
+    /// The maximum number of concurrent actions; at least 1.
     pub concurrency: usize,
-    /// How long a request without an answer may still take effect.
+    /// How long a request without a response may still take effect.
     pub horizon: Horizon,
-    /// How long requests in flight are waited for after a cancellation.
+    /// How long a cancelled watch waits for requests in flight.
     pub request_grace: Duration,
 }
 
 impl Default for WatchOptions {
-    /// Five minutes, half a minute, half a minute; drift is set back, nothing is pruned, four at once.
+    /// An interval of 5 minutes, 30 seconds each for rescan and grace, drift corrected, no pruning, and 4 concurrent
+    /// actions.
     fn default() -> Self {
         let times = super::ScheduleSettings::default();
         Self {
@@ -77,105 +78,104 @@ impl Default for WatchOptions {
     }
 }
 
-/// What the files ask for.
-pub struct Wanted {
-    /// What they declare.
+/// The inputs of a pass: declarations and resolved tokens.
+pub struct Inputs {
+    /// The declarations of the last valid files.
     pub declarations: Declarations,
-    /// The tokens, each source followed just now.
+    /// The tokens, freshly resolved.
     pub secrets: Secrets,
 }
 
-/// What is watched.
+/// The watched paths.
 #[derive(Clone, Copy, Debug)]
 pub struct Watched<'a> {
     /// The folder of the declarations.
     pub root: &'a Path,
-    /// Further files, such as those that secrets come from.
+    /// Further files, such as those that secrets are read from.
     pub files: &'a [PathBuf],
 }
 
-/// The program that a watch is run for: its files, its account, its log.
+/// The program that runs a watch: its files, its account, its log.
 pub trait Host: Send + Sync {
-    /// How it speaks to the API.
+    /// The client of the API.
     type Api: WebhookApi;
-    /// Why it could not say what is wanted.
+    /// Why the inputs of a pass could not be read.
     type Error: Send + Sync;
 
-    /// How the watch is run. Asked for again at every pass, except for the times.
+    /// Returns the options. Each pass reads them again; the times are read once, at the start.
     fn options(&self) -> &WatchOptions;
 
-    /// The clock, for intents and the history.
+    /// Returns the clock for intents and the history.
     fn clock(&self) -> &dyn Clock;
 
-    /// The API.
+    /// Returns the client of the API.
     fn api(&self) -> &Self::Api;
 
-    /// The record of the account.
+    /// Returns the record of the account.
     fn record(&self) -> &Record;
 
-    /// What the tokens' fingerprints are made with.
+    /// Returns the key of the tokens' fingerprints.
     fn fingerprint_key(&self) -> &FingerprintKey;
 
-    /// What is watched. Asked for again after every look.
+    /// Returns the paths to watch. Called again after each scan.
     fn watched(&self) -> Watched<'_>;
 
-    /// Reads the files; [`Files`](super::Files) does it for a folder. The content decides whether a pass
-    /// runs.
-    fn look(&mut self) -> Look;
+    /// Scans the files; [`Files`](super::Files) does it for a folder. A pass runs if the content changed.
+    fn scan(&mut self) -> ScanResult;
 
-    /// What the files that validated last ask for, with their secrets as they are now; none if there is
-    /// nothing that ever validated, and then the pass does nothing.
+    /// Returns the inputs of a pass: the last valid declarations, with freshly resolved secrets. Returns `None` if
+    /// the files were never valid; the pass then does nothing.
     ///
     /// # Errors
-    /// Such as a secret that cannot be had. The pass failed then, and is tried again.
-    fn wanted(&self) -> impl Future<Output = Result<Option<Wanted>, Self::Error>> + Send;
+    /// For example a secret that cannot be resolved. The pass fails, and is retried.
+    fn inputs(&self) -> impl Future<Output = Result<Option<Inputs>, Self::Error>> + Send;
 
-    /// Takes note of something. Called in the middle of the work: it should not take long.
+    /// Handles an event. The watch waits for it, so it should return quickly.
     fn on_event(&self, event: WatchEvent<'_, Self::Error>);
 
-    /// Says which commit the files are from, for the history.
+    /// Returns the commit of the files, for the history.
     fn provenance(&self) -> Option<Provenance> {
         None
     }
 
-    /// Somebody asked for a pass at once: called before it runs, to read again what else the program
-    /// depends on. Dropped at a cancellation.
+    /// Prepares for a requested pass, for example by reloading the program's configuration. Dropped if the watch is
+    /// cancelled.
     fn on_wake(&mut self) -> impl Future<Output = ()> + Send {
         std::future::ready(())
     }
 
-    /// Called whenever the loop goes round, and at the latest after the time that it answers with: for
-    /// signs of life.
+    /// Signals that the program is alive. Called in each iteration of the loop, and again after the returned time at
+    /// the latest.
     fn heartbeat(&mut self) -> Option<Duration> {
         None
     }
 }
 
-/// What a watch tells.
+/// An event of a watch.
 pub enum WatchEvent<'a, E> {
-    /// The system does not report changes: from now on the files are looked at every half second.
-    NoHints(&'a HintsError),
-    /// The files changed, and do not validate.
+    /// The system does not report file events. The files are polled every half second from now on.
+    NoFsEvents(&'a FsEventsError),
+    /// The files changed and are invalid.
     Invalid,
-    /// The files, which did not validate, do so again.
+    /// The files are valid again.
     Valid,
-    /// What an action is at.
+    /// The progress of an action.
     Action(ApplyEvent<'a>),
-    /// A pass was made.
+    /// A pass ended with a report.
     Passed(&'a Passed),
-    /// A pass could not be made.
+    /// A pass failed without a report.
     Failed {
         /// Why it ran.
         reason: Reason,
-        /// Why it could not.
+        /// Why it failed.
         failure: &'a PassFailure<E>,
         /// How long it took.
         took: Duration,
     },
-    /// A field was set back as often as is sensible: its webhook is left alone from now on, until the files
-    /// change, or for [`HOLD`](super::HOLD).
+    /// A field was corrected too often. Its webhook is held until the files change, for [`HOLD`](super::HOLD) at
+    /// most.
     Held {
-        /// Whose it is.
+        /// The webhook's key.
         key: &'a Key,
         /// The field.
         field: &'static str,
@@ -185,22 +185,22 @@ pub enum WatchEvent<'a, E> {
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// All that was to be done is done.
-    Well,
-    /// Something failed, and is tried again after a while.
-    Badly,
+    /// The account matches the files.
+    Complete,
+    /// Something failed; the pass is retried after a pause.
+    Incomplete,
 }
 
-/// A pass that was made.
+/// A pass that ended with a report.
 #[derive(Debug)]
 pub struct Passed {
     /// Why it ran.
     pub reason: Reason,
-    /// What it found and did.
+    /// The report.
     pub report: PassReport,
-    /// The drift that was left as it is, if that is what to do about it.
+    /// The drift that was reported and not corrected, with [`Drift::Warn`].
     pub left: Vec<Arc<PlannedAction>>,
-    /// How many webhooks are held.
+    /// The number of held webhooks.
     pub held: usize,
     /// How it ended.
     pub ended: Ended,
@@ -208,15 +208,15 @@ pub struct Passed {
     pub took: Duration,
 }
 
-/// Why a pass could not be made.
+/// Why a pass failed without a report.
 #[derive(Debug)]
 pub enum PassFailure<E> {
-    /// The program could not say what is wanted.
-    Wanted(E),
+    /// The inputs could not be read.
+    Inputs(E),
     /// The record could not be read or written.
     Record(RecordError),
-    /// The system gave no randomness, without which no fingerprint is made.
+    /// The system provides no randomness, which a fingerprint needs.
     Randomness(NoRandomness),
-    /// The pass came to no result.
+    /// The pass failed.
     Pass(PassError),
 }

@@ -1,36 +1,37 @@
-//! Keeping an account as the files say, for months: when to look, when to act, and when to stop fighting.
+//! Continuous sync of an account with its files: when to scan, when to run a pass, and when to stop correcting a
+//! field.
 //!
 //! # Expected flow
-//! Something hints that the files may have changed; after a quiet moment they are read again, and their
-//! content decides whether a pass runs. A pass also runs every interval, to find and fix drift, and
-//! after a failed one with growing pauses, for ever.
+//! A file event starts a short quiet period, after which the files are scanned. A pass runs if their content changed.
+//! A pass also runs at each interval, to correct drift. A failed pass is retried with growing pauses, without a
+//! limit.
 //!
 //! # Guarantees
-//! - Events are hints: none is needed for a change to be found, only for it to be found at once.
-//! - Constant writing delays a look by a second at most.
+//! - A missed event never loses a change; it only delays the change until the next rescan.
+//! - Constant writing delays a scan by a second at most.
 //!
 //! # Assumptions
-//! [`watch`] is the loop, and has the clock; [`Schedule`] and [`Flapping`], which decide, have none. What
-//! is watched, and for whom, is the [`Host`]'s.
+//! [`watch`] is the loop and owns the clock. [`Schedule`] and [`Flapping`] decide, and are pure. The [`Host`]
+//! provides the files, the account, and the log.
 //!
 //! # Caveats
-//! File systems without events (network mounts) are looked at every half second instead.
+//! File systems without events (network mounts) are polled every half second instead.
 //!
-//! The example `watch_service` of the repository shows it whole.
+//! The repository's example `watch_service` is a complete program.
 
 mod files;
 mod flapping;
-mod hints;
+mod fs_events;
 mod host;
 mod pass;
 mod run;
 mod schedule;
 
-pub use files::{Files, Look};
+pub use files::{Files, ScanResult};
 pub use flapping::{Flapping, HOLD, TIMES, WINDOW};
-pub use hints::{Hints, HintsError};
+pub use fs_events::{FsEvents, FsEventsError};
 pub use host::{
-    Drift, Ended, Host, PassFailure, Passed, Wanted, WatchEvent, WatchOptions, Watched,
+    Drift, Ended, Host, Inputs, PassFailure, Passed, WatchEvent, WatchOptions, Watched,
 };
 pub use run::watch;
 pub use schedule::{Due, Reason, Schedule, ScheduleSettings};

@@ -1,12 +1,11 @@
-//! One pass of a watch. With what is kept in memory first, so that one that finds nothing to do opens
-//! nothing.
+//! One pass of a watch. It plans with the cached record first, so that an idle pass opens nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::host::{Drift, Host, PassFailure, Wanted, WatchEvent};
+use super::host::{Drift, Host, Inputs, PassFailure, WatchEvent};
 use super::schedule::Reason;
 use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use crate::reconcile::{Pass, PassReport, Planned, Verdict, fresh_evidence, prepare, reconcile};
@@ -19,7 +18,7 @@ use hookctl_core::webhook::Key;
 use hookctl_files::declaration::Declarations;
 use hookctl_record::OpenRecord;
 
-/// What the loop knows and a pass depends on.
+/// The loop's inputs to a pass.
 pub(super) struct PassContext<'a> {
     pub(super) reason: Reason,
     pub(super) held: BTreeSet<Key>,
@@ -27,24 +26,24 @@ pub(super) struct PassContext<'a> {
     pub(super) cancellation: &'a CancellationToken,
 }
 
-/// What a pass did, and the drift that it left.
+/// The report of a pass, and the drift that it did not correct.
 pub(super) type Made = (PassReport, Vec<Arc<PlannedAction>>);
 
-/// Runs a pass; none if nothing that validates was ever seen.
+/// Runs one pass. Returns `None` until valid files have been loaded, and if cancelled early.
 pub(super) async fn run<H: Host>(
     host: &H,
     context: PassContext<'_>,
 ) -> Result<Option<Made>, PassFailure<H::Error>> {
-    let wanted = tokio::select! {
+    let inputs = tokio::select! {
         biased;
-        // Programs that are asked for secrets end with it.
+        // Dropping the future ends the programs that print secrets.
         () = context.cancellation.cancelled() => None,
-        wanted = host.wanted() => wanted.map_err(PassFailure::Wanted)?,
+        inputs = host.inputs() => inputs.map_err(PassFailure::Inputs)?,
     };
-    let Some(Wanted {
+    let Some(Inputs {
         declarations,
         secrets,
-    }) = wanted
+    }) = inputs
     else {
         return Ok(None);
     };
@@ -64,7 +63,7 @@ pub(super) async fn run<H: Host>(
         policy,
         cancellation: context.cancellation,
     };
-    // Changed files mostly ask for something, so that looking first would only cost a list.
+    // Changed files usually need a write, so planning with the cached record would only cost an extra list request.
     if context.reason != Reason::Files
         && let Some(cached) = host.record().cached().await
         && let Some(made) = runner.idle(declarations.clone(), &cached).await?
@@ -89,15 +88,14 @@ struct Runner<'a, H> {
 }
 
 impl<H: Host> Runner<'_, H> {
-    /// Plans with what is kept in memory: what came of it, if there is nothing to send and nothing to
-    /// record.
+    /// Plans with the cached record. Returns `None` if there is anything to send or to record.
     async fn idle(
         &self,
         declarations: Declarations,
-        kept: &Remembered,
+        cached: &Remembered,
     ) -> Result<Option<Made>, PassFailure<H::Error>> {
-        let desired = self.desired(declarations, kept)?;
-        let mut planned = self.prepare(&desired, kept).await?;
+        let desired = self.desired(declarations, cached)?;
+        let mut planned = self.prepare(&desired, cached).await?;
         let mut left = Vec::new();
         if self.host.options().drift == Drift::Warn {
             left = drifted(&planned.plan);
@@ -129,7 +127,7 @@ impl<H: Host> Runner<'_, H> {
         let provenance = || self.host.provenance();
         pass.options.provenance = Some(&provenance);
         let mut apply = |_: &Plan| Verdict::Apply;
-        let report = reconcile(&pass, open, &Heard(self.host), &mut apply)
+        let report = reconcile(&pass, open, &Forward(self.host), &mut apply)
             .await
             .map_err(PassFailure::Pass)?;
         Ok((report, left))
@@ -177,7 +175,7 @@ impl<H: Host> Runner<'_, H> {
     }
 }
 
-/// The actions that are there only because somebody changed the remote.
+/// Returns the actions that only correct drift.
 fn drifted(plan: &Plan) -> Vec<Arc<PlannedAction>> {
     let drifted = plan
         .actions
@@ -186,10 +184,10 @@ fn drifted(plan: &Plan) -> Vec<Arc<PlannedAction>> {
     drifted.cloned().collect()
 }
 
-/// Hands on what becomes of the actions.
-struct Heard<'a, H>(&'a H);
+/// Forwards the events of actions to the host.
+struct Forward<'a, H>(&'a H);
 
-impl<H: Host> Listener for Heard<'_, H> {
+impl<H: Host> Listener for Forward<'_, H> {
     fn on(&self, event: ApplyEvent<'_>) {
         self.0.on_event(WatchEvent::Action(event));
     }

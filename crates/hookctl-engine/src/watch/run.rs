@@ -6,9 +6,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::files::Look;
+use super::files::ScanResult;
 use super::flapping::Flapping;
-use super::hints::Hints;
+use super::fs_events::FsEvents;
 use super::host::{Ended, Host, Passed, WatchEvent};
 use super::pass::{self, PassContext};
 use super::schedule::{Due, Reason, Schedule, ScheduleSettings};
@@ -16,11 +16,11 @@ use crate::reconcile::PassReport;
 use crate::report::Outcome;
 use hookctl_core::plan::Cause;
 
-/// How often files are looked at where the system reports no changes.
+/// The time between two scans where the system reports no file events.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Keeps the account of a host as its files say, until it is cancelled; what is in flight then is settled
-/// and recorded. Each notification of `wake` asks for a pass at once.
+/// Syncs the account of a host with its files until the watch is cancelled. Requests in flight are then settled and
+/// recorded. Each notification of `wake` requests a pass at once.
 pub async fn watch<H: Host>(host: &mut H, wake: &Notify, cancellation: &CancellationToken) {
     let options = host.options();
     let polls = options.poll;
@@ -36,20 +36,20 @@ pub async fn watch<H: Host>(host: &mut H, wake: &Notify, cancellation: &Cancella
         settings,
         schedule: Schedule::new(settings),
         flapping: Flapping::default(),
-        hints: Hints::default(),
+        events: FsEvents::default(),
         polls,
         is_invalid: false,
     };
-    // The first look: what is there already has not changed.
-    watch.look();
+    // The first scan: content that exists at the start is not a change.
+    watch.scan();
     while !cancellation.is_cancelled() {
         watch.run_what_is_due().await;
         let next = watch.until(watch.schedule.next());
         let next = watch.host.heartbeat().map_or(next, |sign| next.min(sign));
         tokio::select! {
-            () = watch.hints.next() => {
+            () = watch.events.next() => {
                 let now = watch.now();
-                watch.schedule.hint(now);
+                watch.schedule.on_fs_event(now);
             }
             () = tokio::time::sleep(next) => {}
             () = wake.notified() => watch.on_wake().await,
@@ -65,15 +65,15 @@ struct Watch<'a, H> {
     settings: ScheduleSettings,
     schedule: Schedule,
     flapping: Flapping,
-    hints: Hints,
-    /// Whether the files are looked at often, since nothing reports their changes.
+    events: FsEvents,
+    /// Whether the files are polled, since the system reports no file events.
     polls: bool,
-    /// Whether the files did not validate when they last changed.
+    /// Whether the files were invalid after their last change.
     is_invalid: bool,
 }
 
 impl<H: Host> Watch<'_, H> {
-    /// The time since the start.
+    /// Returns the time since the start.
     fn now(&self) -> Duration {
         self.started.elapsed()
     }
@@ -88,8 +88,8 @@ impl<H: Host> Watch<'_, H> {
             let now = self.now();
             match self.schedule.due(now) {
                 None => return,
-                Some(Due::Look) => {
-                    if self.look_for_changes(now) {
+                Some(Due::Scan) => {
+                    if self.scan_for_changes(now) {
                         self.pass(Reason::Files).await;
                     }
                 }
@@ -98,8 +98,8 @@ impl<H: Host> Watch<'_, H> {
         }
     }
 
-    fn look_for_changes(&mut self, now: Duration) -> bool {
-        let changed = self.look() == Look::Changed;
+    fn scan_for_changes(&mut self, now: Duration) -> bool {
+        let changed = self.scan() == ScanResult::Changed;
         if changed {
             self.schedule.files_changed(now);
             self.flapping.files_changed();
@@ -108,32 +108,32 @@ impl<H: Host> Watch<'_, H> {
     }
 
     /// Reads the files.
-    fn look(&mut self) -> Look {
-        // Watched first and read then, so that no change falls in between.
+    fn scan(&mut self) -> ScanResult {
+        // Watches before it reads, so that no change is missed in between.
         self.arm();
         let files = self.host.watched().files.to_vec();
-        let look = self.host.look();
+        let result = self.host.scan();
         if self.host.watched().files != files {
             self.arm();
         }
-        if look == Look::Invalid {
+        if result == ScanResult::Invalid {
             self.host.on_event(WatchEvent::Invalid);
             self.is_invalid = true;
         }
-        if look == Look::Changed && std::mem::take(&mut self.is_invalid) {
+        if result == ScanResult::Changed && std::mem::take(&mut self.is_invalid) {
             self.host.on_event(WatchEvent::Valid);
         }
-        look
+        result
     }
 
-    /// Sees to it that the next change of the files is reported.
+    /// Watches the current paths; polls them if the system reports no events.
     fn arm(&mut self) {
         if self.polls {
             return;
         }
         let watched = self.host.watched();
-        if let Err(error) = self.hints.watch(watched.root, watched.files) {
-            self.host.on_event(WatchEvent::NoHints(&error));
+        if let Err(error) = self.events.watch(watched.root, watched.files) {
+            self.host.on_event(WatchEvent::NoFsEvents(&error));
             self.polls = true;
             self.settings.rescan = POLL;
             let now = self.now();
@@ -155,9 +155,9 @@ impl<H: Host> Watch<'_, H> {
             Ok(Some((report, left))) => {
                 self.learn(&report);
                 let ended = if report.is_complete() {
-                    Ended::Well
+                    Ended::Complete
                 } else {
-                    Ended::Badly
+                    Ended::Incomplete
                 };
                 let held = self.flapping.held(self.now()).len();
                 self.host.on_event(WatchEvent::Passed(&Passed {
@@ -168,7 +168,7 @@ impl<H: Host> Watch<'_, H> {
                     ended,
                     took: started.elapsed(),
                 }));
-                ended == Ended::Well
+                ended == Ended::Complete
             }
             Err(failure) => {
                 self.host.on_event(WatchEvent::Failed {
@@ -184,7 +184,7 @@ impl<H: Host> Watch<'_, H> {
         self.schedule.ended(now, succeeded, random);
     }
 
-    /// Learns which fields were set back, so that none is fought over for ever.
+    /// Records which fields were corrected, so that none is corrected forever.
     fn learn(&mut self, report: &PassReport) {
         let now = self.now();
         for result in report.results() {
@@ -203,12 +203,12 @@ impl<H: Host> Watch<'_, H> {
 
     async fn on_wake(&mut self) {
         tokio::select! {
-            // It may wait for a program that prints a key, and that ends with it.
+            // The host may run a program that prints a key; dropping the future ends it.
             () = self.cancellation.cancelled() => return,
             () = self.host.on_wake() => {}
         }
         let now = self.now();
-        self.look_for_changes(now);
+        self.scan_for_changes(now);
         self.schedule.request(now);
     }
 }

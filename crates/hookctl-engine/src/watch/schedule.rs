@@ -1,30 +1,29 @@
-//! When to look at the files, and when to run a pass. Pure: times are durations since the start.
+//! When to scan the files, and when to run a pass. Pure: times are durations since the start.
 
 use std::time::Duration;
 
-/// How long nothing must happen before the files are read: an editor writes several times, a checkout
-/// thousands.
+/// The quiet period before a scan: an editor writes several times, a checkout thousands of times.
 const QUIET: Duration = Duration::from_millis(100);
-/// How long a look is put off while something keeps happening.
+/// The longest delay of a scan while events keep arriving.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
-/// The pause after a first failed pass; it doubles with each.
+/// The pause after the first failed pass; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after a failed pass.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
-/// How a watch is timed.
+/// The times of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduleSettings {
-    /// How often drift is looked for; each time up to half longer.
+    /// The time between two checks for drift. Each is extended by up to half, at random.
     pub interval: Duration,
-    /// How often the files are looked at without a hint.
+    /// The time after which the files are scanned even without an event.
     pub rescan: Duration,
-    /// How long the files must stay as they are before something is pruned.
+    /// The time for which the files must be unchanged before a pass prunes.
     pub grace: Duration,
 }
 
 impl Default for ScheduleSettings {
-    /// Five minutes, half a minute, half a minute.
+    /// An interval of 5 minutes, and 30 seconds each for rescan and grace.
     fn default() -> Self {
         Self {
             interval: Duration::from_mins(5),
@@ -41,18 +40,18 @@ pub enum Reason {
     Start,
     /// The files changed.
     Files,
-    /// It is time to look for drift.
+    /// The interval has passed.
     Interval,
-    /// The last one failed.
+    /// The last pass failed.
     Retry,
-    /// The files have stayed as they are for long enough to prune.
+    /// The files have been unchanged for long enough to prune.
     Grace,
-    /// Somebody asked for it.
+    /// The program requested it.
     Request,
 }
 
 impl Reason {
-    /// In a word, for logs and metrics.
+    /// Returns the reason as one word, for logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -65,85 +64,85 @@ impl Reason {
     }
 }
 
-/// What is due.
+/// A task that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// The files may have changed: look, and run a pass if they did.
-    Look,
+    /// Scan the files, and run a pass if they changed.
+    Scan,
     /// Run a pass.
     Pass(Reason),
 }
 
-/// What is due when.
+/// The times of the next scan and the next pass.
 #[derive(Clone, Debug)]
 pub struct Schedule {
     settings: ScheduleSettings,
-    /// The first and the last hint that no look has followed.
-    hints: Option<(Duration, Duration)>,
-    next_look: Duration,
+    /// The first and the last event since the last scan.
+    events: Option<(Duration, Duration)>,
+    next_scan: Duration,
     next_pass: (Duration, Reason),
-    /// When the files will have been as they are for long enough.
+    /// When the files will have been unchanged for long enough to prune.
     stable_at: Option<Duration>,
     failures: u32,
 }
 
 impl Schedule {
-    /// A schedule whose first pass is due at once.
+    /// Returns a schedule whose first pass is due at once.
     pub const fn new(settings: ScheduleSettings) -> Self {
         Self {
-            next_look: settings.rescan,
+            next_scan: settings.rescan,
             settings,
-            hints: None,
+            events: None,
             next_pass: (Duration::ZERO, Reason::Start),
-            // A watch may have been started in the middle of a checkout.
+            // The watch may have started in the middle of a checkout.
             stable_at: Some(settings.grace),
             failures: 0,
         }
     }
 
-    /// Times things otherwise from now on.
+    /// Changes the times from now on.
     pub fn retime(&mut self, settings: ScheduleSettings, now: Duration) {
         self.settings = settings;
-        self.next_look = self.next_look.min(now + settings.rescan);
+        self.next_scan = self.next_scan.min(now + settings.rescan);
     }
 
-    /// Takes note that the files may have changed.
-    pub fn hint(&mut self, now: Duration) {
-        let first = self.hints.map_or(now, |(first, _)| first);
-        self.hints = Some((first, now));
+    /// Records a file event.
+    pub fn on_fs_event(&mut self, now: Duration) {
+        let first = self.events.map_or(now, |(first, _)| first);
+        self.events = Some((first, now));
     }
 
-    /// Takes note that a pass is wanted at once.
+    /// Makes a pass due at once.
     pub const fn request(&mut self, now: Duration) {
         self.next_pass = (now, Reason::Request);
     }
 
-    /// When something will be due.
+    /// Returns when the next task is due.
     pub fn next(&self) -> Duration {
         let settled = self
-            .hints
+            .events
             .map(|(first, last)| (last + QUIET).min(first + LONGEST_WAIT));
         [
             Some(self.next_pass.0),
-            Some(self.next_look),
+            Some(self.next_scan),
             settled,
             self.stable_at,
         ]
         .into_iter()
         .flatten()
         .min()
-        .unwrap_or(self.next_look)
+        .unwrap_or(self.next_scan)
     }
 
-    /// What is due now, if anything. A look is due before a pass, since it may change what the pass does.
+    /// Returns the task that is due now, if any. A scan comes before a pass, since its result affects the pass.
     pub fn due(&mut self, now: Duration) -> Option<Due> {
         let settled = self
-            .hints
+            .events
             .is_some_and(|(first, last)| now >= (last + QUIET).min(first + LONGEST_WAIT));
-        if settled || now >= self.next_look {
-            self.hints = None;
-            self.next_look = now + self.settings.rescan;
-            return Some(Due::Look);
+        if settled || now >= self.next_scan {
+            self.events = None;
+            self.next_scan = now + self.settings.rescan;
+            return Some(Due::Scan);
         }
         if now >= self.next_pass.0 {
             return Some(Due::Pass(self.next_pass.1));
@@ -155,18 +154,18 @@ impl Schedule {
         None
     }
 
-    /// Takes note that the files are not what they were.
+    /// Records that the content of the files changed.
     pub fn files_changed(&mut self, now: Duration) {
         self.stable_at = Some(now + self.settings.grace);
         self.failures = 0;
     }
 
-    /// Whether the files have been as they are for long enough to prune.
+    /// Returns whether the files have been unchanged for long enough to prune.
     pub fn may_prune(&self) -> bool {
         self.stable_at.is_none()
     }
 
-    /// Takes note that a pass ended. `random` is in 0..=1.
+    /// Records that a pass ended, and schedules the next one. `random` is in 0..=1.
     pub fn ended(&mut self, now: Duration, succeeded: bool, random: f64) {
         let random = random.clamp(0.0, 1.0);
         if succeeded {
@@ -177,7 +176,7 @@ impl Schedule {
             let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(self.failures));
             let pause = doubled.min(LONGEST_PAUSE);
             self.failures = self.failures.saturating_add(1);
-            // At least half of it, so that many who failed at once do not come back at once.
+            // At least half of the pause, so that many processes that failed together do not retry together.
             let jittered = pause.mul_f64(0.5 + random / 2.0);
             self.next_pass = (now + jittered, Reason::Retry);
         }
@@ -196,49 +195,49 @@ mod tests {
         let mut schedule = Schedule::new(ScheduleSettings::default());
         assert_eq!(schedule.due(ms(0)), Some(Due::Pass(Reason::Start)));
         schedule.ended(ms(0), true, 0.0);
-        // The grace of the start is over.
+        // The grace period of the start has passed.
         schedule.stable_at = None;
         schedule
     }
 
     #[test]
-    fn a_look_follows_a_quiet_moment() {
+    fn a_scan_follows_a_quiet_period() {
         let mut schedule = started();
-        schedule.hint(ms(1_000));
-        schedule.hint(ms(1_050));
+        schedule.on_fs_event(ms(1_000));
+        schedule.on_fs_event(ms(1_050));
         assert_eq!(schedule.next(), ms(1_150));
         assert_eq!(schedule.due(ms(1_149)), None);
-        assert_eq!(schedule.due(ms(1_150)), Some(Due::Look));
+        assert_eq!(schedule.due(ms(1_150)), Some(Due::Scan));
         assert_eq!(schedule.due(ms(1_151)), None);
     }
 
     #[test]
-    fn constant_writing_puts_a_look_off_by_a_second() {
+    fn constant_writing_delays_a_scan_by_a_second() {
         let mut schedule = started();
-        let mut looks = Vec::new();
+        let mut scans = Vec::new();
         for time in (1_000..4_000).step_by(10) {
-            schedule.hint(ms(time));
-            if schedule.due(ms(time)) == Some(Due::Look) {
-                looks.push(time);
+            schedule.on_fs_event(ms(time));
+            if schedule.due(ms(time)) == Some(Due::Scan) {
+                scans.push(time);
             }
         }
-        assert_eq!(looks, [2_000, 3_010]);
+        assert_eq!(scans, [2_000, 3_010]);
     }
 
     #[test]
-    fn files_are_looked_at_without_a_hint() {
+    fn files_are_scanned_without_an_event() {
         let mut schedule = started();
         assert_eq!(schedule.next(), ms(30_000));
-        assert_eq!(schedule.due(ms(30_000)), Some(Due::Look));
+        assert_eq!(schedule.due(ms(30_000)), Some(Due::Scan));
         assert_eq!(schedule.next(), ms(60_000));
     }
 
     #[test]
-    fn drift_is_looked_for_every_interval_and_up_to_half_later() {
+    fn drift_is_checked_every_interval_and_up_to_half_later() {
         for (random, expected) in [(0.0, 300_000), (1.0, 450_000)] {
             let mut schedule = started();
             schedule.ended(ms(0), true, random);
-            schedule.next_look = ms(900_000);
+            schedule.next_scan = ms(900_000);
             assert_eq!(schedule.next(), ms(expected));
             let due = schedule.due(ms(expected));
             assert_eq!(due, Some(Due::Pass(Reason::Interval)));
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_retried_for_ever_with_growing_pauses() {
+    fn failures_are_retried_without_limit_with_growing_pauses() {
         let mut schedule = started();
         let mut now = ms(0);
         let mut pauses = Vec::new();
@@ -261,7 +260,7 @@ mod tests {
         assert_eq!(
             schedule.next_pass.0.saturating_sub(now).as_secs(),
             1,
-            "new files, new luck"
+            "new files start over"
         );
     }
 
@@ -270,13 +269,13 @@ mod tests {
         let mut schedule = started();
         schedule.files_changed(ms(1_000));
         assert!(!schedule.may_prune());
-        assert_eq!(schedule.due(ms(30_000)), Some(Due::Look));
+        assert_eq!(schedule.due(ms(30_000)), Some(Due::Scan));
         assert_eq!(schedule.due(ms(31_000)), Some(Due::Pass(Reason::Grace)));
         assert!(schedule.may_prune());
     }
 
     #[test]
-    fn the_grace_begins_at_the_first_look_also_at_a_start() {
+    fn the_grace_period_begins_with_the_first_scan() {
         let mut schedule = Schedule::new(ScheduleSettings {
             grace: ms(10_000),
             ..ScheduleSettings::default()
@@ -294,12 +293,12 @@ mod tests {
         let mut schedule = started();
         for round in 1..=10_000_u64 {
             let now = ms(round * 400_000);
-            schedule.hint(now);
+            schedule.on_fs_event(now);
             while schedule.due(now + ms(100)).is_some() {
                 schedule.ended(now + ms(100), round % 3 != 0, 0.5);
             }
         }
-        // A schedule holds no list of anything.
+        // A schedule holds no collection.
         assert!(size_of::<Schedule>() < 256);
     }
 }

@@ -13,7 +13,7 @@ use super::opened::{Copied, Opened};
 use super::options::SledOptions;
 use crate::Record;
 
-/// The record of one account in a folder, on sled. Reading and writing block the thread for as long as the disk takes.
+/// The record of one account in a folder, on sled. Reads and writes block the thread.
 #[derive(Clone, Debug)]
 pub struct SledRecord {
     options: SledOptions,
@@ -21,12 +21,12 @@ pub struct SledRecord {
 }
 
 impl SledRecord {
-    /// Returns the record of an account in a folder. Reads nothing, and makes no folder.
+    /// Returns the record of an account in a folder. Reads nothing, and creates no folder.
     pub const fn new(options: SledOptions, account: Account) -> Self {
         Self { options, account }
     }
 
-    /// Returns the handle of this record.
+    /// Returns a handle over this record.
     pub fn into_record(self) -> Record {
         let account = self.account.clone();
         Record::new(self, account)
@@ -37,7 +37,7 @@ impl SledRecord {
     }
 }
 
-/// The accounts of which a folder's record remembers anything.
+/// Returns the accounts in a folder's record.
 ///
 /// # Errors
 /// [`SledError`]
@@ -53,7 +53,7 @@ impl Backend for SledRecord {
 
     fn load(&self) -> PortFuture<'_, Loaded> {
         Box::pin(async {
-            // Read before the copy is made: a write between the two makes another state.
+            // Read before the copy is made: a write in between changes the tag.
             let head = head(&self.options.directory);
             let loaded = match self.copied()? {
                 Some(copied) => copied.load()?,
@@ -108,7 +108,7 @@ impl Session for SledSession {
 
     fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>> {
         Box::pin(async move {
-            // Read while no other process can write: a write after it makes another state.
+            // Read while no other process can write: a later write changes the tag.
             let head = head(&self.options.directory);
             self.opened.close()?;
             Ok(head)

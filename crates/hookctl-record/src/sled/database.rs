@@ -1,9 +1,9 @@
-//! sled, wrapped: no type of it leaves this file but its error.
+//! A wrapper of sled. Of its types, only the error leaves this file.
 //!
-//! sled 0.34's `flush` does not survive a power loss by itself, its `open` can panic on a damaged file, its last
-//! `drop` on a failing disk, and a damaged log is silently cut to an older state. So files are synced here, panics
-//! are caught,
-//! and a generation number is kept both in the database and beside it.
+//! sled 0.34 has four weaknesses. A `flush` alone does not survive a power loss. Its `open` can panic on a damaged
+//! file, and its last `drop` on a failing disk. A damaged log is silently truncated to an older state. This module
+//! therefore syncs the files, catches panics, and keeps a generation number both in the database and in a file beside
+//! it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -39,50 +39,50 @@ pub(super) struct Database {
     pub(super) history: Tree,
     pub(super) observed: Tree,
     pub(super) meta: Tree,
-    /// The file that sled writes, for making it durable.
+    /// The file that sled writes, for syncing it.
     file: File,
     pub(super) generation_file: GenerationFile,
-    /// Where it is opened.
+    /// The folder in which the database is opened.
     directory: PathBuf,
-    /// How much of the history is kept.
+    /// The retention limits of the history.
     pub(super) history_limits: HistoryLimits,
     pub(super) followed: Followed,
-    /// Where people know it to be; another one for a copy.
+    /// The folder to name in messages: that of the original, if this is a copy.
     shown: PathBuf,
-    // Fields are dropped in their order; this one has to be the last.
+    // Fields are dropped in declaration order, and this one must be the last.
     _last: LastHandle,
 }
 
 impl Database {
-    /// Whether there is one in a folder.
+    /// Returns whether a folder contains a database.
     ///
     /// # Errors
-    /// [`SledError::Io`] if that cannot be told.
+    /// [`SledError::Io`] if the folder cannot be inspected.
     pub(super) fn is_in(directory: &Path) -> Result<bool, SledError> {
         let database = directory.join(DATABASE);
         match folder::kind(&database)? {
             None => Ok(false),
             Some(kind) if kind.is_dir() => Ok(folder::kind(&database.join("db"))?.is_some()),
-            // Something is in its place, and is found when it is checked.
+            // Another kind of file has its name; the check reports it.
             Some(_) => Ok(true),
         }
     }
 
-    /// Opens or makes the one in a folder, and checks it.
+    /// Opens or creates the database in a folder, and checks it.
     pub(super) fn open(directory: &Path, shown: &Path) -> Result<Self, SledError> {
         let opened = Self::open_unchecked(directory, shown)?;
         opened.check()?;
         Ok(opened)
     }
 
-    /// Opens or makes the one in a folder.
+    /// Opens or creates the database in a folder.
     pub(super) fn open_unchecked(directory: &Path, shown: &Path) -> Result<Self, SledError> {
         check_clock(jiff::Timestamp::now())?;
         folder::clear_unfinished(directory)?;
         if folder::kind(&directory.join(GENERATION))?.is_some_and(|kind| kind.is_dir()) {
             return Err(SledError::Damaged {
                 directory: shown.to_owned(),
-                what: "'generation' is no file".to_owned(),
+                what: "'generation' is not a regular file".to_owned(),
             });
         }
         let path = directory.join(DATABASE);
@@ -92,7 +92,8 @@ impl Database {
         Self::open_in(directory, &path, shown)
     }
 
-    /// Makes one beside its place, and gives it its name when all of it is durable: what bears the name is whole.
+    /// Creates a database under a temporary name, and renames it once all of it is durable. A database with the final
+    /// name is therefore complete.
     fn make(directory: &Path, shown: &Path) -> Result<(), SledError> {
         let path = directory.join(UNFINISHED);
         let made = Self::open_in(directory, &path, shown)?;
@@ -131,20 +132,20 @@ impl Database {
         })
     }
 
-    /// What is remembered of each bound webhook of an account.
+    /// Returns the last-applied state of each bound webhook of an account.
     pub(super) fn last_applied(&self, account: &Account) -> Result<LastApplied, SledError> {
         let mut records = LastApplied::new();
         for (name, record) in self.rows::<StoredRecord>(&self.records, RECORDS, account)? {
             let key = String::from_utf8(name)
                 .ok()
                 .and_then(|name| Key::parse(&name).ok())
-                .ok_or_else(|| self.damaged("a record has no valid key"))?;
+                .ok_or_else(|| self.damaged("a binding has an invalid key"))?;
             records.insert(key, record.into());
         }
         Ok(records)
     }
 
-    /// The writes of an account whose outcome is not known, and what was observed before them.
+    /// Returns the pending writes of an account, and the ids that were observed before them.
     pub(super) fn pending(&self, account: &Account) -> Result<Pending, SledError> {
         let intents: BTreeMap<Key, Intent> = self
             .rows::<Intent>(&self.intents, INTENTS, account)?
@@ -162,17 +163,17 @@ impl Database {
         })
     }
 
-    /// Checks every value of a tree, of all accounts, and counts them.
+    /// Checks every value of a tree, over all accounts. Returns the number of values.
     pub(super) fn verify(&self, name: &str) -> Result<usize, SledError> {
         self.sum(name, |_: serde::de::IgnoredAny| 1)
     }
 
-    /// Checks a tree whose rows are lists, of all accounts, and counts what is in the lists.
+    /// Checks every value of a tree whose rows are lists, over all accounts. Returns the number of list items.
     pub(super) fn verify_lists(&self, name: &str) -> Result<usize, SledError> {
         self.sum(name, |list: Vec<serde::de::IgnoredAny>| list.len())
     }
 
-    /// Checks every value of a tree, of all accounts, and adds up what it counts as.
+    /// Checks every value of a tree, over all accounts. Returns the sum of `count` over them.
     fn sum<T: DeserializeOwned>(
         &self,
         name: &str,
@@ -190,7 +191,7 @@ impl Database {
         Ok(sum)
     }
 
-    /// The records of an account that can be read; the others are passed over.
+    /// Returns the readable bindings of an account, and skips the others.
     pub(super) fn readable_records(&self, account: &Account) -> LastApplied {
         let prefix = row_key(account, b"");
         self.records
@@ -204,7 +205,7 @@ impl Database {
             .collect()
     }
 
-    /// The latest changes of an account, the newest first.
+    /// Returns up to `limit` changes of an account, the newest first.
     pub(super) fn history(
         &self,
         account: &Account,
@@ -225,7 +226,7 @@ impl Database {
         Ok(latest)
     }
 
-    /// The accounts that anything is remembered of.
+    /// Returns the accounts in the database.
     pub(super) fn accounts(&self) -> Result<Vec<Account>, SledError> {
         let mut accounts = Vec::new();
         for row in &self.records {
@@ -241,22 +242,22 @@ impl Database {
         Ok(accounts)
     }
 
-    /// Makes everything written so far durable.
+    /// Makes all writes so far durable.
     pub(super) fn sync(&self) -> Result<(), SledError> {
         self.sled
             .flush()
             .map_err(|source| self.failed("write", source))?;
         self.file
             .sync_all()
-            .map_err(io_error("make durable", &self.directory.join(DATABASE)))
+            .map_err(io_error("sync", &self.directory.join(DATABASE)))
     }
 
-    /// Where it is opened.
+    /// Returns the folder in which the database is opened.
     pub(super) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Holds the database against its version, its generation, and every value's checksum.
+    /// Checks the database's version, its generation, and its number of bindings.
     fn check(&self) -> Result<(), SledError> {
         let version: Option<u32> = self.get(&self.meta, META, VERSION_KEY)?;
         match version {
@@ -267,13 +268,13 @@ impl Database {
                     found,
                 });
             }
-            _ => return Err(self.damaged("it says no schema version")),
+            _ => return Err(self.damaged("the schema version is missing")),
         }
         let generation = self.generation()?.unwrap_or_default();
-        // The file is written after the transaction, so the database may be one ahead of it.
+        // The file is written after the transaction, so the database may be one generation ahead.
         let expected = match GenerationFile::read(&self.directory.join(GENERATION))? {
             Found::Whole(expected) => expected,
-            // Before its first write was whole.
+            // The first write of the file was interrupted.
             Found::Missing | Found::Damaged(_) if generation.number <= 1 => Generation::default(),
             Found::Missing => return Err(self.damaged("the file 'generation' is missing")),
             Found::Damaged(error) => {
@@ -290,7 +291,7 @@ impl Database {
         let found = self.records.len() as u64;
         if found != generation.records {
             return Err(self.damaged(format!(
-                "{} records of {} are there",
+                "{} bindings found, {} expected",
                 found, generation.records
             )));
         }
@@ -301,7 +302,7 @@ impl Database {
         self.get(&self.meta, META, GENERATION_KEY)
     }
 
-    /// All rows of an account in a tree, each checked, by the key's own part.
+    /// Returns all rows of an account in a tree, each checked, by the last part of the row's key.
     pub(super) fn rows<T: DeserializeOwned>(
         &self,
         tree: &Tree,
@@ -366,7 +367,7 @@ impl Database {
     }
 }
 
-/// sled counts from 1970 and panics before it.
+/// Checks the clock: sled panics if it is before 1970.
 fn check_clock(now: jiff::Timestamp) -> Result<(), SledError> {
     if now < jiff::Timestamp::UNIX_EPOCH {
         return Err(SledError::Clock);
@@ -374,7 +375,7 @@ fn check_clock(now: jiff::Timestamp) -> Result<(), SledError> {
     Ok(())
 }
 
-/// The key of a row: the account, then its own part. No part of an account holds a NUL.
+/// Returns the key of a row: the account, then the row's own part. No part of an account contains a NUL.
 pub(super) fn row_key(account: &Account, own: &[u8]) -> Vec<u8> {
     let length = account.target().len() + account.api().len() + 2 + own.len();
     let mut key = Vec::with_capacity(length);

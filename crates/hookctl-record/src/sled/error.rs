@@ -1,4 +1,4 @@
-//! Why the record on sled cannot be used.
+//! The errors of the record on sled.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,98 +6,93 @@ use std::path::{Path, PathBuf};
 use hookctl_core::outside::Outside;
 use hookctl_core::record::{RecordError, RecordErrorKind};
 
-/// Why the record cannot be used.
+/// A failure to use the record.
 #[derive(Debug, thiserror::Error)]
 pub enum SledError {
     /// Another process uses it.
     #[error("the local record in {} is in use{}", Outside::path(directory), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]
     Locked {
-        /// The folder.
+        /// The record's folder.
         directory: PathBuf,
-        /// The process that uses it, if it says.
+        /// The id of that process, if known.
         holder: Option<u32>,
     },
     /// The wait for another process was cancelled; nothing was opened.
-    #[error("interrupted while another process used the local record")]
+    #[error("interrupted while waiting for another process to release the local record")]
     Interrupted,
     /// The folder or a file in it cannot be read or written.
     #[error("could not {attempt} {}", Outside::path(path))]
     Io {
-        /// What was tried.
+        /// The attempted operation, as a verb.
         attempt: &'static str,
-        /// With what.
+        /// The path.
         path: PathBuf,
-        /// Why it failed.
+        /// The system's error.
         source: io::Error,
     },
-    /// No record may be in the folder.
+    /// The folder cannot hold a record.
     #[error("{} cannot hold the local record: {why}", Outside::path(directory))]
     NoPlace {
-        /// The folder.
+        /// The record's folder.
         directory: PathBuf,
         /// Why.
         why: &'static str,
     },
     /// The database is damaged.
-    #[error(
-        "the local record in {} is damaged ({what}), and is not trusted",
-        Outside::path(directory)
-    )]
+    #[error("the local record in {} is damaged: {what}", Outside::path(directory))]
     Damaged {
-        /// The folder.
+        /// The record's folder.
         directory: PathBuf,
-        /// What was found.
+        /// The kind of damage.
         what: String,
     },
-    /// The database went back to an older state.
+    /// The database was rolled back to an older state.
     #[error(
-        "the local record in {} went back from state {expected} to state {found}, as after a power loss or a restored copy, and is not trusted",
+        "the local record in {} was rolled back (expected generation {expected}, found {found})",
         Outside::path(directory)
     )]
     RolledBack {
-        /// The folder.
+        /// The record's folder.
         directory: PathBuf,
-        /// The state that it should have at least.
+        /// The minimum expected generation.
         expected: u64,
-        /// The state that it has.
+        /// The generation found.
         found: u64,
     },
-    /// The database was made by a newer version.
+    /// A newer version of hookctl created the database.
     #[error(
-        "the local record in {} was made by a newer version of hookctl (schema {found})",
+        "the local record in {} was created by a newer version of hookctl (schema {found})",
         Outside::path(directory)
     )]
     Newer {
-        /// The folder.
+        /// The record's folder.
         directory: PathBuf,
-        /// Its schema.
+        /// The database's schema version.
         found: u32,
     },
-    /// The clock of this machine is before 1970, which no record can hold.
+    /// The clock of this machine is before 1970, which sled does not support.
     #[error("the clock of this machine is set to a time before 1970")]
     Clock,
     /// The commit is not the next one.
     #[error("the next commit of the local record is {expected}, not {found}")]
     Conflict {
-        /// The number that it should have.
+        /// The expected number.
         expected: u64,
-        /// The number that it has.
+        /// The commit's number.
         found: u64,
     },
     /// The thread that writes has ended.
-    #[error("the local record is no longer written")]
+    #[error("the writer of the local record has stopped")]
     Stopped,
     /// A commit took too long.
-    #[error(
-        "the local record could not be written in time: the disk, or this machine's threads, do not answer"
-    )]
+    #[error("timed out while writing the local record")]
     Stalled,
-    /// The database refused.
+    /// The database failed.
     #[error("could not {attempt} the local record in {}", Outside::path(directory))]
     Database {
-        /// What was tried.
+        /// The attempted operation, as a verb.
         attempt: &'static str,
-        /// The folder.
+        /// The record's folder.
         directory: PathBuf,
         /// Why.
         source: sled::Error,
@@ -105,12 +100,12 @@ pub enum SledError {
 }
 
 impl SledError {
-    /// Whether the record itself is not what was written, so that it has to be made again.
+    /// Returns whether the stored data is damaged, so that the record must be rebuilt.
     pub const fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::RolledBack { .. })
     }
 
-    /// What a caller can do about it.
+    /// Returns the kind of the error.
     pub const fn kind(&self) -> RecordErrorKind {
         match self {
             Self::Locked { .. } => RecordErrorKind::Held,

@@ -1,4 +1,4 @@
-//! The folder that the record lives in: for its owner only, and never in Git.
+//! The record's folder: accessible to its owner only, and ignored by Git.
 
 use std::fs::{self, File, FileType};
 use std::io::{self, ErrorKind, Write as _};
@@ -11,46 +11,46 @@ use hookctl_system::input::open_plain;
 /// The subfolder of the database.
 pub(super) const DATABASE: &str = "db";
 
-/// The subfolder of a database that is being made.
+/// The subfolder of a database that is being created.
 pub(super) const UNFINISHED: &str = "db.making";
 
-/// The file of a database with the settings that the database was made with.
+/// The file with the settings of a database.
 pub(super) const SETTINGS: &str = "conf";
 
-/// The file beside the database that says which state it has at least.
+/// The file beside the database with its minimum generation.
 pub(super) const GENERATION: &str = "generation";
 
 /// The subfolder of the emulator's accounts.
 const SANDBOX: &str = "sandbox";
 
-/// What keeps the folder out of Git.
+/// The file that keeps the folder out of Git.
 const IGNORE: &str = ".gitignore";
 
-/// The file that is locked.
+/// The lock file.
 pub(super) const LOCK: &str = "lock";
 
-/// How the names begin of folders that hold a record which was set aside.
+/// The name prefix of folders with a record that was set aside.
 pub(super) const ASIDE: &str = "damaged";
 
-/// The most bytes of all files of the database: a hundred times what 10,000 webhooks with a full history take. It is
-/// read as a whole, and a file with holes is longer than the disk.
+/// The maximum size of all files of the database together: a hundred times that of 10,000 webhooks with a full
+/// history. The database is read as a whole, and a sparse file can be larger than the disk.
 pub(super) const LARGEST: u64 = 1024 * 1024 * 1024;
 
-/// The deepest that folders of the database lie in each other.
+/// The maximum depth of nested folders of the database.
 const DEPTH: usize = 4;
 
-/// What is at a path, links not followed, or `None` if nothing is. A path that cannot be looked at is an error, never
-/// an absence: a record that counts as missing would be begun anew, and what it protects forgotten.
+/// Returns the type of a file, without following links; `None` if it is missing. An unreadable path is an error, not
+/// a missing file: a record that counts as missing would be created anew, and lose what it protects.
 pub(super) fn kind(path: &Path) -> Result<Option<FileType>, SledError> {
     match fs::symlink_metadata(path) {
         Ok(metadata) => Ok(Some(metadata.file_type())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io_error("look at", path)(error)),
+        Err(error) => Err(io_error("inspect", path)(error)),
     }
 }
 
-/// Checks that a record is in the folder, or may be made there: it is missing, empty, or holds what a record holds. Only
-/// names are looked at, so that a damaged record is still one.
+/// Checks that a folder contains a record, or may hold one: it is missing, empty, or contains only files of a record.
+/// The check looks only at names, so that a damaged record is still recognized.
 pub(super) fn check_place(directory: &Path) -> Result<(), SledError> {
     match kind(directory)? {
         None => return Ok(()),
@@ -69,32 +69,32 @@ pub(super) fn check_place(directory: &Path) -> Result<(), SledError> {
     if is_record(directory)? {
         return Ok(());
     }
-    let mut is_ours_alone = true;
+    let mut has_only_own_names = true;
     for name in names(directory)? {
         let path = directory.join(&name);
-        // A record that was set aside tells as well what the folder is for.
+        // A record that was set aside also identifies the folder.
         let is_aside = name.starts_with(ASIDE) && kind(&path)?.is_some_and(|kind| kind.is_dir());
         if is_aside && is_record(&path)? {
             return Ok(());
         }
-        is_ours_alone &= is_ours(&name);
+        has_only_own_names &= is_own_name(&name);
     }
-    if is_ours_alone {
+    if has_only_own_names {
         return Ok(());
     }
     Err(SledError::NoPlace {
         directory: directory.to_owned(),
-        why: "it is neither empty nor a record",
+        why: "it contains other files",
     })
 }
 
-/// Whether a folder holds what nothing but a record holds.
+/// Returns whether a folder contains a file that only a record has.
 fn is_record(directory: &Path) -> Result<bool, SledError> {
     if kind(&directory.join(GENERATION))?.is_some() {
         return Ok(true);
     }
     let database = directory.join(DATABASE);
-    // What a link leads to is not looked at; that there is one is an error of its own.
+    // A link is not followed; it is reported as an error of its own.
     if !kind(&database)?.is_some_and(|kind| kind.is_dir()) {
         return Ok(false);
     }
@@ -102,8 +102,8 @@ fn is_record(directory: &Path) -> Result<bool, SledError> {
     Ok(names.iter().any(|name| is_of_database(name)))
 }
 
-/// Whether a name is one that a record has, or that says nothing of what a folder is for.
-fn is_ours(name: &str) -> bool {
+/// Returns whether a name belongs to a record, or says nothing about the folder's purpose.
+fn is_own_name(name: &str) -> bool {
     let known = [
         DATABASE,
         UNFINISHED,
@@ -116,7 +116,7 @@ fn is_ours(name: &str) -> bool {
     known.contains(&name) || name.starts_with(ASIDE)
 }
 
-/// Whether sled names a file so.
+/// Returns whether sled uses a file name.
 fn is_of_database(name: &str) -> bool {
     ["db", SETTINGS, "blobs"].contains(&name) || name.starts_with("snap.")
 }
@@ -131,19 +131,19 @@ fn names(folder: &Path) -> Result<Vec<String>, SledError> {
         .collect()
 }
 
-/// Makes the folder, if need be, for its owner only, and what keeps it out of Git. The rights of a folder that is there
-/// are its owner's business.
+/// Creates the folder if it is missing, for its owner only, with the file that keeps it out of Git. The permissions
+/// of an existing folder do not change.
 pub(super) fn prepare(directory: &Path) -> Result<(), SledError> {
     check_place(directory)?;
     if let Some(above) = directory.parent().filter(|above| *above != Path::new("")) {
-        fs::create_dir_all(above).map_err(io_error("make the folder", above))?;
+        fs::create_dir_all(above).map_err(io_error("create the folder", above))?;
     }
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     match builder.create(directory) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        made => made.map_err(io_error("make the folder", directory))?,
+        made => made.map_err(io_error("create the folder", directory))?,
     }
     let ignore = directory.join(IGNORE);
     let mut options = File::options();
@@ -157,8 +157,8 @@ pub(super) fn prepare(directory: &Path) -> Result<(), SledError> {
     }
 }
 
-/// Takes every right from others, file by file: the folder may be moved somewhere more open. Only what hookctl made is
-/// touched.
+/// Removes all permissions of group and others, file by file, since the folder may be moved to a less private
+/// location. Changes only files that hookctl created.
 pub(super) fn close_to_others(directory: &Path) -> Result<(), SledError> {
     let database = directory.join(DATABASE);
     for name in [GENERATION, LOCK, IGNORE] {
@@ -173,18 +173,18 @@ pub(super) fn close_to_others(directory: &Path) -> Result<(), SledError> {
     close_folder(&database)
 }
 
-/// Takes every right from others, of the file that is opened.
+/// Removes all permissions of group and others from an open file.
 fn close(path: &Path) -> Result<(), SledError> {
     match open_plain(path, File::options().read(true)) {
         Ok(file) => set_mode(&file, 0o600, path),
-        // The database tidies up after itself while it is open.
+        // The database removes old files while it is open.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error("open", path)(error)),
     }
 }
 
-/// Removes what a killed process left half-made: a database without its name, and, in one that has it, a
-/// snapshot without its name, which sled would take for damage (it can be made again from the log).
+/// Removes the unfinished files of a killed process: a database under its temporary name, and an unnamed snapshot.
+/// sled would take the latter for damage; it can be rebuilt from the log.
 pub(super) fn clear_unfinished(directory: &Path) -> Result<(), SledError> {
     let making = directory.join(UNFINISHED);
     match fs::remove_dir_all(&making) {
@@ -210,15 +210,15 @@ pub(super) fn clear_unfinished(directory: &Path) -> Result<(), SledError> {
     Ok(())
 }
 
-/// Makes everything durable that was written to a file, or a folder's list of names.
+/// Makes the writes to a file, or to the entries of a folder, durable.
 pub(super) fn sync(path: &Path) -> Result<(), SledError> {
     fs::File::open(path)
         .and_then(|file| file.sync_all())
-        .map_err(io_error("make durable", path))
+        .map_err(io_error("sync", path))
 }
 
-/// Checks that nothing of the record is a link, a FIFO, or a device, or a file that has a second name: opening one could
-/// wait for ever, or reach what is not the record's.
+/// Checks that the record contains no link, FIFO, device, or file with a second name. Opening one could block
+/// forever, or reach a file outside the record.
 pub(super) fn check(directory: &Path) -> Result<(), SledError> {
     check_place(directory)?;
     let own = [DATABASE, GENERATION, UNFINISHED, LOCK, IGNORE, SANDBOX];
@@ -235,11 +235,11 @@ pub(super) fn check(directory: &Path) -> Result<(), SledError> {
     Ok(())
 }
 
-/// Checks what is in a folder, and returns how long its files are together, in bytes.
+/// Checks the files in a folder, and returns their total size in bytes.
 fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<u64, SledError> {
     let mut length = 0_u64;
     let entries = match fs::read_dir(folder) {
-        // What is no folder is found when the database is opened.
+        // Opening the database reports a file in place of the folder.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(length);
         }
@@ -258,7 +258,7 @@ fn check_all(directory: &Path, folder: &Path, depth: usize) -> Result<u64, SledE
     Ok(length)
 }
 
-/// Checks what is at a path, and returns how long a file is, in bytes.
+/// Checks a file, and returns its size in bytes.
 fn check_entry(directory: &Path, path: &Path, name: &str) -> Result<u64, SledError> {
     let damaged = |what: &str| SledError::Damaged {
         directory: directory.to_owned(),
@@ -267,14 +267,12 @@ fn check_entry(directory: &Path, path: &Path, name: &str) -> Result<u64, SledErr
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => Ok(0),
         Ok(found) if !found.is_file() => Err(damaged("is not a regular file")),
-        // Written through one name, it would change under the other.
-        Ok(found) if has_second_name(&found) => {
-            Err(damaged("is a hard link: it has a second name"))
-        }
+        // A write through one name would change the file under the other.
+        Ok(found) if has_second_name(&found) => Err(damaged("has a second name (hard link)")),
         Ok(found) => Ok(found.len()),
-        // The database tidies up after itself while it is open.
+        // The database removes old files while it is open.
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
-        Err(error) => Err(io_error("look at", path)(error)),
+        Err(error) => Err(io_error("inspect", path)(error)),
     }
 }
 
@@ -288,25 +286,26 @@ fn has_second_name(_: &fs::Metadata) -> bool {
     false
 }
 
-/// Opens a file of the record for writing, and makes it: never through a link, and never one with a second name.
+/// Opens a file of the record for writing, and creates it if it is missing. Never follows a link, and refuses a file
+/// with a second name.
 pub(super) fn open_own(path: &Path, options: &mut fs::OpenOptions) -> Result<File, SledError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     let file = open_plain(path, options).map_err(io_error("open", path))?;
-    let found = file.metadata().map_err(io_error("look at", path))?;
+    let found = file.metadata().map_err(io_error("inspect", path))?;
     if has_second_name(&found) {
         let error = io::Error::new(
             ErrorKind::InvalidInput,
-            "it is a hard link: it has a second name",
+            "the file has a second name (hard link)",
         );
         return Err(io_error("open", path)(error));
     }
     Ok(file)
 }
 
-/// Copies the database and its generation somewhere temporary. No link is followed.
+/// Copies the database and its generation to a temporary folder, without following links.
 pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, SledError> {
-    let copy = tempfile::tempdir().map_err(io_error("make a temporary folder for", directory))?;
+    let copy = tempfile::tempdir().map_err(io_error("create a temporary folder for", directory))?;
     let database = directory.join(DATABASE);
     if kind(&database)?.is_some() {
         copy_folder(&database, &copy.path().join(DATABASE), DEPTH)?;
@@ -319,7 +318,7 @@ pub(super) fn copy(directory: &Path) -> Result<tempfile::TempDir, SledError> {
 }
 
 fn copy_folder(from: &Path, to: &Path, depth: usize) -> Result<(), SledError> {
-    fs::create_dir(to).map_err(io_error("make the folder", to))?;
+    fs::create_dir(to).map_err(io_error("create the folder", to))?;
     for entry in fs::read_dir(from).map_err(io_error("read", from))? {
         let path = entry.map_err(io_error("read", from))?.path();
         let Some(name) = path.file_name() else {
@@ -330,7 +329,7 @@ fn copy_folder(from: &Path, to: &Path, depth: usize) -> Result<(), SledError> {
                 copy_folder(&path, &to.join(name), depth - 1)?;
             }
             Some(_) => copy_file(&path, &to.join(name))?,
-            // The database tidies up after itself while it is open.
+            // The database removes old files while it is open.
             None => {}
         }
     }
@@ -351,14 +350,14 @@ fn copy_file(from: &Path, to: &Path) -> Result<(), SledError> {
 fn set_mode(file: &File, mode: u32, path: &Path) -> Result<(), SledError> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
-    let metadata = file.metadata().map_err(io_error("look at", path))?;
+    let metadata = file.metadata().map_err(io_error("inspect", path))?;
     let us = rustix::process::geteuid().as_raw();
-    // In a container a volume may belong to another user, who alone sets its rights.
+    // In a container, a volume may belong to another user, and only that user may change its permissions.
     if metadata.uid() != us || metadata.permissions().mode() & 0o777 == mode {
         return Ok(());
     }
     file.set_permissions(fs::Permissions::from_mode(mode))
-        .map_err(io_error("set the rights of", path))
+        .map_err(io_error("set the permissions of", path))
 }
 
 #[cfg(not(unix))]

@@ -1,8 +1,7 @@
-//! The number beside the database that says which state it has at least.
+//! The generation file: the minimum generation of the database beside it.
 //!
-//! A database that silently went back to an older state, after a power loss or from a restored copy, is
-//! told by it. The file has two places that are written in turn, so that one of them is whole whatever
-//! happens in the middle of a write.
+//! It detects a database that was silently rolled back, by a power loss or a restored copy. The file has two slots
+//! that are written in turn, so that one of them is valid even after an interrupted write.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,20 +15,20 @@ use super::schema::{self, Generation, InvalidValue};
 use hookctl_core::record::Head;
 use hookctl_system::input::open_plain;
 
-/// The bytes of one place.
+/// The size of a slot in bytes.
 const PLACE: usize = 128;
 
-/// The name that the checksum is over.
+/// The tree name that the checksum covers.
 const NAME: &str = "generation";
 
-/// The open file.
+/// The open generation file.
 pub(super) struct GenerationFile {
     file: Mutex<File>,
     path: PathBuf,
 }
 
-/// Returns which state the record in a folder is in, without opening it. Returns `None` if there is none, or if it cannot
-/// be read.
+/// Returns a tag of the state of a folder's record, without opening the record. Returns `None` if there is none, or
+/// if its state cannot be read.
 pub(super) fn head(directory: &Path) -> Option<Head> {
     let file = open_plain(&directory.join(GENERATION), File::options().read(true)).ok()?;
     let modified = file.metadata().and_then(|file| file.modified()).ok();
@@ -40,13 +39,13 @@ pub(super) fn head(directory: &Path) -> Option<Head> {
     Some(Head::new(tag))
 }
 
-/// What the file says.
+/// The content of the file.
 pub(super) enum Found {
-    /// There is none.
+    /// The file does not exist.
     Missing,
-    /// Neither place is whole.
+    /// Neither slot is valid.
     Damaged(InvalidValue),
-    /// The later of the places that are whole.
+    /// The later of the valid slots.
     Whole(Generation),
 }
 
@@ -73,7 +72,7 @@ impl GenerationFile {
         })
     }
 
-    /// Opens the file for writing, and makes it.
+    /// Opens the file for writing, and creates it if it is missing.
     pub(super) fn open(path: &Path) -> Result<Self, SledError> {
         let mut options = File::options();
         options.write(true).create(true).truncate(false);
@@ -84,7 +83,7 @@ impl GenerationFile {
         })
     }
 
-    /// Writes the next number; durable when this returns.
+    /// Writes the next generation. Durable when this returns.
     pub(super) fn write(&self, generation: Generation) -> Result<(), SledError> {
         let failed = || io_error("write", &self.path);
         let mut value = schema::encode(NAME, b"", &generation)

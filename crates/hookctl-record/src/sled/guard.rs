@@ -1,27 +1,26 @@
-//! Calls of sled that may panic, or never come back, each in a thread of its own.
+//! A guard for calls of sled that may panic or block forever. Each runs in its own thread.
 //!
-//! sled panics on some damaged files and on a disk that refuses while it is closed, and waits for ever where it can
-//! start no thread. Neither may take the process with it. This module knows nothing of what is called.
+//! sled panics on some damaged files, and on a failing disk while it closes. It blocks forever if it cannot start a
+//! thread. Neither may affect the process.
 
 use std::io::{self, ErrorKind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
-/// The name of those threads: a panic of theirs is an answer, not a crash, so whoever reports panics can leave it
-/// out.
+/// The name of guarded threads. A panic in one is a handled error, which a panic hook can ignore.
 pub const GUARDED_THREAD: &str = "hookctl-record-guard";
 
-/// How long a call may take. Minutes, since a disk of a busy machine may need many seconds for one.
+/// The time-out of a call. It is minutes, since a busy disk may need many seconds.
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Why a call gave no answer.
+/// Why a call returned no result.
 #[derive(Debug)]
 pub(super) enum NoAnswer {
-    /// No thread could be started.
+    /// The thread could not be started.
     NoThread(io::Error),
-    /// It panicked, with these words.
+    /// The call panicked with this message.
     Panicked(String),
-    /// It did not come back in time.
+    /// The call timed out.
     Stalled,
 }
 
@@ -35,7 +34,7 @@ impl From<NoAnswer> for io::Error {
     }
 }
 
-/// Makes a call, and waits for it. One that does not come back in time is left behind.
+/// Runs a call and waits for its result. A call that times out keeps running in its thread.
 pub(super) fn guarded<T: Send + 'static>(
     patience: Duration,
     call: impl FnOnce() -> T + Send + 'static,
@@ -44,13 +43,13 @@ pub(super) fn guarded<T: Send + 'static>(
     let thread = std::thread::Builder::new()
         .name(GUARDED_THREAD.to_owned())
         .spawn(move || {
-            // Whoever does not wait any more does not need the answer.
+            // A caller that stopped waiting needs no result.
             let _ = done.send(call());
         })
         .map_err(NoAnswer::NoThread)?;
     match answer.recv_timeout(patience) {
         Ok(answer) => {
-            // What the call let go of is gone when its thread has ended.
+            // The call's values are dropped once its thread has ended.
             let _ = thread.join();
             Ok(answer)
         }

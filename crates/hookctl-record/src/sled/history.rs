@@ -1,7 +1,7 @@
-//! How much of the history is kept.
+//! Retention of the history.
 //!
-//! Every change adds to it, so a watch would fill the disk in time. Each commit that adds changes removes what is too
-//! old or too much, the oldest rows first, and only a few at once: a long history shrinks over several commits.
+//! Every change adds to the history, so a watch would eventually fill the disk. Each commit with changes removes
+//! expired rows, the oldest first. It removes only a few at once, so a long history shrinks over several commits.
 
 use jiff::Timestamp;
 
@@ -10,20 +10,20 @@ use super::error::SledError;
 use super::schema::{self, HISTORY, META, StoredEntry};
 use hookctl_core::record::Account;
 
-/// The most old rows that one commit removes beyond as many as it adds.
+/// The maximum number of old rows that a commit removes beyond the number that it adds.
 const ROWS_AT_ONCE: usize = 32;
 
-/// What a commit removes of the history.
+/// The rows that a commit removes from the history.
 #[derive(Debug, Default)]
 pub(super) struct Pruned {
     /// The rows.
     pub(super) rows: Vec<Vec<u8>>,
-    /// The row of the count, as it is afterwards.
+    /// The updated row of the count.
     pub(super) count: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Database {
-    /// Decides what goes when `added` changes come in `rows` rows, the last of which is of a given time.
+    /// Selects the rows to remove when `added` changes are added in `rows` rows, the last of which has a given time.
     pub(super) fn prune_history(
         &self,
         account: &Account,
@@ -38,7 +38,7 @@ impl Database {
         let count_key = row_key(account, b"history-count");
         let known = match self.get::<u64>(&self.meta, META, &count_key)? {
             Some(known) => known,
-            // A record of before: counted once.
+            // An older version stored no count; the rows are counted once.
             None => self.count_history(account)?,
         };
         let mut count = known.saturating_add(added as u64);

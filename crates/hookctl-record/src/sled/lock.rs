@@ -1,4 +1,4 @@
-//! One opener at a time: a lock that dies with its holder.
+//! The file lock of the record, which the system releases with its holder.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -9,14 +9,14 @@ use super::folder;
 use super::options::SledOptions;
 use hookctl_system::input::open_plain;
 
-/// How often a held lock is tried again.
+/// The time between two attempts to take a held lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A held lock.
 pub(super) struct Lock(#[expect(dead_code, reason = "closing the file releases the lock")] File);
 
 impl Lock {
-    /// Waits for the lock that nobody shares, and leaves the process id in the file.
+    /// Waits for the exclusive lock, and writes the process id to the file.
     pub(super) fn exclusive(options: &SledOptions) -> Result<Self, SledError> {
         let path = options.directory.join(folder::LOCK);
         let mut how = File::options();
@@ -31,7 +31,7 @@ impl Lock {
         Ok(Self(file))
     }
 
-    /// Waits for the lock that readers share. A folder without a lock file has no writer.
+    /// Waits for the shared lock of readers. Returns `None` without a lock file, since the folder then has no writer.
     pub(super) fn shared(options: &SledOptions) -> Result<Option<Self>, SledError> {
         let path = options.directory.join(folder::LOCK);
         match open_plain(&path, File::options().read(true)) {
@@ -67,7 +67,7 @@ fn wait(
             }
             Err(TryLockError::WouldBlock) => {
                 let mut pid = String::new();
-                // Whoever holds the lock may not have written its id yet.
+                // The holder may not have written its id yet.
                 let _ = file.take(20).read_to_string(&mut pid);
                 return Err(SledError::Locked {
                     directory: options.directory.clone(),

@@ -1,4 +1,4 @@
-//! Looking after a record: is it whole, what can be saved of it, and putting it aside.
+//! Maintenance of a record: verify it, salvage its readable bindings, and set it aside.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -13,30 +13,30 @@ use super::schema::{HISTORY, INTENTS, OBSERVED, RECORDS};
 use hookctl_core::record::Account;
 use hookctl_core::state::LastApplied;
 
-/// The most names that are tried for a folder.
+/// The maximum number of names to try for a folder.
 const NAMES: u32 = 1_000;
 
-/// How much a whole record holds, over all accounts.
+/// The size of a verified record, over all accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
-    /// Bindings, with what was last applied.
+    /// The number of bindings.
     pub records: usize,
-    /// Writes whose outcome is not known.
+    /// The number of pending writes.
     pub pending: usize,
-    /// Applied changes.
+    /// The number of changes in the history.
     pub history: usize,
-    /// Webhooks that were last observed.
+    /// The number of webhooks in the last observations.
     pub observed: usize,
 }
 
-/// Reads every value and checks it; none if there is no record. Nothing is written to the folder.
+/// Reads and checks every value. Returns `None` if there is no record. Writes nothing to the folder.
 ///
 /// # Errors
-/// [`SledError`] for the first value that fails its check, or what keeps the record from being read.
+/// [`SledError`] for the first invalid value, or if the record cannot be read.
 pub fn verify(options: &SledOptions) -> Result<Option<Verified>, SledError> {
     let directory = &options.directory;
     folder::check_place(directory)?;
-    // A folder that had a record and has lost its database is damaged, not new.
+    // A folder with other files of a record but no database is damaged, not new.
     if !Database::is_in(directory)? && folder::kind(&directory.join(GENERATION))?.is_none() {
         return Ok(None);
     }
@@ -50,8 +50,8 @@ pub fn verify(options: &SledOptions) -> Result<Option<Verified>, SledError> {
     }))
 }
 
-/// What can still be read of an account in a damaged record. Each of these values was written by us, but
-/// not necessarily last: it says what to look for at the API, and nothing more.
+/// Returns the readable bindings of an account in a damaged record. Their values are authentic but possibly outdated:
+/// use them only to search for webhooks at the API.
 ///
 /// # Errors
 /// [`SledError`] if the folder cannot be copied.
@@ -69,12 +69,12 @@ pub fn salvage(options: &SledOptions, account: &Account) -> Result<LastApplied, 
         .unwrap_or_default())
 }
 
-/// Moves a record out of the way, into a folder of that name below the record's, or of that name and a number if it
-/// is taken; none if there is none. A name that does not begin with `damaged` gets that before it, by which the folder
-/// is still known to be a record's.
+/// Moves a record into a subfolder, and returns its path; `None` if there is no record. If the name is taken, a
+/// number is appended. A name that does not begin with `damaged` gets that prefix, which identifies the folder as a
+/// record's.
 ///
 /// # Errors
-/// [`SledError`] if somebody uses the record, or it cannot be moved.
+/// [`SledError`] if the record is in use or cannot be moved.
 pub fn set_aside(options: &SledOptions, name: &str) -> Result<Option<PathBuf>, SledError> {
     let directory = &options.directory;
     folder::prepare(directory)?;
@@ -82,7 +82,7 @@ pub fn set_aside(options: &SledOptions, name: &str) -> Result<Option<PathBuf>, S
     let mut parts = Vec::new();
     for part in [DATABASE, GENERATION] {
         let part = directory.join(part);
-        // A link is moved as it is, wherever it leads.
+        // A link is moved itself, not its target.
         if folder::kind(&part)?.is_some() {
             parts.push(part);
         }
@@ -99,7 +99,7 @@ pub fn set_aside(options: &SledOptions, name: &str) -> Result<Option<PathBuf>, S
     Ok(Some(aside))
 }
 
-/// Makes a folder with a name that is free.
+/// Creates a folder under an unused name.
 fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, SledError> {
     let name = if name.starts_with(ASIDE) {
         name.to_owned()
@@ -115,11 +115,11 @@ fn free_folder(directory: &Path, name: &str) -> Result<PathBuf, SledError> {
             made => {
                 return made
                     .map(|()| folder.clone())
-                    .map_err(io_error("make the folder", &folder));
+                    .map_err(io_error("create the folder", &folder));
             }
         }
     }
-    Err(io_error("make the folder", &folder)(
+    Err(io_error("create the folder", &folder)(
         ErrorKind::AlreadyExists.into(),
     ))
 }

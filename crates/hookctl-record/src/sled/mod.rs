@@ -1,23 +1,22 @@
-//! The local record, on sled: bindings, last-applied state, fingerprints, history, and what was last
-//! observed, per target.
+//! The local record on sled: bindings, last-applied state, fingerprints, history, and the last observation of each
+//! account.
 //!
 //! # Expected flow
-//! Opened for one pass and closed again, so that several commands live side by side. A second opener
-//! waits, then gets a clear error. A dry run opens a copy and leaves the folder as it is.
+//! A command opens the record for one pass and closes it again, so that several commands can take turns. A second
+//! opener waits, then fails with a clear error. A dry run opens a copy and leaves the folder unchanged.
 //!
 //! # Guarantees
 //! - A commit is durable as a whole when [`Session::append`](hookctl_core::record::Session::append) returns.
-//! - Whatever is read was written by us: every value is checksummed, and a database that silently went
-//!   back to an older state is told by a generation number that is kept beside it.
-//! - No file holds a token or an API key, though the API may put one into a name or an address: that part is
-//!   hidden.
+//! - Only authentic values are read: every value has a checksum, and a generation number beside the database detects
+//!   a rollback.
+//! - No file contains a token or an API key. If the API put one into a name or an address, that part is hidden.
 //!
 //! # Assumptions
 //! The folder is on a local file system with working locks.
 //!
 //! # Caveats
-//! It is a cache: damaged or lost, it is rebuilt from the API by name. So damage is an error that says
-//! how to go on, and nothing is ever decided from a record that failed its check.
+//! The record can be rebuilt from the API by name if it is damaged or lost. Damage is therefore an error, and no
+//! decision relies on a record that failed a check.
 
 mod backend;
 mod database;
@@ -44,11 +43,11 @@ pub use options::SledOptions;
 
 use std::path::Path;
 
-/// Checks that a record is in a folder, or may be made there. The folder may not be a link; it may be missing or empty, or
-/// hold what a record holds, which its names tell.
+/// Checks that a folder contains a record, or may hold one. It must not be a link. It may be missing or empty, or
+/// contain only files with the names of a record's files.
 ///
 /// # Errors
-/// [`SledError::NoPlace`], or what keeps the folder from being looked at.
+/// [`SledError::NoPlace`], or [`SledError::Io`] if the folder cannot be inspected.
 pub fn check_place(directory: &Path) -> Result<(), SledError> {
     folder::check_place(directory)
 }

@@ -1,5 +1,4 @@
-//! What was last observed of each account: kept for `status` and for finding out what became of a create
-//! that had no answer.
+//! The last observation of each account, for `status` and for settling creates without a response.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,14 +14,14 @@ use hookctl_core::secret::Followed;
 use hookctl_core::state::ObservedWebhook;
 use hookctl_core::webhook::EndpointUrl;
 
-/// How many webhooks are in a row. sled spends more on a row than on the bytes in it.
+/// The number of webhooks in a row. A row costs sled more than its bytes.
 const WEBHOOKS_IN_A_ROW: usize = 16;
 
-/// How many bytes are hashed together: long runs are hashed several times as fast as webhooks.
+/// The number of bytes to hash at once: long inputs hash several times as fast as single webhooks.
 const HASHED_AT_ONCE: usize = 64 * 1024;
 
 impl Database {
-    /// What was last observed of an account.
+    /// Returns the last observation of an account.
     pub(super) fn observed(&self, account: &Account) -> Result<Option<Observation>, SledError> {
         let at: Option<Timestamp> = self.get(&self.meta, META, &at_key(account))?;
         let Some(at) = at else { return Ok(None) };
@@ -33,7 +32,7 @@ impl Database {
         }))
     }
 
-    /// The webhooks that were last observed of an account, by id.
+    /// Returns the last observed webhooks of an account, by id.
     pub(super) fn observed_webhooks(
         &self,
         account: &Account,
@@ -45,7 +44,7 @@ impl Database {
             .collect())
     }
 
-    /// Keeps what was observed of an account, all or nothing; writes only what differs.
+    /// Stores an observation of an account, all or nothing. Writes only the differences.
     pub(super) fn keep_observed(
         &self,
         account: &Account,
@@ -63,7 +62,7 @@ impl Database {
         if self.get::<String>(&self.meta, META, &digest_key)?.as_ref() == Some(&digest) {
             return self.put(&self.meta, META, &at_key(account), &at);
         }
-        // Cut off in between, the rows are of neither digest.
+        // After an interruption in between, the rows match neither digest.
         self.put(&self.meta, META, &digest_key, &String::new())?;
         let mut known: BTreeMap<Vec<u8>, Vec<ObservedWebhook>> = self
             .rows(&self.observed, OBSERVED, account)?
@@ -89,7 +88,7 @@ impl Database {
     }
 }
 
-/// A webhook as it is kept: a password that somebody left in its address is not, nor a secret that the API put into
+/// Returns the stored form of a webhook: without a password in its address, and without secrets that the API put into
 /// a public field.
 fn kept<'a>(webhook: &'a ObservedWebhook, followed: &Followed) -> Cow<'a, ObservedWebhook> {
     let mut webhook = Cow::Borrowed(webhook);
@@ -112,13 +111,13 @@ fn kept<'a>(webhook: &'a ObservedWebhook, followed: &Followed) -> Cow<'a, Observ
     webhook
 }
 
-/// A digest of all that is kept, so that what is the same need not be compared row by row. What is hidden is not in
-/// it, since a digest without a key would tell a weak secret.
+/// Returns a digest of the stored forms, so that equal observations need not be compared row by row. It excludes
+/// hidden parts, since an unkeyed digest would reveal a weak secret.
 fn digest(webhooks: &[Cow<'_, ObservedWebhook>]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut rows = Vec::with_capacity(2 * HASHED_AT_ONCE);
     for webhook in webhooks {
-        // Our own types always can be written.
+        // These types always serialize.
         let _ = serde_json::to_writer(&mut rows, webhook);
         if rows.len() >= HASHED_AT_ONCE {
             hasher.update(&rows);
@@ -137,7 +136,7 @@ fn at_key(account: &Account) -> Vec<u8> {
     key(b"at", account)
 }
 
-/// The key of something about the rows of an account.
+/// Returns the key of a value about the rows of an account.
 fn key(what: &[u8], account: &Account) -> Vec<u8> {
     [
         OBSERVED.as_bytes(),

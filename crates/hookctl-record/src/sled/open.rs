@@ -1,5 +1,4 @@
-//! Opening and closing sled, which panics on some damaged files and on a disk that refuses, and lets go of its lock a
-//! little late.
+//! Opening and closing sled. sled panics on some damaged files and on a failing disk, and releases its lock late.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -8,14 +7,14 @@ use std::time::{Duration, Instant};
 use super::error::SledError;
 use super::guard::{NoAnswer, PATIENCE, guarded};
 
-/// How much sled may keep in memory, in bytes.
+/// The size of sled's cache in bytes.
 const MEMORY: u64 = 16 * 1024 * 1024;
 
-/// How long to wait for the last threads of an earlier opening.
+/// How long to wait for the remaining threads of an earlier session.
 const LINGERING: Duration = Duration::from_secs(5);
 
-/// Opens sled. Our own lock is held, so whoever still has sled's is a thread of an earlier opening in
-/// this process that has not quite ended.
+/// Opens sled. This process holds the record's lock, so any holder of sled's own lock is a thread of an earlier
+/// session in this process that has not ended yet.
 pub(super) fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, SledError> {
     let begun = Instant::now();
     loop {
@@ -31,7 +30,7 @@ pub(super) fn open_guarded(path: &Path, shown: &Path) -> Result<sled::Db, SledEr
     }
 }
 
-/// Opens sled in a thread of its own, since it panics on some damaged files.
+/// Opens sled in a guarded thread, since it panics on some damaged files.
 fn open_once(path: &Path, shown: &Path) -> Result<sled::Db, SledError> {
     let config = sled::Config::new()
         .path(path)
@@ -53,8 +52,8 @@ fn open_once(path: &Path, shown: &Path) -> Result<sled::Db, SledError> {
     }
 }
 
-/// Whether a panic is about what this machine lacks, such as threads, memory, or a disk that reads, and not about
-/// what the files hold. sled unwraps the errors of the system, so that its words hold their kind.
+/// Returns whether a panic comes from a lack of threads, memory, or a working disk, and not from the content of the
+/// files. sled unwraps the system's errors, so the panic's message contains their kind.
 fn is_of_the_machine(words: &str) -> bool {
     let kinds = [
         "WouldBlock",
@@ -69,10 +68,10 @@ fn is_of_the_machine(words: &str) -> bool {
             .any(|kind| words.contains(&format!("kind: {kind}")))
 }
 
-/// The handle of a database that is dropped last, after every tree.
+/// The handle of a database. It must be dropped last, after every tree.
 ///
-/// sled syncs its log then, and panics if the disk refuses. What was promised to be durable has been synced before,
-/// and whoever closes a record syncs it and hears of an error; so the panic says nothing new.
+/// sled then syncs its log, and panics if the disk fails. All durable writes have been synced earlier, and closing a
+/// record syncs it and returns errors. The panic therefore carries no new information and is caught.
 pub(super) struct LastHandle(Option<sled::Db>);
 
 impl LastHandle {
@@ -94,13 +93,13 @@ pub(super) fn database_error(
     source: sled::Error,
 ) -> SledError {
     let what = match &source {
-        sled::Error::Corruption { .. } => "a part of its log is not what was written",
-        // The settings are always the same, and written by us.
-        sled::Error::Unsupported(_) => "its settings are not what was written",
+        sled::Error::Corruption { .. } => "part of its log is corrupt",
+        // hookctl always writes the same settings.
+        sled::Error::Unsupported(_) => "its settings are corrupt",
         sled::Error::ReportableBug(_) | sled::Error::CollectionNotFound(_) => {
-            "a part of it is not what was written"
+            "part of it is corrupt"
         }
-        sled::Error::Io(error) if is_of_content(error) => "a file of it is not what was written",
+        sled::Error::Io(error) if is_of_content(error) => "one of its files is corrupt",
         sled::Error::Io(_) => {
             return SledError::Database {
                 attempt,
@@ -115,8 +114,7 @@ pub(super) fn database_error(
     }
 }
 
-/// Whether an error is about what a file holds, or what kind of file it is, and not about the disk, rights, or
-/// a lock.
+/// Returns whether an error is about the content or type of a file, and not about the disk, permissions, or a lock.
 fn is_of_content(error: &io::Error) -> bool {
     match error.kind() {
         ErrorKind::IsADirectory | ErrorKind::NotADirectory => true,
@@ -124,7 +122,7 @@ fn is_of_content(error: &io::Error) -> bool {
     }
 }
 
-/// Whether sled found its own lock held; it tells that by its words only.
+/// Returns whether sled's own lock was held. Only the message says so.
 fn is_lock(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }

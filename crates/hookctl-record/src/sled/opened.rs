@@ -1,4 +1,4 @@
-//! The open record: as the only writer, or as a reader of a copy.
+//! The open record, either as the only writer or as a reader of a copy.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Opens the record, and makes it if there is none.
+    /// Opens the record, and creates it if it is missing.
     pub(super) fn open(options: &SledOptions, account: Account) -> Result<Self, SledError> {
         folder::prepare(&options.directory)?;
         let lock = Lock::exclusive(options)?;
@@ -55,12 +55,12 @@ impl Opened {
         self.database.history(&self.account, limit)
     }
 
-    /// Appends a commit; durable when this returns, unless it holds observations alone.
+    /// Appends a commit. Durable when this returns, unless it contains only observations.
     pub(super) async fn append(&self, commit: Arc<Commit>) -> Result<u64, Arc<SledError>> {
         self.writer.append(commit).await
     }
 
-    /// Closes the record; what was written is durable then.
+    /// Closes the record. All writes are durable when this returns.
     pub(super) fn close(self) -> Result<(), SledError> {
         let Self {
             writer,
@@ -77,7 +77,7 @@ impl Opened {
     }
 }
 
-/// A copy of the record, for reading: the folder stays as it is.
+/// A copy of the record for reading, which leaves the folder unchanged.
 pub(super) struct Copied {
     database: Database,
     account: Account,

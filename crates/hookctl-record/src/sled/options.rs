@@ -1,4 +1,4 @@
-//! Where the record on sled is, and how it is opened.
+//! The options of the record on sled.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use hookctl_core::record::HistoryLimits;
 use hookctl_core::secret::Followed;
 use tokio_util::sync::CancellationToken;
 
-/// Where the record is, and how long to wait for it.
+/// The options of the record on sled.
 #[derive(Clone, Debug)]
 pub struct SledOptions {
-    /// The folder.
+    /// The record's folder.
     pub directory: PathBuf,
     /// How long to wait for another process.
     pub lock_timeout: Duration,
-    /// How much of the history is kept.
+    /// The retention limits of the history.
     pub history: HistoryLimits,
-    /// Ends a wait for another process.
+    /// Cancels the wait for another process.
     pub cancellation: CancellationToken,
-    /// The secrets that the API may have put into public fields: none of them is stored.
+    /// The secrets to remove from public fields before they are stored, in case the API put them there.
     pub followed: Followed,
 }
 
 impl SledOptions {
-    /// Returns the options for a record in a folder: a wait of 10 seconds for another process, the default limits of
-    /// the history, and no secrets to look for.
+    /// Returns the options for a record in a folder: a wait of 10 seconds for another process, the default retention
+    /// limits, and no secrets to remove.
     pub fn in_folder(directory: impl Into<PathBuf>) -> Self {
         Self {
             directory: directory.into(),

@@ -1,7 +1,7 @@
-//! How values look on disk: their own types, a version, and a checksum.
+//! The format of stored values: separate types, a version, and a checksum.
 //!
-//! A value is `[form: 1 byte][checksum: 16 bytes][payload: JSON]`. The checksum is over the tree's name,
-//! the key, and the payload, so a value that turns up in another place is found out as well.
+//! A value is `[form: 1 byte][checksum: 16 bytes][payload: JSON]`. The checksum covers the tree's name, the key, and
+//! the payload, so it also detects a value that was moved.
 
 use std::borrow::Cow;
 
@@ -14,38 +14,38 @@ use hookctl_core::secret::{Fingerprint, Followed};
 use hookctl_core::state::AppliedRecord;
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
 
-/// The version of the whole schema; a newer one is refused, never rewritten.
+/// The version of the schema. A newer one is refused, never rewritten.
 pub(super) const VERSION: u32 = 1;
 
 /// Bindings and last-applied state, by account and key.
 pub(super) const RECORDS: &str = "records-v1";
-/// Lists of applied changes, by account, number of the commit, and place in it; the oldest first.
+/// Lists of applied changes, by account, commit number, and position in the commit; the oldest first.
 pub(super) const HISTORY: &str = "history-v2";
-/// Writes that are under way, by account and key.
+/// Pending writes, by account and key.
 pub(super) const INTENTS: &str = "intents-v2";
-/// Lists of what was last observed, by account and place; the order is that of the ids.
+/// Lists of the last observed webhooks, by account and position, in the order of their ids.
 pub(super) const OBSERVED: &str = "observed-v2";
-/// The schema's version, the generation, and when each account was observed.
+/// The schema version, the generation, and the time of each account's last observation.
 pub(super) const META: &str = "meta-v1";
 
 const FORM: u8 = 1;
 const CHECKSUM_LENGTH: usize = 16;
 
-/// What most values take, in bytes, so that few have to grow.
+/// The initial capacity of a value in bytes, enough for most.
 const USUAL_LENGTH: usize = 1024;
 
-/// Why a stored value is not taken.
+/// Why a stored value is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum InvalidValue {
-    #[error("a value fails its checksum")]
+    #[error("a value has an invalid checksum")]
     Checksum,
-    #[error("a value has an unknown form")]
+    #[error("a value has an unknown format")]
     Form,
     #[error("a value cannot be read")]
     Payload,
 }
 
-/// Makes a value of a payload.
+/// Encodes a payload as a value.
 pub(super) fn encode(
     tree: &str,
     key: &[u8],
@@ -64,7 +64,7 @@ pub(super) fn encode(
     Ok(value)
 }
 
-/// Takes the payload out of a value that passes its check.
+/// Checks a value and decodes its payload.
 pub(super) fn decode<T: DeserializeOwned>(
     tree: &str,
     key: &[u8],
@@ -80,7 +80,7 @@ pub(super) fn decode<T: DeserializeOwned>(
     if found != checksum(tree, key, payload) {
         return Err(InvalidValue::Checksum);
     }
-    // Once for the whole, rather than for each of its strings.
+    // Validates UTF-8 once for the whole payload instead of for each string.
     let payload = std::str::from_utf8(payload).map_err(|_| InvalidValue::Payload)?;
     serde_json::from_str(payload).map_err(|_| InvalidValue::Payload)
 }
@@ -96,7 +96,7 @@ fn checksum(tree: &str, key: &[u8], payload: &[u8]) -> [u8; CHECKSUM_LENGTH] {
     short
 }
 
-/// A record on disk. What is stored is left out where it is what was sent, which keeps values small.
+/// The stored form of a binding. Omits what the API stored where it equals what was sent, which keeps values small.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredRecord {
     id: RemoteId,
@@ -109,7 +109,7 @@ pub(crate) struct StoredRecord {
     prevent_destroy: bool,
 }
 
-/// A webhook as it is kept: a password that somebody left in its address at the API is not.
+/// Returns the stored form of a webhook, without a password in its address.
 fn kept(spec: &WebhookSpec) -> WebhookSpec {
     let mut spec = spec.clone();
     if let Some(url) = spec.url.without_user_info() {
@@ -142,7 +142,7 @@ impl From<StoredRecord> for AppliedRecord {
     }
 }
 
-/// An applied change on disk.
+/// The stored form of an applied change.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredEntry<'a> {
     pub(super) at: Timestamp,
@@ -154,8 +154,8 @@ pub(crate) struct StoredEntry<'a> {
     provenance: Option<Cow<'a, Provenance>>,
 }
 
-/// A changed field on disk. What most have is left out: a create has one of these for each field, and
-/// sled writes a row several times until it lies where it stays.
+/// The stored form of a changed field. Omits the usual values, since a create has one of these per field, and sled
+/// writes a row several times.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct StoredChange<'a> {
     field: Cow<'a, str>,
@@ -166,7 +166,7 @@ struct StoredChange<'a> {
     cause: Cow<'a, str>,
 }
 
-/// Why a field changes, mostly.
+/// The cause that is omitted.
 const USUAL_CAUSE: &str = "edited";
 
 fn usual_cause<'a>() -> Cow<'a, str> {
@@ -178,7 +178,7 @@ fn is_usual(cause: &str) -> bool {
 }
 
 impl<'a> StoredEntry<'a> {
-    /// A change whose values hide the secrets that the API put into them.
+    /// Hides secrets that the API put into the values of a change.
     pub(crate) fn hiding(entry: &'a HistoryEntry, followed: &Followed) -> Self {
         let mut stored = Self::from(entry);
         for change in &mut stored.changes {
@@ -259,17 +259,17 @@ impl From<StoredEntry<'static>> for HistoryEntry {
     }
 }
 
-/// Which state the database has.
+/// The generation of the database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Generation {
-    /// Counts transactions.
+    /// The number of transactions.
     pub(super) number: u64,
-    /// How many records there are.
+    /// The number of bindings.
     pub(super) records: u64,
 }
 
-/// Reads a row, and a row that passes its check with these bytes as its payload; what can be read is written as it was
-/// read. For the fuzz target.
+/// Reads a row, and a valid row with these bytes as its payload. A readable payload must be written as it was read.
+/// For the fuzz target.
 pub(super) fn fuzz(bytes: &[u8]) {
     fn round<T: Serialize + DeserializeOwned>(tree: &str, value: &[u8]) {
         let Ok(payload) = decode::<T>(tree, b"key", value) else {
@@ -326,7 +326,11 @@ mod tests {
         assert_eq!(HistoryEntry::from(read), entry);
         let whole = serde_json::to_string(&entry).unwrap();
         let read: StoredEntry<'static> = serde_json::from_str(&whole).unwrap();
-        assert_eq!(HistoryEntry::from(read), entry, "from rows of before");
+        assert_eq!(
+            HistoryEntry::from(read),
+            entry,
+            "from rows of an older version"
+        );
     }
 
     #[test]

@@ -14,11 +14,11 @@ use super::schema::{Generation, HISTORY, INTENTS, META, RECORDS, StoredEntry, St
 use hookctl_core::record::Account;
 use hookctl_core::record::{After, Commit, Entry, Settlement};
 
-/// The most applied changes in one row. sled spends more on a row than on the bytes in it, so what was
-/// committed together is kept together.
+/// The maximum number of changes in a row. A row costs sled more than its bytes, so the changes of a commit share
+/// rows.
 const CHANGES_IN_A_ROW: usize = 16;
 
-/// What one transaction writes.
+/// The writes of a transaction.
 #[derive(Default)]
 struct Staged<'a> {
     generation: Generation,
@@ -30,8 +30,8 @@ struct Staged<'a> {
 }
 
 impl Database {
-    /// Commits entries in one transaction, durable when this returns. What was observed is written before it, and needs
-    /// no transaction by itself. Returns the number of the last commit.
+    /// Commits entries in one transaction, and returns the number of the last commit. Durable when this returns.
+    /// Observations are written before it, and need no transaction by themselves.
     pub(super) fn commit(&self, account: &Account, commit: &Commit) -> Result<u64, SledError> {
         let generation = self.generation()?.unwrap_or_default();
         let next = generation.number + 1;
@@ -97,7 +97,7 @@ impl Database {
         Ok(())
     }
 
-    /// Makes rows of the changes, in their order; the order of their keys is that of time.
+    /// Adds rows of changes. Their keys sort by time.
     fn stage_history(&self, account: &Account, staged: &mut Staged<'_>) -> Result<(), SledError> {
         let number = staged.generation.number.to_be_bytes();
         for (place, changes) in (0_u32..).zip(staged.changes.chunks(CHANGES_IN_A_ROW)) {
@@ -111,7 +111,7 @@ impl Database {
         Ok(())
     }
 
-    /// Writes it all or nothing, and returns the state that the database has then.
+    /// Writes everything or nothing, and returns the new state of the database.
     fn transact(&self, staged: &Staged<'_>) -> Result<Generation, SledError> {
         let done = (&self.records, &self.intents, &self.history, &self.meta).transaction(
             |(records, intents, history, meta)| {
@@ -149,7 +149,7 @@ impl Database {
     }
 }
 
-/// Writes or removes a row, and returns what was there before.
+/// Writes or removes a row, and returns its old value.
 fn write(
     tree: &TransactionalTree,
     key: &[u8],

@@ -1,4 +1,4 @@
-//! The thread that commits, and one that sees to it that it does.
+//! The thread that commits, and a watchdog thread.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,17 @@ use tokio::sync::oneshot;
 use super::database::Database;
 use super::error::{SledError, io_error};
 
-/// How a commit ended: the number of the last one.
+/// The result of a commit: the number of the last one.
 type Done = Result<u64, Arc<SledError>>;
 
-/// The threads. Dropping it commits what is still waiting.
+/// The threads. Dropping this commits what is still queued.
 pub(super) struct Writer {
     queue: Arc<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Writer {
-    /// Starts the threads. A commit that takes longer than `patience` has failed.
+    /// Starts the threads. A commit that takes longer than `patience` counts as failed.
     pub(super) fn start(
         database: Arc<Database>,
         account: Account,
@@ -54,7 +54,7 @@ impl Writer {
         Ok(writer)
     }
 
-    /// Hands over a commit, and waits for its end.
+    /// Queues a commit, and waits for its result.
     pub(super) async fn append(&self, commit: Arc<Commit>) -> Done {
         let (done, ended) = oneshot::channel();
         self.queue.add(commit, done)?;
@@ -68,14 +68,14 @@ impl Drop for Writer {
     fn drop(&mut self) {
         if self.queue.close() {
             for thread in self.threads.drain(..) {
-                // A panic of the thread has been reported where it happened.
+                // The panic hook has reported a panic of the thread.
                 let _ = thread.join();
             }
         }
     }
 }
 
-/// What waits to be committed, and how it goes.
+/// The queue between callers and the threads.
 #[derive(Default)]
 struct Queue {
     state: Mutex<State>,
@@ -85,11 +85,11 @@ struct Queue {
 #[derive(Default)]
 struct State {
     waiting: Option<(Arc<Commit>, oneshot::Sender<Done>)>,
-    /// Since when a commit is under way, and what waits for it.
+    /// When the current commit began, and the sender of its result.
     begun: Option<(Instant, oneshot::Sender<Done>)>,
-    /// Nothing is added any more.
+    /// Whether the queue accepts no more commits.
     closed: bool,
-    /// Nothing is committed any more.
+    /// Whether the writer thread has ended.
     ended: bool,
     stalled: bool,
 }
@@ -107,14 +107,14 @@ impl Queue {
         if state.closed || state.ended {
             return Err(Arc::new(SledError::Stopped));
         }
-        // One commit at a time: what takes the place of one that waits answers it.
+        // Callers commit one at a time. Replacing a queued commit drops its sender, which fails its caller.
         state.waiting = Some((commit, done));
         drop(state);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Waits until all is committed, or will never be; false for the latter.
+    /// Waits until everything is committed. Returns `false` if the writer stalled.
     fn close(&self) -> bool {
         let mut state = self.lock();
         state.closed = true;
@@ -130,7 +130,7 @@ impl Queue {
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Commits what is added until it is closed.
+    /// Commits from the queue until it is closed.
     fn run(&self, commit: &impl Fn(&Commit) -> Result<u64, SledError>) {
         let _end = End(self);
         loop {
@@ -147,13 +147,13 @@ impl Queue {
             drop(next);
             let begun = self.lock().begun.take();
             if let Some((_, done)) = begun {
-                // A caller that was dropped needs no answer.
+                // A dropped caller needs no result.
                 let _ = done.send(result);
             }
         }
     }
 
-    /// Notices a commit that takes too long, and then answers in its place, for ever.
+    /// Detects a commit that takes too long, and from then on fails all commits.
     fn watch(&self, patience: Duration) {
         let mut state = self.lock();
         while !state.ended {
@@ -177,14 +177,14 @@ impl Queue {
     }
 }
 
-/// Says that nothing is committed any more, also after a panic.
+/// Marks the writer thread as ended, also after a panic.
 struct End<'a>(&'a Queue);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.ended = true;
-        // Dropping them answers the callers.
+        // Dropping the senders fails their callers.
         state.begun = None;
         state.waiting = None;
         drop(state);

@@ -5,12 +5,12 @@ use std::time::Duration;
 use hookctl_core::record::{Entry, RecordErrorKind, Remembered};
 
 use super::data::{bound, change, commit, dropped, intended, observation, settled};
-use super::{Place, on_every_back_end};
+use super::{Location, on_every_back_end};
 
 #[test]
 fn a_record_that_does_not_exist_is_empty_and_is_not_made_by_reading() {
-    on_every_back_end(async |place: &dyn Place| {
-        let record = place.reach();
+    on_every_back_end(async |location: &dyn Location| {
+        let record = location.reach();
         assert_eq!(
             record.load().await.unwrap().remembered,
             Remembered::default()
@@ -23,8 +23,8 @@ fn a_record_that_does_not_exist_is_empty_and_is_not_made_by_reading() {
 
 #[test]
 fn what_is_appended_is_read_back_by_others() {
-    on_every_back_end(async |place: &dyn Place| {
-        let session = place.reach().begin().await.unwrap();
+    on_every_back_end(async |location: &dyn Location| {
+        let session = location.reach().begin().await.unwrap();
         let first = commit(1, [Entry::Observed(observation(0..3)), intended(5)]);
         assert_eq!(session.append(first.clone()).await.unwrap(), 1);
         let second = commit(2, [settled(bound(5)), intended(6), settled(bound(7))]);
@@ -38,14 +38,14 @@ fn what_is_appended_is_read_back_by_others() {
         assert_eq!(session.load().await.unwrap().remembered, expected);
         session.end().await.unwrap();
 
-        let other = place.reach();
+        let other = location.reach();
         let loaded = other.load().await.unwrap();
-        if !place.keeps_observations() {
+        if !location.keeps_observations() {
             expected.pending.seen.clear();
         }
         assert_eq!(loaded.remembered, expected);
         assert_eq!(loaded.sequence, 3);
-        let observed = place.keeps_observations().then(|| observation(0..3));
+        let observed = location.keeps_observations().then(|| observation(0..3));
         assert_eq!(other.observed().await.unwrap(), observed);
         let changes = [change(7), change(7), change(5)];
         assert_eq!(other.history(10).await.unwrap(), changes);
@@ -55,20 +55,20 @@ fn what_is_appended_is_read_back_by_others() {
 
 #[test]
 fn what_was_acknowledged_survives_a_session_that_never_ended() {
-    on_every_back_end(async |place: &dyn Place| {
-        let session = place.reach().begin().await.unwrap();
+    on_every_back_end(async |location: &dyn Location| {
+        let session = location.reach().begin().await.unwrap();
         session.append(commit(1, [intended(1)])).await.unwrap();
         drop(session);
-        let loaded = place.reach().load().await.unwrap();
+        let loaded = location.reach().load().await.unwrap();
         assert!(loaded.remembered.pending.of(&super::data::key(1)).is_some());
-        place.reach().begin().await.unwrap().end().await.unwrap();
+        location.reach().begin().await.unwrap().end().await.unwrap();
     });
 }
 
 #[test]
 fn only_the_next_commit_is_taken() {
-    on_every_back_end(async |place: &dyn Place| {
-        let session = place.reach().begin().await.unwrap();
+    on_every_back_end(async |location: &dyn Location| {
+        let session = location.reach().begin().await.unwrap();
         session.append(commit(1, [intended(1)])).await.unwrap();
         for wrong in [0, 1, 3] {
             let refused = session
@@ -84,13 +84,13 @@ fn only_the_next_commit_is_taken() {
 
 #[test]
 fn a_record_has_one_writer() {
-    on_every_back_end(async |place: &dyn Place| {
-        let session = place.reach().begin().await.unwrap();
-        let other = place.reach();
+    on_every_back_end(async |location: &dyn Location| {
+        let session = location.reach().begin().await.unwrap();
+        let other = location.reach();
         match tokio::time::timeout(Duration::from_millis(50), other.begin()).await {
             Ok(Ok(_)) => panic!("two writers"),
             Ok(Err(refused)) => assert_eq!(refused.kind(), RecordErrorKind::Held, "{refused}"),
-            // It waits.
+            // The second writer still waits.
             Err(_) => {}
         }
         session.end().await.unwrap();
@@ -100,17 +100,17 @@ fn a_record_has_one_writer() {
 
 #[test]
 fn the_head_tells_two_states_apart() {
-    on_every_back_end(async |place: &dyn Place| {
-        let session = place.reach().begin().await.unwrap();
+    on_every_back_end(async |location: &dyn Location| {
+        let session = location.reach().begin().await.unwrap();
         session
             .append(commit(1, [settled(bound(1))]))
             .await
             .unwrap();
         let head = session.end().await.unwrap();
-        let other = place.reach();
+        let other = location.reach();
         assert_eq!(other.head().await.unwrap(), head);
         assert_eq!(other.load().await.unwrap().head, head);
-        // To look is not to write.
+        // Reading is not a write.
         other.begin().await.unwrap().end().await.unwrap();
         assert_eq!(other.head().await.unwrap(), head);
         let session = other.begin().await.unwrap();
@@ -125,32 +125,32 @@ fn the_head_tells_two_states_apart() {
 
 #[test]
 fn observations_need_not_count_and_are_durable_at_the_end() {
-    on_every_back_end(async |place: &dyn Place| {
-        let session = place.reach().begin().await.unwrap();
+    on_every_back_end(async |location: &dyn Location| {
+        let session = location.reach().begin().await.unwrap();
         let observed = commit(1, [Entry::Observed(observation(0..40))]);
         let last = session.append(observed).await.unwrap();
         assert!(last <= 1);
         let next = commit(last + 1, [settled(bound(1))]);
         session.append(next).await.unwrap();
         session.end().await.unwrap();
-        let session = place.reach().begin().await.unwrap();
+        let session = location.reach().begin().await.unwrap();
         let last = session.load().await.unwrap().sequence;
         let observed = commit(last + 1, [Entry::Observed(observation(10..20))]);
         session.append(observed).await.unwrap();
         session.end().await.unwrap();
-        let kept = place.reach().observed().await.unwrap();
-        let expected = place.keeps_observations().then(|| observation(10..20));
+        let kept = location.reach().observed().await.unwrap();
+        let expected = location.keeps_observations().then(|| observation(10..20));
         assert_eq!(kept, expected);
     });
 }
 
-/// Whatever is appended, in whatever commits: the state is the fold.
+/// The state equals the fold of any sequence of commits.
 #[test]
 fn the_state_is_the_fold_of_the_commits() {
-    on_every_back_end(async |place: &dyn Place| {
+    on_every_back_end(async |location: &dyn Location| {
         let (mut expected, mut sequence, mut dice) = (Remembered::default(), 0, 0x2545_f491_u64);
         for _ in 0..20 {
-            let session = place.reach().begin().await.unwrap();
+            let session = location.reach().begin().await.unwrap();
             for _ in 0..5 {
                 let entries = (0..4).map(|_| {
                     // xorshift: any sequence will do, and always the same one.
@@ -169,7 +169,7 @@ fn the_state_is_the_fold_of_the_commits() {
                 sequence = session.append(commit).await.unwrap();
             }
             session.end().await.unwrap();
-            let loaded = place.reach().load().await.unwrap();
+            let loaded = location.reach().load().await.unwrap();
             assert_eq!(loaded.remembered, expected);
             assert_eq!(loaded.sequence, sequence);
         }

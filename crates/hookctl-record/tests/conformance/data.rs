@@ -33,7 +33,7 @@ fn spec(timeout_seconds: i64) -> WebhookSpec {
     }
 }
 
-/// A change of the history, later for a larger number.
+/// Returns a change of the history; its time grows with the number.
 pub(crate) fn change(number: u64) -> HistoryEntry {
     HistoryEntry {
         at: Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap(),
@@ -45,7 +45,7 @@ pub(crate) fn change(number: u64) -> HistoryEntry {
     }
 }
 
-/// A settlement that binds a webhook.
+/// Returns a settlement that binds a webhook.
 pub(crate) fn bound(number: u64) -> Settlement {
     Settlement {
         key: key(number),

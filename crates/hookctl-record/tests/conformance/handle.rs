@@ -6,9 +6,9 @@ use hookctl_core::record::{Backend, Journal as _};
 use hookctl_record::{Access, Record};
 
 use super::data::{bound, intent, key, observation};
-use super::{Place, account, on_every_back_end};
+use super::{Location, account, on_every_back_end};
 
-/// A boxed back end is one, too.
+/// Implements the port for a boxed back end.
 struct Boxed(Box<dyn Backend>);
 
 impl Backend for Boxed {
@@ -36,14 +36,14 @@ impl Backend for Boxed {
     }
 }
 
-fn record(place: &dyn Place) -> Record {
-    Record::new(Boxed(place.reach()), account())
+fn record(location: &dyn Location) -> Record {
+    Record::new(Boxed(location.reach()), account())
 }
 
 #[test]
 fn what_was_read_stays_in_memory_until_something_is_written() {
-    on_every_back_end(async |place: &dyn Place| {
-        let (ours, theirs) = (record(place), record(place));
+    on_every_back_end(async |location: &dyn Location| {
+        let (ours, theirs) = (record(location), record(location));
         assert!(ours.cached().await.is_none(), "nothing was read yet");
         let open = ours.open().await.unwrap();
         open.settle(bound(1)).await.unwrap();
@@ -52,7 +52,7 @@ fn what_was_read_stays_in_memory_until_something_is_written() {
         ours.open().await.unwrap().close_and_cache().await.unwrap();
         assert!(ours.cached().await.is_some());
         theirs.open().await.unwrap().close().await.unwrap();
-        assert!(ours.cached().await.is_some(), "to look is not to write");
+        assert!(ours.cached().await.is_some(), "reading is not a write");
         let open = theirs.open().await.unwrap();
         open.settle(bound(2)).await.unwrap();
         open.close_and_cache().await.unwrap();
@@ -69,10 +69,10 @@ fn what_was_read_stays_in_memory_until_something_is_written() {
 #[test]
 fn what_is_read_in_advance_is_what_an_opening_finds() {
     for access in [Access::Read, Access::Write] {
-        on_every_back_end(async |place: &dyn Place| {
-            let (ours, theirs) = (record(place), record(place));
+        on_every_back_end(async |location: &dyn Location| {
+            let (ours, theirs) = (record(location), record(location));
             ours.prefetch(access).await;
-            assert!(ours.cached().await.is_none(), "nothing is made");
+            assert!(ours.cached().await.is_none(), "nothing is created");
             let open = theirs.open().await.unwrap();
             open.settle(bound(1)).await.unwrap();
             open.close().await.unwrap();
@@ -105,8 +105,8 @@ fn what_is_read_in_advance_is_what_an_opening_finds() {
 
 #[test]
 fn a_subscriber_hears_of_each_change_once_it_is_durable() {
-    on_every_back_end(async |place: &dyn Place| {
-        let record = record(place);
+    on_every_back_end(async |location: &dyn Location| {
+        let record = record(location);
         let mut changes = record.subscribe();
         let open = record.open().await.unwrap();
         for number in [1, 2] {
@@ -122,14 +122,14 @@ fn a_subscriber_hears_of_each_change_once_it_is_durable() {
 
 #[test]
 fn what_waits_together_is_committed_together() {
-    on_every_back_end(async |place: &dyn Place| {
-        let record = record(place);
+    on_every_back_end(async |location: &dyn Location| {
+        let record = record(location);
         let open = record.open().await.unwrap();
         open.observe(observation(0..2));
         let settled = (0..2_000).map(|number| open.settle(bound(number)));
         futures_util::future::try_join_all(settled).await.unwrap();
         open.close().await.unwrap();
-        let loaded = place.reach().load().await.unwrap();
+        let loaded = location.reach().load().await.unwrap();
         assert_eq!(loaded.remembered.last_applied.len(), 2_000);
         assert!(loaded.sequence < 100, "{} commits", loaded.sequence);
         let kept = record.observed().await.unwrap();
@@ -137,11 +137,11 @@ fn what_waits_together_is_committed_together() {
     });
 }
 
-/// A caller that is dropped loses no write of another one.
+/// Dropping a caller loses no write of another one.
 #[test]
 fn a_caller_that_is_dropped_takes_nothing_with_it() {
-    on_every_back_end(async |place: &dyn Place| {
-        let record = record(place);
+    on_every_back_end(async |location: &dyn Location| {
+        let record = record(location);
         let open = record.open().await.unwrap();
         for number in 0..50 {
             let dropped = open.settle(bound(1_000 + number));
@@ -151,13 +151,13 @@ fn a_caller_that_is_dropped_takes_nothing_with_it() {
                 () = async { for _ in 0..number % 4 { tokio::task::yield_now().await } } => {}
                 _ = dropped => {}
             }
-            // It may be told that the other one was dropped, but never that it is durable when it is not.
+            // The caller may learn that the other one was dropped, but never that a lost write is durable.
             if kept.await.is_err() {
                 open.settle(bound(number)).await.unwrap();
             }
         }
         open.close().await.unwrap();
-        let loaded = place.reach().load().await.unwrap().remembered;
+        let loaded = location.reach().load().await.unwrap().remembered;
         for number in 0..50 {
             assert!(loaded.last_applied.contains_key(&key(number)), "{number}");
         }

@@ -1,6 +1,7 @@
-//! What every back end of the record has to do, and what the handle makes of it.
+//! The conformance suite of the record's back ends, and of the handle over them.
 //!
-//! A back end passes if each function here does. A new one adds a [`Place`] and a line to [`on_every_back_end`].
+//! A back end conforms if each test here passes. A new back end implements [`Location`] and is listed in
+//! [`on_every_back_end`].
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,9 +12,9 @@ mod handle;
 use hookctl_core::record::{Account, Backend};
 use hookctl_record::MemoryRecord;
 
-/// Where one record is.
-trait Place {
-    /// The record, as another process would reach it.
+/// The location of one record.
+trait Location {
+    /// Opens the record as another process would.
     fn reach(&self) -> Box<dyn Backend>;
 
     /// Whether another process reads what this one observed.
@@ -26,7 +27,7 @@ trait Place {
 #[derive(Default)]
 struct InMemory(MemoryRecord);
 
-impl Place for InMemory {
+impl Location for InMemory {
     fn reach(&self) -> Box<dyn Backend> {
         Box::new(self.0.clone())
     }
@@ -37,7 +38,7 @@ impl Place for InMemory {
 struct InFolder(tempfile::TempDir);
 
 #[cfg(feature = "sled")]
-impl Place for InFolder {
+impl Location for InFolder {
     fn reach(&self) -> Box<dyn Backend> {
         let options = hookctl_record::sled::SledOptions {
             directory: self.0.path().join("record"),
@@ -74,7 +75,7 @@ impl OnStore {
 }
 
 #[cfg(feature = "shared")]
-impl Place for OnStore {
+impl Location for OnStore {
     fn reach(&self) -> Box<dyn Backend> {
         Box::new(self.record())
     }
@@ -93,7 +94,7 @@ fn account() -> Account {
     clippy::needless_pass_by_value,
     reason = "a test is written as an argument"
 )]
-fn on_every_back_end(test: impl AsyncFn(&dyn Place)) {
+fn on_every_back_end(test: impl AsyncFn(&dyn Location)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()

@@ -1,4 +1,4 @@
-//! Truncated, zeroed, flipped, deleted, and older databases, and those of a killed process.
+//! Truncated, zeroed, flipped, deleted, and rolled-back databases, and those of a killed process.
 
 use super::*;
 
@@ -101,7 +101,7 @@ fn a_process_that_was_killed_while_it_made_the_record_is_no_damage() {
     }
 }
 
-/// What can happen to a file.
+/// Damage to a file.
 #[derive(Clone, Copy, Debug)]
 enum Damage {
     Flipped(usize),
@@ -149,7 +149,7 @@ fn whatever_file_is_damaged_a_repair_ends_with_a_record_that_opens() {
             continue;
         }
         let length = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap();
-        // Beyond it the log holds nothing.
+        // The log is empty beyond it.
         for damage in Damage::all(length.min(4_096)) {
             let copy = folder::copy(original.path()).unwrap();
             damage.to(&copy.path().join(name));

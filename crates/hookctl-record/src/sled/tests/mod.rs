@@ -116,7 +116,7 @@ fn expected(count: usize) -> LastApplied {
         .collect()
 }
 
-/// Every file below a folder with its content and time.
+/// Returns every file below a folder with its content and time.
 fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -362,7 +362,7 @@ fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
     assert_eq!(kept(&cache), 100);
     cache.close().unwrap();
 
-    // A smaller limit takes hold over several commits, each of which removes some rows.
+    // A smaller limit takes effect over several commits, each of which removes some rows.
     let few = SledOptions {
         history: HistoryLimits {
             max_entries: 10,
@@ -378,12 +378,12 @@ fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
         })
         .collect();
     assert_eq!(sizes, [68, 36, 10, 10]);
-    // What is committed together shares rows, which go as a whole, with the next commit.
+    // Changes of one commit share rows, which the next commit removes as a whole.
     settle_at_once(&cache, (0..40).map(|number| at(number, january)));
     settle(&cache, at(1, january));
     assert!(kept(&cache) <= 10, "{}", kept(&cache));
 
-    // The newest stays, whatever its age is by the clock.
+    // The newest change stays, whatever its age is by the clock.
     settle(&cache, at(1, "2026-03-31T00:00:00Z"));
     assert!(kept(&cache) > 1);
     settle(&cache, at(1, "2026-05-01T00:00:00Z"));

@@ -12,8 +12,8 @@ use hookctl::remote::http::HttpApi;
 use hookctl::report::{Outcome, SyncReport};
 use hookctl::secret::FingerprintKey;
 use hookctl::watch::{
-    Drift, Ended, Files, Host, Look, PassFailure, Passed, Reason, Wanted, WatchEvent, WatchOptions,
-    Watched,
+    Drift, Ended, Files, Host, Inputs, PassFailure, Passed, Reason, ScanResult, WatchEvent,
+    WatchOptions, Watched,
 };
 
 use super::args::WatchArgs;
@@ -116,7 +116,7 @@ impl<'a> CliHost<'a> {
             tracing::warn!(key, fields, "drift not corrected");
         }
         self.metrics.pass(passed.reason, passed.ended, passed.took);
-        if passed.ended == Ended::Well {
+        if passed.ended == Ended::Complete {
             self.service.ready();
         }
         mask::forget_tokens();
@@ -126,7 +126,7 @@ impl<'a> CliHost<'a> {
         self.metrics.requests(&self.session.api().outcomes());
         let caused;
         let error = match failure {
-            PassFailure::Wanted(error) => error,
+            PassFailure::Inputs(error) => error,
             PassFailure::Record(error) => {
                 caused = record_error(error);
                 &caused
@@ -148,7 +148,7 @@ impl<'a> CliHost<'a> {
             "pass failed: {}",
             mask::masked(&error.message)
         );
-        self.metrics.pass(reason, Ended::Badly, took);
+        self.metrics.pass(reason, Ended::Incomplete, took);
         mask::forget_tokens();
     }
 }
@@ -184,23 +184,23 @@ impl Host for CliHost<'_> {
         }
     }
 
-    fn look(&mut self) -> Look {
+    fn scan(&mut self) -> ScanResult {
         let settings = &self.settings;
-        let (look, loaded) = with_load_options(settings, self.context.environment, |options| {
-            self.files.look(&settings.webhooks_dir, options)
+        let (result, loaded) = with_load_options(settings, self.context.environment, |options| {
+            self.files.scan(&settings.webhooks_dir, options)
         });
         if let Some(loaded) = loaded {
             let ui = self.context.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
         }
-        if look != Look::Same {
+        if result != ScanResult::Same {
             self.metrics
-                .read(Input::Declarations, look == Look::Changed);
+                .read(Input::Declarations, result == ScanResult::Changed);
         }
-        look
+        result
     }
 
-    async fn wanted(&self) -> Result<Option<Wanted>, CommandError> {
+    async fn inputs(&self) -> Result<Option<Inputs>, CommandError> {
         let (settings, environment) = (&self.settings, self.context.environment);
         let declarations = with_load_options(settings, environment, |options| {
             self.files.declarations(options)
@@ -208,7 +208,7 @@ impl Host for CliHost<'_> {
         let Some(declarations) = declarations else {
             return Ok(None);
         };
-        // Checked for each pass, since a program or its arguments may have changed.
+        // Checked in each pass, since a program or its arguments may have changed.
         let request = Request {
             api: false,
             tokens: Some(&declarations),
@@ -225,7 +225,7 @@ impl Host for CliHost<'_> {
             return Err(CommandError::new("secrets-unresolved", message));
         }
         self.session.spares_keys(&resolved.secrets)?;
-        Ok(Some(Wanted {
+        Ok(Some(Inputs {
             declarations,
             secrets: resolved.secrets,
         }))
@@ -233,7 +233,7 @@ impl Host for CliHost<'_> {
 
     fn on_event(&self, event: WatchEvent<'_, CommandError>) {
         match event {
-            WatchEvent::NoHints(error) => {
+            WatchEvent::NoFsEvents(error) => {
                 let help = hints::of(error).into_iter().next();
                 tracing::warn!(error = %chain(error), help, "file events are unavailable");
             }

@@ -133,8 +133,8 @@ impl Metrics {
     /// Records the end of a pass.
     pub(super) fn pass(&self, reason: Reason, ended: Ended, took: Duration) {
         let result = match ended {
-            Ended::Well => "success",
-            Ended::Badly => "failure",
+            Ended::Complete => "success",
+            Ended::Incomplete => "failure",
         };
         let labels = vec![
             ("reason", reason.as_str().to_owned()),
@@ -142,7 +142,7 @@ impl Metrics {
         ];
         self.passes.get_or_create(&labels).inc();
         self.seconds.observe(took.as_secs_f64());
-        if ended == Ended::Well {
+        if ended == Ended::Complete {
             self.readiness.passed();
             let now = jiff::Timestamp::now().as_duration();
             self.last_success.set(now.as_secs_f64());

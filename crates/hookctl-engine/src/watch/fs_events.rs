@@ -1,5 +1,4 @@
-//! Hints that files may have changed, from the operating system. A missing hint costs time, never a
-//! change: whoever waits for them looks now and then anyway.
+//! File events from the operating system. A missed event delays a change until the next rescan; it never loses one.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,23 +10,23 @@ use notify::event::EventKind;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
-/// Why there are no hints.
+/// Why file events are unavailable.
 #[derive(Debug, thiserror::Error)]
-pub enum HintsError {
-    /// The system has no more watches to give.
+pub enum FsEventsError {
+    /// The system's limit of watches is reached.
     #[error("the system is out of file watches; the files are polled every half second")]
     OutOfWatches,
-    /// The system has no more watchers to give.
+    /// The system's limit of watchers is reached.
     #[error("the system is out of file watchers; the files are polled every half second")]
     OutOfWatchers,
-    /// Anything else.
+    /// Any other failure.
     #[error("the system reports no file events; the files are polled every half second")]
     Unavailable(#[source] notify::Error),
 }
 
-impl HintsError {
+impl FsEventsError {
     fn of(error: notify::Error) -> Self {
-        /// The system's number for "too many open files", which is what inotify says of instances.
+        /// "Too many open files", which inotify reports when its limit of instances is reached.
         const EMFILE: i32 = 24;
         match &error.kind {
             notify::ErrorKind::MaxFilesWatch => Self::OutOfWatches,
@@ -39,28 +38,28 @@ impl HintsError {
     }
 }
 
-/// A stream of hints.
+/// A stream of file events.
 #[derive(Default)]
-pub struct Hints {
+pub struct FsEvents {
     changed: Arc<Notify>,
-    /// Kept while it is to report.
+    /// Reports events until it is dropped.
     watcher: Option<RecommendedWatcher>,
-    /// Whether something happened after which the watcher may not see everything: a watched folder was
-    /// removed or renamed, or the system dropped reports.
+    /// Whether events may be missed from now on: a watched folder was removed or renamed, or the system dropped
+    /// events.
     lost: Arc<AtomicBool>,
-    /// What the watcher was set up for: the folders, and what each of them was then.
+    /// The watched folders, each with its identity when the watch was set up.
     watched: BTreeSet<(PathBuf, Option<Identity>)>,
 }
 
-impl Hints {
-    /// Watches a folder with all that is in it, its parent (to see it made or swapped), and the folders of
-    /// further files. Does nothing if that is what is watched already.
+impl FsEvents {
+    /// Watches a folder recursively, its parent (to notice that it is created or replaced), and the folders of
+    /// further files. Does nothing if they are watched already.
     ///
-    /// Only folders are watched: a watch on a file ends when an editor renames another one over it.
+    /// Watches only folders: a watch on a file ends when an editor renames another file over it.
     ///
     /// # Errors
-    /// [`HintsError`] if the system does not report changes; then nothing is watched.
-    pub fn watch(&mut self, root: &Path, files: &[PathBuf]) -> Result<(), HintsError> {
+    /// [`FsEventsError`] if the system does not report events. Nothing is watched then.
+    pub fn watch(&mut self, root: &Path, files: &[PathBuf]) -> Result<(), FsEventsError> {
         let mut folders: BTreeSet<(PathBuf, Option<Identity>)> = files
             .iter()
             .filter_map(|file| file.parent())
@@ -78,7 +77,7 @@ impl Hints {
         let roots: BTreeSet<PathBuf> = folders.iter().map(|(folder, _)| folder.clone()).collect();
         let mut watcher = notify::recommended_watcher(move |event: Reported| {
             match &event {
-                // Reading the files is an access, and would wake the reader up again.
+                // Reading the files is an access, and would trigger another scan.
                 Ok(event) if matches!(event.kind, EventKind::Access(_)) => return,
                 Ok(event) => {
                     let gone = matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(_))
@@ -89,7 +88,7 @@ impl Hints {
             }
             changed.notify_one();
         })
-        .map_err(HintsError::of)?;
+        .map_err(FsEventsError::of)?;
         for (folder, there) in &folders {
             if there.is_none() {
                 continue;
@@ -101,9 +100,9 @@ impl Hints {
             };
             match watcher.watch(folder, mode) {
                 Ok(()) => {}
-                // It went away meanwhile; its parent reports when it comes back.
+                // The folder was removed meanwhile; its parent reports when it comes back.
                 Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
-                Err(error) => return Err(HintsError::of(error)),
+                Err(error) => return Err(FsEventsError::of(error)),
             }
         }
         self.watcher = Some(watcher);
@@ -111,17 +110,17 @@ impl Hints {
         Ok(())
     }
 
-    /// Waits for a hint. Hints that came while nobody waited count as one.
+    /// Waits for an event. Events that arrived since the last call count as one.
     pub async fn next(&self) {
         self.changed.notified().await;
     }
 }
 
-/// What the system reports.
+/// A report of the system.
 type Reported = notify::Result<notify::Event>;
 
-/// What tells a folder from another one of the same name. The number of a deleted one may be given to the
-/// next, so the time at which it was made counts, where the file system knows it.
+/// Distinguishes a folder from another one of the same name. A file system may reuse the inode number of a deleted
+/// folder, so the creation time counts too, where the file system records it.
 type Identity = (u64, u64, Option<SystemTime>);
 
 #[cfg(unix)]
@@ -142,26 +141,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn running_out_of_watches_is_told_apart() {
-        let out = HintsError::of(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
-        assert!(matches!(out, HintsError::OutOfWatches), "{out}");
+    fn running_out_of_watches_is_distinguished() {
+        let out = FsEventsError::of(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
+        assert!(matches!(out, FsEventsError::OutOfWatches), "{out}");
         let too_many = std::io::Error::from_raw_os_error(24);
-        let out = HintsError::of(notify::Error::io(too_many));
-        assert!(matches!(out, HintsError::OutOfWatchers), "{out}");
-        let other = HintsError::of(notify::Error::generic("no idea"));
-        assert!(matches!(other, HintsError::Unavailable(_)));
+        let out = FsEventsError::of(notify::Error::io(too_many));
+        assert!(matches!(out, FsEventsError::OutOfWatchers), "{out}");
+        let other = FsEventsError::of(notify::Error::generic("other"));
+        assert!(matches!(other, FsEventsError::Unavailable(_)));
     }
 
     #[tokio::test]
-    async fn a_folder_that_is_not_there_yet_is_seen_when_it_is_made() {
+    async fn a_missing_folder_is_noticed_when_it_is_created() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("webhooks.d");
-        let mut hints = Hints::default();
-        hints.watch(&root, &[]).unwrap();
+        let mut events = FsEvents::default();
+        events.watch(&root, &[]).unwrap();
         std::fs::create_dir(&root).unwrap();
-        hints.next().await;
-        hints.watch(&root, &[]).unwrap();
+        events.next().await;
+        events.watch(&root, &[]).unwrap();
         std::fs::write(root.join("a.yaml"), "x").unwrap();
-        hints.next().await;
+        events.next().await;
     }
 }
