@@ -279,7 +279,7 @@ fn a_folder_that_is_neither_empty_nor_a_record_is_refused() {
         let count = names();
         for arguments in [&["--dry-run"][..], &[], &["--sandbox"]] {
             let run = repository.sync(&account, arguments).code(1);
-            run.complains("neither empty nor a record");
+            run.complains("it contains other files");
         }
         repository.run(&["record", "repair"]).code(1);
         assert_eq!(names(), count, "{folder}");

@@ -17,7 +17,7 @@ pub struct Files {
     /// The last valid texts.
     last_valid: Option<Vec<(PathBuf, String)>>,
     /// The files that secrets are read from.
-    secret_files: Vec<PathBuf>,
+    secrets: Vec<PathBuf>,
 }
 
 /// The result of a scan of the files.
@@ -37,7 +37,7 @@ impl Files {
     pub fn scan(&mut self, root: &Path, options: &LoadOptions<'_>) -> (ScanResult, Option<Loaded>) {
         let loaded = declaration::load(root, options);
         if let Some(declarations) = &loaded.declarations {
-            self.secret_files = secret_files(declarations);
+            self.secrets = secret_files(declarations);
         }
         let digest = self.digest(&loaded);
         if self.digest == Some(digest) {
@@ -65,7 +65,7 @@ impl Files {
 
     /// The files that secrets are read from.
     pub fn secret_files(&self) -> &[PathBuf] {
-        &self.secret_files
+        &self.secrets
     }
 
     fn digest(&self, loaded: &Loaded) -> blake3::Hash {
@@ -81,7 +81,7 @@ impl Files {
         for diagnostic in loaded.diagnostics.iter() {
             part(diagnostic.message.as_bytes());
         }
-        for path in &self.secret_files {
+        for path in &self.secrets {
             let content = read_regular(path, MAX_SECRET_BYTES).unwrap_or_default();
             part(&Zeroizing::new(content));
         }

@@ -1,91 +1,32 @@
 //! The shared record as a back end of the port.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hookctl_core::clock::Clock;
 use hookctl_core::record::{
     Account, Backend, Begun, Head, HistoryEntry, Loaded, Observation, PortFuture, RecordError,
     Session,
 };
-use hookctl_core::secret::Followed;
-use tokio_util::sync::CancellationToken;
 
 use super::blobs::Blobs;
+use super::context::{Known, Shared, tag};
 use super::error::SharedError;
-use super::format::{self, HeadBody, Holder, Operation, Tail};
-use super::lease::{Lease, Times, takeover_after};
+use super::format::{self, HeadBody, Operation, Tail};
+use super::holder::Holder;
+use super::lease::{Lease, takeover_after};
 use super::names;
-use super::read::{ReadHead, State};
+use super::options::SharedOptions;
+use super::read::ReadHead;
 use super::session::SharedSession;
-use super::write::{Attempts, Resolved};
+use super::write::Resolved;
 
 /// How many log entries the history reads at once.
 const HISTORY_READS: u64 = 16;
 
-/// How a shared record is used.
-#[derive(Clone)]
-pub struct SharedOptions {
-    /// The times of the lease.
-    pub times: Times,
-    /// How long to wait for another holder: 120 s by default, which is longer than the lease of a dead one.
-    pub lock_timeout: Duration,
-    /// How long one operation of the store may take: 10 s by default.
-    pub operation_timeout: Duration,
-    /// The run, for people who find the record held by it.
-    pub run: String,
-    /// The clock of this machine.
-    pub clock: Arc<dyn Clock>,
-    /// Cancels the wait for another holder.
-    pub cancellation: CancellationToken,
-    /// The secrets to keep out of the record.
-    pub followed: Followed,
-    /// Permits every send. Only a test of the permit itself sets it.
-    #[doc(hidden)]
-    pub ignores_permit: bool,
-}
-
-impl SharedOptions {
-    /// Returns the default options of a run, on the clock of this machine.
-    pub fn new(run: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            times: Times::default(),
-            lock_timeout: Duration::from_mins(2),
-            operation_timeout: Duration::from_secs(10),
-            run: run.into(),
-            clock,
-            cancellation: CancellationToken::new(),
-            followed: Followed::default(),
-            ignores_permit: false,
-        }
-    }
-}
-
 /// The record of one account on an object store. Clones share what was read.
 #[derive(Clone)]
 pub struct SharedRecord(Arc<Shared>);
-
-pub(super) struct Shared {
-    blobs: Box<dyn Blobs>,
-    account: Account,
-    pub(super) options: SharedOptions,
-    known: Mutex<Option<Known>>,
-    observed: Mutex<Option<Observation>>,
-}
-
-/// What was read last: a head without a holder, and the state at its tail.
-#[derive(Clone)]
-pub(super) struct Known {
-    pub(super) head: ReadHead,
-    pub(super) state: State,
-}
-
-/// Returns the port's form of an end of the log; `None` for an empty log.
-pub(super) fn tag(record: &str, tail: Tail) -> Option<Head> {
-    let tag = format!("{record} {} {}", tail.sequence, tail.digest);
-    (tail.sequence > 0).then(|| Head::new(tag.into_bytes()))
-}
 
 impl SharedRecord {
     /// Returns the record of an account on a store. Reads nothing.
@@ -143,38 +84,6 @@ impl std::fmt::Debug for SharedRecord {
 }
 
 impl Shared {
-    pub(super) fn attempts(&self) -> Attempts<'_> {
-        Attempts {
-            blobs: &*self.blobs,
-            timeout: self.options.operation_timeout,
-            budget: self.options.times.lease,
-        }
-    }
-
-    /// Returns a text that no other call returns.
-    #[expect(
-        clippy::unused_self,
-        reason = "a nonce belongs to what this record writes"
-    )]
-    pub(super) fn nonce(&self) -> Result<String, SharedError> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(SharedError::Random)?;
-        Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-    }
-
-    fn known(&self) -> MutexGuard<'_, Option<Known>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn know(&self, known: Known) {
-        *self.known() = Some(known);
-    }
-
-    pub(super) fn keep_observed(&self, observation: &Observation) {
-        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
-        *observed = Some(observation.clone());
-    }
-
     /// Reads the head and its state. What was read before is read again only as far as it changed.
     async fn read(&self) -> Result<Known, SharedError> {
         let known = self.known().clone();

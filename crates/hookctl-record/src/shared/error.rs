@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookctl_core::record::{RecordError, RecordErrorKind};
 
 use super::blobs::{BlobError, BlobErrorKind};
-use super::format::Holder;
+use super::holder::Holder;
 
 /// Why the shared record could not be used.
 #[derive(Debug, thiserror::Error)]

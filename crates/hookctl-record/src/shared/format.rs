@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 
 use super::digest::Digest;
 use super::error::SharedError;
+use super::holder::Holder;
 use crate::sled::schema::{StoredEntry, StoredRecord};
 
 /// The format that this version writes, and the newest that it reads.
@@ -33,17 +34,6 @@ impl Tail {
             digest: Digest::none(),
         }
     }
-}
-
-/// The process that holds the lease.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// A random id of the session.
-    pub id: String,
-    /// The run, for people: a user and host, or the address of a CI run.
-    pub run: String,
-    /// When it took the lease, by its own clock.
-    pub since: Timestamp,
 }
 
 /// The content of the head.

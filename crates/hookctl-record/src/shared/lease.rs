@@ -2,7 +2,7 @@
 //!
 //! # Guarantees
 //! - A permit ends before another process may take over: what was sent under it is answered or given up by then, if a
-//!   request takes no longer than [`Times::request_timeout`].
+//!   request takes no longer than [`Times::request_timeout`](super::Times::request_timeout).
 //! - No wall clock is compared between machines. A holder measures from its own heartbeats, a waiter from its own sight.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,42 +10,12 @@ use std::time::Duration;
 
 use hookctl_core::clock::{Clock, Stamp};
 
-use super::backend::Shared;
 use super::blobs::Version;
+use super::context::Shared;
 use super::error::SharedError;
 use super::format::{self, HeadBody, Tail};
 use super::names;
 use super::write::Resolved;
-
-/// The times of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Times {
-    /// How long the lease lasts after a heartbeat: 60 s by default.
-    pub lease: Duration,
-    /// How long a request to the API can take: 30 s by default. Must be shorter than the lease.
-    pub request_timeout: Duration,
-}
-
-impl Times {
-    /// The pause between two heartbeats: two of them may fail before the permit ends.
-    pub(super) fn beat(self) -> Duration {
-        self.lease / 6
-    }
-
-    /// How long after the sending of a heartbeat requests may be sent.
-    pub(super) const fn permit(self) -> Duration {
-        self.lease.saturating_sub(self.request_timeout)
-    }
-}
-
-impl Default for Times {
-    fn default() -> Self {
-        Self {
-            lease: Duration::from_mins(1),
-            request_timeout: Duration::from_secs(30),
-        }
-    }
-}
 
 /// How long a head must not change before a waiter takes over: 10 % more than the lease, for clocks of different speed.
 pub(super) fn takeover_after(head: &HeadBody) -> Duration {

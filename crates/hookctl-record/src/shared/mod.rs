@@ -2,7 +2,7 @@
 //!
 //! # Expected flow
 //! A reader reads the head, the latest checkpoint, and the log after it. A run that writes takes the lease late, by a swap
-//! of the head that it read before it planned: if the swap succeeds, nobody wrote in between, and the plan still holds.
+//! of the head that it read before it planned: if the swap succeeds, no other process wrote in between, and the plan still holds.
 //! Each commit is one new object of the log. The release is another swap of the head.
 //!
 //! # Guarantees
@@ -24,20 +24,23 @@
 
 mod backend;
 mod blobs;
+mod context;
 mod digest;
 mod error;
 mod format;
+mod holder;
 mod lease;
 mod memory;
 mod names;
+mod options;
 mod probe;
 mod read;
 mod session;
 mod write;
 
-pub use backend::{SharedOptions, SharedRecord};
+pub use backend::SharedRecord;
 pub use blobs::{Blob, BlobError, BlobErrorKind, BlobFuture, Blobs, Version, Written};
 pub use error::SharedError;
-pub use format::Holder;
-pub use lease::Times;
+pub use holder::Holder;
 pub use memory::MemoryBlobs;
+pub use options::{SharedOptions, Times};

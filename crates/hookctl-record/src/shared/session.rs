@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, RecordError, Session};
 use tokio::task::JoinHandle;
 
-use super::backend::{Known, Shared, tag};
+use super::context::{Known, Shared, tag};
 use super::digest::Digest;
 use super::error::SharedError;
 use super::format::{self, Base, BaseBody, LogBody, Operation};

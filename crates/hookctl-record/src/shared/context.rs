@@ -1,0 +1,68 @@
+//! What the parts of the back end share: the store, the options, and what was read last.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hookctl_core::record::{Account, Head, Observation};
+
+use super::blobs::Blobs;
+use super::error::SharedError;
+use super::format::Tail;
+use super::options::SharedOptions;
+use super::read::{ReadHead, State};
+use super::write::Attempts;
+
+/// The state of a back end.
+pub(super) struct Shared {
+    pub(super) blobs: Box<dyn Blobs>,
+    pub(super) account: Account,
+    pub(super) options: SharedOptions,
+    pub(super) known: Mutex<Option<Known>>,
+    pub(super) observed: Mutex<Option<Observation>>,
+}
+
+/// What was read last: a head without a holder, and the state at its tail.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) head: ReadHead,
+    pub(super) state: State,
+}
+
+/// Returns the port's form of an end of the log; `None` for an empty log.
+pub(super) fn tag(record: &str, tail: Tail) -> Option<Head> {
+    let tag = format!("{record} {} {}", tail.sequence, tail.digest);
+    (tail.sequence > 0).then(|| Head::new(tag.into_bytes()))
+}
+
+impl Shared {
+    pub(super) fn attempts(&self) -> Attempts<'_> {
+        Attempts {
+            blobs: &*self.blobs,
+            timeout: self.options.operation_timeout,
+            budget: self.options.times.lease,
+        }
+    }
+
+    /// Returns a text that no other call returns.
+    #[expect(
+        clippy::unused_self,
+        reason = "a nonce belongs to what this record writes"
+    )]
+    pub(super) fn nonce(&self) -> Result<String, SharedError> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(SharedError::Random)?;
+        Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+
+    pub(super) fn known(&self) -> MutexGuard<'_, Option<Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn know(&self, known: Known) {
+        *self.known() = Some(known);
+    }
+
+    pub(super) fn keep_observed(&self, observation: &Observation) {
+        let mut observed = self.observed.lock().unwrap_or_else(PoisonError::into_inner);
+        *observed = Some(observation.clone());
+    }
+}

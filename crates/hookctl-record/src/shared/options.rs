@@ -1,0 +1,76 @@
+//! How a shared record is used.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookctl_core::clock::Clock;
+use hookctl_core::secret::Followed;
+use tokio_util::sync::CancellationToken;
+
+/// The times of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// How long the lease lasts after a heartbeat: 60 s by default.
+    pub lease: Duration,
+    /// How long a request to the API can take: 30 s by default. Must be shorter than the lease.
+    pub request_timeout: Duration,
+}
+
+impl Times {
+    /// The pause between two heartbeats: two of them may fail before the permit ends.
+    pub(super) fn beat(self) -> Duration {
+        self.lease / 6
+    }
+
+    /// How long after the sending of a heartbeat requests may be sent.
+    pub(super) const fn permit(self) -> Duration {
+        self.lease.saturating_sub(self.request_timeout)
+    }
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_mins(1),
+            request_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+/// How a shared record is used.
+#[derive(Clone)]
+pub struct SharedOptions {
+    /// The times of the lease.
+    pub times: Times,
+    /// How long to wait for another holder: 120 s by default, which is longer than the lease of a dead one.
+    pub lock_timeout: Duration,
+    /// How long one operation of the store may take: 10 s by default.
+    pub operation_timeout: Duration,
+    /// The run, for people who find the record held by it.
+    pub run: String,
+    /// The clock of this machine.
+    pub clock: Arc<dyn Clock>,
+    /// Cancels the wait for another holder.
+    pub cancellation: CancellationToken,
+    /// The secrets to keep out of the record.
+    pub followed: Followed,
+    /// Permits every send. Only a test of the permit itself sets it.
+    #[doc(hidden)]
+    pub ignores_permit: bool,
+}
+
+impl SharedOptions {
+    /// Returns the default options of a run, on the clock of this machine.
+    pub fn new(run: impl Into<String>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            times: Times::default(),
+            lock_timeout: Duration::from_mins(2),
+            operation_timeout: Duration::from_secs(10),
+            run: run.into(),
+            clock,
+            cancellation: CancellationToken::new(),
+            followed: Followed::default(),
+            ignores_permit: false,
+        }
+    }
+}
