@@ -9,7 +9,7 @@ use std::path::Path;
 
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::secret::{
-    Permits, ProviderFuture, ProviderName, Providers, Resolver, Secret, SecretProvider,
+    KeyValues, Permits, ProviderFuture, ProviderName, Providers, Resolver, Secret, SecretProvider,
     SecretReference,
 };
 
@@ -50,8 +50,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     let declarations = loaded.declarations.ok_or("the file does not validate")?;
 
-    let permits = Permits::none();
-    let resolver = Resolver::new(&|_| None, &permits).providers(&providers);
+    // This program has no API key that a token could be.
+    let (permits, keys) = (Permits::none(), KeyValues::none());
+    let resolver = Resolver::new(&|_| None, &permits, &keys).providers(&providers);
     for (key, source) in declarations.secret_sources() {
         let secret = resolver.resolve(source).await?;
         // A secret cannot be printed, even by accident: this prints a placeholder.

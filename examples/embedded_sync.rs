@@ -18,7 +18,7 @@ use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{Account, Horizon, OpenRecord};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
-use hookctl::secret::{FingerprintKey, Followed, Salt, Secret, Secrets, resolve};
+use hookctl::secret::{FingerprintKey, Followed, KeyValues, Resolver, Salt, Secret, Secrets};
 use hookctl::trust::{Checkout, Disk, Needs, gather};
 use tokio_util::sync::CancellationToken;
 
@@ -42,13 +42,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     )
     .await?;
     let api_key = Secret::new(key.to_owned())?;
-    let fingerprint_key = FingerprintKey::derive(&api_key);
     // hookctl stores nothing that contains them, even if the API echoes them.
     let followed = Followed::default();
     followed.follow(&api_key);
     let api = HttpApi::new(HttpOptions {
         https_only: false,
-        ..HttpOptions::new(emulator.base_url(), api_key, "the example".to_owned())
+        ..HttpOptions::new(
+            emulator.base_url(),
+            api_key.clone(),
+            "the example".to_owned(),
+        )
     })?;
     let folder = tempfile::tempdir()?;
     let options = SledOptions {
@@ -60,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for pass in 1..=2 {
         print(&format!("pass {pass}"));
         let open = record.open().await?;
-        sync(&api, &open, &fingerprint_key).await?;
+        sync(&api, &open, &api_key).await?;
         open.close().await?;
         for entry in record.history(1).await? {
             print(&format!(
@@ -73,16 +76,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn sync(
-    api: &HttpApi,
-    open: &OpenRecord,
-    fingerprint_key: &FingerprintKey,
-) -> Result<(), Box<dyn Error>> {
+async fn sync(api: &HttpApi, open: &OpenRecord, api_key: &Secret) -> Result<(), Box<dyn Error>> {
     let declarations = declarations()?;
-    let secrets = secrets(&declarations).await?;
+    let secrets = secrets(&declarations, api_key).await?;
     let remembered = open.remembered().await?;
+    let fingerprint_key = FingerprintKey::derive(api_key);
     let mut salts = 0_u128;
-    let evidence = reconcile::evidence(&secrets, &remembered, fingerprint_key, &mut |_| {
+    let evidence = reconcile::evidence(&secrets, &remembered, &fingerprint_key, &mut |_| {
         // A real service uses a random source.
         salts += 1;
         Salt::new(salts.to_be_bytes())
@@ -123,7 +123,7 @@ fn declarations() -> Result<Declarations, Box<dyn Error>> {
         .ok_or_else(|| "the files do not validate".into())
 }
 
-async fn secrets(declarations: &Declarations) -> Result<Secrets, Box<dyn Error>> {
+async fn secrets(declarations: &Declarations, api_key: &Secret) -> Result<Secrets, Box<dyn Error>> {
     let placed = declarations.placed_secret_sources();
     let needs = Needs {
         tokens: placed
@@ -137,8 +137,12 @@ async fn secrets(declarations: &Declarations) -> Result<Secrets, Box<dyn Error>>
     // This repository is trusted. For another one, show the authority to a person first.
     let consent = authority.trusted_by_caller();
     let mut secrets: BTreeMap<_, _> = Secrets::new();
+    // No token may be the key of the API.
+    let mut keys = KeyValues::none();
+    keys.add(api_key);
+    let resolver = Resolver::new(&|_| None, consent.permits(), &keys);
     for (key, source) in declarations.secret_sources() {
-        let secret = resolve(source, &|_| None, consent.permits()).await?;
+        let secret = resolver.resolve(source).await?;
         secrets.insert(key.clone(), secret);
     }
     Ok(secrets)

@@ -8,7 +8,9 @@ use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{Account, Record};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
-use hookctl::secret::{FingerprintKey, Permits, ResolveError, Secret, Secrets, resolve};
+use hookctl::secret::{
+    FingerprintKey, KeyValues, Permits, ResolveError, Resolver, Secret, Secrets,
+};
 use hookctl::watch::{Files, Host, Inputs, ScanResult, WatchEvent, WatchOptions, Watched, watch};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -59,9 +61,11 @@ impl Host for Service {
             return Ok(None);
         };
         let mut secrets = Secrets::new();
+        // No program runs here; `hookctl::trust` turns consent into permission for some. This program has no API key.
+        let (permits, keys) = (Permits::none(), KeyValues::none());
+        let resolver = Resolver::new(&|_| None, &permits, &keys);
         for (key, source) in declarations.secret_sources() {
-            // No program runs here; `hookctl::trust` turns consent into permission for some.
-            let secret = resolve(source, &|_| None, &Permits::none()).await?;
+            let secret = resolver.resolve(source).await?;
             secrets.insert(key.clone(), secret);
         }
         Ok(Some(Inputs {

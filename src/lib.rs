@@ -111,7 +111,6 @@ pub mod secret {
     pub use hookctl_files::secret_source::*;
     pub use hookctl_secrets::{
         DuplicateProvider, KeyConflict, KeySources, KeyValues, MAX_SECRET_BYTES, Permits,
-        ProviderError, ProviderFuture, Providers, ResolveError, Resolver, SecretProvider, resolve,
-        resolve_token,
+        ProviderError, ProviderFuture, Providers, ResolveError, Resolver, SecretProvider,
     };
 }

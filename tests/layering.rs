@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What every crate may depend on of ours. Cargo holds the walls; this holds the table, so that a new arrow is a decision
-/// to be made, not a line to be added in passing.
+/// The crates of this workspace that each crate may depend on. Cargo enforces the walls. This table makes a new dependency
+/// a decision.
 const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("hookctl-core", &[]),
     ("hookctl-sandbox", &[]),
     ("hookctl-system", &["hookctl-core"]),
+    ("hookctl-testing", &["hookctl-core"]),
     ("hookctl-api", &["hookctl-core"]),
     ("hookctl-secrets", &["hookctl-core", "hookctl-system"]),
     ("hookctl-record", &["hookctl-core", "hookctl-system"]),
@@ -168,7 +169,7 @@ fn no_json_is_shown_raw() {
     assert!(raw.is_empty(), "use outside::json in {raw:?}");
 }
 
-/// A file that somebody else may have put there is opened by `input` alone, which never waits.
+/// A file that another user may have put there is opened by `input` alone, which never waits.
 #[test]
 fn no_file_is_read_without_bounds() {
     // The record's own files, below a folder that only its owner writes; the sandbox shares nothing.

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 const PASSES: u32 = 10_000;
-/// Every so many passes somebody edits a webhook by hand.
+/// The number of passes between two edits of a webhook by hand.
 const DRIFT_EVERY: u32 = 20;
 /// Passes after which the allocator mostly has what it needs.
 const WARM: u32 = 5_000;
@@ -69,7 +69,7 @@ impl Transport for Wire {
     }
 }
 
-/// The program that is watched for: it lets somebody edit a webhook by hand before every so many passes,
+/// The program that is watched for: it edits a webhook by hand before every so many passes,
 /// counts, and stops after the last pass.
 struct Weeks {
     root: PathBuf,

@@ -19,7 +19,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use process::{Cost, Sandbox};
+use process::{Sandbox, Usage};
 use relay::Relay;
 use serde_json::json;
 
@@ -53,7 +53,7 @@ fn runs(
     folder: &Path,
     (sandbox, url): (&Sandbox, &str),
     count: usize,
-    mut each: impl FnMut(usize, Cost),
+    mut each: impl FnMut(usize, Usage),
 ) {
     for run in 0..RUNS.len() {
         declare(folder, count, |number| {
@@ -86,7 +86,7 @@ struct Row {
     webhooks: usize,
     latency_ms: u64,
     run: &'static str,
-    cost: Cost,
+    cost: Usage,
     bytes: u64,
     /// What the network alone takes, in milliseconds.
     floor_ms: f64,

@@ -14,7 +14,7 @@ static BINARY: LazyLock<OsString> = LazyLock::new(|| {
 });
 
 /// What one run took.
-pub(crate) struct Cost {
+pub(crate) struct Usage {
     pub(crate) wall: Duration,
     /// Seconds of CPU, user and system.
     pub(crate) cpu: f64,
@@ -63,7 +63,7 @@ impl Sandbox {
     }
 
     /// Runs `sync` against it in a folder.
-    pub(crate) fn sync(&self, folder: &Path, url: &str) -> Cost {
+    pub(crate) fn sync(&self, folder: &Path, url: &str) -> Usage {
         let server_cpu = || sample(self.process.id()).map_or(0.0, |(_, cpu)| cpu);
         let server_before = server_cpu();
         let started = Instant::now();
@@ -99,7 +99,7 @@ impl Sandbox {
         let requests = at
             .and_then(|at| words.get(at - 1))
             .and_then(|word| word.parse().ok());
-        Cost {
+        Usage {
             wall,
             cpu,
             server_cpu: server_cpu() - server_before,

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::explanations::explanations;
 use super::message::Message;
 use super::sanitize::sanitize;
 use crate::outside;
@@ -13,9 +14,6 @@ use crate::outside;
 /// The URL of the SARIF schema.
 const SARIF_SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
-
-/// The page of the documentation that explains each code.
-pub const DIAGNOSTICS_PAGE: &str = include_str!("../../docs/diagnostics.md");
 
 /// Writes one workflow command for each message.
 ///
@@ -184,11 +182,9 @@ fn result(message: &Message, codes: &[&str]) -> Value {
 
 /// Returns what a code means: the first sentence of its explanation.
 fn description(code: &str) -> String {
-    let text = DIAGNOSTICS_PAGE
-        .split("\n## ")
-        .filter_map(|section| section.split_once('\n'))
+    let text = explanations()
         .find(|(known, _)| *known == code)
-        .map_or("", |(_, text)| text.trim_start());
+        .map_or("", |(_, text)| text);
     let paragraph = text.split("\n\n").next().unwrap_or_default();
     let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
     // The severity comes first: "*error* — ".

@@ -58,7 +58,7 @@ fn every_code_has_a_section_and_every_example_does_what_it_says() {
             .skip(1)
             .filter_map(|rest| rest.split("```").next())
             .collect();
-        let [failing, mended] = blocks[..] else {
+        let [failing, fixed] = blocks[..] else {
             assert!(blocks.is_empty(), "{name}");
             // What one text cannot show, since it is about the disk or another program.
             let commands = section.matches("```console\n$ ").count();
@@ -71,7 +71,7 @@ fn every_code_has_a_section_and_every_example_does_what_it_says() {
             "{name}: {:?}\n{failing}",
             codes(failing)
         );
-        assert_eq!(codes(mended), [] as [&str; 0], "{name}, mended:\n{mended}");
+        assert_eq!(codes(fixed), [] as [&str; 0], "{name}, fixed:\n{fixed}");
     }
     assert!(examples > 45, "{examples}");
 }

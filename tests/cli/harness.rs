@@ -163,7 +163,7 @@ impl Repository {
         self.variables.remove(name);
     }
 
-    /// What somebody does who loses the local record.
+    /// Removes the local record.
     pub(crate) fn lose_record(&self) {
         fs::remove_dir_all(self.path(".hookctl")).unwrap();
     }

@@ -3,7 +3,7 @@
 use hookctl::sandbox::Dialect;
 use serde_json::json;
 
-use crate::harness::{Account, BILLING, Repository};
+use crate::harness::{Account, BILLING, Repository, codes};
 
 const LIST: &str = "GET workflow-webhooks";
 const ELSE: &str = "webhooks:
@@ -236,7 +236,11 @@ fn another_key_for_a_bound_webhook_asks_to_be_told() {
     let id = account.id("Billing");
     repository.declare(&BILLING.replace("  billing:", "  invoices:"));
     repository.sync(&account, &[]).code(1).complains(&id);
-    assert_eq!(account.requests(), [LIST], "neither a twin nor a delete");
+    assert_eq!(
+        account.requests(),
+        [LIST],
+        "neither a duplicate nor a delete"
+    );
 
     repository.declare(&format!(
         "{}    id: {id}\n",
@@ -435,4 +439,71 @@ fn released_hands_a_webhook_over_and_no_request_goes_out_for_it_again() {
         );
         assert_eq!(account.id("Billing"), id);
     }
+}
+
+/// One declaration without an identity, beside one that is fine.
+#[test]
+fn what_is_wrong_with_a_key_that_is_not_selected_stops_no_other() {
+    const OTHER: &str =
+        "  other: { name: Other, url: 'https://other.example.com', actions: all }\n";
+    let hook = |key: &str, name: &str, extra: &str| {
+        format!(
+            "  {key}: {{ name: {name}, url: 'https://{key}.example.com', actions: all{extra} }}\n"
+        )
+    };
+    let id = "5eb7cf5a86d9755df3a6c002";
+    let cases = [
+        ("ambiguous-identity", hook("a", "Twice", "")),
+        (
+            "contested-identity",
+            hook("a", "Once", "") + &hook("b", "Once", ""),
+        ),
+        (
+            "pinned-id-gone",
+            hook("a", "Gone", ", id: 5eb7cf5a86d9755df3a6cfff"),
+        ),
+        ("renamed-key", hook("a", "Bound", "")),
+        (
+            "doubly-bound",
+            hook("old", "Bound", "") + &hook("a", "Another", &format!(", id: {id}")),
+        ),
+    ];
+    for (code, wrong) in cases {
+        let (account, repository) = (Account::new(), Repository::new());
+        account.put(id, "Bound", "https://old.example.com");
+        repository.declare(&format!("webhooks:\n{}", hook("old", "Bound", "")));
+        repository.sync(&account, &[]).code(0);
+        account.put("5eb7cf5a86d9755df3a6c003", "Twice", "https://x.example.com");
+        account.put("5eb7cf5a86d9755df3a6c004", "Twice", "https://y.example.com");
+        account.put("5eb7cf5a86d9755df3a6c005", "Once", "https://z.example.com");
+        account.requests();
+        repository.declare(&format!("webhooks:\n{OTHER}{wrong}"));
+        let (status, document) = repository.plan(&account, &["--only", "a"]);
+        assert_eq!(status, 1, "{code}");
+        assert!(codes(&document).contains(&code), "{code}: {document}");
+        repository
+            .sync(&account, &["--only", "other"])
+            .code(0)
+            .shows("1 created");
+        assert_eq!(
+            account.requests().len(),
+            4,
+            "{code}: two lists, a list and a create"
+        );
+    }
+}
+
+#[test]
+fn a_prune_of_the_old_key_alone_does_not_delete_what_was_renamed() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    repository.settled(&account);
+    repository.declare(&BILLING.replace("  billing:", "  invoices:"));
+    repository
+        .sync(
+            &account,
+            &["--prune", "--yes", "--force", "--only", "billing"],
+        )
+        .code(1)
+        .complains("renamed-key");
+    assert_eq!(account.names(), ["Billing"]);
 }

@@ -354,7 +354,7 @@ fn a_run_that_hangs_in_the_system_ends_soon_after_the_first_signal() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // Once something is written there is more than a pipe holds, and nobody reads on.
+    // Once something is written the output exceeds what a pipe holds, and its reader stops.
     let mut reader = File::from(std::os::fd::OwnedFd::from(reader));
     let mut byte = [0];
     reader.read_exact(&mut byte).unwrap();

@@ -23,7 +23,7 @@ impl Random {
     }
 }
 
-/// What one key shall be: none if it shall be absent.
+/// The desired state of a key; `None` if it must be absent.
 type Wish = Option<(u64, Option<u64>)>;
 
 fn wishes(random: &mut Random) -> Vec<Wish> {

@@ -529,7 +529,7 @@ fn files_of_another_user_keep_working() {
     fs::create_dir(repository.path("deep")).unwrap();
     repository.write("hookctl.yaml", "prune: false\n");
     let arguments = ["--api-url", &url, "sync", "--dry-run"];
-    // From a folder of our own, their configuration has to be named: anybody may have made what is above.
+    // From a folder of our own, their configuration must be named: any user may have made what is above.
     run_in(&repository, "deep", &arguments)
         .code(1)
         .complains("belongs to another user")

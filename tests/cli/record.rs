@@ -97,7 +97,7 @@ fn a_renamed_key_keeps_its_webhook_and_its_token() {
     record(&repository, &account, &["rename", "billing", "other"])
         .code(1)
         .complains("already bound");
-    record(&repository, &account, &["rename", "nobody", "new"])
+    record(&repository, &account, &["rename", "unknown", "new"])
         .code(1)
         .complains("not bound");
     record(&repository, &account, &["rename", "billing", "New!"]).code(64);
@@ -113,7 +113,7 @@ fn a_forgotten_webhook_stays_at_the_api() {
     record(&repository, &account, &["forget", "other"]).code(0);
     assert_eq!(account.names().len(), 2);
     repository.sync(&account, &[]).code(0).shows("1 adopted");
-    record(&repository, &account, &["forget", "nobody"])
+    record(&repository, &account, &["forget", "unknown"])
         .code(1)
         .complains("not bound");
 }
@@ -286,7 +286,7 @@ fn with_room(room: usize) -> i32 {
     run.json();
     let again = repository.sync(&account, &[]);
     if again.status != 0 {
-        // What was written in part is found out, and mended as any damage is.
+        // A partial write is detected and repaired like any damage.
         assert!(again.stderr.contains("record repair"), "{}", again.stderr);
         record(&repository, &account, &["repair"]).code(0);
         repository.sync(&account, &[]).code(0);
@@ -303,7 +303,7 @@ fn with_room(room: usize) -> i32 {
 #[test]
 fn a_record_that_cannot_be_looked_at_is_an_error_and_not_a_new_one() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
-    // A link to itself: as unreadable to root as to anybody.
+    // A link to itself: as unreadable to root as to any user.
     std::os::unix::fs::symlink(".hookctl", repository.path(".hookctl")).unwrap();
     for arguments in [&["--dry-run"] as &[&str], &[], &["--prune"]] {
         repository

@@ -52,7 +52,7 @@ pub(crate) fn everything() -> (Account, Repository) {
     account.sandbox.remove(&gone).unwrap();
     account.put(
         "5eb7cf5a86d9755df3a6c002",
-        "Somebody's",
+        "Stranger's",
         "https://u.example.com",
     );
     repository.declare(
@@ -167,9 +167,9 @@ fn events_are_listed_filtered_and_paged() {
     assert_eq!(json(&["--since", "24h"])["total"], 3);
     assert_eq!(json(&["drifted"])["events"], json!([]));
     assert_eq!(json(&["same"])["events"][0]["key"], "same");
-    run(&repository, &account, &["events", "nobody"])
+    run(&repository, &account, &["events", "unknown"])
         .code(1)
-        .complains("'nobody' is neither a known key nor a webhook id");
+        .complains("'unknown' is neither a known key nor a webhook id");
     run(&repository, &account, &["events", "--status", "lost"]).code(64);
 }
 

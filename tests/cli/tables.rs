@@ -32,7 +32,7 @@ fn a_new_declaration_is_one_post_with_every_field() {
             "POST workflow-webhooks {\"actions\":[\"workflow_run_completed\"],\"enabled\":true,\
              \"max_retries\":3,\"name\":\"Billing\",\"retry_backoff_seconds\":10,\
              \"timeout_seconds\":10,\"url\":\"https://hooks.example.com/billing\"}",
-            LIST, // whether somebody else made the same
+            LIST, // whether another writer made the same
         ]
     );
 }
@@ -230,7 +230,7 @@ fn null_clears_anybodys_token() {
     account.edit("Billing", &json!({ "has_bearer_token": true }));
 
     let (code, plan) = repository.plan(&account, &[]);
-    assert_eq!(code, 0, "somebody else's token is left alone");
+    assert_eq!(code, 0, "a foreign token is left alone");
     assert_eq!(codes(&plan), ["foreign-token"]);
     repository.declare(&format!("{BILLING}    bearer_token: null\n"));
     account.requests();

@@ -247,14 +247,14 @@ fn a_question_that_is_interrupted_is_answered_with_no() {
 }
 
 /// A repository in some state, and what to do in it.
-type Scene = (
+type Fixture = (
     &'static str,
     fn() -> (Account, Repository),
     &'static [&'static str],
 );
 
 /// Everything that is made for people to read.
-const OUTPUTS: &[Scene] = &[
+const OUTPUTS: &[Fixture] = &[
     (
         "plan",
         documents::everything,
@@ -385,14 +385,14 @@ fn whatever_people_read_says_the_same_with_and_without_colour() {
     settings.add_filter(r"20\d\d-\d\d-\d\d[ T][0-9:.]+Z?", "(a time)           ");
     settings.add_filter(r"127\.0\.0\.1:\d+", "(address)");
     settings.bind(|| {
-        for (name, scene, arguments) in OUTPUTS {
-            let (account, repository) = scene();
+        for (name, fixture, arguments) in OUTPUTS {
+            let (account, repository) = fixture();
             let colored = Terminal::start(command(&repository, &account, arguments)).end();
             insta::assert_snapshot!(
                 format!("{name}_in_colour"),
                 colored.1.replace('\u{1b}', "^")
             );
-            let (account, repository) = scene();
+            let (account, repository) = fixture();
             let mut command = command(&repository, &account, arguments);
             command.env("NO_COLOR", "1");
             let uncolored = Terminal::start(command).end();

@@ -44,7 +44,7 @@ fn a_missing_variable_names_the_place_and_the_variable() {
 #[test]
 fn an_unreachable_api_says_where_it_looked() {
     let repository = Repository::with(BILLING);
-    // Bound, so that nobody else gets the port, and not listening.
+    // Bound, so that no other process gets the port, and not listening.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -133,7 +133,7 @@ fn what_cannot_be_read_is_an_error_and_never_an_absence() {
     repository.write("webhooks.d/team/more.yaml", "webhooks: {}\n");
     let folder = repository.path("webhooks.d/team");
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o000)).unwrap();
-    // Root may read everything; a link that leads nowhere cannot be read by anybody.
+    // Root may read everything; a link that leads nowhere cannot be read by any user.
     symlink("nowhere.yaml", repository.path("webhooks.d/link.yaml")).unwrap();
     let run = repository.sync(&account, &["--prune"]);
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();

@@ -6,16 +6,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod boots;
-mod scene;
+mod fixture;
+mod late_writer;
 mod stop_gate;
 
 use std::time::Duration;
 
+use fixture::Fixture;
 use hookctl::plan::Plan;
 use hookctl::reconcile::Verdict;
 use hookctl::report::{Outcome, Remark};
 use hookctl::sandbox::{Dialect, Fault, Hears, Sandbox, When};
-use scene::Scene;
 use serde_json::json;
 
 const KEEP: &str = "webhooks:
@@ -47,11 +48,11 @@ enum Trouble {
     Throttle,
     /// It happens, and the answer is not the API's.
     WrongJson,
-    /// Nothing happens, and somebody says that there is no such webhook.
+    /// Nothing happens, and the response says that there is no such webhook.
     NoSuchWebhook,
     /// Nothing happens, and the answer is a success that says nothing.
     EmptySuccess,
-    /// Somebody edits between two requests.
+    /// Another writer edits between two requests.
     Edited,
     /// The API stores another form.
     Normalised,
@@ -160,38 +161,38 @@ async fn cell(case: &Case, trouble: Trouble, first: &[&str], second: &[&str]) {
         normalizes: trouble == Trouble::Normalised,
         ..Dialect::default()
     };
-    let mut scene = Scene::new(dialect).await;
-    scene.declare(&format!("{KEEP}{}", if case.before { SUBJECT } else { "" }));
-    scene.pass().await.unwrap();
-    let so_far = scene.sandbox().requests();
+    let mut fixture = Fixture::new(dialect).await;
+    fixture.declare(&format!("{KEEP}{}", if case.before { SUBJECT } else { "" }));
+    fixture.pass().await.unwrap();
+    let so_far = fixture.sandbox().requests();
     let of_method = so_far
         .iter()
         .filter(|request| request.method == case.method);
     let number = of_method.count() + 1;
-    scene.requests();
+    fixture.requests();
     if let Some(mut fault) = trouble.fault() {
         // A PATCH sees an edit of the very webhook; the others of a neighbour.
         if let (Fault::Edit { webhook, .. }, "PATCH") = (&mut fault, case.method) {
             "Subject".clone_into(webhook);
         }
         let method = case.method;
-        scene.sandbox().fault(When::Nth { method, number }, fault);
+        fixture.sandbox().fault(When::Nth { method, number }, fault);
     }
-    scene.declare(&format!("{KEEP}{}", case.declared));
+    fixture.declare(&format!("{KEEP}{}", case.declared));
     if trouble == Trouble::Hang {
-        scene.patience = Duration::from_secs(2);
+        fixture.patience = Duration::from_secs(2);
     }
     // Some faults end a pass, or fail an action; what counts is what was sent.
-    let _ended = scene.pass().await;
-    scene.patience = Duration::from_secs(30);
-    assert_eq!(scene.requests(), first, "the pass with the fault");
-    let report = scene.pass().await.unwrap();
-    assert_eq!(scene.requests(), second, "the pass after it");
+    let _ended = fixture.pass().await;
+    fixture.patience = Duration::from_secs(30);
+    assert_eq!(fixture.requests(), first, "the pass with the fault");
+    let report = fixture.pass().await.unwrap();
+    assert_eq!(fixture.requests(), second, "the pass after it");
     assert!(report.report.unwrap().is_complete());
-    let report = scene.pass().await.unwrap();
-    assert_eq!(scene.requests(), ["L"], "the third pass: {report:?}");
+    let report = fixture.pass().await.unwrap();
+    assert_eq!(fixture.requests(), ["L"], "the third pass: {report:?}");
 
-    let webhooks = scene.sandbox().webhooks();
+    let webhooks = fixture.sandbox().webhooks();
     let count = |name: &str| {
         let named = webhooks
             .iter()
@@ -201,7 +202,7 @@ async fn cell(case: &Case, trouble: Trouble, first: &[&str], second: &[&str]) {
     assert_eq!(count("Keep"), 1);
     assert_eq!(count("Subject"), usize::from(case.after), "doubled or lost");
     assert_eq!(webhooks.len(), 1 + usize::from(case.after));
-    assert!(scene.pending().await.is_empty());
+    assert!(fixture.pending().await.is_empty());
 }
 
 macro_rules! cells {
@@ -265,29 +266,29 @@ cells! {
 
 /// The API goes away between the list and the first write, for good.
 async fn unreachable(case: &Case) {
-    let mut scene = Scene::new(Dialect::default()).await;
-    scene.declare(&format!("{KEEP}{}", if case.before { SUBJECT } else { "" }));
-    scene.pass().await.unwrap();
-    scene.declare(&format!("{KEEP}{}", case.declared));
+    let mut fixture = Fixture::new(Dialect::default()).await;
+    fixture.declare(&format!("{KEEP}{}", if case.before { SUBJECT } else { "" }));
+    fixture.pass().await.unwrap();
+    fixture.declare(&format!("{KEEP}{}", case.declared));
     let mut down = |_: &Plan, sandbox: &mut Option<Sandbox>| {
         drop(sandbox.take());
         Verdict::Apply
     };
-    let report = scene.pass_with(&mut down).await.unwrap();
+    let report = fixture.pass_with(&mut down).await.unwrap();
     let results = report.report.unwrap();
     assert_eq!(results.failed(), 1, "{results:?}");
-    let pending = scene.pending().await;
+    let pending = fixture.pending().await;
     assert!(pending.intents.len() <= 1);
 }
 
 #[tokio::test]
 async fn get_unreachable() {
-    let mut scene = Scene::new(Dialect::default()).await;
-    scene.declare(KEEP);
-    drop(scene.sandbox.take());
-    let error = scene.pass().await.unwrap_err().to_string();
+    let mut fixture = Fixture::new(Dialect::default()).await;
+    fixture.declare(KEEP);
+    drop(fixture.sandbox.take());
+    let error = fixture.pass().await.unwrap_err().to_string();
     assert_eq!(error, "could not list the webhooks");
-    assert!(scene.pending().await.is_empty());
+    assert!(fixture.pending().await.is_empty());
 }
 
 #[tokio::test]
@@ -305,17 +306,17 @@ async fn delete_unreachable() {
     unreachable(&DELETE).await;
 }
 
-/// A create behind a gateway that is seen by none of the first lists: it is told once, and as made.
+/// A create behind a gateway that is seen by none of the first lists: it is reported once, and as created.
 #[tokio::test]
 async fn a_create_that_is_found_late_is_told() {
-    let mut scene = Scene::new(Dialect::default()).await;
-    scene.horizon.0 = Duration::from_mins(1);
-    scene.declare(SUBJECT_ALONE);
+    let mut fixture = Fixture::new(Dialect::default()).await;
+    fixture.horizon.0 = Duration::from_mins(1);
+    fixture.declare(SUBJECT_ALONE);
     let (after, hears) = (Duration::from_millis(900), Hears::GatewayTimeout);
     let (method, number) = ("POST", 1);
     let late = Fault::Late { after, hears };
-    scene.sandbox().fault(When::Nth { method, number }, late);
-    let report = scene.pass().await.unwrap().report.unwrap();
+    fixture.sandbox().fault(When::Nth { method, number }, late);
+    let report = fixture.pass().await.unwrap().report.unwrap();
     let outcomes: Vec<_> = report.results.iter().map(|one| &one.outcome).collect();
     let told = |outcome: &&Outcome| match outcome {
         Outcome::Applied { remarks, .. } => *remarks == [Remark::FoundAfterNoAnswer],
@@ -325,7 +326,7 @@ async fn a_create_that_is_found_late_is_told() {
         outcomes.len() == 1 && outcomes.iter().all(told),
         "{outcomes:?}"
     );
-    let requests = scene.requests();
+    let requests = fixture.requests();
     let (writes, lists): (Vec<_>, Vec<_>) = requests.iter().partition(|line| *line != "L");
     assert_eq!(writes, ["POST \"Subject\""]);
     assert!(lists.len() >= 3, "{requests:?}");
@@ -334,10 +335,10 @@ async fn a_create_that_is_found_late_is_told() {
 /// A 5xx that is there to stay: the budget is spent, and what may have happened stays intended.
 #[tokio::test]
 async fn a_spent_budget_leaves_the_intent_of_what_may_have_happened() {
-    let mut scene = Scene::new(Dialect::default()).await;
-    scene.declare(&format!("{KEEP}{SUBJECT}"));
-    scene.pass().await.unwrap();
-    scene.requests();
+    let mut fixture = Fixture::new(Dialect::default()).await;
+    fixture.declare(&format!("{KEEP}{SUBJECT}"));
+    fixture.pass().await.unwrap();
+    fixture.requests();
     for number in 1..=3 {
         let fault = Fault::AnswerAfter {
             status: 503,
@@ -345,14 +346,14 @@ async fn a_spent_budget_leaves_the_intent_of_what_may_have_happened() {
             body: String::new(),
         };
         let method = "PATCH";
-        scene.sandbox().fault(When::Nth { method, number }, fault);
+        fixture.sandbox().fault(When::Nth { method, number }, fault);
     }
-    scene.declare(&format!("{KEEP}{EDITED}"));
-    let report = scene.pass().await.unwrap();
+    fixture.declare(&format!("{KEEP}{EDITED}"));
+    let report = fixture.pass().await.unwrap();
     assert_eq!(report.report.unwrap().failed(), 1);
-    assert_eq!(scene.requests().len(), 4, "the list and three tries");
-    assert_eq!(scene.pending().await.intents.len(), 1);
-    scene.pass().await.unwrap();
-    assert_eq!(scene.requests(), ["L"], "it had happened");
-    assert!(scene.pending().await.is_empty());
+    assert_eq!(fixture.requests().len(), 4, "the list and three tries");
+    assert_eq!(fixture.pending().await.intents.len(), 1);
+    fixture.pass().await.unwrap();
+    assert_eq!(fixture.requests(), ["L"], "it had happened");
+    assert!(fixture.pending().await.is_empty());
 }

@@ -11,7 +11,7 @@ use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::{Horizon, Intent, Journal, JournalError, Settlement};
 use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
-use hookctl::report::Outcome;
+use hookctl::report::{ActionError, Outcome};
 use hookctl::secret::{Secret, Secrets};
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
@@ -26,7 +26,8 @@ struct Refusing {
 }
 
 impl Refusing {
-    async fn refuse<T>(&self) -> Result<T, ApiError> {
+    async fn refuse<T>(&self, gate: &impl SendGate) -> Result<T, ApiError> {
+        gate.permit().await.map_err(|_| ApiError::Withheld)?;
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         if let Some((at, cancellation)) = &self.cancels
             && *at == number
@@ -57,9 +58,9 @@ impl WebhookApi for Refusing {
         &self,
         _: &WebhookSpec,
         _: Option<&Secret>,
-        _: &impl SendGate,
+        gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
-        self.refuse().await
+        self.refuse(gate).await
     }
 
     async fn patch(
@@ -67,19 +68,30 @@ impl WebhookApi for Refusing {
         _: &RemoteId,
         _: &[(Field, FieldValue)],
         _: TokenChange<&Secret>,
-        _: &impl SendGate,
+        gate: &impl SendGate,
     ) -> Result<Option<ObservedWebhook>, ApiError> {
-        self.refuse().await
+        self.refuse(gate).await
     }
 
-    async fn delete(&self, _: &RemoteId, _: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
-        self.refuse().await
+    async fn delete(&self, _: &RemoteId, gate: &impl SendGate) -> Result<DeleteAnswer, ApiError> {
+        self.refuse(gate).await
     }
 }
 
 /// A journal that takes intents, and loses their end if it is broken.
 struct Scrap {
     broken: bool,
+    /// How many sends it permits.
+    permits: AtomicUsize,
+}
+
+impl Scrap {
+    fn new(broken: bool) -> Self {
+        Self {
+            broken,
+            permits: AtomicUsize::new(usize::MAX),
+        }
+    }
 }
 
 impl Journal for Scrap {
@@ -95,6 +107,15 @@ impl Journal for Scrap {
             key: settlement.key,
             source: "the disk is full".into(),
         })
+    }
+
+    fn may_send(&self) -> bool {
+        let permits = &self.permits;
+        permits
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            })
+            .is_ok()
     }
 }
 
@@ -144,7 +165,7 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
 
 #[tokio::test]
 async fn a_refused_write_whose_end_cannot_be_recorded_is_the_last_one() {
-    let (sent, outcomes) = refused(&Scrap { broken: true }, 1).await;
+    let (sent, outcomes) = refused(&Scrap::new(true), 1).await;
     assert_eq!(sent, 1);
     let Some(Outcome::Failed(error)) = outcomes.first() else {
         panic!("{outcomes:?}");
@@ -161,14 +182,14 @@ async fn a_refused_write_whose_end_cannot_be_recorded_is_the_last_one() {
 
 #[tokio::test]
 async fn a_refused_write_whose_end_is_recorded_holds_back_no_other() {
-    let (sent, outcomes) = refused(&Scrap { broken: false }, 1).await;
+    let (sent, outcomes) = refused(&Scrap::new(false), 1).await;
     assert_eq!((sent, outcomes.len()), (40, 40));
 }
 
 #[tokio::test]
 async fn any_concurrency_is_taken() {
     for concurrency in [0, 1, usize::MAX] {
-        let (sent, _) = refused(&Scrap { broken: false }, concurrency).await;
+        let (sent, _) = refused(&Scrap::new(false), concurrency).await;
         assert_eq!(sent, 40);
     }
 }
@@ -180,7 +201,7 @@ async fn after_a_cancellation_only_what_had_passed_the_gate_is_sent() {
             cancels: Some((3, CancellationToken::new())),
             ..Refusing::default()
         };
-        let (sent, outcomes) = sent_to(api, &Scrap { broken: false }, concurrency).await;
+        let (sent, outcomes) = sent_to(api, &Scrap::new(false), concurrency).await;
         assert!(
             (3..3 + concurrency).contains(&sent),
             "{sent} at {concurrency}"
@@ -189,5 +210,33 @@ async fn after_a_cancellation_only_what_had_passed_the_gate_is_sent() {
             .iter()
             .filter(|outcome| matches!(outcome, Outcome::NotAttempted));
         assert_eq!(held_back.count(), 40 - sent);
+    }
+}
+
+#[tokio::test]
+async fn once_the_lease_is_lost_nothing_is_sent() {
+    for concurrency in [1, 4, 16] {
+        let journal = Scrap {
+            permits: AtomicUsize::new(5),
+            ..Scrap::new(false)
+        };
+        let (sent, outcomes) = refused(&journal, concurrency).await;
+        assert_eq!((sent, outcomes.len()), (5, 40), "at {concurrency}");
+        let lost: Vec<_> = outcomes
+            .iter()
+            .filter_map(|outcome| match outcome {
+                Outcome::Failed(error @ ActionError::LeaseLost) => Some(error.to_string()),
+                _ => None,
+            })
+            .collect();
+        assert!((1..=concurrency).contains(&lost.len()), "{lost:?}");
+        assert_eq!(
+            lost[0],
+            "not sent: the lease on the record could not be renewed in time"
+        );
+        let held_back = outcomes
+            .iter()
+            .filter(|outcome| matches!(outcome, Outcome::NotAttempted));
+        assert_eq!(held_back.count(), 40 - 5 - lost.len());
     }
 }

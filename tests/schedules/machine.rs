@@ -138,7 +138,7 @@ impl Session for Mortal {
     }
 }
 
-/// Looks at each request before it has its effect.
+/// Checks each request before it has its effect.
 pub(crate) type Witness = dyn Fn(&RecordedRequest, &Emulator) + Send + Sync;
 
 /// A write whose effect comes later than the client hears of it.
@@ -241,7 +241,7 @@ impl Wire {
             tokio::time::sleep(transit).await;
             under_way.fetch_sub(1, Ordering::SeqCst);
             witness(&request, &emulator);
-            // Without a sender there is nobody to answer.
+            // Without a sender, no one receives the response.
             let _ = answer.send(emulator.exchange(&request, false));
         });
         answered

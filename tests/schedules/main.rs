@@ -44,7 +44,7 @@ async fn settle(world: &mut World, last: &Declared) {
     let report = match world.quiet(last).await {
         Ending::Done(report) => report,
         Ending::Refused(error) => {
-            // Two webhooks that carry one name were there before: nobody can tell them apart.
+            // Two webhooks that carry one name were there before: they cannot be told apart.
             assert!(
                 matches!(error, hookctl::reconcile::PassError::Plan(_)),
                 "{error:?}"

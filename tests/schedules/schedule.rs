@@ -30,7 +30,7 @@ pub(crate) struct Schedule {
 /// A webhook that was there before.
 #[derive(Clone, Debug)]
 pub(crate) struct Before {
-    /// The index of the key whose name it carries; none for somebody else's.
+    /// The index of the key whose name it carries; `None` for a stranger.
     pub(crate) like: Option<usize>,
     pub(crate) timeout_seconds: i64,
     pub(crate) has_token: bool,

@@ -328,7 +328,7 @@ impl World {
                 || self.adoptable.contains(id);
             assert!(
                 known,
-                "nobody knows of {id}: a double or a loss: {webhooks:#?}"
+                "{id} is bound to no key: a double or a loss: {webhooks:#?}"
             );
         }
         for (index, declaration) in last.webhooks.iter().enumerate() {
@@ -357,7 +357,7 @@ impl World {
         match token {
             Token::Secret(number) => assert_eq!(is, Some(token_text(number)), "{}", KEYS[index]),
             Token::Null => assert!(!webhook.has_bearer_token, "{}", KEYS[index]),
-            // What is left is somebody else's, or may be, and then the plan says so.
+            // A token that remains is foreign, or may be, and then the plan says so.
             Token::LeftOut => assert!(
                 !webhook.has_bearer_token
                     || plan.notices.iter().any(|notice| matches!(
@@ -436,7 +436,7 @@ fn desired(declared: &Declared, evidence: &BTreeMap<Key, TokenEvidence>) -> Desi
     state
 }
 
-/// Looks at every request: whom it touches, and what it clears.
+/// Checks every request: which webhook it changes, and what it clears.
 fn witness(declared: &Declared, adoptable: BTreeSet<String>) -> Arc<Witness> {
     let nulls: BTreeSet<String> = declared
         .webhooks
@@ -471,11 +471,11 @@ fn witness(declared: &Declared, adoptable: BTreeSet<String>) -> Arc<Witness> {
         let Some(webhook) = webhooks.iter().find(|webhook| webhook.id == id) else {
             return;
         };
-        // The emulator knows the tokens that were set through the API; another one is somebody else's.
+        // The emulator knows the tokens that were set through the API; any other is foreign.
         let foreign = webhook.has_bearer_token && emulator.token(id).is_none();
         assert!(
             !foreign || nulls.contains(&webhook.name) || !adoptable.contains(id),
-            "somebody else's token is cleared on {}",
+            "a foreign token is cleared on {}",
             webhook.name
         );
     })

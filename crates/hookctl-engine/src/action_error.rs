@@ -48,16 +48,17 @@ pub enum ActionError {
     NoSecret,
     /// The intent could not be journaled, so the request was not sent.
     #[error("not sent: could not journal the intent: {0} ({cause})", cause = .0.cause())]
-    NotIntended(Arc<JournalError>),
+    NotIntended(#[source] Arc<JournalError>),
     /// The API confirmed the write, and the record could not be updated.
     #[error("applied at the API, but not recorded: {0} ({cause})", cause = .0.cause())]
-    NotRecorded(Arc<JournalError>),
+    NotRecorded(#[source] Arc<JournalError>),
     /// The request had no effect, and its intent could not be removed from the record.
     #[error("{refusal}; its end could not be recorded: {error} ({cause})", cause = .error.cause())]
     NotEnded {
         /// Why the request had no effect.
         refusal: ApiError,
         /// Why the record could not be updated.
+        #[source]
         error: Arc<JournalError>,
     },
     /// An error whose text contained a secret.

@@ -3,6 +3,7 @@
 //!
 //! It needs no task or thread: one of the waiting callers appends for all of them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ const WINDOW: Duration = Duration::from_millis(1);
 pub(crate) struct Group {
     /// Set once this process is the writer.
     session: OnceLock<Box<dyn Session>>,
+    /// Whether the record changed between the read of a caller and the beginning of the session, and was not read since.
+    is_stale: AtomicBool,
     queue: Mutex<Queue>,
     /// Held by the caller that appends.
     turn: tokio::sync::Mutex<Turn>,
@@ -56,6 +59,7 @@ impl Group {
     pub(crate) fn new(session: Option<Box<dyn Session>>, sequence: Option<u64>) -> Self {
         Self {
             session: session.map(OnceLock::from).unwrap_or_default(),
+            is_stale: AtomicBool::new(false),
             queue: Mutex::default(),
             turn: tokio::sync::Mutex::new(Turn {
                 sequence,
@@ -74,21 +78,24 @@ impl Group {
         self.session.get().is_some()
     }
 
-    /// Becomes the writer, unless it is. Returns whether nothing was appended to the record after `sequence` before.
+    /// Becomes the writer, unless it is. Returns whether what the caller read, up to `sequence`, is current. As long as it
+    /// is not, nothing is appended.
     pub(crate) async fn begin(
         &self,
         backend: &dyn Backend,
         sequence: u64,
     ) -> Result<bool, RecordError> {
-        let mut turn = self.turn.lock().await;
-        if self.has_begun() {
-            return Ok(true);
+        if !self.has_begun() {
+            let mut turn = self.turn.lock().await;
+            if !self.has_begun() {
+                let begun = backend.begin_after(sequence).await?;
+                turn.sequence = begun.is_current.then_some(sequence);
+                self.is_stale.store(!begun.is_current, Ordering::SeqCst);
+                // Nothing else sets it: the turn is held.
+                let _ = self.session.set(begun.session);
+            }
         }
-        let begun = backend.begin_after(sequence).await?;
-        turn.sequence = begun.is_current.then_some(sequence);
-        // Nothing else sets it: the turn is held.
-        let _ = self.session.set(begun.session);
-        Ok(begun.is_current)
+        Ok(!self.is_stale.load(Ordering::SeqCst))
     }
 
     /// Whether requests may be sent now.
@@ -107,6 +114,7 @@ impl Group {
         let loaded = self.session()?.load().await?;
         turn.sequence = Some(loaded.sequence);
         turn.lost = false;
+        self.is_stale.store(false, Ordering::SeqCst);
         Ok(loaded)
     }
 

@@ -250,15 +250,13 @@ impl OpenRecord {
         Ok(remembered)
     }
 
-    /// Becomes the writer, unless this process is. Returns whether what [`remembered`](Self::remembered) returned last is
-    /// still current. If not, a plan that was made from it is not.
+    /// Becomes the writer, unless this process is. Returns whether the state that [`remembered`](Self::remembered)
+    /// returned last is still current. If not, a plan that was made from it may not hold, and nothing can be written until
+    /// the state is read again.
     ///
     /// # Errors
     /// [`RecordError`]
     pub async fn begin(&self) -> Result<bool, RecordError> {
-        if self.group.has_begun() {
-            return Ok(true);
-        }
         let read_to = self.read_to.load(Ordering::SeqCst);
         let backend = &*self.record.0.backend;
         let is_current = self.group.begin(backend, read_to).await?;
@@ -269,7 +267,7 @@ impl OpenRecord {
     }
 
     /// Records an observation, so that a webhook that existed before a create is never mistaken for the created one.
-    /// Durable with the next write, or when the record is closed.
+    /// Durable with the next write, or when the record is closed. Dropped if this process never becomes the writer.
     pub fn observe(&self, observation: Observation) {
         self.group.observe(observation);
     }

@@ -92,7 +92,7 @@ fn trimmed(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KeySources, Permits, ResolveError, resolve_token};
+    use crate::{KeySources, Permits, ResolveError, Resolver};
     use hookctl_core::secret::SecretSource;
 
     fn secret(text: &str) -> Secret {
@@ -160,6 +160,8 @@ mod tests {
             "COPY",
         ];
         let values = sources.values(&lookup, names.into_iter(), true);
+        let permits = Permits::none();
+        let resolver = Resolver::new(&lookup, &permits, &values);
         let root = Path::new("/proc/self/root").join(path("key").strip_prefix("/").unwrap());
         let refused = [
             file(path("key")),
@@ -174,7 +176,7 @@ mod tests {
         let variables =
             ["COPY", "COPY_X", "COPY_Y"].map(|name| SecretSource::Env { name: name.into() });
         for source in refused.chain(variables) {
-            let found = resolve_token(&source, &lookup, &Permits::none(), &values).await;
+            let found = resolver.resolve(&source).await;
             let error = found.unwrap_err();
             assert!(
                 matches!(error, ResolveError::IsKey { .. }),
@@ -182,15 +184,16 @@ mod tests {
             );
             assert!(!error.to_string().contains("the-key-of-prod"));
         }
-        let token = resolve_token(&file(path("token")), &lookup, &Permits::none(), &values).await;
+        let token = resolver.resolve(&file(path("token"))).await;
         assert_eq!(token.unwrap().expose(), "another");
         let public = SecretSource::Env {
             name: "PUBLIC".to_owned(),
         };
-        let token = resolve_token(&public, &lookup, &Permits::none(), &values).await;
+        let token = resolver.resolve(&public).await;
         assert_eq!(token.unwrap().expose(), "a-public-text");
         let unread = sources.values(&lookup, std::iter::empty(), false);
-        let copy = resolve_token(&file(path("copy")), &lookup, &Permits::none(), &unread).await;
+        let resolver = Resolver::new(&lookup, &permits, &unread);
+        let copy = resolver.resolve(&file(path("copy"))).await;
         assert!(copy.is_ok(), "no file outside the repository was read");
     }
 }

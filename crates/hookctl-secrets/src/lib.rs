@@ -19,7 +19,7 @@ pub use keys::{KeyConflict, KeySources};
 pub use limits::MAX_SECRET_BYTES;
 pub use permit::Permits;
 pub use provider::{DuplicateProvider, ProviderError, ProviderFuture, Providers, SecretProvider};
-pub use resolve::{Resolver, resolve, resolve_token};
+pub use resolve::Resolver;
 pub use resolve_error::ResolveError;
 
 use permit::{MAX_CONTENT_BYTES, Program};

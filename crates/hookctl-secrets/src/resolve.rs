@@ -14,7 +14,7 @@ use hookctl_core::secret::{ProviderName, Secret, SecretReference, SecretSource};
 use hookctl_system::input::{FileId, open_regular, read, real_path};
 
 /// The time limit of a command or a provider: enough for a slow secret store in the cloud, and short enough to wait for.
-const COMMAND_TIME_LIMIT: Duration = Duration::from_secs(30);
+const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// How sources are resolved: what may be read, run, and asked.
 #[derive(Clone, Copy)]
@@ -26,17 +26,21 @@ pub struct Resolver<'a> {
 }
 
 static NO_PROVIDERS: Providers = Providers::none();
-static NO_KEYS: KeyValues = KeyValues::none();
 
 impl<'a> Resolver<'a> {
     /// Creates a resolver without providers. `lookup` returns environment variables, and `permits` determines which
-    /// programs may run.
-    pub fn new(lookup: &'a (dyn Fn(&str) -> Option<String> + Sync), permits: &'a Permits) -> Self {
+    /// programs may run. No result is or contains one of the `keys`, whatever path leads to them: a token is sent to the
+    /// address in a file. [`KeyValues::none`] is for the keys themselves, and for a program without any.
+    pub fn new(
+        lookup: &'a (dyn Fn(&str) -> Option<String> + Sync),
+        permits: &'a Permits,
+        keys: &'a KeyValues,
+    ) -> Self {
         Self {
             lookup,
             permits,
             providers: &NO_PROVIDERS,
-            keys: &NO_KEYS,
+            keys,
         }
     }
 
@@ -44,12 +48,6 @@ impl<'a> Resolver<'a> {
     #[must_use]
     pub const fn providers(self, providers: &'a Providers) -> Self {
         Self { providers, ..self }
-    }
-
-    /// Sets the keys that no result may be or contain.
-    #[must_use]
-    pub const fn keys(self, keys: &'a KeyValues) -> Self {
-        Self { keys, ..self }
     }
 
     /// Resolves a source. A program runs in the folder of the declaring file, and is ended with its process group if the
@@ -109,13 +107,12 @@ async fn ask(
     name: &ProviderName,
     reference: &SecretReference,
 ) -> Result<Secret, ResolveError> {
-    let name = || name.clone();
-    let Some(provider) = providers.get(&name()) else {
-        return Err(ResolveError::NoProvider { name: name() });
+    let Some(provider) = providers.get(name) else {
+        return Err(ResolveError::NoProvider { name: name.clone() });
     };
-    tokio::time::timeout(COMMAND_TIME_LIMIT, provider.resolve(reference))
+    tokio::time::timeout(TIME_LIMIT, provider.resolve(reference))
         .await
-        .map_err(|_| ResolveError::ProviderTimedOut { name: name() })?
+        .map_err(|_| ResolveError::ProviderTimedOut { name: name.clone() })?
         .map_err(|error| {
             let mut said = error.to_string();
             let mut cause = error.source();
@@ -123,44 +120,13 @@ async fn ask(
                 said = format!("{said}: {next}");
                 cause = next.source();
             }
+            // A token may be in place of the reference.
+            let said = said.replace(reference.as_str(), "(reference)");
             ResolveError::Provider {
-                name: name(),
+                name: name.clone(),
                 said: program::masked_line(&said),
             }
         })
-}
-
-/// Resolves a source to a secret, without providers; for tokens, use [`resolve_token`]. A program runs in the folder of the declaring
-/// file, and is ended with its process group if the future is dropped.
-///
-/// `lookup` returns environment variables for [`SecretSource::Env`] and [`SecretSource::Text`]. `permits` determines
-/// which programs may run.
-///
-/// # Errors
-/// Returns [`ResolveError`]. Its texts contain no part of the secret.
-pub async fn resolve(
-    source: &SecretSource,
-    lookup: &(dyn Fn(&str) -> Option<String> + Sync),
-    permits: &Permits,
-) -> Result<Secret, ResolveError> {
-    resolve_token(source, lookup, permits, &KeyValues::none()).await
-}
-
-/// Resolves a source to a token, like [`resolve`]. The result is never one of the keys, whatever path leads to them: a
-/// token is sent to the address in a file.
-///
-/// # Errors
-/// Returns [`ResolveError`]. Its texts contain no part of the secret.
-pub async fn resolve_token(
-    source: &SecretSource,
-    lookup: &(dyn Fn(&str) -> Option<String> + Sync),
-    permits: &Permits,
-    keys: &KeyValues,
-) -> Result<Secret, ResolveError> {
-    Resolver::new(lookup, permits)
-        .keys(keys)
-        .resolve(source)
-        .await
 }
 
 async fn read_file(
@@ -235,7 +201,7 @@ async fn run(
         });
     }
     let command = program::command(&permitted.path, arguments, directory, permits.search());
-    let output = program::run(command, COMMAND_TIME_LIMIT).await;
+    let output = program::run(command, TIME_LIMIT).await;
     let output = output.map_err(|error| match error {
         ProgramError::System(source) => ResolveError::Spawn {
             program: program.to_owned(),
@@ -308,8 +274,13 @@ mod tests {
         permits
     }
 
+    async fn resolve(source: &SecretSource, permits: &Permits) -> Result<Secret, ResolveError> {
+        let keys = KeyValues::none();
+        Resolver::new(&lookup, permits, &keys).resolve(source).await
+    }
+
     async fn value(source: SecretSource) -> Result<String, String> {
-        match resolve(&source, &lookup, &permits(&source)).await {
+        match resolve(&source, &permits(&source)).await {
             Ok(secret) => Ok(secret.expose().to_owned()),
             Err(error) => Err(error.to_string()),
         }
@@ -337,7 +308,9 @@ mod tests {
                     "clinic/billing#token" => Ok(Secret::new("from-the-vault".to_owned())?),
                     "mask" => Ok(Secret::new("****".to_owned())?),
                     "slow" => std::future::pending().await,
-                    _ => Err("no entry;\nnot sk_live_51Habcdefghij0123".into()),
+                    other => {
+                        Err(format!("no entry {other};\nnot sk_live_51Habcdefghij0123").into())
+                    }
                 }
             })
         }
@@ -358,14 +331,15 @@ mod tests {
         assert!(providers.register(name.clone(), Vault).is_err());
         assert_eq!(providers.names(), [name]);
         let (permits, mut keys) = (Permits::none(), KeyValues::none());
-        let resolver = Resolver::new(&lookup, &permits).providers(&providers);
+        let no_keys = KeyValues::none();
+        let resolver = Resolver::new(&lookup, &permits, &no_keys).providers(&providers);
         let token = provided("clinic/billing#token");
         let secret = resolver.resolve(&token).await.unwrap();
         assert_eq!(secret.expose(), "from-the-vault");
         for (reference, message) in [
             (
-                "another",
-                "the secret provider 'vault' failed: no entry; not (secret)",
+                "hunter2",
+                "the secret provider 'vault' failed: no entry (reference); not (secret)",
             ),
             (
                 "mask",
@@ -380,9 +354,10 @@ mod tests {
             assert_eq!(error.to_string(), message);
         }
         keys.add(&secret);
-        let error = resolver.keys(&keys).resolve(&token).await.unwrap_err();
-        assert!(matches!(error, ResolveError::IsKey { .. }));
-        let error = resolve(&token, &lookup, &permits).await.unwrap_err();
+        let resolver = Resolver::new(&lookup, &permits, &keys);
+        let error = resolver.providers(&providers).resolve(&token).await;
+        assert!(matches!(error, Err(ResolveError::IsKey { .. })));
+        let error = resolver.resolve(&token).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "no secret provider 'vault' is registered"
@@ -483,7 +458,7 @@ mod tests {
         let endless = value(command("cat", &["/dev/zero"])).await.unwrap_err();
         assert_eq!(
             endless,
-            "the command 'cat' exceeds 64 KiB, the limit of a token"
+            "the command 'cat': the value exceeds 64 KiB, the limit of a token"
         );
     }
 
@@ -494,7 +469,7 @@ mod tests {
         let script = folder.path().join("script");
         std::fs::write(&script, format!("echo > {}", marker.to_string_lossy())).unwrap();
         let source = command("sh", &[script.to_str().unwrap()]);
-        let error = resolve(&source, &lookup, &Permits::none()).await;
+        let error = resolve(&source, &Permits::none()).await;
         assert_eq!(error.unwrap_err().to_string(), "no consent to run 'sh'");
 
         let mut permits = permits(&source);
@@ -503,7 +478,7 @@ mod tests {
             ..permits.of(&source).unwrap().clone()
         };
         permits.allow(source.clone(), program);
-        let error = resolve(&source, &lookup, &permits).await.unwrap_err();
+        let error = resolve(&source, &permits).await.unwrap_err();
         assert!(matches!(error, ResolveError::Changed { path, .. } if path == script));
         assert!(!marker.exists());
     }
@@ -528,7 +503,7 @@ mod tests {
         );
         let source = command("sh", &["-c", &script]);
         let permits = permits(&source);
-        let asked = resolve(&source, &lookup, &permits);
+        let asked = resolve(&source, &permits);
         let began = async {
             while !path.exists() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -589,9 +564,7 @@ mod tests {
                 written: path.to_owned(),
                 confined_to: None,
             };
-            let error = resolve(&source, &lookup, &Permits::none())
-                .await
-                .unwrap_err();
+            let error = resolve(&source, &Permits::none()).await.unwrap_err();
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert_eq!(cause, "it is not a regular file");
         }

@@ -39,13 +39,13 @@ pub enum ResolveError {
         root: PathBuf,
     },
     /// The file or output exceeds the size of any token.
-    #[error("{what} exceeds 64 KiB, the limit of a token")]
+    #[error("{what}: the value exceeds 64 KiB, the limit of a token")]
     TooLarge {
         /// The source.
         what: String,
     },
     /// The file or output is not UTF-8.
-    #[error("{what} is not UTF-8 text")]
+    #[error("{what}: the value is not UTF-8 text")]
     NotText {
         /// The source.
         what: String,
@@ -112,7 +112,7 @@ pub enum ResolveError {
         said: Vec<String>,
     },
     /// The program exceeded the time limit.
-    #[error("'{program}' did not exit within 30 seconds")]
+    #[error("'{}' did not exit within 30 seconds", Outside::text(program))]
     TimedOut {
         /// The program.
         program: String,

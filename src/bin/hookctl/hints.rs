@@ -138,9 +138,11 @@ fn problem(problem: &PlanProblem) -> &'static [&'static str] {
         PlanProblem::PreventDestroy { .. } => {
             &["apply `prevent_destroy: false` first, then delete it"]
         }
-        PlanProblem::RenamedKey { .. }
-        | PlanProblem::Unreadable { .. }
-        | PlanProblem::UnreadableName { .. } => &[],
+        PlanProblem::Unreadable { .. } | PlanProblem::UnreadableName { .. } => &[
+            "correct the webhook in the dashboard",
+            "leave the declaration out with --only",
+        ],
+        PlanProblem::RenamedKey { .. } => &[],
     }
 }
 
@@ -215,6 +217,9 @@ fn secret(error: &ResolveError) -> &'static [&'static str] {
     match error {
         ResolveError::Escapes { .. } => {
             &["write an absolute path to read a file outside the repository"]
+        }
+        ResolveError::NoConsent { .. } | ResolveError::Changed { .. } => {
+            &["review it and consent with `hookctl trust`"]
         }
         _ => &[],
     }

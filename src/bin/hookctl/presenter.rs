@@ -1,5 +1,6 @@
 //! Presents the result of a run, exactly once, in the requested output format.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -266,6 +267,7 @@ impl<'a> Presenter<'a> {
                 .iter()
                 .map(|duplicate| CommandError::caused("doubled", duplicate).into_message()),
         );
+        beside.extend(advice(results));
         let beside: Vec<Message> = beside.into_iter().map(mask::message).collect();
         self.messages.extend(beside.iter().cloned());
         let messages = std::mem::take(&mut self.messages);
@@ -309,9 +311,6 @@ impl<'a> Presenter<'a> {
         }
         for message in &beside {
             self.ui.report(message);
-        }
-        if self.output != Output::Json {
-            self.ui.hints(hints_of(results).iter().map(String::as_str));
         }
     }
 
@@ -428,17 +427,23 @@ impl<'a> Presenter<'a> {
     }
 }
 
-/// Returns what to do about the failed actions, each hint once.
-fn hints_of(results: &SyncReport) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
+/// Returns what to do about the failed actions: one message for all actions with the same hints.
+fn advice(results: &SyncReport) -> Vec<Message> {
+    let mut by_hints: BTreeMap<Vec<String>, (Vec<&str>, String)> = BTreeMap::new();
     for result in &results.results {
         if let Outcome::Failed(error) | Outcome::Pending(error) = &result.outcome {
-            for hint in hints::of(error) {
-                if !all.contains(&hint) {
-                    all.push(hint);
-                }
+            let hints = hints::of(error);
+            if !hints.is_empty() {
+                let (keys, _) = by_hints
+                    .entry(hints)
+                    .or_insert_with(|| (Vec::new(), error.to_string()));
+                keys.push(result.planned.key.as_str());
             }
         }
     }
-    all
+    let messages = by_hints.into_iter().map(|(hints, (keys, error))| {
+        let message = format!("{}: {error}", keys.join(", "));
+        Message::error("action-failed", message, Some(hints.join("\n")))
+    });
+    messages.collect()
 }

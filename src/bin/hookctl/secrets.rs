@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Code, Diagnostic, Diagnostics};
-use hookctl::secret::{
-    KeyValues, Permits, ResolveError, Secret, SecretSource, Secrets, resolve, resolve_token,
-};
+use hookctl::secret::{KeyValues, Permits, ResolveError, Resolver, Secret, SecretSource, Secrets};
 use hookctl::webhook::Key;
 
 use crate::environment::Environment;
@@ -88,15 +86,16 @@ pub(crate) async fn resolve_tokens(
         let outside = missing != Missing::Unseen;
         settings.keys.values(&lookup, environment.names(), outside)
     };
+    let resolver = Resolver::new(&lookup, permits, &keys);
     let resolving: Vec<_> = distinct
         .into_iter()
-        .map(|source| resolve_token(source, &lookup, permits, &keys))
+        .map(|source| resolver.resolve(source))
         .collect();
     let results: Vec<_> = futures_util::stream::iter(resolving)
         .buffered(AT_ONCE)
         .collect()
         .await;
-    let mut resolved = Resolved {
+    let mut gathered = Resolved {
         secrets: stand_ins,
         diagnostics: Diagnostics::default(),
     };
@@ -106,7 +105,7 @@ pub(crate) async fn resolve_tokens(
         match results.get(index) {
             Some(Ok(secret)) => {
                 if secret.begins_with_scheme() {
-                    resolved.diagnostics.push(at(
+                    gathered.diagnostics.push(at(
                         Diagnostic::new(
                             Code::TokenScheme,
                             format!("the token of '{key}' begins with 'Bearer '"),
@@ -116,20 +115,20 @@ pub(crate) async fn resolve_tokens(
                         key,
                     ));
                 }
-                resolved.secrets.insert(key.clone(), secret.clone());
+                gathered.secrets.insert(key.clone(), secret.clone());
             }
             Some(Err(error)) => {
                 let unresolved = unresolved(key, error, missing);
                 let unresolved = unresolved.map(|found| at(found, declarations, key));
                 if let Some(found) = unresolved {
-                    resolved.diagnostics.push(found);
+                    gathered.diagnostics.push(found);
                 }
             }
             None => {}
         }
     }
-    resolved.diagnostics = settings.lints.apply(resolved.diagnostics);
-    resolved
+    gathered.diagnostics = settings.lints.apply(gathered.diagnostics);
+    gathered
 }
 
 /// Returns the diagnostic of a token that could not be resolved. A key in place of a token is always an error, even
@@ -179,16 +178,21 @@ pub(crate) async fn resolve_key(
     environment: &Environment,
     permits: &Permits,
 ) -> Result<Secret, CommandError> {
-    resolve(source, &|name| environment.get(name), permits)
-        .await
-        .inspect(mask::follow_key)
-        .map_err(|error| {
-            let message = format!("could not resolve the {what}: {}", chain(&error));
-            CommandError::new("api-key", message)
-                .hints(hints::of(&error))
-                .hint(
-                    "set it in the environment, or name another source as `api_key:` of the target in hookctl.yaml",
-                )
-                .hint(hints::SANDBOX)
-        })
+    let lookup = |name: &str| environment.get(name);
+    let keys = KeyValues::none();
+    let resolver = Resolver::new(&lookup, permits, &keys);
+    let secret = resolver.resolve(source).await;
+    secret.inspect(mask::follow_key).map_err(|error| {
+        let message = format!("could not resolve the {what}: {}", chain(&error));
+        let hints = hints::of(&error);
+        let other_source = hints.is_empty().then(|| {
+            let field = what.replace(' ', "_").to_lowercase();
+            format!(
+                "set it in the environment, or name another source as `{field}:` in hookctl.yaml"
+            )
+        });
+        CommandError::new("api-key", message)
+            .hints(hints.into_iter().chain(other_source))
+            .hint(hints::SANDBOX)
+    })
 }

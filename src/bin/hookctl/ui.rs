@@ -195,13 +195,8 @@ impl Ui {
             return;
         }
         self.error("error", &message.message);
-        self.hints(message.help.iter().flat_map(|help| help.lines()));
-    }
-
-    /// Writes hints, one per line.
-    pub(crate) fn hints<'h>(&self, hints: impl IntoIterator<Item = &'h str>) {
         let style = Styles::new(self.color_err).hint;
-        for hint in hints {
+        for hint in message.help.iter().flat_map(|help| help.lines()) {
             self.message(&format!("  {style}hint{style:#}: {}\n", escape(hint)));
         }
     }

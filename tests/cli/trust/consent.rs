@@ -5,59 +5,61 @@ use crate::documents::{conforms, validator};
 
 #[test]
 fn no_file_consents_to_itself() {
-    let mut scene = Scene::with_token("{ command: [./token.sh] }");
-    scene.repository.write(".env", "HOOKCTL_TRUST=1\n");
-    scene.repository.write(".envrc", "export HOOKCTL_TRUST=1\n");
-    scene.refuses(&scene.sync());
+    let mut fixture = Fixture::with_token("{ command: [./token.sh] }");
+    fixture.repository.write(".env", "HOOKCTL_TRUST=1\n");
+    fixture
+        .repository
+        .write(".envrc", "export HOOKCTL_TRUST=1\n");
+    fixture.refuses(&fixture.sync());
     for name in ["HOOKCTL_VAR_HOOKCTL_TRUST", "hookctl_trust"] {
-        scene.repository.set(name, "1");
+        fixture.repository.set(name, "1");
     }
-    scene.target("vars: { HOOKCTL_TRUST: 1 }");
-    scene.refuses(&scene.sync());
+    fixture.target("vars: { HOOKCTL_TRUST: 1 }");
+    fixture.refuses(&fixture.sync());
     for key in ["trust", "HOOKCTL_TRUST", "env"] {
-        scene
+        fixture
             .repository
             .write("hookctl.yaml", &format!("{key}: 1\n"));
-        let run = scene.sync().code(1);
+        let run = fixture.sync().code(1);
         assert!(run.stdout.contains("unknown-field"), "{}", run.stdout);
     }
-    fs::remove_file(scene.repository.path("hookctl.yaml")).unwrap();
-    assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+    fs::remove_file(fixture.repository.path("hookctl.yaml")).unwrap();
+    assert_eq!((fixture.runs(), fixture.account.requests().len()), (0, 0));
 
     // What is stored in the repository is no consent either.
-    scene.consents();
-    let folder = scene.repository.path("state/hookctl/trust");
+    fixture.consents();
+    let folder = fixture.repository.path("state/hookctl/trust");
     fs::create_dir_all(&folder).unwrap();
-    for path in scene.stored() {
+    for path in fixture.stored() {
         fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
     }
-    let inside = scene.repository.path("state");
-    scene
+    let inside = fixture.repository.path("state");
+    fixture
         .repository
         .set("XDG_STATE_HOME", inside.to_str().unwrap());
-    scene.refuses(&scene.sync());
-    scene
+    fixture.refuses(&fixture.sync());
+    fixture
         .repository
         .run(&["trust", "--yes"])
         .code(1)
         .complains("is in the repository");
-    let link = scene.own.path().join("link");
+    let link = fixture.own.path().join("link");
     symlink(&inside, &link).unwrap();
-    scene
+    fixture
         .repository
         .set("XDG_STATE_HOME", link.to_str().unwrap());
-    scene.refuses(&scene.sync());
+    fixture.refuses(&fixture.sync());
 }
 
 #[test]
 fn a_job_consents_to_everything_or_to_exactly_what_it_names() {
-    let mut scene = Scene::with_token("{ command: [./token.sh] }");
-    scene.target(&format!(
+    let mut fixture = Fixture::with_token("{ command: [./token.sh] }");
+    fixture.target(&format!(
         "api_url: '{}', api_key: {{ env: OTHER_KEY }}",
-        scene.url()
+        fixture.url()
     ));
-    scene.repository.set("OTHER_KEY", API_KEY);
-    let shown = scene
+    fixture.repository.set("OTHER_KEY", API_KEY);
+    let shown = fixture
         .repository
         .run(&["trust", "--output", "json"])
         .code(1)
@@ -78,62 +80,69 @@ fn a_job_consents_to_everything_or_to_exactly_what_it_names() {
         .collect();
     assert_eq!(kinds, [("variable", false), ("program", false)]);
     assert!(
-        scene
+        fixture
             .is_refused()
             .contains(&format!("HOOKCTL_TRUST={digest}"))
     );
-    assert_eq!(scene.stored().len(), 0);
+    assert_eq!(fixture.stored().len(), 0);
 
     let other = "0".repeat(64);
-    scene.repository.set("HOOKCTL_TRUST", &other);
-    assert!(scene.is_refused().contains("HOOKCTL_TRUST does not cover"));
+    fixture.repository.set("HOOKCTL_TRUST", &other);
+    assert!(
+        fixture
+            .is_refused()
+            .contains("HOOKCTL_TRUST does not cover")
+    );
     for wrong in ["yes", "true", "0", &digest[1..], &format!("1,{digest}")] {
-        scene.repository.set("HOOKCTL_TRUST", wrong);
-        scene
+        fixture.repository.set("HOOKCTL_TRUST", wrong);
+        fixture
             .repository
             .run(&["sync"])
             .code(64)
             .complains("HOOKCTL_TRUST must be 1, or digests");
     }
-    assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+    assert_eq!((fixture.runs(), fixture.account.requests().len()), (0, 0));
     for covering in [&digest, &format!("{other}, {digest}")] {
-        scene.repository.set("HOOKCTL_TRUST", covering);
-        scene.repository.run(&["sync", "--output", "json"]).code(0);
+        fixture.repository.set("HOOKCTL_TRUST", covering);
+        fixture
+            .repository
+            .run(&["sync", "--output", "json"])
+            .code(0);
         // A part of what there is consent to has it too.
-        scene.repository.run(&["events"]).code(0);
+        fixture.repository.run(&["events"]).code(0);
     }
-    assert_eq!(scene.runs(), 2);
-    scene.forgets_the_runs();
-    scene.account.requests();
+    assert_eq!(fixture.runs(), 2);
+    fixture.forgets_the_runs();
+    fixture.account.requests();
 
     // Exactly that: what was stored besides does not widen it.
-    scene.repository.unset("HOOKCTL_TRUST");
-    scene.script(
+    fixture.repository.unset("HOOKCTL_TRUST");
+    fixture.script(
         "webhooks.d/token.sh",
         "#!/bin/sh\necho >> \"$MARKER\"; printf s3cr3t-x",
     );
-    scene.consents();
-    scene.repository.set("HOOKCTL_TRUST", &digest);
-    scene.is_refused();
-    scene.repository.set("HOOKCTL_TRUST", "");
-    scene.repository.run(&["sync"]).code(0);
+    fixture.consents();
+    fixture.repository.set("HOOKCTL_TRUST", &digest);
+    fixture.is_refused();
+    fixture.repository.set("HOOKCTL_TRUST", "");
+    fixture.repository.run(&["sync"]).code(0);
 }
 
 #[test]
 fn consent_is_stored_for_its_owner_alone_and_can_be_listed_and_revoked() {
-    let mut scene = Scene::with_token("{ command: [./token.sh] }");
-    let run = scene.repository.run(&["trust"]).code(1);
+    let mut fixture = Fixture::with_token("{ command: [./token.sh] }");
+    let run = fixture.repository.run(&["trust"]).code(1);
     run.shows("token.sh").complains("--yes");
-    assert_eq!(scene.stored().len(), 0);
-    scene
+    assert_eq!(fixture.stored().len(), 0);
+    fixture
         .repository
         .run(&["trust", "--list"])
         .code(0)
         .shows("No consent is stored");
-    scene.consents();
+    fixture.consents();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let [file] = &scene.stored()[..] else {
-        panic!("{:?}", scene.stored());
+    let [file] = &fixture.stored()[..] else {
+        panic!("{:?}", fixture.stored());
     };
     assert_eq!(mode(file), 0o600);
     assert_eq!(mode(file.parent().unwrap()), 0o700);
@@ -146,18 +155,18 @@ fn consent_is_stored_for_its_owner_alone_and_can_be_listed_and_revoked() {
     ] {
         assert!(stored[field].as_str().unwrap().contains(part), "{stored}");
     }
-    scene
+    fixture
         .repository
         .run(&["trust"])
         .code(0)
         .shows("consent is stored");
-    scene
+    fixture
         .repository
         .run(&["trust", "--list"])
         .code(0)
         .shows("token.sh");
     let elsewhere = tempfile::tempdir().unwrap();
-    let mut command = scene
+    let mut command = fixture
         .repository
         .command(&["trust", "--list", "--output", "json"]);
     let run = Run::of(command.current_dir(elsewhere.path()).output().unwrap()).code(0);
@@ -165,37 +174,37 @@ fn consent_is_stored_for_its_owner_alone_and_can_be_listed_and_revoked() {
     assert_eq!(run.json()["here"], serde_json::json!([]));
     assert_eq!(run.json()["elsewhere"].as_array().unwrap().len(), 1);
 
-    // Whoever can write there could consent.
+    // A user who can write there could consent.
     let folder = file.parent().unwrap().to_owned();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o722)).unwrap();
-    scene.refuses(&scene.sync());
+    fixture.refuses(&fixture.sync());
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).unwrap();
 
-    // So could whoever can put another folder in its place; a folder such as /tmp keeps what is yours.
+    // So could a user who can replace the folder; a folder such as /tmp keeps your own files.
     let state = folder.parent().unwrap().parent().unwrap().to_owned();
     for (mode, refuses) in [(0o777, true), (0o1777, false), (0o775, false)] {
         fs::set_permissions(&state, fs::Permissions::from_mode(mode)).unwrap();
         if refuses {
-            scene.refuses(&scene.sync());
+            fixture.refuses(&fixture.sync());
         } else {
-            let shown = scene.repository.run(&["trust"]).code(0);
+            let shown = fixture.repository.run(&["trust"]).code(0);
             shown.shows("consent is stored");
         }
     }
     fs::set_permissions(&state, fs::Permissions::from_mode(0o700)).unwrap();
 
-    let mut command = scene.repository.command(&["trust", "--revoke"]);
+    let mut command = fixture.repository.command(&["trust", "--revoke"]);
     let run = Run::of(command.current_dir(elsewhere.path()).output().unwrap());
     run.code(0).shows("Revoked 0");
-    scene
+    fixture
         .repository
         .run(&["trust", "--revoke"])
         .code(0)
         .shows("Revoked 1");
-    scene.refuses(&scene.sync());
+    fixture.refuses(&fixture.sync());
 
-    scene.repository.unset("XDG_STATE_HOME");
-    let run = scene
+    fixture.repository.unset("XDG_STATE_HOME");
+    let run = fixture
         .repository
         .command(&["trust", "--yes"])
         .env_remove("HOME")
@@ -207,18 +216,18 @@ fn consent_is_stored_for_its_owner_alone_and_can_be_listed_and_revoked() {
 
 #[test]
 fn a_watch_never_asks_and_runs_nothing_that_changed() {
-    let scene = Scene::with_token("{ command: [./token.sh] }");
-    let url = scene.url();
+    let fixture = Fixture::with_token("{ command: [./token.sh] }");
+    let url = fixture.url();
     let arguments = ["--api-url", &url, "watch"];
-    scene
+    fixture
         .repository
         .run(&arguments)
         .code(1)
         .complains("no consent to");
-    assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+    assert_eq!((fixture.runs(), fixture.account.requests().len()), (0, 0));
 
-    scene.consents();
-    let mut command = scene.repository.command(&arguments);
+    fixture.consents();
+    let mut command = fixture.repository.command(&arguments);
     let mut watch = command.stderr(Stdio::piped()).spawn().unwrap();
     let until = |what: &str, holds: &dyn Fn() -> bool| {
         let mut patience = 8_000;
@@ -228,10 +237,10 @@ fn a_watch_never_asks_and_runs_nothing_that_changed() {
             assert!(patience > 0, "{what}");
         }
     };
-    until("the first pass", &|| !scene.account.names().is_empty());
-    let runs = scene.runs();
-    scene.script("webhooks.d/token.sh", &SCRIPT.replace("program", "evil"));
-    scene.repository.declare(&format!(
+    until("the first pass", &|| !fixture.account.names().is_empty());
+    let runs = fixture.runs();
+    fixture.script("webhooks.d/token.sh", &SCRIPT.replace("program", "evil"));
+    fixture.repository.declare(&format!(
         "{BILLING}    timeout_seconds: 20\n    bearer_token: {{ command: [./token.sh] }}\n"
     ));
     let mut log = String::new();
@@ -242,13 +251,13 @@ fn a_watch_never_asks_and_runs_nothing_that_changed() {
         assert!(length > 0, "{log}");
         log += std::str::from_utf8(&part[..length]).unwrap();
     }
-    assert_eq!(scene.runs(), runs, "{log}");
-    scene.consents();
+    assert_eq!(fixture.runs(), runs, "{log}");
+    fixture.consents();
     let hangup = std::process::Command::new("kill")
         .args(["-HUP", &watch.id().to_string()])
         .status();
     assert!(hangup.unwrap().success());
-    let timeout = || scene.account.sandbox.webhooks()[0].timeout_seconds;
+    let timeout = || fixture.account.sandbox.webhooks()[0].timeout_seconds;
     until("consent", &|| timeout() == 20);
     watch.kill().unwrap();
     watch.wait().unwrap();
@@ -256,64 +265,64 @@ fn a_watch_never_asks_and_runs_nothing_that_changed() {
 
 #[test]
 fn a_person_is_asked_and_no_is_the_answer_of_a_mere_enter() {
-    let scene = Scene::with_token("{ command: [./token.sh] }");
-    let url = scene.url();
+    let fixture = Fixture::with_token("{ command: [./token.sh] }");
+    let url = fixture.url();
     let asked = |answer: &str| {
-        let command = scene
+        let command = fixture
             .repository
             .command(&["--api-url", &url, "sync", "--yes"]);
         let mut terminal = Terminal::start(command);
         terminal.shows("token.sh");
         terminal.shows("all.yaml:6:");
         terminal.shows("[N]o: ");
-        assert_eq!(scene.account.requests(), [""; 0]);
+        assert_eq!(fixture.account.requests(), [""; 0]);
         terminal.writes(answer);
         terminal.end().0
     };
     for no in ["", "n", "y", "x"] {
-        assert_eq!((asked(no), scene.runs()), (5, 0), "{no}");
+        assert_eq!((asked(no), fixture.runs()), (5, 0), "{no}");
     }
-    assert_eq!((asked("o"), scene.runs()), (0, 1));
-    assert_eq!(scene.stored().len(), 0, "once is once");
-    scene.account.requests();
-    assert_eq!((asked("a"), scene.runs()), (0, 2));
-    assert_eq!(scene.stored().len(), 1);
-    let command = scene.repository.command(&["--api-url", &url, "sync"]);
+    assert_eq!((asked("o"), fixture.runs()), (0, 1));
+    assert_eq!(fixture.stored().len(), 0, "once is once");
+    fixture.account.requests();
+    assert_eq!((asked("a"), fixture.runs()), (0, 2));
+    assert_eq!(fixture.stored().len(), 1);
+    let command = fixture.repository.command(&["--api-url", &url, "sync"]);
     assert_eq!(Terminal::start(command).end().0, 0);
 
-    scene.repository.run(&["trust", "--revoke"]).code(0);
-    scene.forgets_the_runs();
+    fixture.repository.run(&["trust", "--revoke"]).code(0);
+    fixture.forgets_the_runs();
     for arguments in [
         &["--api-url", &url, "sync", "--output", "json"][..],
         &["--api-url", &url, "--log-format", "json", "sync"],
         &["--api-url", &url, "watch"],
     ] {
-        let (code, shown) = Terminal::start(scene.repository.command(arguments)).end();
+        let (code, shown) = Terminal::start(fixture.repository.command(arguments)).end();
         assert_eq!(code, 1, "{shown}");
         assert!(!shown.contains("[N]o"), "{shown}");
     }
-    let mut terminal = Terminal::start(scene.repository.command(&["trust"]));
+    let mut terminal = Terminal::start(fixture.repository.command(&["trust"]));
     terminal.shows("[y/N] ");
     terminal.writes("");
     assert_eq!(terminal.end().0, 5);
-    let mut terminal = Terminal::start(scene.repository.command(&["trust"]));
+    let mut terminal = Terminal::start(fixture.repository.command(&["trust"]));
     terminal.shows("[y/N] ");
     terminal.writes("y");
     assert_eq!(
-        (terminal.end().0, scene.stored().len(), scene.runs()),
+        (terminal.end().0, fixture.stored().len(), fixture.runs()),
         (0, 1, 0)
     );
 }
 
 #[test]
 fn what_changes_while_a_person_is_asked_does_not_run() {
-    let scene = Scene::with_token("{ command: [./token.sh] }");
-    let url = scene.url();
-    let mut terminal = Terminal::start(scene.repository.command(&["--api-url", &url, "sync"]));
+    let fixture = Fixture::with_token("{ command: [./token.sh] }");
+    let url = fixture.url();
+    let mut terminal = Terminal::start(fixture.repository.command(&["--api-url", &url, "sync"]));
     terminal.shows("[N]o: ");
-    scene.script("webhooks.d/token.sh", &SCRIPT.replace("program", "evil"));
+    fixture.script("webhooks.d/token.sh", &SCRIPT.replace("program", "evil"));
     terminal.writes("o");
     let (code, shown) = terminal.end();
-    assert_eq!((code, scene.runs()), (1, 0), "{shown}");
+    assert_eq!((code, fixture.runs()), (1, 0), "{shown}");
     assert!(shown.contains("changed during the prompt"), "{shown}");
 }

@@ -4,14 +4,14 @@ use super::*;
 
 #[test]
 fn the_key_comes_from_nothing_else_than_its_own_variables_without_consent() {
-    let mut scene = Scene::declaring(BILLING);
-    let file = scene.own.path().join("credentials");
+    let mut fixture = Fixture::declaring(BILLING);
+    let file = fixture.own.path().join("credentials");
     fs::write(&file, API_KEY).unwrap();
-    let link = scene.repository.path("key");
+    let link = fixture.repository.path("key");
     symlink(&file, link).unwrap();
     let absolute = format!("{{ file: '{}' }}", file.to_str().unwrap());
     for name in ["AWS_SECRET_ACCESS_KEY", "AWS_SECRET", "INTERACTLY_OTHER"] {
-        scene.repository.set(name, API_KEY);
+        fixture.repository.set(name, API_KEY);
     }
     for source in [
         "{ env: AWS_SECRET_ACCESS_KEY }",
@@ -19,48 +19,50 @@ fn the_key_comes_from_nothing_else_than_its_own_variables_without_consent() {
         "'${INTERACTLY_NONE:-${AWS_SECRET}}'",
         &absolute,
     ] {
-        scene.target(&format!("api_url: '{}', api_key: {source}", scene.url()));
-        let told = scene.is_refused();
+        fixture.target(&format!("api_url: '{}', api_key: {source}", fixture.url()));
+        let told = fixture.is_refused();
         assert!(told.contains("take the API key from"), "{told}");
         assert!(told.contains("hookctl.yaml:1:"), "{told}");
         // The address of a flag is no consent to another key.
-        scene.refuses(&scene.sync());
-        scene.consents();
-        scene.repository.run(&["sync", "--dry-run"]).code(0);
-        scene.repository.run(&["trust", "--revoke"]).code(0);
-        scene.account.requests();
+        fixture.refuses(&fixture.sync());
+        fixture.consents();
+        fixture.repository.run(&["sync", "--dry-run"]).code(0);
+        fixture.repository.run(&["trust", "--revoke"]).code(0);
+        fixture.account.requests();
     }
     // A link out of the repository is not followed at all.
-    scene.target(&format!(
+    fixture.target(&format!(
         "api_url: '{}', api_key: {{ file: key }}",
-        scene.url()
+        fixture.url()
     ));
-    scene
+    fixture
         .repository
         .run(&["sync"])
         .code(1)
         .complains("is outside");
-    scene.target(&format!(
+    fixture.target(&format!(
         "api_url: '{}', api_key: {{ env: INTERACTLY_OTHER }}",
-        scene.url()
+        fixture.url()
     ));
-    scene.repository.run(&["sync"]).code(0);
+    fixture.repository.run(&["sync"]).code(0);
 }
 
 #[test]
 fn no_way_round_leads_from_a_key_to_a_token() {
-    let mut scene = Scene::declaring(BILLING);
-    let own = |name: &str| scene.own.path().join(name).to_str().unwrap().to_owned();
+    let mut fixture = Fixture::declaring(BILLING);
+    let own = |name: &str| fixture.own.path().join(name).to_str().unwrap().to_owned();
     let (key, hard) = (own("key"), own("hard"));
     fs::write(&key, format!("{API_KEY}\n")).unwrap();
     fs::hard_link(&key, &hard).unwrap();
-    scene.repository.set("INTERACTLY_API_KEY", "s3cr3t-unused");
-    scene.repository.set("COPY", API_KEY);
-    scene.repository.set("WITHIN", &format!("x-{API_KEY}"));
-    scene
+    fixture
+        .repository
+        .set("INTERACTLY_API_KEY", "s3cr3t-unused");
+    fixture.repository.set("COPY", API_KEY);
+    fixture.repository.set("WITHIN", &format!("x-{API_KEY}"));
+    fixture
         .repository
         .set("HOOKCTL_OTHER_KEY", "s3cr3t-of-another");
-    scene.repository.set("HOOKCTL_TRUST", "1");
+    fixture.repository.set("HOOKCTL_TRUST", "1");
     let in_file = format!("{{ file: '{key}' }}");
     let by_program = "{ command: [printenv, COPY] }".to_owned();
     let of_file = format!("{{ file: '{hard}' }}");
@@ -76,61 +78,61 @@ fn no_way_round_leads_from_a_key_to_a_token() {
         (&by_program, "{ env: COPY }"),
         (&by_program, of_file.as_str()),
     ] {
-        scene.target(&format!("api_url: '{}', api_key: {from}", scene.url()));
+        fixture.target(&format!("api_url: '{}', api_key: {from}", fixture.url()));
         let declared = format!("{BILLING}    bearer_token: {token}\n");
-        scene.repository.declare(&declared);
-        let run = scene.sync().code(1);
+        fixture.repository.declare(&declared);
+        let run = fixture.sync().code(1);
         assert!(
             run.stdout.contains("key-as-token"),
             "{token}: {}",
             run.stdout
         );
-        scene.repository.run(&["sync", "--dry-run"]).code(1);
-        assert_eq!(scene.account.requests(), [""; 0], "{token}");
+        fixture.repository.run(&["sync", "--dry-run"]).code(1);
+        assert_eq!(fixture.account.requests(), [""; 0], "{token}");
     }
     let other = "{ command: [printf, s3cr%st-token, \"3\"] }";
-    scene
+    fixture
         .repository
         .declare(&format!("{BILLING}    bearer_token: {other}\n"));
-    scene.sync().code(0);
+    fixture.sync().code(0);
 }
 
 #[test]
 fn a_key_of_fingerprints_is_long_and_comes_from_no_other_variable_without_consent() {
-    let mut scene = Scene::declaring(BILLING);
-    scene
+    let mut fixture = Fixture::declaring(BILLING);
+    fixture
         .repository
         .set("GITHUB_REPOSITORY", "an-owner/a-repository");
     for name in ["GITHUB_REPOSITORY", "HOOKCTL_API_URL", "HOOKCTL_VAR_MY_KEY"] {
-        let url = scene.url();
-        scene.target(&format!(
+        let url = fixture.url();
+        fixture.target(&format!(
             "api_url: '{url}', fingerprint_key: {{ env: {name} }}"
         ));
-        let told = scene.is_refused();
+        let told = fixture.is_refused();
         let expected = format!("take the fingerprint key from the variable {name}");
         assert!(told.contains(&expected), "{told}");
     }
-    let url = scene.url();
-    scene.target(&format!(
+    let url = fixture.url();
+    fixture.target(&format!(
         "api_url: '{url}', fingerprint_key: {{ env: HOOKCTL_RECORD_KEY }}"
     ));
-    scene
+    fixture
         .repository
         .set("HOOKCTL_RECORD_KEY", "s3cr3t-key-of-15");
-    scene.repository.run(&["sync"]).code(0);
-    scene.account.requests();
-    scene
+    fixture.repository.run(&["sync"]).code(0);
+    fixture.account.requests();
+    fixture
         .repository
         .set("HOOKCTL_RECORD_KEY", "s3cr3t-key-o-15");
-    scene
+    fixture
         .repository
         .run(&["sync"])
         .code(1)
         .complains("fewer than 16 characters");
-    assert_eq!(scene.account.requests(), [""; 0]);
+    assert_eq!(fixture.account.requests(), [""; 0]);
 }
 
-/// A proxy that sees whether anybody comes.
+/// A proxy that records whether it is used.
 struct Proxy(TcpListener);
 
 impl Proxy {
@@ -151,8 +153,8 @@ impl Proxy {
 
 #[test]
 fn the_key_goes_to_no_other_host_without_consent() {
-    let mut scene = Scene::declaring(BILLING);
-    let proxy = Proxy::set_for(&mut scene.repository);
+    let mut fixture = Fixture::declaring(BILLING);
+    let proxy = Proxy::set_for(&mut fixture.repository);
     for url in [
         "https://api.example.com",
         "https://evil-interactly.ai",
@@ -163,23 +165,23 @@ fn the_key_goes_to_no_other_host_without_consent() {
         "http://api.localhost",
         "http://[::ffff:127.0.0.1]:1",
     ] {
-        scene.target(&format!(
+        fixture.target(&format!(
             "api_url: '{url}', api_key: {{ env: INTERACTLY_API_KEY }}"
         ));
-        let told = scene.is_refused();
+        let told = fixture.is_refused();
         assert!(
             told.contains("send the API key from the variable INTERACTLY_API_KEY"),
             "{told}"
         );
         for command in ["status", "events"] {
-            scene.refuses(&scene.repository.run(&[command, "--output", "json"]));
+            fixture.refuses(&fixture.repository.run(&[command, "--output", "json"]));
         }
         assert!(!proxy.was_asked(), "{url}");
     }
-    scene.target("api_url: 'https://api.example.com'");
-    scene.is_refused();
-    scene.repository.set("HOOKCTL_TRUST", "1");
-    let mut child = scene
+    fixture.target("api_url: 'https://api.example.com'");
+    fixture.is_refused();
+    fixture.repository.set("HOOKCTL_TRUST", "1");
+    let mut child = fixture
         .repository
         .command(&["sync"])
         .stderr(Stdio::null())
@@ -197,17 +199,17 @@ fn the_key_goes_to_no_other_host_without_consent() {
 
 #[test]
 fn a_job_may_allow_some_hosts_and_no_other() {
-    let mut scene = Scene::declaring(BILLING);
+    let mut fixture = Fixture::declaring(BILLING);
     let shell = "command: [sh, -c, 'echo >> \"$MARKER\"; printf x']";
-    scene.target(&format!(
+    fixture.target(&format!(
         "api_url: '{}', api_key: {{ {shell} }}",
-        scene.url()
+        fixture.url()
     ));
-    scene.repository.set("HOOKCTL_TRUST", "1");
-    scene
+    fixture.repository.set("HOOKCTL_TRUST", "1");
+    fixture
         .repository
         .set("HOOKCTL_ALLOWED_HOSTS", "*.interactly.ai,api.example.com");
-    let url = scene.url();
+    let url = fixture.url();
     for arguments in [
         &["sync", "--output", "json"][..],
         &["--api-url", &url, "sync", "--output", "json"],
@@ -220,23 +222,23 @@ fn a_job_may_allow_some_hosts_and_no_other() {
         ],
         &["--api-url", &url, "events", "--output", "json"],
     ] {
-        let run = scene.repository.run(arguments).code(1);
+        let run = fixture.repository.run(arguments).code(1);
         assert!(run.stdout.contains("host-not-allowed"), "{}", run.stdout);
-        assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+        assert_eq!((fixture.runs(), fixture.account.requests().len()), (0, 0));
     }
-    scene.repository.run(&["sync", "--sandbox"]).code(0);
-    scene
+    fixture.repository.run(&["sync", "--sandbox"]).code(0);
+    fixture
         .repository
         .run(&["explain", "host-not-allowed"])
         .code(0);
-    scene.repository.set("HOOKCTL_ALLOWED_HOSTS", "127.0.0.1");
-    scene.target(&format!("api_url: '{url}'"));
-    scene.repository.run(&["sync"]).code(0);
-    scene.account.requests();
+    fixture.repository.set("HOOKCTL_ALLOWED_HOSTS", "127.0.0.1");
+    fixture.target(&format!("api_url: '{url}'"));
+    fixture.repository.run(&["sync"]).code(0);
+    fixture.account.requests();
     // What is not understood allows nothing, rather than everything.
     for wrong in [",", "*", "http://127.0.0.1"] {
-        scene.repository.set("HOOKCTL_ALLOWED_HOSTS", wrong);
-        scene.repository.run(&["sync"]).code(64);
+        fixture.repository.set("HOOKCTL_ALLOWED_HOSTS", wrong);
+        fixture.repository.run(&["sync"]).code(64);
     }
-    assert_eq!(scene.account.requests(), [""; 0]);
+    assert_eq!(fixture.account.requests(), [""; 0]);
 }

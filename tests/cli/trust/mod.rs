@@ -23,13 +23,13 @@ use crate::terminal::Terminal;
 const SCRIPT: &str = "#!/bin/sh\necho >> \"$MARKER\"\nprintf s3cr''3t-program\n";
 
 /// A repository, an account, and a user's own folder outside of both.
-struct Scene {
+struct Fixture {
     account: Account,
     repository: Repository,
     own: tempfile::TempDir,
 }
 
-impl Scene {
+impl Fixture {
     /// The webhook's token comes from there.
     fn with_token(source: &str) -> Self {
         Self::declaring(&format!("{BILLING}    bearer_token: {source}\n"))
@@ -41,13 +41,13 @@ impl Scene {
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         repository.set("XDG_STATE_HOME", &text(&own.path().join("state")));
         repository.set("MARKER", &text(&own.path().join("ran")));
-        let scene = Self {
+        let fixture = Self {
             account: Account::new(),
             repository,
             own,
         };
-        scene.script("webhooks.d/token.sh", SCRIPT);
-        scene
+        fixture.script("webhooks.d/token.sh", SCRIPT);
+        fixture
     }
 
     /// The one target's keys, in hookctl.yaml.

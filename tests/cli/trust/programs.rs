@@ -4,67 +4,70 @@ use super::*;
 
 #[test]
 fn a_program_of_the_repository_runs_only_with_consent() {
-    let scene = Scene::with_token("{ command: [./token.sh] }");
-    let run = scene.sync();
-    scene.refuses(&run);
+    let fixture = Fixture::with_token("{ command: [./token.sh] }");
+    let run = fixture.sync();
+    fixture.refuses(&run);
     assert!(
         run.stdout.contains("webhooks.d/all.yaml:6:"),
         "{}",
         run.stdout
     );
     assert!(run.stdout.contains("HOOKCTL_TRUST="), "{}", run.stdout);
-    scene
+    fixture
         .repository
-        .sync(&scene.account, &[])
+        .sync(&fixture.account, &[])
         .code(1)
         .complains("hookctl trust");
 
-    scene.consents();
-    assert_eq!(scene.runs(), 0, "to consent runs nothing");
-    scene.sync().code(0);
-    assert_eq!(scene.runs(), 1);
-    let id = scene.account.id("Billing");
-    assert_eq!(scene.account.sandbox.token(&id).unwrap(), "s3cr3t-program");
+    fixture.consents();
+    assert_eq!(fixture.runs(), 0, "to consent runs nothing");
+    fixture.sync().code(0);
+    assert_eq!(fixture.runs(), 1);
+    let id = fixture.account.id("Billing");
+    assert_eq!(
+        fixture.account.sandbox.token(&id).unwrap(),
+        "s3cr3t-program"
+    );
 }
 
 #[test]
 fn consent_ends_with_any_change_of_what_runs() {
-    type Change = fn(&Scene);
+    type Change = fn(&Fixture);
     let changes: [(&str, Change); 5] = [
-        ("the script", |scene| {
-            scene.script("webhooks.d/token.sh", &SCRIPT.replace("echo", "echo more"));
+        ("the script", |fixture| {
+            fixture.script("webhooks.d/token.sh", &SCRIPT.replace("echo", "echo more"));
         }),
-        ("the arguments", |scene| {
+        ("the arguments", |fixture| {
             let more = format!("{BILLING}    bearer_token: {{ command: [./token.sh, -v] }}\n");
-            scene.repository.declare(&more);
+            fixture.repository.declare(&more);
         }),
-        ("a link", |scene| {
-            scene.script("other.sh", &SCRIPT.replace("program", "another"));
-            let path = scene.repository.path("webhooks.d/token.sh");
+        ("a link", |fixture| {
+            fixture.script("other.sh", &SCRIPT.replace("program", "another"));
+            let path = fixture.repository.path("webhooks.d/token.sh");
             fs::remove_file(&path).unwrap();
             symlink("../other.sh", path).unwrap();
         }),
-        ("a link out of the repository", |scene| {
-            let path = scene.repository.path("webhooks.d/token.sh");
+        ("a link out of the repository", |fixture| {
+            let path = fixture.repository.path("webhooks.d/token.sh");
             fs::remove_file(&path).unwrap();
             symlink("/bin/sh", path).unwrap();
         }),
-        ("the program", |scene| {
-            scene.script("webhooks.d/other.sh", SCRIPT);
+        ("the program", |fixture| {
+            fixture.script("webhooks.d/other.sh", SCRIPT);
             let other = format!("{BILLING}    bearer_token: {{ command: [./other.sh] }}\n");
-            scene.repository.declare(&other);
+            fixture.repository.declare(&other);
         }),
     ];
     for (what, change) in changes {
-        let scene = Scene::with_token("{ command: [./token.sh] }");
-        scene.consents();
-        scene.sync().code(0);
-        scene.forgets_the_runs();
-        scene.account.requests();
-        change(&scene);
-        let run = scene.sync();
+        let fixture = Fixture::with_token("{ command: [./token.sh] }");
+        fixture.consents();
+        fixture.sync().code(0);
+        fixture.forgets_the_runs();
+        fixture.account.requests();
+        change(&fixture);
+        let run = fixture.sync();
         assert!(run.stdout.contains("untrusted"), "{what}: {}", run.stdout);
-        scene.refuses(&run);
+        fixture.refuses(&run);
     }
 }
 
@@ -79,50 +82,50 @@ fn consent_ends_with_a_change_of_a_file_that_an_argument_names() {
         "[sh, -c, 'sh ./to\"ken\".sh']",
         "[sh, -c, 'sh \"$$0\"', token.sh]",
     ] {
-        let scene = Scene::with_token(&format!("{{ command: {arguments} }}"));
-        scene.consents();
-        scene.sync().code(0);
-        assert_eq!(scene.runs(), 1, "{arguments}");
-        scene.forgets_the_runs();
-        scene.account.requests();
-        scene.script(
+        let fixture = Fixture::with_token(&format!("{{ command: {arguments} }}"));
+        fixture.consents();
+        fixture.sync().code(0);
+        assert_eq!(fixture.runs(), 1, "{arguments}");
+        fixture.forgets_the_runs();
+        fixture.account.requests();
+        fixture.script(
             "webhooks.d/token.sh",
             "echo >> \"$MARKER\"; printf s3cr3t-evil",
         );
-        scene.refuses(&scene.sync());
+        fixture.refuses(&fixture.sync());
     }
 }
 
 #[test]
 fn consent_ends_with_a_change_of_a_folder_that_an_argument_names() {
-    let scene = Scene::with_token("{ command: [sh, ./token.sh, ..] }");
-    scene.consents();
+    let fixture = Fixture::with_token("{ command: [sh, ./token.sh, ..] }");
+    fixture.consents();
     for _ in 0..2 {
         // The record is in that folder, and changes.
-        scene.sync().code(0);
+        fixture.sync().code(0);
     }
-    let scene = Scene::with_token("{ command: [sh, ../run.sh, --in=../parts] }");
-    scene.script("run.sh", "for part in ../parts/*/*; do . \"$part\"; done");
-    scene.script("parts/a/first", SCRIPT);
-    scene.consents();
-    scene.sync().code(0);
-    assert_eq!(scene.runs(), 1);
-    scene.sync().code(0);
-    scene.forgets_the_runs();
-    scene.account.requests();
-    scene.script("parts/b/second", "echo >> \"$MARKER\"");
-    scene.refuses(&scene.sync());
+    let fixture = Fixture::with_token("{ command: [sh, ../run.sh, --in=../parts] }");
+    fixture.script("run.sh", "for part in ../parts/*/*; do . \"$part\"; done");
+    fixture.script("parts/a/first", SCRIPT);
+    fixture.consents();
+    fixture.sync().code(0);
+    assert_eq!(fixture.runs(), 1);
+    fixture.sync().code(0);
+    fixture.forgets_the_runs();
+    fixture.account.requests();
+    fixture.script("parts/b/second", "echo >> \"$MARKER\"");
+    fixture.refuses(&fixture.sync());
     for number in 0..4_200 {
-        scene.repository.write(&format!("parts/c/{number}"), "");
+        fixture.repository.write(&format!("parts/c/{number}"), "");
     }
-    let run = scene.sync();
+    let run = fixture.sync();
     assert!(
         run.stdout.contains("is too large for consent"),
         "{}",
         run.stdout
     );
-    scene.refuses(&run);
-    scene
+    fixture.refuses(&run);
+    fixture
         .repository
         .run(&["trust", "--yes"])
         .code(1)
@@ -139,19 +142,22 @@ fn what_a_text_reads_that_nobody_can_tell_is_said() {
         ("[sh, ./token.sh]", true),
         ("[cat, x]", false),
     ] {
-        let scene = Scene::with_token(&format!("{{ command: {arguments} }}"));
-        let run = scene.repository.run(&["trust"]).code(1);
+        let fixture = Fixture::with_token(&format!("{{ command: {arguments} }}"));
+        let run = fixture.repository.run(&["trust"]).code(1);
         assert_eq!(
             run.stdout.contains(said),
             hides,
             "{arguments}: {}",
             run.stdout
         );
-        let run = scene.repository.run(&["trust", "--output", "json"]).code(1);
-        assert_eq!(run.json()["grants"][0]["reads_more"], hides, "{arguments}");
-        let command = scene
+        let run = fixture
             .repository
-            .command(&["--api-url", &scene.url(), "sync"]);
+            .run(&["trust", "--output", "json"])
+            .code(1);
+        assert_eq!(run.json()["grants"][0]["reads_more"], hides, "{arguments}");
+        let command = fixture
+            .repository
+            .command(&["--api-url", &fixture.url(), "sync"]);
         let mut terminal = Terminal::start(command);
         terminal.shows("[N]o: ");
         terminal.writes("");
@@ -162,64 +168,64 @@ fn what_a_text_reads_that_nobody_can_tell_is_said() {
 
 #[test]
 fn without_git_a_file_above_the_folder_of_the_configuration_counts() {
-    let scene = Scene::declaring("");
-    fs::remove_dir_all(scene.repository.path("webhooks.d")).unwrap();
+    let fixture = Fixture::declaring("");
+    fs::remove_dir_all(fixture.repository.path("webhooks.d")).unwrap();
     let run = |arguments: &[&str]| {
-        let url = scene.url();
+        let url = fixture.url();
         let all = [&["--api-url", url.as_str()], arguments].concat();
-        let mut command = scene.repository.command(&all);
-        let command = command.current_dir(scene.repository.path("infra"));
+        let mut command = fixture.repository.command(&all);
+        let command = command.current_dir(fixture.repository.path("infra"));
         Run::of(command.output().unwrap())
     };
     for arguments in ["[../../bin/tool]", "[sh, ../../bin/tool]"] {
-        scene.script("bin/tool", SCRIPT);
+        fixture.script("bin/tool", SCRIPT);
         let declared = format!("{BILLING}    bearer_token: {{ command: {arguments} }}\n");
-        scene
+        fixture
             .repository
             .write("infra/webhooks.d/all.yaml", &declared);
         run(&["trust", "--yes"]).code(0);
         run(&["sync"]).code(0);
-        scene.forgets_the_runs();
-        scene.account.requests();
-        scene.script("bin/tool", &SCRIPT.replace("program", "evil"));
-        scene.refuses(&run(&["sync", "--output", "json"]));
+        fixture.forgets_the_runs();
+        fixture.account.requests();
+        fixture.script("bin/tool", &SCRIPT.replace("program", "evil"));
+        fixture.refuses(&run(&["sync", "--output", "json"]));
     }
 }
 
 #[test]
 fn a_checkout_elsewhere_has_no_consent() {
-    let scene = Scene::with_token("{ command: [./token.sh] }");
-    scene.consents();
+    let fixture = Fixture::with_token("{ command: [./token.sh] }");
+    fixture.consents();
     let moved = tempfile::tempdir().unwrap();
     let copied = moved.path().join("webhooks.d");
-    fs::rename(scene.repository.path("webhooks.d"), copied).unwrap();
+    fs::rename(fixture.repository.path("webhooks.d"), copied).unwrap();
     let mut command =
-        scene
+        fixture
             .repository
-            .command(&["--api-url", &scene.url(), "sync", "--output", "json"]);
+            .command(&["--api-url", &fixture.url(), "sync", "--output", "json"]);
     let run = Run::of(command.current_dir(moved.path()).output().unwrap());
-    scene.refuses(&run);
+    fixture.refuses(&run);
 }
 
 #[test]
 fn no_program_is_found_in_the_repository_by_its_name() {
-    let mut scene = Scene::with_token("{ command: [token-tool] }");
+    let mut fixture = Fixture::with_token("{ command: [token-tool] }");
     for folder in ["webhooks.d", "bin"] {
-        scene.script(&format!("{folder}/token-tool"), SCRIPT);
+        fixture.script(&format!("{folder}/token-tool"), SCRIPT);
     }
-    let outside = scene.own.path().join("link");
-    symlink(scene.repository.path("bin"), &outside).unwrap();
+    let outside = fixture.own.path().join("link");
+    symlink(fixture.repository.path("bin"), &outside).unwrap();
     let usual = std::env::var_os("PATH").unwrap().into_string().unwrap();
-    scene.repository.set("HOOKCTL_TRUST", "1");
+    fixture.repository.set("HOOKCTL_TRUST", "1");
     for first in [
         ".".to_owned(),
         String::new(),
         "bin:../bin:webhooks.d".to_owned(),
-        scene.repository.path("bin").to_str().unwrap().to_owned(),
+        fixture.repository.path("bin").to_str().unwrap().to_owned(),
         outside.to_str().unwrap().to_owned(),
     ] {
-        scene.repository.set("PATH", &format!("{first}:{usual}"));
-        let run = scene.sync().code(1);
+        fixture.repository.set("PATH", &format!("{first}:{usual}"));
+        let run = fixture.sync().code(1);
         assert_eq!(codes(&run.json())[0], "secret-unresolved", "{first}");
         assert!(
             run.stdout.contains("could not find 'token-tool'"),
@@ -228,26 +234,29 @@ fn no_program_is_found_in_the_repository_by_its_name() {
         );
         // Nor by a program that there is consent to.
         let shell = "{ command: [sh, -c, 'token-tool || printf s3cr\"\"3t-none'] }";
-        scene
+        fixture
             .repository
             .declare(&format!("{BILLING}    bearer_token: {shell}\n"));
-        scene.sync().code(0);
+        fixture.sync().code(0);
         let named = "{ command: [token-tool] }";
-        scene
+        fixture
             .repository
             .declare(&format!("{BILLING}    bearer_token: {named}\n"));
-        assert_eq!(scene.runs(), 0, "{first}");
-        scene.account.requests();
+        assert_eq!(fixture.runs(), 0, "{first}");
+        fixture.account.requests();
     }
 }
 
 #[test]
 fn a_shell_in_a_key_runs_for_no_command_without_consent() {
     for key in ["api_key", "fingerprint_key"] {
-        let scene = Scene::declaring(BILLING);
+        let fixture = Fixture::declaring(BILLING);
         let shell = "command: [sh, -c, 'echo >> \"$MARKER\"; printf s3cr\"\"3t-api-key-5f1d']";
-        scene.target(&format!("api_url: '{}', {key}: {{ {shell} }}", scene.url()));
-        scene.is_refused();
+        fixture.target(&format!(
+            "api_url: '{}', {key}: {{ {shell} }}",
+            fixture.url()
+        ));
+        fixture.is_refused();
         for arguments in [
             &["sync", "--dry-run", "--output", "json"][..],
             &[
@@ -262,10 +271,10 @@ fn a_shell_in_a_key_runs_for_no_command_without_consent() {
             &["attempts", "x", "--output", "json"],
             &["retry", "x", "--output", "json"],
         ] {
-            scene.refuses(&scene.repository.run(arguments));
+            fixture.refuses(&fixture.repository.run(arguments));
         }
         for arguments in [&["import"][..], &["watch"]] {
-            scene
+            fixture
                 .repository
                 .run(arguments)
                 .code(1)
@@ -280,59 +289,59 @@ fn a_shell_in_a_key_runs_for_no_command_without_consent() {
             &["sync", "--sandbox"],
             &["status", "--sandbox"],
         ] {
-            scene.repository.run(harmless).code(0);
+            fixture.repository.run(harmless).code(0);
         }
-        assert_eq!((scene.runs(), scene.account.requests().len()), (0, 0));
+        assert_eq!((fixture.runs(), fixture.account.requests().len()), (0, 0));
 
-        scene.consents();
-        scene.repository.run(&["sync"]).code(0);
-        assert_eq!(scene.runs(), 1, "{key}");
+        fixture.consents();
+        fixture.repository.run(&["sync"]).code(0);
+        assert_eq!(fixture.runs(), 1, "{key}");
     }
 }
 
 #[test]
 fn nothing_runs_where_no_token_is_needed() {
-    let mut scene = Scene::with_token("{ command: [./token.sh] }");
-    scene.repository.run(&["validate"]).code(0);
+    let mut fixture = Fixture::with_token("{ command: [./token.sh] }");
+    fixture.repository.run(&["validate"]).code(0);
     for _ in 0..2 {
-        scene
+        fixture
             .repository
             .run(&["sync", "--sandbox", "--yes"])
             .code(0);
     }
     let again = ["sync", "--sandbox", "--dry-run", "--detailed-exitcode"];
-    scene.repository.run(&again).code(0);
-    let (code, plan) = scene.plan_without_secrets();
+    fixture.repository.run(&again).code(0);
+    let (code, plan) = fixture.plan_without_secrets();
     assert_eq!((code, plan["summary"]["create"].as_u64()), (2, Some(1)));
-    assert_eq!(scene.runs(), 0);
+    assert_eq!(fixture.runs(), 0);
 
     // Nor is a file elsewhere read.
-    let file = scene.own.path().join("token");
+    let file = fixture.own.path().join("token");
     fs::write(&file, "s3cr3t-file").unwrap();
-    scene.repository.declare(&format!(
+    fixture.repository.declare(&format!(
         "{BILLING}    bearer_token: {{ file: '{}' }}\n",
         file.to_str().unwrap()
     ));
     let unseen = |plan: &Value| codes(plan).contains(&"unresolved-token");
-    scene.sync().code(0);
-    assert!(unseen(&scene.plan_without_secrets().1));
-    let plan = scene.repository.plan(&scene.account, &[]).1;
+    fixture.sync().code(0);
+    assert!(unseen(&fixture.plan_without_secrets().1));
+    let plan = fixture.repository.plan(&fixture.account, &[]).1;
     assert!(!unseen(&plan), "without the flag it is read: {plan}");
 
-    scene.repository.declare(&format!(
+    fixture.repository.declare(&format!(
         "{BILLING}    bearer_token: {{ command: [./token.sh] }}\n"
     ));
-    scene.repository.set("HOOKCTL_TRUST", "1");
-    scene.plan_without_secrets();
-    assert_eq!(scene.runs(), 0, "consent makes no difference");
-    scene
+    fixture.repository.set("HOOKCTL_TRUST", "1");
+    fixture.plan_without_secrets();
+    assert_eq!(fixture.runs(), 0, "consent makes no difference");
+    fixture
         .repository
         .run(&["sync", "--sandbox", "--yes"])
         .code(0);
-    assert_eq!(scene.runs(), 1, "and in the sandbox it does");
+    assert_eq!(fixture.runs(), 1, "and in the sandbox it does");
 }
 
-impl Scene {
+impl Fixture {
     fn plan_without_secrets(&self) -> (i32, Value) {
         self.repository
             .plan(&self.account, &["--allow-missing-secrets"])

@@ -212,7 +212,7 @@ pub(super) fn redirect(location: Option<&str>) -> String {
         .and_then(|location| url::Url::parse(location).ok())
         .and_then(|location| location.host_str().map(str::to_owned));
     let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
-    format!("a redirect {to}, which is not followed with the API key; correct the target's api_url")
+    format!("a redirect {to}, which is not followed with the API key")
 }
 
 /// Returns the field of a `loc` such as `["body", "actions", 0]`: the first name after `body`.

@@ -142,10 +142,17 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    /// Reports a problem, if one of its keys is selected.
+    pub(super) fn report(&mut self, problem: PlanProblem) {
+        if problem.keys().iter().any(|key| self.only.selects(key)) {
+            self.problems.push(problem);
+        }
+    }
+
     fn claim(&mut self, declared: &Declared<'a>, webhook: &'a ObservedWebhook) {
         match self.found.claimed.insert(&webhook.id, declared.key) {
             Some(other) if other != declared.key => {
-                self.problems.push(PlanProblem::DoublyBound {
+                self.report(PlanProblem::DoublyBound {
                     keys: vec![other.clone(), declared.key.clone()],
                     location: declared.location.clone(),
                     id: webhook.id.clone(),
@@ -169,7 +176,7 @@ impl<'a> Search<'a> {
                 None if self.desired.absent.contains_key(declared.key) => {
                     self.miss(declared);
                 }
-                None => self.problems.push(PlanProblem::PinnedGone {
+                None => self.report(PlanProblem::PinnedGone {
                     key: declared.key.clone(),
                     location: declared.location.clone(),
                     id: id.clone(),
@@ -223,8 +230,8 @@ impl<'a> Search<'a> {
                         .collect();
                     if let [webhook] = same_url.as_slice() {
                         self.claim(declared, webhook);
-                    } else if self.only.selects(declared.key) {
-                        self.problems.push(PlanProblem::Ambiguous {
+                    } else {
+                        self.report(PlanProblem::Ambiguous {
                             key: declared.key.clone(),
                             location: declared.location.clone(),
                             ids: several.iter().map(|webhook| webhook.id.clone()).collect(),
@@ -235,7 +242,7 @@ impl<'a> Search<'a> {
         }
         for (id, contest) in contested {
             if let Contest::Open(first, rivals) = contest {
-                self.problems.push(PlanProblem::Contested {
+                self.report(PlanProblem::Contested {
                     keys: rivals,
                     location: first.clone(),
                     id: id.clone(),
@@ -307,7 +314,7 @@ impl<'a> Search<'a> {
         if self.desired.webhooks.contains_key(declared.key)
             && let Some((old, id)) = orphan
         {
-            self.problems.push(PlanProblem::RenamedKey {
+            self.report(PlanProblem::RenamedKey {
                 key: declared.key.clone(),
                 location: declared.location.clone(),
                 old: (*old).clone(),

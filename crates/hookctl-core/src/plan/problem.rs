@@ -127,6 +127,20 @@ impl PlanProblem {
         }
     }
 
+    /// Returns the keys whose webhooks a plan could lose or duplicate because of the problem.
+    pub fn keys(&self) -> Vec<&Key> {
+        match self {
+            Self::Ambiguous { key, .. }
+            | Self::PinnedGone { key, .. }
+            | Self::Unreadable { key, .. }
+            | Self::UnreadableName { key, .. }
+            | Self::PreventDestroy { key, .. } => vec![key],
+            // A prune of the old key would delete the webhook of the new one.
+            Self::RenamedKey { key, old, .. } => vec![key, old],
+            Self::Contested { keys, .. } | Self::DoublyBound { keys, .. } => keys.iter().collect(),
+        }
+    }
+
     /// Returns the location of the declaration.
     pub const fn location(&self) -> Option<&Location> {
         match self {

@@ -13,10 +13,8 @@ use crate::webhook::{RemoteId, normal_name};
 impl<'a> Search<'a> {
     /// Reports an unreadable webhook, which can be neither compared nor created again.
     pub(super) fn unreadable(&mut self, declared: &Declared<'a>, id: &RemoteId) {
-        if let Some(webhook) = self.observed.unreadable.get(id)
-            && self.only.selects(declared.key)
-        {
-            self.problems.push(PlanProblem::Unreadable {
+        if let Some(webhook) = self.observed.unreadable.get(id) {
+            self.report(PlanProblem::Unreadable {
                 key: declared.key.clone(),
                 location: Some(declared.location.clone()),
                 webhook: Box::new(webhook.clone()),
@@ -44,13 +42,11 @@ impl<'a> Search<'a> {
     }
 
     pub(super) fn reserved(&mut self, declared: &Declared<'a>, webhook: &UnreadableWebhook) {
-        if self.only.selects(declared.key) {
-            self.problems.push(PlanProblem::UnreadableName {
-                key: declared.key.clone(),
-                location: declared.location.clone(),
-                webhook: Box::new(webhook.clone()),
-            });
-        }
+        self.report(PlanProblem::UnreadableName {
+            key: declared.key.clone(),
+            location: declared.location.clone(),
+            webhook: Box::new(webhook.clone()),
+        });
     }
 
     /// Returns the unreadable webhooks without a key.
@@ -95,7 +91,7 @@ impl<'a> Search<'a> {
             );
             if !namesakes.is_empty() {
                 namesakes.sort_unstable();
-                self.problems.push(PlanProblem::Ambiguous {
+                self.report(PlanProblem::Ambiguous {
                     key: declared.key.clone(),
                     location: declared.location.clone(),
                     ids: std::iter::once(&found.id)
@@ -146,7 +142,7 @@ impl<'a> Search<'a> {
                 namesakes.next().copied().filter(|_| declared.pin.is_none())
             };
             if let Some((key, id)) = releasing.or_else(namesake) {
-                self.problems.push(PlanProblem::Contested {
+                self.report(PlanProblem::Contested {
                     keys: vec![key.clone(), declared.key.clone()],
                     location: declared.location.clone(),
                     id: id.clone(),

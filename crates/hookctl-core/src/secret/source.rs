@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::{ProviderName, SecretReference};
+use crate::outside::Outside;
 use crate::template::Template;
 
 /// The source of a secret. It may be shown; the secret may not.
@@ -89,9 +90,11 @@ impl fmt::Display for SecretSource {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Env { name } => write!(formatter, "the environment variable {name}"),
-            Self::File { written, .. } => write!(formatter, "the file {written}"),
+            Self::File { written, .. } => write!(formatter, "the file {}", Outside::text(written)),
             // Arguments may contain a secret, so only the program is named.
-            Self::Command { program, .. } => write!(formatter, "the command '{program}'"),
+            Self::Command { program, .. } => {
+                write!(formatter, "the command '{}'", Outside::text(program))
+            }
             Self::Text { .. } => formatter.write_str("the text in the file"),
             // A token may be in place of the reference.
             Self::Provider { name, .. } => write!(formatter, "the secret provider '{name}'"),

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_was_mismatches_is_an_error_now_and_a_difference_next_time() {
+    fn a_field_that_was_not_stored_is_an_error_now_and_a_difference_next_time() {
         let record = record(WebhookSpec {
             timeout_seconds: 20,
             ..spec()
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_mismatches_is_not_remembered() {
+    fn a_token_that_was_not_stored_is_not_remembered() {
         let record = record(spec());
         let asked = Asked {
             before: None,

@@ -340,8 +340,8 @@ fn patched(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookctl_core::secret::{FingerprintKey, Salt, Secret};
-    use hookctl_core::webhook::{EndpointUrl, WorkflowActions};
+    use hookctl_core::secret::{FingerprintKey, Salt};
+    use hookctl_testing::{secret, spec};
 
     fn key(name: &str) -> Key {
         Key::parse(name).unwrap()
@@ -349,18 +349,6 @@ mod tests {
 
     fn id(name: &str) -> RemoteId {
         RemoteId::parse(name).unwrap()
-    }
-
-    fn spec(timeout_seconds: i64) -> WebhookSpec {
-        WebhookSpec {
-            name: "Billing".into(),
-            url: EndpointUrl::from_remote("https://a.example/x".into()),
-            actions: WorkflowActions::all(),
-            enabled: true,
-            timeout_seconds,
-            max_retries: 3,
-            retry_backoff_seconds: 10,
-        }
     }
 
     fn webhook(name: &str, timeout_seconds: i64) -> ObservedWebhook {
@@ -372,7 +360,6 @@ mod tests {
     }
 
     fn fingerprint_of(token: &str) -> Fingerprint {
-        let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
         FingerprintKey::derive(&secret("key")).fingerprint(Salt::new([1; 16]), &secret(token))
     }
 

@@ -5,24 +5,20 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hookctl_core::record::{
-    Account, Backend, Begun, Head, HistoryEntry, Loaded, Observation, PortFuture, RecordError,
-    Session,
+    Account, Backend, Head, HistoryEntry, Loaded, Observation, PortFuture, Session,
 };
 
 use super::blobs::Blobs;
-use super::context::{Known, Shared, tag};
+use super::context::{Known, Shared, nonce, tag};
 use super::error::SharedError;
 use super::format::{self, HeadBody, Operation, Tail};
 use super::holder::Holder;
 use super::lease::{Lease, takeover_after};
 use super::names;
 use super::options::SharedOptions;
-use super::read::ReadHead;
+use super::read::{CONCURRENT_READS, ReadHead};
 use super::session::SharedSession;
 use super::write::Resolved;
-
-/// How many log entries the history reads at once.
-const HISTORY_READS: u64 = 16;
 
 /// The record of one account on an object store. Clones share what was read.
 #[derive(Clone)]
@@ -51,9 +47,9 @@ impl SharedRecord {
             Ok(_) | Err(SharedError::Moved { .. }) => return Err(SharedError::Exists),
             Err(error) => return Err(error),
         }
-        super::probe::probe(&*shared.blobs, &shared.nonce()?).await?;
+        super::probe::probe(&*shared.blobs, &nonce()?).await?;
         let body = HeadBody {
-            record: shared.nonce()?,
+            record: nonce()?,
             account: shared.account.to_string(),
             epoch: 0,
             holder: None,
@@ -63,7 +59,7 @@ impl SharedRecord {
             base: None,
             unclean: false,
             moved_to: None,
-            nonce: shared.nonce()?,
+            nonce: nonce()?,
         };
         let content = format::encode(&body)?;
         match shared.attempts().create(names::HEAD, &content).await {
@@ -71,6 +67,17 @@ impl SharedRecord {
             Resolved::Theirs => Err(SharedError::Exists),
             Resolved::Unknown(error) => Err(error.into()),
         }
+    }
+
+    /// Reads the whole log, and checks that each entry follows the one before it, and that the checkpoint and the head
+    /// agree with them. A record that is being written is checked up to its last heartbeat.
+    ///
+    /// # Errors
+    /// [`SharedError::Damaged`] names the object that is not what was written.
+    pub async fn verify(&self) -> Result<(), SharedError> {
+        let head = self.0.attempts().head(None).await?;
+        let head = head.ok_or(SharedError::Missing)?;
+        self.0.attempts().verify(&head.body).await
     }
 }
 
@@ -116,44 +123,41 @@ impl Shared {
     /// Takes the lease. Waits for another holder, and takes over from a dead one.
     async fn take(self: Arc<Self>) -> Result<SharedSession, SharedError> {
         let started = tokio::time::Instant::now();
-        let mut known = self.known().clone();
+        let known = self.known().clone();
         let mut watched: Option<Watched> = None;
         loop {
-            let seen = watched.as_ref().map(|watched| &watched.head.version);
-            let unless = seen.or_else(|| known.as_ref().map(|known| &known.head.version));
-            let read = self.attempts().head(unless).await?;
-            let head = match (read, &watched, &known) {
-                (Some(read), ..) => {
+            let seen = watched.as_ref().map(|watched| &watched.head);
+            let seen = seen.or_else(|| known.as_ref().map(|known| &known.head));
+            let read = self.attempts().head(seen.map(|seen| &seen.version)).await?;
+            let head = match read {
+                Some(read) => {
                     self.check(&read.body)?;
                     read
                 }
-                (None, Some(watched), _) => watched.head.clone(),
-                (None, None, Some(known)) => known.head.clone(),
-                (None, None, None) => return Err(SharedError::Missing),
+                None => seen.cloned().ok_or(SharedError::Missing)?,
             };
-            let is_same = watched
-                .as_ref()
-                .is_some_and(|watched| watched.head.version == head.version);
-            if !is_same {
-                watched = None;
-            }
+            watched = watched.filter(|watched| watched.head.version == head.version);
             let silent = watched
                 .as_ref()
                 .map_or(Duration::ZERO, |watched| watched.since.elapsed());
-            let may_take = head.body.holder.is_none() || silent >= takeover_after(&head.body);
-            if may_take {
+            let takeover_after = takeover_after(&head.body);
+            let holder = head.body.holder.as_ref();
+            let Some(holder) = holder.filter(|_| silent < takeover_after) else {
                 if let Some(session) = Arc::clone(&self).take_from(&head, known.as_ref()).await? {
                     return Ok(session);
                 }
-                known = None;
                 watched = None;
                 continue;
-            }
+            };
             if started.elapsed() >= self.options.lock_timeout {
-                return Err(held(&head.body, silent));
+                return Err(SharedError::Held {
+                    holder: Box::new(holder.clone()),
+                    epoch: head.body.epoch,
+                    silent,
+                });
             }
-            let poll = (takeover_after(&head.body) / 30)
-                .clamp(Duration::from_millis(10), Duration::from_secs(2));
+            let poll =
+                (takeover_after / 30).clamp(Duration::from_millis(10), Duration::from_secs(2));
             watched.get_or_insert_with(|| Watched {
                 head,
                 since: tokio::time::Instant::now(),
@@ -173,42 +177,35 @@ impl Shared {
     ) -> Result<Option<SharedSession>, SharedError> {
         let unclean = head.body.holder.is_some();
         let sent = self.options.clock.now();
+        let id = nonce()?;
+        let epoch = head.body.epoch + 1;
         let body = HeadBody {
-            epoch: head.body.epoch + 1,
+            epoch,
             holder: Some(Holder {
-                id: self.nonce()?,
+                id: id.clone(),
                 run: self.options.run.clone(),
                 since: sent.at,
             }),
             lease_ms: u64::try_from(self.options.times.lease.as_millis()).unwrap_or(u64::MAX),
             beat: 0,
             unclean,
-            nonce: self.nonce()?,
+            nonce: nonce()?,
             ..head.body.clone()
         };
         let content = format::encode(&body)?;
-        let swapped = self
-            .attempts()
-            .swap(names::HEAD, &content, &head.version)
-            .await;
-        let version = match swapped {
+        let attempts = self.attempts();
+        let version = match attempts.swap(names::HEAD, &content, &head.version).await {
             Resolved::Mine(version) => version,
             Resolved::Theirs => return Ok(None),
             Resolved::Unknown(error) => return Err(error.into()),
         };
-        let lease = Arc::new(Lease::new(Arc::clone(&self), body.clone(), version, sent));
+        let lease = Arc::new(Lease::new(Arc::clone(&self), body, version, sent));
         // Before anything is read: a long reading must not cost the lease.
-        let heartbeat = Heartbeat(Some(tokio::spawn(Arc::clone(&lease).keep())));
-        let before = known.map(|known| &known.state);
-        let mut state = self.attempts().state(&body, before).await?;
-        if unclean {
-            self.attempts().follow(&mut state).await?;
-        }
-        lease.advance(state.tail);
-        let Some(heartbeat) = heartbeat.into_inner() else {
-            return Ok(None);
-        };
-        let session = SharedSession::new(self, lease, heartbeat, &body, state);
+        let heartbeat = lease.start_heartbeat();
+        let known = known.map(|known| &known.state);
+        let state = attempts.state(&head.body, known).await?;
+        let shared = Arc::clone(&self);
+        let session = SharedSession::new(shared, lease, heartbeat, id, epoch, state);
         if unclean {
             session.begin().await?;
         }
@@ -220,10 +217,10 @@ impl Shared {
         let mut last = self.read().await?.state.tail.sequence;
         let mut changes = Vec::new();
         while last > 0 && changes.len() < limit {
-            let first = last.saturating_sub(HISTORY_READS - 1).max(1);
+            let first = last.saturating_sub(CONCURRENT_READS as u64 - 1).max(1);
             let entries: Vec<_> = stream::iter((first..=last).rev())
                 .map(|sequence| self.attempts().entry(sequence))
-                .buffered(16)
+                .buffered(CONCURRENT_READS)
                 .try_collect()
                 .await?;
             for entry in entries {
@@ -250,34 +247,6 @@ impl Shared {
 struct Watched {
     head: ReadHead,
     since: tokio::time::Instant,
-}
-
-/// A task that ends with its owner.
-struct Heartbeat(Option<tokio::task::JoinHandle<()>>);
-
-impl Heartbeat {
-    fn into_inner(mut self) -> Option<tokio::task::JoinHandle<()>> {
-        self.0.take()
-    }
-}
-
-impl Drop for Heartbeat {
-    fn drop(&mut self) {
-        if let Some(task) = &self.0 {
-            task.abort();
-        }
-    }
-}
-
-fn held(head: &HeadBody, silent: Duration) -> SharedError {
-    match &head.holder {
-        Some(holder) => SharedError::Held {
-            holder: Box::new(holder.clone()),
-            epoch: head.epoch,
-            silent,
-        },
-        None => SharedError::Interrupted,
-    }
 }
 
 impl Backend for SharedRecord {
@@ -323,20 +292,5 @@ impl Backend for SharedRecord {
 
     fn begins_late(&self) -> bool {
         true
-    }
-
-    fn begin_after(&self, sequence: u64) -> PortFuture<'_, Begun> {
-        Box::pin(async move {
-            let session = Arc::clone(&self.0)
-                .take()
-                .await
-                .map_err(RecordError::from)?;
-            let session: Box<dyn Session> = Box::new(session);
-            let loaded = session.load().await?;
-            Ok(Begun {
-                is_current: loaded.sequence == sequence,
-                session,
-            })
-        })
     }
 }

@@ -33,6 +33,16 @@ pub(super) fn tag(record: &str, tail: Tail) -> Option<Head> {
     (tail.sequence > 0).then(|| Head::new(tag.into_bytes()))
 }
 
+/// Returns a random text of 32 hexadecimal digits.
+///
+/// # Errors
+/// [`SharedError::Random`]
+pub(super) fn nonce() -> Result<String, SharedError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(SharedError::Random)?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
 impl Shared {
     pub(super) fn attempts(&self) -> Attempts<'_> {
         Attempts {
@@ -40,17 +50,6 @@ impl Shared {
             timeout: self.options.operation_timeout,
             budget: self.options.times.lease,
         }
-    }
-
-    /// Returns a text that no other call returns.
-    #[expect(
-        clippy::unused_self,
-        reason = "a nonce belongs to what this record writes"
-    )]
-    pub(super) fn nonce(&self) -> Result<String, SharedError> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(SharedError::Random)?;
-        Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
     }
 
     pub(super) fn known(&self) -> MutexGuard<'_, Option<Known>> {

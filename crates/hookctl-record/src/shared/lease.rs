@@ -8,10 +8,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hookctl_core::clock::{Clock, Stamp};
+use hookctl_core::clock::Stamp;
 
 use super::blobs::Version;
-use super::context::Shared;
+use super::context::{Shared, nonce};
 use super::error::SharedError;
 use super::format::{self, HeadBody, Tail};
 use super::names;
@@ -36,6 +36,15 @@ pub(super) struct Lease {
     /// Held during a swap of the head.
     head: tokio::sync::Mutex<HeldHead>,
     state: Mutex<LeaseState>,
+}
+
+/// The task of the heartbeats. It ends with its owner.
+pub(super) struct Heartbeat(tokio::task::JoinHandle<()>);
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 struct HeldHead {
@@ -77,9 +86,9 @@ impl Lease {
     }
 
     /// Whether requests may be sent now.
-    pub(super) fn permits(&self, clock: &dyn Clock) -> bool {
+    pub(super) fn permits(&self) -> bool {
         let state = self.state();
-        let passed = at_most_passed(&state.acknowledged, &clock.now());
+        let passed = at_most_passed(&state.acknowledged, &self.shared.options.clock.now());
         !state.is_lost && passed < self.shared.options.times.permit()
     }
 
@@ -93,8 +102,12 @@ impl Lease {
         self.state().tail = tail;
     }
 
-    /// Sends heartbeats until the lease is released or lost.
-    pub(super) async fn keep(self: Arc<Self>) {
+    /// Starts a task that sends heartbeats until the lease is released or lost.
+    pub(super) fn start_heartbeat(self: &Arc<Self>) -> Heartbeat {
+        Heartbeat(tokio::spawn(Arc::clone(self).keep()))
+    }
+
+    async fn keep(self: Arc<Self>) {
         loop {
             tokio::time::sleep(self.shared.options.times.beat()).await;
             if !self.beat().await {
@@ -167,7 +180,7 @@ impl Lease {
 
     /// Swaps the head. Returns `false` if another process wrote it.
     async fn swap(&self, head: &mut HeldHead, mut body: HeadBody) -> Result<bool, SharedError> {
-        body.nonce = self.shared.nonce()?;
+        body.nonce = nonce()?;
         let content = format::encode(&body)?;
         let attempts = self.shared.attempts();
         match attempts.swap(names::HEAD, &content, &head.version).await {

@@ -54,9 +54,6 @@ pub struct SharedOptions {
     pub cancellation: CancellationToken,
     /// The secrets to keep out of the record.
     pub followed: Followed,
-    /// Permits every send. Only a test of the permit itself sets it.
-    #[doc(hidden)]
-    pub ignores_permit: bool,
 }
 
 impl SharedOptions {
@@ -70,7 +67,6 @@ impl SharedOptions {
             clock,
             cancellation: CancellationToken::new(),
             followed: Followed::default(),
-            ignores_permit: false,
         }
     }
 }

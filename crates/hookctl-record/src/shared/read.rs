@@ -11,7 +11,7 @@ use super::names;
 use super::write::Attempts;
 
 /// How many log entries are read at once.
-const CONCURRENT_READS: usize = 16;
+pub(super) const CONCURRENT_READS: usize = 16;
 
 /// A head, as read.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) record: String,
     /// The end of the log.
     pub(super) tail: Tail,
+    /// The epoch of the last entry that was read; 0 before the first.
+    epoch: u64,
     pub(super) remembered: Remembered,
     /// How many entries and bytes of the log follow the latest checkpoint.
     pub(super) since_base: SinceBase,
@@ -81,15 +83,7 @@ impl Attempts<'_> {
             Some(known) if known.tail.sequence >= base_sequence => known.clone(),
             _ => self.base(head).await?,
         };
-        if state.tail.sequence < head.tail.sequence {
-            let sequences = state.tail.sequence + 1..=head.tail.sequence;
-            let mut entries = stream::iter(sequences)
-                .map(|sequence| self.entry(sequence))
-                .buffered(CONCURRENT_READS);
-            while let Some(entry) = entries.try_next().await? {
-                state.add(entry.ok_or_else(|| damaged("log", "an entry is missing"))?)?;
-            }
-        }
+        self.extend(&mut state, head.tail.sequence).await?;
         if state.tail.sequence == head.tail.sequence && state.tail.digest != head.tail.digest {
             return Err(damaged(
                 &names::log(state.tail.sequence),
@@ -99,24 +93,43 @@ impl Attempts<'_> {
         Ok(state)
     }
 
-    /// Reads the entries that follow a state, up to the first number that is free.
+    /// Reads the whole log, and compares it with the checkpoint and the tail of a head.
+    pub(super) async fn verify(self, head: &HeadBody) -> Result<(), SharedError> {
+        let mut state = State::empty(head);
+        if let Some(base) = &head.base {
+            self.extend(&mut state, base.tail.sequence).await?;
+            let checkpoint = self.base(head).await?;
+            if state.tail != checkpoint.tail || state.remembered != checkpoint.remembered {
+                let name = names::base(base.tail.sequence, base.digest);
+                return Err(damaged(&name, "it is not what the log says"));
+            }
+        }
+        self.extend(&mut state, head.tail.sequence).await?;
+        if state.tail == head.tail {
+            Ok(())
+        } else {
+            Err(damaged(names::HEAD, "it does not name the end of the log"))
+        }
+    }
+
+    /// Reads the entries that follow a state, up to the end of the log.
     pub(super) async fn follow(self, state: &mut State) -> Result<(), SharedError> {
         let after = names::log(state.tail.sequence);
         let listed = self.list_after(names::LOG, &after).await?;
-        for name in listed {
-            let Some(sequence) = names::sequence(&name) else {
-                continue;
-            };
-            if sequence != state.tail.sequence + 1 {
-                return Err(damaged(
-                    &names::log(state.tail.sequence + 1),
-                    "it is missing",
-                ));
-            }
-            match self.entry(sequence).await? {
-                Some(entry) => state.add(entry)?,
-                None => return Err(damaged(&name, "it is missing")),
-            }
+        let last = listed.iter().filter_map(|name| names::sequence(name)).max();
+        self.extend(state, last.unwrap_or_default()).await
+    }
+
+    /// Reads the entries that follow a state, up to a number.
+    async fn extend(self, state: &mut State, last: u64) -> Result<(), SharedError> {
+        let mut entries = stream::iter(state.tail.sequence + 1..=last)
+            .map(|sequence| async move {
+                let entry = self.entry(sequence).await?;
+                entry.ok_or_else(|| damaged(&names::log(sequence), "it is missing"))
+            })
+            .buffered(CONCURRENT_READS);
+        while let Some(entry) = entries.try_next().await? {
+            state.add(entry)?;
         }
         Ok(())
     }
@@ -141,14 +154,8 @@ impl Attempts<'_> {
     }
 
     async fn base(self, head: &HeadBody) -> Result<State, SharedError> {
-        let empty = State {
-            record: head.record.clone(),
-            tail: Tail::empty(),
-            remembered: Remembered::default(),
-            since_base: SinceBase::default(),
-        };
         let Some(base) = &head.base else {
-            return Ok(empty);
+            return Ok(State::empty(head));
         };
         let name = names::base(base.tail.sequence, base.digest);
         let Blob::Found { content, .. } = self.read(&name, None).await? else {
@@ -167,7 +174,7 @@ impl Attempts<'_> {
         Ok(State {
             tail: base.tail,
             remembered: body.into_remembered(),
-            ..empty
+            ..State::empty(head)
         })
     }
 }
@@ -180,6 +187,17 @@ pub(super) struct ReadEntry {
 }
 
 impl State {
+    /// Returns the state before the first entry.
+    fn empty(head: &HeadBody) -> Self {
+        Self {
+            record: head.record.clone(),
+            tail: Tail::empty(),
+            epoch: 0,
+            remembered: Remembered::default(),
+            since_base: SinceBase::default(),
+        }
+    }
+
     /// Adds the next entry of the log.
     pub(super) fn add(&mut self, entry: ReadEntry) -> Result<(), SharedError> {
         let name = || names::log(entry.body.sequence);
@@ -189,6 +207,10 @@ impl State {
         if entry.body.before != self.tail.digest {
             return Err(damaged(&name(), "it does not follow the entry before it"));
         }
+        if entry.body.epoch < self.epoch {
+            return Err(damaged(&name(), "its epoch is over"));
+        }
+        self.epoch = entry.body.epoch;
         self.tail = Tail {
             sequence: entry.body.sequence,
             digest: entry.digest,
@@ -202,7 +224,7 @@ impl State {
     }
 }
 
-pub(super) fn damaged(object: &str, reason: &'static str) -> SharedError {
+fn damaged(object: &str, reason: &'static str) -> SharedError {
     SharedError::Damaged {
         object: object.to_owned(),
         reason,

@@ -3,15 +3,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, RecordError, Session};
-use tokio::task::JoinHandle;
 
-use super::context::{Known, Shared, tag};
+use super::context::{Known, Shared, nonce, tag};
 use super::digest::Digest;
 use super::error::SharedError;
 use super::format::{self, Base, BaseBody, LogBody, Operation};
-use super::lease::Lease;
+use super::lease::{Heartbeat, Lease};
 use super::names;
-use super::read::{ReadHead, SinceBase, State};
+use super::read::{ReadEntry, ReadHead, SinceBase, State};
 use super::write::Resolved;
 
 /// How many entries of the log may follow a checkpoint before the next one is written.
@@ -24,7 +23,7 @@ const MAX_BYTES: u64 = 256 * 1024;
 pub(super) struct SharedSession {
     shared: Arc<Shared>,
     lease: Arc<Lease>,
-    heartbeat: JoinHandle<()>,
+    _heartbeat: Heartbeat,
     id: String,
     epoch: u64,
     written: Mutex<Written>,
@@ -40,20 +39,17 @@ impl SharedSession {
     pub(super) fn new(
         shared: Arc<Shared>,
         lease: Arc<Lease>,
-        heartbeat: JoinHandle<()>,
-        head: &format::HeadBody,
+        heartbeat: Heartbeat,
+        id: String,
+        epoch: u64,
         state: State,
     ) -> Self {
         Self {
             shared,
             lease,
-            heartbeat,
-            id: head
-                .holder
-                .as_ref()
-                .map(|holder| holder.id.clone())
-                .unwrap_or_default(),
-            epoch: head.epoch,
+            _heartbeat: heartbeat,
+            id,
+            epoch,
             written: Mutex::new(Written {
                 state,
                 ended: false,
@@ -67,30 +63,31 @@ impl SharedSession {
 
     /// Appends an entry. `Ok(false)` if its number is taken.
     async fn append_entry(&self, operations: Vec<Operation>) -> Result<bool, SharedError> {
-        let (tail, sequence) = {
-            let mut written = self.written();
+        let tail = {
+            let written = self.written();
             if written.ended {
                 return Err(SharedError::Ended);
             }
-            // Until the outcome is known, and for good if this future is dropped.
-            written.ended = true;
-            (written.state.tail, written.state.tail.sequence + 1)
+            written.state.tail
         };
+        let sequence = tail.sequence + 1;
         let body = LogBody {
             sequence,
             epoch: self.epoch,
             writer: self.id.clone(),
-            nonce: self.shared.nonce()?,
+            nonce: nonce()?,
             at: self.shared.options.clock.now().at,
             before: tail.digest,
             operations,
         };
         let content = format::encode(&body)?;
         let name = names::log(sequence);
+        // Until the outcome is known, and for good if this future is dropped.
+        self.written().ended = true;
         match self.shared.attempts().create(&name, &content).await {
             Resolved::Mine(_) => {
                 let mut written = self.written();
-                written.state.add(super::read::ReadEntry {
+                written.state.add(ReadEntry {
                     body,
                     digest: Digest::of(&content),
                     bytes: content.len() as u64,
@@ -168,30 +165,25 @@ impl SharedSession {
                 content,
             )
         };
-        // One of the same name has the same content. Without it, the log is merely longer.
+        // Without a checkpoint, the log is merely longer.
         match self.shared.attempts().create(&name, &content).await {
-            Resolved::Mine(_) | Resolved::Theirs => {
+            Resolved::Mine(_) => {
                 self.written().state.since_base = SinceBase::default();
                 Some(base)
             }
-            Resolved::Unknown(_) => None,
+            Resolved::Theirs | Resolved::Unknown(_) => None,
         }
     }
 
     async fn release(&self) -> Option<Head> {
-        let (ended, appended) = {
-            let written = self.written();
-            (written.ended, written.state.clone())
-        };
-        if ended {
+        if self.written().ended {
             self.lease.abandon().await;
             return None;
         }
         let base = self.checkpoint().await;
         let version = self.lease.release(base).await?;
-        let head = tag(&appended.record, appended.tail);
-        let mut state = appended;
-        state.since_base = self.written().state.since_base;
+        let mut state = self.written().state.clone();
+        let head = tag(&state.record, state.tail);
         // What only this process saw is no part of the record.
         state.remembered.pending.seen.clear();
         self.shared.know(Known {
@@ -225,16 +217,10 @@ impl Session for SharedSession {
     }
 
     fn may_send(&self) -> bool {
-        self.shared.options.ignores_permit || self.lease.permits(&*self.shared.options.clock)
+        self.lease.permits()
     }
 
     fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>> {
         Box::pin(async move { Ok(self.release().await) })
-    }
-}
-
-impl Drop for SharedSession {
-    fn drop(&mut self) {
-        self.heartbeat.abort();
     }
 }

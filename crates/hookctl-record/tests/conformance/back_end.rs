@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use hookctl_core::record::{Entry, RecordErrorKind, Remembered};
 
-use super::data::{bound, change, commit, dropped, intended, observation, settled};
+use hookctl_testing::{bound, change, key};
+
+use super::data::{commit, dropped, intended, observation, settled};
 use super::{Location, on_every_back_end};
 
 #[test]
@@ -60,7 +62,7 @@ fn what_was_acknowledged_survives_a_session_that_never_ended() {
         session.append(commit(1, [intended(1)])).await.unwrap();
         drop(session);
         let loaded = location.reach().load().await.unwrap();
-        assert!(loaded.remembered.pending.of(&super::data::key(1)).is_some());
+        assert!(loaded.remembered.pending.of(&key(1)).is_some());
         location.reach().begin().await.unwrap().end().await.unwrap();
     });
 }

@@ -2,42 +2,106 @@
 
 use std::sync::Arc;
 
-use hookctl_core::record::{Backend, Journal as _};
+use hookctl_core::record::{
+    Backend, Head, HistoryEntry, Journal as _, Loaded, Observation, PortFuture, RecordError,
+    RecordErrorKind, Session,
+};
 use hookctl_record::{Access, Record};
 
-use super::data::{bound, intent, key, observation};
+use hookctl_testing::{bound, key};
+
+use super::data::{intent, observation};
 use super::{Location, account, on_every_back_end};
 
-/// Implements the port for a boxed back end.
-struct Boxed(Box<dyn Backend>);
+/// Implements the port for a boxed back end, as one that begins late if asked.
+struct Boxed {
+    backend: Box<dyn Backend>,
+    begins_late: bool,
+}
 
 impl Backend for Boxed {
-    fn head(&self) -> hookctl_core::record::PortFuture<'_, Option<hookctl_core::record::Head>> {
-        self.0.head()
+    fn head(&self) -> PortFuture<'_, Option<Head>> {
+        self.backend.head()
     }
-    fn load(&self) -> hookctl_core::record::PortFuture<'_, hookctl_core::record::Loaded> {
-        self.0.load()
+    fn load(&self) -> PortFuture<'_, Loaded> {
+        self.backend.load()
     }
-    fn history(
-        &self,
-        limit: usize,
-    ) -> hookctl_core::record::PortFuture<'_, Vec<hookctl_core::record::HistoryEntry>> {
-        self.0.history(limit)
+    fn history(&self, limit: usize) -> PortFuture<'_, Vec<HistoryEntry>> {
+        self.backend.history(limit)
     }
-    fn observed(
-        &self,
-    ) -> hookctl_core::record::PortFuture<'_, Option<hookctl_core::record::Observation>> {
-        self.0.observed()
+    fn observed(&self) -> PortFuture<'_, Option<Observation>> {
+        self.backend.observed()
     }
-    fn begin(
-        &self,
-    ) -> hookctl_core::record::PortFuture<'_, Box<dyn hookctl_core::record::Session>> {
-        self.0.begin()
+    fn begin(&self) -> PortFuture<'_, Box<dyn Session>> {
+        self.backend.begin()
+    }
+    fn begins_late(&self) -> bool {
+        self.begins_late
     }
 }
 
 fn record(location: &dyn Location) -> Record {
-    Record::new(Boxed(location.reach()), account())
+    boxed(location, false)
+}
+
+fn late(location: &dyn Location) -> Record {
+    boxed(location, true)
+}
+
+fn boxed(location: &dyn Location, begins_late: bool) -> Record {
+    let backend = location.reach();
+    let boxed = Boxed {
+        backend,
+        begins_late,
+    };
+    Record::new(boxed, account())
+}
+
+#[test]
+fn a_late_writer_locks_nothing_before_it_begins() {
+    on_every_back_end(async |location: &dyn Location| {
+        let (ours, theirs) = (late(location), record(location));
+        let open = ours.open_late().await.unwrap();
+        assert!(open.remembered().await.unwrap().last_applied.is_empty());
+        assert!(!open.may_send(), "only a writer sends");
+        let other = theirs.open().await.unwrap();
+        other.settle(bound(1)).await.unwrap();
+        other.close().await.unwrap();
+        open.close().await.unwrap();
+        let unchanged = ours.open_late().await.unwrap();
+        assert_eq!(unchanged.remembered().await.unwrap().last_applied.len(), 1);
+        assert!(unchanged.begin().await.unwrap());
+        assert!(unchanged.may_send());
+        unchanged.settle(bound(2)).await.unwrap();
+        assert_eq!(unchanged.remembered().await.unwrap().last_applied.len(), 2);
+        unchanged.close().await.unwrap();
+        assert_eq!(theirs.remembered().await.unwrap().last_applied.len(), 2);
+    });
+}
+
+#[test]
+fn a_late_writer_writes_nothing_before_it_has_read_what_changed() {
+    on_every_back_end(async |location: &dyn Location| {
+        let (ours, theirs) = (late(location), record(location));
+        let open = ours.open_late().await.unwrap();
+        open.remembered().await.unwrap();
+        let other = theirs.open().await.unwrap();
+        other.settle(bound(1)).await.unwrap();
+        other.close().await.unwrap();
+        let writes = (2..6).map(|number| open.settle(bound(number)));
+        for refused in futures_util::future::join_all(writes).await {
+            let refused = refused.unwrap_err();
+            let source: &RecordError = refused.source.downcast_ref().unwrap();
+            assert_eq!(source.kind(), RecordErrorKind::Conflict, "{source}");
+        }
+        assert!(!open.begin().await.unwrap());
+        let read = open.remembered().await.unwrap();
+        assert_eq!(read.last_applied.keys().collect::<Vec<_>>(), [&key(1)]);
+        assert!(open.begin().await.unwrap());
+        open.settle(bound(2)).await.unwrap();
+        open.close().await.unwrap();
+        assert_eq!(theirs.remembered().await.unwrap().last_applied.len(), 2);
+    });
 }
 
 #[test]

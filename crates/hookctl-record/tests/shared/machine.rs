@@ -139,6 +139,8 @@ impl<F: Future> Future for Program<F> {
 pub(crate) struct Link {
     pub(crate) store: MemoryBlobs,
     pub(crate) machine: Arc<Machine>,
+    /// Whether the store overwrites entries of the log, as it does not.
+    pub(crate) overwrites: bool,
 }
 
 /// What happens to an operation.
@@ -180,7 +182,13 @@ impl Link {
         sleep(self.machine.dice.millis(40)).await;
         self.machine.until_running().await;
         let store = self.store.clone();
-        let act = move || store.write(&name, content, version.as_ref());
+        let overwrites = self.overwrites && name.starts_with("log/");
+        let act = move || {
+            if overwrites {
+                store.damage(&name, None);
+            }
+            store.write(&name, content, version.as_ref())
+        };
         let result = match self.fate() {
             Fate::Fine => Ok(act()),
             Fate::Refused => Err(unavailable()),

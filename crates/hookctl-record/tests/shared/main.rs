@@ -15,8 +15,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookctl_core::record::Backend;
-use hookctl_record::shared::{Blobs, MemoryBlobs, SharedError, Version, Written};
+use hookctl_core::record::{Backend, RecordErrorKind};
+use hookctl_record::shared::{
+    Blob, BlobFuture, Blobs, MemoryBlobs, SharedError, SharedOptions, SharedRecord, Version,
+    Written,
+};
 use machine::{Dice, Machine, Program};
 use program::{Api, Ending, Run, shared};
 use tokio::time::sleep;
@@ -30,13 +33,14 @@ fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
         .block_on(test)
 }
 
-async fn run_for(store: &MemoryBlobs, seed: u64, faults: u64, webhooks: usize) -> Run {
+async fn run_for(store: &MemoryBlobs, seed: u64, faults: u64, webhooks: u64) -> Run {
     let run = Run {
         store: store.clone(),
         api: Api::default(),
         machine: Machine::new(seed, 0),
         webhooks,
         ignores_permit: false,
+        lacks_fence: false,
     };
     shared(&run).init().await.unwrap();
     Run {
@@ -78,13 +82,16 @@ async fn check(run: &Run) -> Result<(), String> {
         .load()
         .await
         .map_err(|error| error.to_string())?;
+    let verified = shared(&quiet).verify().await;
+    verified.map_err(|error| error.to_string())?;
     let bound = loaded.remembered.last_applied;
     for (key, record) in &bound {
         if webhooks.get(record.id.as_str()).map(String::as_str) != Some(key.as_str()) {
             return Err(format!("{key} is bound to {}", record.id));
         }
     }
-    if bound.len() != run.webhooks || webhooks.len() != run.webhooks {
+    let expected = usize::try_from(run.webhooks).unwrap();
+    if bound.len() != expected || webhooks.len() != expected {
         return Err(format!("{} bound of {}", bound.len(), webhooks.len()));
     }
     Ok(())
@@ -95,7 +102,7 @@ async fn schedule(seed: u64) -> Result<(), String> {
     let dice = Dice::new(seed);
     let store = MemoryBlobs::new();
     let faults = [0, 5, 20][usize::try_from(dice.below(3)).unwrap()];
-    let webhooks = 3 + usize::try_from(dice.below(40)).unwrap();
+    let webhooks = 3 + dice.below(40);
     let run = run_for(&store, seed, faults, webhooks).await;
     let mut machines = Vec::new();
     for number in 0..2 + dice.below(2) {
@@ -148,14 +155,26 @@ fn no_schedule_doubles_or_loses_a_webhook() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
+#[test]
+fn lost_and_late_responses_of_the_store_cost_no_lease() {
+    for seed in 0..60 {
+        in_virtual_time(async {
+            let store = MemoryBlobs::new();
+            let run = run_for(&store, seed, 30, 20).await;
+            let ending = program(run.clone()).await;
+            assert!(matches!(ending, Ending::Done), "seed {seed}: {ending:?}");
+            let head = String::from_utf8(store.objects()["head"].clone()).unwrap();
+            assert!(head.contains("\"unclean\":false"), "seed {seed}: {head}");
+            check(&run).await.unwrap();
+        });
+    }
+}
+
 /// A holder is stopped with actions in progress for longer than its lease, and wakes after another has finished.
-async fn stopped_beyond_the_lease(ignores_permit: bool) -> Result<(), String> {
+async fn stopped_beyond_the_lease(change: impl FnOnce(&mut Run)) -> Result<(), String> {
     let store = MemoryBlobs::new();
-    let first = run_for(&store, 1, 0, 200).await;
-    let first = Run {
-        ignores_permit,
-        ..first
-    };
+    let mut first = run_for(&store, 1, 0, 200).await;
+    change(&mut first);
     let life = tokio::spawn(program(first.clone()));
     sleep(Duration::from_secs(2)).await;
     first.machine.pause(Duration::from_mins(10));
@@ -176,13 +195,24 @@ async fn stopped_beyond_the_lease(ignores_permit: bool) -> Result<(), String> {
 
 #[test]
 fn a_holder_that_was_stopped_beyond_its_lease_sends_nothing() {
-    in_virtual_time(stopped_beyond_the_lease(false)).unwrap();
+    in_virtual_time(stopped_beyond_the_lease(|_| {})).unwrap();
 }
 
 #[test]
 fn without_the_permit_the_checker_finds_doubles() {
-    let found = in_virtual_time(stopped_beyond_the_lease(true)).unwrap_err();
+    let without = |run: &mut Run| run.ignores_permit = true;
+    let found = in_virtual_time(stopped_beyond_the_lease(without)).unwrap_err();
     assert!(found.ends_with("doubled"), "{found}");
+}
+
+#[test]
+fn without_the_fence_the_checker_finds_what_is_lost() {
+    let without = |run: &mut Run| run.lacks_fence = true;
+    let found = in_virtual_time(stopped_beyond_the_lease(without)).unwrap_err();
+    assert!(
+        found.contains("damaged") || found.ends_with("doubled"),
+        "{found}"
+    );
 }
 
 #[test]
@@ -203,6 +233,17 @@ fn what_is_damaged_is_named_and_never_used() {
                 Some(content[..content.len() / 2].to_vec()),
             ] {
                 store.damage(name, damage);
+                let refused = shared(&run).verify().await.unwrap_err();
+                if name == "head" {
+                    let is_named = matches!(refused, SharedError::Missing)
+                        || refused.to_string().starts_with("head");
+                    assert!(is_named, "{refused}");
+                } else {
+                    assert!(
+                        refused.to_string().starts_with(name.as_str()),
+                        "{name}: {refused}"
+                    );
+                }
                 match shared(&run).load().await {
                     Err(_) => {}
                     // What a checkpoint covers is not read.
@@ -224,45 +265,63 @@ fn what_is_damaged_is_named_and_never_used() {
     });
 }
 
-/// A store that ignores the conditions of writes.
+#[test]
+fn a_record_that_was_set_back_is_refused_by_a_process_that_read_it_later() {
+    in_virtual_time(async {
+        let store = MemoryBlobs::new();
+        let run = run_for(&store, 1, 0, 5).await;
+        assert!(matches!(run.clone().sync().await, Ending::Done));
+        let before = store.objects();
+        let more = Run {
+            webhooks: 10,
+            ..run
+        };
+        assert!(matches!(more.clone().sync().await, Ending::Done));
+        let reader = shared(&more);
+        assert_eq!(
+            reader.load().await.unwrap().remembered.last_applied.len(),
+            10
+        );
+        for name in store.objects().keys() {
+            store.damage(name, before.get(name).cloned());
+        }
+        for refused in [reader.load().await.err(), reader.begin().await.err()] {
+            let refused = refused.unwrap();
+            assert_eq!(refused.kind(), RecordErrorKind::Damaged, "{refused}");
+        }
+        // Without a memory, it is a whole record.
+        assert_eq!(
+            shared(&more)
+                .load()
+                .await
+                .unwrap()
+                .remembered
+                .last_applied
+                .len(),
+            5
+        );
+    });
+}
+
+/// A store that ignores the conditions of swaps.
 #[derive(Clone)]
 struct Careless(MemoryBlobs);
 
 impl Blobs for Careless {
-    fn create(
-        &self,
-        name: &str,
-        content: Vec<u8>,
-    ) -> hookctl_record::shared::BlobFuture<'_, Written> {
+    fn create(&self, name: &str, content: Vec<u8>) -> BlobFuture<'_, Written> {
         self.0.create(name, content)
     }
 
-    fn swap(
-        &self,
-        name: &str,
-        content: Vec<u8>,
-        _version: &Version,
-    ) -> hookctl_record::shared::BlobFuture<'_, Written> {
-        let name = name.to_owned();
-        Box::pin(async move {
-            self.0.damage(&name, None);
-            self.0.create(&name, content).await
-        })
+    fn swap(&self, name: &str, content: Vec<u8>, _: &Version) -> BlobFuture<'_, Written> {
+        self.0.damage(name, None);
+        self.0.create(name, content)
     }
 
-    fn read(
-        &self,
-        name: &str,
-        unless: Option<&Version>,
-    ) -> hookctl_record::shared::BlobFuture<'_, hookctl_record::shared::Blob> {
+    fn read(&self, name: &str, unless: Option<&Version>) -> BlobFuture<'_, Blob> {
         self.0.read(name, unless)
     }
 
-    fn list_after(
-        &self,
-        folder: &str,
-        after: &str,
-    ) -> hookctl_record::shared::BlobFuture<'_, Vec<String>> {
+    fn list_after(&self, folder: &str, after: &str) -> BlobFuture<'_, Vec<String>> {
         self.0.list_after(folder, after)
     }
 }
@@ -270,20 +329,11 @@ impl Blobs for Careless {
 #[test]
 fn a_store_that_ignores_conditions_is_refused() {
     in_virtual_time(async {
-        let run = Run {
-            store: MemoryBlobs::new(),
-            api: Api::default(),
-            machine: Machine::new(1, 0),
-            webhooks: 1,
-            ignores_permit: false,
-        };
-        let options = hookctl_record::shared::SharedOptions::new("a machine", run.machine.clock());
-        let record = hookctl_record::shared::SharedRecord::new(
-            Careless(MemoryBlobs::new()),
-            program::account(),
-            options,
-        );
+        let store = Careless(MemoryBlobs::new());
+        let options = SharedOptions::new("a machine", Machine::new(1, 0).clock());
+        let record = SharedRecord::new(store.clone(), program::account(), options);
         let refused = record.init().await.unwrap_err();
         assert!(matches!(refused, SharedError::Unsafe { .. }), "{refused}");
+        assert!(!store.0.objects().contains_key("head"));
     });
 }

@@ -9,9 +9,10 @@ use hookctl_core::record::{
     Account, After, IntendedWrite, Intent, Journal, RecordError, Settlement,
 };
 use hookctl_core::state::{AppliedRecord, Written};
-use hookctl_core::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
+use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
 use hookctl_record::Record;
 use hookctl_record::shared::{MemoryBlobs, SharedOptions, SharedRecord, Times};
+use hookctl_testing::key;
 use tokio::time::{Instant, sleep};
 
 use crate::machine::{Link, Machine};
@@ -56,8 +57,11 @@ pub(crate) struct Run {
     pub(crate) store: MemoryBlobs,
     pub(crate) api: Api,
     pub(crate) machine: Arc<Machine>,
-    pub(crate) webhooks: usize,
+    pub(crate) webhooks: u64,
+    /// Whether the program sends without a permit.
     pub(crate) ignores_permit: bool,
+    /// Whether the store lacks what the fence needs.
+    pub(crate) lacks_fence: bool,
 }
 
 /// How a run ended.
@@ -75,6 +79,7 @@ pub(crate) fn shared(run: &Run) -> SharedRecord {
     let link = Link {
         store: run.store.clone(),
         machine: Arc::clone(&run.machine),
+        overwrites: run.lacks_fence,
     };
     let options = SharedOptions {
         times: Times {
@@ -82,7 +87,6 @@ pub(crate) fn shared(run: &Run) -> SharedRecord {
             request_timeout: REQUEST,
         },
         lock_timeout: Duration::from_mins(10),
-        ignores_permit: run.ignores_permit,
         ..SharedOptions::new("a machine", run.machine.clock())
     };
     SharedRecord::new(link, account(), options)
@@ -92,19 +96,10 @@ pub(crate) fn account() -> Account {
     Account::new("prod", "https://api.example")
 }
 
-fn key(number: usize) -> Key {
-    Key::parse(&format!("key-{number}")).unwrap()
-}
-
 fn spec(key: &Key) -> WebhookSpec {
     WebhookSpec {
         name: key.to_string(),
-        url: EndpointUrl::parse("https://a.example/x").unwrap(),
-        actions: WorkflowActions::all(),
-        enabled: true,
-        timeout_seconds: 20,
-        max_retries: 3,
-        retry_backoff_seconds: 10,
+        ..hookctl_testing::spec(20)
     }
 }
 
@@ -198,7 +193,7 @@ impl Run {
                             return false;
                         }
                         let _sender = senders.acquire().await.unwrap();
-                        if !open.may_send() {
+                        if !self.ignores_permit && !open.may_send() {
                             return false;
                         }
                         match self.api.create(key.as_str(), &self.machine).await {

@@ -277,6 +277,8 @@ fn key_origin(source: &SecretSource, program: Option<Digest>) -> KeyOrigin {
         }
         SecretSource::File { path, .. } => KeyOrigin::File(path.clone()),
         SecretSource::Command { program: name, .. } => KeyOrigin::Program(name.clone(), program),
-        SecretSource::Provider { name, .. } => KeyOrigin::Provider(name.clone()),
+        SecretSource::Provider { name, reference } => {
+            KeyOrigin::Provider(name.clone(), reference.clone())
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::digest::{Digest, Encoder};
 use super::{Checkout, Content};
 use hookctl_core::location::Location;
 use hookctl_core::outside::{Outside, beginning};
-use hookctl_core::secret::ProviderName;
+use hookctl_core::secret::{ProviderName, SecretReference};
 
 /// The prefixes of environment variables that are meant for this program only.
 const FREE_VARIABLES: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
@@ -126,8 +126,8 @@ pub enum KeyOrigin {
     Program(String, Option<Digest>),
     /// A text in the configuration file.
     Text,
-    /// A provider that the program has registered.
-    Provider(ProviderName),
+    /// An entry of a provider that the program has registered.
+    Provider(ProviderName, SecretReference),
 }
 
 impl Grant {
@@ -208,8 +208,9 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
                 KeyOrigin::Text => {
                     encoder.text("text");
                 }
-                KeyOrigin::Provider(name) => {
+                KeyOrigin::Provider(name, reference) => {
                     encoder.text("provider").text(name.as_str());
+                    encoder.text(reference.as_str());
                 }
             }
         }
@@ -256,7 +257,7 @@ impl fmt::Display for KeyOrigin {
                 write!(formatter, "the program {}", Outside::text(program))
             }
             Self::Text => formatter.write_str("a text of the file"),
-            Self::Provider(name) => write!(formatter, "the secret provider '{name}'"),
+            Self::Provider(name, _) => write!(formatter, "the secret provider '{name}'"),
         }
     }
 }

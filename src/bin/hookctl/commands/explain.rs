@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hookctl::diagnostic::nearest;
-use hookctl::render::DIAGNOSTICS_PAGE;
+use hookctl::render::explanations;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -19,16 +19,16 @@ pub(crate) struct ExplainArgs {
 /// Runs the command.
 pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
     let Some(code) = &args.code else {
-        for (code, _) in sections() {
+        for (code, _) in explanations() {
             ui.result(&format!("{code}\n"));
         }
         return ExitStatus::Success;
     };
-    if let Some((_, text)) = sections().find(|(known, _)| known == code) {
+    if let Some((_, text)) = explanations().find(|(known, _)| known == code) {
         ui.result(&format!("{code}\n\n{text}\n"));
         return ExitStatus::Success;
     }
-    let codes = sections().map(|(known, _)| known);
+    let codes = explanations().map(|(known, _)| known);
     let help = match nearest(code, codes) {
         Some(near) => format!("did you mean '{near}'?"),
         None => "`hookctl explain` lists all codes".to_owned(),
@@ -38,28 +38,4 @@ pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
     let error = error.hint(help);
     ui.failure(&error);
     error.status
-}
-
-fn sections() -> impl Iterator<Item = (&'static str, &'static str)> {
-    DIAGNOSTICS_PAGE
-        .split("\n## ")
-        .skip(1)
-        .filter_map(|section| {
-            let (code, text) = section.split_once('\n')?;
-            Some((code, before_heading(text).trim()))
-        })
-}
-
-/// Returns the text before the next heading of the page. A `#` inside an example is a comment.
-fn before_heading(text: &str) -> &str {
-    let mut in_example = false;
-    let mut end = 0;
-    for line in text.split_inclusive('\n') {
-        in_example ^= line.starts_with("```");
-        if !in_example && line.starts_with("# ") {
-            break;
-        }
-        end += line.len();
-    }
-    text.get(..end).unwrap_or(text)
 }

@@ -198,9 +198,9 @@ fn the_cause_of_white_space_in_an_address_is_named() {
             .clone()
             .unwrap()
     };
-    assert!(help(">\n      https://a.example/").contains("write the address on one line"));
+    assert!(help(">\n      https://a.example/").contains("behind 'url:'"));
     assert!(help("|\n      https://a.example/").contains("ends with a line break"));
-    assert!(help("https://a.example/\n      b").contains("write the address on one line"));
+    assert!(help("https://a.example/\n      b").contains("percent-encode it"));
     assert!(help("'https://a.example/b c'").contains("%20"));
     assert!(help("'https://a.example/${NONE:-b c}'").contains("the values of its variables"));
 }

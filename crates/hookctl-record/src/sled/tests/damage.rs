@@ -168,6 +168,18 @@ fn whatever_file_is_damaged_a_repair_ends_with_a_record_that_opens() {
     }
 }
 
+/// Returns the expected and the found generation of a record that was rolled back.
+fn rolled_back(folder: &Path) -> (u64, u64) {
+    let refused = Opened::open(&options(folder), account()).err().unwrap();
+    let SledError::RolledBack {
+        expected, found, ..
+    } = refused
+    else {
+        panic!("{refused}");
+    };
+    (expected, found)
+}
+
 #[test]
 fn an_older_state_is_not_trusted() {
     let folder = tempfile::tempdir().unwrap();
@@ -175,20 +187,7 @@ fn an_older_state_is_not_trusted() {
     let older = folder::copy(folder.path()).unwrap();
     filled(folder.path(), 3);
     fs::copy(older.path().join("db/db"), folder.path().join("db/db")).unwrap();
-    let refused = Opened::open(&options(folder.path()), account())
-        .err()
-        .unwrap();
-    assert!(
-        matches!(
-            refused,
-            SledError::RolledBack {
-                expected: 5,
-                found: 2,
-                ..
-            }
-        ),
-        "{refused}"
-    );
+    assert_eq!(rolled_back(folder.path()), (5, 2));
 }
 
 #[test]
@@ -196,18 +195,5 @@ fn a_deleted_database_is_not_taken_for_an_empty_one() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path(), 2);
     fs::remove_dir_all(folder.path().join("db")).unwrap();
-    let refused = Opened::open(&options(folder.path()), account())
-        .err()
-        .unwrap();
-    assert!(
-        matches!(
-            refused,
-            SledError::RolledBack {
-                expected: 2,
-                found: 0,
-                ..
-            }
-        ),
-        "{refused}"
-    );
+    assert_eq!(rolled_back(folder.path()), (2, 0));
 }

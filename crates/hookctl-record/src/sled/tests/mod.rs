@@ -11,12 +11,10 @@ use super::*;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hookctl_core::record::{
-    Account, After, Commit, Entry, HistoryEntry, HistoryLimits, Observation, Settlement,
-};
-use hookctl_core::secret::{FingerprintKey, Salt, Secret};
-use hookctl_core::state::{AppliedRecord, LastApplied, ObservedState, ObservedWebhook};
-use hookctl_core::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
+use hookctl_core::record::{Account, After, Commit, Entry, HistoryLimits, Observation, Settlement};
+use hookctl_core::state::{LastApplied, ObservedState, ObservedWebhook};
+use hookctl_core::webhook::{Key, RemoteId};
+use hookctl_testing::{bound, key, record, spec};
 use jiff::Timestamp;
 
 mod damage;
@@ -30,52 +28,6 @@ fn options(directory: &Path) -> SledOptions {
 
 fn account() -> Account {
     Account::new("qa", "https://api.example")
-}
-
-fn key(number: usize) -> Key {
-    Key::parse(&format!("key-{number}")).unwrap()
-}
-
-fn spec(timeout_seconds: i64) -> WebhookSpec {
-    WebhookSpec {
-        name: "Billing".into(),
-        url: EndpointUrl::from_remote("https://a.example/x".into()),
-        actions: WorkflowActions::all(),
-        enabled: true,
-        timeout_seconds,
-        max_retries: 3,
-        retry_backoff_seconds: 10,
-    }
-}
-
-fn record(number: usize) -> AppliedRecord {
-    let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
-    AppliedRecord {
-        id: RemoteId::parse(&format!("id-{number}")).unwrap(),
-        sent: spec(10),
-        stored: spec(if number.is_multiple_of(2) { 10 } else { 11 }),
-        token: Some(
-            FingerprintKey::derive(&secret("canary-api-key"))
-                .fingerprint(Salt::new([3; 16]), &secret("canary-token")),
-        ),
-        prevent_destroy: number == 1,
-    }
-}
-
-fn settlement(number: usize) -> Settlement {
-    Settlement {
-        key: key(number),
-        after: After::Record(Box::new(record(number))),
-        lingering: None,
-        history: Some(HistoryEntry {
-            at: format!("2026-01-01T00:00:{number:02}Z").parse().unwrap(),
-            key: key(number),
-            id: record(number).id,
-            action: "create".into(),
-            changes: Vec::new(),
-            provenance: None,
-        }),
-    }
 }
 
 /// Commits a settlement by itself.
@@ -102,15 +54,15 @@ fn append(opened: &Opened, entries: Vec<Entry>) {
     runtime.block_on(opened.append(Arc::new(commit))).unwrap();
 }
 
-fn filled(directory: &Path, count: usize) {
+fn filled(directory: &Path, count: u64) {
     let cache = Opened::open(&options(directory), account()).unwrap();
     for number in 0..count {
-        settle(&cache, settlement(number));
+        settle(&cache, bound(number));
     }
     cache.close().unwrap();
 }
 
-fn expected(count: usize) -> LastApplied {
+fn expected(count: u64) -> LastApplied {
     (0..count)
         .map(|number| (key(number), record(number)))
         .collect()
@@ -150,7 +102,7 @@ fn what_is_settled_is_read_back() {
             after: After::Dropped,
             history: None,
             lingering: None,
-            ..settlement(1)
+            ..bound(1)
         },
     );
     assert_eq!(cache.load().unwrap().remembered.last_applied.len(), 2);
@@ -161,10 +113,10 @@ fn what_is_settled_is_read_back() {
 fn a_commit_is_the_next_one_or_none() {
     let folder = tempfile::tempdir().unwrap();
     let opened = Opened::open(&options(folder.path()), account()).unwrap();
-    settle(&opened, settlement(0));
+    settle(&opened, bound(0));
     let runtime = runtime();
     for sequence in [0, 1, 3] {
-        let entries = vec![Entry::Settled(settlement(1))];
+        let entries = vec![Entry::Settled(bound(1))];
         let commit = Arc::new(Commit { sequence, entries });
         let refused = runtime.block_on(opened.append(commit)).unwrap_err();
         assert!(
@@ -179,8 +131,8 @@ fn a_commit_is_the_next_one_or_none() {
 fn changes_that_share_a_row_are_listed_and_counted_one_by_one() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Opened::open(&options(folder.path()), account()).unwrap();
-    settle_at_once(&cache, (0..40).map(settlement));
-    settle(&cache, settlement(40));
+    settle_at_once(&cache, (0..40).map(bound));
+    settle(&cache, bound(40));
     let newest = |limit: usize| -> Vec<Key> {
         let entries = cache.history(limit).unwrap();
         entries.into_iter().map(|entry| entry.key).collect()
@@ -312,7 +264,7 @@ fn nobody_else_may_read_it_and_it_holds_no_secret() {
     );
     for (path, (content, _)) in listing(&directory) {
         assert_eq!(mode(&path), 0o600, "{}", path.display());
-        for canary in ["canary-token", "canary-api-key"] {
+        for canary in [hookctl_testing::TOKEN, hookctl_testing::API_KEY] {
             let found = content
                 .windows(canary.len())
                 .any(|window| window == canary.as_bytes());
@@ -346,8 +298,8 @@ fn a_newer_schema_is_refused_and_stays_as_it_is() {
 #[test]
 fn history_is_pruned_by_count_and_by_time_a_few_rows_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
-    let at = |number: usize, at: &str| {
-        let mut settlement = settlement(number % 60);
+    let at = |number: u64, at: &str| {
+        let mut settlement = bound(number);
         if let Some(entry) = &mut settlement.history {
             entry.at = at.parse().unwrap();
         }

@@ -1,5 +1,6 @@
 //! The command line as the host of a watch: files, secrets, and a log.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,12 +86,12 @@ impl<'a> CliHost<'a> {
         if let Some(error) = &report.ended_by {
             tracing::error!(
                 error = mask::masked(&chain(error)),
+                help = help(error),
                 "a further round was needed and failed"
             );
         }
         for duplicate in report.report.iter().flat_map(|results| &results.duplicates) {
-            let help = hints::of(duplicate).join("; ");
-            tracing::error!(help, "{duplicate}");
+            tracing::error!(help = help(duplicate), "{duplicate}");
         }
         let requests = self.metrics.requests(&self.session.api().outcomes());
         let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
@@ -234,8 +235,7 @@ impl Host for CliHost<'_> {
     fn on_event(&self, event: WatchEvent<'_, CommandError>) {
         match event {
             WatchEvent::NoFsEvents(error) => {
-                let help = hints::of(error).into_iter().next();
-                tracing::warn!(error = %chain(error), help, "file events are unavailable");
+                tracing::warn!(error = %chain(error), help = help(error), "file events are unavailable");
             }
             WatchEvent::Invalid => {
                 tracing::warn!("the files are invalid; the last valid state stays applied");
@@ -347,6 +347,12 @@ fn no_result(error: &PassError) -> CommandError {
     }
 }
 
+/// Returns the hints for an error on one line; `None` if there are none.
+fn help(error: &(dyn Error + 'static)) -> Option<String> {
+    let hints = hints::of(error);
+    (!hints.is_empty()).then(|| hints.join("; "))
+}
+
 /// Returns a duration in milliseconds.
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
@@ -372,10 +378,12 @@ fn acted(event: ApplyEvent<'_>) {
             tracing::info!(key, action, fields, cause, id, "applied");
         }
         Outcome::Failed(error) => {
-            tracing::error!(key, action, error = masked(&error.to_string()), "failed");
+            let (help, error) = (help(error), masked(&error.to_string()));
+            tracing::error!(key, action, error, help, "failed");
         }
         Outcome::Pending(error) => {
-            tracing::warn!(key, action, error = masked(&error.to_string()), "pending");
+            let (help, error) = (help(error), masked(&error.to_string()));
+            tracing::warn!(key, action, error, help, "pending");
         }
         Outcome::Held => tracing::warn!(key, action, error = Outcome::WHY_HELD, "pending"),
         Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),

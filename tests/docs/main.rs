@@ -1,57 +1,15 @@
-//! The documentation: every page is in the book, every link leads somewhere, and retired words stay out.
+//! The documentation: every page is in the book, every link leads somewhere, and retired words stay out of it and of the
+//! sources.
 //!
 //! The test reads files only. It needs neither the network nor mdBook.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod words;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
-
-/// Retired words, in lower case, and the terms to use instead.
-const RETIRED: &[(&str, &str)] = &[
-    ("mend", "fix, repair, or revert"),
-    ("mends", "fixes, repairs, or reverts"),
-    ("mended", "fixed, repaired, or reverted"),
-    ("mending", "fixing, repairing, or reverting"),
-    ("shall", "must"),
-    ("is told", "receives, reports, or reads"),
-    ("are told", "receive, report, or read"),
-    ("twin", "duplicate"),
-    ("twins", "duplicates"),
-    ("who", "the caller, a process, a reader, or a holder"),
-    ("whoever", "the caller, or anyone"),
-    ("somebody", "another writer, or another user"),
-    ("anybody", "another user, or anyone"),
-    ("nobody", "no process, or no user"),
-    ("gone", "missing, or deleted"),
-    ("the store", "the record"),
-    ("the cache", "the record"),
-];
-
-/// Legitimate uses: the file, the phrase in lower case, and the reason.
-const ALLOWED: &[(&str, &str, &str)] = &[
-    (
-        "docs/security.md",
-        "lists who can change what",
-        "people: the threat model",
-    ),
-    (
-        "docs/security.md",
-        "who writes goal defence",
-        "people: the threat model",
-    ),
-    (
-        "",
-        "the cache of the ci system",
-        "a cache that is not the record",
-    ),
-    (
-        "",
-        "the cache of the workflow",
-        "a cache that is not the record",
-    ),
-];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -304,76 +262,8 @@ fn prose(path: &Path) -> String {
     kept
 }
 
-/// The words of a text in lower case, with their lines.
-fn words(text: &str) -> Vec<(usize, String)> {
-    let is_break = |character: char| !character.is_alphanumeric() && character != '_';
-    let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let parts = line.split(is_break).filter(|part| !part.is_empty());
-        found.extend(parts.map(|part| (index + 1, part.to_lowercase())));
-    }
-    found
-}
-
-/// Where a phrase begins in a sequence of words.
-fn starts(words: &[(usize, String)], phrase: &str) -> Vec<usize> {
-    let phrase: Vec<&str> = phrase.split(' ').collect();
-    words
-        .windows(phrase.len())
-        .enumerate()
-        .filter(|(_, window)| window.iter().map(|(_, word)| word).eq(&phrase))
-        .map(|(start, _)| start)
-        .collect()
-}
-
-/// Finds retired words in a text, with their lines. A phrase may continue on the next line.
-fn retired(name: &str, text: &str) -> Vec<String> {
-    let words = words(text);
-    let mut allowed = BTreeSet::new();
-    for (file, phrase, _) in ALLOWED {
-        if file.is_empty() || *file == name {
-            for start in starts(&words, phrase) {
-                allowed.extend(start..start + phrase.split(' ').count());
-            }
-        }
-    }
-    let mut found = Vec::new();
-    for (phrase, instead) in RETIRED {
-        let used = starts(&words, phrase);
-        let lines = used
-            .iter()
-            .filter(|start| !allowed.contains(*start))
-            .filter_map(|start| words.get(*start));
-        found.extend(lines.map(|(line, _)| format!("{name}:{line}: '{phrase}'; use {instead}")));
-    }
-    found
-}
-
 #[test]
-fn no_retired_word_is_used() {
-    let mut files = pages();
-    let mut examples = Vec::new();
-    files_below("examples", &mut examples);
-    files.extend(examples.into_iter().filter(|path| !is_markdown(path)));
-    let found: Vec<String> = files
-        .iter()
-        .flat_map(|path| retired(path.to_str().unwrap(), &prose(path)))
-        .collect();
-    assert!(found.is_empty(), "{found:#?}");
-}
-
-#[test]
-fn the_checks_find_what_they_look_for() {
-    assert_eq!(
-        retired("a.md", "One line.\nThe caller who\nmends it."),
-        [
-            "a.md:3: 'mends'; use fixes, repairs, or reverts",
-            "a.md:2: 'who'; use the caller, a process, a reader, or a holder",
-        ]
-    );
-    assert_eq!(retired("a.md", "The\ncache of the CI system"), [""; 0]);
-    assert_eq!(retired("a.md", "reads the\n  cache").len(), 1);
-    assert_eq!(retired("a.md", "the whole amendment, bygone"), [""; 0]);
+fn the_checks_of_links_find_what_they_look_for() {
     let page = Path::new("docs/ci.md");
     assert_eq!(problem(page, "security.md#consent"), None);
     assert!(problem(page, "security.md#no-such-heading").is_some());

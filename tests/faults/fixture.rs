@@ -39,7 +39,7 @@ impl Clock for AfterBoot {
 }
 
 /// A repository, its record, and its account.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     folder: tempfile::TempDir,
     pub(crate) sandbox: Option<Sandbox>,
     base_url: String,
@@ -51,7 +51,7 @@ pub(crate) struct Scene {
     pub(crate) boot: Option<String>,
 }
 
-impl Scene {
+impl Fixture {
     pub(crate) async fn new(dialect: Dialect) -> Self {
         let options = SandboxOptions {
             dialect,
@@ -104,7 +104,7 @@ impl Scene {
         SledRecord::new(options, self.account()).into_record()
     }
 
-    fn account(&self) -> Account {
+    pub(crate) fn account(&self) -> Account {
         Account::new("default", &self.base_url)
     }
 
@@ -116,6 +116,16 @@ impl Scene {
     /// One pass; the plan is shown before it is applied.
     pub(crate) async fn pass_with(
         &mut self,
+        decide: impl FnMut(&Plan, &mut Option<Sandbox>) -> Verdict + Send,
+    ) -> Result<PassReport, PassError> {
+        let record = self.record();
+        self.pass_over(&record, decide).await
+    }
+
+    /// One pass over another record.
+    pub(crate) async fn pass_over(
+        &mut self,
+        record: &Record,
         mut decide: impl FnMut(&Plan, &mut Option<Sandbox>) -> Verdict + Send,
     ) -> Result<PassReport, PassError> {
         let desired = self.desired();
@@ -140,8 +150,7 @@ impl Scene {
             clock: SystemClock::new(),
             boot: self.boot.clone(),
         };
-        let record = self.record();
-        let open = record.open().await.unwrap();
+        let open = record.open_late().await.unwrap();
         let pass = Pass {
             api: &api,
             desired: &desired,
@@ -161,7 +170,7 @@ impl Scene {
         };
         let sandbox = &mut self.sandbox;
         let mut decide = |plan: &Plan| decide(plan, sandbox);
-        reconcile_settling(&pass, &record, open, &Silent, &mut decide).await
+        reconcile_settling(&pass, record, open, &Silent, &mut decide).await
     }
 }
 
