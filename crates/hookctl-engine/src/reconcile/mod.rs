@@ -28,6 +28,7 @@ pub use settling::reconcile_settling;
 use hookctl_core::record::RecordError;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +64,19 @@ pub struct Pass<'a, A> {
     pub settle: Settle,
     /// How the plan is applied.
     pub options: ApplyOptions<'a>,
+}
+
+impl<A> fmt::Debug for Pass<'_, A> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Pass")
+            .field("policy", &self.policy)
+            .field("limits", &self.limits)
+            .field("overrides", &self.overrides)
+            .field("settle", &self.settle)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The verdict of a [`Review`].

@@ -79,6 +79,7 @@ impl Default for WatchOptions {
 }
 
 /// The inputs of a pass: declarations and resolved tokens.
+#[derive(Debug)]
 pub struct Inputs {
     /// The declarations of the last valid files.
     pub declarations: Declarations,
@@ -152,6 +153,7 @@ pub trait Host: Send + Sync {
 }
 
 /// An event of a watch.
+#[derive(Debug)]
 pub enum WatchEvent<'a, E> {
     /// The system does not report file events. The files are polled every half second from now on.
     NoFsEvents(&'a FsEventsError),

@@ -17,7 +17,7 @@ use hookctl_core::location::Location;
 use hookctl_core::secret::SecretSource;
 
 /// What a command needs.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Needs<'a> {
     /// The API to use.
     pub api: Option<ApiNeeds<'a>>,
@@ -28,6 +28,7 @@ pub struct Needs<'a> {
 }
 
 /// An API to use.
+#[derive(Debug)]
 pub struct ApiNeeds<'a> {
     /// Its base URL.
     pub url: &'a ApiBaseUrl,
