@@ -102,6 +102,7 @@ impl<F: FnMut(&Plan) -> Verdict + Send> Review for F {
 
 /// The report of a pass.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PassReport {
     /// The first round's plan.
     pub plan: Plan,
@@ -130,6 +131,7 @@ pub struct Waits {
 
 /// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PassError {
     /// The pass was cancelled before anything was written.
     #[error("interrupted before any change was made")]
@@ -162,6 +164,7 @@ pub enum PassError {
 
 /// A list and the plan for it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Planned {
     /// The observed state.
     pub observed: Arc<ObservedState>,

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 /// Why file events are unavailable.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FsEventsError {
     /// The system's limit of watches is reached.
     #[error("the system is out of file watches; the files are polled every half second")]

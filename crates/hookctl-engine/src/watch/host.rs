@@ -154,6 +154,7 @@ pub trait Host: Send + Sync {
 
 /// An event of a watch.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum WatchEvent<'a, E> {
     /// The system does not report file events. The files are polled every half second from now on.
     NoFsEvents(&'a FsEventsError),
@@ -195,6 +196,7 @@ pub enum Ended {
 
 /// A pass that ended with a report.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Passed {
     /// Why it ran.
     pub reason: Reason,

@@ -109,6 +109,7 @@ impl<'a> LoadOptions<'a> {
 
 /// The result of loading files.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Loaded {
     /// The files, for rendering diagnostics.
     pub sources: SourceMap,
