@@ -10,7 +10,7 @@ use super::create_outcome::{CreateOutcome, create_outcome};
 use super::earlier::Earlier;
 use super::error::StepError;
 use super::list_refresher::ListRefresher;
-use super::options::ApplyOptions;
+use super::options::{ApplyOptions, RunContext};
 use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
 use crate::report::{ActionError, Outcome, Remark, UnclearDelete};
@@ -20,7 +20,7 @@ use hookctl_core::record::{
     After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, JournalError, Provenance,
     Settlement,
 };
-use hookctl_core::secret::{Fingerprint, Secret, Secrets};
+use hookctl_core::secret::{Fingerprint, Secret};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
 use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
@@ -28,7 +28,7 @@ use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, norm
 pub(super) struct Steps<'a, A, J> {
     pub(super) api: &'a A,
     pub(super) journal: &'a J,
-    pub(super) secrets: &'a Secrets,
+    pub(super) context: &'a RunContext<'a>,
     pub(super) options: &'a ApplyOptions<'a>,
     pub(super) provenance: Option<Provenance>,
     /// The ids that were observed before the apply, or are bound by now.
@@ -126,7 +126,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         planned: &PlannedAction,
         write: IntendedWrite,
     ) -> Result<WriteGate<'_, J>, StepError> {
-        let clock = self.options.clock;
+        let clock = self.context.clock;
         let intent = Intent {
             earlier: self.replaced(planned),
             ..Intent::new(planned.key.clone(), clock.now(), write)
@@ -139,7 +139,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             self.journal,
             clock,
             &self.stop_gate,
-            self.options.horizon,
+            self.context.horizon,
             intent,
         ))
     }
@@ -324,7 +324,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         lingering: Option<Intent>,
     ) -> Result<(), StepError> {
         let history = HistoryEntry {
-            at: self.options.clock.now().at,
+            at: self.context.clock.now().at,
             key: planned.key.clone(),
             id: id.clone(),
             action: planned.action.as_str().into(),
@@ -352,7 +352,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {
-        Ok(self.secrets.get(key).ok_or(ActionError::NoSecret)?)
+        Ok(self.options.secrets.get(key).ok_or(ActionError::NoSecret)?)
     }
 
     fn know(&self, id: &RemoteId) {
