@@ -7,8 +7,8 @@ use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::Plan;
 use hookctl::reconcile::{PlanInputs, Verdict, prepare, reconcile};
-use hookctl::record::Account;
 use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::{Account, HistoryAction};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::Secret;
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     )
     .await?;
     open.close_and_cache().await?;
-    assert_eq!(changes.try_recv()?.action, "create");
+    assert_eq!(changes.try_recv()?.action, HistoryAction::Create);
 
     // From now on an idle pass opens nothing.
     let cached = record.cached().await.ok_or("nothing was written since")?;

@@ -15,10 +15,10 @@ use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
 use crate::report::{ActionError, Outcome, Remark, UnclearDelete};
 use hookctl_api::{ApiError, DeleteAnswer, WebhookApi};
-use hookctl_core::plan::{Action, Adoption, Change, Patch, PlannedAction};
+use hookctl_core::plan::{Action, Adoption, Cause, Change, Patch, PlannedAction};
 use hookctl_core::record::{
-    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, JournalError, Provenance,
-    Settlement,
+    After, HistoryAction, HistoryCause, HistoryChange, HistoryEntry, IntendedWrite, Intent,
+    Journal, JournalError, Provenance, Settlement,
 };
 use hookctl_core::secret::{Fingerprint, Secret};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
@@ -327,7 +327,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             at: self.context.clock.now().at,
             key: planned.key.clone(),
             id: id.clone(),
-            action: planned.action.as_str().into(),
+            action: history_action(&planned.action),
             changes: planned.changes.iter().map(history_change).collect(),
             provenance: self.provenance.clone(),
         };
@@ -377,6 +377,17 @@ fn applied(id: &RemoteId, remarks: Vec<Remark>) -> Outcome {
     }
 }
 
+const fn history_action(action: &Action) -> HistoryAction {
+    match action {
+        Action::Create(_) => HistoryAction::Create,
+        Action::Update(_) => HistoryAction::Update,
+        Action::Delete(_) => HistoryAction::Delete,
+        Action::Adopt(_) => HistoryAction::Adopt,
+        Action::Recreate { .. } => HistoryAction::Recreate,
+        Action::Forget { .. } => HistoryAction::Forget,
+    }
+}
+
 fn history_change(change: &Change) -> HistoryChange {
     let (from, to) = match change {
         Change::Field { from, to, .. } => (from.as_ref().map(ToString::to_string), to.to_string()),
@@ -386,6 +397,12 @@ fn history_change(change: &Change) -> HistoryChange {
         field: change.field_name().into(),
         from,
         to,
-        cause: change.cause().as_str().into(),
+        cause: match change.cause() {
+            Cause::Edited => HistoryCause::Edited,
+            Cause::Drift => HistoryCause::Drift,
+            Cause::Conflict => HistoryCause::Conflict,
+            Cause::Unrecorded => HistoryCause::Unrecorded,
+            Cause::Unverified => HistoryCause::Unverified,
+        },
     }
 }
