@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -64,7 +65,7 @@ fn slashed(path: &std::path::Path) -> String {
     path.to_string_lossy().replace('\\', "/")
 }
 
-/// Escapes the text of a workflow command.
+/// Escapes the text of a workflow command. The runner decodes only these characters, so no other is encoded.
 fn data(text: &str) -> String {
     text.split('\n')
         .map(|line| sanitize(line).replace('%', "%25").replace('\r', "%0D"))
@@ -210,15 +211,14 @@ fn fingerprint(message: &Message, file: &Path) -> String {
 
 /// Converts a path to a relative URI reference.
 fn uri(path: &str) -> String {
-    let mut uri = String::new();
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            uri.push(char::from(byte));
-        } else {
-            uri += &format!("%{byte:02X}");
-        }
-    }
-    uri
+    /// Everything except the unreserved characters of RFC 3986 and the separator.
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'/');
+    utf8_percent_encode(path, ESCAPED).to_string()
 }
 
 #[cfg(test)]

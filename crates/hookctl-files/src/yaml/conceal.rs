@@ -12,6 +12,7 @@ use super::secret_key::is_secret_key;
 use super::tree::{Mapping, Name, Node, Value};
 use crate::diagnostic::is_word;
 use hookctl_core::address;
+use hookctl_core::template::is_variable_name;
 
 /// The keys by which a secret is referred to.
 const REFERENCES: [&str; 3] = ["env", "file", "command"];
@@ -307,7 +308,7 @@ fn is_reference(text: &str) -> bool {
         let Some((name, after)) = after.split_once('}') else {
             return false;
         };
-        if !is_name(name) {
+        if !is_variable_name(name) {
             return false;
         }
         rest = after;
@@ -315,17 +316,9 @@ fn is_reference(text: &str) -> bool {
     rest.is_empty()
 }
 
-fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && !text.starts_with(|character: char| character.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
 /// Returns whether a text looks like an environment variable rather than a token: `BILLING_TOKEN`.
 fn is_constant(text: &str) -> bool {
-    is_name(text) && !text.contains(|character: char| character.is_ascii_lowercase())
+    is_variable_name(text) && !text.contains(|character: char| character.is_ascii_lowercase())
 }
 
 #[cfg(test)]

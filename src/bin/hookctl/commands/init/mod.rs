@@ -10,6 +10,7 @@ use hookctl::config::ApiBaseUrl;
 use hookctl::outside::Outside;
 use hookctl::remote::WebhookApi as _;
 use hookctl::secret::SecretSource;
+use hookctl::template::is_variable_name;
 
 use self::given::{Folders, Given, RECORD, is_read_back};
 use super::import::{self, ImportArgs};
@@ -87,12 +88,7 @@ enum Ci {
 }
 
 fn variable(text: &str) -> Result<String, String> {
-    let valid = !text.is_empty()
-        && !text.starts_with(|first: char| first.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    valid
+    is_variable_name(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "a variable name consists of letters, digits, and '_'".to_owned())
 }
