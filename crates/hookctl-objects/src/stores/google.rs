@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hookctl_core::secret::Filter;
+use hookctl_system::input::read_regular;
 use object_store::client::{HttpRequest, HttpService as _};
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 use object_store::{CredentialProvider, StaticCredentialProvider};
@@ -127,13 +128,16 @@ fn well_known(variables: Variables<'_>) -> Option<PathBuf> {
     Some(folder.join(WELL_KNOWN))
 }
 
+/// The most bytes of a credentials file.
+const MOST_CREDENTIALS: u64 = 64 * 1024;
+
 /// Refuses a credentials file of another kind than object_store knows, such as one of workload identity federation.
 fn known_type(path: &Path) -> Result<(), ObjectError> {
     #[derive(Deserialize)]
     struct File {
         r#type: String,
     }
-    let text = std::fs::read(path).map(zeroize::Zeroizing::new);
+    let text = read_regular(path, MOST_CREDENTIALS).map(zeroize::Zeroizing::new);
     let text = text.map_err(|error| {
         let path = hookctl_core::outside::Outside::path(path);
         ObjectError::Invalid(format!(

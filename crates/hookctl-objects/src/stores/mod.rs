@@ -6,7 +6,7 @@ mod google;
 mod renewable;
 mod variables;
 
-use hookctl_core::record::ObjectStore as Place;
+use hookctl_core::record::ObjectStore as Cloud;
 use hookctl_core::secret::Filter;
 use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
@@ -26,7 +26,7 @@ pub(crate) struct Built {
 /// Sets up a store. Sends nothing.
 pub(crate) fn build(options: &ObjectOptions) -> Result<Built, ObjectError> {
     let mut options = options.clone();
-    if let (Place::S3 { .. }, None, Credentials::Chain(variables)) =
+    if let (Cloud::S3 { .. }, None, Credentials::Chain(variables)) =
         (options.url.store(), &options.endpoint, &options.credentials)
     {
         options.endpoint = aws::endpoint(variables)?;
@@ -39,12 +39,12 @@ pub(crate) fn build(options: &ObjectOptions) -> Result<Built, ObjectError> {
         return Err(ObjectError::PlainHttp(endpoint.clone()));
     }
     match options.url.store() {
-        Place::S3 { bucket } => aws::build(options, bucket),
-        Place::Azure { account, container } => {
+        Cloud::S3 { bucket } => aws::build(options, bucket),
+        Cloud::Azure { account, container } => {
             only_s3(options)?;
             azure::build(options, account, container)
         }
-        Place::Google { bucket } => {
+        Cloud::Google { bucket } => {
             only_s3(options)?;
             google::build(options, bucket)
         }
