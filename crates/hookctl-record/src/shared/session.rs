@@ -175,7 +175,8 @@ impl SharedSession {
         }
     }
 
-    async fn release(&self) -> Option<Head> {
+    /// Writes a checkpoint if it is due, and releases the lease. Returns `None` if that is not certain.
+    pub(super) async fn release(&self) -> Option<Head> {
         if self.written().ended {
             self.lease.abandon().await;
             return None;
