@@ -219,3 +219,130 @@ fn json(text: &str) -> (Option<String>, String) {
     let message = text(found.get("error_description")).or_else(|| inner("message"));
     (code, message.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> Failure {
+        let mut mask = Filter::new();
+        mask.follow_text("hunter2-hunter2");
+        let status = StatusCode::from_u16(status).unwrap();
+        Refusal::read(status, &HeaderMap::new(), body.as_bytes(), true, &mask).into()
+    }
+
+    fn xml(code: &str) -> String {
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>Why</Message></Error>")
+    }
+
+    #[test]
+    fn conditions_that_do_not_hold() {
+        for (status, code, create, swap) in [
+            (412, "PreconditionFailed", true, true),
+            (412, "ConditionNotMet", true, true),
+            (409, "ConditionalRequestConflict", true, true),
+            (409, "BlobAlreadyExists", true, true),
+            (409, "ContainerBeingDeleted", false, false),
+            (304, "", true, false),
+            (404, "NoSuchKey", false, true),
+            (404, "NoSuchBucket", false, false),
+            (404, "ContainerNotFound", false, false),
+            (403, "AccessDenied", false, false),
+            (503, "SlowDown", false, false),
+        ] {
+            let failure = refusal(status, &xml(code));
+            assert_eq!(failure.refuses_write(true), create, "{status} {code}");
+            assert_eq!(failure.refuses_write(false), swap, "{status} {code}");
+        }
+        let missing = refusal(404, &xml("NoSuchKey"));
+        assert!(missing.misses_object() && !missing.is_unchanged());
+        assert!(!refusal(404, &xml("NoSuchBucket")).misses_object());
+        assert!(refusal(304, "").is_unchanged());
+    }
+
+    #[test]
+    fn a_failure_to_get_credentials_is_no_statement_about_an_object() {
+        for status in [304, 404, 409, 412] {
+            let status = StatusCode::from_u16(status).unwrap();
+            let mask = Filter::new();
+            let failure = Refusal::read(status, &HeaderMap::new(), b"", false, &mask).into();
+            let failure: Failure = failure;
+            assert!(!failure.misses_object() && !failure.is_unchanged());
+            assert!(!failure.refuses_write(true) && !failure.refuses_write(false));
+        }
+    }
+
+    #[test]
+    fn kinds_say_whether_a_retry_helps() {
+        use BlobErrorKind::{Denied, TooLarge, Unavailable};
+        for (status, code, kind) in [
+            (500, "InternalError", Unavailable),
+            (503, "SlowDown", Unavailable),
+            (429, "", Unavailable),
+            (408, "", Unavailable),
+            (409, "OperationAborted", Unavailable),
+            (400, "RequestTimeout", Unavailable),
+            (400, "ExpiredToken", Denied),
+            (301, "PermanentRedirect", Denied),
+            (401, "AuthenticationRequired", Denied),
+            (403, "AccessDenied", Denied),
+            (404, "NoSuchBucket", Denied),
+            (501, "NotImplemented", Denied),
+        ] {
+            assert_eq!(refusal(status, &xml(code)).kind(), kind, "{status} {code}");
+        }
+        assert_eq!(Failure::TooLarge.kind(), TooLarge);
+        assert_eq!(Failure::TimedOut.kind(), Unavailable);
+        assert_eq!(Failure::NoMetadata.kind(), Denied);
+    }
+
+    #[test]
+    fn messages_are_one_bounded_line_without_secrets() {
+        let text = |status, body: &str| {
+            refusal(status, body)
+                .error("read head", "s3://b")
+                .to_string()
+        };
+        assert_eq!(
+            text(403, &xml("AccessDenied")),
+            "could not read head: 403 AccessDenied: Why"
+        );
+        assert_eq!(text(404, &xml("NoSuchBucket")), "s3://b does not exist");
+        assert_eq!(
+            text(503, ""),
+            "could not read head: 503 Service Unavailable"
+        );
+        let token = "{\"error\":\"invalid_grant\",\"error_description\":\"expired\"}";
+        assert_eq!(
+            text(400, token),
+            "could not read head: 400 invalid_grant: expired"
+        );
+        let google = "{\"error\":{\"code\":403,\"status\":\"FORBIDDEN\",\"message\":\"no\"}}";
+        assert_eq!(text(403, google), "could not read head: 403 FORBIDDEN: no");
+        let long = format!("<Message>{}</Message>", "a".repeat(9999));
+        assert!(text(400, &long).len() < 400);
+        for hostile in [
+            "<Code>a\nb</Code><Message>::error::x\u{202e}\r\nRequestId:1</Message>",
+            "<Code>A</Code><Message>hunter2-hunter2</Message><StringToSign>hunter2-hunter2</StringToSign>",
+            "<html>hunter2-hunter2</html>",
+        ] {
+            let text = text(400, hostile);
+            assert!(!text.contains(['\n', '\r', '\u{202e}']), "{text}");
+            assert!(
+                !text.contains("hunter2") && !text.contains("RequestId"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn texts_of_libraries_lose_queries_and_secrets() {
+        let mut mask = Filter::new();
+        mask.follow_text("hunter2-hunter2");
+        let text = described(
+            "GET https://a.example/b?sig=abc failed:\n hunter2-hunter2?",
+            &mask,
+        );
+        assert_eq!(text, "GET https://a.example/b failed: (secret)?");
+    }
+}

@@ -15,7 +15,7 @@ const LAYOUT: &str = "v1";
 /// use hookctl_objects::folder;
 ///
 /// let account = Account::new("prod", "https://api.example.com");
-/// assert_eq!(folder(&account), "v1/prod-1b5b1c5d");
+/// assert_eq!(folder(&account), "v1/prod-84647c2b");
 /// ```
 pub fn folder(account: &Account) -> String {
     let digest = blake3::hash(account.api().as_bytes()).to_hex();

@@ -251,3 +251,50 @@ impl HttpService for Client {
         self.send(request).await.map_err(failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hookctl_core::record::RecordUrl;
+
+    use super::*;
+
+    #[test]
+    fn plain_http_reaches_this_machine_and_metadata_services_only() {
+        let url = RecordUrl::parse("s3://bucket/x").unwrap();
+        let options = ObjectOptions::new(url, "v1/a".to_owned(), Vec::new());
+        let metadata = Metadata {
+            host: Some("metadata.test".to_owned()),
+            ..Metadata::default()
+        };
+        let client = Client::new(&options, metadata, Filter::new()).unwrap();
+        let route = |url: &str| client.0.route(&Url::parse(url).unwrap()).ok();
+        for url in [
+            "https://a.example",
+            "https://127.0.0.1",
+            "https://169.254.169.254",
+        ] {
+            assert!(route(url) == Some(Route::Tls), "{url}");
+        }
+        for url in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost"] {
+            assert!(route(url) == Some(Route::Loopback), "{url}");
+        }
+        for url in [
+            "http://169.254.169.254",
+            "http://169.254.170.2/x",
+            "http://[fd00:ec2::254]",
+            "http://metadata.google.internal",
+            "http://metadata.test:80",
+        ] {
+            assert!(route(url) == Some(Route::Metadata), "{url}");
+        }
+        for url in [
+            "http://a.example",
+            "http://10.0.0.1",
+            "http://[fd00::1]",
+            "http://x.localhost",
+        ] {
+            assert!(route(url).is_none(), "{url}");
+        }
+        assert!(!format!("{client:?}").contains("mask"));
+    }
+}

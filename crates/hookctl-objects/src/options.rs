@@ -112,3 +112,18 @@ pub enum ObjectError {
         source: reqwest::Error,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secrets() {
+        let url = RecordUrl::parse("s3://bucket/x").unwrap();
+        let variables = vec![("AWS_SECRET_ACCESS_KEY".to_owned(), "hunter2".to_owned())];
+        let mut options = ObjectOptions::new(url, "v1/a".to_owned(), variables);
+        assert!(!format!("{options:?}").contains("hunter2"));
+        options.credentials = Credentials::Program(Zeroizing::new("hunter2".to_owned()));
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

@@ -99,3 +99,69 @@ fn sendable(text: &str) -> Result<(), ObjectError> {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-01-01T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn the_json_of_credential_process_is_read() {
+        let found = keys(
+            "{\n  \"Version\": 1,\n  \"AccessKeyId\": \"ASIA1\",\n  \"SecretAccessKey\": \"a+/b=\",
+              \"SessionToken\": \"t\", \"Expiration\": \"2026-01-01T13:00:00+00:00\"}\n",
+            now(),
+        )
+        .unwrap();
+        assert_eq!(
+            (&*found.id, &*found.secret, found.token.as_deref()),
+            ("ASIA1", "a+/b=", Some("t"))
+        );
+        assert_eq!(found.expires, "2026-01-01T13:00:00Z".parse().ok());
+        let short =
+            "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\",\"SessionToken\":null}";
+        assert!(keys(short, now()).unwrap().token.is_none());
+    }
+
+    #[test]
+    fn other_outputs_are_refused_and_not_shown() {
+        for output in [
+            "",
+            "hunter2",
+            "{}",
+            "{\"Version\":2,\"AccessKeyId\":\"hunter2\",\"SecretAccessKey\":\"b\"}",
+            "{\"Version\":1,\"AccessKeyId\":\"\",\"SecretAccessKey\":\"hunter2\"}",
+            "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"hunter2\\n\"}",
+            "{\"Version\":1,\"AccessKeyId\":\"a\",\"SecretAccessKey\":\"b\",\"Expiration\":\"2026-01-01T12:00:00Z\"}",
+        ] {
+            let error = keys(output, now()).err().unwrap().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+        for output in [
+            "",
+            " ",
+            "{}",
+            "hunter 2",
+            "a\nhunter2",
+            "{\"accessToken\":1}",
+            "{\"accessToken\":\"a\",\"expires_on\":1}",
+        ] {
+            let error = token(output, now()).err().unwrap().to_string();
+            assert!(!error.contains("hunter"), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_read_alone_or_from_json() {
+        for output in [
+            "ya29.abc\n",
+            "{\"accessToken\": \"ya29.abc\", \"expires_on\": 1800000000, \"tokenType\": \"Bearer\"}",
+            "{\"access_token\":\"ya29.abc\",\"expires_on\":\"later\"}",
+        ] {
+            assert_eq!(token(output, now()).unwrap().token, "ya29.abc");
+        }
+    }
+}

@@ -219,3 +219,58 @@ impl CredentialProvider for MetadataTokens {
         Ok(credential)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source_of(given: &[(&str, &str)]) -> Result<Source, ObjectError> {
+        let given: Vec<_> = given
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        source(Variables(&given), &mut Filter::new())
+    }
+
+    #[test]
+    fn the_most_explicit_credentials_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("application_default_credentials.json");
+        let config = ("CLOUDSDK_CONFIG", folder.path().to_str().unwrap());
+        assert!(matches!(source_of(&[config]), Ok(Source::Metadata)));
+        std::fs::write(&path, "{\"type\":\"authorized_user\"}").unwrap();
+        assert!(
+            matches!(source_of(&[config]), Ok(Source::File(found)) if found == *path.to_str().unwrap())
+        );
+        let key = ("GOOGLE_SERVICE_ACCOUNT_KEY", "{}");
+        assert!(matches!(source_of(&[config, key]), Ok(Source::Key(_))));
+        let token = ("GOOGLE_OAUTH_ACCESS_TOKEN", "ya29");
+        assert!(matches!(
+            source_of(&[config, key, token]),
+            Ok(Source::Bearer(_))
+        ));
+    }
+
+    #[test]
+    fn workload_identity_federation_is_refused_by_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(
+            file.path(),
+            "{\"type\":\"external_account\",\"token\":\"hunter2\"}",
+        )
+        .unwrap();
+        let path = (
+            "GOOGLE_APPLICATION_CREDENTIALS",
+            file.path().to_str().unwrap(),
+        );
+        let error = source_of(&[path]).err().unwrap();
+        assert!(
+            matches!(&error, ObjectError::CredentialsType(found) if found == "external_account")
+        );
+        std::fs::write(file.path(), "hunter2").unwrap();
+        let error = source_of(&[path]).err().unwrap().to_string();
+        assert!(!error.contains("hunter2"), "{error}");
+        let missing = ("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/x.json");
+        assert!(source_of(&[missing]).is_err());
+    }
+}
