@@ -163,7 +163,7 @@ fn result(message: &Message, codes: &[&str], occurrences: &mut BTreeMap<String, 
     let fingerprint = fingerprint(message, file);
     let occurrence = occurrences.entry(fingerprint.clone()).or_default();
     *occurrence += 1;
-    // The one name that code scanning at GitHub reads. Without it, GitHub hashes the line, which fails without the file.
+    // The only name by which code scanning at GitHub recognises a finding of an earlier upload.
     object.insert(
         "partialFingerprints".to_owned(),
         json!({ "primaryLocationLineHash": format!("{fingerprint}:{occurrence}") }),
