@@ -39,7 +39,7 @@ finish() { # finish OWNER/NAME TAG
   cat SHA256SUMS
 }
 
-target=$(rustc -vV | sed -n 's/^host: //p')
+target=
 profile=dist build=true deb=false
 while (($# > 0)); do
   case $1 in
@@ -67,6 +67,8 @@ while (($# > 0)); do
   esac
 done
 
+# Only a build needs the toolchain: `--finish` runs where none is installed.
+if [[ -z $target ]]; then target=$(rustc -vV | sed -n 's/^host: //p'); fi
 if $build; then cargo build --locked --profile "$profile" --bin hookctl --target "$target"; fi
 built=${CARGO_TARGET_DIR:-$PWD/target}/$target/$profile
 suffix=
