@@ -6,21 +6,17 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
-use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{self, Declarations, LoadOptions};
-use hookctl::plan::Policy;
-use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::reconcile::{self, Pass, Verdict};
+use hookctl::reconcile::{self, PlanInputs, Verdict};
 use hookctl::record::sled::{SledOptions, SledRecord};
-use hookctl::record::{Account, Horizon, OpenRecord};
+use hookctl::record::{Account, OpenRecord};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Followed, KeyValues, Resolver, Salt, Secret, Secrets};
 use hookctl::trust::{Checkout, Disk, Needs, gather};
-use tokio_util::sync::CancellationToken;
 
 /// Prints each action when it ends.
 struct Subscriber;
@@ -88,29 +84,19 @@ async fn sync(api: &HttpApi, open: &OpenRecord, api_key: &Secret) -> Result<(), 
         Salt::new(salts.to_be_bytes())
     });
     let desired = declarations.into_desired(&evidence);
-    let pass = Pass {
-        api,
-        desired: &desired,
+    let clock = SystemClock::new();
+    let inputs = PlanInputs::new(api, &desired, &clock);
+    let options = ApplyOptions {
         secrets: &secrets,
-        policy: &Policy::default(),
-        limits: SafetyLimits::default(),
-        overrides: Overrides::default(),
-        settle: Settle::Wait,
-        options: ApplyOptions {
-            concurrency: 8,
-            clock: &SystemClock::new(),
-            horizon: Horizon::default(),
-            grace: Duration::from_secs(25),
-            provenance: None,
-            cancellation: CancellationToken::new(),
-        },
+        concurrency: 8,
+        ..ApplyOptions::default()
     };
     // The caller sees each plan first and may decline it.
     let mut decide = |plan: &hookctl::plan::Plan| {
         print(&format!("  {} actions planned", plan.actions.len()));
         Verdict::Apply
     };
-    let report = reconcile::reconcile(&pass, open, &Subscriber, &mut decide).await?;
+    let report = reconcile::reconcile(&inputs, &options, open, &Subscriber, &mut decide).await?;
     print(&format!("  {} results", report.results().len()));
     Ok(())
 }

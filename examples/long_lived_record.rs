@@ -1,25 +1,17 @@
 //! A program that runs many passes on one record: an idle one opens nothing, and a subscriber hears of each change.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
+use hookctl::apply::{ApplyOptions, Silent};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
-use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::plan::{Plan, Policy};
-use hookctl::reconcile::{Pass, Verdict, prepare, reconcile};
+use hookctl::plan::Plan;
+use hookctl::reconcile::{PlanInputs, Verdict, prepare, reconcile};
 use hookctl::record::sled::{SledOptions, SledRecord};
-use hookctl::record::{Account, Horizon};
+use hookctl::record::{Account, HistoryAction};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Sandbox, SandboxOptions};
-use hookctl::secret::{Secret, Secrets};
-use tokio_util::sync::CancellationToken;
-
-struct Silent;
-impl Listener for Silent {
-    fn on(&self, _: ApplyEvent<'_>) {}
-}
+use hookctl::secret::Secret;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,36 +38,29 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     .declarations
     .ok_or("mistakes")?
     .into_desired(&BTreeMap::new());
-    let pass = Pass {
-        api: &api,
-        desired: &desired,
-        secrets: &Secrets::new(),
-        policy: &Policy::default(),
-        limits: SafetyLimits::default(),
-        overrides: Overrides::default(),
-        settle: Settle::Wait,
-        options: ApplyOptions {
-            concurrency: 4,
-            clock: &SystemClock::new(),
-            horizon: Horizon::default(),
-            grace: Duration::from_secs(25),
-            provenance: None,
-            cancellation: CancellationToken::new(),
-        },
-    };
+    let clock = SystemClock::new();
+    let inputs = PlanInputs::new(&api, &desired, &clock);
 
     // The plan, from what is remembered and what the API has.
-    let planned = prepare(&pass, &*record.remembered().await?).await?;
+    let planned = prepare(&inputs, &*record.remembered().await?).await?;
     assert_eq!(planned.plan.summary().create, 1);
 
     // The same, applied, and recorded.
     let open = record.open().await?;
-    reconcile(&pass, &open, &Silent, &mut |_: &Plan| Verdict::Apply).await?;
+    let mut approve = |_: &Plan| Verdict::Apply;
+    reconcile(
+        &inputs,
+        &ApplyOptions::default(),
+        &open,
+        &Silent,
+        &mut approve,
+    )
+    .await?;
     open.close_and_cache().await?;
-    assert_eq!(changes.try_recv()?.action, "create");
+    assert_eq!(changes.try_recv()?.action, HistoryAction::Create);
 
     // From now on an idle pass opens nothing.
     let cached = record.cached().await.ok_or("nothing was written since")?;
-    assert!(prepare(&pass, &cached).await?.is_idle());
+    assert!(prepare(&inputs, &cached).await?.is_idle());
     Ok(())
 }

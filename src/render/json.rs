@@ -197,14 +197,8 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
     let (result, error, id) = match outcome {
         None => ("planned", None, planned.id().cloned()),
         Some(Outcome::Applied { id, .. }) => ("applied", None, Some(id.clone())),
-        Some(Outcome::Failed(error) | Outcome::Pending(error)) => {
-            ("failed", Some(error.to_string()), planned.id().cloned())
-        }
-        Some(Outcome::Held) => {
-            let why = Outcome::WHY_HELD.to_owned();
-            ("failed", Some(why), planned.id().cloned())
-        }
         Some(Outcome::NotAttempted) => ("not_attempted", None, planned.id().cloned()),
+        Some(other) => ("failed", other.why(), planned.id().cloned()),
     };
     ActionEntry {
         key: planned.key.to_string(),

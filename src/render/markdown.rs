@@ -267,14 +267,10 @@ fn cut(text: &str) -> String {
 fn of_result(result: &ActionResult) -> Detail<'_> {
     let ended = match &result.outcome {
         Outcome::Applied { .. } => ": applied".to_owned(),
-        Outcome::Failed(error) => {
-            format!(": <b>failed</b>: {}", escaped(&cut(&error.to_string())))
-        }
-        Outcome::Pending(error) => {
-            format!(": <b>pending</b>: {}", escaped(&cut(&error.to_string())))
-        }
-        Outcome::Held => format!(": <b>pending</b>: {}", Outcome::WHY_HELD),
-        Outcome::NotAttempted => ": not attempted".to_owned(),
+        other => match other.why() {
+            Some(why) => format!(": <b>{}</b>: {}", other.as_str(), escaped(&cut(&why))),
+            None => format!(": {}", other.as_str()),
+        },
     };
     let has_failed = !matches!(result.outcome, Outcome::Applied { .. });
     Detail::of(&result.planned, &ended, has_failed)

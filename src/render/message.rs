@@ -94,83 +94,35 @@ impl Message {
 
     /// Converts a notice of a plan.
     pub fn of_notice(notice: &Notice) -> Self {
-        let (code, message, help, location) = match notice {
-            Notice::Unreadable { webhook } => {
-                let unreadable = Self::error(
-                    "unreadable-webhook",
-                    format!(
-                        "the API lists an unmanaged webhook with an unreadable field: {webhook}"
-                    ),
-                    Some(
-                        "correct it in the dashboard; until then, no webhook of its name is created"
-                            .to_owned(),
-                    ),
-                );
-                return Self {
-                    severity: "notice",
-                    ..unreadable
-                };
-            }
-            Notice::ForeignToken { key, location } => (
-                "foreign-token",
-                format!("'{key}' has a bearer token that hookctl did not set; it is left alone"),
+        let help = match notice {
+            Notice::ForeignToken { .. } => Some(
                 "write `bearer_token: null` to clear it\ndeclare its source to manage it\nadd `ignore_changes: \
                 [bearer_token]` to silence this notice",
-                location,
             ),
             Notice::UnverifiedTokenKept {
-                key,
-                location,
-                unresolved: false,
-            } => (
-                "unverified-token",
-                format!("the token of '{key}' could not be compared and is left alone"),
+                unresolved: false, ..
+            } => Some(
                 "add --unverified-secrets=assert to write it once; it can be compared from then on",
-                location,
             ),
             Notice::UnverifiedTokenKept {
-                key,
-                location,
-                unresolved: true,
-            } => (
-                "unresolved-token",
-                format!("the token of '{key}' could not be resolved, so it was not compared"),
-                "provide its source before an apply",
-                location,
-            ),
-            Notice::Duplicate {
-                key,
-                location,
-                id,
-                duplicate,
-            } => (
-                "duplicate-webhook",
-                format!(
-                    "'{key}' ({id}) has an unmanaged duplicate ({duplicate}) with the same name and address; \
-                     each event may be delivered twice"
-                ),
-                "delete one of them in the dashboard, or declare both",
-                location,
-            ),
-            Notice::UnknownActionDropped {
-                key,
-                location,
-                actions,
-            } => (
-                "unknown-action-dropped",
-                format!(
-                    "the change would drop {} of '{key}', which this version does not know",
-                    actions.join(", ")
-                ),
-                "add `ignore_changes: [actions]` to leave the actions alone",
-                location,
-            ),
+                unresolved: true, ..
+            } => Some("provide its source before an apply"),
+            Notice::Duplicate { .. } => {
+                Some("delete one of them in the dashboard, or declare both")
+            }
+            Notice::Unreadable { .. } => {
+                Some("correct it in the dashboard; until then, no webhook of its name is created")
+            }
+            Notice::UnknownActionDropped { .. } => {
+                Some("add `ignore_changes: [actions]` to leave the actions alone")
+            }
+            _ => None,
         };
-        let notice = Self::error(code, message, Some(help.to_owned())).at(Some(location));
         Self {
-            severity: "notice",
-            ..notice
+            help: help.map(str::to_owned),
+            ..Self::notice(notice.code(), notice.to_string())
         }
+        .at(notice.location())
     }
 
     /// Converts a reason why no plan can be made.

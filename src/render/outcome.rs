@@ -4,12 +4,20 @@ use super::sanitize::sanitize;
 use super::style::{Styles, paint};
 use crate::outside::Outside;
 use crate::plan::{Action, PlannedAction};
-use crate::report::{ActionResult, Outcome, Remark};
+use crate::report::{ActionResult, Outcome};
 
-fn pending(planned: &PlannedAction, why: &str, styles: &Styles) -> String {
-    let action = format!("{} pending", planned.action.as_str());
-    let action = paint(styles.warning, &action);
-    format!("  {}: {action}: {}\n", planned.key, sanitize(why))
+/// Renders the outcome of an action that neither succeeded nor failed.
+fn unsettled(planned: &PlannedAction, outcome: &Outcome, styles: &Styles) -> String {
+    let ended = format!("{} {}", planned.action.as_str(), outcome.as_str());
+    match outcome.why() {
+        Some(why) => format!(
+            "  {}: {}: {}\n",
+            planned.key,
+            paint(styles.warning, &ended),
+            sanitize(&why)
+        ),
+        None => format!("  {}: {ended}\n", planned.key),
+    }
 }
 
 /// Renders the outcome of an action.
@@ -23,12 +31,10 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
                 paint(styles.create, planned.key.as_str())
             );
             for remark in remarks {
-                text += &format!("      {}\n", sanitize(&remark_text(remark)));
+                text += &format!("      {}\n", sanitize(&remark.to_string()));
             }
             text
         }
-        Outcome::Pending(error) => pending(planned, &error.to_string(), styles),
-        Outcome::Held => pending(planned, Outcome::WHY_HELD, styles),
         Outcome::Failed(error) => {
             let place = planned.origin.as_ref().map(|origin| {
                 let location = error
@@ -58,11 +64,7 @@ pub(super) fn outcome(result: &ActionResult, styles: &Styles) -> String {
                 place.unwrap_or_default()
             )
         }
-        Outcome::NotAttempted => format!(
-            "  {}: {} not attempted\n",
-            planned.key,
-            planned.action.as_str()
-        ),
+        other => unsettled(planned, other, styles),
     }
 }
 
@@ -74,24 +76,5 @@ fn past(action: &Action) -> &'static str {
         Action::Adopt(_) => "adopted",
         Action::Recreate { .. } => "recreated",
         Action::Forget { .. } => "forgotten",
-    }
-}
-
-fn remark_text(remark: &Remark) -> String {
-    match remark {
-        Remark::StoredOtherwise {
-            field,
-            sent,
-            stored,
-        } => format!(
-            "the API stores {field} as {stored}, sent as {sent}; the record keeps this, and it is not sent \
-             again"
-        ),
-        Remark::ConcurrentEdit { field, before, now } => format!(
-            "another writer changed {field} from {before} to {now} in the meantime; planned again"
-        ),
-        Remark::FoundAfterNoAnswer => {
-            "the API did not respond; the list shows that it was created".to_owned()
-        }
     }
 }

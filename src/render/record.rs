@@ -75,7 +75,7 @@ pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
         text += &format!(
             "{}  {} {} ({}){}\n",
             entry.at,
-            sanitize(&entry.action),
+            sanitize(entry.action.as_str()),
             entry.key,
             entry.id.as_str(),
             paint(styles.aside, &sanitize(&commit))

@@ -5,20 +5,18 @@ use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hookctl::apply::{ApplyOptions, Settle, Silent};
+use hookctl::apply::{ApplyOptions, Silent};
 use hookctl::clock::{Clock, Stamp, SystemClock};
 use hookctl::declaration::{self, LoadOptions};
-use hookctl::plan::safety::{Overrides, SafetyLimits};
-use hookctl::plan::{Plan, Policy};
-use hookctl::reconcile::{Pass, PassError, PassReport, Verdict, reconcile_settling};
+use hookctl::plan::Plan;
+use hookctl::reconcile::{PassError, PassReport, PlanInputs, Verdict, reconcile_settling};
 use hookctl::record::Horizon;
 use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{Account, Pending, Record};
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, RetryPolicy};
 use hookctl::sandbox::{Dialect, RecordedRequest, Sandbox, SandboxOptions};
-use hookctl::secret::{Secret, Secrets};
+use hookctl::secret::Secret;
 use hookctl::state::DesiredState;
-use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "the-key";
 
@@ -151,26 +149,12 @@ impl Fixture {
             boot: self.boot.clone(),
         };
         let open = record.open_late().await.unwrap();
-        let pass = Pass {
-            api: &api,
-            desired: &desired,
-            secrets: &Secrets::new(),
-            policy: &Policy::default(),
-            limits: SafetyLimits::default(),
-            overrides: Overrides::default(),
-            settle: Settle::Wait,
-            options: ApplyOptions {
-                concurrency: 4,
-                clock: &clock,
-                horizon: self.horizon,
-                grace: Duration::from_secs(25),
-                provenance: None,
-                cancellation: CancellationToken::new(),
-            },
-        };
+        let mut inputs = PlanInputs::new(&api, &desired, &clock);
+        inputs.context.horizon = self.horizon;
+        let options = ApplyOptions::default();
         let sandbox = &mut self.sandbox;
         let mut decide = |plan: &Plan| decide(plan, sandbox);
-        reconcile_settling(&pass, record, open, &Silent, &mut decide).await
+        reconcile_settling(&inputs, &options, record, open, &Silent, &mut decide).await
     }
 }
 

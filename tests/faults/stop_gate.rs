@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
-use hookctl::apply::{ApplyOptions, Held, Seen, Silent, apply};
+use hookctl::apply::{ApplyOptions, Held, RunContext, Seen, Silent, apply};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
-use hookctl::record::{Horizon, Intent, Journal, JournalError, Settlement};
+use hookctl::record::{Intent, Journal, JournalError, Settlement};
 use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
 use hookctl::report::{ActionError, Outcome};
-use hookctl::secret::{Secret, Secrets};
+use hookctl::secret::Secret;
 use hookctl::state::{LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 use tokio_util::sync::CancellationToken;
@@ -140,14 +139,13 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
     let cancels = api.cancels.as_ref();
     let options = ApplyOptions {
         concurrency,
-        clock: &SystemClock::new(),
-        horizon: Horizon::default(),
-        grace: Duration::from_secs(25),
-        provenance: None,
-        cancellation: cancels.map_or_else(CancellationToken::new, |(_, cancellation)| {
-            cancellation.clone()
-        }),
+        ..ApplyOptions::default()
     };
+    let clock = SystemClock::new();
+    let mut context = RunContext::new(&clock);
+    if let Some((_, cancellation)) = cancels {
+        context.cancellation = cancellation.clone();
+    }
     let observed = ObservedState::default();
     let held = Held::default();
     let seen = Seen {
@@ -155,8 +153,8 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
         held: &held,
         unsettled: &[],
     };
-    let (plan, secrets) = (creates(40), Secrets::new());
-    let report = apply(&plan, seen, &secrets, &api, journal, &options, &Silent)
+    let plan = creates(40);
+    let report = apply(&plan, seen, &api, journal, &context, &options, &Silent)
         .await
         .unwrap();
     let outcomes = report.results.into_iter().map(|result| result.outcome);

@@ -14,17 +14,16 @@ mod model;
 use std::collections::BTreeSet;
 
 use generate::{World, odd, with_unreadable, world};
-use hookctl::apply::{ApplyOptions, Settle, Silent};
+use hookctl::apply::{ApplyOptions, Silent};
 use hookctl::clock::SystemClock;
-use hookctl::plan::safety::{Overrides, SafetyLimits};
+use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, Policy, plan};
-use hookctl::reconcile::{Pass, Verdict, reconcile};
-use hookctl::record::{Account, Horizon, MemoryRecord, Pending, Record, Remembered};
+use hookctl::reconcile::{PlanInputs, Verdict, reconcile};
+use hookctl::record::{Account, MemoryRecord, Pending, Record, Remembered};
 use hookctl::state::{DeclaredToken, DesiredState, LastApplied, ObservedState};
 use hookctl::webhook::{Field, RemoteId, TokenChange, normal_name};
 use model::MemoryApi;
 use proptest::prelude::*;
-use tokio_util::sync::CancellationToken;
 
 /// A record that remembers bindings.
 fn remembering(last_applied: &LastApplied) -> MemoryRecord {
@@ -36,25 +35,18 @@ fn remembering(last_applied: &LastApplied) -> MemoryRecord {
 
 /// Runs one pass over a world and returns the first plan.
 fn run(world: &World, api: &MemoryApi, memory: &MemoryRecord) -> Result<Plan, String> {
-    let pass = Pass {
-        api,
-        desired: &world.desired,
-        secrets: &world.secrets,
-        policy: &world.policy,
-        limits: SafetyLimits::default(),
+    let clock = SystemClock::new();
+    let inputs = PlanInputs {
+        policy: world.policy.clone(),
         overrides: Overrides {
             force: true,
             allow_empty: true,
         },
-        settle: Settle::Wait,
-        options: ApplyOptions {
-            concurrency: 4,
-            clock: &SystemClock::new(),
-            horizon: Horizon::default(),
-            grace: std::time::Duration::from_secs(25),
-            provenance: None,
-            cancellation: CancellationToken::new(),
-        },
+        ..PlanInputs::new(api, &world.desired, &clock)
+    };
+    let options = ApplyOptions {
+        secrets: &world.secrets,
+        ..ApplyOptions::default()
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -63,7 +55,8 @@ fn run(world: &World, api: &MemoryApi, memory: &MemoryRecord) -> Result<Plan, St
     let record = Record::new(memory.clone(), Account::new("model", "https://api.example"));
     let report = runtime.block_on(async {
         let open = record.open().await.unwrap();
-        let report = reconcile(&pass, &open, &Silent, &mut |_: &Plan| Verdict::Apply).await;
+        let mut apply = |_: &Plan| Verdict::Apply;
+        let report = reconcile(&inputs, &options, &open, &Silent, &mut apply).await;
         open.close().await.unwrap();
         report
     });

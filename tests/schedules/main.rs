@@ -69,7 +69,7 @@ async fn settle(world: &mut World, last: &Declared) {
         && outcomes.iter().all(|(_, outcome)| match outcome {
             Outcome::Failed(error) => matches!(error, ActionError::NotStored(_)),
             Outcome::Applied { .. } | Outcome::NotAttempted => true,
-            Outcome::Pending(_) | Outcome::Held => false,
+            _ => false,
         });
     assert!(
         results.is_complete() || is_disturbed,

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::diagnostic::Location;
-use hookctl::plan::safety::{Overrides, SafetyLimits};
+use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy, Prune};
 use hookctl::reconcile::{
-    Pass, PassError, PassReport, Verdict, evidence, prepare, reconcile_settling,
+    PassError, PassReport, PlanInputs, Verdict, evidence, prepare, reconcile_settling,
 };
-use hookctl::record::{Horizon, MemoryRecord, Remembered};
+use hookctl::record::{MemoryRecord, Remembered};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Emulator, SandboxOptions, Webhook, When};
 use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
@@ -208,6 +208,22 @@ impl World {
         (desired(declared, &evidence), secrets)
     }
 
+    fn inputs<'a, A>(
+        &'a self,
+        api: &'a A,
+        desired: &'a DesiredState,
+        declared: &Declared,
+    ) -> PlanInputs<'a, A> {
+        PlanInputs {
+            policy: policy(declared),
+            overrides: Overrides {
+                force: true,
+                allow_empty: true,
+            },
+            ..PlanInputs::new(api, desired, &self.clock)
+        }
+    }
+
     async fn pass(&mut self, declared: &Declared, run: Option<&Run>) -> (Ending, u64) {
         let life = Life::new(run.and_then(|run| run.dies_at));
         let record = record(&self.disk, &life);
@@ -215,27 +231,12 @@ impl World {
         let remembered = open.remembered().await.unwrap();
         let (desired, secrets) = Self::desired_state(declared, &remembered);
         let api = self.api(&life, declared, run);
-        let policy = policy(declared);
         let cancellation = CancellationToken::new();
-        let pass = Pass {
-            api: &api,
-            desired: &desired,
+        let mut inputs = self.inputs(&api, &desired, declared);
+        inputs.context.cancellation = cancellation.clone();
+        let options = ApplyOptions {
             secrets: &secrets,
-            policy: &policy,
-            limits: SafetyLimits::default(),
-            overrides: Overrides {
-                force: true,
-                allow_empty: true,
-            },
-            settle: Settle::Wait,
-            options: ApplyOptions {
-                concurrency: 4,
-                clock: &self.clock,
-                horizon: Horizon::default(),
-                grace: Duration::from_secs(25),
-                provenance: None,
-                cancellation: cancellation.clone(),
-            },
+            ..ApplyOptions::default()
         };
         let listener = Interrupter {
             after: run.and_then(|run| run.interrupted_at),
@@ -246,7 +247,7 @@ impl World {
         let ending = tokio::select! {
             biased;
             () = life.death() => Ending::Died,
-            result = reconcile_settling(&pass, &record, open, &listener, &mut apply) => match result {
+            result = reconcile_settling(&inputs, &options, &record, open, &listener, &mut apply) => match result {
                 Ok(report) => Ending::Done(Box::new(report)),
                 Err(error) => Ending::Refused(error),
             },
@@ -261,30 +262,10 @@ impl World {
         let (webhooks, received) = (self.emulator.webhooks(), self.emulator.requests().len());
         let life = Life::new(None);
         let remembered = record(&self.disk, &life).remembered().await.unwrap();
-        let (desired, secrets) = Self::desired_state(declared, &remembered);
+        let (desired, _) = Self::desired_state(declared, &remembered);
         let api = self.api(&life, declared, None);
-        let policy = policy(declared);
-        let pass = Pass {
-            api: &api,
-            desired: &desired,
-            secrets: &secrets,
-            policy: &policy,
-            limits: SafetyLimits::default(),
-            overrides: Overrides {
-                force: true,
-                allow_empty: true,
-            },
-            settle: Settle::Wait,
-            options: ApplyOptions {
-                concurrency: 4,
-                clock: &self.clock,
-                horizon: Horizon::default(),
-                grace: Duration::from_secs(25),
-                provenance: None,
-                cancellation: CancellationToken::new(),
-            },
-        };
-        let planned = prepare(&pass, &remembered)
+        let inputs = self.inputs(&api, &desired, declared);
+        let planned = prepare(&inputs, &remembered)
             .await
             .map(|planned| planned.plan);
         assert_eq!(self.disk.remembered(), disk, "a dry run wrote to the disk");

@@ -16,6 +16,7 @@ const MASK: &str = "***";
 
 /// Why a text is not a valid HTTP address. No variant contains any part of the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidAddress {
     /// It contains white space or a control character, which URL parsers drop silently.
     #[error("contains white space or a control character")]

@@ -13,6 +13,7 @@ pub struct ApiBaseUrl(String);
 
 /// Why a text is not an [`ApiBaseUrl`]. No variant contains the text, which may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidApiUrl {
     /// It is not a valid address, or one that must not receive the key.
     #[error(transparent)]

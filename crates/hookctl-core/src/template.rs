@@ -35,6 +35,7 @@ enum Segment {
 
 /// Why a text is not a [`Template`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidTemplate {
     /// A lone `$`.
     #[error("a '$' must begin '${{NAME}}', or be escaped as '$$'")]
@@ -72,6 +73,7 @@ pub struct ExpansionTooLarge;
 
 /// Why a text cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ExpandError {
     /// A variable has no value.
     #[error(transparent)]

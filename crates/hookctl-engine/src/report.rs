@@ -1,5 +1,6 @@
 //! Outcomes of the actions of a plan.
 
+use std::fmt;
 use std::sync::Arc;
 
 use hookctl_core::plan::{PlannedAction, Summary};
@@ -10,6 +11,7 @@ pub use crate::action_error::{ActionError, FieldMismatch, UnclearDelete};
 /// The results of an apply.
 #[derive(Clone, Debug, Default)]
 #[must_use = "an unread report hides a failure"]
+#[non_exhaustive]
 pub struct SyncReport {
     /// The result of every planned action, in the order of the plan.
     pub results: Vec<ActionResult>,
@@ -35,6 +37,7 @@ pub struct Duplicate {
 
 /// The result of a planned action.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ActionResult {
     /// The planned action.
     pub planned: Arc<PlannedAction>,
@@ -44,6 +47,7 @@ pub struct ActionResult {
 
 /// The outcome of an action.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Outcome {
     /// The API confirmed the action, and it is recorded.
     Applied {
@@ -65,10 +69,43 @@ pub enum Outcome {
 impl Outcome {
     /// The description of [`Outcome::Held`].
     pub const WHY_HELD: &'static str = "not sent: an earlier request may still take effect";
+
+    /// Returns `applied`, `failed`, `pending`, or `not attempted`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::Failed(_) => "failed",
+            Self::Pending(_) | Self::Held => "pending",
+            Self::NotAttempted => "not attempted",
+        }
+    }
+
+    /// Returns why an action that should have been applied was not.
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) | Self::Pending(error) => Some(error.to_string()),
+            Self::Held => Some(Self::WHY_HELD.to_owned()),
+            Self::Applied { .. } | Self::NotAttempted => None,
+        }
+    }
+
+    /// Removes secrets from the texts of the outcome: `mask` receives each and returns it without secrets.
+    pub fn redact(&mut self, mask: impl Fn(&str) -> String) {
+        match self {
+            Self::Applied { remarks, .. } => {
+                for remark in remarks {
+                    remark.redact(&mask);
+                }
+            }
+            Self::Failed(error) | Self::Pending(error) => error.redact(mask),
+            Self::Held | Self::NotAttempted => {}
+        }
+    }
 }
 
 /// A notable difference of an applied action.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Remark {
     /// The API stored another form of a value. The record keeps both, so that the value is not sent again.
     StoredOtherwise {
@@ -90,6 +127,47 @@ pub enum Remark {
     },
     /// A create got no response, and the list showed that it had succeeded.
     FoundAfterNoAnswer,
+}
+
+impl Remark {
+    /// Removes secrets from the values: `mask` receives each text and returns it without secrets.
+    fn redact(&mut self, mask: impl Fn(&str) -> String) {
+        match self {
+            Self::StoredOtherwise { sent, stored, .. } => {
+                for value in [sent, stored] {
+                    value.redact(&mask);
+                }
+            }
+            Self::ConcurrentEdit { before, now, .. } => {
+                for text in [before, now] {
+                    *text = mask(text);
+                }
+            }
+            Self::FoundAfterNoAnswer => {}
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StoredOtherwise {
+                field,
+                sent,
+                stored,
+            } => write!(
+                formatter,
+                "the API stores {field} as {stored}, sent as {sent}; the record keeps this, and it is not sent again"
+            ),
+            Self::ConcurrentEdit { field, before, now } => write!(
+                formatter,
+                "another writer changed {field} from {before} to {now} in the meantime; planned again"
+            ),
+            Self::FoundAfterNoAnswer => {
+                formatter.write_str("the API did not respond; the list shows that it was created")
+            }
+        }
+    }
 }
 
 impl SyncReport {

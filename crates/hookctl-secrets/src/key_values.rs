@@ -1,5 +1,6 @@
 //! The values of keys, so that no token equals one: many paths and names may lead to the same bytes.
 
+use std::fmt;
 use std::path::Path;
 
 use zeroize::{Zeroize as _, Zeroizing};
@@ -11,11 +12,20 @@ use hookctl_system::input::{FileId, open_regular, read, real_path};
 /// The shortest key that is searched inside tokens, in bytes. A shorter one may occur in any text by chance.
 const SHORTEST_INSIDE: usize = 8;
 
-/// The values of API keys and fingerprint keys. Has no `Debug` that shows them.
+/// The values of API keys and fingerprint keys. Its `Debug` shows how many there are.
 #[derive(Default)]
 pub struct KeyValues {
     values: Vec<Zeroizing<String>>,
     files: Vec<FileId>,
+}
+
+impl fmt::Debug for KeyValues {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("KeyValues")
+            .field("len", &self.values.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl KeyValues {
@@ -97,6 +107,13 @@ mod tests {
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn debug_output_contains_no_key() {
+        let mut keys = KeyValues::none();
+        keys.add(&secret("long-key-5f1d"));
+        assert_eq!(format!("{keys:?}"), "KeyValues { len: 1, .. }");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Resolves sources to secrets: the only code that reads secret files and runs secret commands.
 
+use std::fmt;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -23,6 +24,16 @@ pub struct Resolver<'a> {
     permits: &'a Permits,
     providers: &'a Providers,
     keys: &'a KeyValues,
+}
+
+impl fmt::Debug for Resolver<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Resolver")
+            .field("permits", self.permits)
+            .field("providers", self.providers)
+            .finish_non_exhaustive()
+    }
 }
 
 static NO_PROVIDERS: Providers = Providers::none();

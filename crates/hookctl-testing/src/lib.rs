@@ -11,7 +11,7 @@
 #[cfg(feature = "s3")]
 pub mod s3;
 
-use hookctl_core::record::{After, HistoryEntry, Settlement};
+use hookctl_core::record::{After, HistoryAction, HistoryEntry, Settlement};
 use hookctl_core::secret::{FingerprintKey, Salt, Secret};
 use hookctl_core::state::AppliedRecord;
 use hookctl_core::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowActions};
@@ -69,7 +69,7 @@ pub fn change(number: u64) -> HistoryEntry {
         at: Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap(),
         key: key(number),
         id: id(number),
-        action: "create".into(),
+        action: HistoryAction::Create,
         changes: Vec::new(),
         provenance: None,
     }

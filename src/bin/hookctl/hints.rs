@@ -159,6 +159,7 @@ fn refusal(refusal: &Refusal) -> &'static [&'static str] {
             "add --force to apply this plan once",
             "raise the limit in hookctl.yaml to allow such plans",
         ],
+        _ => &[],
     }
 }
 
@@ -178,7 +179,8 @@ fn problem(problem: &PlanProblem) -> &'static [&'static str] {
             "correct the webhook in the dashboard",
             "leave the declaration out with --only",
         ],
-        PlanProblem::RenamedKey { .. } => &[],
+        // The hints of a renamed key contain its names.
+        _ => &[],
     }
 }
 
@@ -216,6 +218,7 @@ fn consent(error: &GatherError) -> &'static [&'static str] {
              64 MiB are read",
         ],
         GatherError::Content { .. } => &["make it readable, so that consent can cover its content"],
+        _ => &[],
     }
 }
 
@@ -225,7 +228,7 @@ fn configuration(error: &DiscoverError) -> &'static [&'static str] {
             &["name it with --config, or create a hookctl.yaml in the working directory"]
         }
         DiscoverError::Both { .. } => &["keep one of the two"],
-        DiscoverError::Access { .. } => &[],
+        _ => &[],
     }
 }
 
@@ -235,6 +238,7 @@ fn plan_file(error: NoPlan) -> &'static [&'static str] {
             &["create the file with `hookctl sync --dry-run --out FILE`, and apply it unmodified"]
         }
         NoPlan::Version => &["save a new plan with this version"],
+        _ => &[],
     }
 }
 
@@ -246,6 +250,7 @@ fn plan_seal(error: &OpenError) -> &'static [&'static str] {
             "to plan and apply with different API keys, set a `fingerprint_key` for the target and save a new plan",
         ],
         OpenError::Changed | OpenError::Content(_) => &["save a new plan"],
+        _ => &[],
     }
 }
 
@@ -276,7 +281,7 @@ fn file_events(error: &FsEventsError) -> &'static [&'static str] {
     match error {
         FsEventsError::OutOfWatches => &["raise fs.inotify.max_user_watches (sysctl)"],
         FsEventsError::OutOfWatchers => &["raise fs.inotify.max_user_instances (sysctl)"],
-        FsEventsError::Unavailable(_) => &[],
+        _ => &[],
     }
 }
 

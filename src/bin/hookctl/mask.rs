@@ -5,10 +5,10 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use hookctl::plan::{Action, Change, Notice, Plan, PlannedAction};
+use hookctl::plan::{Action, Change, Plan, PlannedAction};
 use hookctl::remote::{Attempt, Event, Rows};
 use hookctl::render::Message;
-use hookctl::report::{ActionResult, Outcome, Remark};
+use hookctl::report::ActionResult;
 use hookctl::secret::{Followed, Secret};
 use hookctl::state::ObservedWebhook;
 use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction, WorkflowActions};
@@ -148,8 +148,11 @@ fn changes_leak(planned: &PlannedAction) -> bool {
 
 fn changes(planned: &mut PlannedAction) {
     for change in &mut planned.changes {
-        if let Change::Field { from, .. } = change {
-            from.iter_mut().for_each(value);
+        if let Change::Field {
+            from: Some(value), ..
+        } = change
+        {
+            value.redact(masked);
         }
     }
 }
@@ -166,42 +169,20 @@ pub(crate) fn shown(plan: &Plan) -> Cow<'_, Plan> {
     }
     let names = plan.orphans.iter().map(|orphan| &orphan.name);
     let unmanaged = plan.unmanaged.iter().filter_map(|one| one.name.as_ref());
-    let said = plan.notices.iter().flat_map(texts);
-    if names
-        .chain(unmanaged)
-        .chain(said)
-        .any(|text| masked(text) != *text)
-    {
+    let notices = plan.notices.iter().cloned().map(|mut notice| {
+        notice.redact(masked);
+        notice
+    });
+    let notices: Vec<_> = notices.collect();
+    if notices != plan.notices || names.chain(unmanaged).any(|text| masked(text) != *text) {
         let shown = shown.to_mut();
         let names = shown.orphans.iter_mut().map(|orphan| &mut orphan.name);
         let unmanaged = shown.unmanaged.iter_mut();
         let unmanaged = unmanaged.filter_map(|one| one.name.as_mut());
-        let said = shown.notices.iter_mut().flat_map(texts_mut);
-        names.chain(unmanaged).chain(said).for_each(hide);
+        names.chain(unmanaged).for_each(hide);
+        shown.notices = notices;
     }
     shown
-}
-
-/// Returns the texts of a notice that come from the API.
-fn texts(notice: &Notice) -> Vec<&String> {
-    match notice {
-        Notice::Unreadable { webhook } => webhook.name.iter().collect(),
-        Notice::UnknownActionDropped { actions, .. } => actions.iter().collect(),
-        Notice::ForeignToken { .. }
-        | Notice::UnverifiedTokenKept { .. }
-        | Notice::Duplicate { .. } => Vec::new(),
-    }
-}
-
-/// Returns the same texts, mutably.
-fn texts_mut(notice: &mut Notice) -> Vec<&mut String> {
-    match notice {
-        Notice::Unreadable { webhook } => webhook.name.iter_mut().collect(),
-        Notice::UnknownActionDropped { actions, .. } => actions.iter_mut().collect(),
-        Notice::ForeignToken { .. }
-        | Notice::UnverifiedTokenKept { .. }
-        | Notice::Duplicate { .. } => Vec::new(),
-    }
 }
 
 /// Returns a masked copy of an action, or `None` if it contains no secret.
@@ -254,41 +235,10 @@ fn is_secret(value: &FieldValue) -> bool {
     }
 }
 
-fn value(value: &mut FieldValue) {
-    match value {
-        FieldValue::Text(text) => *text = masked(text),
-        FieldValue::Url(url) => *url = EndpointUrl::from_remote(masked(url.as_str())),
-        FieldValue::Actions(actions) => {
-            if let Some(hidden) = hidden(actions) {
-                *actions = hidden;
-            }
-        }
-        FieldValue::Flag(_) | FieldValue::Number(_) => {}
-    }
-}
-
 /// Masks the API's messages in the result of an action.
 pub(crate) fn result(result: &mut ActionResult) {
     if let Some(hidden) = action(&result.planned) {
         result.planned = Arc::new(hidden);
     }
-    match &mut result.outcome {
-        Outcome::Applied { remarks, .. } => {
-            for remark in remarks {
-                match remark {
-                    Remark::StoredOtherwise { sent, stored, .. } => {
-                        [sent, stored].into_iter().for_each(value);
-                    }
-                    Remark::ConcurrentEdit { before, now, .. } => {
-                        for text in [before, now] {
-                            *text = masked(text);
-                        }
-                    }
-                    Remark::FoundAfterNoAnswer => {}
-                }
-            }
-        }
-        Outcome::Failed(error) | Outcome::Pending(error) => error.redact(masked),
-        Outcome::Held | Outcome::NotAttempted => {}
-    }
+    result.outcome.redact(masked);
 }

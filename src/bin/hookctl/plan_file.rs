@@ -65,9 +65,7 @@ pub(crate) fn open(
         let text = format!("refusing the plan in {shown}: {}", chain(&error));
         let refusal = match error {
             OpenError::OtherVersion(_) => refused(text),
-            OpenError::OtherKey | OpenError::Changed | OpenError::Content(_) => {
-                CommandError::new("plan-seal", text)
-            }
+            _ => CommandError::new("plan-seal", text),
         };
         refusal.hints(hints::of(&error))
     })

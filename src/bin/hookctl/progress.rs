@@ -1,7 +1,6 @@
 //! Progress of an apply on a terminal.
 
 use hookctl::apply::{ApplyEvent, Listener};
-use hookctl::report::Outcome;
 use hookctl::webhook::Key;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -62,14 +61,10 @@ impl Listener for Progress {
             ApplyEvent::Ended { planned, outcome } => {
                 self.bar.inc(1);
                 self.bar.set_message(planned.key.to_string());
-                let ended = match outcome {
-                    Outcome::Applied { .. } => "applied",
-                    Outcome::Failed(_) => "failed",
-                    Outcome::Pending(_) | Outcome::Held => "pending",
-                    Outcome::NotAttempted => "not attempted",
-                };
+                let ended = outcome.as_str();
                 tracing::info!(key = %planned.key, action = planned.action.as_str(), ended, "action");
             }
+            _ => {}
         }
     }
 }

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use hookctl::apply::{ApplyEvent, Listener};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::diagnostic::nearest;
 use hookctl::plan::{KeyFilter, Plan, Policy, Prune, UnverifiedSecrets};
-use hookctl::reconcile::{self, Pass, PassError, PassReport, Review, Verdict};
+use hookctl::reconcile::{self, PassError, PassReport, PlanInputs, Review, Verdict};
 use hookctl::record::{OpenRecord, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::remote::{DeliveryApi as _, EventQuery};
@@ -109,7 +109,8 @@ fn exit_status(report: &PassReport) -> ExitStatus {
 /// Runs the pass. Returns `None` if it was interrupted before any change was made.
 pub(crate) async fn apply(
     ui: &Ui,
-    pass: &Pass<'_, HttpApi>,
+    inputs: &PlanInputs<'_, HttpApi>,
+    options: &ApplyOptions<'_>,
     record: &Record,
     open: OpenRecord,
     presenter: &mut Presenter<'_>,
@@ -121,19 +122,19 @@ pub(crate) async fn apply(
     };
     let mut review = Shown {
         ui,
-        api: pass.api,
+        api: inputs.api,
         presenter,
         approve,
     };
     let cancelled = async {
-        pass.options.cancellation.cancelled().await;
+        inputs.context.cancellation.cancelled().await;
         if watched.begun.load(Ordering::SeqCst) {
             // Requests in flight are settled and recorded first.
             std::future::pending::<()>().await;
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile_settling(pass, record, open, &watched, &mut review) => {
+        report = reconcile::reconcile_settling(inputs, options, record, open, &watched, &mut review) => {
             report.map(Some)
         }
         () = cancelled => Ok(None),

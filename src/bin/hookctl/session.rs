@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hookctl::apply::ApplyOptions;
+use hookctl::apply::RunContext;
 use hookctl::clock::SystemClock;
 use hookctl::config::SharedPlace;
 use hookctl::declaration::Declarations;
 use hookctl::input::open_regular;
 use hookctl::outside::Outside;
-use hookctl::reconcile::fresh_evidence;
+use hookctl::plan::Policy;
+use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::SharedError;
 use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{
@@ -154,20 +155,23 @@ impl Session {
         })
     }
 
-    /// Returns the options for applying a plan.
-    pub(crate) fn apply_options(
-        &self,
+    /// Returns the inputs of a plan. `force` and `allow_empty` are off.
+    pub(crate) fn plan_inputs<'a>(
+        &'a self,
         settings: &Settings,
-        grace: Duration,
+        desired: &'a DesiredState,
+        policy: Policy,
         cancellation: &CancellationToken,
-    ) -> ApplyOptions<'_> {
-        ApplyOptions {
-            concurrency: settings.concurrency,
-            clock: &self.clock,
-            horizon: self.horizon,
-            grace,
-            provenance: None,
-            cancellation: cancellation.clone(),
+    ) -> PlanInputs<'a, HttpApi> {
+        PlanInputs {
+            policy,
+            limits: settings.limits,
+            context: RunContext {
+                horizon: self.horizon,
+                cancellation: cancellation.clone(),
+                ..RunContext::new(&self.clock)
+            },
+            ..PlanInputs::new(&self.api, desired, &self.clock)
         }
     }
 

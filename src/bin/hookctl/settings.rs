@@ -293,9 +293,7 @@ fn not_discovered(error: &DiscoverError) -> CommandError {
         DiscoverError::NotOurs { .. } | DiscoverError::Elsewhere { .. } => {
             CommandError::caused("config-not-ours", error)
         }
-        DiscoverError::Access { .. } | DiscoverError::Both { .. } => {
-            CommandError::caused("config-unreadable", error)
-        }
+        _ => CommandError::caused("config-unreadable", error),
     }
 }
 

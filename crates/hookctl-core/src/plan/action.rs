@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Cause, Change, Patch, Summary};
+use super::{Cause, Change, Notice, Patch, Summary};
 use crate::location::Location;
 use crate::secret::Fingerprint;
-use crate::state::{
-    AppliedRecord, ObservedWebhook, Origin, TokenEvidence, UnreadableWebhook, Written,
-};
+use crate::state::{AppliedRecord, ObservedWebhook, Origin, TokenEvidence, Written};
 use crate::webhook::{Field, FieldValue, Key, RemoteId};
 
 /// The ordered actions that turn the observed state into the desired state, with notices.
@@ -341,50 +339,4 @@ pub struct Unmanaged {
     pub id: RemoteId,
     /// Its name. `None` if it cannot be read.
     pub name: Option<String>,
-}
-
-/// A notice about something that the plan leaves alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// The webhook has a token that hookctl did not set and no file mentions. It is left alone.
-    ForeignToken {
-        /// The key.
-        key: Key,
-        /// Where it is declared.
-        location: Location,
-    },
-    /// The token could not be compared and was left alone, as requested.
-    UnverifiedTokenKept {
-        /// The key.
-        key: Key,
-        /// Where it is declared.
-        location: Location,
-        /// Whether its source could not be resolved.
-        unresolved: bool,
-    },
-    /// An unmanaged webhook has the name and address of a declared one: each event may be delivered twice.
-    Duplicate {
-        /// The key.
-        key: Key,
-        /// Where it is declared.
-        location: Location,
-        /// The managed webhook.
-        id: RemoteId,
-        /// The unmanaged webhook.
-        duplicate: RemoteId,
-    },
-    /// An unmanaged webhook has a field outside the contract. It is left alone, and reserves its name.
-    Unreadable {
-        /// The webhook.
-        webhook: UnreadableWebhook,
-    },
-    /// A change would drop an action that this version does not know.
-    UnknownActionDropped {
-        /// The key.
-        key: Key,
-        /// Where it is declared.
-        location: Location,
-        /// The actions.
-        actions: Vec<String>,
-    },
 }

@@ -61,6 +61,7 @@ mod decide;
 mod diff;
 mod duplicates;
 mod identity;
+mod notice;
 mod order;
 mod patch;
 mod policy;
@@ -71,10 +72,11 @@ mod summary;
 pub mod token;
 
 pub use action::{
-    Action, Adoption, Bindings, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Plan,
+    Action, Adoption, Bindings, Deletion, DeletionReason, ForgetReason, Orphan, Plan,
     PlannedAction, Refresh, Unmanaged, Update,
 };
 pub use change::{Cause, Change, TokenShown};
+pub use notice::Notice;
 pub use order::Phase;
 pub use patch::Patch;
 pub use policy::{KeyFilter, Policy, Prune, UnverifiedSecrets};

@@ -23,6 +23,7 @@ impl PlanError {
 
 /// A problem that prevents planning.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlanProblem {
     /// Several observed webhooks match a key.
     #[error("'{key}' matches {} webhooks of the same name ({})", ids.len(), list(ids))]

@@ -46,6 +46,7 @@ const BINDINGS_TO_TRUST: usize = 3;
 
 /// Why a plan is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Refusal {
     /// No webhook is declared.
     #[error("refusing to plan: no webhooks are declared")]

@@ -12,7 +12,7 @@ mod url;
 
 pub use account::Account;
 pub use commit::{Commit, Entry, Observation};
-pub use history::{HistoryChange, HistoryEntry, Provenance};
+pub use history::{HistoryAction, HistoryCause, HistoryChange, HistoryEntry, Provenance};
 pub use history_limits::HistoryLimits;
 pub use intent::{Horizon, IntendedWrite, Intent, Pending, Remaining};
 pub use journal::{After, Journal, JournalError, Settlement};

@@ -40,6 +40,7 @@ struct Head {
 
 /// Why a file is not a plan of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NoPlan {
     /// It does not begin like a plan.
     #[error("it is not a plan that `--out` wrote")]
@@ -51,6 +52,7 @@ pub enum NoPlan {
 
 /// Why a sealed plan does not open.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OpenError {
     /// It was sealed with another key.
     #[error("it was sealed with another key than this API key or `fingerprint_key`")]

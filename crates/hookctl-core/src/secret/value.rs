@@ -13,6 +13,7 @@ pub struct Secret(SecretString);
 
 /// Why a value cannot be used as a secret. No variant contains any part of the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidSecret {
     /// It is empty or white space, which could clear or break a token.
     #[error("it is empty")]

@@ -82,6 +82,24 @@ pub enum FieldValue {
     Number(i64),
 }
 
+impl FieldValue {
+    /// Removes secrets from the value: `mask` receives each text of it and returns it without secrets. A known action
+    /// is never masked.
+    pub fn redact(&mut self, mask: impl Fn(&str) -> String) {
+        match self {
+            Self::Text(text) => *text = mask(text),
+            Self::Url(url) => *url = EndpointUrl::from_remote(mask(url.as_str())),
+            Self::Actions(actions) => {
+                let masked = |name: &str| Some(mask(name)).filter(|masked| masked != name);
+                if let Some(masked) = actions.with_unknown(masked) {
+                    *actions = masked;
+                }
+            }
+            Self::Flag(_) | Self::Number(_) => {}
+        }
+    }
+}
+
 impl fmt::Display for FieldValue {
     /// Writes the value as YAML on one line, with a masked URL.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

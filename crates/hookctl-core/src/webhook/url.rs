@@ -17,6 +17,7 @@ pub struct EndpointUrl(String);
 
 /// Why a text is not a valid [`EndpointUrl`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidEndpointUrl {
     /// It is shorter or longer than the API allows.
     #[error("is {length} characters long; the API accepts 1 to 2048")]

@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use super::earlier::Earlier;
 use super::hold::Held;
 use super::list_refresher::ListRefresher;
-use super::options::ApplyOptions;
+use super::options::{ApplyOptions, RunContext};
 use super::pending::Unsettled;
 use super::progress::{ApplyEvent, Listener};
 use super::step::Steps;
@@ -19,7 +19,6 @@ use crate::report::{ActionResult, Duplicate, Outcome, SyncReport};
 use hookctl_api::{WebhookApi, observe};
 use hookctl_core::plan::{Action, Phase, Plan, PlannedAction};
 use hookctl_core::record::{After, Journal, JournalError, Settlement};
-use hookctl_core::secret::Secrets;
 use hookctl_core::state::{ObservedState, ObservedWebhook};
 use hookctl_core::webhook::{RemoteId, normal_name};
 
@@ -46,9 +45,9 @@ pub struct Seen<'a> {
 pub async fn apply<A: WebhookApi, J: Journal>(
     plan: &Plan,
     seen: Seen<'_>,
-    secrets: &Secrets,
     api: &A,
     journal: &J,
+    context: &RunContext<'_>,
     options: &ApplyOptions<'_>,
     listener: &dyn Listener,
 ) -> Result<SyncReport, JournalError> {
@@ -70,7 +69,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
     let steps = Steps {
         api,
         journal,
-        secrets,
+        context,
         options,
         provenance: options
             .provenance
@@ -81,7 +80,7 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         earlier,
         contested: &held.contested,
         refresher: ListRefresher::default(),
-        stop_gate: StopGate::new(options.cancellation.clone(), options.grace),
+        stop_gate: StopGate::new(context.cancellation.clone(), options.grace),
         sending: Semaphore::new(options.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
     };
     let run = Run {

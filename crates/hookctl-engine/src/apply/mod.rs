@@ -41,6 +41,6 @@ mod write_gate;
 
 pub use executor::{Seen, apply};
 pub use hold::{Held, Settle, hold};
-pub use options::ApplyOptions;
+pub use options::{ApplyOptions, RunContext};
 pub use pending::{Settled, UndecidedCreate, Unsettled, settle_pending};
 pub use progress::{ApplyEvent, Listener, Silent};

@@ -1,26 +1,70 @@
-//! Options of an apply.
+//! What a run is bound to, and how it applies a plan.
 
 use std::fmt;
 use std::time::Duration;
 
 use hookctl_core::clock::Clock;
 use hookctl_core::record::{Horizon, Provenance};
+use hookctl_core::secret::Secrets;
 use tokio_util::sync::CancellationToken;
 
-/// Options of an apply.
-pub struct ApplyOptions<'a> {
-    /// The maximum number of actions that send concurrently, at least 1. The API client may throttle further.
-    pub concurrency: usize,
+/// What planning and applying share: the time, and the end of it.
+#[derive(Clone)]
+pub struct RunContext<'a> {
     /// The clock of intents and the history.
     pub clock: &'a dyn Clock,
     /// How long a request without a response may still take effect.
     pub horizon: Horizon,
+    /// Cancels the run: nothing more is sent, and requests in flight are settled and recorded.
+    pub cancellation: CancellationToken,
+}
+
+impl<'a> RunContext<'a> {
+    /// Creates a context with the default horizon, which nothing cancels.
+    pub fn new(clock: &'a dyn Clock) -> Self {
+        Self {
+            clock,
+            horizon: Horizon::default(),
+            cancellation: CancellationToken::new(),
+        }
+    }
+}
+
+impl fmt::Debug for RunContext<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("RunContext")
+            .field("horizon", &self.horizon)
+            .field("cancellation", &self.cancellation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a plan is applied.
+#[derive(Clone, Copy)]
+pub struct ApplyOptions<'a> {
+    /// The tokens to send.
+    pub secrets: &'a Secrets,
+    /// The maximum number of actions that send concurrently, at least 1. The API client may throttle further.
+    pub concurrency: usize,
     /// How long to wait for requests in flight after a cancellation.
     pub grace: Duration,
     /// Returns the Git commit of the files, for the history. Called once, and only if the plan has actions.
     pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
-    /// Cancels the apply: nothing more is sent, and requests in flight are settled and recorded.
-    pub cancellation: CancellationToken,
+}
+
+static NO_SECRETS: Secrets = Secrets::new();
+
+impl Default for ApplyOptions<'_> {
+    /// No tokens, 4 concurrent actions, 25 seconds of grace, and no commit in the history.
+    fn default() -> Self {
+        Self {
+            secrets: &NO_SECRETS,
+            concurrency: 4,
+            grace: Duration::from_secs(25),
+            provenance: None,
+        }
+    }
 }
 
 impl fmt::Debug for ApplyOptions<'_> {
@@ -28,9 +72,7 @@ impl fmt::Debug for ApplyOptions<'_> {
         formatter
             .debug_struct("ApplyOptions")
             .field("concurrency", &self.concurrency)
-            .field("horizon", &self.horizon)
             .field("grace", &self.grace)
-            .field("cancellation", &self.cancellation)
             .finish_non_exhaustive()
     }
 }

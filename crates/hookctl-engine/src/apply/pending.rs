@@ -20,7 +20,8 @@ use super::confirm::is_other_form;
 use super::create_outcome::{CreateOutcome, create_outcome};
 use hookctl_core::clock::Stamp;
 use hookctl_core::record::{
-    After, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining, Settlement, bind,
+    After, HistoryAction, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining,
+    Settlement, bind,
 };
 use hookctl_core::secret::Fingerprint;
 use hookctl_core::state::{
@@ -306,7 +307,7 @@ fn bound(
             at: intent.sent.at,
             key: intent.key.clone(),
             id: found.id.clone(),
-            action: "create".into(),
+            action: HistoryAction::Create,
             changes: Vec::new(),
             provenance: None,
         }),

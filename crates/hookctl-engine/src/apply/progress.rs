@@ -9,6 +9,7 @@ use hookctl_core::webhook::Key;
 
 /// An event of an apply.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum ApplyEvent<'a> {
     /// The apply begins.
     Started {

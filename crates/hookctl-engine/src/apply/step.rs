@@ -10,17 +10,17 @@ use super::create_outcome::{CreateOutcome, create_outcome};
 use super::earlier::Earlier;
 use super::error::StepError;
 use super::list_refresher::ListRefresher;
-use super::options::ApplyOptions;
+use super::options::{ApplyOptions, RunContext};
 use super::stop_gate::StopGate;
 use super::write_gate::WriteGate;
 use crate::report::{ActionError, Outcome, Remark, UnclearDelete};
 use hookctl_api::{ApiError, DeleteAnswer, WebhookApi};
-use hookctl_core::plan::{Action, Adoption, Change, Patch, PlannedAction};
+use hookctl_core::plan::{Action, Adoption, Cause, Change, Patch, PlannedAction};
 use hookctl_core::record::{
-    After, HistoryChange, HistoryEntry, IntendedWrite, Intent, Journal, JournalError, Provenance,
-    Settlement,
+    After, HistoryAction, HistoryCause, HistoryChange, HistoryEntry, IntendedWrite, Intent,
+    Journal, JournalError, Provenance, Settlement,
 };
-use hookctl_core::secret::{Fingerprint, Secret, Secrets};
+use hookctl_core::secret::{Fingerprint, Secret};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
 use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
@@ -28,7 +28,7 @@ use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, norm
 pub(super) struct Steps<'a, A, J> {
     pub(super) api: &'a A,
     pub(super) journal: &'a J,
-    pub(super) secrets: &'a Secrets,
+    pub(super) context: &'a RunContext<'a>,
     pub(super) options: &'a ApplyOptions<'a>,
     pub(super) provenance: Option<Provenance>,
     /// The ids that were observed before the apply, or are bound by now.
@@ -126,7 +126,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         planned: &PlannedAction,
         write: IntendedWrite,
     ) -> Result<WriteGate<'_, J>, StepError> {
-        let clock = self.options.clock;
+        let clock = self.context.clock;
         let intent = Intent {
             earlier: self.replaced(planned),
             ..Intent::new(planned.key.clone(), clock.now(), write)
@@ -139,7 +139,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             self.journal,
             clock,
             &self.stop_gate,
-            self.options.horizon,
+            self.context.horizon,
             intent,
         ))
     }
@@ -324,10 +324,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         lingering: Option<Intent>,
     ) -> Result<(), StepError> {
         let history = HistoryEntry {
-            at: self.options.clock.now().at,
+            at: self.context.clock.now().at,
             key: planned.key.clone(),
             id: id.clone(),
-            action: planned.action.as_str().into(),
+            action: history_action(&planned.action),
             changes: planned.changes.iter().map(history_change).collect(),
             provenance: self.provenance.clone(),
         };
@@ -352,7 +352,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
     }
 
     fn secret(&self, key: &Key) -> Result<&Secret, StepError> {
-        Ok(self.secrets.get(key).ok_or(ActionError::NoSecret)?)
+        Ok(self.options.secrets.get(key).ok_or(ActionError::NoSecret)?)
     }
 
     fn know(&self, id: &RemoteId) {
@@ -377,6 +377,17 @@ fn applied(id: &RemoteId, remarks: Vec<Remark>) -> Outcome {
     }
 }
 
+const fn history_action(action: &Action) -> HistoryAction {
+    match action {
+        Action::Create(_) => HistoryAction::Create,
+        Action::Update(_) => HistoryAction::Update,
+        Action::Delete(_) => HistoryAction::Delete,
+        Action::Adopt(_) => HistoryAction::Adopt,
+        Action::Recreate { .. } => HistoryAction::Recreate,
+        Action::Forget { .. } => HistoryAction::Forget,
+    }
+}
+
 fn history_change(change: &Change) -> HistoryChange {
     let (from, to) = match change {
         Change::Field { from, to, .. } => (from.as_ref().map(ToString::to_string), to.to_string()),
@@ -386,6 +397,12 @@ fn history_change(change: &Change) -> HistoryChange {
         field: change.field_name().into(),
         from,
         to,
-        cause: change.cause().as_str().into(),
+        cause: match change.cause() {
+            Cause::Edited => HistoryCause::Edited,
+            Cause::Drift => HistoryCause::Drift,
+            Cause::Conflict => HistoryCause::Conflict,
+            Cause::Unrecorded => HistoryCause::Unrecorded,
+            Cause::Unverified => HistoryCause::Unverified,
+        },
     }
 }

@@ -28,16 +28,17 @@ pub use settling::reconcile_settling;
 use hookctl_core::record::RecordError;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::apply::{ApplyOptions, Held, Settle, Settled, UndecidedCreate};
+use crate::apply::{Held, RunContext, Settle, Settled, UndecidedCreate};
 use crate::report::{ActionResult, SyncReport};
 use hookctl_api::ObserveError;
+use hookctl_core::clock::Clock;
 use hookctl_core::plan::safety::{Overrides, Refusal, SafetyLimits};
 use hookctl_core::plan::{Plan, PlanError, Policy};
 use hookctl_core::record::JournalError;
-use hookctl_core::secret::Secrets;
 use hookctl_core::state::{DesiredState, ObservedState};
 use hookctl_core::webhook::Key;
 
@@ -45,24 +46,52 @@ use hookctl_core::webhook::Key;
 /// pass stops competing with it.
 pub const MAX_ROUNDS: usize = 3;
 
-/// The inputs of a pass.
-pub struct Pass<'a, A> {
+/// What planning needs: all of a dry run.
+#[derive(Clone)]
+pub struct PlanInputs<'a, A> {
     /// The client of the API.
     pub api: &'a A,
     /// The desired state.
     pub desired: &'a DesiredState,
-    /// The tokens to send.
-    pub secrets: &'a Secrets,
     /// The policy of the plan.
-    pub policy: &'a Policy,
+    pub policy: Policy,
     /// The limits on what a plan may change.
     pub limits: SafetyLimits,
     /// The overridden safety limits.
     pub overrides: Overrides,
     /// Whether the pass waits for writes that may still take effect.
     pub settle: Settle,
-    /// How the plan is applied.
-    pub options: ApplyOptions<'a>,
+    /// The time, and what cancels the pass.
+    pub context: RunContext<'a>,
+}
+
+impl<'a, A> PlanInputs<'a, A> {
+    /// Creates inputs with the default policy, limits, and horizon. Such a pass waits for writes that may still take
+    /// effect, and nothing cancels it.
+    pub fn new(api: &'a A, desired: &'a DesiredState, clock: &'a dyn Clock) -> Self {
+        Self {
+            api,
+            desired,
+            policy: Policy::default(),
+            limits: SafetyLimits::default(),
+            overrides: Overrides::default(),
+            settle: Settle::Wait,
+            context: RunContext::new(clock),
+        }
+    }
+}
+
+impl<A> fmt::Debug for PlanInputs<'_, A> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("PlanInputs")
+            .field("policy", &self.policy)
+            .field("limits", &self.limits)
+            .field("overrides", &self.overrides)
+            .field("settle", &self.settle)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The verdict of a [`Review`].
@@ -88,6 +117,7 @@ impl<F: FnMut(&Plan) -> Verdict + Send> Review for F {
 
 /// The report of a pass.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct PassReport {
     /// The first round's plan.
     pub plan: Plan,
@@ -116,6 +146,7 @@ pub struct Waits {
 
 /// Why a pass failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PassError {
     /// The pass was cancelled before anything was written.
     #[error("interrupted before any change was made")]
@@ -148,6 +179,7 @@ pub enum PassError {
 
 /// A list and the plan for it.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Planned {
     /// The observed state.
     pub observed: Arc<ObservedState>,

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{MAX_ROUNDS, Pass, PassError, PassReport, Planned, Review, Verdict, Waits};
-use crate::apply::{Listener, Seen, Settled, apply, hold, settle_pending};
+use super::{MAX_ROUNDS, PassError, PassReport, PlanInputs, Planned, Review, Verdict, Waits};
+use crate::apply::{ApplyOptions, Listener, Seen, Settled, apply, hold, settle_pending};
 use crate::report::{Outcome, Remark, SyncReport};
 use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
 use hookctl_core::clock::Stamp;
@@ -20,10 +20,10 @@ use hookctl_record::OpenRecord;
 /// # Errors
 /// [`PassError`]
 pub async fn prepare<A: WebhookApi>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
     remembered: &Remembered,
 ) -> Result<Planned, PassError> {
-    let prepared = prepared(pass, remembered).await;
+    let prepared = prepared(inputs, remembered).await;
     prepared.map_err(|unplanned| unplanned.error)
 }
 
@@ -43,15 +43,15 @@ impl From<PassError> for Unplanned {
 }
 
 async fn prepared<A: WebhookApi>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
     remembered: &Remembered,
 ) -> Result<Planned, Unplanned> {
     // A write that takes effect while a list is read may be missing from it, so the list counts as of its start.
-    let began = pass.options.clock.now();
-    let listing = unless_cancelled(pass, observe(pass.api)).await?;
+    let began = inputs.context.clock.now();
+    let listing = unless_cancelled(inputs, observe(inputs.api)).await?;
     let pages = listing.pages;
     let planned =
-        planned(pass, remembered, Arc::new(listing.observed), &began).map_err(|unplanned| {
+        planned(inputs, remembered, Arc::new(listing.observed), &began).map_err(|unplanned| {
             let settled = unplanned.settled.filter(|_| pages == 1);
             Unplanned {
                 settled,
@@ -65,13 +65,18 @@ async fn prepared<A: WebhookApi>(
             observed: Arc::unwrap_or_clone(planned.observed),
             pages,
         };
-        let began = pass.options.clock.now();
-        let stable = unless_cancelled(pass, observe_absences(pass.api, first)).await?;
-        self::planned(pass, remembered, Arc::new(stable.observed), &began)?
+        let began = inputs.context.clock.now();
+        let stable = unless_cancelled(inputs, observe_absences(inputs.api, first)).await?;
+        self::planned(inputs, remembered, Arc::new(stable.observed), &began)?
     } else {
         planned
     };
-    match safety::check(&planned.plan, pass.desired, &pass.limits, pass.overrides) {
+    match safety::check(
+        &planned.plan,
+        inputs.desired,
+        &inputs.limits,
+        inputs.overrides,
+    ) {
         Ok(()) => Ok(planned),
         Err(refusal) => Err(Unplanned {
             settled: Some(Box::new(planned.settled)),
@@ -85,18 +90,18 @@ async fn prepared<A: WebhookApi>(
 
 /// Reads a list unless the pass is cancelled.
 async fn unless_cancelled<A>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
     list: impl Future<Output = Result<Listing, ObserveError>>,
 ) -> Result<Listing, PassError> {
     tokio::select! {
         biased;
-        () = pass.options.cancellation.cancelled() => Err(PassError::Interrupted),
+        () = inputs.context.cancellation.cancelled() => Err(PassError::Interrupted),
         listing = list => listing.map_err(PassError::Observe),
     }
 }
 
 fn planned<A>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
     remembered: &Remembered,
     observed: Arc<ObservedState>,
     began: &Stamp,
@@ -107,18 +112,18 @@ fn planned<A>(
     } = remembered;
     let settled = settle_pending(
         pending,
-        pass.desired,
+        inputs.desired,
         last_applied,
         &observed,
         began,
-        pass.options.horizon,
+        inputs.context.horizon,
     )
     .map_err(PassError::Undecided)?;
     let mut last_applied = Cow::Borrowed(last_applied);
     if !settled.changes_nothing() {
         settled.apply_to(last_applied.to_mut());
     }
-    let plan = match plan(pass.desired, &observed, &last_applied, pass.policy) {
+    let plan = match plan(inputs.desired, &observed, &last_applied, &inputs.policy) {
         Ok(plan) => plan,
         Err(problems) => {
             return Err(Unplanned {
@@ -130,9 +135,9 @@ fn planned<A>(
     let held = hold(
         &plan,
         &settled.unsettled,
-        pass.desired,
-        &pass.policy.only,
-        pass.settle,
+        inputs.desired,
+        &inputs.policy.only,
+        inputs.settle,
     );
     Ok(Planned {
         observed,
@@ -170,13 +175,14 @@ impl Progress {
 /// [`PassError`] if nothing was written, or nothing that is certain. The report contains the failures of single
 /// actions.
 pub async fn reconcile<A: WebhookApi>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
+    options: &ApplyOptions<'_>,
     record: &OpenRecord,
     listener: &dyn Listener,
     review: &mut impl Review,
 ) -> Result<PassReport, PassError> {
     let mut progress = Progress::default();
-    rounds(pass, record, listener, review, &mut progress).await?;
+    rounds(inputs, options, record, listener, review, &mut progress).await?;
     finished(progress)
 }
 
@@ -188,7 +194,8 @@ pub(super) fn finished(progress: Progress) -> Result<PassReport, PassError> {
 
 /// Runs rounds until no further one is needed or useful. Returns [`Verdict::Leave`] if the session must not continue.
 pub(super) async fn rounds<A: WebhookApi>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
+    options: &ApplyOptions<'_>,
     record: &OpenRecord,
     listener: &dyn Listener,
     review: &mut impl Review,
@@ -196,7 +203,7 @@ pub(super) async fn rounds<A: WebhookApi>(
 ) -> Result<Verdict, PassError> {
     for _ in 0..MAX_ROUNDS {
         let remembered = record.remembered().await.map_err(PassError::Record)?;
-        let mut planned = match prepared(pass, &remembered).await {
+        let mut planned = match prepared(inputs, &remembered).await {
             Ok(planned) => planned,
             Err(Unplanned { settled, error }) => {
                 // Settlements stay true if the plan fails, and the next pass needs them.
@@ -231,12 +238,12 @@ pub(super) async fn rounds<A: WebhookApi>(
             // Another writer changed the record since it was read: the plan may not hold.
             continue;
         }
-        let report = round(pass, record, listener, &planned).await?;
+        let report = round(inputs, options, record, listener, &planned).await?;
         let stopped = report.stopped;
         let again = report.asks_for_another_round() && !stopped;
         merge(
             &mut progress.done,
-            pass,
+            inputs,
             &remembered,
             planned,
             report,
@@ -280,13 +287,14 @@ async fn settle(record: &OpenRecord, settled: &Settled) -> Result<(), PassError>
 
 /// Records the settlements of a list, and applies the plan.
 async fn round<A: WebhookApi>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
+    options: &ApplyOptions<'_>,
     record: &OpenRecord,
     listener: &dyn Listener,
     planned: &Planned,
 ) -> Result<SyncReport, PassError> {
     settle(record, &planned.settled).await?;
-    let now = pass.options.clock.now();
+    let now = inputs.context.clock.now();
     let first_sights = planned.settled.unsettled.iter();
     let first_sights = first_sights.filter(|one| one.remaining.first_sight);
     let written = first_sights.map(|one| {
@@ -309,10 +317,10 @@ async fn round<A: WebhookApi>(
             held: &planned.held,
             unsettled: &planned.settled.unsettled,
         },
-        pass.secrets,
-        pass.api,
+        inputs.api,
         record,
-        &pass.options,
+        &inputs.context,
+        options,
         listener,
     )
     .await
@@ -323,13 +331,13 @@ async fn round<A: WebhookApi>(
 /// needs no further action took effect.
 fn merge<A>(
     done: &mut Option<PassReport>,
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
     remembered: &Remembered,
     planned: Planned,
     report: SyncReport,
     contested: bool,
 ) {
-    let waits = waits(pass, &planned, &report);
+    let waits = waits(inputs, &planned, &report);
     let unwaited = planned.held.contested;
     let Some(merged) = done else {
         *done = Some(PassReport {
@@ -404,7 +412,7 @@ fn found(
 }
 
 /// Returns what a round waits for: writes that held actions back, and creates with an unknown outcome.
-fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Option<Waits> {
+fn waits<A>(inputs: &PlanInputs<'_, A>, planned: &Planned, report: &SyncReport) -> Option<Waits> {
     let mut waits = Waits {
         keys: planned.held.waits_for.clone(),
         remaining: planned.held.remaining,
@@ -416,7 +424,7 @@ fn waits<A>(pass: &Pass<'_, A>, planned: &Planned, report: &SyncReport) -> Optio
         );
         if is_create && matches!(result.outcome, Outcome::Pending(_)) {
             waits.keys.insert(result.planned.key.clone());
-            waits.remaining = waits.remaining.max(pass.options.horizon.whole());
+            waits.remaining = waits.remaining.max(inputs.context.horizon.whole());
         }
     }
     (!waits.keys.is_empty()).then_some(waits)
@@ -429,13 +437,14 @@ mod tests {
     /// Compiles only if a pass is `Send`.
     #[expect(dead_code, reason = "it only has to compile")]
     fn a_pass_can_be_spawned<A: WebhookApi, V: Review>(
-        pass: &Pass<'_, A>,
+        inputs: &PlanInputs<'_, A>,
+        options: &ApplyOptions<'_>,
         record: &OpenRecord,
         listener: &dyn Listener,
         review: &mut V,
     ) {
         fn is_send(_: impl Send) {}
-        is_send(prepare(pass, &Remembered::default()));
-        is_send(reconcile(pass, record, listener, review));
+        is_send(prepare(inputs, &Remembered::default()));
+        is_send(reconcile(inputs, options, record, listener, review));
     }
 }

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::round::{Progress, finished, rounds};
 use hookctl_record::{OpenRecord, Record};
 
-use super::{Pass, PassError, PassReport, Review, Verdict};
-use crate::apply::{ApplyEvent, Listener, Settle};
+use super::{PassError, PassReport, PlanInputs, Review, Verdict};
+use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use hookctl_api::WebhookApi;
 
 /// The first pause before the list is read again; each further pause doubles.
@@ -30,7 +30,8 @@ const ROUNDING: Duration = Duration::from_millis(10);
 /// [`PassError`] if nothing was written, or nothing that is certain. The report contains the failures of single
 /// actions.
 pub async fn reconcile_settling<A: WebhookApi>(
-    pass: &Pass<'_, A>,
+    inputs: &PlanInputs<'_, A>,
+    options: &ApplyOptions<'_>,
     record: &Record,
     first: OpenRecord,
     listener: &dyn Listener,
@@ -40,7 +41,7 @@ pub async fn reconcile_settling<A: WebhookApi>(
     let mut open = first;
     let mut pauses = Pauses::default();
     loop {
-        let ended = rounds(pass, &open, listener, review, &mut progress).await;
+        let ended = rounds(inputs, options, &open, listener, review, &mut progress).await;
         let closed = open.close().await.map_err(PassError::Record);
         let verdict = match (
             ended.and_then(|verdict| closed.map(|()| verdict)),
@@ -55,14 +56,14 @@ pub async fn reconcile_settling<A: WebhookApi>(
         };
         let waits = progress.done.as_ref().and_then(|done| done.waits.as_ref());
         let Some(waits) =
-            waits.filter(|_| verdict == Verdict::Apply && pass.settle == Settle::Wait)
+            waits.filter(|_| verdict == Verdict::Apply && inputs.settle == Settle::Wait)
         else {
             break;
         };
         let Some(pause) = pauses.next(waits.remaining) else {
             break;
         };
-        if pass.options.cancellation.is_cancelled() {
+        if inputs.context.cancellation.is_cancelled() {
             break;
         }
         if !pauses.is_last {
@@ -73,7 +74,7 @@ pub async fn reconcile_settling<A: WebhookApi>(
         }
         tokio::select! {
             biased;
-            () = pass.options.cancellation.cancelled() => break,
+            () = inputs.context.cancellation.cancelled() => break,
             () = tokio::time::sleep(pause) => {}
         }
         match record.open_late().await {
@@ -123,14 +124,17 @@ mod tests {
     /// Compiles only if a pass is `Send`.
     #[expect(dead_code, reason = "it only has to compile")]
     fn a_pass_can_be_spawned<A: WebhookApi, V: Review>(
-        pass: &Pass<'_, A>,
+        inputs: &PlanInputs<'_, A>,
+        options: &ApplyOptions<'_>,
         record: &Record,
         first: OpenRecord,
         listener: &dyn Listener,
         review: &mut V,
     ) {
         fn is_send(_: impl Send) {}
-        is_send(reconcile_settling(pass, record, first, listener, review));
+        is_send(reconcile_settling(
+            inputs, options, record, first, listener, review,
+        ));
     }
 
     #[tokio::test(start_paused = true)]

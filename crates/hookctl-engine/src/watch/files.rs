@@ -1,5 +1,6 @@
 //! The current and the last valid state of the declaration files.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize as _, Zeroizing};
@@ -29,6 +30,20 @@ pub enum ScanResult {
     Changed,
     /// The content changed and is invalid. The last valid content stays in effect.
     Invalid,
+}
+
+/// Shows the paths of the files: the texts may contain secrets.
+impl fmt::Debug for Files {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths = |texts: &Vec<(PathBuf, String)>| -> Vec<PathBuf> {
+            texts.iter().map(|(path, _)| path.clone()).collect()
+        };
+        formatter
+            .debug_struct("Files")
+            .field("last_valid", &self.last_valid.as_ref().map(paths))
+            .field("secrets", &self.secrets)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Files {
@@ -103,4 +118,34 @@ fn secret_files(declarations: &Declarations) -> Vec<PathBuf> {
     files.sort_unstable();
     files.dedup();
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_output_contains_paths_and_no_texts() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "webhooks: { a: { url: 'https://a.example.com', actions: all, \
+                    bearer_token: hunter2-token } }";
+        std::fs::write(folder.path().join("a.yaml"), text).unwrap();
+        let mut files = Files::default();
+        let options = LoadOptions::below(folder.path());
+        let (result, loaded) = files.scan(folder.path(), &options);
+        assert_eq!(result, ScanResult::Changed);
+        let inputs = super::super::Inputs {
+            declarations: files.declarations(&options).unwrap(),
+            secrets: [(
+                hookctl_core::webhook::Key::parse("a").unwrap(),
+                hookctl_core::secret::Secret::new("hunter2".to_owned()).unwrap(),
+            )]
+            .into(),
+        };
+        let shown = format!("{files:?} {loaded:?} {inputs:?}");
+        assert!(
+            shown.contains("a.yaml") && !shown.contains("hunter2"),
+            "{shown}"
+        );
+    }
 }

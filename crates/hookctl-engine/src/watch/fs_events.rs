@@ -1,6 +1,7 @@
 //! File events from the operating system. A missed event delays a change until the next rescan; it never loses one.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use tokio::sync::Notify;
 
 /// Why file events are unavailable.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FsEventsError {
     /// The system's limit of watches is reached.
     #[error("the system is out of file watches; the files are polled every half second")]
@@ -49,6 +51,15 @@ pub struct FsEvents {
     lost: Arc<AtomicBool>,
     /// The watched folders, each with its identity when the watch was set up.
     watched: BTreeSet<(PathBuf, Option<Identity>)>,
+}
+
+impl fmt::Debug for FsEvents {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("FsEvents")
+            .field("watched", &self.watched)
+            .finish_non_exhaustive()
+    }
 }
 
 impl FsEvents {

@@ -79,6 +79,7 @@ impl Default for WatchOptions {
 }
 
 /// The inputs of a pass: declarations and resolved tokens.
+#[derive(Debug)]
 pub struct Inputs {
     /// The declarations of the last valid files.
     pub declarations: Declarations,
@@ -152,6 +153,8 @@ pub trait Host: Send + Sync {
 }
 
 /// An event of a watch.
+#[derive(Debug)]
+#[non_exhaustive]
 pub enum WatchEvent<'a, E> {
     /// The system does not report file events. The files are polled every half second from now on.
     NoFsEvents(&'a FsEventsError),
@@ -193,6 +196,7 @@ pub enum Ended {
 
 /// A pass that ended with a report.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Passed {
     /// Why it ran.
     pub reason: Reason,

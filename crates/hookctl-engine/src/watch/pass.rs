@@ -7,8 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::host::{Drift, Host, Inputs, PassFailure, WatchEvent};
 use super::schedule::Reason;
-use crate::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
-use crate::reconcile::{Pass, PassReport, Planned, Verdict, fresh_evidence, prepare, reconcile};
+use crate::apply::{ApplyEvent, ApplyOptions, Listener, RunContext, Settle};
+use crate::reconcile::{
+    PassReport, PlanInputs, Planned, Verdict, fresh_evidence, prepare, reconcile,
+};
 use hookctl_core::plan::safety::Overrides;
 use hookctl_core::plan::{Plan, PlannedAction, Policy, Prune, UnverifiedSecrets};
 use hookctl_core::record::Remembered;
@@ -123,11 +125,17 @@ impl<H: Host> Runner<'_, H> {
             let keys = left.iter().map(|planned| planned.key.clone());
             policy.only = policy.only.except(keys);
         }
-        let mut pass = self.pass(&desired, &policy);
+        let inputs = self.inputs(&desired, policy);
         let provenance = || self.host.provenance();
-        pass.options.provenance = Some(&provenance);
+        let watched = self.host.options();
+        let options = ApplyOptions {
+            secrets: self.secrets,
+            concurrency: watched.concurrency,
+            grace: watched.request_grace,
+            provenance: Some(&provenance),
+        };
         let mut apply = |_: &Plan| Verdict::Apply;
-        let report = reconcile(&pass, open, &Forward(self.host), &mut apply)
+        let report = reconcile(&inputs, &options, open, &Forward(self.host), &mut apply)
             .await
             .map_err(PassFailure::Pass)?;
         Ok((report, left))
@@ -149,26 +157,24 @@ impl<H: Host> Runner<'_, H> {
         desired: &DesiredState,
         remembered: &Remembered,
     ) -> Result<Planned, PassFailure<H::Error>> {
-        let pass = self.pass(desired, &self.policy);
-        prepare(&pass, remembered).await.map_err(PassFailure::Pass)
+        let inputs = self.inputs(desired, self.policy.clone());
+        prepare(&inputs, remembered)
+            .await
+            .map_err(PassFailure::Pass)
     }
 
-    fn pass<'a>(&'a self, desired: &'a DesiredState, policy: &'a Policy) -> Pass<'a, H::Api> {
+    fn inputs<'a>(&'a self, desired: &'a DesiredState, policy: Policy) -> PlanInputs<'a, H::Api> {
         let options = self.host.options();
-        Pass {
+        PlanInputs {
             api: self.host.api(),
             desired,
-            secrets: self.secrets,
             policy,
             limits: options.limits,
             overrides: Overrides::default(),
             settle: Settle::Wait,
-            options: ApplyOptions {
-                concurrency: options.concurrency,
+            context: RunContext {
                 clock: self.host.clock(),
                 horizon: options.horizon,
-                grace: options.request_grace,
-                provenance: None,
                 cancellation: self.cancellation.clone(),
             },
         }

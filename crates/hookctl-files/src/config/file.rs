@@ -16,6 +16,7 @@ pub const FILE_NAMES: [&str; 2] = ["hookctl.yaml", "hookctl.yml"];
 
 /// Why the search for the configuration failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DiscoverError {
     /// It is unknown whether the file exists.
     #[error("could not access {}", Outside::path(path))]

@@ -12,7 +12,7 @@ use hookctl_core::state::{
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
 
 /// All declarations of one target, valid individually and together.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Declarations {
     pub(super) present: BTreeMap<Key, Present>,
     pub(super) absent: BTreeMap<Key, AbsentWebhook>,
@@ -21,7 +21,7 @@ pub struct Declarations {
 }
 
 /// A webhook to create or keep.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Present {
     pub(super) spec: WebhookSpec,
     pub(super) token: Token,
@@ -33,7 +33,7 @@ pub(super) struct Present {
 }
 
 /// The token of a declaration, with the secret unresolved.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Token {
     Managed(Spanned<SecretSource>),
     None,

@@ -20,6 +20,7 @@ mod url;
 mod validate;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostics, Lints, SourceMap, Span};
@@ -69,6 +70,19 @@ pub struct LoadOptions<'a> {
     pub lints: Option<&'a Lints>,
 }
 
+impl fmt::Debug for LoadOptions<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("LoadOptions")
+            .field("display_root", &self.display_root)
+            .field("repository_root", &self.repository_root)
+            .field("target", &self.target)
+            .field("providers", &self.providers)
+            .field("plaintext_secrets", &self.plaintext_secrets)
+            .finish_non_exhaustive()
+    }
+}
+
 static NO_VARS: BTreeMap<String, String> = BTreeMap::new();
 static NO_KEYS: KeySources = KeySources::new();
 
@@ -94,6 +108,8 @@ impl<'a> LoadOptions<'a> {
 }
 
 /// The result of loading files.
+#[derive(Debug)]
+#[non_exhaustive]
 pub struct Loaded {
     /// The files, for rendering diagnostics.
     pub sources: SourceMap,

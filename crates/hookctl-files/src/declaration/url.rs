@@ -54,9 +54,7 @@ fn address_advice(error: &InvalidEndpointUrl, node: &Node) -> (Code, &'static st
         InvalidEndpointUrl::Address(InvalidAddress::Host) => {
             "check the host for braces, commas, and repeated dots"
         }
-        InvalidEndpointUrl::Address(_) => {
-            "use an absolute address, such as https://hooks.example.com/path"
-        }
+        _ => "use an absolute address, such as https://hooks.example.com/path",
     };
     (Code::InvalidUrl, help)
 }

@@ -1,5 +1,6 @@
 //! The files that diagnostics refer to, and ranges in them.
 
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,9 +45,20 @@ pub struct SourceFile {
     secrets: Vec<Range<usize>>,
 }
 
-/// The files of a run. Their texts may contain secrets, so there is no `Debug`, and renderers leave out ranges marked
-/// as secret.
-#[derive(Default)]
+/// Shows the path and the length: the text may contain secrets.
+impl fmt::Debug for SourceFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SourceFile")
+            .field("path", &self.path)
+            .field("len", &self.text.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The files of a run. Their texts may contain secrets, so `Debug` does not show them, and renderers leave out ranges
+/// marked as secret.
+#[derive(Debug, Default)]
 pub struct SourceMap {
     /// The index of the first file.
     first: usize,

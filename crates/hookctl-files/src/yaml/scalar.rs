@@ -52,6 +52,17 @@ pub struct Scalar {
     style: Style,
 }
 
+/// Shows the notation and the type: the text may be a secret.
+impl fmt::Debug for Scalar {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Scalar")
+            .field("style", &self.style)
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Scalar {
     pub(super) fn new(text: String, style: Style) -> Self {
         Self { text, style }

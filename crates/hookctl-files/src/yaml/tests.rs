@@ -287,6 +287,24 @@ fn spans_are_the_exact_values() {
 }
 
 #[test]
+fn debug_output_contains_neither_keys_nor_values() {
+    let documents = read("hunter2: [hunter2, { b: 'hunter2' }]").documents;
+    let Value::Mapping(mapping) = documents[0].root.value() else {
+        panic!("a mapping");
+    };
+    let shown = format!("{documents:?} {mapping:?}");
+    assert!(shown.contains("Mapping") && !shown.contains("hunter2"));
+    let shown = format!("{:?}", mapping.iter().next().unwrap().value.value());
+    assert!(
+        shown.contains("List") || shown.contains("Sequence"),
+        "{shown}"
+    );
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let scalar = read("hunter2").documents;
+    assert!(!format!("{:?}", scalar[0].root.value()).contains("hunter2"));
+}
+
+#[test]
 fn bombs_end_early() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..20 {

@@ -1,7 +1,8 @@
 //! The tree of a document.
 //!
-//! The target of an alias is shared, not copied. No type here has a `Debug`, since a scalar may contain a secret.
+//! The target of an alias is shared, not copied. No `Debug` shows a key or a value, since either may contain a secret.
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::scalar::{Kind, Scalar, Style};
@@ -11,6 +12,7 @@ use crate::diagnostic::{Code, Diagnostic, Span, Spanned};
 pub type Name = Spanned<String>;
 
 /// A YAML document.
+#[derive(Debug)]
 pub struct Document {
     /// The root; null for a document without content.
     pub root: Node,
@@ -31,6 +33,7 @@ struct Content {
 }
 
 /// The content of a node.
+#[derive(Debug)]
 pub enum Value {
     /// A single value.
     Scalar(Scalar),
@@ -43,7 +46,7 @@ pub enum Value {
 }
 
 /// The entries in file order, merged ones last. Keys are unique.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Mapping {
     entries: Vec<Entry>,
 }
@@ -55,6 +58,27 @@ pub struct Entry {
     pub key: Name,
     /// The value.
     pub value: Node,
+}
+
+/// Shows the range and the type. Aliases share nodes, so all that a node contains can be far more than its document.
+impl fmt::Debug for Node {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Node")
+            .field("span", &self.span)
+            .field("kind", &self.kind())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Entry")
+            .field("key", &self.key.span)
+            .field("value", &self.value)
+            .finish()
+    }
 }
 
 /// The bytes of text that count as one value.

@@ -1,5 +1,6 @@
 //! How a shared record is used.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,18 @@ pub struct SharedOptions {
     pub cancellation: CancellationToken,
     /// The secrets to keep out of the record.
     pub followed: Followed,
+}
+
+impl fmt::Debug for SharedOptions {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SharedOptions")
+            .field("times", &self.times)
+            .field("lock_timeout", &self.lock_timeout)
+            .field("operation_timeout", &self.operation_timeout)
+            .field("run", &self.run)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SharedOptions {

@@ -8,6 +8,7 @@ use hookctl_core::record::{RecordError, RecordErrorKind};
 
 /// A failure to use the record.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SledError {
     /// Another process uses it.
     #[error("the local record in {} is in use{}", Outside::path(directory), holder.map_or_else(String::new, |pid| format!(" by process {pid}")))]

@@ -221,7 +221,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
             at: entry.at,
             key: Cow::Borrowed(&entry.key),
             id: Cow::Borrowed(&entry.id),
-            action: Cow::Borrowed(&entry.action),
+            action: Cow::Borrowed(entry.action.as_str()),
             changes: entry
                 .changes
                 .iter()
@@ -229,7 +229,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
                     field: Cow::Borrowed(&change.field),
                     from: change.from.as_deref().map(Cow::Borrowed),
                     to: Cow::Borrowed(&change.to),
-                    cause: Cow::Borrowed(&change.cause),
+                    cause: Cow::Borrowed(change.cause.as_str()),
                 })
                 .collect(),
             provenance: entry.provenance.as_ref().map(Cow::Borrowed),
@@ -243,7 +243,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
             at: entry.at,
             key: entry.key.into_owned(),
             id: entry.id.into_owned(),
-            action: entry.action,
+            action: entry.action.into(),
             changes: entry
                 .changes
                 .into_iter()
@@ -251,7 +251,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
                     field: change.field,
                     from: change.from.map(Cow::into_owned),
                     to: change.to.into_owned(),
-                    cause: change.cause,
+                    cause: change.cause.into(),
                 })
                 .collect(),
             provenance: entry.provenance.map(Cow::into_owned),
@@ -300,21 +300,25 @@ pub(super) fn fuzz(bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hookctl_core::record::{HistoryAction, HistoryCause};
 
     #[test]
     fn a_change_comes_back_as_it_was_and_takes_little() {
-        let change = |from: Option<&str>, cause: &'static str| HistoryChange {
+        let change = |from: Option<&str>, cause: HistoryCause| HistoryChange {
             field: "url".into(),
             from: from.map(str::to_owned),
             to: "b".to_owned(),
-            cause: cause.into(),
+            cause,
         };
         let entry = HistoryEntry {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             key: Key::parse("a-key").unwrap(),
             id: RemoteId::parse("an-id").unwrap(),
-            action: "update".into(),
-            changes: vec![change(None, "edited"), change(Some("a"), "drifted")],
+            action: HistoryAction::Update,
+            changes: vec![
+                change(None, HistoryCause::Edited),
+                change(Some("a"), HistoryCause::Unknown("drifted".to_owned())),
+            ],
             provenance: None,
         };
         let text = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
@@ -331,6 +335,48 @@ mod tests {
             entry,
             "from rows of an older version"
         );
+    }
+
+    #[test]
+    fn names_of_actions_and_causes_are_stored_as_ever() {
+        let stored = |action: &str, cause: &str| {
+            let rows = format!(
+                r#"{{"at":"2026-01-01T00:00:00Z","key":"a-key","id":"an-id","action":"{action}","changes":[{{"field":"url","to":"b"{cause}}}]}}"#
+            );
+            let read: StoredEntry<'static> = serde_json::from_str(&rows).unwrap();
+            let entry = HistoryEntry::from(read);
+            let written = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
+            assert_eq!(written, rows);
+            entry
+        };
+        let known = [
+            ("create", HistoryAction::Create),
+            ("update", HistoryAction::Update),
+            ("delete", HistoryAction::Delete),
+            ("adopt", HistoryAction::Adopt),
+            ("recreate", HistoryAction::Recreate),
+            ("forget", HistoryAction::Forget),
+            ("rename", HistoryAction::Rename),
+            ("later", HistoryAction::Unknown("later".to_owned())),
+        ];
+        for (name, action) in known {
+            assert_eq!(stored(name, "").action, action);
+        }
+        let known = [
+            ("", HistoryCause::Edited),
+            ("drift", HistoryCause::Drift),
+            ("conflict", HistoryCause::Conflict),
+            ("unrecorded", HistoryCause::Unrecorded),
+            ("unverified", HistoryCause::Unverified),
+            ("later", HistoryCause::Unknown("later".to_owned())),
+        ];
+        for (name, cause) in known {
+            let field = match name {
+                "" => String::new(),
+                name => format!(r#","cause":"{name}""#),
+            };
+            assert_eq!(stored("update", &field).changes[0].cause, cause);
+        }
     }
 
     #[test]

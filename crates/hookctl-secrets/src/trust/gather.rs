@@ -18,7 +18,7 @@ use hookctl_core::record::RecordUrl;
 use hookctl_core::secret::SecretSource;
 
 /// What a command needs.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Needs<'a> {
     /// The API to use.
     pub api: Option<ApiNeeds<'a>>,
@@ -31,6 +31,7 @@ pub struct Needs<'a> {
 }
 
 /// An API to use.
+#[derive(Debug)]
 pub struct ApiNeeds<'a> {
     /// Its base URL.
     pub url: &'a ApiBaseUrl,

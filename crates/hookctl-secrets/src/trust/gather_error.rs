@@ -10,6 +10,7 @@ const SHOWN: usize = 200;
 
 /// Why the grants could not be determined, or why the request is refused regardless of consent.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum GatherError {
     /// The URL's host is not allowed.
     #[error("{} is not among the allowed hosts", Outside::text(origin))]

@@ -36,6 +36,7 @@ enum Pattern {
 
 /// Why a text is not a list of hosts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum InvalidHosts {
     /// The list is empty.
     #[error("lists no host")]

@@ -8,7 +8,7 @@ use hookctl::apply::ApplyOptions;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Plan, Policy};
-use hookctl::reconcile::{self, Pass, PassError};
+use hookctl::reconcile::{self, PassError, PlanInputs};
 use hookctl::saved::{Now, SavedPlan, SealedPlan, Stale};
 use hookctl::webhook::Key;
 
@@ -122,21 +122,19 @@ async fn run_sealed(
         desired.leave_tokens(saved.unseen_tokens());
     }
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
-    let pass = |policy| Pass {
-        api: session.api(),
-        desired: &desired,
+    let options = ApplyOptions {
         secrets: &secrets,
-        policy,
-        limits: settings.limits,
+        concurrency: settings.concurrency,
+        grace: args.settling.grace,
+        provenance: Some(&provenance),
+    };
+    let inputs = |policy| PlanInputs {
         overrides: Overrides {
             force: args.force,
             allow_empty: args.allow_empty,
         },
         settle: args.settling.settle(),
-        options: ApplyOptions {
-            provenance: Some(&provenance),
-            ..session.apply_options(&settings, args.settling.grace, &cancellation)
-        },
+        ..session.plan_inputs(&settings, &desired, policy, &cancellation)
     };
     let compare = |presenter: &Presenter<'_>, plan: &Plan| {
         let now = Now {
@@ -147,7 +145,7 @@ async fn run_sealed(
         saved.stale(now, session.fingerprint_key())
     };
     if args.partial {
-        let plan = match reconcile::prepare(&pass(&whole), &remembered).await {
+        let plan = match reconcile::prepare(&inputs(whole.clone()), &remembered).await {
             Ok(planned) => planned.plan,
             Err(PassError::Refused { plan, refusal }) => {
                 return Ok(presenter.refused(&plan, &refusal));
@@ -162,10 +160,10 @@ async fn run_sealed(
         let left = stale.into_iter().map(|stale| stale.key);
         chosen = Policy {
             only: whole.only.clone().except(left),
-            ..whole.clone()
+            ..whole
         };
     } else {
-        chosen = whole.clone();
+        chosen = whole;
     }
     let mut found = Found::default();
     let documents = Presenter::new(ui, args.output, false, args.sandbox);
@@ -177,8 +175,9 @@ async fn run_sealed(
         let forbidden = unseen::forbidden(&saved, plan, args.unseen_tokens);
         found.review(differing, forbidden, saved.unseen_writes(plan))
     };
-    let pass = pass(&chosen);
-    let result = apply(ui, &pass, session.record(), open, presenter, &mut approve).await;
+    let inputs = inputs(chosen);
+    let record = session.record();
+    let result = apply(ui, &inputs, &options, record, open, presenter, &mut approve).await;
     if let Ok(Some(report)) = &result
         && report.plan.actions.is_empty()
         && !args.partial

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use hookctl::apply::Settle;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
-use hookctl::reconcile::{Pass, prepare};
+use hookctl::reconcile::{PlanInputs, prepare};
 use hookctl::remote::{ApiError, EventQuery, read_events};
 use hookctl::render::{StatusDocument, Styles};
 
@@ -117,23 +116,17 @@ async fn status(
         only,
         ..Policy::default()
     };
-    let pass = Pass {
-        api: session.api(),
-        desired: &desired,
-        secrets: &secrets,
-        policy: &policy,
-        limits: settings.limits,
+    let inputs = PlanInputs {
         // A status writes nothing, so there is nothing to refuse.
         overrides: Overrides {
             force: true,
             allow_empty: true,
         },
-        settle: Settle::Wait,
-        options: session.apply_options(&settings, Duration::ZERO, &cancellation),
+        ..session.plan_inputs(&settings, &desired, policy, &cancellation)
     };
     let since = ago(WINDOW);
     let look = async {
-        let planned = prepare(&pass, &remembered).await;
+        let planned = prepare(&inputs, &remembered).await;
         let events = if args.no_deliveries {
             None
         } else {

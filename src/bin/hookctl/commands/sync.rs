@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
+use hookctl::apply::ApplyOptions;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, Plan, Policy};
-use hookctl::reconcile::{self, Pass, PassError};
+use hookctl::reconcile::{self, PassError, PlanInputs};
 use hookctl::record::Access;
 use hookctl::record::Account;
 use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
@@ -238,22 +239,17 @@ async fn sync(
         desired.keys().chain(remembered.last_applied.keys()),
     )?;
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
-    let mut pass = Pass {
-        api: session.api(),
-        desired: &desired,
-        secrets: &secrets,
-        policy: &policy,
-        limits: settings.limits,
+    let inputs = PlanInputs {
         overrides: Overrides {
             force: args.force,
             allow_empty: args.allow_empty,
         },
         settle: args.settling.settle(),
-        options: session.apply_options(&settings, args.settling.grace, &cancellation),
+        ..session.plan_inputs(&settings, &desired, policy, &cancellation)
     };
     match access {
         RecordAccess::Reading(_) => {
-            let planning = reconcile::prepare(&pass, &remembered);
+            let planning = reconcile::prepare(&inputs, &remembered);
             let planned = unless_cancelled(&cancellation, planning).await?;
             if let Ok(planned) = &planned {
                 presenter.unsettled(&planned.settled.unsettled);
@@ -272,7 +268,12 @@ async fn sync(
             dry_run(args, planned, presenter)
         }
         RecordAccess::Writing(open) => {
-            pass.options.provenance = Some(&provenance);
+            let options = ApplyOptions {
+                secrets: &secrets,
+                concurrency: settings.concurrency,
+                grace: args.settling.grace,
+                provenance: Some(&provenance),
+            };
             let mut approve = |plan: &Plan| {
                 if args.yes || !ui.can_ask() || !needs_consent(plan) {
                     Approval::Given
@@ -280,7 +281,8 @@ async fn sync(
                     Approval::Asked
                 }
             };
-            let result = apply(ui, &pass, session.record(), open, presenter, &mut approve).await;
+            let record = session.record();
+            let result = apply(ui, &inputs, &options, record, open, presenter, &mut approve).await;
             let stats = || session.stats(started);
             conclude(result, &cancellation, presenter, stats)
         }

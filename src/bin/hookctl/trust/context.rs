@@ -126,9 +126,7 @@ impl<'a> Context<'a> {
             let code = match &error {
                 GatherError::HostNotAllowed { .. } => "host-not-allowed",
                 GatherError::FingerprintKeyInside { .. } => "invalid-secret-source",
-                GatherError::TooManyNames { .. }
-                | GatherError::TooLarge { .. }
-                | GatherError::Content { .. } => "untrusted",
+                _ => "untrusted",
             };
             CommandError::caused(code, &error)
         })

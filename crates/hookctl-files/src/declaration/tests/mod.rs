@@ -491,4 +491,21 @@ fn a_folder_is_read_and_shown_by_relative_paths() {
     assert!(missing.declarations.is_none());
 }
 
+#[test]
+fn debug_output_contains_no_secret() {
+    for text in [
+        webhook("bearer_token: { text: hunter2 }"),
+        webhook("bearer_token: hunter2"),
+        webhook("other: &token { text: hunter2 }\nbearer_token: *token"),
+        "webhooks: { a: { url: 'https://user:hunter2@example.com/?key=hunter2', actions: all } }"
+            .to_owned(),
+    ] {
+        let loaded = load_one(&text);
+        let sources = &loaded.sources;
+        let shown = format!("{loaded:?} {sources:?} {:?}", loaded.declarations);
+        assert!(!shown.contains("hunter2"), "{text}: {shown}");
+        assert!(shown.contains("a.yaml"), "{shown}");
+    }
+}
+
 mod variables;

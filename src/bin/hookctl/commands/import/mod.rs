@@ -7,17 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, Listener, Settle};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::Severity;
 use hookctl::import::{Imported, declare, file};
 use hookctl::outside::Outside;
 use hookctl::plan::safety::Overrides;
 use hookctl::plan::{Action, KeyFilter, Notice, Plan, Policy, plan};
-use hookctl::reconcile::{self, Pass, PassError, Planned, Verdict};
+use hookctl::reconcile::{self, PassError, PlanInputs, Planned, Verdict};
 use hookctl::record::Remembered;
 use hookctl::remote::http::HttpApi;
-use hookctl::secret::Secrets;
 use hookctl::state::{DesiredState, ObservedState, ObservedWebhook, UnreadableWebhook};
 use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +87,7 @@ pub(super) async fn import(
         cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&passes.pass(&desired, &everything), &remembered)
+    let planned = reconcile::prepare(&passes.inputs(&desired, everything), &remembered)
         .await
         .map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
@@ -232,25 +231,16 @@ struct ImportPasses<'a> {
     cancellation: CancellationToken,
 }
 
-/// No secrets, since an import sends nothing.
-static NO_SECRETS: Secrets = Secrets::new();
-
 impl ImportPasses<'_> {
-    fn pass<'a>(&'a self, desired: &'a DesiredState, policy: &'a Policy) -> Pass<'a, HttpApi> {
-        Pass {
-            api: self.session.api(),
-            desired,
-            secrets: &NO_SECRETS,
-            policy,
-            limits: self.settings.limits,
+    fn inputs<'a>(&'a self, desired: &'a DesiredState, policy: Policy) -> PlanInputs<'a, HttpApi> {
+        PlanInputs {
             overrides: Overrides {
                 force: true,
                 allow_empty: true,
             },
-            settle: Settle::Wait,
-            options: self
+            ..self
                 .session
-                .apply_options(self.settings, Duration::ZERO, &self.cancellation),
+                .plan_inputs(self.settings, desired, policy, &self.cancellation)
         }
     }
 
@@ -284,8 +274,14 @@ impl ImportPasses<'_> {
                 Verdict::Leave
             }
         };
-        let pass = self.pass(desired, &policy);
-        let result = reconcile::reconcile(&pass, &open, &Silent, &mut adopts_only).await;
+        let inputs = self.inputs(desired, policy);
+        // An import sends nothing, so it needs no tokens, and nothing is in flight after an interruption.
+        let options = ApplyOptions {
+            grace: Duration::ZERO,
+            ..ApplyOptions::default()
+        };
+        let result =
+            reconcile::reconcile(&inputs, &options, &open, &Silent, &mut adopts_only).await;
         open.close().await.map_err(|error| record_error(&error))?;
         let report = match result {
             Err(PassError::Interrupted) => {

@@ -9,7 +9,9 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
-use hookctl::record::{Account, After, HistoryEntry, Observation, Record, RecordError, Settlement};
+use hookctl::record::{
+    Account, After, HistoryAction, HistoryEntry, Observation, Record, RecordError, Settlement,
+};
 use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument, Styles};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
@@ -279,7 +281,10 @@ async fn show(
 fn known(observation: &Observation, last_applied: &LastApplied, entries: &[HistoryEntry]) -> usize {
     let mut ids: BTreeSet<&RemoteId> = observation.observed.webhooks.keys().collect();
     ids.extend(last_applied.values().map(|record| &record.id));
-    for entry in entries.iter().filter(|entry| entry.action == "delete") {
+    for entry in entries
+        .iter()
+        .filter(|entry| entry.action == HistoryAction::Delete)
+    {
         if entry.at >= observation.at {
             ids.remove(&entry.id);
         }
@@ -316,7 +321,7 @@ async fn forget(ui: &Ui, record: &Record, key: &Key) -> Result<(), CommandError>
         after: After::Dropped,
         // A request in flight may still take effect.
         lingering: pending.of(key).cloned().map(Box::new),
-        history: Some(entry(key, record.id.clone(), "forget")),
+        history: Some(entry(key, record.id.clone(), HistoryAction::Forget)),
     };
     settle(&open, vec![forgotten]).await?;
     ui.result(&format!(
@@ -352,7 +357,7 @@ async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), Com
         lingering: pending
             .of(old)
             .map(|intent| Box::new(intent.clone().renamed(&new))),
-        history: Some(entry(&new, record.id.clone(), "rename")),
+        history: Some(entry(&new, record.id.clone(), HistoryAction::Rename)),
     };
     settle(&open, vec![dropped, bound]).await?;
     ui.result(&format!(
@@ -362,12 +367,12 @@ async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), Com
     open.close().await.map_err(failed)
 }
 
-fn entry(key: &Key, id: RemoteId, action: &'static str) -> HistoryEntry {
+fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
     HistoryEntry {
         at: jiff::Timestamp::now(),
         key: key.clone(),
         id,
-        action: action.into(),
+        action,
         changes: Vec::new(),
         provenance: None,
     }

@@ -254,6 +254,7 @@ impl Host for CliHost<'_> {
                 "corrected three times in ten minutes: another writer keeps changing it. Not corrected again \
                 until a file changes, or for an hour"
             ),
+            _ => tracing::info!("an event of the watch that this version does not describe"),
         }
     }
 
@@ -385,7 +386,9 @@ fn acted(event: ApplyEvent<'_>) {
             let (help, error) = (help(error), masked(&error.to_string()));
             tracing::warn!(key, action, error, help, "pending");
         }
-        Outcome::Held => tracing::warn!(key, action, error = Outcome::WHY_HELD, "pending"),
-        Outcome::NotAttempted => tracing::warn!(key, action, "not attempted"),
+        other => {
+            let error = other.why();
+            tracing::warn!(key, action, error, "{}", other.as_str());
+        }
     }
 }
