@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, RecordError, Session};
+use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, Session};
 
 use super::context::{Known, Shared, nonce, tag};
 use super::digest::Digest;
@@ -31,10 +31,28 @@ pub(super) struct SharedSession {
 
 struct Written {
     state: State,
-    /// Whether an append failed, so that the end of the log is unknown.
-    ended: bool,
+    /// Why nothing more is appended.
+    ended: Option<Ended>,
     /// The append that is under way. It stays if its caller is dropped, so that the next caller completes it.
     under_way: Option<Arc<Append>>,
+}
+
+/// Why a session appends nothing more.
+#[derive(Clone, Copy)]
+enum Ended {
+    /// An append failed, so that the end of the log is unknown.
+    Unknown,
+    /// Another process appended.
+    Fenced,
+}
+
+impl From<Ended> for SharedError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Unknown => Self::Ended,
+            Ended::Fenced => Self::Fenced,
+        }
+    }
 }
 
 /// An entry, as it is written.
@@ -62,7 +80,7 @@ impl SharedSession {
             epoch,
             written: Mutex::new(Written {
                 state,
-                ended: false,
+                ended: None,
                 under_way: None,
             }),
         }
@@ -80,7 +98,10 @@ impl SharedSession {
     ) -> Result<bool, SharedError> {
         let tail = {
             let written = self.written();
-            if written.ended || written.under_way.is_some() {
+            if let Some(ended) = written.ended {
+                return Err(ended.into());
+            }
+            if written.under_way.is_some() {
                 return Err(SharedError::Ended);
             }
             written.state.tail
@@ -130,7 +151,7 @@ impl SharedSession {
             }
             Resolved::Theirs => Ok(false),
             Resolved::Unknown(error) => {
-                written.ended = true;
+                written.ended = Some(Ended::Unknown);
                 Err(error.into())
             }
         }
@@ -147,7 +168,7 @@ impl SharedSession {
 
     /// Ends the session, since another process appended.
     fn fenced(&self) -> SharedError {
-        self.written().ended = true;
+        self.written().ended = Some(Ended::Fenced);
         self.lease.lose();
         SharedError::Fenced
     }
@@ -228,7 +249,7 @@ impl SharedSession {
 
     /// Writes a checkpoint if it is due, and releases the lease. Returns `None` if that is not certain.
     pub(super) async fn release(&self) -> Option<Head> {
-        if self.resume().await.is_err() || self.written().ended {
+        if self.resume().await.is_err() || self.written().ended.is_some() {
             self.lease.abandon().await;
             return None;
         }
@@ -254,8 +275,8 @@ impl Session for SharedSession {
         Box::pin(async {
             self.resume().await?;
             let written = self.written();
-            if written.ended {
-                return Err(RecordError::from(SharedError::Ended));
+            if let Some(ended) = written.ended {
+                return Err(SharedError::from(ended).into());
             }
             Ok(Loaded {
                 remembered: written.state.remembered.clone(),
