@@ -287,7 +287,7 @@ fn the_action_puts_hookctl_on_the_path_and_verifies_no_attestation_of_an_install
         release.job.written("output"),
         format!("version={}\n", &VERSION[1..])
     );
-    // What the cache of the action keeps is what the installer reads.
+    // What the action keeps between runs is what the installer reads.
     assert!(
         release
             .job
