@@ -25,18 +25,24 @@ const OPERATION: Duration = Duration::from_secs(10);
 /// The time-out of a connection to the store.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The prefixes of the variables with which the stores' own tools are configured.
-const PREFIXES: [&str; 4] = ["AWS_", "AZURE_", "GOOGLE_", "GCP_"];
+/// The prefixes of variables that are none of an object store's.
+const OWN: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
 /// The variables whose values are secret.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 14] = [
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_ACCESS_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
     "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TOKEN",
     "GOOGLE_BEARER_TOKEN",
+    "GOOGLE_OAUTH_ACCESS_TOKEN",
     "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "IDENTITY_HEADER",
 ];
 
 /// The shortest word in the output of a program that may be a credential, in characters.
@@ -114,7 +120,7 @@ async fn credentials(
     let Some(source) = &place.credentials else {
         let variables = environment
             .names()
-            .filter(|name| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
+            .filter(|name| !OWN.iter().any(|prefix| name.starts_with(prefix)))
             .filter_map(|name| Some((name.to_owned(), environment.setting(name)?)));
         SECRETS
             .iter()
