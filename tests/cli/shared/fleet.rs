@@ -1,10 +1,10 @@
 //! Runners: each run has a folder of its own, and the record is on an object store. Or, to compare, one workstation.
 
-use std::process::Child;
+use std::process::{Child, Stdio};
 
 use hookctl_testing::s3::S3Stub;
 
-use crate::harness::{Account, Repository, Run};
+use crate::harness::{Account, CANARY, Repository, Run};
 
 /// Where the runs of a team take place.
 pub(super) enum Memory {
@@ -12,6 +12,30 @@ pub(super) enum Memory {
     Workstation(Box<Repository>),
     /// Each in a new folder, with the record on an object store.
     Runners(S3Stub),
+    /// Likewise, on an emulator.
+    Emulator(Emulator),
+}
+
+/// An emulator of an object store, which `.ci/engines` started.
+pub(super) struct Emulator {
+    /// The address of the record.
+    url: String,
+    endpoint: String,
+}
+
+impl Emulator {
+    /// Returns the emulator that the environment names, with a prefix of its own for the record.
+    fn of_environment() -> Option<Self> {
+        let found = |name: &str| std::env::var(name).ok();
+        let bucket = found("HOOKCTL_TEST_BUCKET")?;
+        let process = std::process::id();
+        let thread = format!("{:?}", std::thread::current().id());
+        let thread: String = thread.chars().filter(char::is_ascii_digit).collect();
+        Some(Self {
+            url: format!("{bucket}/{process}-{thread}"),
+            endpoint: found("HOOKCTL_TEST_ENDPOINT")?,
+        })
+    }
 }
 
 /// An account, and the runs that sync it.
@@ -44,6 +68,33 @@ impl Fleet {
         fleet
     }
 
+    /// Like [`Fleet::on`], on the emulator that the environment names, if it names one.
+    pub(super) fn anywhere(account: Account) -> Self {
+        match Emulator::of_environment() {
+            Some(emulator) => {
+                let fleet = Self::with(account, Memory::Emulator(emulator));
+                fleet.run(&["record", "init"]).code(0);
+                fleet
+            }
+            None => Self::on(account),
+        }
+    }
+
+    /// Returns the host and port of the object store.
+    pub(super) fn store_address(&self) -> String {
+        let address = self.endpoint();
+        let address = address.trim_start_matches("http://");
+        address.split('/').next().unwrap_or(address).to_owned()
+    }
+
+    fn endpoint(&self) -> String {
+        match &self.memory {
+            Memory::Runners(store) => store.url(),
+            Memory::Emulator(emulator) => emulator.endpoint.clone(),
+            Memory::Workstation(_) => panic!("a workstation has no object store"),
+        }
+    }
+
     fn with(account: Account, memory: Memory) -> Self {
         Self {
             account,
@@ -57,7 +108,7 @@ impl Fleet {
     pub(super) fn store(&self) -> &S3Stub {
         match &self.memory {
             Memory::Runners(store) => store,
-            Memory::Workstation(_) => panic!("a workstation has no object store"),
+            Memory::Workstation(_) | Memory::Emulator(_) => panic!("not a stub"),
         }
     }
 
@@ -69,22 +120,31 @@ impl Fleet {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Returns a runner: a new folder with the files.
-    pub(super) fn runner(&self, store: &S3Stub) -> Repository {
+    /// Returns a runner: a new folder with the files. It reaches the object store at this endpoint.
+    fn runner(&self, endpoint: &str) -> Repository {
         let mut runner = Repository::with(&self.declarations);
         let url = self.account.sandbox.base_url();
+        let (record, variables) = match &self.memory {
+            Memory::Runners(store) => ("s3://bucket/hooks".to_owned(), store.variables()),
+            Memory::Emulator(emulator) => {
+                let variables = std::env::vars();
+                let is_its = |name: &str| name.starts_with("AWS_") || name.starts_with("AZURE_");
+                let variables = variables.filter(|(name, _)| is_its(name));
+                (emulator.url.clone(), variables.collect())
+            }
+            Memory::Workstation(_) => panic!("a workstation has no object store"),
+        };
         runner.write(
             "hookctl.yaml",
             &format!(
-                "record: {{ url: s3://bucket/hooks, endpoint: '{}', region: eu-central-1, lease: 1s }}\n\
-                 targets: {{ prod: {{ api_url: '{url}' }} }}\n",
-                store.url()
+                "record: {{ url: '{record}', endpoint: '{endpoint}', lease: 1s }}\n\
+                 targets: {{ prod: {{ api_url: '{url}' }} }}\n"
             ),
         );
-        let mut variables = store.variables();
         // The endpoint is in the file, where it needs no consent because it is on this machine.
-        variables.retain(|(name, _)| !name.contains("ENDPOINT"));
-        for (name, value) in variables.iter().chain(&self.variables) {
+        let variables = variables.iter();
+        let variables = variables.filter(|(name, _)| !name.contains("ENDPOINT"));
+        for (name, value) in variables.chain(&self.variables) {
             runner.set(name, value);
         }
         runner
@@ -93,14 +153,11 @@ impl Fleet {
     /// Runs a command.
     pub(super) fn run(&self, arguments: &[&str]) -> Run {
         match &self.memory {
-            Memory::Runners(store) => {
-                let runner = self.runner(store);
+            Memory::Runners(_) | Memory::Emulator(_) => {
+                let runner = self.runner(&self.endpoint());
                 let run = runner.run(arguments);
                 assert!(!runner.path(".hookctl").exists(), "a local record");
-                for (name, content) in store.objects() {
-                    let text = String::from_utf8_lossy(&content);
-                    assert!(!text.contains(crate::harness::CANARY), "a secret in {name}");
-                }
+                self.holds_no_secret();
                 run
             }
             Memory::Workstation(home) => {
@@ -117,16 +174,31 @@ impl Fleet {
         }
     }
 
+    fn holds_no_secret(&self) {
+        let Memory::Runners(store) = &self.memory else {
+            return;
+        };
+        for (name, content) in store.objects() {
+            let text = String::from_utf8_lossy(&content);
+            assert!(!text.contains(CANARY), "a secret in {name}");
+        }
+    }
+
     /// Starts a command on a runner of its own. Its folder lasts as long as the returned repository.
     pub(super) fn start(&self, arguments: &[&str]) -> (Repository, Child) {
-        let runner = match &self.memory {
-            Memory::Runners(store) => self.runner(store),
-            Memory::Workstation(_) => panic!("a workstation runs one command at a time"),
-        };
+        self.spawn(&self.endpoint(), arguments)
+    }
+
+    /// Like [`Fleet::start`], with a connection to the object store at another host and port.
+    pub(super) fn start_over(&self, address: &str, arguments: &[&str]) -> (Repository, Child) {
+        let endpoint = self.endpoint().replace(&self.store_address(), address);
+        self.spawn(&endpoint, arguments)
+    }
+
+    fn spawn(&self, endpoint: &str, arguments: &[&str]) -> (Repository, Child) {
+        let runner = self.runner(endpoint);
         let mut command = runner.command(arguments);
-        command
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().unwrap();
         (runner, child)
     }
@@ -155,7 +227,7 @@ impl Fleet {
         assert_eq!(names.len(), webhooks, "lost");
         self.run(&["sync", "--dry-run", "--detailed-exitcode"])
             .code(0);
-        if matches!(self.memory, Memory::Runners(_)) {
+        if !matches!(self.memory, Memory::Workstation(_)) {
             self.run(&["record", "verify"]).code(0);
         }
     }
