@@ -10,7 +10,10 @@ cd "$(dirname "$0")/.."
 out=$PWD/dist/out
 version=$(sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 
-fail() { echo "error: $1" >&2; exit 1; }
+fail() {
+  echo "error: $1" >&2
+  exit 1
+}
 digest() {
   if command -v sha256sum >/dev/null 2>&1; then sha256sum "$1"; else shasum -a 256 "$1"; fi | cut -d ' ' -f 1
 }
@@ -36,19 +39,36 @@ finish() { # finish OWNER/NAME TAG
   cat SHA256SUMS
 }
 
-target=$(rustc -vV | sed -n 's/^host: //p')
+target=
 profile=dist build=true deb=false
 while (($# > 0)); do
   case $1 in
-    --target) target=$2; shift 2 ;;
-    --profile) profile=$2; shift 2 ;;
-    --no-build) build=false; shift ;;
-    --deb) deb=true; shift ;;
-    --finish) finish "$2" "$3"; exit ;;
+    --target)
+      target=$2
+      shift 2
+      ;;
+    --profile)
+      profile=$2
+      shift 2
+      ;;
+    --no-build)
+      build=false
+      shift
+      ;;
+    --deb)
+      deb=true
+      shift
+      ;;
+    --finish)
+      finish "$2" "$3"
+      exit
+      ;;
     *) fail "unknown argument $1" ;;
   esac
 done
 
+# Only a build needs the toolchain: `--finish` runs where none is installed.
+if [[ -z $target ]]; then target=$(rustc -vV | sed -n 's/^host: //p'); fi
 if $build; then cargo build --locked --profile "$profile" --bin hookctl --target "$target"; fi
 built=${CARGO_TARGET_DIR:-$PWD/target}/$target/$profile
 suffix=

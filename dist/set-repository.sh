@@ -4,7 +4,10 @@
 #   dist/set-repository.sh OWNER/NAME
 set -euo pipefail
 cd "$(dirname "$0")/.."
-[[ ${1:-} =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]] || { echo "usage: dist/set-repository.sh OWNER/NAME" >&2; exit 64; }
+[[ ${1:-} =~ ^[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$ ]] || {
+  echo "usage: dist/set-repository.sh OWNER/NAME" >&2
+  exit 64
+}
 address=https://github.com/$1
 for manifest in Cargo.toml crates/*/Cargo.toml; do
   sed '/^repository/d' "$manifest" | awk -v address="$address" '

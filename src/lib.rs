@@ -68,6 +68,7 @@
 //! | (none) | declarations, plans, passes over any [`remote::WebhookApi`] and [`record::Backend`], [`render`], [`saved`] |
 //! | `http` | [`remote::http`] |
 //! | `sled` | [`record::sled`] |
+//! | `shared` | [`record::shared`], and [`record::objects`]: S3, Azure Blob Storage, Google Cloud Storage |
 //! | `watch` | [`watch`] |
 //! | `sandbox` | [`sandbox`] |
 //! | `cli` (default) | all of them, and the program `hookctl` |
@@ -102,6 +103,8 @@ pub mod clock {
 /// The record: commits and their fold, the port of a back end, and the back ends.
 pub mod record {
     pub use hookctl_core::record::*;
+    #[cfg(feature = "shared")]
+    pub use hookctl_objects as objects;
     pub use hookctl_record::*;
 }
 

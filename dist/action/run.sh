@@ -8,10 +8,58 @@ command=${INPUT_COMMAND:-}
 plan_file=${INPUT_PLAN_FILE:-}
 if [[ -n ${INPUT_TARGET:-} ]]; then export HOOKCTL_TARGET=$INPUT_TARGET; fi
 target=${HOOKCTL_TARGET:-default}
-[[ $target =~ ^[A-Za-z0-9_.-]{1,100}$ ]] || { echo "::error::The target has characters that a comment cannot name." >&2; exit 64; }
-marker="<!-- hookctl $target -->"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+fork=false
+if [[ -n ${PULL_REQUEST:-} && ${HEAD_REPOSITORY:-} != "$GITHUB_REPOSITORY" ]]; then fork=true; fi
+
+# A cancelled step signals this script only. The signal is passed on, so that hookctl settles what is in flight.
+child='' signalled=false
+# shellcheck disable=SC2317 # the trap calls it
+forward() {
+  signalled=true
+  if [[ -z $child ]]; then exit 130; fi
+  kill -TERM "$child" 2>/dev/null || true
+}
+trap forward INT TERM
+
+# Runs hookctl, and returns its exit code even if a signal interrupts the wait.
+run() { # run ARGUMENT...
+  local status
+  hookctl "$@" &
+  child=$!
+  while true; do
+    signalled=false status=0
+    wait "$child" || status=$?
+    $signalled || break
+  done
+  child=
+  return "$status"
+}
+
+# Writes a value so that it can neither end an HTML comment nor be taken for another value.
+encoded() { # encoded TEXT
+  local LC_ALL=C text=$1 shown='' index character
+  for ((index = 0; index < ${#text}; index++)); do
+    character=${text:index:1}
+    case $character in
+      [A-Za-z0-9_./]) ;;
+      *) printf -v character '%%%02X' $(($(printf '%d' "'$character") & 255)) ;;
+    esac
+    shown+=$character
+  done
+  printf '%s' "$shown"
+}
+
+# Each target of each configuration has a comment of its own.
+folder=$(pwd -P)
+workspace=$(cd "${GITHUB_WORKSPACE:-.}" && pwd -P)
+case $folder in
+  "$workspace") folder=. ;;
+  "$workspace"/*) folder=${folder#"$workspace"/} ;;
+esac
+marker="<!-- hookctl $(encoded "$target") $(encoded "$folder") $(encoded "${HOOKCTL_CONFIG:-hookctl.yaml}") -->"
 
 # Ends the step with the exit code of hookctl and the outputs.
 finish() { # finish CODE CHANGES PLAN_FILE
@@ -19,12 +67,16 @@ finish() { # finish CODE CHANGES PLAN_FILE
   exit "$1"
 }
 
-# Keeps one comment for each target on the pull request.
+# Keeps one comment for each marker on the pull request. The token of a fork's job cannot write one.
 comment() { # comment FILE
   [[ ${INPUT_COMMENT:-true} == true && -n ${PULL_REQUEST:-} ]] || return 0
+  if $fork; then return 0; fi
   [[ $PULL_REQUEST =~ ^[0-9]+$ ]] || return 0
   local body=$work/comment ids id
-  { echo "$marker"; cat "$1"; } >"$body"
+  {
+    echo "$marker"
+    cat "$1"
+  } >"$body"
   # The whole list is read before the first match is taken: `head` would end `gh` early.
   if ! ids=$(MARKER=$marker gh api --paginate "repos/$GITHUB_REPOSITORY/issues/$PULL_REQUEST/comments" \
     --jq '.[] | select(.user.type == "Bot") | select(.body | startswith(env.MARKER)) | .id'); then
@@ -42,19 +94,25 @@ comment() { # comment FILE
 # Uploads the findings to code scanning. A failure of the upload fails nothing.
 upload_sarif() {
   [[ ${INPUT_SARIF:-false} == true ]] || return 0
-  hookctl validate --output sarif >"$work/sarif" || true
+  if $fork; then return 0; fi
+  run validate --output sarif >"$work/sarif" || true
   gzip -c "$work/sarif" | base64 | tr -d '\n' >"$work/sarif.b64"
-  local ref=$GITHUB_REF
-  if [[ -n ${PULL_REQUEST:-} ]]; then ref=refs/pull/$PULL_REQUEST/head; fi
+  # The commit that was checked out, and the ref that it belongs to: the merge of a pull request, or its head.
+  local commit ref=$GITHUB_REF
+  commit=$(git rev-parse --verify --quiet HEAD 2>/dev/null) || commit=$GITHUB_SHA
+  if [[ -n ${PULL_REQUEST:-} && $commit == "${HEAD_SHA:-}" && $commit != "$GITHUB_SHA" ]]; then
+    ref=refs/pull/$PULL_REQUEST/head
+  fi
   gh api --method POST "repos/$GITHUB_REPOSITORY/code-scanning/sarifs" --silent \
-    -f commit_sha="${HEAD_SHA:-$GITHUB_SHA}" -f ref="$ref" -F sarif=@"$work/sarif.b64" ||
+    -f commit_sha="$commit" -f ref="$ref" -F sarif=@"$work/sarif.b64" ||
     echo "::warning::The findings could not be uploaded; the job needs 'security-events: write'."
 }
 
 # Annotates the lines with errors. The comment of an earlier plan would be misleading, so it is replaced.
 validate() {
   local status=0
-  hookctl validate --output github || status=$?
+  run validate --output github || status=$?
+  if ((status == 130)); then finish 130; fi
   upload_sarif
   if ((status != 0)); then
     printf '### hookctl: the files have errors\n\nThere is no plan (exit code %s). The annotations of the job show each error at its line.\n' \
@@ -72,14 +130,14 @@ case $command in
   plan)
     validate
     # A fork gets no secret. Its files are only validated.
-    if [[ -n ${PULL_REQUEST:-} && ${HEAD_REPOSITORY:-} != "$GITHUB_REPOSITORY" ]]; then
+    if $fork; then
       echo "::notice::This pull request comes from a fork, so it has no plan: the files are valid."
       finish 0
     fi
     arguments=(sync --dry-run --allow-missing-secrets --detailed-exitcode --output markdown)
     if [[ -n $plan_file ]]; then arguments+=("--out=$plan_file"); fi
     status=0
-    hookctl "${arguments[@]}" >"$work/plan" || status=$?
+    run "${arguments[@]}" >"$work/plan" || status=$?
     if [[ ! -s $work/plan ]]; then
       printf '### hookctl: no plan\n\nThe plan failed with exit code %s. The log of the job contains the reason.\n' "$status" >"$work/plan"
     fi
@@ -96,7 +154,10 @@ case $command in
     esac
     ;;
   apply)
+    again="the job"
     if [[ -n $plan_file ]]; then
+      # The saved plan no longer holds: a new plan contains the rest, and is reviewed like the first.
+      again="all jobs"
       arguments=(apply)
       if [[ -n ${INPUT_UNSEEN_TOKENS:-} ]]; then arguments+=("--unseen-tokens=$INPUT_UNSEEN_TOKENS"); fi
       arguments+=(--output markdown -- "$plan_file")
@@ -105,18 +166,18 @@ case $command in
       arguments=(sync --output markdown)
     fi
     status=0
-    hookctl "${arguments[@]}" >"$work/applied" || status=$?
+    run "${arguments[@]}" >"$work/applied" || status=$?
     cat "$work/applied"
     cat "$work/applied" >>"$summary"
     case $status in
-      4) echo "::error::A part of the plan failed. Run the job again: completed actions are not repeated." ;;
+      4) echo "::error::A part of the plan failed. Run $again again: completed actions are not repeated." ;;
       5) echo "::error::A safety rule refused the plan; nothing was written. The log contains the reason." ;;
     esac
     finish "$status"
     ;;
   drift)
     status=0
-    hookctl sync --dry-run --allow-missing-secrets --detailed-exitcode --output markdown >"$work/drift" || status=$?
+    run sync --dry-run --allow-missing-secrets --detailed-exitcode --output markdown >"$work/drift" || status=$?
     cat "$work/drift" >>"$summary"
     case $status in
       0) echo "The account is as declared." ;;

@@ -1,5 +1,6 @@
 //! Diagnostics for code review: annotations in the log of a GitHub workflow, and SARIF 2.1.0 for code scanning.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
@@ -136,15 +137,17 @@ struct Results<'a> {
 
 impl Serialize for Results<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut occurrences = BTreeMap::new();
         serializer.collect_seq(
             self.messages
                 .iter()
-                .map(|message| result(message, &self.codes)),
+                .map(|message| result(message, &self.codes, &mut occurrences)),
         )
     }
 }
 
-fn result(message: &Message, codes: &[&str]) -> Value {
+/// `occurrences` counts each fingerprint of the log so far.
+fn result(message: &Message, codes: &[&str], occurrences: &mut BTreeMap<String, u32>) -> Value {
     let level = match message.severity {
         "notice" => "note",
         other => other,
@@ -158,9 +161,13 @@ fn result(message: &Message, codes: &[&str]) -> Value {
     let (Some(file), Some(object)) = (&message.file, result.as_object_mut()) else {
         return result;
     };
+    let fingerprint = fingerprint(message, file);
+    let occurrence = occurrences.entry(fingerprint.clone()).or_default();
+    *occurrence += 1;
+    // The only name by which code scanning at GitHub recognises a finding of an earlier upload.
     object.insert(
         "partialFingerprints".to_owned(),
-        json!({ "hookctl/v1": fingerprint(message, file) }),
+        json!({ "primaryLocationLineHash": format!("{fingerprint}:{occurrence}") }),
     );
     let mut place = json!({ "artifactLocation": { "uri": uri(&slashed(file)) } });
     if let (Some(line), Some(place)) = (message.line, place.as_object_mut()) {
@@ -273,14 +280,47 @@ mod tests {
         let rule = &log["runs"][0]["tool"]["driver"]["rules"][0];
         let description = rule["shortDescription"]["text"].as_str().unwrap();
         assert!(description.ends_with('.'), "{description}");
+    }
+
+    #[test]
+    fn a_finding_keeps_its_fingerprint_when_its_line_moves_and_equal_findings_are_numbered() {
+        let fingerprints = |messages: &[Message]| {
+            let mut text = Vec::new();
+            sarif(messages, &mut text).unwrap();
+            let log: Value = serde_json::from_slice(&text).unwrap();
+            let results = log["runs"][0]["results"].as_array().unwrap().clone();
+            let name = |result: &Value| {
+                let found = &result["partialFingerprints"];
+                assert_eq!(found.as_object().unwrap().len(), 1, "{found}");
+                found["primaryLocationLineHash"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            };
+            results.iter().map(name).collect::<Vec<_>>()
+        };
         let mut moved = message();
-        moved.line = Some(9);
-        let file = PathBuf::from("webhooks.d/a b,c.yaml");
-        assert_eq!(
-            result["partialFingerprints"]["hookctl/v1"],
-            fingerprint(&moved, &file)
+        (moved.line, moved.column, moved.end) = (Some(9), Some(1), Some((9, 2)));
+        let [first, second] = fingerprints(&[message(), moved.clone()])
+            .try_into()
+            .unwrap();
+        let (hash, number) = first.split_once(':').unwrap();
+        assert!(
+            hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{hash}"
         );
+        assert_eq!((number, second), ("1", format!("{hash}:2")));
+        assert_eq!(fingerprints(&[moved.clone()]), [first.as_str()]);
         moved.message.push('!');
-        assert_ne!(fingerprint(&message(), &file), fingerprint(&moved, &file));
+        assert_ne!(fingerprints(&[moved.clone()]), [first.as_str()]);
+        // A message of the whole run has no place, and so no fingerprint.
+        moved.file = None;
+        let mut text = Vec::new();
+        sarif(&[moved], &mut text).unwrap();
+        assert!(
+            !String::from_utf8(text)
+                .unwrap()
+                .contains("partialFingerprints")
+        );
     }
 }

@@ -27,7 +27,9 @@ pub use human::{beside, line, plan, report};
 pub use json::{PlanDocument, ValidateDocument};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
-pub use record::{HistoryDocument, RecordDocument, history, record};
+pub use record::{
+    HistoryDocument, HolderEntry, RecordDocument, RecordStatusDocument, SharedHead, history, record,
+};
 pub use sanitize::sanitize;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, StatusDocument, StatusRow};

@@ -214,3 +214,88 @@ impl<'a> HistoryDocument<'a> {
         json::text(self)
     }
 }
+
+/// The document of `schemas/record-status-v1.schema.json`.
+#[derive(Debug, Serialize)]
+pub struct RecordStatusDocument<'a> {
+    format_version: &'static str,
+    target: &'a str,
+    /// The folder or the address.
+    place: String,
+    /// What the head of a shared record says. `None` for a local one.
+    shared: Option<SharedHead<'a>>,
+}
+
+/// What the head of a shared record says.
+#[derive(Clone, Debug, Serialize)]
+pub struct SharedHead<'a> {
+    /// The id of the record.
+    pub record: &'a str,
+    /// The number of holders so far.
+    pub epoch: u64,
+    /// The sequence of the last entry that the head knows.
+    pub sequence: u64,
+    /// The sequence up to which a checkpoint covers the log.
+    pub checkpoint: Option<u64>,
+    /// The process that holds the record.
+    pub holder: Option<HolderEntry<'a>>,
+}
+
+/// The process that holds a shared record.
+#[derive(Clone, Debug, Serialize)]
+pub struct HolderEntry<'a> {
+    /// The run, as it describes itself.
+    pub run: &'a str,
+    /// When it took the record, by its own clock.
+    pub since: Timestamp,
+}
+
+impl<'a> RecordStatusDocument<'a> {
+    /// Creates the document of a target's record in a folder or at an address.
+    pub const fn new(target: &'a str, place: String, shared: Option<SharedHead<'a>>) -> Self {
+        Self {
+            format_version: "1",
+            target,
+            place,
+            shared,
+        }
+    }
+
+    /// Returns the document as text that ends with a line break.
+    pub fn to_text(&self) -> String {
+        json::text(self)
+    }
+
+    /// Renders the document for people.
+    pub fn to_human(&self) -> String {
+        let place = sanitize(&self.place);
+        let target = self.target;
+        let Some(shared) = &self.shared else {
+            return format!("The record of '{target}' is local, in {place}.\n");
+        };
+        let entries = match shared.sequence {
+            1 => "1 entry".to_owned(),
+            count => format!("{count} entries"),
+        };
+        let checkpoint = match shared.checkpoint {
+            Some(sequence) => format!("a checkpoint at {sequence}"),
+            None => "no checkpoint".to_owned(),
+        };
+        let holder = match &shared.holder {
+            None => "No process is writing it.".to_owned(),
+            Some(holder) => format!(
+                "It is being written by {} since {} (epoch {}).",
+                sanitize(holder.run),
+                holder.since,
+                shared.epoch
+            ),
+        };
+        format!(
+            "The record of '{target}' is shared, in {place}: {entries}, {checkpoint}, {} so far.\n{holder}\n",
+            plural(
+                usize::try_from(shared.epoch).unwrap_or(usize::MAX),
+                "writer"
+            )
+        )
+    }
+}

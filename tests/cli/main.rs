@@ -33,6 +33,7 @@ mod repository;
 mod safety;
 mod saved;
 mod secrets;
+mod shared;
 mod status;
 mod tables;
 mod terminal;

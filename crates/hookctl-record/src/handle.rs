@@ -119,8 +119,7 @@ impl Record {
             return;
         }
         match access {
-            Access::Read => drop(self.remembered().await),
-            Access::Write => {
+            Access::Write if !self.0.backend.begins_late() => {
                 let Ok(session) = self.0.backend.begin().await else {
                     return;
                 };
@@ -132,6 +131,8 @@ impl Record {
                     });
                 }
             }
+            // The lease of a record that begins late is taken only for a write.
+            Access::Read | Access::Write => drop(self.remembered().await),
         }
     }
 

@@ -110,6 +110,27 @@ impl<'a> Resolver<'a> {
         }
         Ok(secret)
     }
+
+    /// Runs the program of a source, and returns all that it printed, which may have several lines. Returns `None` if the
+    /// source is not a program.
+    ///
+    /// # Errors
+    /// Returns [`ResolveError`]. Its texts contain no part of the output.
+    pub async fn output(
+        &self,
+        source: &SecretSource,
+    ) -> Result<Option<Zeroizing<String>>, ResolveError> {
+        let SecretSource::Command {
+            program,
+            arguments,
+            directory,
+        } = source
+        else {
+            return Ok(None);
+        };
+        let output = run(source, program, arguments, directory, self.permits).await?;
+        Ok(Some(Zeroizing::new(output)))
+    }
 }
 
 /// Asks a provider.

@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(feature = "s3")]
+pub mod s3;
+
 use hookctl_core::record::{After, HistoryAction, HistoryEntry, Settlement};
 use hookctl_core::secret::{FingerprintKey, Salt, Secret};
 use hookctl_core::state::AppliedRecord;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use hookctl::apply::Settle;
 use hookctl::plan::KeyFilter;
+use hookctl::record::RecordUrl;
 
 /// Arguments of every command.
 #[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
@@ -23,6 +24,9 @@ pub(crate) struct GlobalArgs {
     /// Folder of the local record [default: .hookctl]
     #[arg(long, value_name = "FOLDER", global = true, env = "HOOKCTL_CACHE_DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
+    /// Where the record is: local, or the address of a shared one, such as s3://BUCKET/PREFIX
+    #[arg(long, value_name = "WHERE", global = true, env = "HOOKCTL_RECORD", value_parser = RecordArg::parse)]
+    pub(crate) record: Option<RecordArg>,
     /// Base URL of the API
     #[arg(long, value_name = "URL", global = true, env = "HOOKCTL_API_URL")]
     pub(crate) api_url: Option<String>,
@@ -38,9 +42,9 @@ pub(crate) struct GlobalArgs {
     /// Treat warnings about the files as errors
     #[arg(long, global = true)]
     pub(crate) deny_warnings: bool,
-    /// How long to wait for the lock of the local record, such as 10s or 500ms
-    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", default_value = "10s", value_parser = duration)]
-    pub(crate) lock_timeout: Duration,
+    /// How long to wait for another process that writes the record [default: 10s, shared: 2m]
+    #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", value_parser = duration)]
+    pub(crate) lock_timeout: Option<Duration>,
     /// When to use colors
     #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub(crate) color: ColorWhen,
@@ -56,6 +60,26 @@ pub(crate) struct GlobalArgs {
     /// Print only results and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+}
+
+/// Where the record is, as named by a flag or a variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RecordArg {
+    /// In the folder of the local record.
+    Local,
+    /// On an object store.
+    Shared(RecordUrl),
+}
+
+impl RecordArg {
+    /// Parses `local` or an address.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text == "local" {
+            return Ok(Self::Local);
+        }
+        let parsed = RecordUrl::parse(text).map_err(|error| error.to_string());
+        parsed.map(Self::Shared)
+    }
 }
 
 /// When to use colors.

@@ -6,6 +6,7 @@ use hookctl::apply::UndecidedCreate;
 use hookctl::config::DiscoverError;
 use hookctl::plan::PlanProblem;
 use hookctl::plan::safety::Refusal;
+use hookctl::record::shared::{BlobErrorKind, SharedError};
 use hookctl::record::{RecordError, RecordErrorKind};
 use hookctl::remote::http::ClientError;
 use hookctl::remote::{ApiError, ObserveError};
@@ -77,6 +78,9 @@ fn fixed(error: &(dyn Error + 'static)) -> &'static [&'static str] {
 }
 
 fn record(error: &RecordError) -> &'static [&'static str] {
+    if let Some(error) = error.cause().downcast_ref() {
+        return shared_record(error);
+    }
     match error.kind() {
         RecordErrorKind::Held => &["raise --lock-timeout to wait longer"],
         RecordErrorKind::Misplaced => &[RECORD_FOLDER],
@@ -86,6 +90,38 @@ fn record(error: &RecordError) -> &'static [&'static str] {
         RecordErrorKind::Newer => &[
             "use that version of hookctl",
             "move the folder aside to start a new record",
+        ],
+        _ => &[],
+    }
+}
+
+fn shared_record(error: &SharedError) -> &'static [&'static str] {
+    match error {
+        SharedError::Missing => &["create it with `hookctl record init`"],
+        SharedError::Held { .. } => &[
+            "it ends by itself, or is replaced when its lease ends",
+            "if you know that it hangs, take the record away from it with `hookctl record unlock`",
+            "raise --lock-timeout to wait longer",
+        ],
+        SharedError::OtherEpoch { .. } => &["`hookctl record status` shows the current holder"],
+        SharedError::Fenced | SharedError::Ended => {
+            &["run it again: it settles what this run left pending"]
+        }
+        SharedError::Store(error) => match error.kind() {
+            BlobErrorKind::Denied => &[
+                "check the credentials, and their permissions to read, list, and write below the prefix",
+            ],
+            _ => &["check the address and the region of `record`"],
+        },
+        SharedError::Damaged { .. } => &[
+            "restore the object from a version of the bucket",
+            "name another prefix in `record`, run `hookctl record init`, and sync: webhooks are found by their names",
+        ],
+        SharedError::Newer { .. } => &["use that version of hookctl"],
+        SharedError::OtherAccount { .. } => &["name another prefix in `record`"],
+        SharedError::Moved { .. } => &["name that address in `record`"],
+        SharedError::Unsafe { .. } => &[
+            "use a store that honours If-Match and If-None-Match, such as S3, Azure Blob Storage, or Google Cloud Storage",
         ],
         _ => &[],
     }

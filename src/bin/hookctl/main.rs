@@ -24,6 +24,7 @@ mod run;
 mod secrets;
 mod session;
 mod settings;
+mod shared_record;
 mod signals;
 mod trust;
 mod ui;

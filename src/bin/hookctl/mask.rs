@@ -20,6 +20,11 @@ pub(crate) fn follow_key(key: &Secret) {
     FOLLOWED.follow(key);
 }
 
+/// Masks a text from now on, such as the credentials of a store.
+pub(crate) fn follow_text(text: &str) {
+    FOLLOWED.follow_text(text);
+}
+
 /// Masks a token until [`forget_tokens`] is called.
 pub(crate) fn follow_token(token: &Secret) {
     FOLLOWED.follow_token(token);

@@ -6,33 +6,42 @@ use std::time::{Duration, Instant};
 
 use hookctl::apply::RunContext;
 use hookctl::clock::SystemClock;
+use hookctl::config::SharedPlace;
 use hookctl::declaration::Declarations;
 use hookctl::input::open_regular;
 use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
+use hookctl::record::shared::SharedError;
 use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{
-    Account, Horizon, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
+    Access, Account, Horizon, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
 };
 use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
-use hookctl::secret::{FingerprintKey, KeyValues, Salt, Secret, SecretSource, Secrets, TooShort};
+use hookctl::secret::{
+    FingerprintKey, KeyValues, Permits, Salt, Secret, SecretSource, Secrets, TooShort,
+};
 use hookctl::state::DesiredState;
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Environment;
 use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
+use crate::shared_record::connect;
 use crate::signals::{cancellation, interrupted};
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
 
 /// Placeholder API key for the in-process sandbox. Not secret.
 pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
+
+/// How long to wait for another process that writes the local record.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
@@ -60,13 +69,18 @@ impl Session {
 
     /// Sets up the session over a record that may be loaded already.
     pub(crate) async fn over(
-        record: Record,
+        record: RecordAhead,
         settings: &Settings,
         environment: &Environment,
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
         let consent = match cleared {
-            Cleared::Sandbox(_) => return Self::over_sandbox(record, settings).await,
+            Cleared::Sandbox(_) => {
+                let record = record
+                    .reach(settings, environment, cleared.permits())
+                    .await?;
+                return Self::over_sandbox(record, settings).await;
+            }
             Cleared::Api(consent) => consent,
         };
         let access = consent.access().ok_or_else(no_api_url)?;
@@ -97,6 +111,7 @@ impl Session {
             }
             None => FingerprintKey::derive(&key),
         };
+        let record = record.reach(settings, environment, permits).await?;
         let options = HttpOptions {
             https_only: url.is_https(),
             proxy: if url.is_loopback() {
@@ -259,31 +274,88 @@ pub(crate) fn record_error(error: &RecordError) -> CommandError {
     if error.kind() == RecordErrorKind::Interrupted {
         return interrupted();
     }
-    CommandError::caused("record", error)
+    match error.cause().downcast_ref() {
+        Some(SharedError::Missing) => CommandError::caused("record-missing", error),
+        Some(SharedError::Held { .. }) => CommandError::caused("record-held", error),
+        Some(SharedError::Fenced) => CommandError::caused("lease-lost", error),
+        Some(SharedError::Unsafe { .. }) => {
+            CommandError::caused("record-unsafe", error).status(ExitStatus::Refused)
+        }
+        _ => CommandError::caused("record", error),
+    }
 }
 
 /// Returns the location of the record and the options to open it.
 pub(crate) fn record_options(settings: &Settings) -> Result<SledOptions, CommandError> {
     Ok(SledOptions {
         directory: crate::place::of_record(settings)?,
-        lock_timeout: settings.lock_timeout,
+        lock_timeout: settings.lock_timeout.unwrap_or(LOCK_TIMEOUT),
         history: settings.history,
         cancellation: cancellation(),
         followed: mask::followed(),
     })
 }
 
+/// The record of a run before consent: a local one may be read ahead, a shared one may not even be reached.
+pub(crate) enum RecordAhead {
+    /// On this machine.
+    Local(Record),
+    /// On an object store.
+    Shared(Box<SharedPlace>, Account),
+}
+
+impl RecordAhead {
+    /// Reads a local record while the program does something else.
+    pub(crate) async fn prefetch(&self, access: Access) {
+        if let Self::Local(record) = self {
+            record.prefetch(access).await;
+        }
+    }
+
+    /// Lets other processes write a local record that was read ahead.
+    pub(crate) async fn release(&self) {
+        if let Self::Local(record) = self {
+            record.release().await;
+        }
+    }
+
+    /// Returns the record, now that there is consent. Sends nothing.
+    pub(crate) async fn reach(
+        self,
+        settings: &Settings,
+        environment: &Environment,
+        permits: &Permits,
+    ) -> Result<Record, CommandError> {
+        match self {
+            Self::Local(record) => Ok(record),
+            Self::Shared(place, account) => {
+                let shared =
+                    connect(&place, account.clone(), settings, environment, permits).await?;
+                Ok(Record::new(shared, account))
+            }
+        }
+    }
+}
+
 /// Returns the record of a target, or of the emulator. Reads nothing yet.
-pub(crate) fn record(settings: &Settings, sandbox: bool) -> Result<Record, CommandError> {
+pub(crate) fn record(settings: &Settings, sandbox: bool) -> Result<RecordAhead, CommandError> {
+    let account = account(settings, sandbox);
+    if let (Some(place), false) = (settings.record.shared(), sandbox) {
+        return Ok(RecordAhead::Shared(Box::new(place.clone()), account));
+    }
+    let record = SledRecord::new(record_options(settings)?, account).into_record();
+    Ok(RecordAhead::Local(record))
+}
+
+/// Returns the account of a target, or of the emulator.
+pub(crate) fn account(settings: &Settings, sandbox: bool) -> Account {
     let target = &settings.target;
+    if sandbox {
+        return Account::sandbox(&target.name);
+    }
+    // Commands that need a URL report that it is missing.
     let url = target.api_url.as_ref().map(ToString::to_string);
-    let account = if sandbox {
-        Account::sandbox(&target.name)
-    } else {
-        // Commands that need a URL report that it is missing.
-        Account::new(&target.name, &url.unwrap_or_default())
-    };
-    Ok(SledRecord::new(record_options(settings)?, account).into_record())
+    Account::new(&target.name, &url.unwrap_or_default())
 }
 
 /// Checks the certificate files that the environment names. The TLS library would block on a FIFO.

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hookctl::config::{ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError};
+use hookctl::config::{
+    ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError, RecordPlace, SharedPlace,
+};
 use hookctl::diagnostic::{Diagnostics, Lints, Location, SourceMap, Span, nearest};
 use hookctl::plan::safety::SafetyLimits;
 use hookctl::record::HistoryLimits;
 use hookctl::secret::{KeySources, PlaintextSecrets, SecretSource};
 
-use crate::args::GlobalArgs;
+use crate::args::{GlobalArgs, RecordArg};
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::guards::{Guards, Sought};
@@ -32,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) cache_dir: PathBuf,
     /// What named the folder of the record.
     pub(crate) cache_dir_by: NamedBy,
+    /// Where the record is.
+    pub(crate) record: RecordSettings,
     pub(crate) target: TargetSettings,
     /// The names of all targets.
     pub(crate) known_targets: Vec<String>,
@@ -54,8 +58,8 @@ pub(crate) struct Settings {
     pub(crate) plaintext_secrets: PlaintextSecrets,
     /// The levels of warnings.
     pub(crate) lints: Lints,
-    /// How long to wait for the lock of the record.
-    pub(crate) lock_timeout: Duration,
+    /// How long to wait for another process that writes the record. `None` leaves it to the kind of the record.
+    pub(crate) lock_timeout: Option<Duration>,
     /// Whether plain HTTP to another host is allowed.
     pub(crate) insecure_http: bool,
     /// The settings of hookctl.yaml that make plans more or less careful.
@@ -76,6 +80,59 @@ pub(crate) enum NamedBy {
 impl NamedBy {
     fn of(flag: Option<&PathBuf>) -> Self {
         flag.map_or(Self::Repository, |_| Self::Person)
+    }
+}
+
+/// Where the record is.
+pub(crate) struct RecordSettings {
+    /// The place.
+    pub(crate) place: RecordPlace,
+    /// Whether a flag or the environment named it, rather than a file.
+    pub(crate) is_given: bool,
+    /// The location in hookctl.yaml.
+    pub(crate) location: Option<Location>,
+}
+
+impl RecordSettings {
+    /// Applies the flag over the file. If both name the same record, what else the file says about it holds.
+    fn of(
+        given: Option<&RecordArg>,
+        config: &Config,
+        target: &str,
+        sources: Option<&SourceMap>,
+    ) -> Self {
+        let of_target = config.targets.get(target);
+        let configured = of_target.and_then(|target| target.record.as_ref());
+        let configured = configured.or(config.record.as_ref());
+        let place = match (given, configured) {
+            (None, None) | (Some(RecordArg::Local), _) => RecordPlace::Local,
+            (None, Some(place)) => place.clone(),
+            (Some(RecordArg::Shared(url)), Some(RecordPlace::Shared(place)))
+                if place.url == *url =>
+            {
+                RecordPlace::Shared(place.clone())
+            }
+            (Some(RecordArg::Shared(url)), _) => {
+                RecordPlace::Shared(Box::new(SharedPlace::at(url.clone())))
+            }
+        };
+        let location = match &place {
+            RecordPlace::Shared(place) => place.span.and_then(|span| Some(sources?.location(span))),
+            RecordPlace::Local => None,
+        };
+        Self {
+            place,
+            is_given: given.is_some(),
+            location,
+        }
+    }
+
+    /// Returns the shared record; `None` if the record is local.
+    pub(crate) const fn shared(&self) -> Option<&SharedPlace> {
+        match &self.place {
+            RecordPlace::Shared(place) => Some(place),
+            RecordPlace::Local => None,
+        }
     }
 }
 
@@ -178,6 +235,7 @@ impl Settings {
         };
         let sources = remarks.as_ref().map(|(sources, _)| sources);
         let target = target(global, &config, sources)?;
+        let record = RecordSettings::of(global.record.as_ref(), &config, &target.name, sources);
         let request_timeout = global.request_timeout.unwrap_or(config.request_timeout);
         let of_target = config.targets.get(&target.name);
         let settle_horizon = global
@@ -205,6 +263,7 @@ impl Settings {
             webhooks_dir_by: NamedBy::of(global.dir.as_ref()),
             cache_dir,
             cache_dir_by: NamedBy::of(global.cache_dir.as_ref()),
+            record,
             target,
             known_targets,
             keys: config.key_sources(),

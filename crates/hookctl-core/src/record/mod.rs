@@ -8,6 +8,7 @@ mod intent;
 mod journal;
 mod port;
 mod remembered;
+mod url;
 
 pub use account::Account;
 pub use commit::{Commit, Entry, Observation};
@@ -17,3 +18,4 @@ pub use intent::{Horizon, IntendedWrite, Intent, Pending, Remaining};
 pub use journal::{After, Journal, JournalError, Settlement};
 pub use port::{Backend, Begun, Head, Loaded, PortFuture, RecordError, RecordErrorKind, Session};
 pub use remembered::{Remembered, bind};
+pub use url::{InvalidRecordUrl, ObjectStore, RecordUrl};

@@ -121,6 +121,7 @@ struct Known {
     filter: Filter,
     /// Secrets that are never forgotten.
     lasting: Vec<Secret>,
+    lasting_texts: Vec<Zeroizing<String>>,
 }
 
 impl Followed {
@@ -129,6 +130,13 @@ impl Followed {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         known.filter.follow(secret);
         known.lasting.push(secret.clone());
+    }
+
+    /// Hides a text that is secret, but not a [`Secret`], such as the credentials of a store.
+    pub fn follow_text(&self, text: &str) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.filter.follow_text(text);
+        known.lasting_texts.push(Zeroizing::new(text.to_owned()));
     }
 
     /// Masks a token until [`Followed::forget_tokens`] is called.
@@ -143,6 +151,9 @@ impl Followed {
         let mut filter = Filter::new();
         for secret in &known.lasting {
             filter.follow(secret);
+        }
+        for text in &known.lasting_texts {
+            filter.follow_text(text);
         }
         known.filter = filter;
     }

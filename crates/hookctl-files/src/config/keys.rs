@@ -11,17 +11,27 @@ use hookctl_system::input::normal;
 
 impl Reader<'_> {
     pub(super) fn api_url(&mut self, mapping: &Mapping) -> Option<ApiBaseUrl> {
-        let (text, node) = self.text(mapping, "api_url")?;
+        self.base_url(mapping, "api_url", "https://api.example.com")
+    }
+
+    /// Reads the base URL of a server.
+    pub(super) fn base_url(
+        &mut self,
+        mapping: &Mapping,
+        key: &str,
+        example: &str,
+    ) -> Option<ApiBaseUrl> {
+        let (text, node) = self.text(mapping, key)?;
         match ApiBaseUrl::parse(text) {
             Ok(url) => Some(url),
             Err(error) => {
                 self.diagnostics.push(
                     node.problem(
                         Code::InvalidUrl,
-                        format!("'api_url' {error}"),
+                        format!("'{key}' {error}"),
                         "not a base URL of an API",
                     )
-                    .help("use the base URL only, such as https://api.example.com"),
+                    .help(format!("use the base URL only, such as {example}")),
                 );
                 None
             }

@@ -10,6 +10,7 @@ mod lints;
 mod literal;
 mod ranges;
 mod reader;
+mod record;
 mod times;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use hookctl_secrets::KeySources;
 pub use file::{DiscoverError, FILE_NAMES, discover, git_root, load, load_text};
 pub use guards::{Guard, Places};
 pub use hookctl_core::api_url::{ApiBaseUrl, InvalidApiUrl};
+pub use record::{RecordPlace, SharedPlace};
 pub use times::{InvalidTime, parse_time};
 
 /// The default of `webhooks_dir`.
@@ -64,6 +66,8 @@ pub struct Config {
     /// How long a request without a response may still take effect, 0 s to 1 hour. `None` means `request_timeout` and
     /// [`DEFAULT_SETTLE_MARGIN`].
     pub settle_horizon: Option<Duration>,
+    /// Where the record is kept. `None` means on this machine.
+    pub record: Option<RecordPlace>,
     /// How much history the record keeps.
     pub history: HistoryConfig,
     /// How secrets in plain text are treated.
@@ -100,6 +104,8 @@ pub struct Target {
     pub fingerprint_key: Option<SecretSource>,
     /// Overrides the horizon of the configuration.
     pub settle_horizon: Option<Duration>,
+    /// Overrides the record of the configuration.
+    pub record: Option<RecordPlace>,
     /// The locations of values that need consent.
     pub spans: TargetSpans,
 }
@@ -126,6 +132,7 @@ impl fmt::Debug for Target {
             vars,
             fingerprint_key,
             settle_horizon,
+            record,
             spans: _,
         } = self;
         formatter
@@ -137,6 +144,7 @@ impl fmt::Debug for Target {
             .field("vars", &vars.keys())
             .field("fingerprint_key", fingerprint_key)
             .field("settle_horizon", settle_horizon)
+            .field("record", record)
             .finish()
     }
 }
@@ -168,6 +176,7 @@ impl Default for Config {
             requests_per_second: None,
             request_timeout: DEFAULT_REQUEST_TIMEOUT,
             settle_horizon: None,
+            record: None,
             history: HistoryConfig::default(),
             plaintext_secrets: PlaintextSecrets::default(),
             lints: Lints::default(),

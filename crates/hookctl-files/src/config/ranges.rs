@@ -12,3 +12,5 @@ pub(super) const HISTORY_KEEP: RangeInclusive<Duration> =
 /// Of `settle_horizon`.
 pub(super) const SETTLE_HORIZON: RangeInclusive<Duration> =
     Duration::ZERO..=Duration::from_hours(1);
+/// Of the lease of a shared record.
+pub(super) const LEASE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_mins(10);

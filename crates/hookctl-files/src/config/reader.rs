@@ -15,7 +15,7 @@ use hookctl_core::plan::safety::SafetyLimits;
 use hookctl_core::template::is_variable_name;
 
 /// The keys of the configuration.
-pub(crate) const KEYS: [&str; 13] = [
+pub(crate) const KEYS: [&str; 14] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -26,11 +26,12 @@ pub(crate) const KEYS: [&str; 13] = [
     "requests_per_second",
     "request_timeout",
     "settle_horizon",
+    "record",
     "history",
     "plaintext_secrets",
     "lints",
 ];
-const TARGET_KEYS: [&str; 7] = [
+const TARGET_KEYS: [&str; 8] = [
     "api_url",
     "api_key",
     "team_id",
@@ -38,6 +39,7 @@ const TARGET_KEYS: [&str; 7] = [
     "vars",
     "fingerprint_key",
     "settle_horizon",
+    "record",
 ];
 const SAFETY_KEYS: [&str; 4] = [
     "max_delete_percent",
@@ -138,6 +140,7 @@ impl Reader<'_> {
             config.request_timeout = timeout;
         }
         config.settle_horizon = self.horizon(root, config.request_timeout);
+        config.record = self.record(root);
         if let Some(node) = root.get("history") {
             config.history = self.history(node);
         }
@@ -156,7 +159,7 @@ impl Reader<'_> {
         }
     }
 
-    fn known_keys(&mut self, mapping: &Mapping, known: &[&str]) {
+    pub(super) fn known_keys(&mut self, mapping: &Mapping, known: &[&str]) {
         for entry in mapping.iter() {
             let key = entry.key.value.as_str();
             if known.contains(&key) {
@@ -338,6 +341,7 @@ impl Reader<'_> {
             vars: BTreeMap::new(),
             fingerprint_key: None,
             settle_horizon: None,
+            record: None,
             spans: TargetSpans::default(),
         };
         let Some(mapping) = node.mapping(&excerpt(name), self.diagnostics) else {
@@ -346,6 +350,7 @@ impl Reader<'_> {
         self.known_keys(mapping, &TARGET_KEYS);
         target.api_url = self.api_url(mapping);
         target.settle_horizon = self.horizon(mapping, request_timeout);
+        target.record = self.record(mapping);
         let api_key = self.secret(mapping, "api_key");
         let fingerprint_key = self.secret(mapping, "fingerprint_key");
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());

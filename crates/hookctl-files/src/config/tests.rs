@@ -329,3 +329,77 @@ fn the_history_is_kept_as_long_as_the_file_says() {
     assert_eq!(history.keep, Some(std::time::Duration::from_hours(30 * 24)));
     assert_eq!(history.max_entries, Some(500));
 }
+
+#[test]
+fn a_record_is_on_this_machine_or_on_an_object_store() {
+    let shared = |place: Option<RecordPlace>| match place {
+        Some(RecordPlace::Shared(place)) => *place,
+        other => panic!("{other:?}"),
+    };
+    let of = |text: &str| {
+        let (codes, config) = read(text);
+        assert_eq!(codes, [""; 0], "{text}");
+        config.unwrap()
+    };
+    assert_eq!(of("record: local").record, Some(RecordPlace::Local));
+    let place = shared(of("record: s3://acme-iac/hookctl").record);
+    assert_eq!(place.url.to_string(), "s3://acme-iac/hookctl");
+    let config = of("record:
+  url: gs://acme/hooks
+  region: eu-central-1
+  endpoint: http://127.0.0.1:9000
+  kms_key: alias/hooks
+  lease: 90s
+  credentials: { command: [aws, configure, export-credentials] }
+targets:
+  qa: { record: local }
+  prod: {}
+");
+    let place = shared(config.record);
+    assert_eq!(place.region.as_deref(), Some("eu-central-1"));
+    assert_eq!(place.lease, Some(Duration::from_secs(90)));
+    assert!(place.endpoint.unwrap().is_loopback());
+    assert!(matches!(
+        place.credentials,
+        Some(SecretSource::Command { .. })
+    ));
+    assert_eq!(config.targets["qa"].record, Some(RecordPlace::Local));
+    assert_eq!(config.targets["prod"].record, None);
+}
+
+#[test]
+fn mistakes_about_the_record() {
+    for (text, codes) in [
+        ("record: ./folder", vec!["1:9 invalid-url"]),
+        ("record: s3://bucket", vec!["1:9 invalid-url"]),
+        ("record: 's3://${B}/x'", vec!["1:9 invalid-template"]),
+        ("record: 1", vec!["1:9 wrong-type"]),
+        ("record: { region: x }", vec!["1:9 missing-field"]),
+        (
+            "record: { url: s3://a/b, bucket: x }",
+            vec!["1:26 unknown-field"],
+        ),
+        (
+            "record: { url: s3://a/b, lease: 1h }",
+            vec!["1:33 out-of-range"],
+        ),
+        (
+            "record: { url: s3://a/b, endpoint: 'x' }",
+            vec!["1:36 invalid-url"],
+        ),
+        (
+            "record: { url: s3://a/b, credentials: { env: X } }",
+            vec!["1:39 invalid-secret-source"],
+        ),
+        (
+            "record: { url: s3://a/b, credentials: hunter2 }",
+            vec!["1:39 invalid-secret-source"],
+        ),
+        (
+            "targets: { qa: { record: s4://a/b } }",
+            vec!["1:26 invalid-url"],
+        ),
+    ] {
+        assert_eq!(read(text).0, codes, "{text}");
+    }
+}

@@ -18,7 +18,11 @@ use super::names;
 use super::options::SharedOptions;
 use super::read::{CONCURRENT_READS, ReadHead};
 use super::session::SharedSession;
+use super::status::SharedStatus;
 use super::write::Resolved;
+
+/// How often [`SharedRecord::unlock`] tries to take the lease from a holder that sends heartbeats.
+const UNLOCK_ATTEMPTS: usize = 5;
 
 /// The record of one account on an object store. Clones share what was read.
 #[derive(Clone)]
@@ -54,6 +58,7 @@ impl SharedRecord {
             epoch: 0,
             holder: None,
             lease_ms: 0,
+            permit_ms: 0,
             beat: 0,
             tail: Tail::empty(),
             base: None,
@@ -78,6 +83,55 @@ impl SharedRecord {
         let head = self.0.attempts().head(None).await?;
         let head = head.ok_or(SharedError::Missing)?;
         self.0.attempts().verify(&head.body).await
+    }
+
+    /// Reads who holds the record, and how long its log is. Reads no entry.
+    ///
+    /// # Errors
+    /// [`SharedError::Missing`], [`SharedError::Moved`], or another [`SharedError`]
+    pub async fn status(&self) -> Result<SharedStatus, SharedError> {
+        let head = self.0.attempts().head(None).await?;
+        let head = head.ok_or(SharedError::Missing)?.body;
+        self.0.check(&head)?;
+        Ok(SharedStatus {
+            record: head.record,
+            epoch: head.epoch,
+            sequence: head.tail.sequence,
+            checkpoint: head.base.map(|base| base.tail.sequence),
+            lease: Duration::from_millis(head.lease_ms),
+            holder: head.holder,
+        })
+    }
+
+    /// Takes the lease away from its holder without waiting for the lease to end, and releases it once that holder can
+    /// send no more requests. Returns how long that took to wait for. Returns `None` if no process holds the lease.
+    ///
+    /// The log is closed to the old holder at once. The requests that it has sent stay pending, for the next run.
+    ///
+    /// # Errors
+    /// [`SharedError::OtherEpoch`] if the holder is not the one of this epoch, or another [`SharedError`]
+    pub async fn unlock(&self, epoch: u64) -> Result<Option<Duration>, SharedError> {
+        // A heartbeat in between refuses the attempt.
+        for _ in 0..UNLOCK_ATTEMPTS {
+            let head = self.0.attempts().head(None).await?;
+            let head = head.ok_or(SharedError::Missing)?;
+            self.0.check(&head.body)?;
+            if head.body.holder.is_none() {
+                return Ok(None);
+            }
+            if head.body.epoch != epoch {
+                return Err(SharedError::OtherEpoch {
+                    found: head.body.epoch,
+                });
+            }
+            if let Some(session) = Arc::clone(&self.0).take_from(&head, None).await? {
+                let permit = Duration::from_millis(head.body.permit_ms);
+                tokio::time::sleep(permit).await;
+                session.release().await;
+                return Ok(Some(permit));
+            }
+        }
+        Err(SharedError::OtherEpoch { found: epoch })
     }
 }
 
@@ -186,7 +240,8 @@ impl Shared {
                 run: self.options.run.clone(),
                 since: sent.at,
             }),
-            lease_ms: u64::try_from(self.options.times.lease.as_millis()).unwrap_or(u64::MAX),
+            lease_ms: milliseconds(self.options.times.lease),
+            permit_ms: milliseconds(self.options.times.permit()),
             beat: 0,
             unclean,
             nonce: nonce()?,
@@ -241,6 +296,10 @@ impl Shared {
         }
         Ok(changes)
     }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A head that is watched for a sign of life.

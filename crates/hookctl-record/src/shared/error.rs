@@ -33,6 +33,12 @@ pub enum SharedError {
         /// How long its heartbeat has not changed, as far as this process saw.
         silent: Duration,
     },
+    /// The holder is not the expected one.
+    #[error("the record is in epoch {found}")]
+    OtherEpoch {
+        /// The current epoch.
+        found: u64,
+    },
     /// The wait for another holder was cancelled.
     #[error("interrupted while another process writes the record")]
     Interrupted,
@@ -104,7 +110,7 @@ impl SharedError {
                 BlobErrorKind::TooLarge => RecordErrorKind::Damaged,
                 BlobErrorKind::Unavailable | BlobErrorKind::Denied => RecordErrorKind::Unavailable,
             },
-            Self::Held { .. } => RecordErrorKind::Held,
+            Self::Held { .. } | Self::OtherEpoch { .. } => RecordErrorKind::Held,
             Self::Interrupted => RecordErrorKind::Interrupted,
             Self::Fenced => RecordErrorKind::Fenced,
             Self::Conflict { .. } => RecordErrorKind::Conflict,

@@ -49,6 +49,8 @@ pub(super) struct HeadBody {
     pub(super) holder: Option<Holder>,
     /// How long the lease lasts after its last heartbeat, in milliseconds.
     pub(super) lease_ms: u64,
+    /// How long after a heartbeat the holder may send requests, in milliseconds.
+    pub(super) permit_ms: u64,
     /// Counts the heartbeats of the epoch.
     pub(super) beat: u64,
     /// The end of the log. While the lease is held, the log may continue behind it.

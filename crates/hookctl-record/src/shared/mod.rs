@@ -36,6 +36,7 @@ mod options;
 mod probe;
 mod read;
 mod session;
+mod status;
 mod write;
 
 pub use backend::SharedRecord;
@@ -44,3 +45,4 @@ pub use error::SharedError;
 pub use holder::Holder;
 pub use memory::MemoryBlobs;
 pub use options::{SharedOptions, Times};
+pub use status::SharedStatus;

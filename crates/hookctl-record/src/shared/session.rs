@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, RecordError, Session};
+use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, Session};
 
 use super::context::{Known, Shared, nonce, tag};
 use super::digest::Digest;
@@ -31,8 +31,36 @@ pub(super) struct SharedSession {
 
 struct Written {
     state: State,
-    /// Whether an append failed, so that the end of the log is unknown.
-    ended: bool,
+    /// Why nothing more is appended.
+    ended: Option<Ended>,
+    /// The append that is under way. It stays if its caller is dropped, so that the next caller completes it.
+    under_way: Option<Arc<Append>>,
+}
+
+/// Why a session appends nothing more.
+#[derive(Clone, Copy)]
+enum Ended {
+    /// An append failed, so that the end of the log is unknown.
+    Unknown,
+    /// Another process appended.
+    Fenced,
+}
+
+impl From<Ended> for SharedError {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Unknown => Self::Ended,
+            Ended::Fenced => Self::Fenced,
+        }
+    }
+}
+
+/// An entry, as it is written.
+struct Append {
+    body: LogBody,
+    content: Vec<u8>,
+    /// The commit with the entry's observations, which are not written.
+    commit: Option<Arc<Commit>>,
 }
 
 impl SharedSession {
@@ -52,7 +80,8 @@ impl SharedSession {
             epoch,
             written: Mutex::new(Written {
                 state,
-                ended: false,
+                ended: None,
+                under_way: None,
             }),
         }
     }
@@ -62,17 +91,23 @@ impl SharedSession {
     }
 
     /// Appends an entry. `Ok(false)` if its number is taken.
-    async fn append_entry(&self, operations: Vec<Operation>) -> Result<bool, SharedError> {
+    async fn append_entry(
+        &self,
+        operations: Vec<Operation>,
+        commit: Option<Arc<Commit>>,
+    ) -> Result<bool, SharedError> {
         let tail = {
             let written = self.written();
-            if written.ended {
+            if let Some(ended) = written.ended {
+                return Err(ended.into());
+            }
+            if written.under_way.is_some() {
                 return Err(SharedError::Ended);
             }
             written.state.tail
         };
-        let sequence = tail.sequence + 1;
         let body = LogBody {
-            sequence,
+            sequence: tail.sequence + 1,
             epoch: self.epoch,
             writer: self.id.clone(),
             nonce: nonce()?,
@@ -81,32 +116,76 @@ impl SharedSession {
             operations,
         };
         let content = format::encode(&body)?;
-        let name = names::log(sequence);
-        // Until the outcome is known, and for good if this future is dropped.
-        self.written().ended = true;
-        match self.shared.attempts().create(&name, &content).await {
+        self.written().under_way = Some(Arc::new(Append {
+            body,
+            content,
+            commit,
+        }));
+        self.complete().await
+    }
+
+    /// Completes the append that is under way, if any. `Ok(false)` if its number is taken.
+    ///
+    /// Cancel safety: if this is dropped, the next call completes the append. The content of an entry is unique, so a
+    /// create that took effect meanwhile is recognized.
+    async fn complete(&self) -> Result<bool, SharedError> {
+        let Some(append) = self.written().under_way.clone() else {
+            return Ok(true);
+        };
+        let name = names::log(append.body.sequence);
+        let resolved = self.shared.attempts().create(&name, &append.content).await;
+        let mut written = self.written();
+        written.under_way = None;
+        match resolved {
             Resolved::Mine(_) => {
-                let mut written = self.written();
                 written.state.add(ReadEntry {
-                    body,
-                    digest: Digest::of(&content),
-                    bytes: content.len() as u64,
+                    body: append.body.clone(),
+                    digest: Digest::of(&append.content),
+                    bytes: append.content.len() as u64,
                 })?;
-                written.ended = false;
                 self.lease.advance(written.state.tail);
+                if let Some(commit) = &append.commit {
+                    self.observe(&mut written, commit);
+                }
                 Ok(true)
             }
-            Resolved::Theirs => {
-                self.written().ended = false;
-                Ok(false)
+            Resolved::Theirs => Ok(false),
+            Resolved::Unknown(error) => {
+                written.ended = Some(Ended::Unknown);
+                Err(error.into())
             }
-            Resolved::Unknown(error) => Err(error.into()),
+        }
+    }
+
+    /// Completes the append of a caller that was dropped.
+    async fn resume(&self) -> Result<(), SharedError> {
+        if self.complete().await? {
+            Ok(())
+        } else {
+            Err(self.fenced())
+        }
+    }
+
+    /// Ends the session, since another process appended.
+    fn fenced(&self) -> SharedError {
+        self.written().ended = Some(Ended::Fenced);
+        self.lease.lose();
+        SharedError::Fenced
+    }
+
+    /// Keeps the observations of a commit, which are not written.
+    fn observe(&self, written: &mut Written, commit: &Commit) {
+        for entry in &commit.entries {
+            if let Entry::Observed(observation) = entry {
+                written.state.remembered.apply_entry(entry);
+                self.shared.keep_observed(observation);
+            }
         }
     }
 
     /// Makes this epoch's first entry after a takeover. What the holder before it appended meanwhile comes first.
     pub(super) async fn begin(&self) -> Result<(), SharedError> {
-        while !self.append_entry(vec![Operation::Begin]).await? {
+        while !self.append_entry(vec![Operation::Begin], None).await? {
             let mut state = self.written().state.clone();
             self.shared.attempts().follow(&mut state).await?;
             self.lease.advance(state.tail);
@@ -120,7 +199,8 @@ impl SharedSession {
         }
     }
 
-    async fn append_commit(&self, commit: &Commit) -> Result<u64, SharedError> {
+    async fn append_commit(&self, commit: Arc<Commit>) -> Result<u64, SharedError> {
+        self.resume().await?;
         let sequence = self.written().state.tail.sequence;
         if commit.sequence != sequence + 1 {
             return Err(SharedError::Conflict {
@@ -128,23 +208,15 @@ impl SharedSession {
                 found: commit.sequence,
             });
         }
-        let operations = Operation::of(commit, &self.shared.options.followed);
-        let sequence = if operations.is_empty() {
-            sequence
-        } else if self.append_entry(operations).await? {
-            sequence + 1
+        let operations = Operation::of(&commit, &self.shared.options.followed);
+        if operations.is_empty() {
+            self.observe(&mut self.written(), &commit);
+            Ok(sequence)
+        } else if self.append_entry(operations, Some(commit)).await? {
+            Ok(sequence + 1)
         } else {
-            self.written().ended = true;
-            self.lease.lose();
-            return Err(SharedError::Fenced);
-        };
-        for entry in &commit.entries {
-            if let Entry::Observed(observation) = entry {
-                self.written().state.remembered.apply_entry(entry);
-                self.shared.keep_observed(observation);
-            }
+            Err(self.fenced())
         }
-        Ok(sequence)
     }
 
     /// Writes a checkpoint, if the log has become long.
@@ -175,8 +247,9 @@ impl SharedSession {
         }
     }
 
-    async fn release(&self) -> Option<Head> {
-        if self.written().ended {
+    /// Writes a checkpoint if it is due, and releases the lease. Returns `None` if that is not certain.
+    pub(super) async fn release(&self) -> Option<Head> {
+        if self.resume().await.is_err() || self.written().ended.is_some() {
             self.lease.abandon().await;
             return None;
         }
@@ -200,9 +273,10 @@ impl SharedSession {
 impl Session for SharedSession {
     fn load(&self) -> PortFuture<'_, Loaded> {
         Box::pin(async {
+            self.resume().await?;
             let written = self.written();
-            if written.ended {
-                return Err(RecordError::from(SharedError::Ended));
+            if let Some(ended) = written.ended {
+                return Err(SharedError::from(ended).into());
             }
             Ok(Loaded {
                 remembered: written.state.remembered.clone(),
@@ -213,7 +287,7 @@ impl Session for SharedSession {
     }
 
     fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64> {
-        Box::pin(async move { Ok(self.append_commit(&commit).await?) })
+        Box::pin(async move { Ok(self.append_commit(commit).await?) })
     }
 
     fn may_send(&self) -> bool {

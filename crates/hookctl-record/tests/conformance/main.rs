@@ -51,10 +51,13 @@ impl Location for InFolder {
     }
 }
 
-/// On an object store in memory.
+#[cfg(feature = "shared")]
+mod distant;
+
+/// On an object store in memory, whose operations are suspended as those over a network are.
 #[cfg(feature = "shared")]
 #[derive(Default)]
-struct OnStore(hookctl_record::shared::MemoryBlobs);
+struct OnStore(distant::Distant);
 
 #[cfg(feature = "shared")]
 impl OnStore {

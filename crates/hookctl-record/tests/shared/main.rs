@@ -10,6 +10,7 @@
 
 mod machine;
 mod program;
+mod unlock;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use super::{
 use crate::{Permits, Program};
 use hookctl_core::api_url::ApiBaseUrl;
 use hookctl_core::location::Location;
+use hookctl_core::record::RecordUrl;
 use hookctl_core::secret::SecretSource;
 
 /// What a command needs.
@@ -21,6 +22,8 @@ use hookctl_core::secret::SecretSource;
 pub struct Needs<'a> {
     /// The API to use.
     pub api: Option<ApiNeeds<'a>>,
+    /// The shared record to use.
+    pub record: Option<RecordNeeds<'a>>,
     /// The sources of the tokens to resolve, with their locations.
     pub tokens: Vec<(&'a SecretSource, Option<Location>)>,
     /// The allowed hosts. `None` allows any.
@@ -44,6 +47,21 @@ pub struct ApiNeeds<'a> {
     pub key_place: Option<Location>,
     /// The source of the fingerprint key, with its location.
     pub fingerprint_key: Option<(&'a SecretSource, Option<Location>)>,
+}
+
+/// A shared record to use.
+#[derive(Debug)]
+pub struct RecordNeeds<'a> {
+    /// Its address.
+    pub url: &'a RecordUrl,
+    /// Whether the address came from a flag or the environment, rather than a file.
+    pub url_is_given: bool,
+    /// The address of the store, from a file. `None` for the vendor's own.
+    pub endpoint: Option<&'a ApiBaseUrl>,
+    /// The source of the credentials. `None` for the environment.
+    pub credentials: Option<&'a SecretSource>,
+    /// The location of the address.
+    pub place: Option<Location>,
 }
 
 /// Determines what is asked for. `path` is the `PATH` in which programs are searched.
@@ -80,6 +98,16 @@ pub fn gather(
             });
         }
         gathering.api(api)?;
+    }
+    if let Some(record) = &needs.record {
+        if let Some((hosts, endpoint)) = needs.hosts.zip(record.endpoint)
+            && !hosts.allow(endpoint)
+        {
+            return Err(GatherError::HostNotAllowed {
+                origin: endpoint.origin(),
+            });
+        }
+        gathering.record(record)?;
     }
     for (source, place) in &needs.tokens {
         gathering.program(source, Purpose::Token, place.as_ref())?;
@@ -144,6 +172,24 @@ impl<L: FileSystem> Gathering<'_, L> {
         Ok(())
     }
 
+    fn record(&mut self, record: &RecordNeeds<'_>) -> Result<(), GatherError> {
+        let is_free = match record.endpoint {
+            Some(endpoint) => endpoint.is_loopback(),
+            None => record.url_is_given,
+        };
+        if !is_free {
+            let what = What::Record {
+                url: record.url.clone(),
+                endpoint: record.endpoint.map(ApiBaseUrl::origin),
+            };
+            self.ask(what, record.place.clone());
+        }
+        if let Some(source) = record.credentials {
+            self.program(source, Purpose::RecordCredentials, record.place.as_ref())?;
+        }
+        Ok(())
+    }
+
     /// Adds what a key needs. Returns the digest of its program's grant, if it comes from a program.
     fn key(
         &mut self,
@@ -155,7 +201,9 @@ impl<L: FileSystem> Gathering<'_, L> {
             SecretSource::Env { .. } | SecretSource::Text { .. } => {
                 let is_free = match purpose {
                     Purpose::FingerprintKey => is_free_fingerprint_variable,
-                    Purpose::ApiKey | Purpose::Token => is_free_variable,
+                    Purpose::ApiKey | Purpose::Token | Purpose::RecordCredentials => {
+                        is_free_variable
+                    }
                 };
                 let names: BTreeSet<&str> = source.variables().into_iter().collect();
                 for name in names.into_iter().filter(|name| !is_free(name)) {

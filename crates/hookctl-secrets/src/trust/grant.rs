@@ -7,6 +7,7 @@ use super::digest::{Digest, Encoder};
 use super::{Checkout, Content};
 use hookctl_core::location::Location;
 use hookctl_core::outside::{Outside, beginning};
+use hookctl_core::record::RecordUrl;
 use hookctl_core::secret::{ProviderName, SecretReference};
 
 /// The prefixes of environment variables that are meant for this program only.
@@ -33,6 +34,8 @@ pub enum Purpose {
     ApiKey,
     /// The fingerprint key.
     FingerprintKey,
+    /// The credentials of the shared record's store.
+    RecordCredentials,
 }
 
 impl Purpose {
@@ -42,6 +45,7 @@ impl Purpose {
             Self::Token => "bearer_token",
             Self::ApiKey => "api_key",
             Self::FingerprintKey => "fingerprint_key",
+            Self::RecordCredentials => "record.credentials",
         }
     }
 
@@ -50,6 +54,7 @@ impl Purpose {
             Self::Token => "a token",
             Self::ApiKey => "the API key",
             Self::FingerprintKey => "the fingerprint key",
+            Self::RecordCredentials => "the credentials of the record",
         }
     }
 }
@@ -89,6 +94,13 @@ pub enum What {
         path: PathBuf,
         /// The real path. `None` if the file does not exist.
         real: Option<PathBuf>,
+    },
+    /// Keeping the record on an object store, which decides what counts as bound.
+    Record {
+        /// The address of the record.
+        url: RecordUrl,
+        /// The address of the store. `None` for the vendor's own.
+        endpoint: Option<String>,
     },
 }
 
@@ -229,6 +241,10 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
                 .path(path)
                 .path(real);
         }
+        What::Record { url, endpoint } => {
+            encoder.text("record").text(&url.to_string());
+            encoder.text(endpoint.as_deref().unwrap_or_default());
+        }
     }
     encoder.finish()
 }
@@ -241,6 +257,7 @@ impl What {
             Self::Host { .. } => "host",
             Self::Variable { .. } => "variable",
             Self::File { .. } => "file",
+            Self::Record { .. } => "record",
         }
     }
 }
@@ -316,6 +333,13 @@ impl fmt::Display for What {
                         write!(formatter, " (a link to {})", Outside::path(real))
                     }
                     _ => Ok(()),
+                }
+            }
+            Self::Record { url, endpoint } => {
+                write!(formatter, "keep the record in {url}")?;
+                match endpoint {
+                    Some(endpoint) => write!(formatter, " at {}", Outside::text(endpoint)),
+                    None => Ok(()),
                 }
             }
         }

@@ -27,7 +27,7 @@ pub use checkout::Checkout;
 pub use choice::{Choice, InvalidChoice};
 pub use digest::{Digest, InvalidDigest};
 pub use disk::{Content, Disk, FileSystem};
-pub use gather::{ApiNeeds, Needs, gather};
+pub use gather::{ApiNeeds, Needs, RecordNeeds, gather};
 pub use gather_error::GatherError;
 pub use grant::{Grant, KeyOrigin, ProgramRun, Purpose, What, is_free_variable};
 pub use hosts::{AllowedHosts, InvalidHosts, is_free};

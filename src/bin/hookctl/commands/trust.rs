@@ -95,7 +95,8 @@ async fn trust(
         return Ok(ExitStatus::Success);
     }
     let declarations = presenter.declarations(settings, environment)?;
-    let authority = context.authority(settings.target.api_url.is_some(), Some(&declarations))?;
+    let authority =
+        context.authority(settings.target.api_url.is_some(), true, Some(&declarations))?;
     let lacking: Vec<&Grant> = authority
         .grants()
         .iter()

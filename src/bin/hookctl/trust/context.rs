@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use hookctl::declaration::Declarations;
 use hookctl::secret::SecretSource;
 use hookctl::trust::{
-    AllowedHosts, ApiNeeds, Authority, Checkout, Choice, Disk, GatherError, Needs, gather,
+    AllowedHosts, ApiNeeds, Authority, Checkout, Choice, Disk, GatherError, Needs, RecordNeeds,
+    gather,
 };
 
 use super::store::Store;
@@ -80,10 +81,11 @@ impl<'a> Context<'a> {
         Store::of(self.environment, &self.checkout)
     }
 
-    /// Returns what the API of the target and the tokens need consent for.
+    /// Returns what the API of the target, its shared record, and the tokens need consent for.
     pub(crate) fn authority(
         &self,
         api: bool,
+        record: bool,
         tokens: Option<&Declarations>,
     ) -> Result<Authority, CommandError> {
         let target = &self.settings.target;
@@ -92,6 +94,7 @@ impl<'a> Context<'a> {
             return Err(no_api_url());
         }
         let fingerprint_key = target.fingerprint_key.as_ref();
+        let shared = self.settings.record.shared().filter(|_| record);
         let needs = Needs {
             api: url.filter(|_| api).map(|url| ApiNeeds {
                 url,
@@ -102,6 +105,13 @@ impl<'a> Context<'a> {
                 key_place: target.places.api_key.clone(),
                 fingerprint_key: fingerprint_key
                     .map(|source| (source, target.places.fingerprint_key.clone())),
+            }),
+            record: shared.map(|place| RecordNeeds {
+                url: &place.url,
+                url_is_given: self.settings.record.is_given,
+                endpoint: place.endpoint.as_ref(),
+                credentials: place.credentials.as_ref(),
+                place: self.settings.record.location.clone(),
             }),
             tokens: tokens
                 .into_iter()
@@ -132,7 +142,7 @@ impl<'a> Context<'a> {
             read = load(self.settings, self.environment).declarations;
             read.as_ref()
         };
-        self.authority(self.settings.target.api_url.is_some(), tokens)
+        self.authority(self.settings.target.api_url.is_some(), true, tokens)
             .unwrap_or_default()
     }
 

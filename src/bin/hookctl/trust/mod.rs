@@ -100,10 +100,10 @@ pub(crate) async fn clear(
 ) -> Result<Cleared, CommandError> {
     let context = Context::of(settings, environment)?;
     if request.sandbox {
-        let authority = context.authority(false, request.tokens)?;
+        let authority = context.authority(false, false, request.tokens)?;
         return Ok(Cleared::Sandbox(permits(&context, &authority, request)));
     }
-    let authority = context.authority(request.api, request.tokens)?;
+    let authority = context.authority(request.api, true, request.tokens)?;
     // Without grants there is no need to look for stored consent.
     let authority = match authority.consent(|_| false) {
         Ok(consent) => return Ok(Cleared::Api(consent)),
@@ -130,7 +130,7 @@ pub(crate) async fn clear(
     }
     ask(ui, &context, &store, &lacking).await?;
     // The files may have changed during the prompt; only what was shown may run.
-    let now = context.authority(request.api, request.tokens)?;
+    let now = context.authority(request.api, true, request.tokens)?;
     if now.digest() != authority.digest() {
         return Err(CommandError::new(
             "untrusted",
@@ -147,7 +147,7 @@ pub(crate) fn store_given(ui: &Ui, settings: &Settings, environment: &Environmen
     let Ok(context) = Context::of(settings, environment) else {
         return;
     };
-    let Ok(authority) = context.authority(true, None) else {
+    let Ok(authority) = context.authority(true, true, None) else {
         return;
     };
     let store = context.store();

@@ -125,7 +125,10 @@ webhooks_dir: {}
             format!("path: {folder}")
         });
         match REPOSITORY {
-            Some(repository) => text.replace("${{ vars.HOOKCTL_REPOSITORY }}", repository),
+            Some(repository) => text.replace(
+                "${{ vars.HOOKCTL_REPOSITORY }}",
+                &hookctl::yaml::quoted(repository),
+            ),
             None => text,
         }
     }
@@ -138,7 +141,10 @@ webhooks_dir: {}
         match REPOSITORY {
             Some(repository) => text.replace(
                 "  HOOKCTL_VERSION: ",
-                &format!("  HOOKCTL_REPOSITORY: {repository}\n  HOOKCTL_VERSION: "),
+                &format!(
+                    "  HOOKCTL_REPOSITORY: {}\n  HOOKCTL_VERSION: ",
+                    hookctl::yaml::quoted(repository)
+                ),
             ),
             None => text,
         }

@@ -26,13 +26,13 @@ use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::trust::{self, Asks, Request, clear};
 use crate::ui::Ui;
 
+/// The script that installs hookctl in a job.
+const INSTALLER: &str = include_str!("../../../../../dist/install.sh");
+
 /// The action of this repository, so that a workflow depends on no other repository for its steps.
 const ACTION: [(&str, &str); 5] = [
     ("action.yml", include_str!("../../../../../action.yml")),
-    (
-        "dist/install.sh",
-        include_str!("../../../../../dist/install.sh"),
-    ),
+    ("dist/install.sh", INSTALLER),
     (
         "dist/action/install.sh",
         include_str!("../../../../../dist/action/install.sh"),
@@ -47,8 +47,9 @@ const ACTION: [(&str, &str); 5] = [
     ),
 ];
 
-/// The jobs for GitLab, and the value that includes them in a pipeline.
+/// The jobs for GitLab, their installer, and the value that includes them in a pipeline.
 const JOBS: &str = ".gitlab/ci/hookctl.yml";
+const JOBS_INSTALLER: &str = ".gitlab/ci/hookctl-install.sh";
 const INCLUDED: &str = "[{ local: .gitlab/ci/hookctl.yml }]";
 
 /// The arguments of `hookctl init`.
@@ -340,7 +341,10 @@ fn workflow(
         .status(ExitStatus::Usage));
     }
     if ci == Ci::Gitlab {
-        return Ok(vec![(here.join(JOBS), given.gitlab())]);
+        return Ok(vec![
+            (here.join(JOBS), given.gitlab()),
+            (here.join(JOBS_INSTALLER), INSTALLER.to_owned()),
+        ]);
     }
     let folder = here.join(".github/actions/hookctl");
     let action = ACTION.map(|(name, text)| (folder.join(name), text.to_owned()));

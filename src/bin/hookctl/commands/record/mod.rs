@@ -1,16 +1,18 @@
-//! `hookctl record`: show, check, and repair the local record.
+//! `hookctl record`: show, check, and repair the record.
 
 mod repair;
 mod settle;
+mod shared;
 
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
+use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
 use hookctl::record::{
     Account, After, HistoryAction, HistoryEntry, Observation, Record, RecordError, Settlement,
 };
-use hookctl::render::{HistoryDocument, RecordDocument, Styles};
+use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument, Styles};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
@@ -20,9 +22,10 @@ use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::problems::show_settings_error;
-use crate::session::{record_error, record_options};
+use crate::session::{self, record_error, record_options};
 use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
+use crate::trust::Asks;
 use crate::ui::Ui;
 
 /// The arguments of `hookctl record`.
@@ -54,8 +57,29 @@ enum RecordCommand {
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
         output: Form,
     },
+    /// Create the shared record that `record:` names
+    Init {
+        /// Copy the bindings of the local record
+        #[arg(long)]
+        from_local: bool,
+    },
+    /// Show where the record is, and which process is writing it
+    Status {
+        /// Output format
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
+        output: Form,
+    },
     /// Check every stored value
     Verify,
+    /// Take the shared record away from a process that hangs
+    Unlock {
+        /// The epoch of the process, as shown by `record status`
+        #[arg(long, value_name = "NUMBER")]
+        epoch: u64,
+        /// Do not ask
+        #[arg(long, short = 'y')]
+        yes: bool,
+    },
     /// Set a damaged record aside, and rebuild it from the API
     Repair,
     /// Drop the binding of a key; the webhook stays at the API
@@ -76,8 +100,15 @@ impl RecordCommand {
     /// Returns the output format, which also applies to errors.
     const fn form(&self) -> Form {
         match self {
-            Self::Show { output } | Self::History { output, .. } => *output,
-            Self::Verify | Self::Repair | Self::Forget { .. } | Self::Rename { .. } => Form::Human,
+            Self::Show { output } | Self::History { output, .. } | Self::Status { output } => {
+                *output
+            }
+            Self::Init { .. }
+            | Self::Verify
+            | Self::Unlock { .. }
+            | Self::Repair
+            | Self::Forget { .. }
+            | Self::Rename { .. } => Form::Human,
         }
     }
 }
@@ -109,8 +140,41 @@ async fn dispatch(
 ) -> Result<ExitStatus, CommandError> {
     cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
-    let options = record_options(&settings)?;
+    match settings.record.shared().filter(|_| !args.sandbox) {
+        Some(place) => on_shared(ui, args, place, &settings, environment).await?,
+        None => on_local(ui, args, &settings, environment).await?,
+    }
+    Ok(ExitStatus::Success)
+}
+
+async fn on_local(
+    ui: &Ui,
+    args: &RecordArgs,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(), CommandError> {
+    let options = record_options(settings)?;
     match &args.command {
+        RecordCommand::Init { .. } => Err(CommandError::new(
+            "usage",
+            "the record is local, and is created by the first sync",
+        )
+        .hint("name a shared one in hookctl.yaml, such as `record: s3://BUCKET/hookctl`")
+        .status(ExitStatus::Usage)),
+        RecordCommand::Unlock { .. } => Err(CommandError::new(
+            "usage",
+            "the record is local: a process that ends releases it",
+        )
+        .status(ExitStatus::Usage)),
+        RecordCommand::Status { output } => {
+            let folder = options.directory.to_string_lossy().into_owned();
+            let document = RecordStatusDocument::new(&settings.target.name, folder, None);
+            ui.result(&match output {
+                Form::Human => document.to_human(),
+                Form::Json => document.to_text(),
+            });
+            Ok(())
+        }
         RecordCommand::Verify => {
             let verified = sled::verify(&options).map_err(|error| record_error(&error.into()))?;
             ui.result(&match verified {
@@ -120,33 +184,69 @@ async fn dispatch(
                     found.records, found.pending, found.history, found.observed
                 ),
             });
+            Ok(())
         }
         RecordCommand::Repair => {
-            repair::repair(ui, &settings, environment, args.sandbox, &options).await?;
+            repair::repair(ui, settings, environment, args.sandbox, &options).await
         }
-        RecordCommand::Show { output } => {
-            let record = record(&settings, args.sandbox, options)?;
-            show(ui, &settings, &record, *output).await?;
+        command => {
+            let record = record(settings, args.sandbox, options)?;
+            on_either(ui, command, settings, &record).await
         }
+    }
+}
+
+async fn on_shared(
+    ui: &Ui,
+    args: &RecordArgs,
+    place: &SharedPlace,
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<(), CommandError> {
+    let command = &args.command;
+    if matches!(command, RecordCommand::Repair) {
+        return Err(shared::no_repair());
+    }
+    let asks = Asks::a_person_unless(command.form() == Form::Json);
+    let reached = shared::reach(ui, place, settings, environment, asks).await?;
+    match command {
+        RecordCommand::Init { from_local } => {
+            shared::init(ui, &reached, place, settings, *from_local).await
+        }
+        RecordCommand::Status { output } => {
+            shared::status(ui, &reached, place, settings, *output).await
+        }
+        RecordCommand::Verify => shared::verify(ui, &reached).await,
+        RecordCommand::Unlock { epoch, yes } => shared::unlock(ui, &reached, *epoch, *yes).await,
+        command => {
+            let record = Record::new(reached, session::account(settings, false));
+            on_either(ui, command, settings, &record).await
+        }
+    }
+}
+
+/// Runs a command that works on a record of either kind.
+async fn on_either(
+    ui: &Ui,
+    command: &RecordCommand,
+    settings: &Settings,
+    record: &Record,
+) -> Result<(), CommandError> {
+    match command {
+        RecordCommand::Show { output } => show(ui, settings, record, *output).await,
         RecordCommand::History { key, limit, output } => {
-            let record = record(&settings, args.sandbox, options)?;
             let key = key.as_deref().map(parsed).transpose()?;
-            let entries = history(&record, key.as_ref(), *limit).await?;
+            let entries = history(record, key.as_ref(), *limit).await?;
             ui.result(&match output {
                 Form::Human => hookctl::render::history(&entries, &Styles::new(ui.color_out())),
                 Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
             });
+            Ok(())
         }
-        RecordCommand::Forget { key } => {
-            let record = record(&settings, args.sandbox, options)?;
-            forget(ui, &record, &parsed(key)?).await?;
-        }
-        RecordCommand::Rename { old, new } => {
-            let record = record(&settings, args.sandbox, options)?;
-            rename(ui, &record, &parsed(old)?, parsed(new)?).await?;
-        }
+        RecordCommand::Forget { key } => forget(ui, record, &parsed(key)?).await,
+        RecordCommand::Rename { old, new } => rename(ui, record, &parsed(old)?, parsed(new)?).await,
+        _ => Ok(()),
     }
-    Ok(ExitStatus::Success)
 }
 
 async fn show(

@@ -1,0 +1,79 @@
+//! Stores of object_store, set up from options.
+
+mod aws;
+mod azure;
+mod google;
+mod renewable;
+mod variables;
+
+use hookctl_core::record::ObjectStore as Cloud;
+use hookctl_core::secret::Filter;
+use object_store::{BackoffConfig, ObjectStore, RetryConfig};
+
+use crate::failure::described;
+use crate::http_client::Client;
+use crate::options::{Credentials, ObjectError, ObjectOptions};
+
+pub(crate) use renewable::Renewable;
+
+/// A store that is set up.
+pub(crate) struct Built {
+    pub(crate) store: Box<dyn ObjectStore>,
+    pub(crate) renewable: Renewable,
+    pub(crate) client: Client,
+}
+
+/// Sets up a store. Sends nothing.
+pub(crate) fn build(options: &ObjectOptions) -> Result<Built, ObjectError> {
+    let mut options = options.clone();
+    if let (Cloud::S3 { .. }, None, Credentials::Chain(variables)) =
+        (options.url.store(), &options.endpoint, &options.credentials)
+    {
+        options.endpoint = aws::endpoint(variables)?;
+    }
+    let options = &options;
+    if let Some(endpoint) = &options.endpoint
+        && !endpoint.is_https()
+        && !endpoint.is_loopback()
+    {
+        return Err(ObjectError::PlainHttp(endpoint.clone()));
+    }
+    match options.url.store() {
+        Cloud::S3 { bucket } => aws::build(options, bucket),
+        Cloud::Azure { account, container } => {
+            only_s3(options)?;
+            azure::build(options, account, container)
+        }
+        Cloud::Google { bucket } => {
+            only_s3(options)?;
+            google::build(options, bucket)
+        }
+        _ => Err(ObjectError::Invalid("unknown kind of store".to_owned())),
+    }
+}
+
+fn only_s3(options: &ObjectOptions) -> Result<(), ObjectError> {
+    match options {
+        ObjectOptions {
+            kms_key: Some(_), ..
+        } => Err(ObjectError::OnlyS3 { option: "kms_key" }),
+        ObjectOptions {
+            region: Some(_), ..
+        } => Err(ObjectError::OnlyS3 { option: "region" }),
+        _ => Ok(()),
+    }
+}
+
+/// One attempt for each call: the caller retries, and knows what a lost response means.
+fn one_attempt() -> RetryConfig {
+    RetryConfig {
+        backoff: BackoffConfig::default(),
+        max_retries: 0,
+        retry_timeout: std::time::Duration::ZERO,
+    }
+}
+
+/// Returns the error of a set-up.
+fn invalid(error: &object_store::Error, mask: &Filter) -> ObjectError {
+    ObjectError::Invalid(described(&error.to_string(), mask))
+}

@@ -1,0 +1,171 @@
+//! The shared record of a run: its store, its credentials, and its lease.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookctl::clock::{Clock as _, SystemClock};
+use hookctl::config::SharedPlace;
+use hookctl::record::Account;
+use hookctl::record::objects::{Credentials, ObjectBlobs, ObjectOptions, folder};
+use hookctl::record::shared::{SharedOptions, SharedRecord, Times};
+use hookctl::secret::{KeyValues, Permits, Resolver};
+
+use crate::environment::Environment;
+use crate::error::{CommandError, chain};
+use crate::settings::Settings;
+use crate::signals::cancellation;
+use crate::{hints, mask};
+
+/// How long to wait for another holder: longer than the lease of a dead one.
+const LOCK_TIMEOUT: Duration = Duration::from_mins(2);
+/// The default lease.
+const LEASE: Duration = Duration::from_mins(1);
+/// How long one operation of the store may take.
+const OPERATION: Duration = Duration::from_secs(10);
+/// The time-out of a connection to the store.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// The prefixes of variables that are none of an object store's.
+const OWN: [&str; 2] = ["INTERACTLY_", "HOOKCTL_"];
+/// The variables whose values are secret.
+const SECRETS: [&str; 14] = [
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY",
+    "AZURE_STORAGE_KEY",
+    "AZURE_STORAGE_SAS_KEY",
+    "AZURE_STORAGE_SAS_TOKEN",
+    "AZURE_STORAGE_TOKEN",
+    "GOOGLE_BEARER_TOKEN",
+    "GOOGLE_OAUTH_ACCESS_TOKEN",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "IDENTITY_HEADER",
+];
+
+/// The shortest word in the output of a program that may be a credential, in characters.
+const SHORTEST_CREDENTIAL: usize = 16;
+
+/// The variables that name the job of a CI system, for people who find the record held by it.
+const JOB_URLS: [&str; 3] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL"];
+
+/// Returns the shared record of an account, with the consent in `permits`. Sends nothing.
+pub(crate) async fn connect(
+    place: &SharedPlace,
+    account: Account,
+    settings: &Settings,
+    environment: &Environment,
+    permits: &Permits,
+) -> Result<SharedRecord, CommandError> {
+    let times = times(place, settings)?;
+    let blobs = ObjectBlobs::new(&ObjectOptions {
+        url: place.url.clone(),
+        folder: folder(&account),
+        region: place.region.clone(),
+        endpoint: place.endpoint.clone(),
+        kms_key: place.kms_key.clone(),
+        credentials: credentials(place, environment, permits).await?,
+        connect_timeout: CONNECT,
+        request_timeout: operation(times),
+        proxy: true,
+    })
+    .map_err(|error| CommandError::caused("record", &error))?;
+    let options = SharedOptions {
+        times,
+        lock_timeout: settings
+            .lock_timeout
+            .unwrap_or(LOCK_TIMEOUT.max(times.lease * 2)),
+        operation_timeout: operation(times),
+        cancellation: cancellation(),
+        followed: mask::followed(),
+        ..SharedOptions::new(run(environment), Arc::new(SystemClock::new()))
+    };
+    Ok(SharedRecord::new(blobs, account, options))
+}
+
+/// An operation ends well before two heartbeats are missed.
+fn operation(times: Times) -> Duration {
+    OPERATION.min(times.lease / 3)
+}
+
+/// Returns the times of the lease. A lease that is hardly longer than a request leaves no time to send one.
+fn times(place: &SharedPlace, settings: &Settings) -> Result<Times, CommandError> {
+    let request_timeout = settings.request_timeout;
+    let shortest = request_timeout * 3 / 2;
+    let lease = place.lease.unwrap_or(LEASE.max(shortest));
+    if lease < shortest {
+        return Err(CommandError::new(
+            "lease-too-short",
+            format!(
+                "the lease of the record ({lease:?}) must be at least one and a half times the request time-out \
+                 ({request_timeout:?})"
+            ),
+        )
+        .hint(format!("set `lease` of the record to {shortest:?} or more"))
+        .hint("shorten `request_timeout`"));
+    }
+    Ok(Times {
+        lease,
+        request_timeout,
+    })
+}
+
+async fn credentials(
+    place: &SharedPlace,
+    environment: &Environment,
+    permits: &Permits,
+) -> Result<Credentials, CommandError> {
+    let Some(source) = &place.credentials else {
+        let variables = environment
+            .names()
+            .filter(|name| !OWN.iter().any(|prefix| name.starts_with(prefix)))
+            .filter_map(|name| Some((name.to_owned(), environment.setting(name)?)));
+        SECRETS
+            .iter()
+            .filter_map(|name| environment.setting(name))
+            .for_each(|value| mask::follow_text(&value));
+        return Ok(Credentials::Chain(variables.collect()));
+    };
+    let lookup = |name: &str| environment.get(name);
+    let keys = KeyValues::none();
+    let output = Resolver::new(&lookup, permits, &keys).output(source).await;
+    let output = output.map_err(|error| {
+        let message = format!(
+            "could not resolve the credentials of the record: {}",
+            chain(&error)
+        );
+        CommandError::new("record-credentials", message).hints(hints::of(&error))
+    })?;
+    let output = output.unwrap_or_default();
+    let words = output.split(|character: char| character == '"' || character.is_whitespace());
+    words
+        .filter(|word| word.len() >= SHORTEST_CREDENTIAL)
+        .for_each(mask::follow_text);
+    Ok(Credentials::Program(output))
+}
+
+/// Describes this run for people who find the record held by it.
+fn run(environment: &Environment) -> String {
+    let github = || {
+        let server = environment.setting("GITHUB_SERVER_URL")?;
+        let repository = environment.setting("GITHUB_REPOSITORY")?;
+        let id = environment.setting("GITHUB_RUN_ID")?;
+        Some(format!("{server}/{repository}/actions/runs/{id}"))
+    };
+    let job = || JOB_URLS.iter().find_map(|name| environment.setting(name));
+    let process = || {
+        let user = environment
+            .setting("USER")
+            .or_else(|| environment.setting("USERNAME"));
+        let host = SystemClock::new().now().writer.host;
+        let user = user.as_deref().unwrap_or("unknown");
+        format!("{user}@{host}, process {}", std::process::id())
+    };
+    let text = github().or_else(job).unwrap_or_else(process);
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(200)
+        .collect()
+}

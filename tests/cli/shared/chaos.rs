@@ -1,0 +1,105 @@
+//! Three runs at once, of which some are killed, stopped, or cut off from the object store. `HOOKCTL_TEST_ROUNDS` sets the
+//! number of rounds of each kind.
+
+use std::process::Child;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::fleet::Fleet;
+use super::link::Link;
+use crate::harness::{Account, hooks};
+
+/// The rounds in the gate.
+const ROUNDS: u64 = 4;
+
+const SYNC: [&str; 4] = ["sync", "--yes", "--force", "--prune"];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Kill,
+    Stop,
+    Cut,
+}
+
+/// A small generator: the same seed gives the same rounds, though not the same moments.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 8) % limit
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    // It may have ended.
+    let _ = kill_process(id, signal);
+}
+
+fn chaos(trouble: Trouble) {
+    let rounds = std::env::var("HOOKCTL_TEST_ROUNDS").ok();
+    let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
+    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ trouble as u64);
+    let mut fleet = Fleet::anywhere(Account::with_latency(Duration::from_millis(3)));
+    let mut hit = 0;
+    for round in 0..rounds {
+        // Everything changes in each round, and some are created or deleted.
+        let count = 20 + usize::try_from(random.below(40)).unwrap();
+        let timeout = 10 + round % 50;
+        fleet.declare(&hooks(count).replace(
+            "actions: all",
+            &format!("actions: all, timeout_seconds: {timeout}"),
+        ));
+        let mut running: Vec<_> = (0..3)
+            .map(|_| {
+                let link = Link::to(&fleet.store_address());
+                let (runner, child) = fleet.start_over(&link.address().to_string(), &SYNC);
+                (link, runner, child)
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(random.below(150)));
+        let victims = 1 + random.below(2);
+        for (link, _, child) in running.iter_mut().take(usize::try_from(victims).unwrap()) {
+            hit += u64::from(child.try_wait().unwrap().is_none());
+            match trouble {
+                Trouble::Kill => child.kill().unwrap(),
+                Trouble::Stop => signal(child, Signal::STOP),
+                Trouble::Cut => link.cut(),
+            }
+        }
+        // Up to twice the lease.
+        if trouble != Trouble::Kill {
+            std::thread::sleep(Duration::from_millis(random.below(2_000)));
+        }
+        for (link, _, child) in &mut running {
+            match trouble {
+                Trouble::Kill => {}
+                Trouble::Stop => signal(child, Signal::CONT),
+                Trouble::Cut => link.mend(),
+            }
+            child.wait().unwrap();
+        }
+        fleet.run(&SYNC).code(0);
+        fleet.is_settled(count);
+    }
+    assert!(hit > rounds / 3, "only {hit} were hit in {rounds} rounds");
+}
+
+#[test]
+fn killed() {
+    chaos(Trouble::Kill);
+}
+
+#[test]
+fn stopped_for_longer_than_the_lease() {
+    chaos(Trouble::Stop);
+}
+
+#[test]
+fn cut_off_from_the_object_store() {
+    chaos(Trouble::Cut);
+}

@@ -1,0 +1,72 @@
+//! A runner without memory does exactly what a workstation does.
+
+use serde_json::json;
+
+use super::fleet::Fleet;
+use crate::harness::causes;
+
+const BOTH: &str = "webhooks:
+  billing: { url: 'https://hooks.example.com/billing', actions: all, bearer_token: { env: TOKEN } }
+  intake: { url: 'https://hooks.example.com/intake', actions: all, prevent_destroy: true }
+";
+const WITHOUT_TOKEN: &str = "webhooks:
+  billing: { url: 'https://hooks.example.com/billing', actions: all }
+  intake: { url: 'https://hooks.example.com/intake', actions: all, prevent_destroy: true }
+";
+const EDITED: &str = "webhooks:
+  billing: { url: 'https://hooks.example.com/billing', actions: all, timeout_seconds: 12 }
+  intake: { url: 'https://hooks.example.com/intake', actions: all, prevent_destroy: true }
+";
+const ONLY_BILLING: &str = "webhooks:
+  billing: { url: 'https://hooks.example.com/billing', actions: all, timeout_seconds: 12 }
+";
+const UNPROTECTED: &str = "webhooks:
+  billing: { url: 'https://hooks.example.com/billing', actions: all, timeout_seconds: 12 }
+  intake: { url: 'https://hooks.example.com/intake', actions: all }
+";
+
+/// What each step of a team's week sends, with the causes of the changes.
+fn week(mut fleet: Fleet) -> Vec<(&'static str, i32, Vec<String>)> {
+    let mut seen = Vec::new();
+    let mut step = |what, fleet: &Fleet, arguments: &[&str]| {
+        let (code, requests) = fleet.step(arguments);
+        seen.push((what, code, requests));
+    };
+    let sync = ["sync", "--yes", "--force"];
+    let prune = ["sync", "--yes", "--force", "--prune"];
+    fleet.set("TOKEN", "s3cr3t-token");
+    fleet.declare(BOTH);
+    step("created", &fleet, &sync);
+    step("an unchanged token", &fleet, &sync);
+    fleet.declare(WITHOUT_TOKEN);
+    step("a removed token", &fleet, &sync);
+    fleet
+        .account
+        .edit("billing", &json!({ "timeout_seconds": 99 }));
+    let plan = fleet.run(&["sync", "--dry-run", "--output", "json"]).json();
+    let told = causes(&plan);
+    step("drift", &fleet, &sync);
+    fleet.declare(EDITED);
+    let plan = fleet.run(&["sync", "--dry-run", "--output", "json"]).json();
+    let edited = causes(&plan);
+    step("an edit", &fleet, &sync);
+    fleet.declare(ONLY_BILLING);
+    step("a protected orphan", &fleet, &prune);
+    fleet.declare(UNPROTECTED);
+    step("the protection removed", &fleet, &sync);
+    fleet.declare(ONLY_BILLING);
+    step("an orphan", &fleet, &sync);
+    step("an orphan, pruned", &fleet, &prune);
+    step("nothing left", &fleet, &prune);
+    seen.push(("the cause of the drift", 0, told));
+    seen.push(("the cause of the edit", 0, edited));
+    fleet.is_settled(1);
+    seen
+}
+
+#[test]
+fn a_new_folder_for_each_run_sends_what_a_workstation_sends() {
+    let runners = week(Fleet::runners());
+    assert_eq!(runners, week(Fleet::workstation()));
+    insta::assert_debug_snapshot!(runners);
+}

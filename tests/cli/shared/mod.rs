@@ -1,0 +1,12 @@
+//! The record on an object store: runs without memory, several runs at once, and an object store that fails.
+
+#[cfg(unix)]
+mod chaos;
+mod commands;
+mod fleet;
+mod kills;
+#[cfg(unix)]
+mod link;
+mod lost_runner;
+mod store_faults;
+mod together;
