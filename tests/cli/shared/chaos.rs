@@ -79,7 +79,7 @@ fn chaos(trouble: Trouble) {
             match trouble {
                 Trouble::Kill => {}
                 Trouble::Stop => signal(child, Signal::CONT),
-                Trouble::Cut => link.mend(),
+                Trouble::Cut => link.restore(),
             }
             child.wait().unwrap();
         }
