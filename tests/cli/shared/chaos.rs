@@ -83,7 +83,9 @@ fn chaos(trouble: Trouble) {
             }
             child.wait().unwrap();
         }
-        fleet.run(&SYNC).code(0);
+        // On a loaded machine, the short time limits of these runs end one now and then.
+        let settled = (0..10).any(|_| fleet.run(&SYNC).status == 0);
+        assert!(settled, "round {round}");
         fleet.is_settled(count);
     }
     assert!(hit > rounds / 3, "only {hit} were hit in {rounds} rounds");
