@@ -113,7 +113,7 @@ pub mod secret {
     pub use hookctl_core::secret::*;
     pub use hookctl_files::secret_source::*;
     pub use hookctl_secrets::{
-        DuplicateProvider, KeyConflict, KeySources, KeyValues, MAX_SECRET_BYTES, Permits,
-        ProviderError, ProviderFuture, Providers, ResolveError, Resolver, SecretProvider,
+        DuplicateProvider, KeyValues, MAX_SECRET_BYTES, Permits, ProviderError, ProviderFuture,
+        Providers, ResolveError, Resolver, SecretProvider,
     };
 }

@@ -21,10 +21,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
         "hookctl-objects",
         &["hookctl-core", "hookctl-record", "hookctl-system"],
     ),
-    (
-        "hookctl-files",
-        &["hookctl-core", "hookctl-secrets", "hookctl-system"],
-    ),
+    ("hookctl-files", &["hookctl-core", "hookctl-system"]),
     (
         "hookctl-engine",
         &[

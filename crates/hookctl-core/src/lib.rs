@@ -11,6 +11,7 @@ pub mod api_url;
 pub mod clock;
 pub mod location;
 pub mod outside;
+pub mod path;
 pub mod plan;
 pub mod record;
 pub mod saved;

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, Span, nearest};
 use crate::yaml::{Entry, Kind, Node};
+use hookctl_core::path::normal;
+use hookctl_core::secret::{KeyConflict, KeySources};
 use hookctl_core::secret::{ProviderName, Secret, SecretReference, SecretSource};
 use hookctl_core::template::{Template, is_variable_name};
-use hookctl_secrets::{KeyConflict, KeySources};
-use hookctl_system::input::normal;
 
 /// The forms, for help texts.
 const FORMS: &str =

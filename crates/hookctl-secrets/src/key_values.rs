@@ -6,7 +6,7 @@ use std::path::Path;
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::limits::MAX_SECRET_BYTES;
-use hookctl_core::secret::Secret;
+use hookctl_core::secret::{KeySources, Secret, SecretSource, may_hold_key};
 use hookctl_system::input::{FileId, open_regular, read, real_path};
 
 /// The shortest key that is searched inside tokens, in bytes. A shorter one may occur in any text by chance.
@@ -35,6 +35,35 @@ impl KeyValues {
             values: Vec::new(),
             files: Vec::new(),
         }
+    }
+
+    /// Reads the values of keys, except those of programs and providers. `names` are the names of all variables. Files
+    /// outside the repository are read only with `outside`. An unreadable key cannot equal a token.
+    pub fn of<'a>(
+        keys: &KeySources,
+        lookup: &dyn Fn(&str) -> Option<String>,
+        names: impl Iterator<Item = &'a str>,
+        outside: bool,
+    ) -> Self {
+        let mut values = Self::none();
+        for name in names.filter(|name| may_hold_key(name)) {
+            values.extend(lookup(name));
+        }
+        for source in keys.iter() {
+            match source {
+                SecretSource::Env { name } => values.extend(lookup(name)),
+                SecretSource::Text { template } => {
+                    values.extend(template.expand(&|name| lookup(name)).ok());
+                }
+                SecretSource::File {
+                    path, confined_to, ..
+                } if outside || confined_to.is_some() => values.read(path),
+                SecretSource::File { .. }
+                | SecretSource::Command { .. }
+                | SecretSource::Provider { .. } => {}
+            }
+        }
+        values
     }
 
     /// Adds a key.
@@ -102,8 +131,7 @@ fn trimmed(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{KeySources, Permits, ResolveError, Resolver};
-    use hookctl_core::secret::SecretSource;
+    use crate::{Permits, ResolveError, Resolver};
 
     fn secret(text: &str) -> Secret {
         Secret::new(text.to_owned()).unwrap()
@@ -176,7 +204,7 @@ mod tests {
             "HOOKCTL_VAR_PUBLIC_KEY",
             "COPY",
         ];
-        let values = sources.values(&lookup, names.into_iter(), true);
+        let values = KeyValues::of(&sources, &lookup, names.into_iter(), true);
         let permits = Permits::none();
         let resolver = Resolver::new(&lookup, &permits, &values);
         let root = Path::new("/proc/self/root").join(path("key").strip_prefix("/").unwrap());
@@ -208,7 +236,7 @@ mod tests {
         };
         let token = resolver.resolve(&public).await;
         assert_eq!(token.unwrap().expose(), "a-public-text");
-        let unread = sources.values(&lookup, std::iter::empty(), false);
+        let unread = KeyValues::of(&sources, &lookup, std::iter::empty(), false);
         let resolver = Resolver::new(&lookup, &permits, &unread);
         let copy = resolver.resolve(&file(path("copy"))).await;
         assert!(copy.is_ok(), "no file outside the repository was read");

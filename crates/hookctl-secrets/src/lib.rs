@@ -5,7 +5,6 @@
 //! the crate `hookctl-files`.
 
 mod key_values;
-mod keys;
 mod limits;
 mod permit;
 mod program;
@@ -15,7 +14,6 @@ mod resolve_error;
 pub mod trust;
 
 pub use key_values::KeyValues;
-pub use keys::{KeyConflict, KeySources};
 pub use limits::MAX_SECRET_BYTES;
 pub use permit::Permits;
 pub use provider::{DuplicateProvider, ProviderError, ProviderFuture, Providers, SecretProvider};

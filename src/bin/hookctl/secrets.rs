@@ -84,7 +84,7 @@ pub(crate) async fn resolve_tokens(
         KeyValues::none()
     } else {
         let outside = missing != Missing::Unseen;
-        settings.keys.values(&lookup, environment.names(), outside)
+        KeyValues::of(&settings.keys, &lookup, environment.names(), outside)
     };
     let resolver = Resolver::new(&lookup, permits, &keys);
     let resolving: Vec<_> = distinct

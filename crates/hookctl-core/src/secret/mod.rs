@@ -5,6 +5,7 @@
 
 mod filter;
 mod fingerprint;
+mod key_sources;
 mod provider;
 mod source;
 mod stack;
@@ -14,6 +15,7 @@ pub use filter::{Filter, Followed, HIDDEN, may_be};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,
 };
+pub use key_sources::{KeyConflict, KeySources, may_hold_key};
 pub use provider::{InvalidProviderName, InvalidReference, ProviderName, SecretReference};
 pub use source::SecretSource;
 pub use stack::overwrite_stack;

@@ -6,8 +6,8 @@ use super::reader::Reader;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::secret_source::{SourceContext, read_source};
 use crate::yaml::Mapping;
+use hookctl_core::path::normal;
 use hookctl_core::secret::SecretSource;
-use hookctl_system::input::normal;
 
 impl Reader<'_> {
     pub(super) fn api_url(&mut self, mapping: &Mapping) -> Option<ApiBaseUrl> {

@@ -21,8 +21,8 @@ use std::time::Duration;
 use crate::diagnostic::{Lints, Span};
 use crate::secret_source::PlaintextSecrets;
 use hookctl_core::plan::safety::SafetyLimits;
+use hookctl_core::secret::KeySources;
 use hookctl_core::secret::SecretSource;
-use hookctl_secrets::KeySources;
 
 pub use file::{DiscoverError, FILE_NAMES, discover, git_root, load, load_text};
 pub use guards::{Guard, Places};

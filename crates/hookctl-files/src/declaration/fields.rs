@@ -14,11 +14,11 @@ use super::presence::Presence;
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
 use crate::secret_source::{PlaintextSecrets, SourceContext, SourcePart, check_keys, read_source};
 use crate::yaml::{Kind, Node, Scalar};
+use hookctl_core::secret::KeySources;
 use hookctl_core::secret::SecretSource;
 use hookctl_core::state::IgnoreChanges;
 use hookctl_core::template::looks_interpolated;
 use hookctl_core::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
-use hookctl_secrets::KeySources;
 
 /// A reader of the fields of one webhook, or of `defaults`.
 pub(super) struct FieldReader<'a> {

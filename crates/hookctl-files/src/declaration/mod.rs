@@ -27,8 +27,8 @@ use crate::diagnostic::{Code, Diagnostics, Lints, SourceMap, Span};
 use crate::secret_source::PlaintextSecrets;
 use crate::yaml;
 use discover::Bounds;
+use hookctl_core::secret::KeySources;
 use hookctl_core::secret::ProviderName;
-use hookctl_secrets::KeySources;
 use parallel::{Part, Unread};
 use validate::Found;
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::named::{Names, reads_more, runs_a_text_that_hides_names};
 use super::{Checkout, Content, FileSystem, GatherError};
+use hookctl_core::path::normal;
 use hookctl_system::input::TooFar;
-use hookctl_system::input::normal;
 
 /// The most files and folders that are read in folders named by arguments.
 const MOST_FILES: usize = 4_096;

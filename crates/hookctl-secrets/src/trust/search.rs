@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use super::{Checkout, FileSystem};
-use hookctl_system::input::normal;
+use hookctl_core::path::normal;
 
 /// Returns the folders of `PATH` that are searched: absolute ones outside the checkout.
 pub(super) fn folders(

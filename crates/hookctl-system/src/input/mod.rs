@@ -1,7 +1,6 @@
 //! Reads untrusted files in bounded time and memory.
 
 mod links;
-mod normal;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
@@ -15,7 +14,6 @@ use rustix::fs::{Mode, OFlags};
 pub use self::links::{
     MAX_LINK_BYTES, MAX_LINK_NAMES, MAX_LINKS, TooFar, real_path, real_path_within,
 };
-pub use self::normal::normal;
 
 /// How much larger than the file a buffer is, in bytes.
 const SLACK: u64 = 64;

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::KeyValues;
-use hookctl_core::secret::SecretSource;
-use hookctl_system::input::normal;
+use super::SecretSource;
+use crate::path::normal;
 
 /// The prefixes of variables that may hold API keys, whatever the files say, since they need no consent as the source
 /// of one.
@@ -58,33 +57,9 @@ impl KeySources {
         self.sources.push(source.clone());
     }
 
-    /// Reads the values of the keys, except those of programs and providers. `names` are the names of all variables. Files outside
-    /// the repository are read only with `outside`. An unreadable key cannot equal a token.
-    pub fn values<'a>(
-        &self,
-        lookup: &dyn Fn(&str) -> Option<String>,
-        names: impl Iterator<Item = &'a str>,
-        outside: bool,
-    ) -> KeyValues {
-        let mut values = KeyValues::none();
-        for name in names.filter(|name| may_hold_key(name)) {
-            values.extend(lookup(name));
-        }
-        for source in &self.sources {
-            match source {
-                SecretSource::Env { name } => values.extend(lookup(name)),
-                SecretSource::Text { template } => {
-                    values.extend(template.expand(&|name| lookup(name)).ok());
-                }
-                SecretSource::File {
-                    path, confined_to, ..
-                } if outside || confined_to.is_some() => values.read(path),
-                SecretSource::File { .. }
-                | SecretSource::Command { .. }
-                | SecretSource::Provider { .. } => {}
-            }
-        }
-        values
+    /// Returns the sources, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &SecretSource> {
+        self.sources.iter()
     }
 
     fn reserves(&self, name: &str) -> bool {
@@ -112,7 +87,7 @@ impl KeySources {
 }
 
 /// Returns whether a variable may hold a key that this configuration does not name, such as that of another target.
-fn may_hold_key(name: &str) -> bool {
+pub fn may_hold_key(name: &str) -> bool {
     let ends = || name.to_ascii_uppercase().ends_with("_KEY");
     begins_with(name, "INTERACTLY_")
         || (begins_with(name, "HOOKCTL_") && !begins_with(name, PUBLIC) && ends())
@@ -127,8 +102,8 @@ fn begins_with(name: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hookctl_core::secret::{ProviderName, SecretReference};
-    use hookctl_core::template::Template;
+    use crate::secret::{ProviderName, SecretReference};
+    use crate::template::Template;
 
     fn env(name: &str) -> SecretSource {
         SecretSource::Env { name: name.into() }

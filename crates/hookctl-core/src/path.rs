@@ -1,4 +1,4 @@
-//! Lexical normalization of paths.
+//! Paths as text, without access to files.
 
 use std::path::{Component, Path, PathBuf};
 
