@@ -16,6 +16,7 @@ use hookctl::secret::{
 /// A vault: a map here, the client of a service elsewhere.
 struct Vault(HashMap<&'static str, &'static str>);
 
+// ANCHOR: provider
 impl SecretProvider for Vault {
     fn resolve<'a>(&'a self, reference: &'a SecretReference) -> ProviderFuture<'a> {
         Box::pin(async move {
@@ -25,6 +26,7 @@ impl SecretProvider for Vault {
         })
     }
 }
+// ANCHOR_END: provider
 
 const FILE: &str = "
 webhooks:
@@ -37,6 +39,7 @@ webhooks:
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let vault = Vault(HashMap::from([("clinic/billing#token", "from-the-vault")]));
+    // ANCHOR: register
     let mut providers = Providers::none();
     providers.register(ProviderName::parse("vault")?, vault)?;
 
@@ -49,6 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         },
     );
     let declarations = loaded.declarations.ok_or("the file does not validate")?;
+    // ANCHOR_END: register
 
     // This program has no API key that a token could be.
     let (permits, keys) = (Permits::none(), KeyValues::none());

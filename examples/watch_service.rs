@@ -73,12 +73,14 @@ impl Host for Service {
             secrets,
         }))
     }
+    // ANCHOR: events
     fn on_event(&self, event: WatchEvent<'_, ResolveError>) {
         if let WatchEvent::Passed(passed) = event {
             assert_eq!(passed.report.results().len(), 1);
             self.stop.cancel();
         }
     }
+    // ANCHOR_END: events
 }
 
 #[tokio::main]
@@ -110,7 +112,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         options: WatchOptions::default(),
         stop: stop.clone(),
     };
-    watch(&mut service, &Notify::new(), &stop).await;
+    // ANCHOR: spawn
+    let running = tokio::spawn(async move { watch(&mut service, &Notify::new(), &stop).await });
+    running.await?;
+    // ANCHOR_END: spawn
     assert_eq!(emulator.webhooks().len(), 1);
     Ok(())
 }

@@ -303,3 +303,19 @@ fn a_flood_of_creates_hides_no_delete_in_a_comment() {
         run.stdout
     );
 }
+
+#[test]
+fn the_schema_of_a_program_has_the_keys_of_its_providers() {
+    let vault = hookctl::secret::ProviderName::parse("vault").unwrap();
+    let document = serde_json::json!({ "webhooks": { "a": {
+        "url": "https://a.example.com", "actions": "all", "bearer_token": { "vault": "clinic/billing#token" },
+    } } });
+    let is_valid = |providers: &[hookctl::secret::ProviderName]| {
+        let schema = hookctl::declaration::json_schema(providers);
+        jsonschema::draft202012::new(&schema)
+            .unwrap()
+            .is_valid(&document)
+    };
+    assert!(is_valid(&[vault]));
+    assert!(!is_valid(&[]), "the command line has no providers");
+}

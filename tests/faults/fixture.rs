@@ -86,7 +86,7 @@ impl Fixture {
         requests.iter().map(line).collect()
     }
 
-    fn desired(&self) -> DesiredState {
+    pub(crate) fn desired(&self) -> DesiredState {
         let root = self.folder.path();
         let loaded = declaration::load(&root.join("webhooks.d"), &LoadOptions::below(root));
         loaded.declarations.unwrap().into_desired(&BTreeMap::new())
@@ -97,13 +97,33 @@ impl Fixture {
         self.record().remembered().await.unwrap().pending.clone()
     }
 
-    fn record(&self) -> Record {
+    pub(crate) fn record(&self) -> Record {
         let options = SledOptions::in_folder(self.folder.path().join("record"));
         SledRecord::new(options, self.account()).into_record()
     }
 
     pub(crate) fn account(&self) -> Account {
         Account::new("default", &self.base_url)
+    }
+
+    pub(crate) fn api(&self) -> HttpApi {
+        HttpApi::new(HttpOptions {
+            https_only: false,
+            proxy: ProxyUse::None,
+            connect_timeout: self.horizon.connect(),
+            request_timeout: self.patience,
+            retry: RetryPolicy {
+                attempts: 3,
+                base: Duration::from_millis(1),
+                ..RetryPolicy::default()
+            },
+            ..HttpOptions::new(
+                self.base_url.clone(),
+                Secret::new(KEY.to_owned()).unwrap(),
+                "the test".to_owned(),
+            )
+        })
+        .unwrap()
     }
 
     /// One pass.
@@ -126,24 +146,7 @@ impl Fixture {
         record: &Record,
         mut decide: impl FnMut(&Plan, &mut Option<Sandbox>) -> Verdict + Send,
     ) -> Result<PassReport, PassError> {
-        let desired = self.desired();
-        let api = HttpApi::new(HttpOptions {
-            https_only: false,
-            proxy: ProxyUse::None,
-            connect_timeout: self.horizon.connect(),
-            request_timeout: self.patience,
-            retry: RetryPolicy {
-                attempts: 3,
-                base: Duration::from_millis(1),
-                ..RetryPolicy::default()
-            },
-            ..HttpOptions::new(
-                self.base_url.clone(),
-                Secret::new(KEY.to_owned()).unwrap(),
-                "the test".to_owned(),
-            )
-        })
-        .unwrap();
+        let (desired, api) = (self.desired(), self.api());
         let clock = AfterBoot {
             clock: SystemClock::new(),
             boot: self.boot.clone(),

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod boots;
+mod dropped;
 mod fixture;
 mod late_writer;
 mod stop_gate;

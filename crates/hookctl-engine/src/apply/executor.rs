@@ -39,6 +39,10 @@ pub struct Seen<'a> {
 
 /// Applies a plan.
 ///
+/// # Cancel safety
+/// If the future is dropped, requests that were sent stay pending in the journal, and may still take effect. A later list
+/// settles them.
+///
 /// # Errors
 /// Returns [`JournalError`] if records to refresh could not be written, before anything is sent. Every other failure is in
 /// the report.

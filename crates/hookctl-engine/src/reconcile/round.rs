@@ -15,7 +15,8 @@ use hookctl_core::state::{LastApplied, ObservedState};
 use hookctl_core::webhook::{Key, RemoteId};
 use hookctl_record::OpenRecord;
 
-/// Reads the list, settles pending writes by it, plans, and checks the safety limits. Writes nothing.
+/// Reads the list, settles pending writes by it, plans, and checks the safety limits. Writes nothing, so the future may be
+/// dropped at any point.
 ///
 /// # Errors
 /// [`PassError`]
@@ -170,6 +171,11 @@ impl Progress {
 
 /// Runs one pass in one session. It reports writes that may still take effect, and does not wait for them. `review`
 /// decides about each round's plan.
+///
+/// # Cancel safety
+/// The future may be dropped at any point, as in a crash: the next pass settles what was sent, and creates nothing twice.
+/// The open record remains usable. Cancelling the token of the inputs instead settles requests in flight and returns a
+/// report.
 ///
 /// # Errors
 /// [`PassError`] if nothing was written, or nothing that is certain. The report contains the failures of single

@@ -26,6 +26,10 @@ const ROUNDING: Duration = Duration::from_millis(10);
 ///
 /// `first` is the open record. The record is closed when this returns.
 ///
+/// # Cancel safety
+/// The future may be dropped at any point, as in a crash: the next pass settles what was sent, and creates nothing twice.
+/// The record is then released. Cancelling the token of the inputs instead settles requests in flight and returns a report.
+///
 /// # Errors
 /// [`PassError`] if nothing was written, or nothing that is certain. The report contains the failures of single
 /// actions.

@@ -21,6 +21,9 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// Syncs the account of a host with its files until the watch is cancelled. Requests in flight are then settled and
 /// recorded. Each notification of `wake` requests a pass at once.
+///
+/// # Cancel safety
+/// If the future is dropped in a pass, it is as after a crash: the next pass settles what was sent, and creates nothing twice.
 pub async fn watch<H: Host>(host: &mut H, wake: &Notify, cancellation: &CancellationToken) {
     let options = host.options();
     let polls = options.poll;

@@ -6,13 +6,15 @@ use serde_json::{Map, Value, json};
 
 use super::document::{FIELDS, NOT_SHARED, OF_NAMED};
 use super::presence::Presence;
+use hookctl_core::secret::ProviderName;
 use hookctl_core::webhook::{Field, WorkflowAction, limits};
 
 /// A value that consists of one variable.
 const VARIABLE: &str = "^\\$\\{.*\\}$";
 
-/// Returns the schema (JSON Schema 2020-12) of one YAML document.
-pub fn json_schema() -> Value {
+/// Returns the schema (JSON Schema 2020-12) of one YAML document. Each provider is a form of `bearer_token`.
+pub fn json_schema(providers: &[ProviderName]) -> Value {
+    let properties = |fields: &[&str]| properties(fields, providers);
     let all = properties(&FIELDS);
     let shared: Vec<&str> = FIELDS
         .into_iter()
@@ -63,14 +65,45 @@ pub fn json_schema() -> Value {
     })
 }
 
-fn properties(fields: &[&str]) -> Map<String, Value> {
+fn properties(fields: &[&str], providers: &[ProviderName]) -> Map<String, Value> {
     fields
         .iter()
-        .map(|field| ((*field).to_owned(), property(field)))
+        .map(|field| ((*field).to_owned(), property(field, providers)))
         .collect()
 }
 
-fn property(field: &str) -> Value {
+fn bearer_token(providers: &[ProviderName]) -> Value {
+    let mut forms = vec![
+        json!({ "type": "null" }),
+        json!({ "type": "string", "minLength": 1, "description": "The token itself, or ${VARIABLES}." }),
+        one(
+            "env",
+            &json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "An environment variable." }),
+        ),
+        one(
+            "file",
+            &json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One trailing line break is removed." }),
+        ),
+        one(
+            "command",
+            &json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, run without a shell. Its output is the token." }),
+        ),
+    ];
+    forms.extend(providers.iter().map(|name| {
+        let about = "The text by which the provider names the secret.";
+        one(
+            name.as_str(),
+            &json!({ "type": "string", "minLength": 1, "description": about }),
+        )
+    }));
+    json!({
+        "description": "The source of the token. `null` clears it. If omitted, a token set by hookctl is cleared, \
+        and any other token is left alone.",
+        "oneOf": forms,
+    })
+}
+
+fn property(field: &str, providers: &[ProviderName]) -> Value {
     match field {
         "name" => json!({
             "description": "The display name. Default: the key.",
@@ -98,17 +131,7 @@ fn property(field: &str) -> Value {
                 ],
             })
         }
-        "bearer_token" => json!({
-            "description": "The source of the token. `null` clears it. If omitted, a token set by hookctl is cleared, \
-            and any other token is left alone.",
-            "oneOf": [
-                { "type": "null" },
-                { "type": "string", "minLength": 1, "description": "The token itself, or ${VARIABLES}." },
-                one("env", &json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "An environment variable." })),
-                one("file", &json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One trailing line break is removed." })),
-                one("command", &json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, run without a shell. Its output is the token." })),
-            ],
-        }),
+        "bearer_token" => bearer_token(providers),
         "enabled" => {
             json!({ "description": "Whether events are delivered.", "type": ["boolean", "string"], "pattern": VARIABLE, "default": limits::DEFAULT_ENABLED })
         }

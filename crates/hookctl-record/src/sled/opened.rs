@@ -41,7 +41,9 @@ impl Opened {
         })
     }
 
+    /// Reads the state, including a commit whose caller was dropped before it ended.
     pub(super) fn load(&self) -> Result<Loaded, SledError> {
+        self.writer.finish();
         load(&self.database, &self.account)
     }
 

@@ -64,6 +64,16 @@ impl Writer {
     }
 }
 
+impl Writer {
+    /// Waits until nothing is queued or being written. Blocks the thread, for as long as a commit may take at most.
+    pub(super) fn finish(&self) {
+        let mut state = self.queue.lock();
+        while state.waiting.is_some() || state.begun.is_some() {
+            state = self.queue.wait(state);
+        }
+    }
+}
+
 impl Drop for Writer {
     fn drop(&mut self) {
         if self.queue.close() {
@@ -146,6 +156,7 @@ impl Queue {
             let result = commit(&next).map_err(Arc::new);
             drop(next);
             let begun = self.lock().begun.take();
+            self.changed.notify_all();
             if let Some((_, done)) = begun {
                 // A dropped caller needs no result.
                 let _ = done.send(result);
@@ -194,6 +205,7 @@ impl Drop for End<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::mpsc;
 
     use super::*;
@@ -219,6 +231,28 @@ mod tests {
             assert!(matches!(*error, SledError::Stalled), "{error:?}");
         }
         drop(writer);
+    }
+
+    #[tokio::test]
+    async fn the_commit_of_a_dropped_caller_can_be_waited_for() {
+        let (ends, end) = mpsc::channel::<()>();
+        let written = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&written);
+        let commit = move |_: &Commit| {
+            let _ = end.recv();
+            written.store(true, Ordering::SeqCst);
+            Ok(1)
+        };
+        let writer = Writer::start_with(commit, Duration::from_mins(1)).unwrap();
+        tokio::select! {
+            biased;
+            _ = writer.append(empty()) => unreachable!("the commit has not ended"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(!seen.load(Ordering::SeqCst));
+        ends.send(()).unwrap();
+        writer.finish();
+        assert!(seen.load(Ordering::SeqCst));
     }
 
     #[tokio::test]

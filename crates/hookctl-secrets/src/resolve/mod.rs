@@ -28,11 +28,7 @@ pub struct Resolver<'a> {
 
 impl fmt::Debug for Resolver<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Resolver")
-            .field("permits", self.permits)
-            .field("providers", self.providers)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Resolver").finish_non_exhaustive()
     }
 }
 

@@ -11,5 +11,5 @@ pub(crate) fn run(ui: &Ui) -> ExitStatus {
 
 /// Returns the schema as text that ends with a line break.
 pub(crate) fn text() -> String {
-    hookctl::outside::json::text(&hookctl::declaration::json_schema())
+    hookctl::outside::json::text(&hookctl::declaration::json_schema(&[]))
 }
