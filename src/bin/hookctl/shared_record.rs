@@ -7,7 +7,7 @@ use hookctl::clock::{Clock as _, SystemClock};
 use hookctl::config::SharedPlace;
 use hookctl::record::Account;
 use hookctl::record::objects::{Credentials, ObjectBlobs, ObjectOptions, folder};
-use hookctl::record::shared::{SharedOptions, SharedRecord, Times};
+use hookctl::record::shared::{SharedEvent, SharedOptions, SharedRecord, Times};
 use hookctl::secret::{KeyValues, Permits, Resolver};
 
 use crate::environment::Environment;
@@ -80,9 +80,32 @@ pub(crate) async fn connect(
         operation_timeout: operation(times),
         cancellation: cancellation(),
         followed: mask::followed(),
+        on_event: Arc::new(tell),
         ..SharedOptions::new(run(environment), Arc::new(SystemClock::new()))
     };
     Ok(SharedRecord::new(blobs, account, options))
+}
+
+/// Logs why a run waits for the record, and for which process it settles writes.
+fn tell(event: &SharedEvent) {
+    match event {
+        SharedEvent::Waiting {
+            holder,
+            takeover_after,
+        } => tracing::warn!(
+            holder = mask::masked(&holder.run),
+            since = %holder.since,
+            "waiting for the record, which is released when its writer ends, or {} s after its last heartbeat",
+            takeover_after.as_secs()
+        ),
+        SharedEvent::TookOver { holder, silent } => tracing::warn!(
+            holder = mask::masked(&holder.run),
+            since = %holder.since,
+            "took over the record from a writer without a heartbeat for {} s; what it left pending is settled first",
+            silent.as_secs()
+        ),
+        _ => {}
+    }
 }
 
 /// An operation ends well before two heartbeats are missed.

@@ -79,11 +79,13 @@ fn chaos(trouble: Trouble) {
             match trouble {
                 Trouble::Kill => {}
                 Trouble::Stop => signal(child, Signal::CONT),
-                Trouble::Cut => link.mend(),
+                Trouble::Cut => link.restore(),
             }
             child.wait().unwrap();
         }
-        fleet.run(&SYNC).code(0);
+        // On a loaded machine, the short time limits of these runs end one now and then.
+        let settled = (0..10).any(|_| fleet.run(&SYNC).status == 0);
+        assert!(settled, "round {round}");
         fleet.is_settled(count);
     }
     assert!(hit > rounds / 3, "only {hit} were hit in {rounds} rounds");

@@ -18,8 +18,14 @@ fn a_create_without_a_response_is_not_repeated_by_another_runner() {
     child.kill().unwrap();
     child.wait().unwrap();
     fleet.account.requests();
-    let (code, requests) = fleet.step(&["sync", "--yes"]);
-    assert_eq!(code, 0);
+    let run = fleet.run(&["sync", "--yes"]).code(0);
+    assert!(
+        run.stderr.contains("waiting for the record")
+            && run.stderr.contains("took over the record"),
+        "{}",
+        run.stderr
+    );
+    let requests = fleet.account.requests();
     assert!(
         requests.iter().all(|line| line.starts_with("GET")),
         "{requests:?}"

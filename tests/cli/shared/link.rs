@@ -50,7 +50,7 @@ impl Link {
     }
 
     /// Lets connections through again.
-    pub(super) fn mend(&self) {
+    pub(super) fn restore(&self) {
         self.shared.is_cut.store(false, Ordering::SeqCst);
     }
 }

@@ -15,7 +15,7 @@ use super::format::{self, HeadBody, Operation, Tail};
 use super::holder::Holder;
 use super::lease::{Lease, takeover_after};
 use super::names;
-use super::options::SharedOptions;
+use super::options::{SharedEvent, SharedOptions};
 use super::read::{CONCURRENT_READS, ReadHead};
 use super::session::SharedSession;
 use super::status::SharedStatus;
@@ -179,6 +179,7 @@ impl Shared {
         let started = tokio::time::Instant::now();
         let known = self.known().clone();
         let mut watched: Option<Watched> = None;
+        let mut told: Option<Holder> = None;
         loop {
             let seen = watched.as_ref().map(|watched| &watched.head);
             let seen = seen.or_else(|| known.as_ref().map(|known| &known.head));
@@ -198,6 +199,9 @@ impl Shared {
             let holder = head.body.holder.as_ref();
             let Some(holder) = holder.filter(|_| silent < takeover_after) else {
                 if let Some(session) = Arc::clone(&self).take_from(&head, known.as_ref()).await? {
+                    if let Some(holder) = head.body.holder {
+                        (self.options.on_event)(&SharedEvent::TookOver { holder, silent });
+                    }
                     return Ok(session);
                 }
                 watched = None;
@@ -208,6 +212,13 @@ impl Shared {
                     holder: Box::new(holder.clone()),
                     epoch: head.body.epoch,
                     silent,
+                });
+            }
+            if told.as_ref() != Some(holder) {
+                told = Some(holder.clone());
+                (self.options.on_event)(&SharedEvent::Waiting {
+                    holder: holder.clone(),
+                    takeover_after,
                 });
             }
             let poll =

@@ -19,7 +19,7 @@ pub enum SharedError {
     Exists,
     /// The store failed.
     #[error("the object store failed: {0}")]
-    Store(#[source] BlobError),
+    Store(BlobError),
     /// Another process holds the lease.
     #[error(
         "the record is being written by {} (epoch {epoch}, since {}, last heartbeat {} s ago)",

@@ -44,5 +44,5 @@ pub use blobs::{Blob, BlobError, BlobErrorKind, BlobFuture, Blobs, Version, Writ
 pub use error::SharedError;
 pub use holder::Holder;
 pub use memory::MemoryBlobs;
-pub use options::{SharedOptions, Times};
+pub use options::{SharedEvent, SharedOptions, Times};
 pub use status::SharedStatus;

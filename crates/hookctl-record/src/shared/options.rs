@@ -8,6 +8,8 @@ use hookctl_core::clock::Clock;
 use hookctl_core::secret::Followed;
 use tokio_util::sync::CancellationToken;
 
+use super::holder::Holder;
+
 /// The times of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
@@ -55,6 +57,28 @@ pub struct SharedOptions {
     pub cancellation: CancellationToken,
     /// The secrets to keep out of the record.
     pub followed: Followed,
+    /// Receives what a process that waits for the record should say.
+    pub on_event: Arc<dyn Fn(&SharedEvent) + Send + Sync>,
+}
+
+/// What a process that waits for the record should say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SharedEvent {
+    /// Another process writes the record. Sent once for each holder.
+    Waiting {
+        /// The holder.
+        holder: Holder,
+        /// How long after its last heartbeat it is replaced.
+        takeover_after: Duration,
+    },
+    /// This process replaced a holder without a sign of life.
+    TookOver {
+        /// The replaced holder.
+        holder: Holder,
+        /// How long this process saw no heartbeat of it.
+        silent: Duration,
+    },
 }
 
 impl fmt::Debug for SharedOptions {
@@ -80,6 +104,7 @@ impl SharedOptions {
             clock,
             cancellation: CancellationToken::new(),
             followed: Followed::default(),
+            on_event: Arc::new(|_| {}),
         }
     }
 }

@@ -64,6 +64,7 @@ impl Attempts<'_> {
     }
 
     async fn resolve(self, name: &str, content: &[u8], version: Option<&Version>) -> Resolved {
+        let mut latest = None;
         let resolving = async {
             let mut pause = FIRST_PAUSE;
             loop {
@@ -76,7 +77,8 @@ impl Attempts<'_> {
                     Err(error) if error.kind() != BlobErrorKind::Unavailable => {
                         return Resolved::Unknown(error);
                     }
-                    Ok(Written::Refused) | Err(_) => {}
+                    Ok(Written::Refused) => {}
+                    Err(error) => latest = Some(error),
                 }
                 match self.read(name, None).await {
                     Ok(Blob::Found {
@@ -95,28 +97,29 @@ impl Attempts<'_> {
                 pause = wait(pause).await;
             }
         };
-        tokio::time::timeout(self.budget, resolving)
-            .await
-            .unwrap_or_else(|_| Resolved::Unknown(too_late()))
+        let resolved = tokio::time::timeout(self.budget, resolving).await;
+        resolved.unwrap_or_else(|_| Resolved::Unknown(latest.unwrap_or_else(too_late)))
     }
 
     async fn retried<'f, T, F>(self, attempt: impl Fn() -> F) -> Result<T, BlobError>
     where
         F: Future<Output = Result<T, BlobError>> + Send + 'f,
     {
+        let mut latest = None;
         let reading = async {
             let mut pause = FIRST_PAUSE;
             loop {
                 match self.timed(attempt()).await {
-                    Err(error) if error.kind() == BlobErrorKind::Unavailable => {}
+                    Err(error) if error.kind() == BlobErrorKind::Unavailable => {
+                        latest = Some(error);
+                    }
                     result => return result,
                 }
                 pause = wait(pause).await;
             }
         };
-        tokio::time::timeout(self.budget, reading)
-            .await
-            .unwrap_or_else(|_| Err(too_late()))
+        let read = tokio::time::timeout(self.budget, reading).await;
+        read.unwrap_or_else(|_| Err(latest.unwrap_or_else(too_late)))
     }
 
     async fn timed<T>(
@@ -135,8 +138,5 @@ async fn wait(pause: Duration) -> Duration {
 }
 
 fn too_late() -> BlobError {
-    BlobError::new(
-        BlobErrorKind::Unavailable,
-        "the object store did not respond in time",
-    )
+    BlobError::new(BlobErrorKind::Unavailable, "no response in time")
 }
