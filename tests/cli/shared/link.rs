@@ -14,6 +14,7 @@ pub(super) struct Link {
 struct Shared {
     to: String,
     is_cut: AtomicBool,
+    has_ended: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
 }
 
@@ -25,11 +26,15 @@ impl Link {
         let shared = Arc::new(Shared {
             to: to.to_owned(),
             is_cut: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
             open: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
+                if accepting.has_ended.load(Ordering::SeqCst) {
+                    return;
+                }
                 let shared = Arc::clone(&accepting);
                 std::thread::spawn(move || shared.serve(stream));
             }
@@ -52,6 +57,15 @@ impl Link {
     /// Lets connections through again.
     pub(super) fn restore(&self) {
         self.shared.is_cut.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.shared.has_ended.store(true, Ordering::SeqCst);
+        self.cut();
+        // Wakes the thread that accepts connections.
+        let _ = TcpStream::connect(self.address);
     }
 }
 
