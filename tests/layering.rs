@@ -18,6 +18,10 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("hookctl-secrets", &["hookctl-core", "hookctl-system"]),
     ("hookctl-record", &["hookctl-core", "hookctl-system"]),
     (
+        "hookctl-objects",
+        &["hookctl-core", "hookctl-record", "hookctl-system"],
+    ),
+    (
         "hookctl-files",
         &["hookctl-core", "hookctl-secrets", "hookctl-system"],
     ),
