@@ -66,7 +66,8 @@ impl ObjectBlobs {
     /// Returns [`ObjectError::Program`] and [`ObjectError::Expired`], or [`ObjectError::NoCredentials`] if the credentials
     /// are not those of a program. The former ones stay in use.
     pub fn renew(&self, output: &str) -> Result<(), ObjectError> {
-        self.0.renewable.renew(output, Timestamp::now())
+        let mut mask = self.0.client.mask_mut();
+        self.0.renewable.renew(output, Timestamp::now(), &mut mask)
     }
 }
 
@@ -86,7 +87,7 @@ impl Inner {
     ) -> Result<T, Failure> {
         match tokio::time::timeout(self.timeout, call).await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(error)) => Err(Failure::of(&error, self.client.mask())),
+            Ok(Err(error)) => Err(Failure::of(&error, &self.client.mask())),
             Err(_) => Err(Failure::TimedOut),
         }
     }

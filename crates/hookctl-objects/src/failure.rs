@@ -180,8 +180,9 @@ impl Failure {
     fn kind(&self) -> BlobErrorKind {
         match self {
             Self::TooLarge | Self::TooMany => BlobErrorKind::TooLarge,
-            Self::PlainHttp(_) | Self::NoMetadata => BlobErrorKind::Denied,
-            Self::Other { of_file: true, .. } => BlobErrorKind::Denied,
+            Self::PlainHttp(_) | Self::NoMetadata | Self::Other { of_file: true, .. } => {
+                BlobErrorKind::Denied
+            }
             Self::TimedOut | Self::Broken(_) | Self::Other { .. } => BlobErrorKind::Unavailable,
             Self::Status(refusal) => refusal.kind(),
         }

@@ -3,10 +3,11 @@
 use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hookctl_core::api_url::ApiBaseUrl;
 use hookctl_core::secret::Filter;
 use http::header::{CONTENT_LENGTH, HeaderValue};
 use http_body_util::BodyExt as _;
@@ -23,6 +24,9 @@ use crate::options::{ObjectError, ObjectOptions};
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 /// The most time for the credentials of a machine, which has a service nearby or none.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an idle connection is kept. Stores close theirs after about 20 s, and a request that they then do not answer
+/// is one whose outcome must be read back.
+const IDLE: Duration = Duration::from_secs(15);
 /// The header of each request for the credentials of a machine or an app of Azure, and the one that proves that the app
 /// sends it.
 const METADATA_HEADER: &str = "metadata";
@@ -35,8 +39,8 @@ pub(crate) struct OfObject;
 /// What variables say about the credentials of machines.
 #[derive(Default)]
 pub(crate) struct Metadata {
-    /// A host other than the usual ones.
-    pub(crate) host: Option<String>,
+    /// The authority of a service elsewhere than usual.
+    pub(crate) authority: Option<String>,
     /// A header that proves to Azure that the request comes from the app.
     pub(crate) identity: Option<HeaderValue>,
 }
@@ -54,7 +58,7 @@ struct Inner {
     proxy: bool,
     metadata: Metadata,
     metadata_responded: AtomicBool,
-    mask: Filter,
+    mask: RwLock<Filter>,
 }
 
 /// How a request is sent.
@@ -75,7 +79,7 @@ impl Client {
         // Fails if the process has installed a provider already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let endpoint = options.endpoint.as_ref();
-        let near = endpoint.is_some_and(|endpoint| endpoint.is_loopback());
+        let near = endpoint.is_some_and(ApiBaseUrl::is_loopback);
         let plain = builder(options.connect_timeout, options.request_timeout)
             .no_proxy()
             .tls_certs_only([])
@@ -89,9 +93,9 @@ impl Client {
             proxy: options.proxy && !near,
             metadata,
             metadata_responded: AtomicBool::new(false),
-            mask,
+            mask: RwLock::new(mask),
         }));
-        if endpoint.is_none_or(|endpoint| endpoint.is_https()) {
+        if endpoint.is_none_or(ApiBaseUrl::is_https) {
             let tls = client.0.tls_client();
             let tls = tls.map_err(|source| ObjectError::Client { source })?;
             let _ = client.0.tls.set(Some(tls));
@@ -100,8 +104,13 @@ impl Client {
     }
 
     /// Returns the secrets that no message may contain.
-    pub(crate) fn mask(&self) -> &Filter {
-        &self.0.mask
+    pub(crate) fn mask(&self) -> RwLockReadGuard<'_, Filter> {
+        self.0.mask.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the secrets that no message may contain, to add some.
+    pub(crate) fn mask_mut(&self) -> RwLockWriteGuard<'_, Filter> {
+        self.0.mask.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failure> {
@@ -142,7 +151,7 @@ impl Client {
         if !status.is_success() {
             let of_object = parts.extensions.get::<OfObject>().is_some();
             let headers = response.headers();
-            return Err(Refusal::read(status, headers, &body, of_object, &inner.mask).into());
+            return Err(Refusal::read(status, headers, &body, of_object, &self.mask()).into());
         }
         let mut answer = HttpResponse::new(Vec::new().into());
         *answer.status_mut() = status;
@@ -181,6 +190,7 @@ impl Inner {
         let host = url.host();
         match host {
             _ if url.scheme() == "https" => Ok(Route::Tls),
+            _ if self.metadata.authority.as_deref() == Some(url.authority()) => Ok(Route::Metadata),
             Some(Host::Ipv4(address)) if address.is_loopback() => Ok(Route::Loopback),
             Some(Host::Ipv6(address)) if address.is_loopback() => Ok(Route::Loopback),
             Some(Host::Domain("localhost")) => Ok(Route::Loopback),
@@ -190,9 +200,6 @@ impl Inner {
                 Ok(Route::Metadata)
             }
             Some(Host::Domain("metadata.google.internal" | "metadata")) => Ok(Route::Metadata),
-            Some(found) if self.metadata.host.as_deref() == Some(&*found.to_string()) => {
-                Ok(Route::Metadata)
-            }
             found => Err(Failure::PlainHttp(
                 found.map(|found| found.to_string()).unwrap_or_default(),
             )),
@@ -214,6 +221,7 @@ fn builder(connect_timeout: Duration, request_timeout: Duration) -> reqwest::Cli
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(connect_timeout)
         .timeout(request_timeout)
+        .pool_idle_timeout(IDLE)
 }
 
 fn broken(error: reqwest::Error) -> Failure {
@@ -263,7 +271,7 @@ mod tests {
         let url = RecordUrl::parse("s3://bucket/x").unwrap();
         let options = ObjectOptions::new(url, "v1/a".to_owned(), Vec::new());
         let metadata = Metadata {
-            host: Some("metadata.test".to_owned()),
+            authority: Some("metadata.test:81".to_owned()),
             ..Metadata::default()
         };
         let client = Client::new(&options, metadata, Filter::new()).unwrap();
@@ -283,7 +291,7 @@ mod tests {
             "http://169.254.170.2/x",
             "http://[fd00:ec2::254]",
             "http://metadata.google.internal",
-            "http://metadata.test:80",
+            "http://metadata.test:81/x",
         ] {
             assert!(route(url) == Some(Route::Metadata), "{url}");
         }
@@ -291,6 +299,7 @@ mod tests {
             "http://a.example",
             "http://10.0.0.1",
             "http://[fd00::1]",
+            "http://metadata.test",
             "http://x.localhost",
         ] {
             assert!(route(url).is_none(), "{url}");

@@ -9,9 +9,11 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails by panicking, and says what it skips"
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, reads where emulators are, and says what it skips"
 )]
 
 use std::env;

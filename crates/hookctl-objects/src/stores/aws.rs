@@ -7,9 +7,9 @@ use hookctl_core::secret::Filter;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey as Key};
 use url::Url;
 
+use super::built::{Built, invalid, one_attempt};
 use super::renewable::{Renewable, aws_slot};
 use super::variables::Variables;
-use super::{Built, invalid, one_attempt};
 use crate::http_client::{Client, Metadata};
 use crate::options::{Credentials, ObjectError, ObjectOptions};
 
@@ -74,7 +74,7 @@ pub(super) fn build(options: &ObjectOptions, bucket: &str) -> Result<Built, Obje
     let store = builder
         .with_http_connector(client.clone())
         .build()
-        .map_err(|error| invalid(&error, client.mask()))?;
+        .map_err(|error| invalid(&error, &client.mask()))?;
     Ok(Built {
         store: Box::new(store),
         renewable,
@@ -140,8 +140,8 @@ fn chain(
         builder = builder.with_region(region);
     }
     if let Some(endpoint) = variables.first(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]) {
-        let host = Url::parse(endpoint).ok();
-        metadata.host = host.and_then(|url| Some(url.host_str()?.to_owned()));
+        let url = Url::parse(endpoint).ok();
+        metadata.authority = url.map(|url| url.authority().to_owned());
         builder = builder.with_metadata_endpoint(endpoint.trim_end_matches('/'));
     }
     Ok(builder)

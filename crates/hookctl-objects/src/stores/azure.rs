@@ -5,10 +5,11 @@ use std::sync::Arc;
 use hookctl_core::secret::Filter;
 use http::header::HeaderValue;
 use object_store::azure::{AzureConfigKey as Key, MicrosoftAzureBuilder};
+use url::Url;
 
+use super::built::{Built, invalid, one_attempt};
 use super::renewable::{Renewable, azure_slot};
 use super::variables::Variables;
-use super::{Built, invalid, one_attempt};
 use crate::http_client::{Client, Metadata};
 use crate::options::{Credentials, ObjectError, ObjectOptions};
 
@@ -63,6 +64,9 @@ pub(super) fn build(
             let variables = Variables(variables);
             builder = chain(builder, variables, &mut mask);
             let header = variables.secret(&["IDENTITY_HEADER"], &mut mask);
+            let url = variables.first(&["IDENTITY_ENDPOINT"]);
+            let url = url.and_then(|endpoint| Url::parse(endpoint).ok());
+            metadata.authority = url.map(|url| url.authority().to_owned());
             metadata.identity = header.and_then(|value| HeaderValue::from_str(value).ok());
         }
     }
@@ -73,7 +77,7 @@ pub(super) fn build(
     let store = builder
         .with_http_connector(client.clone())
         .build()
-        .map_err(|error| invalid(&error, client.mask()))?;
+        .map_err(|error| invalid(&error, &client.mask()))?;
     Ok(Built {
         store: Box::new(store),
         renewable,

@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use hookctl_core::outside::Outside;
 use hookctl_core::secret::Filter;
-use hookctl_system::input::read_regular;
+use hookctl_system::input;
 use object_store::client::{HttpRequest, HttpService as _};
 use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 use object_store::{CredentialProvider, StaticCredentialProvider};
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use zeroize::Zeroizing;
 
+use super::built::{Built, invalid, one_attempt};
 use super::renewable::{Renewable, google_slot};
 use super::variables::Variables;
-use super::{Built, invalid, one_attempt};
 use crate::http_client::{Client, Metadata};
 use crate::options::{Credentials, ObjectError, ObjectOptions};
 
@@ -26,6 +28,9 @@ const METADATA_HOST: &str = "metadata.google.internal";
 const MARGIN: Duration = Duration::from_mins(1);
 /// The file that `gcloud auth application-default login` writes.
 const WELL_KNOWN: &str = "gcloud/application_default_credentials.json";
+
+/// The most bytes of a credentials file.
+const MOST_IN_FILE: u64 = 64 * 1024;
 
 /// The source of credentials that variables select.
 enum Source {
@@ -60,8 +65,7 @@ pub(super) fn build(options: &ObjectOptions, bucket: &str) -> Result<Built, Obje
             let names = ["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"];
             let given = variables.first(&names);
             let host = given.unwrap_or(METADATA_HOST).to_owned();
-            let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
-            metadata.host = given.map(|_| name.to_owned());
+            metadata.authority = given.map(str::to_owned);
             let client = Client::new(options, metadata, mask)?;
             builder = match source {
                 Source::Bearer(bearer) => builder.with_credentials(Arc::new(
@@ -83,7 +87,7 @@ pub(super) fn build(options: &ObjectOptions, bucket: &str) -> Result<Built, Obje
     let store = builder
         .with_http_connector(client.clone())
         .build()
-        .map_err(|error| invalid(&error, client.mask()))?;
+        .map_err(|error| invalid(&error, &client.mask()))?;
     Ok(Built {
         store: Box::new(store),
         renewable,
@@ -128,22 +132,19 @@ fn well_known(variables: Variables<'_>) -> Option<PathBuf> {
     Some(folder.join(WELL_KNOWN))
 }
 
-/// The most bytes of a credentials file.
-const MOST_CREDENTIALS: u64 = 64 * 1024;
-
 /// Refuses a credentials file of another kind than object_store knows, such as one of workload identity federation.
 fn known_type(path: &Path) -> Result<(), ObjectError> {
     #[derive(Deserialize)]
     struct File {
         r#type: String,
     }
-    let text = read_regular(path, MOST_CREDENTIALS).map(zeroize::Zeroizing::new);
-    let text = text.map_err(|error| {
-        let path = hookctl_core::outside::Outside::path(path);
+    let text = input::read_regular(path, MOST_IN_FILE).map_err(|error| {
+        let path = Outside::path(path);
         ObjectError::Invalid(format!(
             "could not read the credentials file {path}: {error}"
         ))
     })?;
+    let text = Zeroizing::new(text);
     match serde_json::from_slice::<File>(&text) {
         Ok(file) if matches!(&*file.r#type, "service_account" | "authorized_user") => Ok(()),
         Ok(file) => Err(ObjectError::CredentialsType(file.r#type)),

@@ -2,26 +2,17 @@
 
 mod aws;
 mod azure;
+mod built;
 mod google;
 mod renewable;
 mod variables;
 
 use hookctl_core::record::ObjectStore as Cloud;
-use hookctl_core::secret::Filter;
-use object_store::{BackoffConfig, ObjectStore, RetryConfig};
 
-use crate::failure::described;
-use crate::http_client::Client;
 use crate::options::{Credentials, ObjectError, ObjectOptions};
 
+pub(crate) use built::Built;
 pub(crate) use renewable::Renewable;
-
-/// A store that is set up.
-pub(crate) struct Built {
-    pub(crate) store: Box<dyn ObjectStore>,
-    pub(crate) renewable: Renewable,
-    pub(crate) client: Client,
-}
 
 /// Sets up a store. Sends nothing.
 pub(crate) fn build(options: &ObjectOptions) -> Result<Built, ObjectError> {
@@ -62,18 +53,4 @@ fn only_s3(options: &ObjectOptions) -> Result<(), ObjectError> {
         } => Err(ObjectError::OnlyS3 { option: "region" }),
         _ => Ok(()),
     }
-}
-
-/// One attempt for each call: the caller retries, and knows what a lost response means.
-fn one_attempt() -> RetryConfig {
-    RetryConfig {
-        backoff: BackoffConfig::default(),
-        max_retries: 0,
-        retry_timeout: std::time::Duration::ZERO,
-    }
-}
-
-/// Returns the error of a set-up.
-fn invalid(error: &object_store::Error, mask: &Filter) -> ObjectError {
-    ObjectError::Invalid(described(&error.to_string(), mask))
 }

@@ -68,28 +68,29 @@ impl Renewable {
         }
     }
 
-    pub(crate) fn renew(&self, output: &str, now: Timestamp) -> Result<(), ObjectError> {
+    /// Takes a new output, and keeps its secrets out of messages.
+    pub(crate) fn renew(
+        &self,
+        output: &str,
+        now: Timestamp,
+        mask: &mut Filter,
+    ) -> Result<(), ObjectError> {
         match self {
             Self::No => return Err(ObjectError::NoCredentials),
-            Self::Aws(slot) => slot.set(aws(output, now)?),
-            Self::Azure(slot) => slot.set(azure(output, now)?),
-            Self::Google(slot) => slot.set(google(output, now)?),
+            Self::Aws(slot) => slot.set(aws(output, now, mask)?),
+            Self::Azure(slot) => slot.set(azure(output, now, mask)?),
+            Self::Google(slot) => slot.set(google(output, now, mask)?),
         }
         Ok(())
     }
 }
 
-/// Returns the slot of the output of a program, and keeps its parts out of messages.
+/// Returns the slot of the output of a program, and keeps its secrets out of messages.
 pub(super) fn aws_slot(
     output: &str,
     mask: &mut Filter,
 ) -> Result<Arc<Slot<AwsCredential>>, ObjectError> {
-    let found = aws(output, Timestamp::now())?;
-    mask.follow_text(&found.0.secret_key);
-    if let Some(token) = &found.0.token {
-        mask.follow_text(token);
-    }
-    Ok(Slot::new(found))
+    Ok(Slot::new(aws(output, Timestamp::now(), mask)?))
 }
 
 /// Like [`aws_slot`].
@@ -97,11 +98,7 @@ pub(super) fn azure_slot(
     output: &str,
     mask: &mut Filter,
 ) -> Result<Arc<Slot<AzureCredential>>, ObjectError> {
-    let found = azure(output, Timestamp::now())?;
-    if let AzureCredential::BearerToken(token) = &found.0 {
-        mask.follow_text(token);
-    }
-    Ok(Slot::new(found))
+    Ok(Slot::new(azure(output, Timestamp::now(), mask)?))
 }
 
 /// Like [`aws_slot`].
@@ -109,13 +106,18 @@ pub(super) fn google_slot(
     output: &str,
     mask: &mut Filter,
 ) -> Result<Arc<Slot<GcpCredential>>, ObjectError> {
-    let found = google(output, Timestamp::now())?;
-    mask.follow_text(&found.0.bearer);
-    Ok(Slot::new(found))
+    Ok(Slot::new(google(output, Timestamp::now(), mask)?))
 }
 
-fn aws(output: &str, now: Timestamp) -> Result<(AwsCredential, Option<Timestamp>), ObjectError> {
+/// A credential, and when it expires.
+type Parsed<T> = Result<(T, Option<Timestamp>), ObjectError>;
+
+fn aws(output: &str, now: Timestamp, mask: &mut Filter) -> Parsed<AwsCredential> {
     let keys = program::keys(output, now)?;
+    mask.follow_text(&keys.secret);
+    if let Some(token) = &keys.token {
+        mask.follow_text(token);
+    }
     let credential = AwsCredential {
         key_id: keys.id,
         secret_key: keys.secret,
@@ -124,17 +126,15 @@ fn aws(output: &str, now: Timestamp) -> Result<(AwsCredential, Option<Timestamp>
     Ok((credential, keys.expires))
 }
 
-fn azure(
-    output: &str,
-    now: Timestamp,
-) -> Result<(AzureCredential, Option<Timestamp>), ObjectError> {
+fn azure(output: &str, now: Timestamp, mask: &mut Filter) -> Parsed<AzureCredential> {
     let found = program::token(output, now)?;
-    let credential = AzureCredential::BearerToken(found.token);
-    Ok((credential, found.expires))
+    mask.follow_text(&found.token);
+    Ok((AzureCredential::BearerToken(found.token), found.expires))
 }
 
-fn google(output: &str, now: Timestamp) -> Result<(GcpCredential, Option<Timestamp>), ObjectError> {
+fn google(output: &str, now: Timestamp, mask: &mut Filter) -> Parsed<GcpCredential> {
     let found = program::token(output, now)?;
+    mask.follow_text(&found.token);
     let bearer = found.token;
     Ok((GcpCredential { bearer }, found.expires))
 }
@@ -146,19 +146,20 @@ mod tests {
     #[test]
     fn a_new_output_replaces_the_credentials_and_a_bad_one_does_not() {
         let now = Timestamp::UNIX_EPOCH;
-        let slot = Slot::new(google("one", now).unwrap());
+        let mask = &mut Filter::new();
+        let slot = Slot::new(google("one", now, mask).unwrap());
         let renewable = Renewable::Google(Arc::clone(&slot));
         renewable
-            .renew("{\"accessToken\":\"two\",\"expires_on\":60}", now)
+            .renew("{\"accessToken\":\"two\",\"expires_on\":60}", now, mask)
             .unwrap();
         assert_eq!(slot.get().0.bearer, "two");
         assert_eq!(
             renewable.expires(),
             Some(Timestamp::from_second(60).unwrap())
         );
-        assert!(renewable.renew("", now).is_err());
+        assert!(renewable.renew("", now, mask).is_err());
         assert_eq!(slot.get().0.bearer, "two");
-        assert!(Renewable::No.renew("x", now).is_err());
+        assert!(Renewable::No.renew("x", now, mask).is_err());
         assert_eq!(format!("{slot:?}"), "Slot(***)");
     }
 }

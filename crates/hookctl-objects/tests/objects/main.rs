@@ -8,6 +8,7 @@
 
 mod calls;
 mod faults;
+mod machines;
 mod record;
 
 use std::time::Duration;

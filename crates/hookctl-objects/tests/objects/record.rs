@@ -69,7 +69,7 @@ async fn lost_responses_lose_no_commit_and_repeat_none() {
         let loaded = other.load().await.unwrap();
         assert_eq!(loaded.sequence, sequence);
         for number in 1..=sequence {
-            assert!(loaded.remembered.last_applied.get(&key(number)).is_some());
+            assert!(loaded.remembered.last_applied.contains_key(&key(number)));
         }
         other.verify().await.unwrap();
         let puts = stub.requests();

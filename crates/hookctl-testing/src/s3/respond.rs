@@ -7,7 +7,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 
 use super::dialect::{self, Dialect, Refusal};
 use super::objects::{Condition, Object};
-use super::{Fault, S3Request, Shared, State};
+use super::state::{Fault, S3Request, Shared, State};
 
 /// The time of all objects.
 const MODIFIED: &str = "Thu, 01 Jan 2026 00:00:00 GMT";

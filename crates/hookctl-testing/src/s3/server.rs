@@ -12,8 +12,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 
-use super::Shared;
 use super::respond::{Outcome, Reply, respond};
+use super::state::Shared;
 
 /// A running server, which stops on drop.
 #[derive(Debug)]
