@@ -361,10 +361,9 @@ fn a_first_repository_holds_what_its_flags_say() {
     }
     let workflow = repository.path(".github/workflows/hookctl.yml");
     let workflow = fs::read_to_string(workflow).unwrap();
-    assert!(
-        workflow.contains("paths: [\"hooks/**\", hookctl.yaml]"),
-        "{workflow}"
-    );
+    // Of pull requests, and of pushes.
+    let paths = "paths: [\"hooks/**\", hookctl.yaml, .github/";
+    assert_eq!(workflow.matches(paths).count(), 2, "{workflow}");
     assert!(
         !workflow.contains("webhooks.d") && !workflow.contains(".hookctl\n"),
         "{workflow}"
