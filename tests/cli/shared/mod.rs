@@ -1,5 +1,10 @@
 //! The record on an object store: runs without memory, several runs at once, and an object store that fails.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment names emulators and the number of rounds"
+)]
+
 #[cfg(unix)]
 mod chaos;
 mod commands;

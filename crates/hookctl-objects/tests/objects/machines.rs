@@ -30,7 +30,7 @@ impl Service {
                 let mut stream = stream.unwrap();
                 let lines = BufReader::new(&stream).lines().map_while(Result::ok);
                 let lines: Vec<_> = lines.take_while(|line| !line.is_empty()).collect();
-                let path = lines[0].split(' ').nth(1).unwrap().to_owned();
+                let path = lines.first().unwrap().split(' ').nth(1).unwrap().to_owned();
                 recorded
                     .lock()
                     .unwrap()
