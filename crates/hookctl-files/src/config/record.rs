@@ -13,6 +13,9 @@ use hookctl_core::secret::SecretSource;
 /// The word for the record in `cache_dir`.
 const LOCAL: &str = "local";
 
+/// The longest name of a region, in bytes.
+const LONGEST_REGION: usize = 30;
+
 const RECORD_KEYS: [&str; 6] = [
     "url",
     "region",
@@ -82,7 +85,7 @@ impl Reader<'_> {
         let below = node.mapping("record", self.diagnostics)?;
         self.known_keys(below, &RECORD_KEYS);
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());
-        let region = owned(self.text(below, "region"));
+        let region = owned(self.region(below));
         let kms_key = owned(self.text(below, "kms_key"));
         let endpoint = self.base_url(below, "endpoint", "https://s3.example.com");
         let lease = self.time(below, "lease", &LEASE);
@@ -108,6 +111,25 @@ impl Reader<'_> {
             credentials,
             span: Some(node.span()),
         })))
+    }
+
+    /// Reads a region, which becomes a part of the host that receives the credentials.
+    fn region<'n>(&mut self, mapping: &'n Mapping) -> Option<(&'n str, &'n Node)> {
+        let (text, node) = self.text(mapping, "region")?;
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if text.len() <= LONGEST_REGION && text.bytes().all(is_plain) {
+            return Some((text, node));
+        }
+        self.diagnostics.push(
+            node.problem(
+                Code::InvalidUrl,
+                "'region' must have only the characters a-z, 0-9, and '-'",
+                "not a region",
+            )
+            .help("use the name of a region, such as eu-central-1"),
+        );
+        None
     }
 
     fn record_url(&mut self, key: &str, text: &str, node: &Node) -> Option<RecordUrl> {

@@ -396,6 +396,14 @@ fn mistakes_about_the_record() {
             vec!["1:39 invalid-secret-source"],
         ),
         (
+            "record: { url: s3://a/b, region: 'evil.example/' }",
+            vec!["1:34 invalid-url"],
+        ),
+        (
+            "record: { url: s3://a/b, region: 'x@evil' }",
+            vec!["1:34 invalid-url"],
+        ),
+        (
             "targets: { qa: { record: s4://a/b } }",
             vec!["1:26 invalid-url"],
         ),

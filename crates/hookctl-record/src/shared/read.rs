@@ -13,6 +13,9 @@ use super::write::Attempts;
 /// How many log entries are read at once.
 pub(super) const CONCURRENT_READS: usize = 16;
 
+/// The greatest number of an epoch or an entry that is not taken for damage.
+const MOST: u64 = 1 << 53;
+
 /// A head, as read.
 #[derive(Clone, Debug)]
 pub(super) struct ReadHead {
@@ -50,6 +53,11 @@ impl Attempts<'_> {
         match self.read(names::HEAD, unless).await? {
             Blob::Found { content, version } => {
                 let body: HeadBody = format::decode(names::HEAD, &content)?;
+                let base = body.base.as_ref().map_or(0, |base| base.tail.sequence);
+                let counts = [body.epoch, body.tail.sequence, base];
+                if counts.into_iter().any(|count| count > MOST) || base > body.tail.sequence {
+                    return Err(damaged(names::HEAD, "it has an impossible number"));
+                }
                 match body.moved_to {
                     Some(to) => Err(SharedError::Moved { to }),
                     None => Ok(Some(ReadHead { body, version })),
