@@ -10,7 +10,8 @@ use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
 use hookctl::record::{
-    Account, After, HistoryAction, HistoryEntry, Observation, Record, RecordError, Settlement,
+    Account, After, HistoryAction, HistoryEntry, Observation, OpenRecord, Record, RecordError,
+    Settlement,
 };
 use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument, Styles};
 use hookctl::state::LastApplied;
@@ -312,6 +313,13 @@ fn failed(error: RecordError) -> CommandError {
 
 async fn forget(ui: &Ui, record: &Record, key: &Key) -> Result<(), CommandError> {
     let open = record.open().await.map_err(failed)?;
+    let forgotten = forget_in(ui, &open, key).await;
+    // A failure must not keep the lease of a shared record.
+    open.close().await.map_err(failed)?;
+    forgotten
+}
+
+async fn forget_in(ui: &Ui, open: &OpenRecord, key: &Key) -> Result<(), CommandError> {
     let remembered = open.remembered().await.map_err(failed)?;
     let records = &remembered.last_applied;
     let record = records.get(key).ok_or_else(|| not_bound(key))?;
@@ -323,17 +331,24 @@ async fn forget(ui: &Ui, record: &Record, key: &Key) -> Result<(), CommandError>
         lingering: pending.of(key).cloned().map(Box::new),
         history: Some(entry(key, record.id.clone(), HistoryAction::Forget)),
     };
-    settle(&open, vec![forgotten]).await?;
+    settle(open, vec![forgotten]).await?;
     ui.result(&format!(
         "Dropped the binding of '{key}'. Its webhook {} stays at the API; `hookctl sync` finds it by its name while a \
          file declares it.\n",
         record.id.as_str()
     ));
-    open.close().await.map_err(failed)
+    Ok(())
 }
 
 async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), CommandError> {
     let open = record.open().await.map_err(failed)?;
+    let renamed = rename_in(ui, &open, old, new).await;
+    // A failure must not keep the lease of a shared record.
+    open.close().await.map_err(failed)?;
+    renamed
+}
+
+async fn rename_in(ui: &Ui, open: &OpenRecord, old: &Key, new: Key) -> Result<(), CommandError> {
     let remembered = open.remembered().await.map_err(failed)?;
     let records = &remembered.last_applied;
     let record = records.get(old).ok_or_else(|| not_bound(old))?;
@@ -359,12 +374,12 @@ async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), Com
             .map(|intent| Box::new(intent.clone().renamed(&new))),
         history: Some(entry(&new, record.id.clone(), HistoryAction::Rename)),
     };
-    settle(&open, vec![dropped, bound]).await?;
+    settle(open, vec![dropped, bound]).await?;
     ui.result(&format!(
         "Bound {} to '{new}' instead of '{old}'.\n",
         record.id.as_str()
     ));
-    open.close().await.map_err(failed)
+    Ok(())
 }
 
 fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
