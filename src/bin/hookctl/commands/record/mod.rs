@@ -1,5 +1,6 @@
 //! `hookctl record`: show, check, and repair the record.
 
+mod bindings;
 mod repair;
 mod settle;
 mod shared;
@@ -9,15 +10,12 @@ use std::collections::BTreeSet;
 use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
-use hookctl::record::{
-    Account, After, HistoryAction, HistoryEntry, Observation, OpenRecord, Record, RecordError,
-    Settlement,
-};
+use hookctl::record::{Account, HistoryAction, HistoryEntry, Observation, Record, RecordError};
 use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument, Styles};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
-use self::settle::settle;
+use self::bindings::{forget, rename};
 use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
@@ -311,88 +309,6 @@ fn failed(error: RecordError) -> CommandError {
     record_error(&error)
 }
 
-async fn forget(ui: &Ui, record: &Record, key: &Key) -> Result<(), CommandError> {
-    let open = record.open().await.map_err(failed)?;
-    let forgotten = forget_in(ui, &open, key).await;
-    // A failure must not keep the lease of a shared record.
-    open.close().await.map_err(failed)?;
-    forgotten
-}
-
-async fn forget_in(ui: &Ui, open: &OpenRecord, key: &Key) -> Result<(), CommandError> {
-    let remembered = open.remembered().await.map_err(failed)?;
-    let records = &remembered.last_applied;
-    let record = records.get(key).ok_or_else(|| not_bound(key))?;
-    let pending = &remembered.pending;
-    let forgotten = Settlement {
-        key: key.clone(),
-        after: After::Dropped,
-        // A request in flight may still take effect.
-        lingering: pending.of(key).cloned().map(Box::new),
-        history: Some(entry(key, record.id.clone(), HistoryAction::Forget)),
-    };
-    settle(open, vec![forgotten]).await?;
-    ui.result(&format!(
-        "Dropped the binding of '{key}'. Its webhook {} stays at the API; `hookctl sync` finds it by its name while a \
-         file declares it.\n",
-        record.id.as_str()
-    ));
-    Ok(())
-}
-
-async fn rename(ui: &Ui, record: &Record, old: &Key, new: Key) -> Result<(), CommandError> {
-    let open = record.open().await.map_err(failed)?;
-    let renamed = rename_in(ui, &open, old, new).await;
-    // A failure must not keep the lease of a shared record.
-    open.close().await.map_err(failed)?;
-    renamed
-}
-
-async fn rename_in(ui: &Ui, open: &OpenRecord, old: &Key, new: Key) -> Result<(), CommandError> {
-    let remembered = open.remembered().await.map_err(failed)?;
-    let records = &remembered.last_applied;
-    let record = records.get(old).ok_or_else(|| not_bound(old))?;
-    let pending = &remembered.pending;
-    if let Some(other) = records.get(&new) {
-        return Err(CommandError::new(
-            "bound",
-            format!("'{new}' is already bound to {}", other.id.as_str()),
-        )
-        .hint(format!("`hookctl record forget {new}` drops that binding")));
-    }
-    let dropped = Settlement {
-        key: old.clone(),
-        after: After::Dropped,
-        lingering: None,
-        history: None,
-    };
-    let bound = Settlement {
-        key: new.clone(),
-        after: After::Record(Box::new(record.clone())),
-        lingering: pending
-            .of(old)
-            .map(|intent| Box::new(intent.clone().renamed(&new))),
-        history: Some(entry(&new, record.id.clone(), HistoryAction::Rename)),
-    };
-    settle(open, vec![dropped, bound]).await?;
-    ui.result(&format!(
-        "Bound {} to '{new}' instead of '{old}'.\n",
-        record.id.as_str()
-    ));
-    Ok(())
-}
-
-fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
-    HistoryEntry {
-        at: jiff::Timestamp::now(),
-        key: key.clone(),
-        id,
-        action,
-        changes: Vec::new(),
-        provenance: None,
-    }
-}
-
 /// Returns the record of the target's account: the one of its API URL, or else the only one in the folder.
 fn record(
     settings: &Settings,
@@ -444,9 +360,4 @@ fn parsed(key: &str) -> Result<Key, CommandError> {
     Key::parse(key).map_err(|error| {
         CommandError::new("usage", format!("'{key}': {error}")).status(ExitStatus::Usage)
     })
-}
-
-fn not_bound(key: &Key) -> CommandError {
-    CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
-        .hint("`hookctl record show` lists the bound keys")
 }
