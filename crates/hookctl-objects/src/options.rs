@@ -90,6 +90,12 @@ pub enum ObjectError {
     /// The folder is no part of an object's name.
     #[error("the folder is not a valid name of objects")]
     Folder,
+    /// A variable has a line break or another character that no request can carry. Its value may be secret.
+    #[error("the variable {name} has a line break or another character that no request can carry")]
+    Variable {
+        /// The name of the variable.
+        name: String,
+    },
     /// The output of the program is not credentials. Contains no part of it.
     #[error("the output of the program is not credentials: {0}")]
     Program(&'static str),

@@ -335,7 +335,7 @@ impl RecordAhead {
         }
     }
 
-    /// Returns the record, now that there is consent. Sends nothing.
+    /// Returns the record, after consent. Sends nothing.
     pub(crate) async fn reach(
         self,
         settings: &Settings,

@@ -103,7 +103,7 @@ fn the_local_record_can_be_copied() {
     repository
         .run(&["record", "init", "--from-local"])
         .code(0)
-        .shows("Copied 1 bindings");
+        .shows("Copied 1 binding of");
     // The token is known, so nothing is written.
     repository.run(&["sync", "--yes"]).code(0);
     assert_eq!(account.requests().len(), 1);
@@ -112,6 +112,39 @@ fn the_local_record_can_be_copied() {
         .run(&["sync", "--yes", "--force", "--prune", "--allow-empty"])
         .code(0);
     assert_eq!(account.names(), [""; 0]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_local_record_that_is_in_use_leaves_no_empty_shared_one() {
+    let (account, store) = (Account::new(), S3Stub::start());
+    let repository = repository(&account, &store);
+    repository
+        .run(&["--record", "local", "sync", "--yes"])
+        .code(0);
+    let lock = std::fs::File::open(repository.path(".hookctl/lock")).unwrap();
+    lock.lock().unwrap();
+    repository
+        .run(&["--lock-timeout", "200ms", "record", "init", "--from-local"])
+        .code(1);
+    assert!(store.objects().is_empty());
+    drop(lock);
+    repository
+        .run(&["record", "init", "--from-local"])
+        .code(0)
+        .shows("Copied 1 binding of");
+}
+
+#[test]
+fn a_variable_with_a_line_break_is_named() {
+    let (account, store) = (Account::new(), S3Stub::start());
+    let mut repository = repository(&account, &store);
+    repository.set("AWS_SESSION_TOKEN", "s3cr3t-session\n");
+    repository
+        .run(&["record", "init"])
+        .code(1)
+        .complains("the variable AWS_SESSION_TOKEN has a line break");
+    assert!(store.requests().is_empty());
 }
 
 #[test]

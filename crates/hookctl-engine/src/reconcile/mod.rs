@@ -173,7 +173,7 @@ pub enum PassError {
         refusal: Refusal,
     },
     /// The record could not be written before the first request.
-    #[error("could not update the local record; nothing was sent")]
+    #[error("could not update the record; nothing was sent")]
     Journal(#[source] JournalError),
 }
 

@@ -17,6 +17,9 @@ pub(crate) use renewable::Renewable;
 /// Sets up a store. Sends nothing.
 pub(crate) fn build(options: &ObjectOptions) -> Result<Built, ObjectError> {
     let mut options = options.clone();
+    if let Credentials::Chain(variables) = &options.credentials {
+        variables::check(variables)?;
+    }
     if let (Cloud::S3 { .. }, None, Credentials::Chain(variables)) =
         (options.url.store(), &options.endpoint, &options.credentials)
     {

@@ -22,9 +22,13 @@ pub(super) fn takeover_after(head: &HeadBody) -> Duration {
     by_any_clock(head.lease_ms)
 }
 
+/// The longest lease, in milliseconds: ten minutes. The head may name a longer one only if it was not written by hookctl.
+const LONGEST_MS: u64 = 10 * 60 * 1_000;
+
 /// Returns the longest that a time in milliseconds takes on another machine: 10 % more, for clocks of different speed.
 pub(super) fn by_any_clock(time: u64) -> Duration {
-    Duration::from_millis(time.saturating_add(time / 10))
+    let time = time.min(LONGEST_MS);
+    Duration::from_millis(time + time / 10)
 }
 
 /// Returns the longest time that has passed by any clock of this machine. A clock that stood still during a suspend does

@@ -92,6 +92,12 @@ impl Attempts<'_> {
             _ => self.base(head).await?,
         };
         self.extend(&mut state, head.tail.sequence).await?;
+        if state.epoch > head.epoch {
+            return Err(damaged(
+                &names::log(state.tail.sequence),
+                "it is of a newer epoch than the head",
+            ));
+        }
         if state.tail.sequence == head.tail.sequence && state.tail.digest != head.tail.digest {
             return Err(damaged(
                 &names::log(state.tail.sequence),
@@ -113,7 +119,7 @@ impl Attempts<'_> {
             }
         }
         self.extend(&mut state, head.tail.sequence).await?;
-        if state.tail == head.tail {
+        if state.tail == head.tail && state.epoch <= head.epoch {
             Ok(())
         } else {
             Err(damaged(names::HEAD, "it does not name the end of the log"))

@@ -58,6 +58,10 @@ pub struct RecordNeeds<'a> {
     pub url_is_given: bool,
     /// The address of the store, from a file. `None` for the vendor's own.
     pub endpoint: Option<&'a ApiBaseUrl>,
+    /// The region of the bucket, from a file.
+    pub region: Option<&'a str>,
+    /// The key that encrypts the objects, from a file.
+    pub kms_key: Option<&'a str>,
     /// The source of the credentials. `None` for the environment.
     pub credentials: Option<&'a SecretSource>,
     /// The location of the address.
@@ -181,6 +185,8 @@ impl<L: FileSystem> Gathering<'_, L> {
             let what = What::Record {
                 url: record.url.clone(),
                 endpoint: record.endpoint.map(ApiBaseUrl::origin),
+                region: record.region.map(str::to_owned),
+                kms_key: record.kms_key.map(str::to_owned),
             };
             self.ask(what, record.place.clone());
         }

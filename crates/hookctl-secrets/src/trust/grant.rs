@@ -101,6 +101,10 @@ pub enum What {
         url: RecordUrl,
         /// The address of the store. `None` for the vendor's own.
         endpoint: Option<String>,
+        /// The region of the bucket.
+        region: Option<String>,
+        /// The key that encrypts the objects.
+        kms_key: Option<String>,
     },
 }
 
@@ -241,9 +245,16 @@ fn digest(what: &What, checkout: &Checkout) -> Digest {
                 .path(path)
                 .path(real);
         }
-        What::Record { url, endpoint } => {
+        What::Record {
+            url,
+            endpoint,
+            region,
+            kms_key,
+        } => {
             encoder.text("record").text(&url.to_string());
-            encoder.text(endpoint.as_deref().unwrap_or_default());
+            for part in [endpoint, region, kms_key] {
+                encoder.text(part.as_deref().unwrap_or_default());
+            }
         }
     }
     encoder.finish()
@@ -335,12 +346,23 @@ impl fmt::Display for What {
                     _ => Ok(()),
                 }
             }
-            Self::Record { url, endpoint } => {
+            Self::Record {
+                url,
+                endpoint,
+                region,
+                kms_key,
+            } => {
                 write!(formatter, "keep the record in {url}")?;
-                match endpoint {
-                    Some(endpoint) => write!(formatter, " at {}", Outside::text(endpoint)),
-                    None => Ok(()),
+                for (word, part) in [
+                    ("at", endpoint),
+                    ("in the region", region),
+                    ("encrypted with the key", kms_key),
+                ] {
+                    if let Some(part) = part {
+                        write!(formatter, " {word} {}", Outside::text(part))?;
+                    }
                 }
+                Ok(())
             }
         }
     }

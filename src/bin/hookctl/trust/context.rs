@@ -110,6 +110,8 @@ impl<'a> Context<'a> {
                 url: &place.url,
                 url_is_given: self.settings.record.is_given,
                 endpoint: place.endpoint.as_ref(),
+                region: place.region.as_deref(),
+                kms_key: place.kms_key.as_deref(),
                 credentials: place.credentials.as_ref(),
                 place: self.settings.record.location.clone(),
             }),

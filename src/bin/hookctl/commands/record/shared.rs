@@ -4,7 +4,7 @@ use hookctl::config::SharedPlace;
 use hookctl::outside::Outside;
 use hookctl::record::shared::{SharedError, SharedRecord};
 use hookctl::record::sled::SledRecord;
-use hookctl::record::{After, Record, RecordError, Remembered, Settlement};
+use hookctl::record::{After, OpenRecord, Record, RecordError, Remembered, Settlement};
 use hookctl::render::{HolderEntry, RecordStatusDocument, SharedHead};
 
 use super::settle::settle;
@@ -53,8 +53,11 @@ pub(super) async fn init(
     from_local: bool,
 ) -> Result<(), CommandError> {
     let target = &settings.target;
-    let copied = if from_local {
-        Some(SledRecord::new(record_options(settings)?, account(settings, false)).into_record())
+    // Opened first, as the writer: a record that is in use or damaged must not leave an empty shared one.
+    let local = if from_local {
+        let local = SledRecord::new(record_options(settings)?, account(settings, false));
+        let opened = local.into_record().open().await;
+        Some(opened.map_err(|error| record_error(&error))?)
     } else {
         None
     };
@@ -63,11 +66,13 @@ pub(super) async fn init(
         "Created the record of '{}' in {}.\n",
         target.name, place.url
     ));
-    if let Some(local) = copied {
+    if let Some(local) = local {
         let record = Record::new(shared.clone(), account(settings, false));
         let count = copy(&local, &record).await?;
+        local.close().await.map_err(|error| record_error(&error))?;
+        let bindings = if count == 1 { "binding" } else { "bindings" };
         ui.result(&format!(
-            "Copied {count} bindings of the local record, which is not used any more.\n"
+            "Copied {count} {bindings} of the local record, which is no longer used.\n"
         ));
     }
     if target.fingerprint_key.is_none() {
@@ -80,11 +85,9 @@ pub(super) async fn init(
 }
 
 /// Copies bindings, and writes without a known outcome.
-async fn copy(from: &Record, to: &Record) -> Result<usize, CommandError> {
+async fn copy(from: &OpenRecord, to: &Record) -> Result<usize, CommandError> {
     let opened = |error: RecordError| record_error(&error);
-    // As the writer, so that no other process writes the local record meanwhile.
-    let source = from.open().await.map_err(opened)?;
-    let remembered = source.remembered().await.map_err(opened)?;
+    let remembered = from.remembered().await.map_err(opened)?;
     let open = to.open().await.map_err(opened)?;
     begin_writing();
     let settlements: Vec<Settlement> = remembered
@@ -102,7 +105,6 @@ async fn copy(from: &Record, to: &Record) -> Result<usize, CommandError> {
         settle(&open, some.to_vec()).await?;
     }
     open.close().await.map_err(opened)?;
-    source.close().await.map_err(opened)?;
     Ok(remembered.last_applied.len())
 }
 
@@ -198,7 +200,12 @@ pub(super) async fn unlock(
         }
     }
     ui.message("Waiting until that process can send no more requests.\n");
-    let unlocked = unless_cancelled(&cancellation(), shared.unlock(epoch)).await?;
+    let unlocked = unless_cancelled(&cancellation(), shared.unlock(epoch)).await;
+    let unlocked = unlocked.map_err(|interrupted| CommandError {
+        message: "interrupted; that process can write no more, and the record is free when the lease of this one ends"
+            .to_owned(),
+        ..interrupted
+    })?;
     ui.result(match unlocked.map_err(failed)? {
         Some(_) => "Unlocked. The next run settles what that process left pending.\n",
         None => "The process has ended by itself; nothing to unlock.\n",
