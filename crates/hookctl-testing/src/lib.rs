@@ -10,6 +10,8 @@
 
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 use hookctl_core::record::{After, HistoryAction, HistoryEntry, Settlement};
 use hookctl_core::secret::{FingerprintKey, Salt, Secret};
