@@ -9,6 +9,7 @@ mod plan;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookctl::sandbox::Webhook;
 use hookctl_testing::simulation::{Life, Machine, Trouble};
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use proptest::prelude::ProptestConfig;
@@ -18,7 +19,7 @@ use flaws::Flaws;
 use ledger::Role;
 use plan::{FleetSchedule, MachinePlan, Turn, fleets};
 
-use crate::schedule::{Declaration, Declared, Token};
+use crate::schedule::{Declaration, Declared, KEYS, Token};
 use crate::world::{Disk, World};
 use crate::{in_virtual_time, settle};
 
@@ -103,6 +104,7 @@ async fn converges(world: &World, last: &Declared) -> Result<(), String> {
     settle(world, last).await;
     disk(world).check().await?;
     let remembered = world.remembered().await;
+    let webhooks = world.emulator.webhooks();
     for (index, declaration) in last.webhooks.iter().enumerate() {
         let is_removed = matches!(
             declaration,
@@ -112,9 +114,10 @@ async fn converges(world: &World, last: &Declared) -> Result<(), String> {
             })
         );
         let record = remembered.last_applied.get(&crate::desired::key(index));
-        let token = record.and_then(|record| world.emulator.token(record.id.as_str()));
-        if is_removed && token.is_some() {
-            return Err(format!("the token of {} was not cleared", index));
+        let is_bound = |webhook: &Webhook| record.is_some_and(|one| one.id.as_str() == webhook.id);
+        let bound = webhooks.iter().find(|webhook| is_bound(webhook));
+        if is_removed && bound.is_some_and(|webhook| webhook.has_bearer_token) {
+            return Err(format!("the token of {} was not cleared", KEYS[index]));
         }
     }
     Ok(())

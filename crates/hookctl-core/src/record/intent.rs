@@ -204,6 +204,22 @@ impl Intent {
         })
     }
 
+    /// Returns this intent, and those that it replaced, as first seen now where no clock can tell when they were sent.
+    #[must_use]
+    pub fn seen(self, now: &Stamp, horizon: Horizon) -> Self {
+        let is_first = self.remaining(now, horizon).first_sight;
+        let earlier = self.earlier.into_iter();
+        Self {
+            first_seen: if is_first {
+                Some(now.clone())
+            } else {
+                self.first_seen
+            },
+            earlier: earlier.map(|one| one.seen(now, horizon)).collect(),
+            ..self
+        }
+    }
+
     /// Returns whether the write may still take effect.
     pub fn is_open(&self, now: &Stamp, horizon: Horizon) -> bool {
         !self.remaining(now, horizon).time.is_zero()

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{MAX_ROUNDS, PassError, PassReport, PlanInputs, Planned, Review, Verdict, Waits};
-use crate::apply::{ApplyOptions, Listener, Seen, Settled, apply, hold, settle_pending};
+use crate::apply::{
+    ApplyOptions, Listener, Seen, Settled, Unsettled, apply, hold, settle_pending,
+};
 use crate::report::{Outcome, Remark, SyncReport};
 use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
 use hookctl_core::clock::Stamp;
@@ -301,14 +303,14 @@ async fn round<A: WebhookApi>(
 ) -> Result<SyncReport, PassError> {
     settle(record, &planned.settled).await?;
     let now = inputs.context.clock.now();
-    let first_sights = planned.settled.unsettled.iter();
-    let first_sights = first_sights.filter(|one| one.remaining.first_sight);
-    let written = first_sights.map(|one| {
-        record.intend(Intent {
-            first_seen: Some(now.clone()),
-            ..one.intent.clone()
-        })
+    // Also for the writes that an action replaces: without it, the next pass would wait for them from the beginning.
+    let unsettled = planned.settled.unsettled.iter().map(|one| Unsettled {
+        intent: one.intent.clone().seen(&now, inputs.context.horizon),
+        remaining: one.remaining,
     });
+    let unsettled: Vec<_> = unsettled.collect();
+    let first_sights = unsettled.iter().filter(|one| one.remaining.first_sight);
+    let written = first_sights.map(|one| record.intend(one.intent.clone()));
     futures_util::future::try_join_all(written)
         .await
         .map_err(PassError::Journal)?;
@@ -321,7 +323,7 @@ async fn round<A: WebhookApi>(
         Seen {
             observed: &planned.observed,
             held: &planned.held,
-            unsettled: &planned.settled.unsettled,
+            unsettled: &unsettled,
         },
         inputs.api,
         record,
