@@ -95,6 +95,13 @@ impl SharedDisk {
         }
     }
 
+    pub(crate) fn trace(&self) {
+        for (name, content) in self.store.objects() {
+            if name.starts_with("log") { let v: serde_json::Value = serde_json::from_slice(&content).unwrap();
+            eprintln!("{name} {} {}", v["body"]["epoch"], v["body"]["operations"]); }
+        }
+    }
+
     fn reader(&self) -> SharedRecord {
         let life = Life::new(Arc::new(Machine::steady("reader")), []);
         let options = options(&life, "reader".to_owned());

@@ -1,6 +1,7 @@
 //! Two and three machines on one shared record: clocks of their own, pauses, kills, cuts from the store and from the API,
 //! writes that land late, lost responses, and a lease that is taken away.
 
+mod directed;
 mod disk;
 mod flaws;
 mod ledger;
@@ -104,6 +105,11 @@ async fn converges(world: &World, last: &Declared) -> Result<(), String> {
     settle(world, last).await;
     disk(world).check().await?;
     let remembered = world.remembered().await;
+    if std::env::var("HOOKCTL_TRACE").is_ok() {
+        for r in world.emulator.requests() { eprintln!("{} {} {:?}", r.method, r.path, r.body); }
+        disk(world).trace();
+        eprintln!("{:#?}", world.emulator.webhooks());
+    }
     let webhooks = world.emulator.webhooks();
     for (index, declaration) in last.webhooks.iter().enumerate() {
         let is_removed = matches!(

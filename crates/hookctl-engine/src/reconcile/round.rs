@@ -12,7 +12,7 @@ use crate::report::{Outcome, Remark, SyncReport};
 use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
 use hookctl_core::clock::Stamp;
 use hookctl_core::plan::{Action, Plan, PlannedAction, plan, safety};
-use hookctl_core::record::{After, Intent, Journal as _, Observation, Remembered};
+use hookctl_core::record::{After, Journal as _, Observation, Remembered};
 use hookctl_core::state::{LastApplied, ObservedState};
 use hookctl_core::webhook::{Key, RemoteId};
 use hookctl_record::OpenRecord;

@@ -28,7 +28,7 @@ pub(super) struct State {
     /// The end of the log.
     pub(super) tail: Tail,
     /// The epoch of the last entry that was read; 0 before the first.
-    epoch: u64,
+    pub(super) epoch: u64,
     pub(super) remembered: Remembered,
     /// How many entries and bytes of the log follow the latest checkpoint.
     pub(super) since_base: SinceBase,

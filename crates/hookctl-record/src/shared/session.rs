@@ -188,6 +188,11 @@ impl SharedSession {
         while !self.append_entry(vec![Operation::Begin], None).await? {
             let mut state = self.written().state.clone();
             self.shared.attempts().follow(&mut state).await?;
+            // This process may have been paused since it took the lease. An entry after one of a newer epoch would damage
+            // the log.
+            if state.epoch > self.epoch {
+                return Err(self.fenced());
+            }
             self.lease.advance(state.tail);
             self.written().state = state;
         }

@@ -9,6 +9,7 @@
 )]
 
 mod program;
+mod takeover;
 mod unlock;
 
 use std::collections::BTreeMap;
