@@ -63,20 +63,3 @@ fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared) -> FleetSc
     }
 }
 
-#[test]
-fn case_c() {
-    let left = || present(10, Token::LeftOut);
-    let set = || present(10, Token::Secret(0));
-    let mut first = turn(declared([(1, left()), (2, set()), (4, left())]), 2783);
-    first.run.late = vec![(6, Late { transit: 150, hears: Hears::Reset(0) })];
-    first.run.interrupted_at = Some(2);
-    let mut second = turn(declared([(1, set()), (2, left()), (3, left()), (4, left())]), 0);
-    second.run.faults = vec![(5, Problem::Fault(Fault::Answer { status: 302, headers: vec![("location".into(), "https://login.example/".into())], body: String::new() }))];
-    let mut s = schedule([vec![first], vec![second]], declared([(2, left())]));
-    s.machines[0].speed = 950;
-    s.machines[1].speed = 950;
-    s.machines[1].offset = 3085;
-    s.latencies = vec![0, 0, 11, 0, 0, 0];
-    s.seed = 18866055463350;
-    in_virtual_time(hold(&s, Flaws::default())).unwrap();
-}
