@@ -45,6 +45,7 @@ pub(crate) enum Disk {
 }
 
 /// A process, with its record.
+#[derive(Clone)]
 pub(crate) struct Process {
     pub(crate) life: Arc<Life>,
     pub(crate) record: Record,
@@ -179,17 +180,18 @@ impl World {
         self.pass(&self.process(None), declared, None).await
     }
 
-    /// A process of this machine that dies at a step.
+    /// A process of this machine. With a local record, it may die at a step.
     fn process(&self, dies_at: Option<u64>) -> Process {
+        let disk = match &self.disk {
+            Disk::Local(disk) => disk,
+            Disk::Shared(disk) => return disk.home(&self.home),
+        };
         let deaths = dies_at.map(|step| (step, Disturbance::Death));
         let life = Life::new(Arc::clone(&self.home), deaths);
-        match &self.disk {
-            Disk::Local(disk) => Process {
-                record: record(disk, &life),
-                departures: Arc::new(|_| {}),
-                life,
-            },
-            Disk::Shared(disk) => disk.process(life),
+        Process {
+            record: record(disk, &life),
+            departures: Arc::new(|_| {}),
+            life,
         }
     }
 

@@ -1,16 +1,18 @@
 //! Schedules by name: each is the smallest one that showed a fault.
 
-use hookctl::sandbox::{Dialect, Fault};
+use std::time::Duration;
+
+use hookctl::sandbox::Dialect;
 use hookctl_testing::simulation::Trouble;
 
 use super::flaws::Flaws;
-use super::plan::{FleetSchedule, MachinePlan, Turn};
 use super::hold;
+use super::plan::{FleetSchedule, MachinePlan, Turn};
 use crate::in_virtual_time;
 use crate::machine::{Hears, Late};
-use crate::schedule::{Declaration, Declared, KEYS, Run, Token, Trouble as Problem};
+use crate::schedule::{Declaration, Declared, KEYS, Run, Token};
 
-fn present(timeout_seconds: i64, token: Token) -> Declaration {
+pub(super) fn present(timeout_seconds: i64, token: Token) -> Declaration {
     Declaration::Present {
         timeout_seconds,
         token,
@@ -18,7 +20,7 @@ fn present(timeout_seconds: i64, token: Token) -> Declaration {
 }
 
 /// Declares webhooks by the index of their key.
-fn declared<const N: usize>(webhooks: [(usize, Declaration); N]) -> Declared {
+pub(super) fn declared<const N: usize>(webhooks: [(usize, Declaration); N]) -> Declared {
     let mut all = vec![None; KEYS.len()];
     for (index, declaration) in webhooks {
         all[index] = Some(declaration);
@@ -29,7 +31,7 @@ fn declared<const N: usize>(webhooks: [(usize, Declaration); N]) -> Declared {
     }
 }
 
-fn turn(declared: Declared, pause: u64) -> Turn {
+pub(super) fn turn(declared: Declared, pause: u64) -> Turn {
     Turn {
         run: Run {
             declared,
@@ -46,7 +48,7 @@ fn turn(declared: Declared, pause: u64) -> Turn {
     }
 }
 
-fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared) -> FleetSchedule {
+pub(super) fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared) -> FleetSchedule {
     let machine = |turns| MachinePlan {
         offset: 0,
         speed: 1000,
@@ -63,3 +65,37 @@ fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared) -> FleetSc
     }
 }
 
+/// The last process repeats a token that may still take effect. What it saw of the earlier send first is not forgotten,
+/// or the wait for it would begin anew in each pass.
+#[test]
+fn a_repeated_token_of_another_machine_is_waited_for_once() {
+    let token = |number| declared([(0, present(10, Token::Secret(number)))]);
+    let mut unheard = turn(token(1), 1_000);
+    unheard.run.late = vec![(2, Late {
+        transit: 50,
+        hears: Hears::Nothing,
+    })];
+    unheard.run.dies_at = Some(12);
+    for dies_at in 0..30 {
+        unheard.run.dies_at = Some(dies_at);
+        let turns = vec![turn(token(0), 0), unheard.clone()];
+        let schedule = schedule([turns], token(1));
+        in_virtual_time(hold(&schedule, Flaws::default())).unwrap();
+    }
+}
+
+/// A holder dies. Of two that wait to take over, one is paused in the middle of it for longer than its own lease.
+#[test]
+fn a_pause_at_each_step_of_a_takeover() {
+    let files = || declared([(0, present(10, Token::Secret(0))), (1, present(10, Token::LeftOut))]);
+    for step in 0..120 {
+        let mut dead = turn(files(), 0);
+        dead.run.dies_at = Some(20);
+        let mut paused = turn(files(), 1_000);
+        paused.troubles = vec![(step, Trouble::Pause(Duration::from_secs(150)))];
+        let next = turn(files(), 2_000);
+        let schedule = schedule([vec![dead], vec![paused], vec![next]], files());
+        let held = in_virtual_time(hold(&schedule, Flaws::default()));
+        assert!(held.is_ok(), "step {step}: {held:?}");
+    }
+}

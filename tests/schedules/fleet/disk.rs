@@ -1,8 +1,7 @@
 //! The shared record of a simulation, and the processes on it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookctl::record::shared::{MemoryBlobs, SharedOptions, SharedRecord};
@@ -20,6 +19,10 @@ pub(crate) struct SharedDisk {
     flaws: Flaws,
     /// Decides about latencies.
     seed: u64,
+    /// The process of the runs without trouble. It keeps what it has read.
+    home: OnceLock<Process>,
+    /// Reads the record for the checks.
+    reader: SharedRecord,
 }
 
 fn account() -> Account {
@@ -35,44 +38,53 @@ fn options(life: &Life, run: String) -> SharedOptions {
 
 impl SharedDisk {
     pub(crate) fn new(seed: u64, flaws: Flaws) -> Self {
+        let store = MemoryBlobs::new();
+        let life = Life::new(Arc::new(Machine::steady("reader")), []);
+        let options = options(&life, "reader".to_owned());
         Self {
-            store: MemoryBlobs::new(),
+            reader: SharedRecord::new(store.clone(), account(), options),
+            store,
             ledger: Arc::default(),
             flaws,
             seed,
+            home: OnceLock::new(),
         }
     }
 
-    /// Returns a process that writes without faults.
-    pub(crate) fn process(&self, life: Arc<Life>) -> Process {
-        self.faulty(Role::Writer, life, &[]).0
+    /// Returns the process of the runs without trouble.
+    pub(crate) fn home(&self, machine: &Arc<Machine>) -> Process {
+        let new = || {
+            let life = Life::new(Arc::clone(machine), []);
+            self.faulty(Role::Writer, life, &[])
+        };
+        self.home.get_or_init(new).clone()
     }
 
-    /// Returns a process with faults of the store, and a function that counts its operations.
+    /// Returns a process with faults of the store.
     pub(crate) fn faulty(
         &self,
         role: Role,
         life: Arc<Life>,
         faults: &[(u64, Fate)],
-    ) -> (Process, impl Fn() -> u64 + use<>) {
+    ) -> Process {
         let (number, link) = self.link(role, &life, faults);
-        let operations = Arc::clone(&link.operations);
         let options = options(&life, format!("process {number}"));
         let ledger = Arc::clone(&self.ledger);
-        let process = Process {
+        Process {
             record: self.flaws.record(link, account(), options),
             departures: Arc::new(move |request| ledger.sent(number, request)),
             life,
-        };
-        (process, move || operations.load(Ordering::SeqCst))
+        }
     }
 
     fn link(&self, role: Role, life: &Arc<Life>, faults: &[(u64, Fate)]) -> (usize, Link) {
-        let number = self.ledger.add(role, life);
+        let operations = Arc::default();
+        let number = self.ledger.add(role, life, &operations);
         let ledger = Arc::clone(&self.ledger);
         let seed = self.seed + u64::try_from(number).unwrap();
         let link = Link {
             planned: faults.iter().copied().collect::<BTreeMap<_, _>>(),
+            operations,
             observer: Some(Arc::new(move |event| ledger.at_store(number, event))),
             ..Link::new(self.store.clone(), Arc::clone(life), seed)
         };
@@ -95,31 +107,23 @@ impl SharedDisk {
         }
     }
 
-    pub(crate) fn trace(&self) {
-        for (name, content) in self.store.objects() {
-            if name.starts_with("log") { let v: serde_json::Value = serde_json::from_slice(&content).unwrap();
-            eprintln!("{name} {} {}", v["body"]["epoch"], v["body"]["operations"]); }
-        }
-    }
-
-    fn reader(&self) -> SharedRecord {
-        let life = Life::new(Arc::new(Machine::steady("reader")), []);
-        let options = options(&life, "reader".to_owned());
-        SharedRecord::new(self.store.clone(), account(), options)
-    }
-
     /// Returns the state of the record.
     pub(crate) async fn remembered(&self) -> Remembered {
-        self.reader().load().await.unwrap().remembered
+        self.reader.load().await.unwrap().remembered
     }
 
-    /// Returns what is wrong with the record, or what a process did wrong.
-    pub(crate) async fn check(&self) -> Result<(), String> {
+    /// Returns what a process did wrong.
+    pub(crate) fn check(&self) -> Result<(), String> {
         let broken = self.ledger.broken();
-        if let Some(first) = broken.first() {
-            return Err(format!("{first}; {} in all", broken.len()));
+        match broken.first() {
+            Some(first) => Err(format!("{first}; {} in all", broken.len())),
+            None => Ok(()),
         }
-        let verified = self.reader().verify().await;
+    }
+
+    /// Returns what is wrong with the record.
+    pub(crate) async fn verify(&self) -> Result<(), String> {
+        let verified = self.reader.verify().await;
         verified.map_err(|error| error.to_string())
     }
 }

@@ -1,6 +1,7 @@
 //! What the store and the API saw, and the rules that no process may break.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hookctl::record::{IntendedWrite, Intent};
@@ -20,13 +21,27 @@ pub(crate) enum Role {
     Administrator,
 }
 
+/// How much a process did.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counts {
+    pub(crate) steps: u64,
+    pub(crate) operations: u64,
+}
+
 /// What was seen so far. Broken rules are collected.
 #[derive(Default)]
 pub(crate) struct Ledger(Mutex<Seen>);
 
+/// A process, and how many operations of the store it asked for.
+struct Process {
+    role: Role,
+    life: Arc<Life>,
+    operations: Arc<AtomicU64>,
+}
+
 #[derive(Default)]
 struct Seen {
-    processes: Vec<(Role, Arc<Life>)>,
+    processes: Vec<Process>,
     entries: Vec<LogEntry>,
     /// The process of each epoch.
     epochs: BTreeMap<u64, usize>,
@@ -79,10 +94,29 @@ impl Ledger {
     }
 
     /// Adds a process, and returns its number.
-    pub(crate) fn add(&self, role: Role, life: &Arc<Life>) -> usize {
+    pub(crate) fn add(
+        &self,
+        role: Role,
+        life: &Arc<Life>,
+        operations: &Arc<AtomicU64>,
+    ) -> usize {
         let mut seen = self.seen();
-        seen.processes.push((role, Arc::clone(life)));
+        seen.processes.push(Process {
+            role,
+            life: Arc::clone(life),
+            operations: Arc::clone(operations),
+        });
         seen.processes.len() - 1
+    }
+
+    /// Returns how many steps each process took, and how many operations of the store it asked for.
+    pub(crate) fn counts(&self) -> Vec<Counts> {
+        let seen = self.seen();
+        let counts = seen.processes.iter().map(|process| Counts {
+            steps: process.life.steps(),
+            operations: process.operations.load(Ordering::SeqCst),
+        });
+        counts.collect()
     }
 
     /// Notes what a process did at the store.
@@ -130,7 +164,7 @@ impl Ledger {
 
 impl Seen {
     fn is(&self, process: usize, role: Role) -> bool {
-        self.processes[process].0 == role
+        self.processes[process].role == role
     }
 
     fn swapped(&mut self, process: usize, head: &HeadBody) {
@@ -142,7 +176,7 @@ impl Seen {
             let before = self.epochs.get(&self.epoch).copied();
             if let Some(before) = before.filter(|_| head.unclean)
                 && !self.is(process, Role::Administrator)
-                && !self.processes[before].1.was_troubled()
+                && !self.processes[before].life.was_troubled()
             {
                 self.broken.push(format!(
                     "the lease of process {before}, which ran without trouble, went to process {process}"

@@ -1,0 +1,106 @@
+//! What the protocol relies on, taken away one by one: the checker finds each. Without that, it finds nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use hookctl_testing::simulation::{Fate, Trouble};
+
+use super::directed::{declared, present, schedule, turn};
+use super::flaws::Flaws;
+use super::hold;
+use super::plan::FleetSchedule;
+use crate::in_virtual_time;
+use crate::schedule::{Declared, Token};
+
+/// Five webhooks: one more than may be sent at once.
+fn five() -> Declared {
+    declared([0, 1, 2, 3, 4].map(|index| (index, present(10, Token::LeftOut))))
+}
+
+/// Two machines with the same files; the second one begins a second later.
+fn two() -> FleetSchedule {
+    let mut two = schedule([vec![turn(five(), 0)], vec![turn(five(), 1_000)]], five());
+    two.latencies = vec![300];
+    two
+}
+
+/// Returns what the checker says of a schedule.
+fn said(schedule: &FleetSchedule, flaws: Flaws) -> Option<String> {
+    let held = catch_unwind(AssertUnwindSafe(|| in_virtual_time(hold(schedule, flaws))));
+    match held {
+        Ok(held) => held.err(),
+        Err(panic) => Some(match panic.downcast::<String>() {
+            Ok(message) => *message,
+            Err(_) => "a panic".to_owned(),
+        }),
+    }
+}
+
+/// Runs schedules with flaws and without. Without, nothing may be found. Returns what is found with them.
+fn found(schedules: impl IntoIterator<Item = FleetSchedule>, flaws: Flaws) -> Vec<String> {
+    let mut found = Vec::new();
+    for schedule in schedules {
+        assert_eq!(said(&schedule, Flaws::default()), None, "{schedule:#?}");
+        found.extend(said(&schedule, flaws));
+    }
+    found
+}
+
+fn contains(found: &[String], text: &str) -> bool {
+    found.iter().any(|one| one.contains(text))
+}
+
+/// A pause of the first machine, for longer than its lease, at each step.
+fn paused() -> impl Iterator<Item = FleetSchedule> {
+    (0..40).map(|step| {
+        let mut paused = two();
+        let pause = Trouble::Pause(Duration::from_mins(4));
+        paused.machines[0].turns[0].troubles = vec![(step, pause)];
+        paused
+    })
+}
+
+#[test]
+fn a_permit_that_is_ignored_is_found() {
+    let flaws = Flaws {
+        ignores_permit: true,
+        ..Flaws::default()
+    };
+    let found = found(paused(), flaws);
+    assert!(contains(&found, "after a newer epoch"), "{found:#?}");
+}
+
+#[test]
+fn a_store_that_creates_a_number_twice_is_found() {
+    let flaws = Flaws {
+        lacks_fence: true,
+        ..Flaws::default()
+    };
+    let found = found(paused(), flaws);
+    assert!(contains(&found, "is next"), "{found:#?}");
+}
+
+#[test]
+fn lost_responses_that_are_not_read_back_are_found() {
+    let flaws = Flaws {
+        reads_nothing_back: true,
+        ..Flaws::default()
+    };
+    let lost = (1..15).map(|operation| {
+        let mut lost = two();
+        lost.machines[0].turns[0].store = vec![(operation, Fate::Lost)];
+        lost
+    });
+    let found = found(lost, flaws);
+    assert!(contains(&found, "ran without trouble"), "{found:#?}");
+}
+
+#[test]
+fn a_takeover_before_the_end_of_the_lease_is_found() {
+    let flaws = Flaws {
+        takes_over_early: true,
+        ..Flaws::default()
+    };
+    let found = found([two()], flaws);
+    assert!(contains(&found, "ran without trouble"), "{found:#?}");
+}
