@@ -99,3 +99,24 @@ fn a_pause_at_each_step_of_a_takeover() {
         assert!(held.is_ok(), "step {step}: {held:?}");
     }
 }
+
+/// An intent is renewed before a send, and the machine is paused before the record has confirmed it. The send after that
+/// is later than the intent says, and may take effect later than a wait from the intent's time lasts.
+#[test]
+fn a_renewed_intent_that_is_old_when_it_is_confirmed_is_renewed_again() {
+    let five = || declared([0, 1, 2, 3, 4].map(|index| (index, present(10, Token::LeftOut))));
+    for step in 0..60 {
+        let mut slow = turn(five(), 0);
+        slow.troubles = vec![(step, Trouble::Pause(Duration::from_secs(23)))];
+        let late = |transit| Late {
+            transit,
+            hears: Hears::Nothing,
+        };
+        // The list is the first request. The fifth webhook waits for a response to one of the others.
+        slow.run.late = (2..6).map(|number| (number, late(6_000))).collect();
+        slow.run.late.push((6, late(44_000)));
+        let schedule = schedule([vec![slow]], five());
+        let held = in_virtual_time(hold(&schedule, Flaws::default()));
+        assert!(held.is_ok(), "step {step}: {held:?}");
+    }
+}

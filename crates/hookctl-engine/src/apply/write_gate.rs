@@ -8,6 +8,14 @@ use hookctl_api::{SendGate, Withheld};
 use hookctl_core::clock::{Clock, Stamp};
 use hookctl_core::record::{Horizon, Intent, Journal, JournalError};
 
+/// How often an intent is renewed before one send.
+const RENEWALS: usize = 3;
+
+/// The record took too long to confirm an intent, each time.
+#[derive(Debug, thiserror::Error)]
+#[error("the record takes more than {} s to confirm a write", Horizon::SLACK.as_secs())]
+struct TooSlow;
+
 /// Permits each send of a write.
 ///
 /// Later runs measure the horizon from the time of the intent, so no send may be much later. If a write waited in a queue,
@@ -85,23 +93,32 @@ impl<'a, J: Journal> WriteGate<'a, J> {
         self.lock().failure.take()
     }
 
-    /// Renews the intent if its time is too old.
+    /// Renews the intent if its time is too old. The record may take long to confirm it, and the process may be paused
+    /// meanwhile, so that the renewed intent is too old as well.
     async fn renew(&self) -> Result<(), JournalError> {
-        let now = self.clock.now();
-        let renewed = {
-            let state = self.lock();
-            let age = state.intent.sent.elapsed(&now);
-            if age.is_some_and(|age| age <= self.horizon.slack()) {
-                return Ok(());
-            }
-            Intent {
-                sent: now,
-                ..state.intent.clone()
-            }
-        };
-        self.journal.intend(renewed.clone()).await?;
-        self.lock().intent = renewed;
-        Ok(())
+        let mut tolerated = self.horizon.slack();
+        for _ in 0..=RENEWALS {
+            let now = self.clock.now();
+            let renewed = {
+                let state = self.lock();
+                let age = state.intent.sent.elapsed(&now);
+                if age.is_some_and(|age| age <= tolerated) {
+                    return Ok(());
+                }
+                Intent {
+                    sent: now,
+                    ..state.intent.clone()
+                }
+            };
+            self.journal.intend(renewed.clone()).await?;
+            self.lock().intent = renewed;
+            // A horizon that is shorter than this promises nothing of a slow record.
+            tolerated = Horizon::SLACK;
+        }
+        Err(JournalError {
+            key: self.lock().intent.key.clone(),
+            source: Box::new(TooSlow),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
