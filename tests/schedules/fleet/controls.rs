@@ -66,12 +66,13 @@ fn a_permit_that_is_ignored_is_found() {
         ignores_permit: true,
         ..Flaws::default()
     };
-    // The fifth waits for so long that its intent is renewed. Only the permit is checked after that.
-    let slow = paused().map(|schedule| FleetSchedule {
-        latencies: vec![3_000],
-        ..schedule
+    // Otherwise, the intent is renewed after the pause, and the fence refuses that. An uptime that stands still hides the
+    // pause from the intent, and not from the permit.
+    let suspended = paused().map(|mut schedule| {
+        schedule.machines[0].suspends = true;
+        schedule
     });
-    let found = found(slow, flaws);
+    let found = found(suspended, flaws);
     assert!(contains(&found, "after a newer epoch"), "{found:#?}");
 }
 

@@ -52,6 +52,7 @@ pub(super) fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared)
     let machine = |turns| MachinePlan {
         offset: 0,
         speed: 1000,
+        suspends: false,
         turns,
     };
     FleetSchedule {

@@ -57,7 +57,8 @@ async fn new_world(schedule: &FleetSchedule, flaws: Flaws) -> Arc<World> {
 /// Runs the processes of a machine one after another.
 async fn runs(world: Arc<World>, number: usize, plan: MachinePlan) {
     let offset = Duration::from_millis(plan.offset);
-    let machine = Arc::new(Machine::new(format!("machine {number}"), offset, plan.speed));
+    let machine = Machine::new(format!("machine {number}"), offset, plan.speed);
+    let machine = Arc::new(machine.suspending(plan.suspends));
     for turn in plan.turns {
         takes(&world, &machine, turn).await;
     }

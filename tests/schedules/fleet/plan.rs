@@ -34,6 +34,8 @@ pub(crate) struct MachinePlan {
     pub(crate) offset: u64,
     /// The speed of its clock, in thousandths of the true speed.
     pub(crate) speed: u32,
+    /// Whether its uptime stands still during a pause.
+    pub(crate) suspends: bool,
     pub(crate) turns: Vec<Turn>,
 }
 
@@ -90,13 +92,22 @@ fn turn() -> impl Strategy<Value = Turn> {
 }
 
 fn machine() -> impl Strategy<Value = MachinePlan> {
-    (0..100_000_000u64, 950..1_050u32, vec(turn(), 1..3)).prop_map(|(offset, speed, turns)| {
-        MachinePlan {
-            offset,
-            speed,
-            turns,
-        }
+    let clock = (
+        0..100_000_000u64,
+        950..1_050u32,
+        prop::bool::weighted(0.25),
+    );
+    (clock, vec(turn(), 1..3)).prop_map(|((offset, speed, suspends), turns)| MachinePlan {
+        offset,
+        speed,
+        suspends,
+        turns,
     })
+}
+
+/// Two machines, or now and then three.
+fn machines() -> impl Strategy<Value = Vec<MachinePlan>> {
+    prop_oneof![3 => vec(machine(), 2), 1 => vec(machine(), 3)]
 }
 
 /// Schedules of two or three machines.
@@ -109,7 +120,7 @@ pub(crate) fn fleets() -> impl Strategy<Value = FleetSchedule> {
     (
         dialect(),
         vec(before, 0..2),
-        vec(machine(), 2..4),
+        machines(),
         option::weighted(0.2, 0..120_000u64),
         declared(),
         vec(0..20u64, 1..8),

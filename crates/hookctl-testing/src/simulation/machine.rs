@@ -16,6 +16,8 @@ pub struct Machine {
     offset: Duration,
     /// The speed of its clock, in thousandths of the true speed.
     speed: u32,
+    /// Whether its uptime stands still during a pause, as that of a suspended machine may. Its wall clock continues.
+    suspends: bool,
     until: Mutex<Until>,
 }
 
@@ -23,6 +25,8 @@ pub struct Machine {
 #[derive(Clone, Copy, Debug)]
 struct Until {
     paused: Instant,
+    /// How long all pauses last.
+    all_pauses: Duration,
     store_cut: Instant,
     api_cut: Instant,
     /// The end of the last trouble that can cost a lease: a pause, or a cut from the store.
@@ -38,8 +42,10 @@ impl Machine {
             started: now,
             offset,
             speed,
+            suspends: false,
             until: Mutex::new(Until {
                 paused: now,
+                all_pauses: Duration::ZERO,
                 store_cut: now,
                 api_cut: now,
                 troubled: now,
@@ -59,14 +65,23 @@ impl Machine {
         Self::new(name, offset, speed)
     }
 
+    /// Returns the machine, with an uptime that stands still during a pause.
+    #[must_use]
+    pub fn suspending(self, suspends: bool) -> Self {
+        Self { suspends, ..self }
+    }
+
     fn until(&self) -> Until {
         *self.until.lock().unwrap()
     }
 
     /// Stops the machine for a time.
     pub fn pause(&self, time: Duration) {
-        let end = Instant::now() + time;
+        let now = Instant::now();
+        let end = now + time;
         let mut until = self.until.lock().unwrap();
+        let since = now.max(until.paused);
+        until.all_pauses += end.saturating_duration_since(since);
         until.paused = until.paused.max(end);
         until.troubled = until.troubled.max(end);
     }
@@ -119,10 +134,16 @@ impl Clock for Machine {
     /// A task that becomes ready during a pause runs after it, so it reads the time of the end.
     fn now(&self) -> Stamp {
         let now = self.paused_until().unwrap_or_else(Instant::now);
-        let passed = (now - self.started) * self.speed / 1000 + self.offset;
+        let by_its_clock = |time: Duration| time * self.speed / 1000 + self.offset;
+        let passed = by_its_clock(now - self.started);
+        let uptime = if self.suspends {
+            by_its_clock(now - self.started - self.until().all_pauses)
+        } else {
+            passed
+        };
         Stamp {
             at: jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::try_from(passed).unwrap(),
-            uptime_ms: passed.as_millis().try_into().unwrap(),
+            uptime_ms: uptime.as_millis().try_into().unwrap(),
             writer: Writer {
                 host: self.name.clone(),
                 boot: Some("boot".to_owned()),
