@@ -59,6 +59,11 @@ const LARGEST_INDEX: u64 = 256 * 1024 * 1024;
 /// The largest `.git` that is a file, in bytes.
 const LARGEST_POINTER: u64 = 64 * 1024;
 
+/// Returns whether a text is the hash of an object.
+pub(crate) fn is_hash(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// A repository with a work tree.
 pub(crate) struct Repository {
     root: PathBuf,

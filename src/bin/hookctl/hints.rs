@@ -37,6 +37,12 @@ const SEVERAL_CREATED: &[&str] = &[
     "pin the right one with `id:`",
 ];
 
+/// For an object of a shared record that is not what was written.
+const DAMAGED_OBJECT: &[&str] = &[
+    "restore the object from a version of the bucket",
+    "name another prefix in `record`, run `hookctl record init`, and sync: webhooks are found by their names",
+];
+
 /// Returns the hints for an error and its causes, one action each.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut hints: Vec<String> = Vec::new();
@@ -108,15 +114,13 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
             &["run it again: it settles what this run left pending"]
         }
         SharedError::Store(error) => match error.kind() {
+            BlobErrorKind::TooLarge => DAMAGED_OBJECT,
             BlobErrorKind::Denied => &[
                 "check the credentials, and their permissions to read, list, and write below the prefix",
             ],
             _ => &["check the address and the region of `record`"],
         },
-        SharedError::Damaged { .. } => &[
-            "restore the object from a version of the bucket",
-            "name another prefix in `record`, run `hookctl record init`, and sync: webhooks are found by their names",
-        ],
+        SharedError::Damaged { .. } => DAMAGED_OBJECT,
         SharedError::Newer { .. } => &["use that version of hookctl"],
         SharedError::OtherAccount { .. } => &["name another prefix in `record`"],
         SharedError::Moved { .. } => &["name that address in `record`"],

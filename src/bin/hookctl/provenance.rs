@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hookctl::record::Provenance;
 
-use crate::git::Repository;
+use crate::git::{Repository, is_hash};
 
 /// Returns the commit of a folder's files, which may be in a submodule. Returns `None` without Git, a repository, or a
 /// commit.
@@ -12,11 +12,7 @@ pub(crate) fn of(directory: &Path, named: &Path) -> Option<Provenance> {
     let repository = Repository::around_part(directory, named)?;
     let head = repository.ask(&["rev-parse", "--verify", "--end-of-options", "HEAD^{commit}"])?;
     let commit = head.trim();
-    let is_hash = matches!(commit.len(), 40 | 64)
-        && commit
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    if !is_hash {
+    if !is_hash(commit) {
         return None;
     }
     let text = repository.ask(&["cat-file", "commit", commit])?;

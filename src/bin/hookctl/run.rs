@@ -14,7 +14,7 @@ use hookctl::reconcile::{self, PassError, PassReport, PlanInputs, Review, Verdic
 use hookctl::record::{OpenRecord, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::remote::{DeliveryApi as _, EventQuery};
-use hookctl::render::RunStats;
+use hookctl::render::{Message, RunStats};
 use hookctl::saved::Terms;
 use hookctl::webhook::{Key, RemoteId};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::args::KeyGlob;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::mask;
+use crate::older_files::Files;
 use crate::presenter::Presenter;
 use crate::progress::Progress;
 use crate::signals::{begin_writing, interrupted};
@@ -106,13 +107,21 @@ fn exit_status(report: &PassReport) -> ExitStatus {
     }
 }
 
+/// The record that a pass writes.
+pub(crate) struct Writing<'a> {
+    pub(crate) record: &'a Record,
+    /// The record, open for this pass.
+    pub(crate) open: OpenRecord,
+    /// The files, if the record tells whether newer ones were applied.
+    pub(crate) files: Option<Files<'a>>,
+}
+
 /// Runs the pass. Returns `None` if it was interrupted before any change was made.
 pub(crate) async fn apply(
     ui: &Ui,
     inputs: &PlanInputs<'_, HttpApi>,
     options: &ApplyOptions<'_>,
-    record: &Record,
-    open: OpenRecord,
+    writing: Writing<'_>,
     presenter: &mut Presenter<'_>,
     approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<PassReport>, PassError> {
@@ -123,6 +132,7 @@ pub(crate) async fn apply(
     let mut review = Shown {
         ui,
         api: inputs.api,
+        files: writing.files,
         presenter,
         approve,
     };
@@ -134,7 +144,7 @@ pub(crate) async fn apply(
         }
     };
     let report = tokio::select! {
-        report = reconcile::reconcile_settling(inputs, options, record, open, &watched, &mut review) => {
+        report = reconcile::reconcile_settling(inputs, options, writing.record, writing.open, &watched, &mut review) => {
             report.map(Some)
         }
         () = cancelled => Ok(None),
@@ -165,6 +175,7 @@ impl Approval {
 struct Shown<'a, 'p> {
     ui: &'a Ui,
     api: &'a HttpApi,
+    files: Option<Files<'a>>,
     presenter: &'a mut Presenter<'p>,
     approve: &'a mut (dyn FnMut(&Plan) -> Approval + Send),
 }
@@ -175,6 +186,9 @@ impl Review for Shown<'_, '_> {
         // The user decides by how many events the plan would silence.
         if self.ui.can_ask() {
             count_events(self.api, plan).await;
+        }
+        if let Some(notice) = older(self.files.take(), plan).await {
+            self.presenter.report(notice);
         }
         self.presenter.announce(plan);
         let approved = match (self.approve)(plan) {
@@ -188,6 +202,12 @@ impl Review for Shown<'_, '_> {
             Verdict::Leave
         }
     }
+}
+
+/// Returns the notice of a plan from files that are older than those that were applied last.
+pub(crate) async fn older(files: Option<Files<'_>>, plan: &Plan) -> Option<Message> {
+    let files = files.filter(|_| plan.has_requests())?;
+    files.notice().await
 }
 
 /// Counts the recent events of the webhooks that the plan would silence.

@@ -32,7 +32,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
-use crate::shared_record::connect;
+use crate::shared_record::{Renewal, connect};
 use crate::signals::{cancellation, interrupted};
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
@@ -47,6 +47,8 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Session {
     api: HttpApi,
     record: Record,
+    /// The credentials of a shared record, if they come from a program.
+    renewal: Option<Renewal>,
     fingerprint_key: FingerprintKey,
     /// The keys, which no token may contain.
     keys: KeyValues,
@@ -76,7 +78,7 @@ impl Session {
     ) -> Result<Self, CommandError> {
         let consent = match cleared {
             Cleared::Sandbox(_) => {
-                let record = record
+                let (record, _) = record
                     .reach(settings, environment, cleared.permits())
                     .await?;
                 return Self::over_sandbox(record, settings).await;
@@ -111,7 +113,7 @@ impl Session {
             }
             None => FingerprintKey::derive(&key),
         };
-        let record = record.reach(settings, environment, permits).await?;
+        let (record, renewal) = record.reach(settings, environment, permits).await?;
         let options = HttpOptions {
             https_only: url.is_https(),
             proxy: if url.is_loopback() {
@@ -124,6 +126,7 @@ impl Session {
         Ok(Self {
             api: client(options)?,
             record,
+            renewal,
             fingerprint_key,
             keys,
             clock: SystemClock::new(),
@@ -145,6 +148,7 @@ impl Session {
         Ok(Self {
             api: client(options)?,
             record,
+            renewal: None,
             fingerprint_key,
             // The emulator's key is not secret.
             keys: KeyValues::none(),
@@ -193,6 +197,18 @@ impl Session {
 
     pub(crate) const fn fingerprint_key(&self) -> &FingerprintKey {
         &self.fingerprint_key
+    }
+
+    /// Renews the credentials of the record, if they expire soon.
+    pub(crate) async fn renew(
+        &self,
+        environment: &Environment,
+        permits: &Permits,
+    ) -> Result<(), CommandError> {
+        match &self.renewal {
+            Some(renewal) => renewal.renew(environment, permits).await,
+            None => Ok(()),
+        }
     }
 
     pub(crate) const fn record(&self) -> &Record {
@@ -325,13 +341,13 @@ impl RecordAhead {
         settings: &Settings,
         environment: &Environment,
         permits: &Permits,
-    ) -> Result<Record, CommandError> {
+    ) -> Result<(Record, Option<Renewal>), CommandError> {
         match self {
-            Self::Local(record) => Ok(record),
+            Self::Local(record) => Ok((record, None)),
             Self::Shared(place, account) => {
-                let shared =
-                    connect(&place, account.clone(), settings, environment, permits).await?;
-                Ok(Record::new(shared, account))
+                let connecting = connect(&place, account.clone(), settings, environment, permits);
+                let (shared, renewal) = connecting.await?;
+                Ok((Record::new(shared, account), renewal))
             }
         }
     }

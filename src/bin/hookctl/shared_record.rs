@@ -1,14 +1,15 @@
 //! The shared record of a run: its store, its credentials, and its lease.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use hookctl::clock::{Clock as _, SystemClock};
 use hookctl::config::SharedPlace;
 use hookctl::record::Account;
 use hookctl::record::objects::{Credentials, ObjectBlobs, ObjectOptions, folder};
 use hookctl::record::shared::{SharedEvent, SharedOptions, SharedRecord, Times};
-use hookctl::secret::{KeyValues, Permits, Resolver};
+use hookctl::secret::{KeyValues, Permits, Resolver, SecretSource};
+use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
@@ -45,6 +46,11 @@ const SECRETS: [&str; 14] = [
     "IDENTITY_HEADER",
 ];
 
+/// How long before their end the credentials of a program are renewed, and how long after a renewal those that do not say
+/// when they end.
+const SOON: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
+const RENEWED_AFTER: Duration = Duration::from_mins(10);
+
 /// The shortest word in the output of a program that may be a credential, in characters.
 const SHORTEST_CREDENTIAL: usize = 16;
 
@@ -58,7 +64,7 @@ pub(crate) async fn connect(
     settings: &Settings,
     environment: &Environment,
     permits: &Permits,
-) -> Result<SharedRecord, CommandError> {
+) -> Result<(SharedRecord, Option<Renewal>), CommandError> {
     let times = times(place, settings)?;
     let blobs = ObjectBlobs::new(&ObjectOptions {
         url: place.url.clone(),
@@ -83,7 +89,43 @@ pub(crate) async fn connect(
         on_event: Arc::new(tell),
         ..SharedOptions::new(run(environment), Arc::new(SystemClock::new()))
     };
-    Ok(SharedRecord::new(blobs, account, options))
+    let renewal = place.credentials.as_ref().map(|source| Renewal {
+        blobs: blobs.clone(),
+        source: source.clone(),
+        renewed: Mutex::new(Instant::now()),
+    });
+    Ok((SharedRecord::new(blobs, account, options), renewal))
+}
+
+/// The credentials of a program, which expire during a long run.
+pub(crate) struct Renewal {
+    blobs: ObjectBlobs,
+    source: SecretSource,
+    renewed: Mutex<Instant>,
+}
+
+impl Renewal {
+    /// Runs the program again if its credentials expire soon, or do not say when they expire and are not new.
+    pub(crate) async fn renew(
+        &self,
+        environment: &Environment,
+        permits: &Permits,
+    ) -> Result<(), CommandError> {
+        let renewed = || self.renewed.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = match self.blobs.expires() {
+            Some(at) => at.duration_since(jiff::Timestamp::now()) < SOON,
+            None => renewed().elapsed() > RENEWED_AFTER,
+        };
+        if !is_due {
+            return Ok(());
+        }
+        let output = printed(&self.source, environment, permits).await?;
+        self.blobs
+            .renew(&output)
+            .map_err(|error| CommandError::caused("record-credentials", &error))?;
+        *renewed() = Instant::now();
+        Ok(())
+    }
 }
 
 /// Logs why a run waits for the record, and for which process it settles writes.
@@ -151,6 +193,17 @@ async fn credentials(
             .for_each(|value| mask::follow_text(&value));
         return Ok(Credentials::Chain(variables.collect()));
     };
+    printed(source, environment, permits)
+        .await
+        .map(Credentials::Program)
+}
+
+/// Runs the program of the credentials, and hides what it printed from now on.
+async fn printed(
+    source: &SecretSource,
+    environment: &Environment,
+    permits: &Permits,
+) -> Result<Zeroizing<String>, CommandError> {
     let lookup = |name: &str| environment.get(name);
     let keys = KeyValues::none();
     let output = Resolver::new(&lookup, permits, &keys).output(source).await;
@@ -166,7 +219,7 @@ async fn credentials(
     words
         .filter(|word| word.len() >= SHORTEST_CREDENTIAL)
         .for_each(mask::follow_text);
-    Ok(Credentials::Program(output))
+    Ok(output)
 }
 
 /// Describes this run for people who find the record held by it.

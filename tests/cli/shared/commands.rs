@@ -202,3 +202,58 @@ fn addresses_and_leases_are_checked_before_anything_is_sent() {
         .complains("must be at least one and a half times the request time-out");
     assert!(store.requests().is_empty());
 }
+
+#[cfg(unix)]
+#[test]
+fn a_watch_runs_the_program_of_its_credentials_again_before_they_expire() {
+    let (account, store) = (Account::new(), S3Stub::start());
+    let mut repository = Repository::with(BILLING);
+    // The keys end in three minutes, which is soon.
+    repository.write(
+        "keys.sh",
+        "echo run >>runs
+end=$(date -u -d '+3 minutes' +%Y-%m-%dT%H:%M:%SZ)
+echo '{ \"Version\": 1, \"AccessKeyId\": \"stub-key\", \"SecretAccessKey\": \"s3cr3t-of-the-store\", '
+echo '  \"SessionToken\": \"s3cr3t-session\", \"Expiration\": \"'$end'\" }'
+",
+    );
+    repository.write(
+        "hookctl.yaml",
+        &format!(
+            "record:
+  url: s3://bucket/hooks
+  endpoint: '{}'
+  region: eu-central-1
+  credentials: {{ command: [sh, keys.sh] }}
+targets: {{ prod: {{ api_url: '{}' }} }}
+",
+            store.url(),
+            account.sandbox.base_url()
+        ),
+    );
+    repository
+        .run(&["record", "init"])
+        .code(1)
+        .complains("for the credentials of the record");
+    assert!(!repository.path("runs").exists());
+    repository.set("HOOKCTL_TRUST", "1");
+    repository.run(&["record", "init"]).code(0);
+    let mut watch = repository
+        .command(&["watch", "--interval", "1s"])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let runs = || {
+        let runs = std::fs::read_to_string(repository.path("runs")).unwrap();
+        runs.lines().count()
+    };
+    let begun = std::time::Instant::now();
+    while runs() < 4 && begun.elapsed() < std::time::Duration::from_secs(20) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert!(runs() >= 4, "{} runs", runs());
+    assert_eq!(account.names(), ["Billing"]);
+    repository.run(&["-vv", "status"]).code(0);
+}

@@ -120,6 +120,11 @@ impl Fleet {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Returns a folder with the files.
+    pub(super) fn checkout(&self) -> Repository {
+        self.runner(&self.endpoint())
+    }
+
     /// Returns a runner: a new folder with the files. It reaches the object store at this endpoint.
     fn runner(&self, endpoint: &str) -> Repository {
         let mut runner = Repository::with(&self.declarations);

@@ -70,3 +70,42 @@ fn a_new_folder_for_each_run_sends_what_a_workstation_sends() {
     assert_eq!(runners, week(Fleet::workstation()));
     insta::assert_debug_snapshot!(runners);
 }
+
+#[test]
+fn a_run_on_older_files_than_those_applied_last_says_so() {
+    use std::process::Command;
+
+    let mut fleet = Fleet::runners();
+    let home = tempfile::tempdir().unwrap();
+    let git = |folder: &std::path::Path, arguments: &[&str]| {
+        let run = Command::new("git")
+            .args(["-c", "user.name=a", "-c", "user.email=a@example.com"])
+            .args(arguments)
+            .current_dir(folder)
+            .env("HOME", home.path())
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{run:?}");
+    };
+    fleet.declare(EDITED);
+    let runner = fleet.checkout();
+    let folder = runner.path("");
+    git(&folder, &["init", "-q"]);
+    git(&folder, &["add", "."]);
+    git(&folder, &["commit", "-qm", "one"]);
+    runner.run(&["sync", "--yes"]).code(0);
+    runner.declare(WITHOUT_TOKEN);
+    git(&folder, &["commit", "-qam", "two"]);
+    let newer = runner.run(&["sync", "--yes"]).code(0);
+    assert!(!newer.stderr.contains("older"), "{}", newer.stderr);
+    git(&folder, &["checkout", "-q", "HEAD~1"]);
+    for arguments in [&["sync", "--dry-run"][..], &["sync", "--yes"]] {
+        runner
+            .run(arguments)
+            .code(0)
+            .complains("which is older than commit");
+    }
+    git(&folder, &["checkout", "-q", "-"]);
+    let newest = runner.run(&["sync", "--yes"]).code(0);
+    assert!(!newest.stderr.contains("older"), "{}", newest.stderr);
+}

@@ -65,8 +65,7 @@ mod stopped {
             .filter(|line| !line.starts_with("GET"))
             .collect();
         assert_eq!(sent, Vec::<&String>::new(), "{}", run.stderr);
-        let run = run.code(4);
-        assert!(run.stderr.contains("lease"), "{}", run.stderr);
+        run.code(4);
         fleet.is_settled(200);
     }
 }

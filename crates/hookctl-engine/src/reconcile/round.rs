@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{MAX_ROUNDS, PassError, PassReport, PlanInputs, Planned, Review, Verdict, Waits};
-use crate::apply::{
-    ApplyOptions, Listener, Seen, Settled, Unsettled, apply, hold, settle_pending,
-};
+use crate::apply::{ApplyOptions, Listener, Seen, Settled, Unsettled, apply, hold, settle_pending};
 use crate::report::{Outcome, Remark, SyncReport};
 use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
 use hookctl_core::clock::Stamp;

@@ -53,7 +53,7 @@ impl Service {
 }
 
 /// Returns an authority that nothing listens at.
-fn nobody() -> String {
+fn unused_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
 }
@@ -135,7 +135,7 @@ async fn a_service_without_credentials_is_no_missing_object() {
 #[tokio::test]
 async fn a_machine_without_a_service_has_no_credentials() {
     let stub = S3Stub::start();
-    let authority = nobody();
+    let authority = unused_address();
     let endpoint = format!("http://{authority}");
     let aws = [
         ("AWS_ENDPOINT_URL_S3", &*stub.url()),

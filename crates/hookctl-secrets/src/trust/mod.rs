@@ -3,7 +3,7 @@
 //! Files are read before anyone has reviewed them, next to the API key. A [`Grant`] is a single thing that they ask
 //! for: a program to run, a host that receives the key, another source of the key. An [`Authority`] is everything that
 //! a configuration asks for. It becomes a [`Consent`] only if each grant has consent. Without one, no program runs
-//! ([`crate::resolve`]) and the URL of the API is unavailable ([`Access`]). Harmless requests need no consent:
+//! ([`Resolver`](crate::Resolver)) and the URL of the API is unavailable ([`Access`]). Harmless requests need no consent:
 //! see [`is_free`] and [`is_free_variable`].
 //!
 //! Everything here is pure except [`Disk`]. The caller stores consent and asks for it. An embedder with other grounds

@@ -18,7 +18,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::plan_file::{self, refused};
 use crate::presenter::{Output, Presenter};
-use crate::run::{Approval, apply, conclude, policy};
+use crate::run::{Approval, Writing, apply, conclude, policy};
 use crate::secrets::{Missing, Resolved, clear_and_resolve};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -176,8 +176,13 @@ async fn run_sealed(
         found.review(differing, forbidden, saved.unseen_writes(plan))
     };
     let inputs = inputs(chosen);
-    let record = session.record();
-    let result = apply(ui, &inputs, &options, record, open, presenter, &mut approve).await;
+    let writing = Writing {
+        record: session.record(),
+        open,
+        // The plan was compared with the record.
+        files: None,
+    };
+    let result = apply(ui, &inputs, &options, writing, presenter, &mut approve).await;
     if let Ok(Some(report)) = &result
         && report.plan.actions.is_empty()
         && !args.partial

@@ -22,11 +22,14 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::mask;
+use crate::older_files::Files;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
-use crate::run::{Approval, apply, conclude, count_events, now, policy, selects_something};
+use crate::run::{
+    Approval, Writing, apply, conclude, count_events, now, older, policy, selects_something,
+};
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
-use crate::session::{self, RecordAccess, Session};
+use crate::session::{self, RecordAccess, RecordAhead, Session};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
@@ -192,19 +195,7 @@ async fn sync(
     args.check()?;
     let settings = presenter.settings(global)?;
     let record = session::record(&settings, args.sandbox)?;
-    let runtime = tokio::runtime::Handle::current();
-    let declarations = std::thread::scope(|threads| {
-        let ahead = || runtime.block_on(record.prefetch(args.access()));
-        // If no thread can be started, the record is read later.
-        let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
-        // Asks Git at the same time.
-        let loose = || settings.guards.loose(environment);
-        let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
-        let declarations = presenter.declarations(&settings, environment);
-        let answer = asking.ok().and_then(|asking| asking.join().ok());
-        presenter.loose(answer.unwrap_or_else(loose));
-        declarations
-    })?;
+    let declarations = read(args, &settings, environment, &record, presenter)?;
     if runs_programs(&declarations, &settings) {
         // Programs may wait for the user while other processes wait for the record.
         record.release().await;
@@ -247,6 +238,7 @@ async fn sync(
         settle: args.settling.settle(),
         ..session.plan_inputs(&settings, &desired, policy, &cancellation)
     };
+    let files = Files::of(&settings, session.record(), args.sandbox);
     match access {
         RecordAccess::Reading(_) => {
             let planning = reconcile::prepare(&inputs, &remembered);
@@ -258,6 +250,10 @@ async fn sync(
             if let Ok(plan) = &mut planned {
                 mask::plan(plan);
                 unless_cancelled(&cancellation, count_events(session.api(), plan)).await?;
+                let older = unless_cancelled(&cancellation, older(files, plan)).await?;
+                if let Some(notice) = older {
+                    presenter.report(notice);
+                }
             }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {
                 let document = presenter.document(plan);
@@ -281,12 +277,39 @@ async fn sync(
                     Approval::Asked
                 }
             };
-            let record = session.record();
-            let result = apply(ui, &inputs, &options, record, open, presenter, &mut approve).await;
+            let writing = Writing {
+                record: session.record(),
+                open,
+                files,
+            };
+            let result = apply(ui, &inputs, &options, writing, presenter, &mut approve).await;
             let stats = || session.stats(started);
             conclude(result, &cancellation, presenter, stats)
         }
     }
+}
+
+/// Reads the files. At the same time, reads the local record, and asks Git for the settings before this change.
+fn read(
+    args: &SyncArgs,
+    settings: &Settings,
+    environment: &Environment,
+    record: &RecordAhead,
+    presenter: &mut Presenter<'_>,
+) -> Result<Declarations, CommandError> {
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::scope(|threads| {
+        let ahead = || runtime.block_on(record.prefetch(args.access()));
+        // If no thread can be started, the record is read later.
+        let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
+        // Asks Git at the same time.
+        let loose = || settings.guards.loose(environment);
+        let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
+        let declarations = presenter.declarations(settings, environment);
+        let answer = asking.ok().and_then(|asking| asking.join().ok());
+        presenter.loose(answer.unwrap_or_else(loose));
+        declarations
+    })
 }
 
 /// Writes a plan to the path of `--out`.

@@ -1,7 +1,7 @@
 //! The commits that the files are compared with.
 
 use crate::environment::Environment;
-use crate::git::Repository;
+use crate::git::{Repository, is_hash};
 
 /// The usual names of the server's main branches.
 const TRUNKS: [&str; 2] = ["refs/remotes/origin/main", "refs/remotes/origin/master"];
@@ -110,8 +110,4 @@ fn tips(
         .collect();
     tips.dedup_by(|one, other| one.1 == other.1 && one.0 == SERVERS_HEAD);
     tips
-}
-
-fn is_hash(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -40,7 +40,8 @@ pub(super) async fn reach(
     };
     let cleared = clear(ui, settings, environment, request).await?;
     let account = account(settings, false);
-    connect(place, account, settings, environment, cleared.permits()).await
+    let connecting = connect(place, account, settings, environment, cleared.permits());
+    Ok(connecting.await?.0)
 }
 
 /// Creates the record, with the bindings of the local one if asked for.

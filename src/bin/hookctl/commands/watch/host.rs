@@ -216,6 +216,7 @@ impl Host for CliHost<'_> {
             ..Request::of_api(self.context.args.sandbox, Asks::Never)
         };
         let cleared = clear(self.context.ui, settings, environment, request).await?;
+        self.session.renew(environment, cleared.permits()).await?;
         let missing = Missing::Error;
         let resolved =
             resolve_tokens(&declarations, settings, environment, missing, &cleared).await;
