@@ -1,4 +1,5 @@
-//! Values for the tests of the other crates: webhooks, and what a record keeps of them. Unpublished.
+//! Values for the tests of the other crates: webhooks, and what a record keeps of them. With features, also an object
+//! store over HTTP, and machines in virtual time. Unpublished.
 //!
 //! Each function panics on an argument that makes no valid value.
 

@@ -13,7 +13,7 @@ use super::context::{Known, Shared, nonce, tag};
 use super::error::SharedError;
 use super::format::{self, HeadBody, Operation, Tail};
 use super::holder::Holder;
-use super::lease::{Lease, takeover_after};
+use super::lease::{Lease, by_any_clock, takeover_after};
 use super::names;
 use super::options::{SharedEvent, SharedOptions};
 use super::read::{CONCURRENT_READS, ReadHead};
@@ -125,7 +125,7 @@ impl SharedRecord {
                 });
             }
             if let Some(session) = Arc::clone(&self.0).take_from(&head, None).await? {
-                let permit = Duration::from_millis(head.body.permit_ms);
+                let permit = by_any_clock(head.body.permit_ms);
                 tokio::time::sleep(permit).await;
                 session.release().await;
                 return Ok(Some(permit));

@@ -17,9 +17,14 @@ use super::format::{self, HeadBody, Tail};
 use super::names;
 use super::write::Resolved;
 
-/// How long a head must not change before a waiter takes over: 10 % more than the lease, for clocks of different speed.
+/// How long a head must not change before a waiter takes over.
 pub(super) fn takeover_after(head: &HeadBody) -> Duration {
-    Duration::from_millis(head.lease_ms.saturating_add(head.lease_ms / 10))
+    by_any_clock(head.lease_ms)
+}
+
+/// Returns the longest that a time in milliseconds takes on another machine: 10 % more, for clocks of different speed.
+pub(super) fn by_any_clock(time: u64) -> Duration {
+    Duration::from_millis(time.saturating_add(time / 10))
 }
 
 /// Returns the longest time that has passed by any clock of this machine. A clock that stood still during a suspend does

@@ -6,12 +6,13 @@ use std::time::Duration;
 use hookctl_core::record::{Backend as _, Commit, Entry, RecordErrorKind};
 use hookctl_record::shared::{MemoryBlobs, SharedError};
 use hookctl_testing::bound;
+use hookctl_testing::simulation::{Life, Machine};
 use tokio::time::Instant;
 
-use super::program::shared;
+use super::program::{Run, shared};
 use super::{in_virtual_time, run_for};
 
-fn commit(sequence: u64) -> Arc<Commit> {
+pub(crate) fn commit(sequence: u64) -> Arc<Commit> {
     Arc::new(Commit {
         sequence,
         entries: vec![Entry::Settled(bound(sequence))],
@@ -39,8 +40,8 @@ fn an_unlocked_holder_can_neither_append_nor_send_and_the_next_one_need_not_wait
 
         let begun = Instant::now();
         let waited = admin.unlock(1).await.unwrap().unwrap();
-        // The lease of a minute without the request time-out: until then the holder could send.
-        assert_eq!(waited, Duration::from_secs(30));
+        // The lease of a minute without the request time-out, and a tenth of it: until then the holder could send.
+        assert_eq!(waited, Duration::from_secs(33));
         assert!((waited..waited + Duration::from_secs(2)).contains(&begun.elapsed()));
         assert!(!held.may_send());
         let refused = held.append(commit(2)).await.unwrap_err();
@@ -53,5 +54,23 @@ fn an_unlocked_holder_can_neither_append_nor_send_and_the_next_one_need_not_wait
         assert_eq!(next.load().await.unwrap().remembered.last_applied.len(), 1);
         next.end().await.unwrap();
         admin.verify().await.unwrap();
+    });
+}
+
+/// The holder cannot be reached, and its clock is too slow.
+#[test]
+fn an_unlock_waits_for_the_permit_of_a_slow_clock() {
+    in_virtual_time(async {
+        let run = run_for(&MemoryBlobs::new(), 1, 0, 1).await;
+        let machine = Arc::new(Machine::new("slow", Duration::ZERO, 920));
+        let slow = Run {
+            life: Life::new(Arc::clone(&machine), []),
+            ..run.clone()
+        };
+        let held = shared(&slow).begin().await.unwrap();
+        machine.cut_store(Duration::from_mins(5));
+        assert!(held.may_send());
+        shared(&run).unlock(1).await.unwrap().unwrap();
+        assert!(!held.may_send());
     });
 }
