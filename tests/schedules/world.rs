@@ -8,9 +8,7 @@ use std::time::Duration;
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Overrides;
-use hookctl::reconcile::{
-    PassError, PassReport, PlanInputs, Verdict, prepare, reconcile_settling,
-};
+use hookctl::reconcile::{PassError, PassReport, PlanInputs, Verdict, prepare, reconcile_settling};
 use hookctl::record::{MemoryRecord, Record, Remembered};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Dialect, Emulator, SandboxOptions, Webhook, When};
@@ -278,16 +276,16 @@ impl World {
     pub(crate) async fn rehearse(&self, declared: &Declared) -> Result<Plan, PassError> {
         let disk = self.remembered().await;
         let quiet = self.is_quiet();
-        let (webhooks, received) = (self.emulator.webhooks(), self.emulator.requests().len());
+        let (webhooks, received) = (self.emulator.webhooks(), self.emulator.received());
         let planned = self.planned(&self.process(None), declared).await;
         let after = self.remembered().await;
         assert_eq!(after, disk, "a dry run wrote to the disk");
         if quiet {
             let after = self.emulator.webhooks();
             assert_eq!(after, webhooks, "a dry run wrote to the API");
-            for request in self.emulator.requests().iter().skip(received) {
-                assert_eq!(request.method, "GET");
-            }
+            let requests = self.emulator.requests();
+            let mut sent = requests.iter().skip(received);
+            assert!(sent.all(|request| request.method == "GET"));
         }
         planned
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookctl_testing::simulation::{Fate, Trouble};
 
 use super::directed::{declared, present, schedule, turn};
-use super::flaws::Flaws;
+use super::flaws::Flaw;
 use super::hold;
 use super::plan::FleetSchedule;
 use crate::in_virtual_time;
@@ -25,8 +25,8 @@ fn two() -> FleetSchedule {
 }
 
 /// Returns what the checker says of a schedule.
-fn said(schedule: &FleetSchedule, flaws: Flaws) -> Option<String> {
-    let held = catch_unwind(AssertUnwindSafe(|| in_virtual_time(hold(schedule, flaws))));
+fn said(schedule: &FleetSchedule, flaw: Option<Flaw>) -> Option<String> {
+    let held = catch_unwind(AssertUnwindSafe(|| in_virtual_time(hold(schedule, flaw))));
     match held {
         Ok(held) => held.err(),
         Err(panic) => Some(match panic.downcast::<String>() {
@@ -36,12 +36,12 @@ fn said(schedule: &FleetSchedule, flaws: Flaws) -> Option<String> {
     }
 }
 
-/// Runs schedules with flaws and without. Without, nothing may be found. Returns what is found with them.
-fn found(schedules: impl IntoIterator<Item = FleetSchedule>, flaws: Flaws) -> Vec<String> {
+/// Runs schedules with flaw and without. Without, nothing may be found. Returns what is found with them.
+fn found(schedules: impl IntoIterator<Item = FleetSchedule>, flaw: Flaw) -> Vec<String> {
     let mut found = Vec::new();
     for schedule in schedules {
-        assert_eq!(said(&schedule, Flaws::default()), None, "{schedule:#?}");
-        found.extend(said(&schedule, flaws));
+        assert_eq!(said(&schedule, None), None, "{schedule:#?}");
+        found.extend(said(&schedule, Some(flaw)));
     }
     found
 }
@@ -62,51 +62,39 @@ fn paused() -> impl Iterator<Item = FleetSchedule> {
 
 #[test]
 fn a_permit_that_is_ignored_is_found() {
-    let flaws = Flaws {
-        ignores_permit: true,
-        ..Flaws::default()
-    };
+    let flaw = Flaw::IgnoresPermit;
     // Otherwise, the intent is renewed after the pause, and the fence refuses that. An uptime that stands still hides the
     // pause from the intent, and not from the permit.
     let suspended = paused().map(|mut schedule| {
         schedule.machines[0].suspends = true;
         schedule
     });
-    let found = found(suspended, flaws);
+    let found = found(suspended, flaw);
     assert!(contains(&found, "after a newer epoch"), "{found:#?}");
 }
 
 #[test]
 fn a_store_that_creates_a_number_twice_is_found() {
-    let flaws = Flaws {
-        lacks_fence: true,
-        ..Flaws::default()
-    };
-    let found = found(paused(), flaws);
+    let flaw = Flaw::LacksFence;
+    let found = found(paused(), flaw);
     assert!(contains(&found, "is next"), "{found:#?}");
 }
 
 #[test]
 fn lost_responses_that_are_not_read_back_are_found() {
-    let flaws = Flaws {
-        reads_nothing_back: true,
-        ..Flaws::default()
-    };
+    let flaw = Flaw::ReadsNothingBack;
     let lost = (1..15).map(|operation| {
         let mut lost = two();
         lost.machines[0].turns[0].store = vec![(operation, Fate::Lost)];
         lost
     });
-    let found = found(lost, flaws);
+    let found = found(lost, flaw);
     assert!(contains(&found, "ran without trouble"), "{found:#?}");
 }
 
 #[test]
 fn a_takeover_before_the_end_of_the_lease_is_found() {
-    let flaws = Flaws {
-        takes_over_early: true,
-        ..Flaws::default()
-    };
-    let found = found([two()], flaws);
+    let flaw = Flaw::TakesOverEarly;
+    let found = found([two()], flaw);
     assert!(contains(&found, "ran without trouble"), "{found:#?}");
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use hookctl::sandbox::Dialect;
 use hookctl_testing::simulation::Trouble;
 
-use super::flaws::Flaws;
 use super::hold;
 use super::plan::{FleetSchedule, MachinePlan, Turn};
 use crate::in_virtual_time;
@@ -72,23 +71,31 @@ pub(super) fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared)
 fn a_repeated_token_of_another_machine_is_waited_for_once() {
     let token = |number| declared([(0, present(10, Token::Secret(number)))]);
     let mut unheard = turn(token(1), 1_000);
-    unheard.run.late = vec![(2, Late {
-        transit: 50,
-        hears: Hears::Nothing,
-    })];
+    unheard.run.late = vec![(
+        2,
+        Late {
+            transit: 50,
+            hears: Hears::Nothing,
+        },
+    )];
     unheard.run.dies_at = Some(12);
     for dies_at in 0..30 {
         unheard.run.dies_at = Some(dies_at);
         let turns = vec![turn(token(0), 0), unheard.clone()];
         let schedule = schedule([turns], token(1));
-        in_virtual_time(hold(&schedule, Flaws::default())).unwrap();
+        in_virtual_time(hold(&schedule, None)).unwrap();
     }
 }
 
 /// A holder dies. Of two that wait to take over, one is paused in the middle of it for longer than its own lease.
 #[test]
 fn a_pause_at_each_step_of_a_takeover() {
-    let files = || declared([(0, present(10, Token::Secret(0))), (1, present(10, Token::LeftOut))]);
+    let files = || {
+        declared([
+            (0, present(10, Token::Secret(0))),
+            (1, present(10, Token::LeftOut)),
+        ])
+    };
     for step in 0..120 {
         let mut dead = turn(files(), 0);
         dead.run.dies_at = Some(20);
@@ -96,7 +103,7 @@ fn a_pause_at_each_step_of_a_takeover() {
         paused.troubles = vec![(step, Trouble::Pause(Duration::from_secs(150)))];
         let next = turn(files(), 2_000);
         let schedule = schedule([vec![dead], vec![paused], vec![next]], files());
-        let held = in_virtual_time(hold(&schedule, Flaws::default()));
+        let held = in_virtual_time(hold(&schedule, None));
         assert!(held.is_ok(), "step {step}: {held:?}");
     }
 }
@@ -117,7 +124,7 @@ fn a_renewed_intent_that_is_old_when_it_is_confirmed_is_renewed_again() {
         slow.run.late = (2..6).map(|number| (number, late(6_000))).collect();
         slow.run.late.push((6, late(44_000)));
         let schedule = schedule([vec![slow]], five());
-        let held = in_virtual_time(hold(&schedule, Flaws::default()));
+        let held = in_virtual_time(hold(&schedule, None));
         assert!(held.is_ok(), "step {step}: {held:?}");
     }
 }

@@ -8,7 +8,7 @@ use hookctl::record::shared::{MemoryBlobs, SharedOptions, SharedRecord};
 use hookctl::record::{Account, Backend as _, Remembered};
 use hookctl_testing::simulation::{Fate, Life, Link, Machine};
 
-use super::flaws::Flaws;
+use super::flaws::{self, Flaw};
 use super::ledger::{Ledger, Role};
 use crate::world::Process;
 
@@ -16,7 +16,7 @@ use crate::world::Process;
 pub(crate) struct SharedDisk {
     store: MemoryBlobs,
     pub(crate) ledger: Arc<Ledger>,
-    flaws: Flaws,
+    flaw: Option<Flaw>,
     /// Decides about latencies.
     seed: u64,
     /// The process of the runs without trouble. It keeps what it has read.
@@ -37,7 +37,7 @@ fn options(life: &Life, run: String) -> SharedOptions {
 }
 
 impl SharedDisk {
-    pub(crate) fn new(seed: u64, flaws: Flaws) -> Self {
+    pub(crate) fn new(seed: u64, flaw: Option<Flaw>) -> Self {
         let store = MemoryBlobs::new();
         let life = Life::new(Arc::new(Machine::steady("reader")), []);
         let options = options(&life, "reader".to_owned());
@@ -45,7 +45,7 @@ impl SharedDisk {
             reader: SharedRecord::new(store.clone(), account(), options),
             store,
             ledger: Arc::default(),
-            flaws,
+            flaw,
             seed,
             home: OnceLock::new(),
         }
@@ -61,17 +61,12 @@ impl SharedDisk {
     }
 
     /// Returns a process with faults of the store.
-    pub(crate) fn faulty(
-        &self,
-        role: Role,
-        life: Arc<Life>,
-        faults: &[(u64, Fate)],
-    ) -> Process {
+    pub(crate) fn faulty(&self, role: Role, life: Arc<Life>, faults: &[(u64, Fate)]) -> Process {
         let (number, link) = self.link(role, &life, faults);
         let options = options(&life, format!("process {number}"));
         let ledger = Arc::clone(&self.ledger);
         Process {
-            record: self.flaws.record(link, account(), options),
+            record: flaws::record(self.flaw, link, account(), options),
             departures: Arc::new(move |request| ledger.sent(number, request)),
             life,
         }

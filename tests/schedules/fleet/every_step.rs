@@ -5,7 +5,6 @@ use std::time::Duration;
 use hookctl_testing::simulation::{Fate, Trouble};
 
 use super::directed::{declared, present, schedule, turn};
-use super::flaws::Flaws;
 use super::ledger::Counts;
 use super::plan::FleetSchedule;
 use super::{disk, hold, new_world, play};
@@ -40,7 +39,7 @@ fn small() -> FleetSchedule {
 fn counted() -> [Counts; 2] {
     in_virtual_time(async {
         let schedule = small();
-        let world = new_world(&schedule, Flaws::default()).await;
+        let world = new_world(&schedule, None).await;
         play(&schedule, &world).await;
         let counts = disk(&world).ledger.counts();
         // The first one made the record.
@@ -49,7 +48,7 @@ fn counted() -> [Counts; 2] {
 }
 
 fn holds(schedule: &FleetSchedule) {
-    let held = in_virtual_time(hold(schedule, Flaws::default()));
+    let held = in_virtual_time(hold(schedule, None));
     assert!(held.is_ok(), "{held:?}: {schedule:#?}");
 }
 

@@ -13,43 +13,46 @@ use hookctl_testing::simulation::Link;
 use serde_json::Value;
 
 /// What is missing.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Flaws {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
     /// Requests are sent without a permit.
-    pub(crate) ignores_permit: bool,
+    IgnoresPermit,
     /// The store lets an entry of the log be created twice.
-    pub(crate) lacks_fence: bool,
+    LacksFence,
     /// After a lost response, what is read back looks like another writer's.
-    pub(crate) reads_nothing_back: bool,
+    ReadsNothingBack,
     /// A lease looks like one of a millisecond to other processes.
-    pub(crate) takes_over_early: bool,
+    TakesOverEarly,
 }
 
-impl Flaws {
-    /// Returns a record with these flaws.
-    pub(crate) fn record(self, link: Link, account: Account, options: SharedOptions) -> Record {
-        let link = Link {
-            overwrites: self.lacks_fence,
-            ..link
-        };
-        let flawed = Flawed {
-            link,
-            flaws: self,
-            lost: Arc::default(),
-        };
-        let shared = SharedRecord::new(flawed, account.clone(), options);
-        if self.ignores_permit {
-            Record::new(Unpermitted(shared), account)
-        } else {
-            Record::new(shared, account)
-        }
+/// Returns a record with a flaw.
+pub(crate) fn record(
+    flaw: Option<Flaw>,
+    link: Link,
+    account: Account,
+    options: SharedOptions,
+) -> Record {
+    let link = Link {
+        overwrites: flaw == Some(Flaw::LacksFence),
+        ..link
+    };
+    let flawed = Flawed {
+        link,
+        flaw,
+        lost: Arc::default(),
+    };
+    let shared = SharedRecord::new(flawed, account.clone(), options);
+    if flaw == Some(Flaw::IgnoresPermit) {
+        Record::new(Unpermitted(shared), account)
+    } else {
+        Record::new(shared, account)
     }
 }
 
-/// A store with flaws.
+/// A store with a flaw.
 struct Flawed {
     link: Link,
-    flaws: Flaws,
+    flaw: Option<Flaw>,
     /// The objects of writes without a response.
     lost: Arc<Mutex<BTreeSet<String>>>,
 }
@@ -87,9 +90,9 @@ impl Blobs for Flawed {
                 return Ok(blob);
             };
             let was_lost = self.lost.lock().unwrap().remove(&name);
-            let content = if was_lost && self.flaws.reads_nothing_back {
+            let content = if was_lost && self.flaw == Some(Flaw::ReadsNothingBack) {
                 b"of another writer".to_vec()
-            } else if name == "head" && self.flaws.takes_over_early {
+            } else if name == "head" && self.flaw == Some(Flaw::TakesOverEarly) {
                 with_lease_of_a_millisecond(&content)
             } else {
                 content

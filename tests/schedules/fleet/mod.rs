@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use hookctl::record::Remembered;
 use hookctl_testing::simulation::{Life, Machine, Trouble};
-use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use proptest::prelude::ProptestConfig;
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 pub(crate) use disk::SharedDisk;
-use flaws::Flaws;
+use flaws::Flaw;
 use ledger::Role;
 use plan::{FleetSchedule, MachinePlan, Turn, fleets};
 
@@ -43,8 +43,8 @@ fn disk(world: &World) -> &SharedDisk {
     }
 }
 
-async fn new_world(schedule: &FleetSchedule, flaws: Flaws) -> Arc<World> {
-    let disk = SharedDisk::new(schedule.seed, flaws);
+async fn new_world(schedule: &FleetSchedule, flaw: Option<Flaw>) -> Arc<World> {
+    let disk = SharedDisk::new(schedule.seed, flaw);
     disk.administrator().init().await.unwrap();
     Arc::new(World::over(
         Disk::Shared(disk),
@@ -68,7 +68,11 @@ async fn runs(world: Arc<World>, number: usize, plan: MachinePlan) {
 async fn takes(world: &World, machine: &Arc<Machine>, turn: Turn) {
     let deaths = turn.run.dies_at.map(|step| (step, Trouble::Death));
     let life = Life::new(Arc::clone(machine), turn.troubles.into_iter().chain(deaths));
-    let role = if turn.is_dry { Role::Reader } else { Role::Writer };
+    let role = if turn.is_dry {
+        Role::Reader
+    } else {
+        Role::Writer
+    };
     let process = disk(world).faulty(role, life, &turn.store);
     if turn.is_dry {
         let planned = world.planned(&process, &turn.run.declared);
@@ -79,8 +83,8 @@ async fn takes(world: &World, machine: &Arc<Machine>, turn: Turn) {
 }
 
 /// Runs a schedule to its end, and holds the world against what is promised.
-async fn hold(schedule: &FleetSchedule, flaws: Flaws) -> Result<(), String> {
-    let world = new_world(schedule, flaws).await;
+async fn hold(schedule: &FleetSchedule, flaw: Option<Flaw>) -> Result<(), String> {
+    let world = new_world(schedule, flaw).await;
     play(schedule, &world).await;
     converges(&world, &schedule.last).await
 }
@@ -147,8 +151,8 @@ fn removed_tokens_are_cleared(
 
 /// How many schedules a test runs.
 fn cases() -> u32 {
-    let asked = std::env::var("HOOKCTL_TEST_SCHEDULES");
-    let all = asked.map_or(SCHEDULES, |asked| asked.parse().unwrap());
+    let asked = std::env::var_os("HOOKCTL_TEST_SCHEDULES");
+    let all = asked.map_or(SCHEDULES, |asked| asked.to_str().unwrap().parse().unwrap());
     all.div_ceil(u32::from(BLOCKS))
 }
 
@@ -162,7 +166,7 @@ fn block(number: u8) {
     };
     let rng = TestRng::from_seed(RngAlgorithm::XorShift, &[number; 16]);
     let held = TestRunner::new_with_rng(config, rng).run(&fleets(), |schedule| {
-        in_virtual_time(hold(&schedule, Flaws::default())).map_err(TestCaseError::fail)
+        in_virtual_time(hold(&schedule, None)).map_err(TestCaseError::fail)
     });
     if let Err(error) = held {
         panic!("{error}");
