@@ -38,7 +38,10 @@ pub(crate) fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned()).unwrap()
 }
 
-pub(crate) fn desired_state(declared: &Declared, remembered: &Remembered) -> (DesiredState, Secrets) {
+pub(crate) fn desired_state(
+    declared: &Declared,
+    remembered: &Remembered,
+) -> (DesiredState, Secrets) {
     let mut secrets = Secrets::new();
     for (index, declaration) in declared.webhooks.iter().enumerate() {
         if let Some(Declaration::Present {

@@ -8,9 +8,7 @@ use std::time::Duration;
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Overrides;
-use hookctl::reconcile::{
-    PassError, PassReport, PlanInputs, Verdict, prepare, reconcile_settling,
-};
+use hookctl::reconcile::{PassError, PassReport, PlanInputs, Verdict, prepare, reconcile_settling};
 use hookctl::record::{MemoryRecord, Record, Remembered};
 use hookctl::remote::http::{HttpApi, HttpOptions};
 use hookctl::sandbox::{Dialect, Emulator, SandboxOptions, Webhook, When};

@@ -72,10 +72,13 @@ pub(super) fn schedule<const N: usize>(machines: [Vec<Turn>; N], last: Declared)
 fn a_repeated_token_of_another_machine_is_waited_for_once() {
     let token = |number| declared([(0, present(10, Token::Secret(number)))]);
     let mut unheard = turn(token(1), 1_000);
-    unheard.run.late = vec![(2, Late {
-        transit: 50,
-        hears: Hears::Nothing,
-    })];
+    unheard.run.late = vec![(
+        2,
+        Late {
+            transit: 50,
+            hears: Hears::Nothing,
+        },
+    )];
     unheard.run.dies_at = Some(12);
     for dies_at in 0..30 {
         unheard.run.dies_at = Some(dies_at);
@@ -88,7 +91,12 @@ fn a_repeated_token_of_another_machine_is_waited_for_once() {
 /// A holder dies. Of two that wait to take over, one is paused in the middle of it for longer than its own lease.
 #[test]
 fn a_pause_at_each_step_of_a_takeover() {
-    let files = || declared([(0, present(10, Token::Secret(0))), (1, present(10, Token::LeftOut))]);
+    let files = || {
+        declared([
+            (0, present(10, Token::Secret(0))),
+            (1, present(10, Token::LeftOut)),
+        ])
+    };
     for step in 0..120 {
         let mut dead = turn(files(), 0);
         dead.run.dies_at = Some(20);

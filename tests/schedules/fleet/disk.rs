@@ -61,12 +61,7 @@ impl SharedDisk {
     }
 
     /// Returns a process with faults of the store.
-    pub(crate) fn faulty(
-        &self,
-        role: Role,
-        life: Arc<Life>,
-        faults: &[(u64, Fate)],
-    ) -> Process {
+    pub(crate) fn faulty(&self, role: Role, life: Arc<Life>, faults: &[(u64, Fate)]) -> Process {
         let (number, link) = self.link(role, &life, faults);
         let options = options(&life, format!("process {number}"));
         let ledger = Arc::clone(&self.ledger);

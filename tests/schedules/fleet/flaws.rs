@@ -13,6 +13,10 @@ use hookctl_testing::simulation::Link;
 use serde_json::Value;
 
 /// What is missing.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each takes out one mechanism"
+)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Flaws {
     /// Requests are sent without a permit.

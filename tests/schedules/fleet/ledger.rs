@@ -94,12 +94,7 @@ impl Ledger {
     }
 
     /// Adds a process, and returns its number.
-    pub(crate) fn add(
-        &self,
-        role: Role,
-        life: &Arc<Life>,
-        operations: &Arc<AtomicU64>,
-    ) -> usize {
+    pub(crate) fn add(&self, role: Role, life: &Arc<Life>, operations: &Arc<AtomicU64>) -> usize {
         let mut seen = self.seen();
         seen.processes.push(Process {
             role,
@@ -126,7 +121,10 @@ impl Ledger {
             LinkEvent::Asked if seen.is(process, Role::Reader) => {
                 seen.broken.push("a dry run wrote to the record".to_owned());
             }
-            LinkEvent::Landed { name, content } if name == "head" => {
+            LinkEvent::Landed {
+                name: "head",
+                content,
+            } => {
                 seen.swapped(process, &body(content));
             }
             LinkEvent::Landed { name, content } if name.starts_with("log/") => {
@@ -263,7 +261,7 @@ fn is_request_of(write: &IntendedWrite, request: &RecordedRequest) -> bool {
     match write {
         IntendedWrite::Create { webhook, .. } => {
             let body = request.body.as_ref().unwrap();
-            body["name"] == Value::from(webhook.spec.name.as_str())
+            body["name"] == webhook.spec.name.as_str()
         }
         IntendedWrite::Patch { .. } | IntendedWrite::Delete { .. } => {
             write.id().is_some_and(|known| known.as_str() == id)

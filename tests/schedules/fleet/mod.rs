@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use hookctl::record::Remembered;
 use hookctl_testing::simulation::{Life, Machine, Trouble};
-use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use proptest::prelude::ProptestConfig;
+use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 pub(crate) use disk::SharedDisk;
 use flaws::Flaws;
@@ -68,7 +68,11 @@ async fn runs(world: Arc<World>, number: usize, plan: MachinePlan) {
 async fn takes(world: &World, machine: &Arc<Machine>, turn: Turn) {
     let deaths = turn.run.dies_at.map(|step| (step, Trouble::Death));
     let life = Life::new(Arc::clone(machine), turn.troubles.into_iter().chain(deaths));
-    let role = if turn.is_dry { Role::Reader } else { Role::Writer };
+    let role = if turn.is_dry {
+        Role::Reader
+    } else {
+        Role::Writer
+    };
     let process = disk(world).faulty(role, life, &turn.store);
     if turn.is_dry {
         let planned = world.planned(&process, &turn.run.declared);
@@ -147,6 +151,7 @@ fn removed_tokens_are_cleared(
 
 /// How many schedules a test runs.
 fn cases() -> u32 {
+    #[expect(clippy::disallowed_methods, reason = "the number of schedules")]
     let asked = std::env::var("HOOKCTL_TEST_SCHEDULES");
     let all = asked.map_or(SCHEDULES, |asked| asked.parse().unwrap());
     all.div_ceil(u32::from(BLOCKS))

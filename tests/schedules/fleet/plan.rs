@@ -92,11 +92,7 @@ fn turn() -> impl Strategy<Value = Turn> {
 }
 
 fn machine() -> impl Strategy<Value = MachinePlan> {
-    let clock = (
-        0..100_000_000u64,
-        950..1_050u32,
-        prop::bool::weighted(0.25),
-    );
+    let clock = (0..100_000_000u64, 950..1_050u32, prop::bool::weighted(0.25));
     (clock, vec(turn(), 1..3)).prop_map(|((offset, speed, suspends), turns)| MachinePlan {
         offset,
         speed,

@@ -91,7 +91,10 @@ pub(crate) fn shared(run: &Run) -> SharedRecord {
             request_timeout: REQUEST,
         },
         lock_timeout: Duration::from_mins(10),
-        ..SharedOptions::new("a machine", Arc::clone(run.life.machine()) as Arc<dyn Clock>)
+        ..SharedOptions::new(
+            "a machine",
+            Arc::clone(run.life.machine()) as Arc<dyn Clock>,
+        )
     };
     SharedRecord::new(link, account(), options)
 }

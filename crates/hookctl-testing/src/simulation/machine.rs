@@ -137,7 +137,7 @@ impl Clock for Machine {
         let by_its_clock = |time: Duration| time * self.speed / 1000 + self.offset;
         let passed = by_its_clock(now - self.started);
         let uptime = if self.suspends {
-            by_its_clock(now - self.started - self.until().all_pauses)
+            by_its_clock((now - self.started).saturating_sub(self.until().all_pauses))
         } else {
             passed
         };
