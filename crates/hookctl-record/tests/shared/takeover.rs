@@ -1,4 +1,4 @@
-//! Taking over from a dead holder, with a pause of the taker.
+//! Taking over from a dead holder, with a pause of the second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::program::{Run, shared};
 use super::unlock::commit;
 use super::{elsewhere, in_virtual_time, run_for};
 
-/// The taker takes the lease, and is paused before its first entry. The next taker appends its own first entry meanwhile.
+/// The second takes the lease, and is paused before its first entry. The next second appends its own first entry meanwhile.
 #[test]
 fn a_taker_that_is_paused_at_any_step_appends_nothing_after_a_newer_epoch() {
     let mut was_paused_after_the_take = false;
@@ -21,15 +21,15 @@ fn a_taker_that_is_paused_at_any_step_appends_nothing_after_a_newer_epoch() {
             let run = run_for(&MemoryBlobs::new(), 1, 0, 1).await;
             // Its heartbeat ends with it.
             drop(shared(&run).begin().await.unwrap());
-            let machine = Arc::new(Machine::steady("the taker"));
+            let machine = Arc::new(Machine::steady("the second"));
             let pause = Trouble::Pause(Duration::from_mins(5));
-            let taker = Run {
+            let second = Run {
                 life: Life::new(machine, [(step, pause)]),
                 ..run.clone()
             };
             let taking = tokio::spawn(async move {
-                let life = Arc::clone(&taker.life);
-                let taken = async { shared(&taker).begin().await.map(drop) };
+                let life = Arc::clone(&second.life);
+                let taken = async { shared(&second).begin().await.map(drop) };
                 life.run(taken).await.unwrap()
             });
             sleep(Duration::from_secs(80)).await;
