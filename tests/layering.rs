@@ -13,7 +13,7 @@ const MAY_DEPEND: &[(&str, &[&str])] = &[
     ("hookctl-core", &[]),
     ("hookctl-sandbox", &[]),
     ("hookctl-system", &["hookctl-core"]),
-    ("hookctl-testing", &["hookctl-core"]),
+    ("hookctl-testing", &["hookctl-core", "hookctl-record"]),
     ("hookctl-api", &["hookctl-core"]),
     ("hookctl-secrets", &["hookctl-core", "hookctl-system"]),
     ("hookctl-record", &["hookctl-core", "hookctl-system"]),

@@ -151,7 +151,7 @@ fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
         latencies: vec![3],
     };
     in_virtual_time(async {
-        let mut world = World::new(&schedule);
+        let world = World::new(&schedule);
         let (ending, _) = world.run(&run).await;
         assert!(matches!(ending, Ending::Done(report) if report.is_complete()));
         tokio::time::sleep(Duration::from_millis(beyond)).await;

@@ -1,84 +1,21 @@
-//! A process that can die at any step, its disk, and its way to the emulated API. Time is virtual.
+//! The disk of a process that can die at any step, and its way to the emulated API. Time is virtual.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hookctl::clock::{Clock, Stamp, Writer};
 use hookctl::record::{
     Account, Backend, Commit, Head, HistoryEntry, Loaded, MemoryRecord, Observation, PortFuture,
     Record, Session,
 };
 use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport, Verb};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
-use tokio::sync::{Notify, oneshot};
+use hookctl_testing::simulation::Life;
+use tokio::sync::oneshot;
 
 /// How long a request may take: what the client of the binary allows.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The life of one process: it dies at the step of a number, and then nothing of it goes on.
-pub(crate) struct Life {
-    dies_at: Option<u64>,
-    steps: AtomicU64,
-    died: Notify,
-}
-
-impl Life {
-    pub(crate) fn new(dies_at: Option<u64>) -> Arc<Self> {
-        Arc::new(Self {
-            dies_at,
-            steps: AtomicU64::new(0),
-            died: Notify::new(),
-        })
-    }
-
-    /// How many steps it took.
-    pub(crate) fn steps(&self) -> u64 {
-        self.steps.load(Ordering::SeqCst)
-    }
-
-    /// Waits for the death.
-    pub(crate) async fn death(&self) {
-        self.died.notified().await;
-    }
-
-    async fn step(&self) {
-        let step = self.steps.fetch_add(1, Ordering::SeqCst);
-        if self.dies_at.is_some_and(|end| step >= end) {
-            self.died.notify_one();
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// The clocks of a machine in virtual time.
-pub(crate) struct VirtualClock {
-    started: tokio::time::Instant,
-}
-
-impl VirtualClock {
-    pub(crate) fn new() -> Self {
-        Self {
-            started: tokio::time::Instant::now(),
-        }
-    }
-}
-
-impl Clock for VirtualClock {
-    fn now(&self) -> Stamp {
-        let uptime = self.started.elapsed();
-        Stamp {
-            at: jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::try_from(uptime).unwrap(),
-            uptime_ms: uptime.as_millis().try_into().unwrap(),
-            writer: Writer {
-                host: "model".to_owned(),
-                boot: Some("boot".to_owned()),
-                run: String::new(),
-            },
-        }
-    }
-}
 
 /// The record of a process, on a disk that survives it.
 pub(crate) fn record(disk: &MemoryRecord, life: &Arc<Life>) -> Record {
@@ -141,6 +78,9 @@ impl Session for Mortal {
 /// Checks each request before it has its effect.
 pub(crate) type Witness = dyn Fn(&RecordedRequest, &Emulator) + Send + Sync;
 
+/// Checks each request when it leaves.
+pub(crate) type Departures = dyn Fn(&RecordedRequest) + Send + Sync;
+
 /// A write whose effect comes later than the client hears of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Late {
@@ -173,6 +113,7 @@ pub(crate) struct Wire {
     pub(crate) latencies: Vec<u64>,
     pub(crate) sent: AtomicU64,
     pub(crate) witness: Arc<Witness>,
+    pub(crate) departures: Arc<Departures>,
 }
 
 impl Transport for Wire {
@@ -182,11 +123,24 @@ impl Transport for Wire {
             let index = usize::try_from(number * 2 + turn).unwrap() % self.latencies.len();
             Duration::from_millis(self.latencies[index])
         };
-        self.life.step().await;
+        self.life.step_before_send().await;
+        let machine = self.life.machine();
+        if machine.is_api_cut() {
+            let never_sent = number.is_multiple_of(2);
+            let waits = if never_sent { Duration::ZERO } else { TIMEOUT };
+            tokio::time::sleep(waits).await;
+            self.life.step().await;
+            return Err(NoAnswer {
+                never_sent,
+                reason: "the network is unreachable".to_owned(),
+            });
+        }
         let late = self.late.get(&(number + 1)).copied();
         let late = late.filter(|_| request.verb != Verb::Get);
         let transit = latency(0) + Duration::from_millis(late.map_or(0, |late| late.transit));
-        let answer = self.depart(recorded(request), transit);
+        let request = recorded(request);
+        (self.departures)(&request);
+        let answer = self.depart(request, transit);
         self.life.step().await;
         let answered = async {
             let (delay, exchange) = answer.await.unwrap();
@@ -221,6 +175,10 @@ impl Transport for Wire {
         };
         self.life.step().await;
         tokio::time::sleep(latency(1)).await;
+        if machine.is_api_cut() {
+            tokio::time::sleep(TIMEOUT).await;
+            return lost("the network is unreachable");
+        }
         answer
     }
 }

@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod desired;
+mod fleet;
 mod late;
 mod machine;
 mod schedule;
@@ -31,14 +33,14 @@ fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
 
 /// Runs a schedule to its end, and holds the world against what is promised.
 async fn hold(schedule: &Schedule) {
-    let mut world = World::new(schedule);
+    let world = World::new(schedule);
     for run in &schedule.runs {
         let _ending = world.run(run).await;
     }
-    settle(&mut world, &schedule.last).await;
+    settle(&world, &schedule.last).await;
 }
 
-async fn settle(world: &mut World, last: &Declared) {
+async fn settle(world: &World, last: &Declared) {
     let nothing_under_way = world.is_quiet();
     let rehearsed = world.rehearse(last).await;
     let report = match world.quiet(last).await {
@@ -101,7 +103,7 @@ async fn settle(world: &mut World, last: &Declared) {
     let webhooks = world.emulator.webhooks();
     assert!(matches!(world.quiet(last).await, Ending::Done(report) if report.is_complete()));
     assert_eq!(world.emulator.webhooks(), webhooks);
-    world.check(last, &second);
+    world.check(last, &second).await;
 }
 
 /// Whether an action sets back fields, and nothing else.
@@ -236,12 +238,12 @@ fn crash_at_every_step(change: impl Fn(&mut Declared)) -> u64 {
     loop {
         let ended = in_virtual_time(async {
             let (schedule, second) = everything();
-            let mut world = World::new(&schedule);
+            let world = World::new(&schedule);
             let _first = world.run(&schedule.runs[0]).await;
             let (ending, _) = world.run(&run(second.clone(), Some(step))).await;
             let mut last = second;
             change(&mut last);
-            settle(&mut world, &last).await;
+            settle(&world, &last).await;
             !matches!(ending, Ending::Died)
         });
         if ended {

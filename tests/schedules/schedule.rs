@@ -199,12 +199,12 @@ fn declaration() -> impl Strategy<Value = Option<Declaration>> {
     ]
 }
 
-fn declared() -> impl Strategy<Value = Declared> {
+pub(crate) fn declared() -> impl Strategy<Value = Declared> {
     (vec(declaration(), KEYS.len()), any::<bool>())
         .prop_map(|(webhooks, prune)| Declared { webhooks, prune })
 }
 
-fn dialect() -> impl Strategy<Value = Dialect> {
+pub(crate) fn dialect() -> impl Strategy<Value = Dialect> {
     (any::<[bool; 5]>(), option::weighted(0.2, 1..3usize)).prop_map(
         |([bare, without_total, document_ids, silent_writes, normalizes], page_cap)| Dialect {
             list: if bare {
@@ -234,7 +234,7 @@ fn late() -> impl Strategy<Value = Late> {
     (transit, hears).prop_map(|(transit, hears)| Late { transit, hears })
 }
 
-fn run(trouble_of: Odds) -> impl Strategy<Value = Run> {
+pub(crate) fn run(trouble_of: Odds) -> impl Strategy<Value = Run> {
     (
         declared(),
         vec((0..8usize, edit()), 0..2),
@@ -268,12 +268,9 @@ pub(crate) struct Odds {
     pub(crate) late: usize,
 }
 
-/// Schedules of so many runs, with so much trouble in each.
-pub(crate) fn schedules(
-    runs: std::ops::Range<usize>,
-    trouble: Odds,
-) -> impl Strategy<Value = Schedule> {
-    let before = (
+/// Webhooks that were there before.
+pub(crate) fn before() -> impl Strategy<Value = Before> {
+    (
         option::weighted(0.6, 0..KEYS.len()),
         10..14i64,
         any::<bool>(),
@@ -282,10 +279,17 @@ pub(crate) fn schedules(
             like,
             timeout_seconds,
             has_token,
-        });
+        })
+}
+
+/// Schedules of so many runs, with so much trouble in each.
+pub(crate) fn schedules(
+    runs: std::ops::Range<usize>,
+    trouble: Odds,
+) -> impl Strategy<Value = Schedule> {
     (
         dialect(),
-        vec(before, 0..3),
+        vec(before(), 0..3),
         vec(run(trouble), runs),
         declared(),
         vec(0..20u64, 1..8),

@@ -1,44 +1,53 @@
 //! Runs a schedule, and holds the world against what is promised.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
-use hookctl::diagnostic::Location;
+use hookctl::plan::Plan;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Plan, Policy, Prune};
-use hookctl::reconcile::{
-    PassError, PassReport, PlanInputs, Verdict, evidence, prepare, reconcile_settling,
-};
-use hookctl::record::{MemoryRecord, Remembered};
+use hookctl::reconcile::{PassError, PassReport, PlanInputs, Verdict, prepare, reconcile_settling};
+use hookctl::record::{MemoryRecord, Record, Remembered};
 use hookctl::remote::http::{HttpApi, HttpOptions};
-use hookctl::sandbox::{Emulator, SandboxOptions, Webhook, When};
-use hookctl::secret::{FingerprintKey, Salt, Secret, Secrets};
-use hookctl::state::{
-    AbsentWebhook, DeclaredToken, DesiredState, DesiredWebhook, IgnoreChanges, Origin,
-    TokenEvidence,
-};
-use hookctl::webhook::{EndpointUrl, Key, WebhookSpec, WorkflowActions};
+use hookctl::sandbox::{Dialect, Emulator, SandboxOptions, Webhook, When};
+use hookctl::state::DesiredState;
+use hookctl_testing::simulation::{Life, Machine, Trouble as Disturbance};
 use tokio_util::sync::CancellationToken;
 
-use crate::machine::{Life, VirtualClock, Wire, Witness, record};
-use crate::schedule::{Declaration, Declared, Edit, KEYS, Run, Schedule, Token, Trouble};
+use crate::desired::{desired_state, key, name, policy, secret, token_text, url, witness};
+use crate::fleet::SharedDisk;
+use crate::machine::{Departures, Wire, record};
+use crate::schedule::{Before, Declaration, Declared, Edit, KEYS, Run, Schedule, Token, Trouble};
 
 /// The account, the disk, and what is known of both.
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
-    pub(crate) disk: MemoryRecord,
+    pub(crate) disk: Disk,
     latencies: Vec<u64>,
-    clock: VirtualClock,
+    /// The machine of the runs without trouble.
+    home: Arc<Machine>,
     /// How many requests are under way to the API.
     under_way: Arc<AtomicU64>,
     /// Webhooks that no declaration is about, as they have to stay.
-    strangers: BTreeMap<String, Webhook>,
+    strangers: Mutex<BTreeMap<String, Webhook>>,
     /// Webhooks that were there before and may be adopted.
     adoptable: BTreeSet<String>,
+}
+
+/// Where the record is.
+pub(crate) enum Disk {
+    Local(MemoryRecord),
+    Shared(SharedDisk),
+}
+
+/// A process, with its record.
+#[derive(Clone)]
+pub(crate) struct Process {
+    pub(crate) life: Arc<Life>,
+    pub(crate) record: Record,
+    pub(crate) departures: Arc<Departures>,
 }
 
 /// How a run ended.
@@ -49,42 +58,33 @@ pub(crate) enum Ending {
     Done(Box<PassReport>),
 }
 
-fn name(index: usize) -> String {
-    format!("Hook {}", KEYS[index])
-}
-
-fn url(index: usize) -> String {
-    format!("https://hooks.example/{}/", KEYS[index])
-}
-
-fn token_text(number: u8) -> String {
-    format!("token-{number}")
-}
-
-fn key(index: usize) -> Key {
-    Key::parse(KEYS[index]).unwrap()
-}
-
-fn secret(text: &str) -> Secret {
-    Secret::new(text.to_owned()).unwrap()
-}
-
 impl World {
     pub(crate) fn new(schedule: &Schedule) -> Self {
+        let disk = Disk::Local(MemoryRecord::new());
+        let latencies = schedule.latencies.clone();
+        Self::over(disk, schedule.dialect, &schedule.before, latencies)
+    }
+
+    pub(crate) fn over(
+        disk: Disk,
+        dialect: Dialect,
+        before: &[Before],
+        latencies: Vec<u64>,
+    ) -> Self {
         let options = SandboxOptions {
-            dialect: schedule.dialect,
+            dialect,
             ..SandboxOptions::in_memory("key")
         };
         let mut world = Self {
             emulator: Emulator::new(options).unwrap(),
-            disk: MemoryRecord::new(),
-            latencies: schedule.latencies.clone(),
-            clock: VirtualClock::new(),
+            disk,
+            latencies,
+            home: Arc::new(Machine::steady("home")),
             under_way: Arc::default(),
-            strangers: BTreeMap::new(),
+            strangers: Mutex::default(),
             adoptable: BTreeSet::new(),
         };
-        for (number, before) in schedule.before.iter().enumerate() {
+        for (number, before) in before.iter().enumerate() {
             let id = format!("{:024x}", 0xf000 + number);
             let webhook = Webhook {
                 id: id.clone(),
@@ -104,14 +104,18 @@ impl World {
             if before.like.is_some() {
                 world.adoptable.insert(id);
             } else {
-                world.strangers.insert(id, webhook.clone());
+                world.strangers().insert(id, webhook.clone());
             }
             world.emulator.put(webhook).unwrap();
         }
         world
     }
 
-    fn edit(&mut self, index: usize, edit: &Edit) {
+    fn strangers(&self) -> MutexGuard<'_, BTreeMap<String, Webhook>> {
+        self.strangers.lock().unwrap()
+    }
+
+    fn edit(&self, index: usize, edit: &Edit) {
         let webhooks = self.emulator.webhooks();
         let Some(webhook) = webhooks.get(index % webhooks.len().max(1)) else {
             return;
@@ -119,7 +123,7 @@ impl World {
         let fields = match edit {
             Edit::Remove => {
                 self.emulator.remove(&webhook.id).unwrap();
-                self.strangers.remove(&webhook.id);
+                self.strangers().remove(&webhook.id);
                 return;
             }
             other => match other.fault(String::new()) {
@@ -130,13 +134,21 @@ impl World {
         self.emulator.edit(&webhook.id, &fields).unwrap();
         let edited = self.emulator.webhooks();
         let edited = edited.iter().find(|known| known.id == webhook.id).unwrap();
-        if let Some(stranger) = self.strangers.get_mut(&webhook.id) {
+        if let Some(stranger) = self.strangers().get_mut(&webhook.id) {
             stranger.clone_from(edited);
         }
     }
 
-    /// Runs the program once, as a schedule says.
-    pub(crate) async fn run(&mut self, run: &Run) -> (Ending, u64) {
+    /// Runs the program once on this machine, as a schedule says.
+    pub(crate) async fn run(&self, run: &Run) -> (Ending, u64) {
+        let process = self.process(run.dies_at);
+        let ending = self.disturbed(&process, run).await;
+        self.emulator.clear_faults();
+        (ending, process.life.steps())
+    }
+
+    /// Runs a process, as a schedule says. What of its faults did not happen stays.
+    pub(crate) async fn disturbed(&self, process: &Process, run: &Run) -> Ending {
         tokio::time::sleep(Duration::from_millis(run.pause)).await;
         for (index, edit) in &run.edits {
             self.edit(*index, edit);
@@ -150,7 +162,7 @@ impl World {
                     let Some(webhook) = webhooks.get(index % webhooks.len().max(1)) else {
                         continue;
                     };
-                    if self.strangers.contains_key(&webhook.id) {
+                    if self.strangers().contains_key(&webhook.id) {
                         continue;
                     }
                     edit.fault(webhook.id.clone())
@@ -158,14 +170,35 @@ impl World {
             };
             self.emulator.fault(When::Request(received + number), fault);
         }
-        let ending = self.pass(&run.declared, Some(run)).await;
-        self.emulator.clear_faults();
-        ending
+        self.pass(process, &run.declared, Some(run)).await
     }
 
     /// A run without trouble.
-    pub(crate) async fn quiet(&mut self, declared: &Declared) -> Ending {
-        self.pass(declared, None).await.0
+    pub(crate) async fn quiet(&self, declared: &Declared) -> Ending {
+        self.pass(&self.process(None), declared, None).await
+    }
+
+    /// A process of this machine. With a local record, it may die at a step.
+    fn process(&self, dies_at: Option<u64>) -> Process {
+        let disk = match &self.disk {
+            Disk::Local(disk) => disk,
+            Disk::Shared(disk) => return disk.home(&self.home),
+        };
+        let deaths = dies_at.map(|step| (step, Disturbance::Death));
+        let life = Life::new(Arc::clone(&self.home), deaths);
+        Process {
+            record: record(disk, &life),
+            departures: Arc::new(|_| {}),
+            life,
+        }
+    }
+
+    /// The state of the record.
+    pub(crate) async fn remembered(&self) -> Remembered {
+        match &self.disk {
+            Disk::Local(disk) => disk.remembered(),
+            Disk::Shared(disk) => disk.remembered().await,
+        }
     }
 
     /// Whether no request is under way.
@@ -173,66 +206,43 @@ impl World {
         self.under_way.load(Ordering::SeqCst) == 0
     }
 
-    fn api(&self, life: &Arc<Life>, declared: &Declared, run: Option<&Run>) -> HttpApi<Wire> {
+    fn api(&self, process: &Process, declared: &Declared, run: Option<&Run>) -> HttpApi<Wire> {
         let wire = Wire {
             emulator: self.emulator.clone(),
-            life: Arc::clone(life),
+            life: Arc::clone(&process.life),
             latencies: self.latencies.clone(),
             late: run.map_or_else(BTreeMap::new, |run| run.late.iter().copied().collect()),
             under_way: Arc::clone(&self.under_way),
             sent: AtomicU64::new(0),
             witness: witness(declared, self.adoptable.clone()),
+            departures: Arc::clone(&process.departures),
         };
         let options = HttpOptions::new("http://model".into(), secret("key"), "the test".into());
         HttpApi::over(wire, options)
     }
 
-    fn desired_state(declared: &Declared, remembered: &Remembered) -> (DesiredState, Secrets) {
-        let mut secrets = Secrets::new();
-        for (index, declaration) in declared.webhooks.iter().enumerate() {
-            if let Some(Declaration::Present {
-                token: Token::Secret(number),
-                ..
-            }) = declaration
-            {
-                secrets.insert(key(index), secret(&token_text(*number)));
-            }
+    async fn pass(&self, process: &Process, declared: &Declared, run: Option<&Run>) -> Ending {
+        let pass = self.reconciled(process, declared, run);
+        match process.life.run(pass).await {
+            Some(Ok(report)) => Ending::Done(Box::new(report)),
+            Some(Err(error)) => Ending::Refused(error),
+            None => Ending::Died,
         }
-        let fingerprints = FingerprintKey::derive(&secret("key"));
-        // The same in every run, so that two plans can be compared.
-        let mut salts = 0_u128;
-        let evidence = evidence(&secrets, remembered, &fingerprints, &mut |_| {
-            salts += 1;
-            Salt::new(salts.to_be_bytes())
-        });
-        (desired(declared, &evidence), secrets)
     }
 
-    fn inputs<'a, A>(
-        &'a self,
-        api: &'a A,
-        desired: &'a DesiredState,
+    async fn reconciled(
+        &self,
+        process: &Process,
         declared: &Declared,
-    ) -> PlanInputs<'a, A> {
-        PlanInputs {
-            policy: policy(declared),
-            overrides: Overrides {
-                force: true,
-                allow_empty: true,
-            },
-            ..PlanInputs::new(api, desired, &self.clock)
-        }
-    }
-
-    async fn pass(&mut self, declared: &Declared, run: Option<&Run>) -> (Ending, u64) {
-        let life = Life::new(run.and_then(|run| run.dies_at));
-        let record = record(&self.disk, &life);
-        let open = record.open().await.unwrap();
-        let remembered = open.remembered().await.unwrap();
-        let (desired, secrets) = Self::desired_state(declared, &remembered);
-        let api = self.api(&life, declared, run);
+        run: Option<&Run>,
+    ) -> Result<PassReport, PassError> {
+        let record = &process.record;
+        let open = record.open_late().await.map_err(PassError::Record)?;
+        let remembered = open.remembered().await.map_err(PassError::Record)?;
+        let (desired, secrets) = desired_state(declared, &remembered);
+        let api = self.api(process, declared, run);
         let cancellation = CancellationToken::new();
-        let mut inputs = self.inputs(&api, &desired, declared);
+        let mut inputs = inputs(process, &api, &desired, declared);
         inputs.context.cancellation = cancellation.clone();
         let options = ApplyOptions {
             secrets: &secrets,
@@ -244,46 +254,45 @@ impl World {
             cancellation,
         };
         let mut apply = |_: &Plan| Verdict::Apply;
-        let ending = tokio::select! {
-            biased;
-            () = life.death() => Ending::Died,
-            result = reconcile_settling(&inputs, &options, &record, open, &listener, &mut apply) => match result {
-                Ok(report) => Ending::Done(Box::new(report)),
-                Err(error) => Ending::Refused(error),
-            },
-        };
-        (ending, life.steps())
+        reconcile_settling(&inputs, &options, record, open, &listener, &mut apply).await
+    }
+
+    /// The plan of a dry run of a process.
+    pub(crate) async fn planned(
+        &self,
+        process: &Process,
+        declared: &Declared,
+    ) -> Result<Plan, PassError> {
+        let remembered = process.record.remembered().await;
+        let remembered = remembered.map_err(PassError::Record)?;
+        let (desired, _) = desired_state(declared, &remembered);
+        let api = self.api(process, declared, None);
+        let inputs = inputs(process, &api, &desired, declared);
+        let planned = prepare(&inputs, &remembered).await;
+        planned.map(|planned| planned.plan)
     }
 
     /// A dry run: the plan, if there is one, and that nothing was written for it.
-    pub(crate) async fn rehearse(&mut self, declared: &Declared) -> Result<Plan, PassError> {
-        let disk = self.disk.remembered();
+    pub(crate) async fn rehearse(&self, declared: &Declared) -> Result<Plan, PassError> {
+        let disk = self.remembered().await;
         let quiet = self.is_quiet();
-        let (webhooks, received) = (self.emulator.webhooks(), self.emulator.requests().len());
-        let life = Life::new(None);
-        let remembered = record(&self.disk, &life).remembered().await.unwrap();
-        let (desired, _) = Self::desired_state(declared, &remembered);
-        let api = self.api(&life, declared, None);
-        let inputs = self.inputs(&api, &desired, declared);
-        let planned = prepare(&inputs, &remembered)
-            .await
-            .map(|planned| planned.plan);
-        assert_eq!(self.disk.remembered(), disk, "a dry run wrote to the disk");
+        let (webhooks, received) = (self.emulator.webhooks(), self.emulator.received());
+        let planned = self.planned(&self.process(None), declared).await;
+        let after = self.remembered().await;
+        assert_eq!(after, disk, "a dry run wrote to the disk");
         if quiet {
             let after = self.emulator.webhooks();
             assert_eq!(after, webhooks, "a dry run wrote to the API");
-        }
-        if quiet {
-            for request in self.emulator.requests().iter().skip(received) {
-                assert_eq!(request.method, "GET");
-            }
+            let requests = self.emulator.requests();
+            let mut sent = requests.iter().skip(received);
+            assert!(sent.all(|request| request.method == "GET"));
         }
         planned
     }
 
     /// What has to hold once a run without trouble has ended well.
-    pub(crate) fn check(&self, last: &Declared, plan: &Plan) {
-        let disk = self.disk.remembered();
+    pub(crate) async fn check(&self, last: &Declared, plan: &Plan) {
+        let disk = self.remembered().await;
         let pending = &disk.pending.intents;
         assert!(pending.is_empty(), "pending: {pending:?}");
         let webhooks: BTreeMap<String, Webhook> = self
@@ -292,7 +301,7 @@ impl World {
             .into_iter()
             .map(|webhook| (webhook.id.clone(), webhook))
             .collect();
-        for (id, stranger) in &self.strangers {
+        for (id, stranger) in &*self.strangers() {
             assert_eq!(webhooks.get(id), Some(stranger), "a stranger's was touched");
         }
         let mut bound = BTreeMap::new();
@@ -305,7 +314,7 @@ impl World {
         }
         for id in webhooks.keys() {
             let known = bound.contains_key(id)
-                || self.strangers.contains_key(id)
+                || self.strangers().contains_key(id)
                 || self.adoptable.contains(id);
             assert!(
                 known,
@@ -352,114 +361,21 @@ impl World {
     }
 }
 
-fn policy(declared: &Declared) -> Policy {
-    Policy {
-        prune: if declared.prune {
-            Prune::Yes
-        } else {
-            Prune::No
+fn inputs<'a, A>(
+    process: &'a Process,
+    api: &'a A,
+    desired: &'a DesiredState,
+    declared: &Declared,
+) -> PlanInputs<'a, A> {
+    let clock = &**process.life.machine();
+    PlanInputs {
+        policy: policy(declared),
+        overrides: Overrides {
+            force: true,
+            allow_empty: true,
         },
-        ..Policy::default()
+        ..PlanInputs::new(api, desired, clock)
     }
-}
-
-fn desired(declared: &Declared, evidence: &BTreeMap<Key, TokenEvidence>) -> DesiredState {
-    let mut state = DesiredState::default();
-    let origin = || Origin {
-        key: Location {
-            path: PathBuf::from("a.yaml").into(),
-            line: 1,
-            column: 1,
-        },
-        fields: Vec::new(),
-    };
-    for (index, declaration) in declared.webhooks.iter().enumerate() {
-        match declaration {
-            None => {}
-            Some(Declaration::Absent) => {
-                let absent = AbsentWebhook {
-                    name: name(index),
-                    id: None,
-                    previously: Vec::new(),
-                    origin: origin(),
-                };
-                state.absent.insert(key(index), absent);
-            }
-            Some(Declaration::Present {
-                timeout_seconds,
-                token,
-            }) => {
-                let webhook = DesiredWebhook {
-                    spec: WebhookSpec {
-                        name: name(index),
-                        url: EndpointUrl::parse(&url(index)).unwrap(),
-                        actions: WorkflowActions::all(),
-                        enabled: true,
-                        timeout_seconds: *timeout_seconds,
-                        max_retries: 3,
-                        retry_backoff_seconds: 10,
-                    },
-                    token: match token {
-                        Token::LeftOut => DeclaredToken::LeftOut,
-                        Token::Null => DeclaredToken::None,
-                        Token::Secret(_) => DeclaredToken::Managed(evidence[&key(index)]),
-                    },
-                    id: None,
-                    previously: Vec::new(),
-                    ignore_changes: IgnoreChanges::default(),
-                    prevent_destroy: false,
-                    origin: origin(),
-                };
-                state.webhooks.insert(key(index), webhook);
-            }
-        }
-    }
-    state
-}
-
-/// Checks every request: which webhook it changes, and what it clears.
-fn witness(declared: &Declared, adoptable: BTreeSet<String>) -> Arc<Witness> {
-    let nulls: BTreeSet<String> = declared
-        .webhooks
-        .iter()
-        .enumerate()
-        .filter(|(_, declaration)| {
-            matches!(
-                declaration,
-                Some(Declaration::Present {
-                    token: Token::Null,
-                    ..
-                })
-            )
-        })
-        .map(|(index, _)| name(index))
-        .collect();
-    Arc::new(move |request, emulator| {
-        let Some(body) = &request.body else { return };
-        let fields = body.as_object().unwrap();
-        assert!(!fields.is_empty(), "an empty body");
-        assert!(
-            fields.values().all(|value| !value.is_null()),
-            "a null: {body}"
-        );
-        if fields.get("clear_bearer_token").is_none() {
-            return;
-        }
-        assert_eq!(body["clear_bearer_token"], true);
-        assert!(!fields.contains_key("bearer_token"));
-        let id = request.path.rsplit('/').next().unwrap();
-        let webhooks = emulator.webhooks();
-        let Some(webhook) = webhooks.iter().find(|webhook| webhook.id == id) else {
-            return;
-        };
-        // The emulator knows the tokens that were set through the API; any other is foreign.
-        let foreign = webhook.has_bearer_token && emulator.token(id).is_none();
-        assert!(
-            !foreign || nulls.contains(&webhook.name) || !adoptable.contains(id),
-            "a foreign token is cleared on {}",
-            webhook.name
-        );
-    })
 }
 
 /// Interrupts a run once so many actions have ended.

@@ -1,4 +1,5 @@
-//! Values for the tests of the other crates: webhooks, and what a record keeps of them. Unpublished.
+//! Values for the tests of the other crates: webhooks, and what a record keeps of them. With features, also an object
+//! store over HTTP, and machines in virtual time. Unpublished.
 //!
 //! Each function panics on an argument that makes no valid value.
 
@@ -10,6 +11,8 @@
 
 #[cfg(feature = "s3")]
 pub mod s3;
+#[cfg(feature = "simulation")]
+pub mod simulation;
 
 use hookctl_core::record::{After, HistoryAction, HistoryEntry, Settlement};
 use hookctl_core::secret::{FingerprintKey, Salt, Secret};

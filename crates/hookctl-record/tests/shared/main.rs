@@ -8,8 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
-mod machine;
 mod program;
+mod takeover;
 mod unlock;
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use hookctl_record::shared::{
     Blob, BlobFuture, Blobs, MemoryBlobs, SharedError, SharedOptions, SharedRecord, Version,
     Written,
 };
-use machine::{Dice, Machine, Program};
+use hookctl_testing::simulation::{Dice, Life, Machine};
 use program::{Api, Ending, Run, shared};
 use tokio::time::sleep;
 
@@ -38,34 +38,41 @@ async fn run_for(store: &MemoryBlobs, seed: u64, faults: u64, webhooks: u64) -> 
     let run = Run {
         store: store.clone(),
         api: Api::default(),
-        machine: Machine::new(seed, 0),
+        life: life(seed),
+        dice: Arc::new(Dice::new(seed)),
+        faults: 0,
         webhooks,
         ignores_permit: false,
         lacks_fence: false,
     };
     shared(&run).init().await.unwrap();
+    Run { faults, ..run }
+}
+
+/// Returns a process on a machine with a random clock.
+fn life(seed: u64) -> Arc<Life> {
+    let machine = Machine::random(format!("machine {seed}"), &Dice::new(seed));
+    Life::new(Arc::new(machine), [])
+}
+
+/// Returns the same run on another machine, without faults.
+fn elsewhere(run: &Run, seed: u64) -> Run {
     Run {
-        machine: Machine::new(seed, faults),
-        ..run
+        life: life(seed),
+        dice: Arc::new(Dice::new(seed)),
+        faults: 0,
+        ..run.clone()
     }
 }
 
 async fn program(run: Run) -> Ending {
-    let machine = Arc::clone(&run.machine);
-    Program {
-        machine,
-        body: Box::pin(run.sync()),
-        timer: None,
-    }
-    .await
+    let life = Arc::clone(&run.life);
+    life.run(run.sync()).await.unwrap()
 }
 
 /// What must hold after a run without trouble.
 async fn check(run: &Run) -> Result<(), String> {
-    let quiet = Run {
-        machine: Machine::new(99, 0),
-        ..run.clone()
-    };
+    let quiet = elsewhere(run, 99);
     let ending = quiet.clone().sync().await;
     if !matches!(ending, Ending::Done) {
         return Err(format!("no end: {ending:?}"));
@@ -107,11 +114,11 @@ async fn schedule(seed: u64) -> Result<(), String> {
     let run = run_for(&store, seed, faults, webhooks).await;
     let mut machines = Vec::new();
     for number in 0..2 + dice.below(2) {
-        let machine = Machine::new(seed * 10 + number, faults);
         let run = Run {
-            machine: Arc::clone(&machine),
-            ..run.clone()
+            faults,
+            ..elsewhere(&run, seed * 10 + number)
         };
+        let machine = Arc::clone(run.life.machine());
         let dice = Dice::new(seed * 7 + number);
         machines.push(tokio::spawn(async move {
             sleep(dice.millis(60_000)).await;
@@ -125,7 +132,7 @@ async fn schedule(seed: u64) -> Result<(), String> {
                         continue;
                     }
                     1 => machine.pause(dice.millis(200_000)),
-                    2 => machine.part(dice.millis(200_000)),
+                    2 => machine.cut_store(dice.millis(200_000)),
                     _ => {}
                 }
                 if life
@@ -178,11 +185,8 @@ async fn stopped_beyond_the_lease(change: impl FnOnce(&mut Run)) -> Result<(), S
     change(&mut first);
     let life = tokio::spawn(program(first.clone()));
     sleep(Duration::from_secs(2)).await;
-    first.machine.pause(Duration::from_mins(10));
-    let second = Run {
-        machine: Machine::new(2, 0),
-        ..first.clone()
-    };
+    first.life.machine().pause(Duration::from_mins(10));
+    let second = elsewhere(&first, 2);
     let ending = program(second).await;
     if !matches!(ending, Ending::Done) {
         return Err(format!("the second ended with {ending:?}"));
@@ -331,7 +335,7 @@ impl Blobs for Careless {
 fn a_store_that_ignores_conditions_is_refused() {
     in_virtual_time(async {
         let store = Careless(MemoryBlobs::new());
-        let options = SharedOptions::new("a machine", Machine::new(1, 0).clock());
+        let options = SharedOptions::new("a machine", Arc::new(Machine::steady("a machine")));
         let record = SharedRecord::new(store.clone(), program::account(), options);
         let refused = record.init().await.unwrap_err();
         assert!(matches!(refused, SharedError::Unsafe { .. }), "{refused}");

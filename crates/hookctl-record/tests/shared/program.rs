@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use hookctl_core::clock::Clock;
 use hookctl_core::record::{
     Account, After, IntendedWrite, Intent, Journal, RecordError, Settlement,
 };
@@ -13,9 +14,8 @@ use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
 use hookctl_record::Record;
 use hookctl_record::shared::{MemoryBlobs, SharedOptions, SharedRecord, Times};
 use hookctl_testing::key;
+use hookctl_testing::simulation::{Dice, Life, Link};
 use tokio::time::{Instant, sleep};
-
-use crate::machine::{Link, Machine};
 
 /// How long a request to the API can take.
 pub(crate) const REQUEST: Duration = Duration::from_secs(30);
@@ -33,9 +33,9 @@ impl Api {
     }
 
     /// Creates a webhook at some time within the time-out, whatever becomes of the caller.
-    async fn create(&self, name: &str, machine: &Machine) -> Option<RemoteId> {
-        let is_slow = machine.dice.below(20) == 0;
-        let transit = machine.dice.millis(if is_slow { 29_000 } else { 300 });
+    async fn create(&self, name: &str, dice: &Dice) -> Option<RemoteId> {
+        let is_slow = dice.below(20) == 0;
+        let transit = dice.millis(if is_slow { 29_000 } else { 300 });
         let webhooks = Arc::clone(&self.0);
         let name = name.to_owned();
         let made = tokio::spawn(async move {
@@ -45,7 +45,7 @@ impl Api {
             webhooks.insert(id.clone(), name);
             RemoteId::parse(&id).unwrap()
         });
-        let is_lost = machine.dice.below(15) == 0;
+        let is_lost = dice.below(15) == 0;
         let made = made.await.unwrap();
         (!is_lost).then_some(made)
     }
@@ -56,7 +56,10 @@ impl Api {
 pub(crate) struct Run {
     pub(crate) store: MemoryBlobs,
     pub(crate) api: Api,
-    pub(crate) machine: Arc<Machine>,
+    pub(crate) life: Arc<Life>,
+    pub(crate) dice: Arc<Dice>,
+    /// How many in a hundred operations of the store fail.
+    pub(crate) faults: u64,
     pub(crate) webhooks: u64,
     /// Whether the program sends without a permit.
     pub(crate) ignores_permit: bool,
@@ -77,9 +80,10 @@ pub(crate) enum Ending {
 
 pub(crate) fn shared(run: &Run) -> SharedRecord {
     let link = Link {
-        store: run.store.clone(),
-        machine: Arc::clone(&run.machine),
+        dice: Arc::clone(&run.dice),
+        faults: run.faults,
         overwrites: run.lacks_fence,
+        ..Link::new(run.store.clone(), Arc::clone(&run.life), 0)
     };
     let options = SharedOptions {
         times: Times {
@@ -87,7 +91,10 @@ pub(crate) fn shared(run: &Run) -> SharedRecord {
             request_timeout: REQUEST,
         },
         lock_timeout: Duration::from_mins(10),
-        ..SharedOptions::new("a machine", run.machine.clock())
+        ..SharedOptions::new(
+            "a machine",
+            Arc::clone(run.life.machine()) as Arc<dyn Clock>,
+        )
     };
     SharedRecord::new(link, account(), options)
 }
@@ -131,10 +138,10 @@ impl Run {
         loop {
             let open = record.open_late().await?;
             let remembered = open.remembered().await?;
-            let clock = self.machine.clock();
+            let clock = self.life.machine();
             // What an earlier run sent may arrive until its time-out.
             let began = Instant::now();
-            sleep(self.machine.dice.millis(100)).await;
+            sleep(self.dice.millis(100)).await;
             let listed = self.api.webhooks();
             let find = |key: &Key| {
                 let named = listed.iter().find(|(_, name)| **name == key.as_str());
@@ -178,7 +185,7 @@ impl Run {
             let senders = tokio::sync::Semaphore::new(4);
             let results: Vec<bool> = stream::iter(missing)
                 .map(|key| {
-                    let (open, senders, clock) = (&open, &senders, &clock);
+                    let (open, senders) = (&open, &senders);
                     async move {
                         let write = IntendedWrite::Create {
                             webhook: Written {
@@ -196,7 +203,7 @@ impl Run {
                         if !self.ignores_permit && !open.may_send() {
                             return false;
                         }
-                        match self.api.create(key.as_str(), &self.machine).await {
+                        match self.api.create(key.as_str(), &self.dice).await {
                             Some(id) => open.settle(bound(&key, id)).await.is_ok(),
                             None => true,
                         }

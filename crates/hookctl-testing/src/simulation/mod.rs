@@ -1,0 +1,14 @@
+//! Machines in virtual time: each has a clock of its own, can be paused, killed, and cut off, and has a faulty way to one
+//! object store.
+//!
+//! A process of a machine is a [`Life`]. It counts its steps, so that a test can place trouble at each of them.
+
+mod dice;
+mod life;
+mod link;
+mod machine;
+
+pub use dice::Dice;
+pub use life::{Life, Trouble};
+pub use link::{Fate, Link, LinkEvent, Observer};
+pub use machine::Machine;
