@@ -6,12 +6,13 @@ use std::time::Duration;
 use hookctl_core::record::{Backend as _, Commit, Entry, RecordErrorKind};
 use hookctl_record::shared::{MemoryBlobs, SharedError};
 use hookctl_testing::bound;
+use hookctl_testing::simulation::{Life, Machine};
 use tokio::time::Instant;
 
-use super::program::shared;
+use super::program::{Run, shared};
 use super::{in_virtual_time, run_for};
 
-fn commit(sequence: u64) -> Arc<Commit> {
+pub(crate) fn commit(sequence: u64) -> Arc<Commit> {
     Arc::new(Commit {
         sequence,
         entries: vec![Entry::Settled(bound(sequence))],
@@ -53,5 +54,23 @@ fn an_unlocked_holder_can_neither_append_nor_send_and_the_next_one_need_not_wait
         assert_eq!(next.load().await.unwrap().remembered.last_applied.len(), 1);
         next.end().await.unwrap();
         admin.verify().await.unwrap();
+    });
+}
+
+/// The holder cannot be reached, and its clock is too slow.
+#[test]
+fn an_unlock_waits_for_the_permit_of_a_slow_clock() {
+    in_virtual_time(async {
+        let run = run_for(&MemoryBlobs::new(), 1, 0, 1).await;
+        let machine = Arc::new(Machine::new("slow", Duration::ZERO, 920));
+        let slow = Run {
+            life: Life::new(Arc::clone(&machine), []),
+            ..run.clone()
+        };
+        let held = shared(&slow).begin().await.unwrap();
+        machine.cut_store(Duration::from_mins(5));
+        assert!(held.may_send());
+        shared(&run).unlock(1).await.unwrap().unwrap();
+        assert!(!held.may_send());
     });
 }
