@@ -300,3 +300,6 @@ fn made(error: &(dyn Error + 'static)) -> Vec<String> {
         format!("if a second webhook is intended, give '{key}' another name"),
     ]
 }
+
+#[cfg(test)]
+mod tests;
