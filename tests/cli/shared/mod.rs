@@ -13,5 +13,6 @@ mod kills;
 #[cfg(unix)]
 mod link;
 mod lost_runner;
+mod migrate;
 mod store_faults;
 mod together;

@@ -14,6 +14,7 @@ use super::error::SharedError;
 use super::format::{self, HeadBody, Operation, Tail};
 use super::holder::Holder;
 use super::lease::{Lease, by_any_clock, takeover_after};
+use super::migration::Migration;
 use super::names;
 use super::options::{SharedEvent, SharedOptions};
 use super::read::{CONCURRENT_READS, ReadHead};
@@ -51,7 +52,7 @@ impl SharedRecord {
             Ok(_) | Err(SharedError::Moved { .. }) => return Err(SharedError::Exists),
             Err(error) => return Err(error),
         }
-        super::probe::probe(&*shared.blobs, &nonce()?).await?;
+        super::probe::probe(shared.attempts(), &nonce()?).await?;
         let body = HeadBody {
             record: nonce()?,
             account: shared.account.to_string(),
@@ -101,6 +102,14 @@ impl SharedRecord {
             lease: Duration::from_millis(head.lease_ms),
             holder: head.holder,
         })
+    }
+
+    /// Takes the lease in order to move the record to another place. Waits for another holder like a run.
+    ///
+    /// # Errors
+    /// [`SharedError::Missing`], [`SharedError::Moved`], [`SharedError::Held`], or another [`SharedError`]
+    pub async fn migrate(&self) -> Result<Migration, SharedError> {
+        Ok(Migration::new(Arc::clone(&self.0).take().await?))
     }
 
     /// Takes the lease away from its holder without waiting for the lease to end, and releases it once that holder can

@@ -164,22 +164,33 @@ impl Lease {
         Ok(is_mine)
     }
 
-    /// Releases the lease, with the last checkpoint. Returns the head's version, or `None` if another process took over
-    /// or the outcome is unknown: then the lease ends by itself.
-    pub(super) async fn release(&self, base: Option<format::Base>) -> Option<Version> {
+    /// Releases the lease, with the last checkpoint, and with the place that the record was moved to. Returns the head's
+    /// version. After an error, the lease ends by itself.
+    ///
+    /// # Errors
+    /// [`SharedError::Fenced`] if another process took over, or [`SharedError::Store`] if the outcome is unknown
+    pub(super) async fn release(
+        &self,
+        base: Option<format::Base>,
+        moved_to: Option<String>,
+    ) -> Result<Version, SharedError> {
         let mut head = self.head.lock().await;
         head.released = true;
         if self.state().is_lost {
-            return None;
+            return Err(SharedError::Fenced);
         }
         let body = HeadBody {
             holder: None,
             tail: self.state().tail,
             base: base.or_else(|| head.body.base.clone()),
+            moved_to,
             ..head.body.clone()
         };
-        let swapped = self.swap(&mut head, body).await;
-        matches!(swapped, Ok(true)).then(|| head.version.clone())
+        if self.swap(&mut head, body).await? {
+            Ok(head.version.clone())
+        } else {
+            Err(SharedError::Fenced)
+        }
     }
 
     /// Stops heartbeats without a release, because the end of the log is unknown.

@@ -31,6 +31,7 @@ mod format;
 mod holder;
 mod lease;
 mod memory;
+mod migration;
 mod names;
 mod options;
 mod probe;
@@ -44,5 +45,6 @@ pub use blobs::{Blob, BlobError, BlobErrorKind, BlobFuture, Blobs, Version, Writ
 pub use error::SharedError;
 pub use holder::Holder;
 pub use memory::MemoryBlobs;
+pub use migration::Migration;
 pub use options::{SharedEvent, SharedOptions, Times};
 pub use status::SharedStatus;

@@ -25,6 +25,11 @@ pub(super) fn base(sequence: u64, digest: Digest) -> String {
     format!("base/{sequence:020}-{digest}")
 }
 
+/// Returns the name of the object on which the conditions of writes are tried.
+pub(super) fn probe(nonce: &str) -> String {
+    format!("probe/{nonce}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

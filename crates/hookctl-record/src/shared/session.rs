@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, Session};
+use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, Remembered, Session};
 
 use super::context::{Known, Shared, nonce, tag};
 use super::digest::Digest;
@@ -259,7 +259,7 @@ impl SharedSession {
             return None;
         }
         let base = self.checkpoint().await;
-        let version = self.lease.release(base).await?;
+        let version = self.lease.release(base, None).await.ok()?;
         let mut state = self.written().state.clone();
         let head = tag(&state.record, state.tail);
         // What only this process saw is no part of the record.
@@ -272,6 +272,19 @@ impl SharedSession {
             state,
         });
         head
+    }
+}
+
+impl SharedSession {
+    /// Returns what the record remembers.
+    pub(super) fn remembered(&self) -> Remembered {
+        self.written().state.remembered.clone()
+    }
+
+    /// Releases the lease, and marks the record as moved.
+    pub(super) async fn retire(&self, to: String) -> Result<(), SharedError> {
+        self.resume().await?;
+        self.lease.release(None, Some(to)).await.map(drop)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `hookctl record`: show, check, and repair the record.
 
 mod bindings;
+mod migrate;
 mod repair;
 mod settle;
 mod shared;
@@ -16,7 +17,7 @@ use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
 use self::bindings::{forget, rename};
-use crate::args::{Form, GlobalArgs};
+use crate::args::{Form, GlobalArgs, RecordArg};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
@@ -62,6 +63,12 @@ enum RecordCommand {
         #[arg(long)]
         from_local: bool,
     },
+    /// Move the shared record to another place
+    Migrate {
+        /// The new place: an address such as s3://BUCKET/PREFIX, or local
+        #[arg(long, value_name = "WHERE", value_parser = RecordArg::parse)]
+        to: RecordArg,
+    },
     /// Show where the record is, and which process is writing it
     Status {
         /// Output format
@@ -103,6 +110,7 @@ impl RecordCommand {
                 *output
             }
             Self::Init { .. }
+            | Self::Migrate { .. }
             | Self::Verify
             | Self::Unlock { .. }
             | Self::Repair
@@ -140,7 +148,12 @@ async fn dispatch(
     cancel_on_signal()?;
     let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
     match settings.record.shared().filter(|_| !args.sandbox) {
-        Some(place) => on_shared(ui, args, place, &settings, environment).await?,
+        Some(place) => match &args.command {
+            RecordCommand::Migrate { to } => {
+                migrate::migrate(ui, global, place, &settings, to, environment).await?;
+            }
+            _ => on_shared(ui, args, place, &settings, environment).await?,
+        },
         None => on_local(ui, args, &settings, environment).await?,
     }
     Ok(ExitStatus::Success)
@@ -160,6 +173,9 @@ async fn on_local(
         )
         .hint("name a shared one in hookctl.yaml, such as `record: s3://BUCKET/hookctl`")
         .status(ExitStatus::Usage)),
+        RecordCommand::Migrate { .. } => Err(CommandError::new("usage", "the record is local")
+            .hint("name the new place in hookctl.yaml, and run `hookctl record init --from-local`")
+            .status(ExitStatus::Usage)),
         RecordCommand::Unlock { .. } => Err(CommandError::new(
             "usage",
             "the record is local: a process that ends releases it",

@@ -4,7 +4,7 @@ use hookctl::config::SharedPlace;
 use hookctl::outside::Outside;
 use hookctl::record::shared::{SharedError, SharedRecord};
 use hookctl::record::sled::SledRecord;
-use hookctl::record::{After, OpenRecord, Record, RecordError, Remembered, Settlement};
+use hookctl::record::{After, Record, RecordError, Remembered, Settlement};
 use hookctl::render::{HolderEntry, RecordStatusDocument, SharedHead};
 
 use super::settle::settle;
@@ -68,7 +68,9 @@ pub(super) async fn init(
     ));
     if let Some(local) = local {
         let record = Record::new(shared.clone(), account(settings, false));
-        let count = copy(&local, &record).await?;
+        let remembered = local.remembered().await;
+        let remembered = remembered.map_err(|error| record_error(&error))?;
+        let count = copy(&remembered, &record).await?;
         local.close().await.map_err(|error| record_error(&error))?;
         let bindings = if count == 1 { "binding" } else { "bindings" };
         ui.result(&format!(
@@ -85,9 +87,8 @@ pub(super) async fn init(
 }
 
 /// Copies bindings, and writes without a known outcome.
-async fn copy(from: &OpenRecord, to: &Record) -> Result<usize, CommandError> {
+pub(super) async fn copy(remembered: &Remembered, to: &Record) -> Result<usize, CommandError> {
     let opened = |error: RecordError| record_error(&error);
-    let remembered = from.remembered().await.map_err(opened)?;
     let open = to.open().await.map_err(opened)?;
     begin_writing();
     let settlements: Vec<Settlement> = remembered
@@ -99,7 +100,7 @@ async fn copy(from: &OpenRecord, to: &Record) -> Result<usize, CommandError> {
             lingering: remembered.pending.of(key).cloned().map(Box::new),
             history: None,
         })
-        .chain(unbound(&remembered))
+        .chain(unbound(remembered))
         .collect();
     for some in settlements.chunks(COPIED_AT_ONCE) {
         settle(&open, some.to_vec()).await?;
@@ -220,6 +221,6 @@ pub(super) fn no_repair() -> CommandError {
         .hint("name another prefix in `record`, run `hookctl record init`, and sync: webhooks are found by their names")
 }
 
-fn failed(error: SharedError) -> CommandError {
+pub(super) fn failed(error: SharedError) -> CommandError {
     record_error(&error.into())
 }
