@@ -1,3 +1,5 @@
+//! The advice of each error, as a reader sees it.
+
 use std::error::Error;
 use std::path::PathBuf;
 
