@@ -66,7 +66,7 @@ impl Engine {
         let options = self.options(&self.missing_bucket);
         let error = ObjectBlobs::new(&options).unwrap();
         let error = error.read("head", None).await.unwrap_err();
-        assert_eq!(error.kind(), BlobErrorKind::Denied, "{error}");
+        assert_eq!(error.kind(), BlobErrorKind::NoBucket, "{error}");
         assert!(error.to_string().contains("does not exist"), "{error}");
     }
 

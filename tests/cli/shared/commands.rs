@@ -295,3 +295,32 @@ targets: {{ prod: {{ api_url: '{}' }} }}
     assert_eq!(account.names(), ["Billing"]);
     repository.run(&["-vv", "status"]).code(0);
 }
+
+#[cfg(unix)]
+#[test]
+fn credentials_that_are_expired_say_since_when() {
+    let (account, store) = (Account::new(), S3Stub::start());
+    let mut repository = repository(&account, &store);
+    repository.write(
+        "keys.sh",
+        "echo '{ \"Version\": 1, \"AccessKeyId\": \"stub-key\", \"SecretAccessKey\": \"s3cr3t-of-the-store\", '
+echo '  \"SessionToken\": \"s3cr3t-session\", \"Expiration\": \"2026-01-02T03:04:05Z\" }'
+",
+    );
+    repository.write(
+        "hookctl.yaml",
+        &format!(
+            "record: {{ url: s3://bucket/hooks, endpoint: '{}', credentials: {{ command: [sh, keys.sh] }} }}\n\
+             targets: {{ prod: {{ api_url: '{}' }} }}\n",
+            store.url(),
+            account.sandbox.base_url()
+        ),
+    );
+    repository.set("HOOKCTL_TRUST", "1");
+    let run = repository
+        .run(&["record", "init"])
+        .code(1)
+        .complains("the credentials of the program expired at 2026-01-02T03:04:05Z");
+    assert!(!run.stderr.contains("s3cr3t"), "{}", run.stderr);
+    assert!(store.requests().is_empty());
+}

@@ -108,7 +108,7 @@ impl SharedError {
             }
             Self::Store(error) => match error.kind() {
                 BlobErrorKind::TooLarge => RecordErrorKind::Damaged,
-                BlobErrorKind::Unavailable | BlobErrorKind::Denied => RecordErrorKind::Unavailable,
+                _ => RecordErrorKind::Unavailable,
             },
             Self::Held { .. } | Self::OtherEpoch { .. } => RecordErrorKind::Held,
             Self::Interrupted => RecordErrorKind::Interrupted,

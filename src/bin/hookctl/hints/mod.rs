@@ -104,11 +104,6 @@ fn record(error: &RecordError) -> &'static [&'static str] {
 fn shared_record(error: &SharedError) -> &'static [&'static str] {
     match error {
         SharedError::Missing => &["create it with `hookctl record init`"],
-        SharedError::Held { .. } => &[
-            "it ends by itself, or is replaced when its lease ends",
-            "if you know that it hangs, take the record away from it with `hookctl record unlock`",
-            "raise --lock-timeout to wait longer",
-        ],
         SharedError::OtherEpoch { .. } => &["`hookctl record status` shows the current holder"],
         SharedError::Fenced | SharedError::Ended => {
             &["run it again: it settles what this run left pending"]
@@ -118,6 +113,8 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
             BlobErrorKind::Denied => &[
                 "check the credentials, and their permissions to read, list, and write below the prefix",
             ],
+            BlobErrorKind::NoBucket => &["create the bucket, or correct its name in `record`"],
+            BlobErrorKind::Elsewhere => &["set `region` of `record`, or AWS_REGION"],
             _ => &["check the address and the region of `record`"],
         },
         SharedError::Damaged { .. } => DAMAGED_OBJECT,
@@ -291,13 +288,32 @@ fn file_events(error: &FsEventsError) -> &'static [&'static str] {
 
 /// The hints that name values of the error.
 fn made(error: &(dyn Error + 'static)) -> Vec<String> {
-    let Some(PlanProblem::RenamedKey { key, old, id, .. }) = error.downcast_ref() else {
+    let renamed = error.downcast_ref().map(renamed);
+    let held = || error.downcast_ref().map(held);
+    renamed.or_else(held).unwrap_or_default()
+}
+
+fn renamed(problem: &PlanProblem) -> Vec<String> {
+    let PlanProblem::RenamedKey { key, old, id, .. } = problem else {
         return Vec::new();
     };
     vec![
         format!("if the key was renamed, run `hookctl record rename {old} {key}`"),
         format!("or pin it: add `id: {id}` to '{key}'"),
         format!("if a second webhook is intended, give '{key}' another name"),
+    ]
+}
+
+fn held(error: &RecordError) -> Vec<String> {
+    let Some(SharedError::Held { epoch, .. }) = error.cause().downcast_ref() else {
+        return Vec::new();
+    };
+    vec![
+        "it ends by itself, or is replaced when its lease ends".to_owned(),
+        format!(
+            "if you know that it hangs, take the record away from it with `hookctl record unlock --epoch {epoch}`"
+        ),
+        "raise --lock-timeout to wait longer".to_owned(),
     ]
 }
 

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hookctl::config::DiscoverError;
 use hookctl::diagnostic::Location;
 use hookctl::plan::PlanProblem;
 use hookctl::plan::safety::Refusal;
-use hookctl::record::shared::SharedError;
+use hookctl::record::shared::{BlobError, BlobErrorKind, Holder, SharedError};
 use hookctl::record::{RecordError, RecordErrorKind};
 use hookctl::saved::{NoPlan, OpenError};
 use hookctl::secret::TooShort;
@@ -78,6 +79,10 @@ fn refusals() -> Vec<Box<dyn Error>> {
     ]
 }
 
+fn store(kind: BlobErrorKind) -> SharedError {
+    BlobError::new(kind, format!("{kind:?}")).into()
+}
+
 fn records() -> Vec<Box<dyn Error>> {
     let kinds = [
         RecordErrorKind::Held,
@@ -90,6 +95,19 @@ fn records() -> Vec<Box<dyn Error>> {
     let shared = [
         SharedError::Missing,
         SharedError::Fenced,
+        SharedError::Held {
+            holder: Box::new(Holder {
+                id: "1".into(),
+                run: "https://ci.example.com/8123".into(),
+                since: jiff::Timestamp::UNIX_EPOCH,
+            }),
+            epoch: 41,
+            silent: Duration::from_secs(3),
+        },
+        store(BlobErrorKind::Unavailable),
+        store(BlobErrorKind::Denied),
+        store(BlobErrorKind::NoBucket),
+        store(BlobErrorKind::Elsewhere),
         SharedError::OtherEpoch { found: 7 },
         SharedError::Damaged {
             object: "head".into(),
