@@ -16,6 +16,10 @@ pub(super) const CONCURRENT_READS: usize = 16;
 /// The greatest number of an epoch or an entry that is not taken for damage.
 const MOST: u64 = 1 << 53;
 
+/// The largest head, in bytes. Its texts are shown: the holder, and the place that the record was moved to. Those that
+/// hookctl writes need about 1 KiB.
+const LARGEST_HEAD: usize = 16 * 1024;
+
 /// A head, as read.
 #[derive(Clone, Debug)]
 pub(super) struct ReadHead {
@@ -52,6 +56,9 @@ impl Attempts<'_> {
     ) -> Result<Option<ReadHead>, SharedError> {
         match self.read(names::HEAD, unless).await? {
             Blob::Found { content, version } => {
+                if content.len() > LARGEST_HEAD {
+                    return Err(damaged(names::HEAD, "it is too large"));
+                }
                 let body: HeadBody = format::decode(names::HEAD, &content)?;
                 let base = body.base.as_ref().map_or(0, |base| base.tail.sequence);
                 let counts = [body.epoch, body.tail.sequence, base];
@@ -244,3 +251,6 @@ fn damaged(object: &str, reason: &'static str) -> SharedError {
         reason,
     }
 }
+
+#[cfg(test)]
+mod tests;
