@@ -146,6 +146,11 @@ fn tell(event: &SharedEvent) {
             "took over the record from a writer without a heartbeat for {} s; what it left pending is settled first",
             silent.as_secs()
         ),
+        SharedEvent::Retrying { error, budget } => tracing::warn!(
+            "the object store of the record failed, and is tried again for up to {} s: {}",
+            budget.as_secs(),
+            mask::masked(&error.to_string())
+        ),
         _ => {}
     }
 }

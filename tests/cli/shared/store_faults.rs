@@ -21,9 +21,14 @@ fn an_object_store_that_is_down_stops_a_run_before_it_sends_anything() {
         requests.iter().all(|line| line.starts_with("GET")),
         "{requests:?}"
     );
-    fleet
+    let run = fleet
         .run(&["sync", "--yes"])
         .complains("the object store failed");
+    // Said at once, and once.
+    let told = run
+        .stderr
+        .matches("the object store of the record failed, and is tried again for up to");
+    assert_eq!(told.count(), 1, "{}", run.stderr);
     fleet.store().set_fault(None);
     fleet.run(&["sync", "--yes"]).code(0);
     fleet.is_settled(1);

@@ -1,5 +1,6 @@
 //! The shared record as a back end of the port.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ impl SharedRecord {
             options,
             known: Mutex::default(),
             observed: Mutex::default(),
+            failing: AtomicBool::new(false),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! What the parts of the back end share: the store, the options, and what was read last.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hookctl_core::record::{Account, Head, Observation};
@@ -18,6 +19,8 @@ pub(super) struct Shared {
     pub(super) options: SharedOptions,
     pub(super) known: Mutex<Option<Known>>,
     pub(super) observed: Mutex<Option<Observation>>,
+    /// Whether the latest failure of the store was told, and no operation has succeeded since.
+    pub(super) failing: AtomicBool,
 }
 
 /// What was read last: a head without a holder, and the state at its tail.
@@ -49,6 +52,8 @@ impl Shared {
             blobs: &*self.blobs,
             timeout: self.options.operation_timeout,
             budget: self.options.times.lease,
+            failing: &self.failing,
+            on_event: &*self.options.on_event,
         }
     }
 

@@ -8,6 +8,7 @@ use hookctl_core::clock::Clock;
 use hookctl_core::secret::Followed;
 use tokio_util::sync::CancellationToken;
 
+use super::blobs::BlobError;
 use super::holder::Holder;
 
 /// The times of a lease.
@@ -57,11 +58,11 @@ pub struct SharedOptions {
     pub cancellation: CancellationToken,
     /// The secrets to keep out of the record.
     pub followed: Followed,
-    /// Receives what a process that waits for the record should say.
+    /// Receives what a process that waits should say.
     pub on_event: Arc<dyn Fn(&SharedEvent) + Send + Sync>,
 }
 
-/// What a process that waits for the record should say.
+/// What a process that waits should say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SharedEvent {
@@ -78,6 +79,13 @@ pub enum SharedEvent {
         holder: Holder,
         /// How long this process saw no heartbeat of it.
         silent: Duration,
+    },
+    /// An operation failed, and is tried again. Sent once until one succeeds.
+    Retrying {
+        /// Why it failed.
+        error: BlobError,
+        /// How long it is tried.
+        budget: Duration,
     },
 }
 

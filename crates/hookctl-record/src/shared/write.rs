@@ -3,9 +3,11 @@
 //! A response can be lost, and a store can refuse a write that it made. So each written content is unique, and reading it
 //! back tells whose write took effect.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::blobs::{Blob, BlobError, BlobErrorKind, Blobs, Version, Written};
+use super::options::SharedEvent;
 
 /// The first pause between two attempts. It doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -32,6 +34,9 @@ pub(super) struct Attempts<'a> {
     pub(super) timeout: Duration,
     /// How long all attempts together may take.
     pub(super) budget: Duration,
+    /// Whether the latest failure was told, and no operation has succeeded since.
+    pub(super) failing: &'a AtomicBool,
+    pub(super) on_event: &'a (dyn Fn(&SharedEvent) + Send + Sync),
 }
 
 impl Attempts<'_> {
@@ -126,9 +131,25 @@ impl Attempts<'_> {
         self,
         attempt: impl Future<Output = Result<T, BlobError>>,
     ) -> Result<T, BlobError> {
-        tokio::time::timeout(self.timeout, attempt)
+        let result = tokio::time::timeout(self.timeout, attempt)
             .await
-            .unwrap_or_else(|_| Err(too_late()))
+            .unwrap_or_else(|_| Err(too_late()));
+        match &result {
+            Ok(_) => self.failing.store(false, Ordering::Relaxed),
+            Err(error) if error.kind() == BlobErrorKind::Unavailable => self.tell(error),
+            Err(_) => {}
+        }
+        result
+    }
+
+    /// Says that an operation is tried again. Several fail at once if the store does.
+    fn tell(self, error: &BlobError) {
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            (self.on_event)(&SharedEvent::Retrying {
+                error: error.clone(),
+                budget: self.budget,
+            });
+        }
     }
 }
 

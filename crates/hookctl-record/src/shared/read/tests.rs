@@ -1,5 +1,6 @@
 //! Objects that hookctl does not write, though their checksums hold.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,10 +10,13 @@ use super::super::memory::MemoryBlobs;
 use super::*;
 
 fn attempts(blobs: &MemoryBlobs) -> Attempts<'_> {
+    static FAILING: AtomicBool = AtomicBool::new(false);
     Attempts {
         blobs,
         timeout: Duration::from_secs(1),
         budget: Duration::from_secs(1),
+        failing: &FAILING,
+        on_event: &|_| {},
     }
 }
 
