@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::program::shared;
 use super::{in_virtual_time, run_for};
 
-fn commit(sequence: u64) -> Arc<Commit> {
+pub(super) fn commit(sequence: u64) -> Arc<Commit> {
     Arc::new(Commit {
         sequence,
         entries: vec![Entry::Settled(bound(sequence))],
