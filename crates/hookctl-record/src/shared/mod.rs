@@ -37,6 +37,8 @@ mod probe;
 mod read;
 mod session;
 mod status;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use backend::SharedRecord;
