@@ -125,6 +125,10 @@ impl Refusal {
         let timed_out = self.has("RequestTimeout");
         if server || timed_out || temporary.contains(&self.status) {
             BlobErrorKind::Unavailable
+        } else if self.misses_bucket() {
+            BlobErrorKind::NoBucket
+        } else if self.of_object && self.status.is_redirection() {
+            BlobErrorKind::Elsewhere
         } else {
             BlobErrorKind::Denied
         }
@@ -275,7 +279,7 @@ mod tests {
 
     #[test]
     fn kinds_say_whether_a_retry_helps() {
-        use BlobErrorKind::{Denied, TooLarge, Unavailable};
+        use BlobErrorKind::{Denied, Elsewhere, NoBucket, TooLarge, Unavailable};
         for (status, code, kind) in [
             (500, "InternalError", Unavailable),
             (503, "SlowDown", Unavailable),
@@ -284,10 +288,10 @@ mod tests {
             (409, "OperationAborted", Unavailable),
             (400, "RequestTimeout", Unavailable),
             (400, "ExpiredToken", Denied),
-            (301, "PermanentRedirect", Denied),
+            (301, "PermanentRedirect", Elsewhere),
             (401, "AuthenticationRequired", Denied),
             (403, "AccessDenied", Denied),
-            (404, "NoSuchBucket", Denied),
+            (404, "NoSuchBucket", NoBucket),
             (501, "NotImplemented", Denied),
         ] {
             assert_eq!(refusal(status, &xml(code)).kind(), kind, "{status} {code}");

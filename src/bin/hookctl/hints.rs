@@ -106,7 +106,6 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
         SharedError::Missing => &["create it with `hookctl record init`"],
         SharedError::Held { .. } => &[
             "it ends by itself, or is replaced when its lease ends",
-            "if you know that it hangs, take the record away from it with `hookctl record unlock`",
             "raise --lock-timeout to wait longer",
         ],
         SharedError::OtherEpoch { .. } => &["`hookctl record status` shows the current holder"],
@@ -115,6 +114,10 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
         }
         SharedError::Store(error) => match error.kind() {
             BlobErrorKind::TooLarge => DAMAGED_OBJECT,
+            BlobErrorKind::NoBucket => &[
+                "create the bucket, or correct its name in `record`; hookctl creates objects only",
+            ],
+            BlobErrorKind::Elsewhere => &["set `region` of `record` to the region of the bucket"],
             BlobErrorKind::Denied => &[
                 "check the credentials, and their permissions to read, list, and write below the prefix",
             ],
@@ -291,6 +294,13 @@ fn file_events(error: &FsEventsError) -> &'static [&'static str] {
 
 /// The hints that name values of the error.
 fn made(error: &(dyn Error + 'static)) -> Vec<String> {
+    let held = error.downcast_ref::<RecordError>();
+    let held = held.and_then(|error| error.cause().downcast_ref());
+    if let Some(SharedError::Held { epoch, .. }) = held {
+        return vec![format!(
+            "if you know that it hangs, take the record away from it with `hookctl record unlock --epoch {epoch}`"
+        )];
+    }
     let Some(PlanProblem::RenamedKey { key, old, id, .. }) = error.downcast_ref() else {
         return Vec::new();
     };
@@ -299,4 +309,32 @@ fn made(error: &(dyn Error + 'static)) -> Vec<String> {
         format!("or pin it: add `id: {id}` to '{key}'"),
         format!("if a second webhook is intended, give '{key}' another name"),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use hookctl::record::shared::{BlobError, Holder};
+
+    use super::*;
+
+    #[test]
+    fn hints_of_a_shared_record_name_the_epoch_and_the_region() {
+        let held = SharedError::Held {
+            holder: Box::new(Holder {
+                id: "1".to_owned(),
+                run: "a run".to_owned(),
+                since: jiff::Timestamp::UNIX_EPOCH,
+            }),
+            epoch: 7,
+            silent: std::time::Duration::ZERO,
+        };
+        let hints = of(&RecordError::from(held)).join("\n");
+        assert!(
+            hints.contains("`hookctl record unlock --epoch 7`"),
+            "{hints}"
+        );
+        let elsewhere = BlobError::new(BlobErrorKind::Elsewhere, "301");
+        let hints = of(&RecordError::from(SharedError::from(elsewhere))).join("\n");
+        assert!(hints.contains("set `region`"), "{hints}");
+    }
 }

@@ -218,6 +218,8 @@ async fn printed(
     let words = output.split(|character: char| character == '"' || character.is_whitespace());
     words
         .filter(|word| word.len() >= SHORTEST_CREDENTIAL)
+        // When they expire is no secret, and a message says it.
+        .filter(|word| word.parse::<jiff::Timestamp>().is_err())
         .for_each(mask::follow_text);
     Ok(output)
 }

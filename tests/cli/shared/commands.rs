@@ -295,3 +295,45 @@ targets: {{ prod: {{ api_url: '{}' }} }}
     assert_eq!(account.names(), ["Billing"]);
     repository.run(&["-vv", "status"]).code(0);
 }
+
+#[cfg(unix)]
+#[test]
+fn credentials_that_are_expired_are_refused_with_their_date() {
+    let (account, store) = (Account::new(), S3Stub::start());
+    let mut repository = Repository::with(BILLING);
+    repository.write(
+        "keys.sh",
+        "echo '{ \"Version\": 1, \"AccessKeyId\": \"stub-key\", \"SecretAccessKey\": \"s3cr3t-of-the-store\", '
+echo '  \"Expiration\": \"2025-01-02T03:04:05Z\" }'
+",
+    );
+    repository.write(
+        "hookctl.yaml",
+        &format!(
+            "record: {{ url: s3://bucket/hooks, endpoint: '{}', credentials: {{ command: [sh, keys.sh] }} }}
+targets: {{ prod: {{ api_url: '{}' }} }}
+",
+            store.url(),
+            account.sandbox.base_url()
+        ),
+    );
+    repository.set("HOOKCTL_TRUST", "1");
+    repository
+        .run(&["record", "init"])
+        .code(1)
+        .complains("the credentials of the program expired at 2025-01-02T03:04:05Z");
+    assert!(store.requests().is_empty());
+}
+
+#[test]
+fn a_missing_bucket_is_named() {
+    let (account, store) = (Account::new(), S3Stub::start());
+    let repository = repository(&account, &store);
+    let file = std::fs::read_to_string(repository.path("hookctl.yaml")).unwrap();
+    repository.write("hookctl.yaml", &file.replace("s3://bucket", "s3://buckets"));
+    repository
+        .run(&["record", "init"])
+        .code(1)
+        .complains("s3://buckets does not exist")
+        .complains("hint: create the bucket, or correct its name in `record`");
+}

@@ -155,7 +155,7 @@ pub enum PassError {
     #[error("could not list the webhooks")]
     Observe(#[source] ObserveError),
     /// The record could not be read or written.
-    #[error("could not use the local record")]
+    #[error("could not use the record")]
     Record(#[source] RecordError),
     /// A create of an interrupted run cannot be settled.
     #[error(transparent)]

@@ -153,7 +153,7 @@ async fn a_missing_bucket_is_no_missing_object() {
             failed(blobs.swap("head", "1".into(), &version).await),
             failed(blobs.list_after("log/", "").await),
         ] {
-            assert_eq!(kind, BlobErrorKind::Denied, "{text}");
+            assert_eq!(kind, BlobErrorKind::NoBucket, "{text}");
             assert!(text.ends_with("://bucket does not exist"), "{text}");
         }
     }

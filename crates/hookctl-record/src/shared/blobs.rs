@@ -82,6 +82,10 @@ pub enum BlobErrorKind {
     Unavailable,
     /// The credentials are missing or do not suffice.
     Denied,
+    /// The bucket or container does not exist.
+    NoBucket,
+    /// The bucket is elsewhere: in another region, or at another endpoint.
+    Elsewhere,
     /// The object is larger than any object of a record.
     TooLarge,
 }

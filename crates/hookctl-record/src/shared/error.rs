@@ -118,7 +118,10 @@ impl SharedError {
             }
             Self::Store(error) => match error.kind() {
                 BlobErrorKind::TooLarge => RecordErrorKind::Damaged,
-                BlobErrorKind::Unavailable | BlobErrorKind::Denied => RecordErrorKind::Unavailable,
+                BlobErrorKind::Unavailable
+                | BlobErrorKind::Denied
+                | BlobErrorKind::NoBucket
+                | BlobErrorKind::Elsewhere => RecordErrorKind::Unavailable,
             },
             Self::Held { .. } | Self::OtherEpoch { .. } => RecordErrorKind::Held,
             Self::Interrupted => RecordErrorKind::Interrupted,
