@@ -42,7 +42,7 @@ fn a_record_is_created_on_request_and_never_by_a_sync() {
     repository
         .run(&["record", "init"])
         .code(1)
-        .complains("a record exists already");
+        .complains("a record exists already in s3://bucket/hooks");
     repository.run(&["sync", "--yes"]).code(0);
     assert_eq!(account.names(), ["Billing"]);
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
+use hookctl_core::outside::beginning;
 use hookctl_core::record::{
     Account, Backend, Head, HistoryEntry, Loaded, Observation, PortFuture, Session,
 };
@@ -18,13 +19,16 @@ use super::lease::{Lease, by_any_clock, takeover_after};
 use super::migration::Migration;
 use super::names;
 use super::options::{SharedEvent, SharedOptions};
-use super::read::{CONCURRENT_READS, ReadHead};
+use super::read::ReadHead;
 use super::session::SharedSession;
 use super::status::SharedStatus;
 use super::write::Resolved;
 
 /// How often [`SharedRecord::unlock`] tries to take the lease from a holder that sends heartbeats.
 const UNLOCK_ATTEMPTS: usize = 5;
+
+/// How much of the description of a run is kept, in characters.
+const LONGEST_RUN: usize = 200;
 
 /// The record of one account on an object store. Clones share what was read.
 #[derive(Clone)]
@@ -41,6 +45,11 @@ impl SharedRecord {
             observed: Mutex::default(),
             failing: AtomicBool::new(false),
         }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn attempts(&self) -> super::write::Attempts<'_> {
+        self.0.attempts()
     }
 
     /// Creates the record, after a check that the store honours conditional writes.
@@ -170,7 +179,10 @@ impl Shared {
         if read.head.body.holder.is_none() {
             self.know(read.clone());
         } else {
-            self.attempts().follow(&mut read.state).await?;
+            let attempts = self.attempts();
+            attempts.follow(&mut read.state).await?;
+            let epoch = read.head.body.epoch;
+            attempts.confirm_epoch(&read.state, epoch).await?;
         }
         Ok(read)
     }
@@ -259,7 +271,7 @@ impl Shared {
             epoch,
             holder: Some(Holder {
                 id: id.clone(),
-                run: self.options.run.clone(),
+                run: beginning(&self.options.run, LONGEST_RUN).into_owned(),
                 since: sent.at,
             }),
             lease_ms: milliseconds(self.options.times.lease),
@@ -291,30 +303,23 @@ impl Shared {
 
     /// Reads the latest changes, the newest first.
     async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, SharedError> {
-        let mut last = self.read().await?.state.tail.sequence;
+        let last = self.read().await?.state.tail.sequence;
         let mut changes = Vec::new();
-        while last > 0 && changes.len() < limit {
-            let first = last.saturating_sub(CONCURRENT_READS as u64 - 1).max(1);
-            let entries: Vec<_> = stream::iter((first..=last).rev())
-                .map(|sequence| self.attempts().entry(sequence))
-                .buffered(CONCURRENT_READS)
-                .try_collect()
-                .await?;
-            for entry in entries {
-                // Older entries were trimmed.
-                let Some(entry) = entry else {
-                    return Ok(changes);
-                };
-                for operation in entry.body.operations.into_iter().rev() {
-                    if let Operation::Settled(settlement) = operation
-                        && let Some(change) = settlement.history
-                        && changes.len() < limit
-                    {
-                        changes.push(change.into());
-                    }
+        let entries = self.attempts().entries((1..=last).rev());
+        let mut entries = std::pin::pin!(entries);
+        while changes.len() < limit {
+            // Older entries were trimmed.
+            let Some((_, Some(entry))) = entries.try_next().await? else {
+                break;
+            };
+            for operation in entry.body.operations.into_iter().rev() {
+                if let Operation::Settled(settlement) = operation
+                    && let Some(change) = settlement.history
+                    && changes.len() < limit
+                {
+                    changes.push(change.into());
                 }
             }
-            last = first - 1;
         }
         Ok(changes)
     }

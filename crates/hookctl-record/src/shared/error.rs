@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use hookctl_core::outside::{Outside, beginning};
 use hookctl_core::record::{RecordError, RecordErrorKind};
 
 use super::blobs::{BlobError, BlobErrorKind};
 use super::holder::Holder;
+
+/// How much of a text of the head a message shows, in characters.
+const SHOWN: usize = 300;
 
 /// Why the shared record could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +27,7 @@ pub enum SharedError {
     /// Another process holds the lease.
     #[error(
         "the record is being written by {} (epoch {epoch}, since {}, last heartbeat {} s ago)",
-        .holder.run, .holder.since, .silent.as_secs()
+        Outside::text(&beginning(&.holder.run, SHOWN)), .holder.since, .silent.as_secs()
     )]
     Held {
         /// The holder.
@@ -71,13 +75,13 @@ pub enum SharedError {
         found: u32,
     },
     /// The record belongs to another account.
-    #[error("the record belongs to {found}")]
+    #[error("the record belongs to {}", Outside::text(&beginning(.found, SHOWN)))]
     OtherAccount {
         /// The account.
         found: String,
     },
     /// The record was migrated.
-    #[error("the record was moved to {to}")]
+    #[error("the record was moved to {}", Outside::text(&beginning(.to, SHOWN)))]
     Moved {
         /// Where it is now.
         to: String,
@@ -87,6 +91,12 @@ pub enum SharedError {
     Unsafe {
         /// What the store accepted.
         what: &'static str,
+    },
+    /// A batch of changes is larger than any entry that is read.
+    #[error("a batch of {bytes} bytes is larger than an entry of the record can be")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
     },
     /// A value has no stored form.
     #[error("a value cannot be stored")]
@@ -114,7 +124,9 @@ impl SharedError {
             Self::Interrupted => RecordErrorKind::Interrupted,
             Self::Fenced => RecordErrorKind::Fenced,
             Self::Conflict { .. } => RecordErrorKind::Conflict,
-            Self::Ended | Self::Format { .. } | Self::Random(_) => RecordErrorKind::Unavailable,
+            Self::Ended | Self::TooLarge { .. } | Self::Format { .. } | Self::Random(_) => {
+                RecordErrorKind::Unavailable
+            }
             Self::Damaged { .. } => RecordErrorKind::Damaged,
             Self::Newer { .. } => RecordErrorKind::Newer,
         }

@@ -34,10 +34,13 @@ mod memory;
 mod migration;
 mod names;
 mod options;
+mod packed;
 mod probe;
 mod read;
 mod session;
 mod status;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use backend::SharedRecord;

@@ -10,7 +10,8 @@ use super::error::SharedError;
 use super::format::{self, Base, BaseBody, LogBody, Operation};
 use super::lease::{Heartbeat, Lease};
 use super::names;
-use super::read::{ReadEntry, ReadHead, SinceBase, State};
+use super::packed;
+use super::read::{LARGEST_BASE, LARGEST_ENTRY, ReadEntry, ReadHead, SinceBase, State};
 use super::write::Resolved;
 
 /// How many entries of the log may follow a checkpoint before the next one is written.
@@ -116,6 +117,11 @@ impl SharedSession {
             operations,
         };
         let content = format::encode(&body)?;
+        if content.len() > LARGEST_ENTRY {
+            return Err(SharedError::TooLarge {
+                bytes: content.len(),
+            });
+        }
         self.written().under_way = Some(Arc::new(Append {
             body,
             content,
@@ -191,6 +197,8 @@ impl SharedSession {
             // This process may have been paused since it took the lease. An entry after one of a newer epoch would damage
             // the log.
             if state.epoch > self.epoch {
+                let attempts = self.shared.attempts();
+                attempts.confirm_epoch(&state, self.epoch).await?;
                 return Err(self.fenced());
             }
             self.lease.advance(state.tail);
@@ -233,7 +241,10 @@ impl SharedSession {
                 return None;
             }
             let body = BaseBody::of(&written.state.record, &written.state.remembered);
-            let content = format::encode(&body).ok()?;
+            let content = packed::pack(&format::encode(&body).ok()?)?;
+            if content.len() > LARGEST_BASE {
+                return None;
+            }
             let digest = Digest::of(&content);
             let tail = written.state.tail;
             (

@@ -110,11 +110,13 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
         }
         SharedError::Store(error) => match error.kind() {
             BlobErrorKind::TooLarge => DAMAGED_OBJECT,
+            BlobErrorKind::NoBucket => &[
+                "create the bucket, or correct its name in `record`; hookctl creates objects only",
+            ],
+            BlobErrorKind::Elsewhere => &["set `region` of `record` to the region of the bucket"],
             BlobErrorKind::Denied => &[
                 "check the credentials, and their permissions to read, list, and write below the prefix",
             ],
-            BlobErrorKind::NoBucket => &["create the bucket, or correct its name in `record`"],
-            BlobErrorKind::Elsewhere => &["set `region` of `record`, or AWS_REGION"],
             _ => &["check the address and the region of `record`"],
         },
         SharedError::Damaged { .. } => DAMAGED_OBJECT,

@@ -1,6 +1,6 @@
 //! Reading the record: the head, the latest checkpoint, and the log after it.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use hookctl_core::record::Remembered;
 
 use super::blobs::{Blob, Version};
@@ -8,10 +8,11 @@ use super::digest::Digest;
 use super::error::SharedError;
 use super::format::{self, BaseBody, HeadBody, LogBody, Tail};
 use super::names;
+use super::packed;
 use super::write::Attempts;
 
 /// How many log entries are read at once.
-pub(super) const CONCURRENT_READS: usize = 16;
+const CONCURRENT_READS: usize = 16;
 
 /// The greatest number of an epoch or an entry that is not taken for damage.
 const MOST: u64 = 1 << 53;
@@ -19,6 +20,15 @@ const MOST: u64 = 1 << 53;
 /// The largest head, in bytes. Its texts are shown: the holder, and the place that the record was moved to. Those that
 /// hookctl writes need about 1 KiB.
 const LARGEST_HEAD: usize = 16 * 1024;
+
+/// The most bytes of a log entry. The largest that hookctl writes copies 500 bindings of 2 addresses each.
+pub(super) const LARGEST_ENTRY: usize = 8 * 1024 * 1024;
+
+/// The most bytes of a checkpoint.
+pub(super) const LARGEST_BASE: usize = 16 * 1024 * 1024;
+
+/// The most bytes of the log after a checkpoint. One run that makes 100,000 webhooks writes less.
+const LARGEST_LOG: u64 = 1024 * 1024 * 1024;
 
 /// A head, as read.
 #[derive(Clone, Debug)]
@@ -98,7 +108,9 @@ impl Attempts<'_> {
             Some(known) if known.tail.sequence >= base_sequence => known.clone(),
             _ => self.base(head).await?,
         };
-        self.extend(&mut state, head.tail.sequence).await?;
+        self.extend(&mut state, head.tail.sequence, LARGEST_LOG)
+            .await?;
+        // The head was swapped to an epoch before its first entry, and names only entries that existed then.
         if state.epoch > head.epoch {
             return Err(damaged(
                 &names::log(state.tail.sequence),
@@ -114,18 +126,38 @@ impl Attempts<'_> {
         Ok(state)
     }
 
+    /// Returns damage if a state that was followed beyond a head has an epoch that no head ever had.
+    ///
+    /// Another process may have taken the lease after the head was read. It swapped the head before it appended, so the
+    /// head of now has its epoch, or a later one.
+    pub(super) async fn confirm_epoch(self, state: &State, known: u64) -> Result<(), SharedError> {
+        if state.epoch <= known {
+            return Ok(());
+        }
+        let head = self.head(None).await?.ok_or(SharedError::Missing)?;
+        if state.epoch <= head.body.epoch {
+            return Ok(());
+        }
+        Err(damaged(
+            &names::log(state.tail.sequence),
+            "it is of a newer epoch than the head",
+        ))
+    }
+
     /// Reads the whole log, and compares it with the checkpoint and the tail of a head.
     pub(super) async fn verify(self, head: &HeadBody) -> Result<(), SharedError> {
         let mut state = State::empty(head);
         if let Some(base) = &head.base {
-            self.extend(&mut state, base.tail.sequence).await?;
+            self.extend(&mut state, base.tail.sequence, u64::MAX)
+                .await?;
             let checkpoint = self.base(head).await?;
             if state.tail != checkpoint.tail || state.remembered != checkpoint.remembered {
                 let name = names::base(base.tail.sequence, base.digest);
                 return Err(damaged(&name, "it is not what the log says"));
             }
         }
-        self.extend(&mut state, head.tail.sequence).await?;
+        self.extend(&mut state, head.tail.sequence, u64::MAX)
+            .await?;
         if state.tail == head.tail && state.epoch <= head.epoch {
             Ok(())
         } else {
@@ -133,43 +165,65 @@ impl Attempts<'_> {
         }
     }
 
-    /// Reads the entries that follow a state, up to the end of the log.
+    /// Reads the entries that follow a state of a held record, up to the end of the log.
     pub(super) async fn follow(self, state: &mut State) -> Result<(), SharedError> {
         let after = names::log(state.tail.sequence);
         let listed = self.list_after(names::LOG, &after).await?;
         let last = listed.iter().filter_map(|name| names::sequence(name)).max();
-        self.extend(state, last.unwrap_or_default()).await
+        self.extend(state, last.unwrap_or_default(), LARGEST_LOG)
+            .await
     }
 
-    /// Reads the entries that follow a state, up to a number.
-    async fn extend(self, state: &mut State, last: u64) -> Result<(), SharedError> {
-        let mut entries = stream::iter(state.tail.sequence + 1..=last)
-            .map(|sequence| async move {
-                let entry = self.entry(sequence).await?;
-                entry.ok_or_else(|| damaged(&names::log(sequence), "it is missing"))
-            })
-            .buffered(CONCURRENT_READS);
-        while let Some(entry) = entries.try_next().await? {
+    /// Reads the entries that follow a state, up to a number. The log since its checkpoint has at most so many bytes.
+    pub(super) async fn extend(
+        self,
+        state: &mut State,
+        last: u64,
+        most: u64,
+    ) -> Result<(), SharedError> {
+        let entries = self.entries(state.tail.sequence + 1..=last);
+        let mut entries = std::pin::pin!(entries);
+        while let Some((sequence, entry)) = entries.try_next().await? {
+            let entry = entry.ok_or_else(|| damaged(&names::log(sequence), "it is missing"))?;
             state.add(entry)?;
+            if state.since_base.bytes > most {
+                return Err(damaged(
+                    &names::log(sequence),
+                    "the log from the checkpoint to it is larger than any that hookctl writes",
+                ));
+            }
         }
         Ok(())
     }
 
-    /// Reads a log entry. Returns `None` if the number is free.
-    pub(super) async fn entry(self, sequence: u64) -> Result<Option<ReadEntry>, SharedError> {
+    /// Reads log entries in this order, several at once. `None` is a free number.
+    ///
+    /// They are decoded one at a time, because a decoded entry takes several times the memory of its bytes.
+    pub(super) fn entries(
+        self,
+        sequences: impl Iterator<Item = u64>,
+    ) -> impl Stream<Item = Result<(u64, Option<ReadEntry>), SharedError>> {
+        stream::iter(sequences)
+            .map(move |sequence| async move {
+                let content = self.log(sequence).await?;
+                Ok::<_, SharedError>((sequence, content))
+            })
+            .buffered(CONCURRENT_READS)
+            .map(|read| {
+                let (sequence, content) = read?;
+                let entry = content.map(|content| ReadEntry::decode(sequence, &content));
+                Ok((sequence, entry.transpose()?))
+            })
+    }
+
+    /// Reads the content of a log entry. Returns `None` if the number is free.
+    async fn log(self, sequence: u64) -> Result<Option<Vec<u8>>, SharedError> {
         let name = names::log(sequence);
         match self.read(&name, None).await? {
-            Blob::Found { content, .. } => {
-                let body: LogBody = format::decode(&name, &content)?;
-                if body.sequence != sequence {
-                    return Err(damaged(&name, "it is another entry"));
-                }
-                Ok(Some(ReadEntry {
-                    digest: Digest::of(&content),
-                    bytes: content.len() as u64,
-                    body,
-                }))
+            Blob::Found { content, .. } if content.len() > LARGEST_ENTRY => {
+                Err(damaged(&name, "it is larger than any entry"))
             }
+            Blob::Found { content, .. } => Ok(Some(content)),
             Blob::Missing | Blob::Unchanged => Ok(None),
         }
     }
@@ -182,12 +236,17 @@ impl Attempts<'_> {
         let Blob::Found { content, .. } = self.read(&name, None).await? else {
             return Err(damaged(&name, "it is missing"));
         };
+        if content.len() > LARGEST_BASE {
+            return Err(damaged(&name, "it is larger than any checkpoint"));
+        }
         if Digest::of(&content) != base.digest {
             return Err(damaged(
                 &name,
                 "it is not the checkpoint that the head names",
             ));
         }
+        let content = packed::unpack(&content)
+            .map_err(|_| damaged(&name, "it does not unpack to a checkpoint"))?;
         let body: BaseBody<'static> = format::decode(&name, &content)?;
         if body.record != head.record {
             return Err(damaged(&name, "it belongs to another record"));
@@ -205,6 +264,21 @@ pub(super) struct ReadEntry {
     pub(super) body: LogBody,
     pub(super) digest: Digest,
     pub(super) bytes: u64,
+}
+
+impl ReadEntry {
+    fn decode(sequence: u64, content: &[u8]) -> Result<Self, SharedError> {
+        let name = names::log(sequence);
+        let body: LogBody = format::decode(&name, content)?;
+        if body.sequence != sequence {
+            return Err(damaged(&name, "it is another entry"));
+        }
+        Ok(Self {
+            digest: Digest::of(content),
+            bytes: content.len() as u64,
+            body,
+        })
+    }
 }
 
 impl State {

@@ -61,7 +61,18 @@ pub(super) async fn init(
     } else {
         None
     };
-    shared.init().await.map_err(failed)?;
+    shared.init().await.map_err(|error| {
+        let exists = matches!(error, SharedError::Exists);
+        let error = failed(error);
+        if exists {
+            CommandError {
+                message: format!("{} in {}", error.message, place.url),
+                ..error
+            }
+        } else {
+            error
+        }
+    })?;
     ui.result(&format!(
         "Created the record of '{}' in {}.\n",
         target.name, place.url
@@ -203,7 +214,9 @@ pub(super) async fn unlock(
     ui.message("Waiting until that process can send no more requests.\n");
     let unlocked = unless_cancelled(&cancellation(), shared.unlock(epoch)).await;
     let unlocked = unlocked.map_err(|interrupted| CommandError {
-        message: "interrupted; that process can write no more, and the record is free when the lease of this one ends"
+        // The take may have happened, or not yet.
+        message: "interrupted; if the record was taken, that process can write no more, and the record is free when the \
+                  lease of this one ends; `hookctl record status` shows it"
             .to_owned(),
         ..interrupted
     })?;
