@@ -1,12 +1,12 @@
 //! Three runs at once, of which some are killed, stopped, or cut off from the object store. `HOOKCTL_TEST_ROUNDS` sets the
-//! number of rounds of each kind.
+//! number of rounds of each kind, and `HOOKCTL_TEST_TIMES=default` the times of a user: a round then takes minutes.
 
 use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, short_times};
 use super::link::Link;
 use crate::harness::{Account, hooks};
 
@@ -71,9 +71,9 @@ fn chaos(trouble: Trouble) {
                 Trouble::Cut => link.cut(),
             }
         }
-        // Up to twice the lease.
+        let lease = if short_times() { 1_000 } else { 60_000 };
         if trouble != Trouble::Kill {
-            std::thread::sleep(Duration::from_millis(random.below(2_000)));
+            std::thread::sleep(Duration::from_millis(random.below(2 * lease)));
         }
         for (link, _, child) in &mut running {
             match trouble {
