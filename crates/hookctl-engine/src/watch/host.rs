@@ -107,7 +107,7 @@ pub trait Host: Send + Sync {
     fn options(&self) -> &WatchOptions;
 
     /// Returns the clock for intents and the history.
-    fn clock(&self) -> &dyn Clock;
+    fn clock(&self) -> &Arc<dyn Clock>;
 
     /// Returns the client of the API.
     fn api(&self) -> &Self::Api;

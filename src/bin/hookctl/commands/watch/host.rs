@@ -162,7 +162,7 @@ impl Host for CliHost<'_> {
         &self.options
     }
 
-    fn clock(&self) -> &dyn Clock {
+    fn clock(&self) -> &Arc<dyn Clock> {
         self.session.clock()
     }
 
