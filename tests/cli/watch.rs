@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookctl::sandbox::{Fault, Hears, Webhook};
 use serde_json::json;
@@ -180,6 +180,35 @@ fn a_config_map_is_swapped() {
     for number in 12..15 {
         version(number);
         watch.until_timeout("Billing", number);
+    }
+    watch.end();
+}
+
+/// A checkout by git-sync: each commit has a folder of its own, and one link names the current one. The declarations are
+/// below that link, so neither their folder nor its parent changes.
+#[test]
+fn a_link_above_the_folder_is_swapped() {
+    let (account, mut repository) = (Account::new(), Repository::new());
+    let watched = repository.path("git/current/webhooks.d");
+    repository.set("HOOKCTL_DIR", watched.to_str().unwrap());
+    let commit = |number: i64| {
+        let folder = format!("git/.worktrees/{number}");
+        repository.write(&format!("{folder}/webhooks.d/all.yaml"), &billing(number));
+        let link = repository.path("git/.link");
+        symlink(format!(".worktrees/{number}"), &link).unwrap();
+        fs::rename(link, repository.path("git/current")).unwrap();
+    };
+    commit(11);
+    let watch = Watch::settled(&repository, &account, &["--interval", "1h"]);
+    for number in 12..15 {
+        let started = Instant::now();
+        commit(number);
+        watch.until_timeout("Billing", number);
+        let waited = started.elapsed();
+        assert!(
+            waited < Duration::from_secs(15),
+            "only the rescan saw it: {waited:?}"
+        );
     }
     watch.end();
 }
