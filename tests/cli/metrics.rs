@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -289,5 +289,50 @@ fn alerts_dashboard_and_documentation_name_the_metrics_that_exist() {
             page.contains(&format!("`{name}`")),
             "{name} is not documented"
         );
+    }
+}
+
+/// Collects the files below a folder.
+fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files_below(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
+}
+
+/// Whatever tools are there: every file of a deployment parses, and hookctl accepts those that are for it.
+#[test]
+fn the_files_of_a_deployment_are_valid() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy");
+    let mut files = Vec::new();
+    files_below(&deploy, &mut files);
+    let mut parsed = 0;
+    for path in files {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            let text = fs::read_to_string(&path).unwrap();
+            for document in serde_yaml::Deserializer::from_str(&text) {
+                let document = <Value as serde::Deserialize>::deserialize(document);
+                let document = document.unwrap_or_else(|error| panic!("{path:?}: {error}"));
+                assert!(document.is_object(), "{path:?}");
+                parsed += 1;
+            }
+        }
+    }
+    assert!(parsed >= 14, "{parsed} documents");
+    let repository = Repository::new();
+    let webhooks = deploy.join("kubernetes/base/webhooks");
+    for config in ["kubernetes/base/hookctl.yaml", "systemd/hookctl.yaml"] {
+        let config = deploy.join(config);
+        let (config, folder) = (config.to_str().unwrap(), webhooks.to_str().unwrap());
+        repository
+            .run(&["--config", config, "--dir", folder, "validate"])
+            .code(0);
     }
 }
