@@ -33,12 +33,12 @@ fn page(address: &str, path: &str) -> (String, String) {
     (head.lines().next().unwrap().to_owned(), body)
 }
 
-fn metrics(address: &str) -> String {
+pub(crate) fn metrics(address: &str) -> String {
     page(address, "/metrics").1
 }
 
 /// The log of a watch, line by line.
-struct Log(std::io::BufReader<std::process::ChildStderr>);
+pub(crate) struct Log(pub(crate) std::io::BufReader<std::process::ChildStderr>);
 
 impl Log {
     fn line(&mut self) -> String {
@@ -48,7 +48,7 @@ impl Log {
     }
 
     /// Reads until a line contains a text.
-    fn until(&mut self, text: &str) -> String {
+    pub(crate) fn until(&mut self, text: &str) -> String {
         loop {
             let line = self.line();
             assert!(!line.is_empty(), "the log ended before {text}");

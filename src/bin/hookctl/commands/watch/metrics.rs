@@ -333,3 +333,53 @@ fn is_lost_lease(error: &(dyn Error + 'static)) -> bool {
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use hookctl::reconcile::PassError;
+    use hookctl::record::JournalError;
+    use hookctl::webhook::Key;
+
+    use super::*;
+
+    #[test]
+    fn a_lost_lease_is_found_behind_other_errors() {
+        let of = |kind| RecordError::new(kind, "the store says so");
+        let journal = |kind| JournalError {
+            key: Key::parse("a").unwrap(),
+            source: Box::new(of(kind)),
+        };
+        let fenced = RecordErrorKind::Fenced;
+        assert!(is_lost_lease(&of(fenced)));
+        assert!(is_lost_lease(&PassError::Record(of(fenced))));
+        assert!(is_lost_lease(&PassError::Journal(journal(fenced))));
+        assert!(is_lost_lease(&ActionError::LeaseLost));
+        let not_intended = |kind| ActionError::NotIntended(Arc::new(journal(kind)));
+        assert!(is_lost_lease(&not_intended(fenced)));
+        assert!(!is_lost_lease(&not_intended(RecordErrorKind::Unavailable)));
+        assert!(!is_lost_lease(&PassError::Interrupted));
+    }
+
+    #[test]
+    fn another_target_begins_at_zero() {
+        let metrics = Metrics::new("qa", Duration::from_secs(1));
+        metrics.pass(Reason::Start, Ended::Incomplete, Duration::ZERO);
+        metrics.read(Input::Configuration, false);
+        let failed = |target, count| {
+            format!("{{target=\"{target}\",reason=\"start\",result=\"failure\"}} {count}\n")
+        };
+        metrics.client_replaced("qa");
+        let text = metrics.text(Format::Text).unwrap();
+        assert!(text.contains(&failed("qa", 1)), "{text}");
+        metrics.client_replaced("prod");
+        let text = metrics.text(Format::Text).unwrap();
+        assert!(
+            text.contains(&failed("prod", 0)) && !text.contains("\"qa\""),
+            "{text}"
+        );
+        let invalid = "hookctl_files_valid{target=\"prod\",files=\"configuration\"} 0\n";
+        assert!(text.contains(invalid), "{text}");
+    }
+}
