@@ -23,7 +23,7 @@ pub use annotations::{github, sarif};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use explanations::explanations;
-pub use human::{beside, line, plan, report};
+pub use human::{beside, brief, line, plan, report};
 pub use json::{PlanDocument, ValidateDocument};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;

@@ -22,6 +22,8 @@ mod interruption;
 mod kills;
 mod late;
 mod memory;
+#[cfg(unix)]
+mod metrics;
 mod mistakes;
 mod options;
 mod places;
@@ -33,6 +35,8 @@ mod repository;
 mod safety;
 mod saved;
 mod secrets;
+#[cfg(unix)]
+mod services;
 mod shared;
 mod status;
 mod tables;

@@ -14,5 +14,7 @@ mod kills;
 mod link;
 mod lost_runner;
 mod migrate;
+#[cfg(unix)]
+mod replicas;
 mod store_faults;
 mod together;
