@@ -43,6 +43,8 @@ pub(super) struct Fleet {
     pub(super) account: Account,
     memory: Memory,
     declarations: String,
+    /// The source of the target's `fingerprint_key`.
+    pub(super) fingerprint_key: Option<&'static str>,
     variables: Vec<(String, String)>,
 }
 
@@ -100,6 +102,7 @@ impl Fleet {
             account,
             memory,
             declarations: String::new(),
+            fingerprint_key: None,
             // The lease of a dead run ends soon.
             variables: vec![("HOOKCTL_REQUEST_TIMEOUT".to_owned(), "500ms".to_owned())],
         }
@@ -139,11 +142,15 @@ impl Fleet {
             }
             Memory::OneMachine(_) => panic!("a workstation has no object store"),
         };
+        let fingerprint_key = self
+            .fingerprint_key
+            .map(|source| format!(", fingerprint_key: {source}"))
+            .unwrap_or_default();
         runner.write(
             "hookctl.yaml",
             &format!(
                 "record: {{ url: '{record}', endpoint: '{endpoint}', lease: 1s }}\n\
-                 targets: {{ prod: {{ api_url: '{url}' }} }}\n"
+                 targets: {{ prod: {{ api_url: '{url}'{fingerprint_key} }} }}\n"
             ),
         );
         // The endpoint is in the file, where it needs no consent because it is on this machine.
