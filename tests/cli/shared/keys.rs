@@ -56,12 +56,16 @@ fn two_keys_write_a_token_once_each_and_do_not_rewrite_it_in_turn() {
     let created = sync(&mut fleet, ALICE);
     assert_eq!(created.len(), 1);
     assert!(created.iter().all(|line| line.starts_with("POST")));
-    assert_eq!(sync(&mut fleet, BOB), sets("s3cr3t-one"));
+    // Alice cannot tell that Bob's token is hers, and says so once.
+    for machine in [BOB, ALICE] {
+        assert_eq!(sync(&mut fleet, machine), sets("s3cr3t-one"));
+    }
     are_silent(&mut fleet, &[ALICE, BOB]);
 
     fleet.set("TOKEN", "s3cr3t-two");
-    assert_eq!(sync(&mut fleet, ALICE), sets("s3cr3t-two"));
-    assert_eq!(sync(&mut fleet, BOB), sets("s3cr3t-two"));
+    for machine in [ALICE, BOB, ALICE] {
+        assert_eq!(sync(&mut fleet, machine), sets("s3cr3t-two"));
+    }
     are_silent(&mut fleet, &[ALICE, BOB]);
 
     fleet.declare(WITHOUT_TOKEN);
@@ -70,10 +74,24 @@ fn two_keys_write_a_token_once_each_and_do_not_rewrite_it_in_turn() {
     are_silent(&mut fleet, &[ALICE, BOB]);
 
     fleet.declare(WITH_TOKEN);
-    assert_eq!(sync(&mut fleet, BOB), sets("s3cr3t-two"));
-    assert_eq!(sync(&mut fleet, ALICE), sets("s3cr3t-two"));
+    for machine in [BOB, ALICE, BOB] {
+        assert_eq!(sync(&mut fleet, machine), sets("s3cr3t-two"));
+    }
     are_silent(&mut fleet, &[ALICE, BOB]);
     fleet.is_settled(1);
+}
+
+#[test]
+fn a_change_that_only_another_key_applied_is_undone() {
+    let mut fleet = fleet(&[BOB]);
+    sync(&mut fleet, ALICE);
+    fleet.set("TOKEN", "s3cr3t-two");
+    assert_eq!(sync(&mut fleet, BOB), sets("s3cr3t-two"));
+    fleet.set("TOKEN", "s3cr3t-one");
+    for machine in [ALICE, BOB, ALICE, BOB] {
+        assert_eq!(sync(&mut fleet, machine), sets("s3cr3t-one"));
+    }
+    are_silent(&mut fleet, &[ALICE, BOB]);
 }
 
 #[test]
@@ -101,11 +119,14 @@ fn the_fifth_key_replaces_the_oldest() {
     for machine in [bob, carol, dave] {
         assert_eq!(sync(&mut fleet, machine), sets("s3cr3t-one"));
     }
-    are_silent(&mut fleet, &[ALICE, bob, carol, dave]);
-    assert_eq!(sync(&mut fleet, erin), sets("s3cr3t-one"));
-    are_silent(&mut fleet, &[bob, carol, dave, erin]);
     assert_eq!(sync(&mut fleet, ALICE), sets("s3cr3t-one"));
+    are_silent(&mut fleet, &[ALICE, bob, carol, dave]);
+    // Bob's is the oldest now.
+    for machine in [erin, carol] {
+        assert_eq!(sync(&mut fleet, machine), sets("s3cr3t-one"));
+    }
     are_silent(&mut fleet, &[ALICE, carol, dave, erin]);
+    assert_eq!(sync(&mut fleet, bob), sets("s3cr3t-one"));
 }
 
 #[test]

@@ -22,8 +22,7 @@
 //! | any, changes ignored | any | any | nothing; the fingerprints are kept | |
 //!
 //! A request that sets a token keeps the fingerprints of other keys, unless the own one is another
-//! ([`Fingerprints::with`]). So machines with different keys do not write the token in turn. No key can tell whether the
-//! tokens of two keys are equal, so it is taken on trust that all apply the same files.
+//! ([`Fingerprints::with`]). So machines with different keys do not write the token in turn.
 
 use super::{Cause, Change, TokenShown, UnverifiedSecrets};
 use crate::secret::{Comparison, Fingerprints};

@@ -2,6 +2,10 @@
 //!
 //! Machines with different API keys may share a record. Each compares only the fingerprint of its own key, so each adds
 //! one when it writes the token. If it replaced the others instead, the machines would write the token in turn for ever.
+//!
+//! No machine can tell whether the fingerprint of another key is of its token. So one that finds a later write of another key
+//! writes the token once more, and the fingerprints since its own count as confirmed: otherwise a change that only other keys
+//! applied, and that was undone since, would stay at the API.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,26 +22,38 @@ const MOST: usize = 4;
 pub struct Fingerprints {
     /// The salt that they have in common, so that every machine makes its fingerprint with it.
     salt: Salt,
-    /// The digests with their keys, the oldest first.
+    /// The digests with their keys, in the order of the last writes.
     digests: Vec<(KeyId, Digest<FINGERPRINT>)>,
+    /// How many of the last are confirmed.
+    confirmed: usize,
 }
 
 impl Fingerprints {
     /// The maximum number of fingerprints of one token. The oldest goes first.
     pub const MOST: usize = MOST;
 
-    /// Compares a token with the recorded one, by the fingerprint of its key.
+    /// Compares a token with the recorded one, by the fingerprint of its key. If that is the same, but another key wrote
+    /// since, the result is [`Comparison::Incomparable`].
     pub fn compare(&self, own: &Fingerprint) -> Comparison {
+        match self.of_key(own) {
+            None => Comparison::Incomparable,
+            Some((_, Comparison::Same, false)) => Comparison::Incomparable,
+            Some((_, compared, _)) => compared,
+        }
+    }
+
+    /// Returns the place of the fingerprint of a key, how it compares, and whether it is confirmed.
+    fn of_key(&self, own: &Fingerprint) -> Option<(usize, Comparison, bool)> {
         let mut digests = self.digests.iter();
-        let recorded = digests.find(|(key_id, _)| *key_id == own.key_id);
-        recorded.map_or(Comparison::Incomparable, |(key_id, digest)| {
-            let recorded = Fingerprint {
-                key_id: *key_id,
-                salt: self.salt,
-                digest: *digest,
-            };
-            recorded.compare(own)
-        })
+        let place = digests.position(|(key_id, _)| *key_id == own.key_id)?;
+        let (key_id, digest) = *self.digests.get(place)?;
+        let recorded = Fingerprint {
+            key_id,
+            salt: self.salt,
+            digest,
+        };
+        let is_confirmed = place + self.confirmed >= self.digests.len();
+        Some((place, recorded.compare(own), is_confirmed))
     }
 
     /// Returns the fingerprints after a write of a token.
@@ -46,9 +62,15 @@ impl Fingerprints {
     /// they are of the token before.
     #[must_use]
     pub fn with(&self, own: Fingerprint) -> Self {
-        if self.salt != own.salt || self.compare(&own) == Comparison::Different {
+        if self.salt != own.salt {
             return own.into();
         }
+        let confirmed = match self.of_key(&own) {
+            None => 1,
+            Some((_, Comparison::Same, true)) => self.confirmed,
+            Some((place, Comparison::Same, false)) => self.digests.len() - place,
+            Some((_, Comparison::Different | Comparison::Incomparable, _)) => return own.into(),
+        };
         let others = self.digests.iter().copied();
         let mut digests: Vec<_> = others.filter(|(key, _)| *key != own.key_id).collect();
         digests.push((own.key_id, own.digest));
@@ -56,6 +78,7 @@ impl Fingerprints {
         Self {
             salt: self.salt,
             digests,
+            confirmed,
         }
     }
 
@@ -65,6 +88,7 @@ impl Fingerprints {
         Self {
             salt: self.salt,
             digests: Vec::new(),
+            confirmed: 0,
         }
     }
 
@@ -79,6 +103,7 @@ impl From<Fingerprint> for Fingerprints {
         Self {
             salt: only.salt,
             digests: vec![(only.key_id, only.digest)],
+            confirmed: 1,
         }
     }
 }
@@ -89,15 +114,23 @@ impl From<Fingerprint> for Fingerprints {
 struct Stored {
     salt: Salt,
     digests: Vec<(KeyId, Digest<FINGERPRINT>)>,
+    confirmed: usize,
 }
 
 impl TryFrom<Stored> for Fingerprints {
     type Error = InvalidFingerprints;
 
     fn try_from(stored: Stored) -> Result<Self, Self::Error> {
-        let Stored { salt, digests } = stored;
+        let Stored {
+            salt,
+            digests,
+            confirmed,
+        } = stored;
         if digests.len() > MOST {
             return Err(InvalidFingerprints::TooMany);
+        }
+        if confirmed > digests.len() || (confirmed == 0) != digests.is_empty() {
+            return Err(InvalidFingerprints::Confirmed);
         }
         let mut rest = digests.as_slice();
         while let Some(((key_id, _), later)) = rest.split_first() {
@@ -106,7 +139,11 @@ impl TryFrom<Stored> for Fingerprints {
             }
             rest = later;
         }
-        Ok(Self { salt, digests })
+        Ok(Self {
+            salt,
+            digests,
+            confirmed,
+        })
     }
 }
 
@@ -119,6 +156,9 @@ pub enum InvalidFingerprints {
     /// A key has several.
     #[error("a token has several fingerprints of one key")]
     SeveralOfOneKey,
+    /// More are confirmed than there are, or none.
+    #[error("a token has an impossible number of confirmed fingerprints")]
+    Confirmed,
 }
 
 #[cfg(test)]
@@ -144,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_key_compares_its_own() {
-        let both = after(&[of("a", "t"), of("b", "t")]);
+        let both = after(&[of("a", "t"), of("b", "t"), of("a", "t")]);
         for key in ["a", "b"] {
             assert_eq!(both.compare(&of(key, "t")), Comparison::Same);
             assert_eq!(both.compare(&of(key, "u")), Comparison::Different);
@@ -152,6 +192,21 @@ mod tests {
             assert_eq!(both.compare(&salted), Comparison::Incomparable);
         }
         assert_eq!(both.compare(&of("c", "t")), Comparison::Incomparable);
+    }
+
+    #[test]
+    fn who_finds_a_later_write_of_another_key_confirms_what_was_written_since() {
+        let (a, b, c) = (of("a", "t"), of("b", "u"), of("c", "u"));
+        let is_same =
+            |all: &Fingerprints| [a, b, c].map(|own| all.compare(&own) == Comparison::Same);
+        let written = after(&[a, b, c]);
+        assert_eq!(is_same(&written), [false, false, true]);
+        // What `a` wrote before is not confirmed by `b`.
+        let by_b = written.with(b);
+        assert_eq!(is_same(&by_b), [false, true, true]);
+        assert_eq!(by_b.with(c), after(&[a, b, c, b, c]));
+        assert_eq!(is_same(&by_b.with(a)), [true; 3]);
+        assert_eq!(by_b.compare(&of("a", "u")), Comparison::Different);
     }
 
     #[test]
@@ -172,8 +227,8 @@ mod tests {
         );
         // A write makes a fingerprint the newest.
         let again = all.with(of("a", "t")).with(of("e", "t"));
-        assert_eq!(again.compare(&of("a", "t")), Comparison::Same);
-        assert_eq!(again.compare(&of("b", "t")), Comparison::Incomparable);
+        let has = |key: &str| again.of_key(&of(key, "t")).is_some();
+        assert_eq!(["a", "b", "e"].map(has), [true, false, true]);
     }
 
     #[test]
@@ -191,7 +246,8 @@ mod tests {
             assert_eq!(serde_json::from_str::<Fingerprints>(&stored).unwrap(), kept);
         }
         let refusal = |digests: &[(KeyId, Digest<FINGERPRINT>)]| {
-            let stored = serde_json::json!({ "salt": both.salt, "digests": digests });
+            let stored =
+                serde_json::json!({ "salt": both.salt, "digests": digests, "confirmed": 1 });
             let read: Result<Fingerprints, _> = serde_json::from_value(stored);
             read.unwrap_err().to_string()
         };
@@ -203,6 +259,13 @@ mod tests {
             refusal(&doubled),
             InvalidFingerprints::SeveralOfOneKey.to_string()
         );
+        let counted = |confirmed: usize| {
+            let stored = serde_json::json!({
+                "salt": both.salt, "digests": [digest("a")], "confirmed": confirmed
+            });
+            serde_json::from_value::<Fingerprints>(stored).is_ok()
+        };
+        assert_eq!([0, 1, 2].map(counted), [false, true, false]);
         assert!(serde_json::from_str::<Fingerprints>("{}").is_err());
     }
 }
