@@ -9,6 +9,7 @@
 )]
 
 mod generate;
+mod keys;
 mod model;
 
 use std::collections::BTreeSet;

@@ -43,6 +43,8 @@ pub(super) struct Fleet {
     pub(super) account: Account,
     memory: Memory,
     declarations: String,
+    /// The source of the target's `fingerprint_key`.
+    pub(super) fingerprint_key: Option<&'static str>,
     variables: Vec<(String, String)>,
 }
 
@@ -100,6 +102,7 @@ impl Fleet {
             account,
             memory,
             declarations: String::new(),
+            fingerprint_key: None,
             variables: vec![if short_times() {
                 ("HOOKCTL_REQUEST_TIMEOUT".to_owned(), "500ms".to_owned())
             } else {
@@ -143,11 +146,15 @@ impl Fleet {
             Memory::OneMachine(_) => panic!("a workstation has no object store"),
         };
         let lease = if short_times() { ", lease: 1s" } else { "" };
+        let fingerprint_key = self
+            .fingerprint_key
+            .map(|source| format!(", fingerprint_key: {source}"))
+            .unwrap_or_default();
         runner.write(
             "hookctl.yaml",
             &format!(
                 "record: {{ url: '{record}', endpoint: '{endpoint}'{lease} }}\n\
-                 targets: {{ prod: {{ api_url: '{url}' }} }}\n"
+                 targets: {{ prod: {{ api_url: '{url}'{fingerprint_key} }} }}\n"
             ),
         );
         // The endpoint is in the file, where it needs no consent because it is on this machine.

@@ -9,6 +9,7 @@
 mod chaos;
 mod commands;
 mod fleet;
+mod keys;
 mod kills;
 #[cfg(unix)]
 mod link;
