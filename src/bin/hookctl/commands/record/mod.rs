@@ -7,6 +7,7 @@ mod settle;
 mod shared;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
@@ -17,7 +18,7 @@ use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
 use self::bindings::{forget, rename};
-use crate::args::{Form, GlobalArgs, RecordArg};
+use crate::args::{Form, GlobalArgs, RecordArg, duration};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
@@ -86,6 +87,12 @@ enum RecordCommand {
         #[arg(long, short = 'y')]
         yes: bool,
     },
+    /// Empty the old entries of the shared record's log: the older history
+    Trim {
+        /// Keep what is younger
+        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration)]
+        keep: Duration,
+    },
     /// Set a damaged record aside, and rebuild it from the API
     Repair,
     /// Drop the binding of a key; the webhook stays at the API
@@ -113,6 +120,7 @@ impl RecordCommand {
             | Self::Migrate { .. }
             | Self::Verify
             | Self::Unlock { .. }
+            | Self::Trim { .. }
             | Self::Repair
             | Self::Forget { .. }
             | Self::Rename { .. } => Form::Human,
@@ -181,6 +189,9 @@ async fn on_local(
             "the record is local: a process that ends releases it",
         )
         .status(ExitStatus::Usage)),
+        RecordCommand::Trim { .. } => Err(CommandError::new("usage", "the record is local")
+            .hint("`history` in hookctl.yaml says how long it keeps changes")
+            .status(ExitStatus::Usage)),
         RecordCommand::Status { output } => {
             let folder = options.directory.to_string_lossy().into_owned();
             let document = RecordStatusDocument::new(&settings.target.name, folder, None);
@@ -232,6 +243,7 @@ async fn on_shared(
             shared::status(ui, &reached, place, settings, *output).await
         }
         RecordCommand::Verify => shared::verify(ui, &reached).await,
+        RecordCommand::Trim { keep } => shared::trim(ui, &reached, *keep).await,
         RecordCommand::Unlock { epoch, yes } => shared::unlock(ui, &reached, *epoch, *yes).await,
         command => {
             let record = Record::new(reached, session::account(settings, false));
