@@ -32,6 +32,7 @@ mod record;
 mod repository;
 mod safety;
 mod saved;
+mod screen;
 mod secrets;
 mod shared;
 mod status;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::progress;
 
 /// Cancelled by the first signal, once signals are handled.
 static CANCELLATION: OnceLock<CancellationToken> = OnceLock::new();
@@ -42,6 +43,7 @@ pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
         runtime.block_on(async {
             signals.next().await;
             cancelled.cancel();
+            progress::stopping(WRITES.load(Ordering::SeqCst));
             let hangs = async {
                 tokio::time::sleep(PATIENCE).await;
                 if WRITES.load(Ordering::SeqCst) {
@@ -127,6 +129,7 @@ impl Signals {
     reason = "a second signal ends the process; what is settled is recorded"
 )]
 fn end_at_once() {
+    progress::stopped(WRITES.load(Ordering::SeqCst));
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }
 

@@ -96,7 +96,7 @@ pub(super) async fn import(
         if !unreadable.is_empty() {
             return Ok(report_skipped(ui, &[], &unreadable));
         }
-        ui.result("Nothing to import: every webhook is declared or bound.\n");
+        ui.human("Nothing to import: every webhook is declared or bound.\n");
         return Ok(ExitStatus::Success);
     }
     let wishes: BTreeMap<RemoteId, Key> = args
@@ -143,7 +143,7 @@ pub(super) async fn import(
     begin_writing();
     write(&files, &settings)?;
     for file in &files {
-        ui.result(&format!(
+        ui.human(&format!(
             "wrote {}\n",
             Outside::path(shown(&file.path, &settings))
         ));
@@ -151,7 +151,7 @@ pub(super) async fn import(
     let (declared, _) = self::declared(&settings, environment, presenter)?;
     let desired = declared.into_desired(&BTreeMap::new());
     let bound = passes.bind(&desired, &kept, &remembered, presenter).await?;
-    ui.result(&format!(
+    ui.human(&format!(
         "Imported and bound {bound} of {}. `hookctl sync --dry-run` shows no changes for them.\n",
         chosen.len()
     ));

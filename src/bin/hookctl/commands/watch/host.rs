@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookctl::apply::ApplyEvent;
+use hookctl::apply::{ApplyEvent, Listener as _};
 use hookctl::clock::Clock;
 use hookctl::plan::{Change, KeyFilter, PlannedAction};
 use hookctl::reconcile::PassError;
@@ -20,6 +20,7 @@ use hookctl::watch::{
 use super::args::WatchArgs;
 use super::metrics::Metrics;
 use super::readiness::Input;
+use super::screen;
 use super::service::Service;
 use super::unreadable::Unreadable;
 use crate::args::GlobalArgs;
@@ -27,6 +28,7 @@ use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
 use crate::problems::{show_diagnostics, show_settings_error};
+use crate::progress::{self, Phase, Progress};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -98,6 +100,8 @@ impl<'a> CliHost<'a> {
         let (applied, failed) = (count(SyncReport::applied), count(SyncReport::failed));
         let milliseconds = milliseconds(passed.took);
         let reason = passed.reason.as_str();
+        let (settings, sandbox) = (&self.settings, self.context.args.sandbox);
+        screen::show(self.context.ui, settings, sandbox, passed, requests);
         if applied + failed > 0 || passed.reason == Reason::Start {
             let unchanged = report.plan.unchanged.len();
             tracing::info!(
@@ -227,6 +231,7 @@ impl Host for CliHost<'_> {
             return Err(CommandError::new("secrets-unresolved", message));
         }
         self.session.spares_keys(&resolved.secrets)?;
+        progress::begin(Phase::List);
         Ok(Some(Inputs {
             declarations,
             secrets: resolved.secrets,
@@ -234,6 +239,9 @@ impl Host for CliHost<'_> {
     }
 
     fn on_event(&self, event: WatchEvent<'_, CommandError>) {
+        if !matches!(event, WatchEvent::Action(_)) {
+            progress::end();
+        }
         match event {
             WatchEvent::NoFsEvents(error) => {
                 tracing::warn!(error = %chain(error), help = help(error), "file events are unavailable");
@@ -242,6 +250,7 @@ impl Host for CliHost<'_> {
                 tracing::warn!("the files are invalid; the last valid state stays applied");
             }
             WatchEvent::Valid => tracing::info!("the files are valid again"),
+            WatchEvent::Action(event) if self.context.ui.shows_progress() => Progress.on(event),
             WatchEvent::Action(event) => acted(event),
             WatchEvent::Passed(report) => self.passed(report),
             WatchEvent::Failed {

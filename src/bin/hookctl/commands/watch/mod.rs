@@ -4,6 +4,7 @@ mod args;
 mod host;
 mod metrics;
 mod readiness;
+mod screen;
 mod service;
 mod unreadable;
 
@@ -19,6 +20,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::problems::show_settings_error;
+use crate::progress;
 use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -80,10 +82,13 @@ async fn watch(
         args,
         environment,
     };
+    screen::banner(ui, args, &settings, &session);
     // A pass ends by itself after a signal.
     begin_writing();
     let mut host = CliHost::new(context, only, settings, session, metrics);
     hookctl::watch::watch(&mut host, &wake, &cancellation).await;
+    progress::end();
+    screen::ended(ui);
     Ok(())
 }
 
