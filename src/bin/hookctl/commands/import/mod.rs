@@ -29,6 +29,7 @@ use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
 use crate::mask::{leak, masked};
 use crate::presenter::{Output, Presenter};
+use crate::progress::{self, Phase};
 use crate::session::{Session, record_error};
 use crate::settings::{Given, Settings};
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
@@ -87,9 +88,10 @@ pub(super) async fn import(
         cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&passes.inputs(&desired, everything), &remembered)
-        .await
-        .map_err(|error| presenter.failed(&error))?;
+    progress::begin(Phase::List);
+    let planned = reconcile::prepare(&passes.inputs(&desired, everything), &remembered).await;
+    progress::end();
+    let planned = planned.map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
     if chosen.is_empty() {
         let unreadable = unreadable(args, &planned);

@@ -1,5 +1,7 @@
 //! A watch at a terminal: what it watches, and each change as a plan shows it. Elsewhere, its log says the same.
 
+use std::time::Duration;
+
 use hookctl::outside::Outside;
 use hookctl::render::{Detail, LooseSettings, RenderContext, RunStats, Styles};
 use hookctl::watch::{Passed, Reason};
@@ -16,7 +18,9 @@ pub(super) fn banner(ui: &Ui, args: &WatchArgs, settings: &Settings, session: &S
         return;
     }
     let styles = Styles::new(ui.color_err());
-    let folder = Outside::path(&settings.webhooks_dir);
+    let here = std::env::current_dir().unwrap_or_default();
+    let folder = &settings.webhooks_dir;
+    let folder = Outside::path(folder.strip_prefix(here).unwrap_or(folder));
     let target = hookctl::render::sanitize(&settings.target.name);
     let api = if args.sandbox {
         "the sandbox".to_owned()
@@ -26,8 +30,8 @@ pub(super) fn banner(ui: &Ui, args: &WatchArgs, settings: &Settings, session: &S
     let (bold, aside) = (styles.headline, styles.aside);
     ui.message(&format!(
         "{bold}Watching {folder}{bold:#} for target {target}, at {api}\n\
-         {aside}Syncs on every save, and looks for drift every {:?}. Ctrl-C ends the watch.{aside:#}\n\n",
-        args.interval,
+         {aside}Syncs on every save, and looks for drift every {}. Ctrl-C ends the watch.{aside:#}\n\n",
+        interval(args.interval),
     ));
 }
 
@@ -69,6 +73,16 @@ pub(super) fn show(ui: &Ui, settings: &Settings, is_sandbox: bool, passed: &Pass
         text += &hookctl::render::report(plan, &report, stats, &styles, detail);
     }
     ui.message(&format!("{text}\n"));
+}
+
+/// Renders the time between two checks as it is usually written.
+fn interval(time: Duration) -> String {
+    let seconds = time.as_secs();
+    if seconds >= 60 && seconds.is_multiple_of(60) && time.subsec_nanos() == 0 {
+        format!("{}m", seconds / 60)
+    } else {
+        format!("{time:?}")
+    }
 }
 
 /// Returns why a pass ran.
