@@ -77,10 +77,8 @@ pub(super) async fn import(
     )
     .await??;
     let record = session.record();
-    let remembered = record
-        .remembered()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let remembered = record.remembered().await;
+    let remembered = remembered.map_err(|error| record_error(&error))?;
     let everything = Policy::default();
     let passes = ImportPasses {
         session: &session,
