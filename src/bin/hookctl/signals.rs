@@ -42,8 +42,9 @@ pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
     let listen = move || {
         runtime.block_on(async {
             signals.next().await;
-            cancelled.cancel();
+            // Before the run ends by it, and says so.
             progress::stopping(WRITES.load(Ordering::SeqCst));
+            cancelled.cancel();
             let hangs = async {
                 tokio::time::sleep(PATIENCE).await;
                 if WRITES.load(Ordering::SeqCst) {
