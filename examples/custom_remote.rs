@@ -116,7 +116,7 @@ async fn pass(accounts: &Accounts, record: &Record, text: &str) -> Result<usize,
     let loaded = load_texts(&files, &LoadOptions::below(Path::new("/")));
     let declarations = loaded.declarations.ok_or("the file does not validate")?;
     let desired = declarations.into_desired(&BTreeMap::new());
-    let clock = SystemClock::new();
+    let clock = SystemClock::shared();
     let inputs = PlanInputs::new(accounts, &desired, &clock);
     let mut apply = |_: &Plan| Verdict::Apply;
     let options = ApplyOptions::default();

@@ -84,7 +84,7 @@ async fn sync(api: &HttpApi, open: &OpenRecord, api_key: &Secret) -> Result<(), 
         Salt::new(salts.to_be_bytes())
     });
     let desired = declarations.into_desired(&evidence);
-    let clock = SystemClock::new();
+    let clock = SystemClock::shared();
     let inputs = PlanInputs::new(api, &desired, &clock);
     let options = ApplyOptions {
         secrets: &secrets,

@@ -37,7 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let account = Account::new("default", &emulator.base_url());
     let record = Record::new(MemoryRecord::new(), account);
     // ANCHOR_END: record
-    let clock = SystemClock::new();
+    let clock = SystemClock::shared();
     // ANCHOR: pass
     // A dry run.
     let inputs = PlanInputs::new(&api, &desired, &clock);

@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     .declarations
     .ok_or("mistakes")?
     .into_desired(&BTreeMap::new());
-    let clock = SystemClock::new();
+    let clock = SystemClock::shared();
     let inputs = PlanInputs::new(&api, &desired, &clock);
 
     // The plan, from what is remembered and what the API has.

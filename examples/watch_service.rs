@@ -1,6 +1,7 @@
 //! A program that keeps an account as a folder says, and stops after its first pass.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
@@ -21,7 +22,7 @@ struct Service {
     api: HttpApi,
     record: Record,
     fingerprint_key: FingerprintKey,
-    clock: SystemClock,
+    clock: Arc<dyn Clock>,
     options: WatchOptions,
     stop: CancellationToken,
 }
@@ -42,7 +43,7 @@ impl Host for Service {
     fn fingerprint_key(&self) -> &FingerprintKey {
         &self.fingerprint_key
     }
-    fn clock(&self) -> &dyn Clock {
+    fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
     fn watched(&self) -> Watched<'_> {
@@ -102,7 +103,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         root,
         files: Files::default(),
         fingerprint_key: FingerprintKey::derive(&key),
-        clock: SystemClock::new(),
+        clock: SystemClock::shared(),
         api: HttpApi::new(HttpOptions {
             https_only: false,
             ..HttpOptions::new(emulator.base_url(), key, "the example".to_owned())

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
 use hookctl::record::sled::{SledOptions, SledRecord};
-use hookctl::record::{Account, Record};
+use hookctl::record::{Account, Record, SendPermit};
 use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Secret, Secrets};
@@ -37,7 +38,7 @@ const MAY_GROW: f64 = 12.0;
 struct Wire(Emulator);
 
 impl Transport for Wire {
-    async fn exchange(&self, request: Outgoing<'_>) -> Result<Answer, NoAnswer> {
+    async fn exchange(&self, request: Outgoing<'_>, _: &SendPermit) -> Result<Answer, NoAnswer> {
         let url = request.url.strip_prefix("http://model").unwrap();
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let recorded = RecordedRequest {
@@ -78,7 +79,7 @@ struct Weeks {
     api: HttpApi<Wire>,
     record: Record,
     fingerprint_key: FingerprintKey,
-    clock: SystemClock,
+    clock: Arc<dyn Clock>,
     options: WatchOptions,
     stop: CancellationToken,
     passes: AtomicU32,
@@ -94,7 +95,7 @@ impl Host for Weeks {
         &self.options
     }
 
-    fn clock(&self) -> &dyn Clock {
+    fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
@@ -196,7 +197,7 @@ async fn ten_thousand_passes_leave_no_trace() {
         api,
         record,
         fingerprint_key,
-        clock: SystemClock::new(),
+        clock: SystemClock::shared(),
         options: WatchOptions {
             // Nothing changes the files; looking at them every half minute would only cost time.
             rescan: Duration::from_hours(24),

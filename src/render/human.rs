@@ -81,7 +81,7 @@ pub(super) fn action(planned: &PlannedAction, styles: &Styles) -> String {
     if matches!(planned.action, Action::Delete(_) | Action::Forget { .. }) {
         text += &format!("      name: {}\n", quoted(&planned.name));
     }
-    let making = matches!(planned.action, Action::Create(_) | Action::Recreate { .. });
+    let making = makes(planned);
     for change in &planned.changes {
         if making {
             text += &made(change);
@@ -90,6 +90,11 @@ pub(super) fn action(planned: &PlannedAction, styles: &Styles) -> String {
         }
     }
     text
+}
+
+/// Returns whether an action makes a new webhook.
+fn makes(planned: &PlannedAction) -> bool {
+    matches!(planned.action, Action::Create(_) | Action::Recreate { .. })
 }
 
 /// Renders a field of a new webhook. Documented defaults are omitted.
@@ -112,8 +117,23 @@ fn is_default(field: Field, to: &FieldValue) -> bool {
     *to == default
 }
 
-fn changed(change: &Change, styles: &Styles) -> String {
-    let (from, to) = match change {
+/// Renders the changes of an action on one line, for a log. Documented defaults of a new webhook are omitted.
+pub fn brief(planned: &PlannedAction) -> String {
+    let making = makes(planned);
+    let parts = planned.changes.iter().map(|change| {
+        if making {
+            return made(change).trim().to_owned();
+        }
+        let (from, to) = sides(change);
+        format!("{}: {from} -> {to}", change.field_name())
+    });
+    let parts: Vec<String> = parts.filter(|part| !part.is_empty()).collect();
+    parts.join(", ")
+}
+
+/// Returns the two values of a changed field.
+fn sides(change: &Change) -> (String, String) {
+    match change {
         Change::Field { from, to, .. } => {
             let from = from.as_ref().map(value).unwrap_or_default();
             let to = value(to);
@@ -126,7 +146,11 @@ fn changed(change: &Change, styles: &Styles) -> String {
             (from, to)
         }
         Change::Token { from, to, .. } => (from.as_str().to_owned(), token(*from, *to)),
-    };
+    }
+}
+
+fn changed(change: &Change, styles: &Styles) -> String {
+    let (from, to) = sides(change);
     let cause = paint(styles.aside, &format!("({})", change.cause()));
     let field = change.field_name();
     if from.chars().count() <= INLINE_LENGTH && to.chars().count() <= INLINE_LENGTH {

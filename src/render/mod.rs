@@ -26,7 +26,7 @@ pub use compact::{Detail, plan, report};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use explanations::{explanations, meaning};
-pub use human::{beside, line};
+pub use human::{beside, brief, line};
 pub use json::{PlanDocument, ValidateDocument};
 pub use layout::{columns, cut, wrap};
 pub use markdown::{LONGEST, markdown};

@@ -22,6 +22,8 @@ mod interruption;
 mod kills;
 mod late;
 mod memory;
+#[cfg(unix)]
+mod metrics;
 mod mistakes;
 mod options;
 mod places;
@@ -34,6 +36,8 @@ mod safety;
 mod saved;
 mod screen;
 mod secrets;
+#[cfg(unix)]
+mod services;
 mod shared;
 mod status;
 mod tables;

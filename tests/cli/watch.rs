@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookctl::sandbox::{Fault, Hears, Webhook};
 use serde_json::json;
@@ -14,13 +14,13 @@ use serde_json::json;
 use crate::harness::{Account, BILLING, CANARY, Repository};
 
 /// A running watch; it is ended when this is dropped.
-struct Watch<'a> {
-    child: Child,
+pub(crate) struct Watch<'a> {
+    pub(crate) child: Child,
     account: &'a Account,
 }
 
 impl<'a> Watch<'a> {
-    fn start(repository: &Repository, account: &'a Account, arguments: &[&str]) -> Self {
+    pub(crate) fn start(repository: &Repository, account: &'a Account, arguments: &[&str]) -> Self {
         let url = account.sandbox.base_url();
         let mut all = vec!["--api-url", &url, "watch"];
         all.extend(arguments);
@@ -34,18 +34,22 @@ impl<'a> Watch<'a> {
     }
 
     /// Starts one, and waits until what is declared is there.
-    fn settled(repository: &Repository, account: &'a Account, arguments: &[&str]) -> Self {
+    pub(crate) fn settled(
+        repository: &Repository,
+        account: &'a Account,
+        arguments: &[&str],
+    ) -> Self {
         let watch = Self::start(repository, account, arguments);
         watch.until("the first pass", |webhooks| !webhooks.is_empty());
         watch
     }
 
     /// Waits until the account is as wanted.
-    fn until(&self, what: &str, wanted: impl Fn(&[Webhook]) -> bool) {
+    pub(crate) fn until(&self, what: &str, wanted: impl Fn(&[Webhook]) -> bool) {
         self.wait(what, || wanted(&self.account.sandbox.webhooks()));
     }
 
-    fn wait(&self, what: &str, wanted: impl Fn() -> bool) {
+    pub(crate) fn wait(&self, what: &str, wanted: impl Fn() -> bool) {
         let mut patience = 8_000;
         while !wanted() {
             std::thread::sleep(Duration::from_millis(5));
@@ -58,13 +62,13 @@ impl<'a> Watch<'a> {
         }
     }
 
-    fn until_timeout(&self, name: &str, seconds: i64) {
+    pub(crate) fn until_timeout(&self, name: &str, seconds: i64) {
         self.until(&format!("{name}: {seconds}"), |webhooks| {
             timeout(webhooks, name) == Some(seconds)
         });
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
             .args([&format!("-{name}"), &self.child.id().to_string()])
             .status();
@@ -72,7 +76,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Ends it by a signal, and returns its log.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         self.signal("TERM");
         assert_eq!(self.child.wait().unwrap().code(), Some(130));
         let mut log = String::new();
@@ -176,6 +180,35 @@ fn a_config_map_is_swapped() {
     for number in 12..15 {
         version(number);
         watch.until_timeout("Billing", number);
+    }
+    watch.end();
+}
+
+/// A checkout by git-sync: each commit has a folder of its own, and one link names the current one. The declarations are
+/// below that link, so neither their folder nor its parent changes.
+#[test]
+fn a_link_above_the_folder_is_swapped() {
+    let (account, mut repository) = (Account::new(), Repository::new());
+    let watched = repository.path("git/current/webhooks.d");
+    repository.set("HOOKCTL_DIR", watched.to_str().unwrap());
+    let commit = |number: i64| {
+        let folder = format!("git/.worktrees/{number}");
+        repository.write(&format!("{folder}/webhooks.d/all.yaml"), &billing(number));
+        let link = repository.path("git/.link");
+        symlink(format!(".worktrees/{number}"), &link).unwrap();
+        fs::rename(link, repository.path("git/current")).unwrap();
+    };
+    commit(11);
+    let watch = Watch::settled(&repository, &account, &["--interval", "1h"]);
+    for number in 12..15 {
+        let started = Instant::now();
+        commit(number);
+        watch.until_timeout("Billing", number);
+        let waited = started.elapsed();
+        assert!(
+            waited < Duration::from_secs(15),
+            "only the rescan saw it: {waited:?}"
+        );
     }
     watch.end();
 }
@@ -375,35 +408,6 @@ fn a_hangup_reads_hookctl_yaml_again() {
 }
 
 #[test]
-fn a_service_manager_is_told_when_it_is_ready_and_that_it_lives() {
-    let (account, mut repository) = (Account::new(), Repository::with(BILLING));
-    let socket = repository.path("notify");
-    let manager = std::os::unix::net::UnixDatagram::bind(&socket).unwrap();
-    manager
-        .set_read_timeout(Some(Duration::from_secs(10)))
-        .unwrap();
-    repository.set("NOTIFY_SOCKET", socket.to_str().unwrap());
-    repository.set("WATCHDOG_USEC", "200000");
-    let watch = Watch::settled(&repository, &account, &["--interval", "1h"]);
-    let mut heard = Vec::new();
-    while heard.len() < 4 {
-        let mut buffer = [0; 64];
-        let length = manager.recv(&mut buffer).unwrap();
-        heard.push(String::from_utf8_lossy(buffer.get(..length).unwrap()).into_owned());
-    }
-    assert_eq!(
-        heard.iter().filter(|sign| *sign == "READY=1").count(),
-        1,
-        "{heard:?}"
-    );
-    assert!(
-        heard.iter().filter(|sign| *sign == "WATCHDOG=1").count() >= 2,
-        "{heard:?}"
-    );
-    watch.end();
-}
-
-#[test]
 fn logs_can_be_read_by_machines() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     let watch = Watch::settled(&repository, &account, &["--log-format", "json"]);
@@ -415,85 +419,6 @@ fn logs_can_be_read_by_machines() {
         assert!(event["timestamp"].is_string(), "{line}");
     }
     assert!(log.lines().count() >= 3, "{log}");
-}
-
-/// The body of a page, and its status line.
-fn page(address: &str, path: &str) -> (String, String) {
-    use std::io::Write as _;
-
-    let mut stream = std::net::TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.lines().next().unwrap().to_owned(), body.to_owned())
-}
-
-#[test]
-fn metrics_tell_what_it_does() {
-    let (account, repository) = (Account::new(), Repository::with(BILLING));
-    account.put(
-        "5eb7cf5a86d9755df3a6c001",
-        "Mine",
-        "https://mine.example.com",
-    );
-    let arguments = ["--interval", "1s", "--metrics", "127.0.0.1:0"];
-    repository.declare("webhooks: { billing: [] }");
-    let mut watch = Watch::start(&repository, &account, &arguments);
-    let mut log = std::io::BufReader::new(watch.child.stderr.take().unwrap());
-    let mut line = || {
-        let mut line = String::new();
-        std::io::BufRead::read_line(&mut log, &mut line).unwrap();
-        line
-    };
-    let first = line();
-    let address = first
-        .trim()
-        .strip_prefix("metrics at http://")
-        .and_then(|rest| rest.strip_suffix("/metrics"))
-        .unwrap_or_else(|| panic!("{first}"));
-    assert_eq!(page(address, "/healthz").0, "HTTP/1.1 200 OK");
-    // Alive it is, but nothing that validates was ever seen.
-    while !line().contains("the files are invalid") {}
-    assert_eq!(
-        page(address, "/readyz").0,
-        "HTTP/1.1 503 Service Unavailable"
-    );
-    let invalid = "hookctl_files_valid{files=\"declarations\"} 0\n";
-    assert!(page(address, "/metrics").1.contains(invalid));
-    repository.declare(BILLING);
-    while !line().contains("the files are valid again") {}
-    watch.until("the first pass", |webhooks| webhooks.len() == 2);
-    watch.wait("ready", || page(address, "/readyz").0 == "HTTP/1.1 200 OK");
-    account.edit("Billing", &json!({ "timeout_seconds": 55 }));
-    watch.until_timeout("Billing", 10);
-    watch.wait("the count", || {
-        page(address, "/metrics")
-            .1
-            .contains("hookctl_drift_found_total 1\n")
-    });
-    let (_, text) = page(address, "/metrics");
-    for expected in [
-        "hookctl_passes_total{reason=\"files\",result=\"success\"} 1\n",
-        "hookctl_webhooks{status=\"in_sync\"} 1\n",
-        "hookctl_webhooks{status=\"unmanaged\"} 1\n",
-        "hookctl_pending_changes 0\n",
-        "hookctl_files_valid{files=\"declarations\"} 1\n",
-        "hookctl_files_valid{files=\"configuration\"} 1\n",
-        "hookctl_api_requests_total{method=\"POST\",status=\"200\"} 1\n",
-        "hookctl_api_requests_total{method=\"PATCH\",status=\"200\"} 1\n",
-        "hookctl_pass_seconds_bucket{le=\"+Inf\"}",
-        "hookctl_last_success_timestamp_seconds 1",
-        "hookctl_build_info{version=\"",
-    ] {
-        assert!(text.contains(expected), "{expected} in\n{text}");
-    }
-    assert!(text.ends_with("# EOF\n"));
-    assert_eq!(page(address, "/other").0, "HTTP/1.1 404 Not Found");
 }
 
 #[test]

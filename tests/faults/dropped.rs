@@ -94,7 +94,7 @@ async fn a_pass_that_opens_the_record_again_settles_what_a_dropped_one_left() {
 
 /// Drops a pass over an open record, and goes on with the same one. Returns whether the pass had ended.
 async fn goes_on(fixture: &Fixture, record: &Record, polls: usize) -> bool {
-    let (desired, api, clock) = (fixture.desired(), fixture.api(), SystemClock::new());
+    let (desired, api, clock) = (fixture.desired(), fixture.api(), SystemClock::shared());
     let mut inputs = PlanInputs::new(&api, &desired, &clock);
     inputs.context.horizon = fixture.horizon;
     let options = ApplyOptions::default();

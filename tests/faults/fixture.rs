@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookctl::apply::{ApplyOptions, Silent};
@@ -147,10 +148,10 @@ impl Fixture {
         mut decide: impl FnMut(&Plan, &mut Option<Sandbox>) -> Verdict + Send,
     ) -> Result<PassReport, PassError> {
         let (desired, api) = (self.desired(), self.api());
-        let clock = AfterBoot {
+        let clock: Arc<dyn Clock> = Arc::new(AfterBoot {
             clock: SystemClock::new(),
             boot: self.boot.clone(),
-        };
+        });
         let open = record.open_late().await.unwrap();
         let mut inputs = PlanInputs::new(&api, &desired, &clock);
         inputs.context.horizon = self.horizon;

@@ -8,7 +8,7 @@ use hookctl::apply::{ApplyOptions, Held, RunContext, Seen, Silent, apply};
 use hookctl::clock::SystemClock;
 use hookctl::declaration::{LoadOptions, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
-use hookctl::record::{Intent, Journal, JournalError, Settlement};
+use hookctl::record::{Intent, Journal, JournalError, SendPermit, Settlement};
 use hookctl::remote::{ApiError, DeleteAnswer, Page, SendGate, WebhookApi};
 use hookctl::report::{ActionError, Outcome};
 use hookctl::secret::Secret;
@@ -108,13 +108,13 @@ impl Journal for Scrap {
         })
     }
 
-    fn may_send(&self) -> bool {
-        let permits = &self.permits;
-        permits
+    fn send_permit(&self) -> SendPermit {
+        let left = self
+            .permits
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
                 left.checked_sub(1)
-            })
-            .is_ok()
+            });
+        SendPermit::new(move || left.is_ok())
     }
 }
 
@@ -141,7 +141,7 @@ async fn sent_to(api: Refusing, journal: &Scrap, concurrency: usize) -> (usize, 
         concurrency,
         ..ApplyOptions::default()
     };
-    let clock = SystemClock::new();
+    let clock = SystemClock::shared();
     let mut context = RunContext::new(&clock);
     if let Some((_, cancellation)) = cancels {
         context.cancellation = cancellation.clone();

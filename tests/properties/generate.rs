@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use hookctl::diagnostic::Location;
 use hookctl::plan::{KeyFilter, Policy, Prune, UnverifiedSecrets};
-use hookctl::secret::{Fingerprint, FingerprintKey, Salt, Secret, Secrets};
+use hookctl::secret::{Fingerprint, FingerprintKey, Fingerprints, Salt, Secret, Secrets};
 use hookctl::state::{
     AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, FieldFlaw,
     IgnoreChanges, LastApplied, ObservedState, ObservedWebhook, Origin, TokenEvidence,
@@ -38,7 +38,7 @@ fn name() -> impl Strategy<Value = String> {
     prop_oneof![4 => (0..5u8).prop_map(|number| format!("Name {number}")), 1 => Just(" Name 0".to_owned())]
 }
 
-fn spec() -> impl Strategy<Value = WebhookSpec> {
+pub(crate) fn spec() -> impl Strategy<Value = WebhookSpec> {
     let actions = btree_set(0..6usize, 1..4).prop_map(|numbers| {
         numbers
             .into_iter()
@@ -85,6 +85,15 @@ fn fingerprint(api_key: u8, token: u8) -> Fingerprint {
         .fingerprint(Salt::new([1; 16]), &secret(format!("token-{token}")))
 }
 
+/// Returns what is recorded after these writes, each of an API key and a token.
+fn fingerprints(writes: &[(u8, u8)]) -> Option<Fingerprints> {
+    let mut writes = writes
+        .iter()
+        .map(|(api_key, token)| fingerprint(*api_key, *token));
+    let first = Fingerprints::from(writes.next()?);
+    Some(writes.fold(first, |all, one| all.with(one)))
+}
+
 fn token() -> impl Strategy<Value = DeclaredToken> {
     prop_oneof![
         (0..2u8)
@@ -94,7 +103,7 @@ fn token() -> impl Strategy<Value = DeclaredToken> {
     ]
 }
 
-fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin {
         key: Location {
             path: PathBuf::from("webhooks.d/a.yaml").into(),
@@ -165,7 +174,7 @@ struct RecordSeed {
     stored: WebhookSpec,
     sent_as_desired: bool,
     stored_as_observed: bool,
-    token: Option<(u8, u8)>,
+    tokens: Vec<(u8, u8)>,
     prevent_destroy: bool,
 }
 
@@ -176,18 +185,18 @@ fn record_seed() -> impl Strategy<Value = RecordSeed> {
         spec(),
         any::<bool>(),
         any::<bool>(),
-        option::of((0..2u8, 0..2u8)),
+        prop::collection::vec((0..3u8, 0..2u8), 0..4),
         prop::bool::weighted(0.2),
     )
         .prop_map(
-            |(id, sent, stored, sent_as_desired, stored_as_observed, token, prevent_destroy)| {
+            |(id, sent, stored, sent_as_desired, stored_as_observed, tokens, prevent_destroy)| {
                 RecordSeed {
                     id,
                     sent,
                     stored,
                     sent_as_desired,
                     stored_as_observed,
-                    token,
+                    tokens,
                     prevent_destroy,
                 }
             },
@@ -217,9 +226,7 @@ fn records(
                 id: seed.id,
                 sent,
                 stored,
-                token: seed
-                    .token
-                    .map(|(api_key, token)| fingerprint(api_key, token)),
+                token: fingerprints(&seed.tokens),
                 prevent_destroy: seed.prevent_destroy,
             };
             (key, record)

@@ -9,6 +9,7 @@
 )]
 
 mod generate;
+mod keys;
 mod model;
 
 use std::collections::BTreeSet;
@@ -35,7 +36,7 @@ fn remembering(last_applied: &LastApplied) -> MemoryRecord {
 
 /// Runs one pass over a world and returns the first plan.
 fn run(world: &World, api: &MemoryApi, memory: &MemoryRecord) -> Result<Plan, String> {
-    let clock = SystemClock::new();
+    let clock = SystemClock::shared();
     let inputs = PlanInputs {
         policy: world.policy.clone(),
         overrides: Overrides {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hookctl::record::{
     Account, Backend, Commit, Head, HistoryEntry, Loaded, MemoryRecord, Observation, PortFuture,
-    Record, Session,
+    Record, SendPermit, Session,
 };
 use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport, Verb};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
@@ -117,13 +117,23 @@ pub(crate) struct Wire {
 }
 
 impl Transport for Wire {
-    async fn exchange(&self, request: Outgoing<'_>) -> Result<Answer, NoAnswer> {
+    async fn exchange(
+        &self,
+        request: Outgoing<'_>,
+        permit: &SendPermit,
+    ) -> Result<Answer, NoAnswer> {
         let number = self.sent.fetch_add(1, Ordering::SeqCst);
         let latency = |turn: u64| {
             let index = usize::try_from(number * 2 + turn).unwrap() % self.latencies.len();
             Duration::from_millis(self.latencies[index])
         };
-        self.life.step_before_send().await;
+        self.life.step().await;
+        if !permit.holds() {
+            return Err(NoAnswer {
+                never_sent: true,
+                reason: "the permit ended".to_owned(),
+            });
+        }
         let machine = self.life.machine();
         if machine.is_api_cut() {
             let never_sent = number.is_multiple_of(2);

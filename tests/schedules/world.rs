@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::clock::Clock;
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Overrides;
 use hookctl::reconcile::{PassError, PassReport, PlanInputs, Verdict, prepare, reconcile_settling};
@@ -242,7 +243,8 @@ impl World {
         let (desired, secrets) = desired_state(declared, &remembered);
         let api = self.api(process, declared, run);
         let cancellation = CancellationToken::new();
-        let mut inputs = inputs(process, &api, &desired, declared);
+        let clock: Arc<dyn Clock> = process.life.machine().clone();
+        let mut inputs = inputs(&clock, &api, &desired, declared);
         inputs.context.cancellation = cancellation.clone();
         let options = ApplyOptions {
             secrets: &secrets,
@@ -267,7 +269,8 @@ impl World {
         let remembered = remembered.map_err(PassError::Record)?;
         let (desired, _) = desired_state(declared, &remembered);
         let api = self.api(process, declared, None);
-        let inputs = inputs(process, &api, &desired, declared);
+        let clock: Arc<dyn Clock> = process.life.machine().clone();
+        let inputs = inputs(&clock, &api, &desired, declared);
         let planned = prepare(&inputs, &remembered).await;
         planned.map(|planned| planned.plan)
     }
@@ -362,12 +365,11 @@ impl World {
 }
 
 fn inputs<'a, A>(
-    process: &'a Process,
+    clock: &'a Arc<dyn Clock>,
     api: &'a A,
     desired: &'a DesiredState,
     declared: &Declared,
 ) -> PlanInputs<'a, A> {
-    let clock = &**process.life.machine();
     PlanInputs {
         policy: policy(declared),
         overrides: Overrides {

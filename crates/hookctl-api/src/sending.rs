@@ -6,17 +6,20 @@
 
 use std::future::Future;
 
+use hookctl_core::record::SendPermit;
+
 /// The error of a send that is not permitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Withheld;
 
 /// Permits each send of a write, including retries, and records which of them got no response.
 pub trait SendGate: Send + Sync {
-    /// Requests permission. Called right before each send.
+    /// Requests permission. Called right before each send. The transport looks at the permit once more, right before the
+    /// request leaves the process.
     ///
     /// # Errors
     /// Returns [`Withheld`] if the request must not be sent.
-    fn permit(&self) -> impl Future<Output = Result<(), Withheld>> + Send;
+    fn permit(&self) -> impl Future<Output = Result<SendPermit, Withheld>> + Send;
 
     /// Records a send without a response of the API itself, which may still take effect.
     fn unanswered(&self);
@@ -33,8 +36,8 @@ pub trait SendGate: Send + Sync {
 pub struct Ungated;
 
 impl SendGate for Ungated {
-    async fn permit(&self) -> Result<(), Withheld> {
-        Ok(())
+    async fn permit(&self) -> Result<SendPermit, Withheld> {
+        Ok(SendPermit::lasting())
     }
 
     fn unanswered(&self) {}

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hookctl_core::record::{
-    Backend, Commit, Entry, Head, Loaded, Observation, RecordError, RecordErrorKind, Session,
+    Backend, Commit, Entry, Head, Loaded, Observation, RecordError, RecordErrorKind, SendPermit,
+    Session,
 };
 use tokio::sync::oneshot;
 
@@ -98,9 +99,13 @@ impl Group {
         Ok(!self.is_stale.load(Ordering::SeqCst))
     }
 
-    /// Whether requests may be sent now.
-    pub(crate) fn may_send(&self) -> bool {
-        self.session.get().is_some_and(|session| session.may_send())
+    /// Returns the permit of the session. Without one, nothing may be sent.
+    pub(crate) fn send_permit(&self) -> SendPermit {
+        let session = self.session.get();
+        session.map_or_else(
+            || SendPermit::new(|| false),
+            |session| session.send_permit(),
+        )
     }
 
     fn session(&self) -> Result<&dyn Session, RecordError> {

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hookctl_core::record::{
     Account, Backend, Entry, Head, HistoryEntry, Intent, Journal, JournalError, Observation,
-    RecordError, RecordErrorKind, Remembered, Session, Settlement,
+    RecordError, RecordErrorKind, Remembered, SendPermit, Session, Settlement,
 };
 use tokio::sync::broadcast;
 
@@ -362,8 +362,8 @@ impl Journal for OpenRecord {
         self.settle_together(vec![settlement]).await
     }
 
-    fn may_send(&self) -> bool {
-        self.group.may_send()
+    fn send_permit(&self) -> SendPermit {
+        self.group.send_permit()
     }
 }
 

@@ -14,7 +14,6 @@ const LOG_LIMIT: usize = 100_000;
 
 /// The state that all clones of an [`Emulator`](super::Emulator) share.
 pub(super) struct Shared {
-    pub(super) api_key: String,
     pub(super) dialect: Dialect,
     pub(super) latency: Duration,
     pub(super) state: Mutex<State>,
@@ -22,6 +21,8 @@ pub(super) struct Shared {
 
 /// The content of an account, and its requests.
 pub(super) struct State {
+    /// The API keys that it accepts.
+    pub(super) api_keys: Vec<String>,
     pub(super) store: Store,
     pub(super) faults: Faults,
     pub(super) requests: VecDeque<RecordedRequest>,

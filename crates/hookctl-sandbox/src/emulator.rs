@@ -65,10 +65,10 @@ impl Emulator {
             }
         };
         Ok(Self(Arc::new(Shared {
-            api_key: options.api_key,
             dialect: options.dialect,
             latency: options.latency,
             state: Mutex::new(State {
+                api_keys: vec![options.api_key],
                 store,
                 faults: Faults::default(),
                 requests: VecDeque::new(),
@@ -89,7 +89,9 @@ impl Emulator {
         head: &hyper::http::request::Parts,
         body: Option<&[u8]>,
     ) -> RecordedRequest {
-        RecordedRequest::read(head, body, &self.0.api_key)
+        RecordedRequest::read(head, body, |sent| {
+            self.lock().api_keys.iter().any(|key| key == sent)
+        })
     }
 
     /// Processes a request. Returns the reaction, and its delay beyond the usual latency. `too_large` is whether the body
@@ -160,6 +162,11 @@ impl Emulator {
     /// Returns the number of requests since the start.
     pub fn received(&self) -> usize {
         self.lock().received
+    }
+
+    /// Accepts a further API key, such as that of another machine.
+    pub fn accept_key(&self, api_key: impl Into<String>) {
+        self.lock().api_keys.push(api_key.into());
     }
 
     /// Adds a fault.

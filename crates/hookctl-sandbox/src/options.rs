@@ -7,7 +7,7 @@ use std::time::Duration;
 /// Options of the emulator.
 #[derive(Clone)]
 pub struct SandboxOptions {
-    /// The API key that the emulator accepts.
+    /// The API key that the emulator accepts. [`Emulator::accept_key`](crate::Emulator::accept_key) adds others.
     pub api_key: String,
     /// Where the emulator stores its webhooks.
     pub storage: Storage,

@@ -27,7 +27,7 @@ impl RecordedRequest {
     pub(super) fn read(
         head: &hyper::http::request::Parts,
         body: Option<&[u8]>,
-        api_key: &str,
+        is_api_key: impl Fn(&str) -> bool,
     ) -> Self {
         let text = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
         let query = head.uri.query().unwrap_or_default();
@@ -43,7 +43,7 @@ impl RecordedRequest {
                 .and_then(|body| serde_json::from_slice(body).ok()),
             authorized: text(AUTHORIZATION.as_str())
                 .and_then(|value| value.strip_prefix("Bearer "))
-                .is_some_and(|key| key == api_key),
+                .is_some_and(is_api_key),
             headers: ["teamid", "uuid", "user-agent"]
                 .into_iter()
                 .filter_map(|name| Some((name.to_owned(), text(name)?.to_owned())))

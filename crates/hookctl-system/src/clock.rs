@@ -1,6 +1,7 @@
 //! The clocks of this machine.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use hookctl_core::clock::{Clock, Stamp, Writer};
 
@@ -22,6 +23,13 @@ impl SystemClock {
                 run: getrandom::u64().map_or_else(|_| String::new(), |id| format!("{id:016x}")),
             },
         }
+    }
+}
+
+impl SystemClock {
+    /// Returns the clock as the parts of a pass share it.
+    pub fn shared() -> Arc<dyn Clock> {
+        Arc::new(Self::new())
     }
 }
 

@@ -61,7 +61,11 @@ pub fn record(number: u64) -> AppliedRecord {
         id: id(number),
         sent: spec(10),
         stored: spec(if number.is_multiple_of(2) { 10 } else { 11 }),
-        token: Some(fingerprints.fingerprint(Salt::new([3; 16]), &secret(TOKEN))),
+        token: Some(
+            fingerprints
+                .fingerprint(Salt::new([3; 16]), &secret(TOKEN))
+                .into(),
+        ),
         prevent_destroy: number == 1,
     }
 }

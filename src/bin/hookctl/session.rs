@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookctl::apply::RunContext;
-use hookctl::clock::SystemClock;
+use hookctl::clock::{Clock, SystemClock};
 use hookctl::config::SharedPlace;
 use hookctl::declaration::Declarations;
 use hookctl::input::open_regular;
@@ -53,7 +53,7 @@ pub(crate) struct Session {
     fingerprint_key: FingerprintKey,
     /// The keys, which no token may contain.
     keys: KeyValues,
-    clock: SystemClock,
+    clock: Arc<dyn Clock>,
     horizon: Horizon,
     // Stops the emulator when dropped.
     _sandbox: Option<Sandbox>,
@@ -130,7 +130,7 @@ impl Session {
             renewal,
             fingerprint_key,
             keys,
-            clock: SystemClock::new(),
+            clock: SystemClock::shared(),
             horizon: Horizon(settings.settle_horizon),
             _sandbox: None,
         })
@@ -153,7 +153,7 @@ impl Session {
             fingerprint_key,
             // The emulator's key is not secret.
             keys: KeyValues::none(),
-            clock: SystemClock::new(),
+            clock: SystemClock::shared(),
             // Requests within one process take effect before they are answered.
             horizon: Horizon(Duration::ZERO),
             _sandbox: Some(running),
@@ -180,7 +180,7 @@ impl Session {
         }
     }
 
-    pub(crate) const fn clock(&self) -> &SystemClock {
+    pub(crate) const fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     /// The folder that displayed paths are relative to: that of hookctl.yaml, or the working directory. Without Git,
     /// `file:` secrets may not leave it.
     pub(crate) root: PathBuf,
+    /// Whether there is a hookctl.yaml.
+    pub(crate) has_file: bool,
     pub(crate) webhooks_dir: PathBuf,
     /// What named the folder of declarations.
     pub(crate) webhooks_dir_by: NamedBy,
@@ -248,6 +250,7 @@ impl Settings {
             || global.request_timeout.is_some()
                 && config.settle_horizon.is_none()
                 && of_target.is_none_or(|target| target.settle_horizon.is_none());
+        let has_file = path.is_some();
         let guards = Guards::new(
             config.clone(),
             match (&global.config, path) {
@@ -284,6 +287,7 @@ impl Settings {
             guards,
             remarks,
             root,
+            has_file,
         })
     }
 }

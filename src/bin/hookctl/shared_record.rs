@@ -87,7 +87,7 @@ pub(crate) async fn connect(
         cancellation: cancellation(),
         followed: mask::followed(),
         on_event: Arc::new(tell),
-        ..SharedOptions::new(run(environment), Arc::new(SystemClock::new()))
+        ..SharedOptions::new(run(environment), SystemClock::shared())
     };
     let renewal = place.credentials.as_ref().map(|source| Renewal {
         blobs: blobs.clone(),

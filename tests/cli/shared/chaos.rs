@@ -1,12 +1,13 @@
 //! Three runs at once, of which some are killed, stopped, or cut off from the object store. `HOOKCTL_TEST_ROUNDS` sets the
-//! number of rounds of each kind.
+//! number of rounds of each kind, and `HOOKCTL_TEST_TIMES=default` the times of a user: a round then takes minutes.
 
+use std::fmt::Write as _;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, short_times};
 use super::link::Link;
 use crate::harness::{Account, hooks};
 
@@ -40,6 +41,19 @@ fn signal(child: &Child, signal: Signal) {
     let _ = kill_process(id, signal);
 }
 
+/// Waits for the first write of a round, at most 10 seconds: a run may have ended without one.
+fn first_write(fleet: &Fleet) {
+    let begun = Instant::now();
+    let writes = || {
+        let requests = fleet.account.requests();
+        requests.iter().any(|line| !line.starts_with("GET"))
+    };
+    while !writes() && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "shown if a round fails")]
 fn chaos(trouble: Trouble) {
     let rounds = std::env::var("HOOKCTL_TEST_ROUNDS").ok();
     let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
@@ -54,6 +68,7 @@ fn chaos(trouble: Trouble) {
             "actions: all",
             &format!("actions: all, timeout_seconds: {timeout}"),
         ));
+        fleet.account.requests();
         let mut running: Vec<_> = (0..3)
             .map(|_| {
                 let link = Link::to(&fleet.store_address());
@@ -61,7 +76,13 @@ fn chaos(trouble: Trouble) {
                 (link, runner, child)
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(random.below(150)));
+        // While they start and plan, or while they write.
+        if random.below(2) == 0 {
+            first_write(&fleet);
+            std::thread::sleep(Duration::from_millis(random.below(40)));
+        } else {
+            std::thread::sleep(Duration::from_millis(random.below(150)));
+        }
         let victims = 1 + random.below(2);
         for (link, _, child) in running.iter_mut().take(usize::try_from(victims).unwrap()) {
             hit += u64::from(child.try_wait().unwrap().is_none());
@@ -71,20 +92,31 @@ fn chaos(trouble: Trouble) {
                 Trouble::Cut => link.cut(),
             }
         }
-        // Up to twice the lease.
+        let lease = if short_times() { 1_000 } else { 60_000 };
         if trouble != Trouble::Kill {
-            std::thread::sleep(Duration::from_millis(random.below(2_000)));
+            std::thread::sleep(Duration::from_millis(random.below(2 * lease)));
         }
-        for (link, _, child) in &mut running {
+        let mut words = String::new();
+        for (link, _runner, child) in running {
             match trouble {
                 Trouble::Kill => {}
-                Trouble::Stop => signal(child, Signal::CONT),
+                Trouble::Stop => signal(&child, Signal::CONT),
                 Trouble::Cut => link.restore(),
             }
-            child.wait().unwrap();
+            let output = child.wait_with_output().unwrap();
+            writeln!(words, "{}", output.status).unwrap();
+            words.push_str(&String::from_utf8_lossy(&output.stderr));
         }
+        println!(
+            "round {round}\n{words}{}",
+            fleet.account.requests().join("\n")
+        );
         // On a loaded machine, the short time limits of these runs end one now and then.
-        let settled = (0..10).any(|_| fleet.run(&SYNC).status == 0);
+        let settled = (0..10).any(|_| {
+            let run = fleet.run(&SYNC);
+            println!("{}\n{}", run.status, run.stderr);
+            run.status == 0
+        });
         assert!(settled, "round {round}");
         fleet.is_settled(count);
     }

@@ -43,6 +43,8 @@ pub(super) struct Fleet {
     pub(super) account: Account,
     memory: Memory,
     declarations: String,
+    /// The source of the target's `fingerprint_key`.
+    pub(super) fingerprint_key: Option<&'static str>,
     variables: Vec<(String, String)>,
 }
 
@@ -100,8 +102,12 @@ impl Fleet {
             account,
             memory,
             declarations: String::new(),
-            // The lease of a dead run ends soon.
-            variables: vec![("HOOKCTL_REQUEST_TIMEOUT".to_owned(), "500ms".to_owned())],
+            fingerprint_key: None,
+            variables: vec![if short_times() {
+                ("HOOKCTL_REQUEST_TIMEOUT".to_owned(), "500ms".to_owned())
+            } else {
+                ("HOOKCTL_SETTLE_HORIZON".to_owned(), "45s".to_owned())
+            }],
         }
     }
 
@@ -139,11 +145,16 @@ impl Fleet {
             }
             Memory::OneMachine(_) => panic!("a workstation has no object store"),
         };
+        let lease = if short_times() { ", lease: 1s" } else { "" };
+        let fingerprint_key = self
+            .fingerprint_key
+            .map(|source| format!(", fingerprint_key: {source}"))
+            .unwrap_or_default();
         runner.write(
             "hookctl.yaml",
             &format!(
-                "record: {{ url: '{record}', endpoint: '{endpoint}', lease: 1s }}\n\
-                 targets: {{ prod: {{ api_url: '{url}' }} }}\n"
+                "record: {{ url: '{record}', endpoint: '{endpoint}'{lease} }}\n\
+                 targets: {{ prod: {{ api_url: '{url}'{fingerprint_key} }} }}\n"
             ),
         );
         // The endpoint is in the file, where it needs no consent because it is on this machine.
@@ -246,6 +257,11 @@ impl Fleet {
         });
         late.unwrap().code(0);
     }
+}
+
+/// Returns whether the lease of a dead run ends soon. `HOOKCTL_TEST_TIMES=default` runs with the times of a user.
+pub(super) fn short_times() -> bool {
+    std::env::var("HOOKCTL_TEST_TIMES").is_err()
 }
 
 /// Replaces the ids of a request's line, which differ from account to account.

@@ -9,10 +9,13 @@
 mod chaos;
 mod commands;
 mod fleet;
+mod keys;
 mod kills;
 #[cfg(unix)]
 mod link;
 mod lost_runner;
 mod migrate;
+#[cfg(unix)]
+mod replicas;
 mod store_faults;
 mod together;

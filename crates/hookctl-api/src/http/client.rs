@@ -170,13 +170,13 @@ impl<T: Transport> HttpApi<T> {
             () = gate.stopped() => return Err(Withheld),
             permit = self.throttle.acquire() => permit,
         };
-        gate.permit().await?;
+        let send_permit = gate.permit().await?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.options.on_event.emit(HttpEvent::Sent);
         let started = tokio::time::Instant::now();
         let answer = tokio::select! {
             biased;
-            answer = self.transport.exchange(request) => answer,
+            answer = self.transport.exchange(request, &send_permit) => answer,
             () = gate.abandoned() => Err(NoAnswer {
                 never_sent: false,
                 reason: "interrupted".to_owned(),

@@ -7,6 +7,7 @@ mod body;
 mod client;
 mod deliveries;
 mod options;
+mod permitted_body;
 mod proxy;
 mod retry;
 mod row;

@@ -8,23 +8,27 @@ use std::sync::{Mutex, PoisonError};
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
+use hookctl_core::record::SendPermit;
 use url::Url;
 
 use super::body::RequestBody;
 use super::options::{ClientError, HttpOptions, ProxyUse};
+use super::permitted_body::{PermittedBody, is_withdrawn};
 
 /// The maximum size of a response, in bytes. A page of 300 webhooks with fields of maximum length has about 3 MiB.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Sends one request and reads its complete response, without retries or evaluation.
 pub trait Transport: Send + Sync {
-    /// Sends one request.
+    /// Sends one request. Looks at the permit right before the request leaves the process, because the process may have
+    /// been stopped since it was given.
     ///
     /// # Errors
     /// Returns [`NoAnswer`] if no complete response arrived.
     fn exchange(
         &self,
         request: Outgoing<'_>,
+        permit: &SendPermit,
     ) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
 }
 
@@ -172,7 +176,11 @@ impl Network {
 }
 
 impl Transport for Network {
-    async fn exchange(&self, request: Outgoing<'_>) -> Result<Answer, NoAnswer> {
+    async fn exchange(
+        &self,
+        request: Outgoing<'_>,
+        permit: &SendPermit,
+    ) -> Result<Answer, NoAnswer> {
         let method = match request.verb {
             Verb::Get => Method::GET,
             Verb::Post => Method::POST,
@@ -183,7 +191,7 @@ impl Transport for Network {
         if let Some(body) = request.body {
             builder = builder
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-                .body(body.shared());
+                .body(PermittedBody::of(body.shared(), permit));
         }
         let mut response = builder.send().await.map_err(no_answer)?;
         let headers = response
@@ -212,7 +220,7 @@ impl Transport for Network {
 }
 
 fn no_answer(error: reqwest::Error) -> NoAnswer {
-    let never_sent = error.is_connect() || error.is_builder();
+    let never_sent = error.is_connect() || error.is_builder() || is_withdrawn(&error);
     let reason = if error.is_timeout() {
         "timed out".to_owned()
     } else {
@@ -267,7 +275,10 @@ mod tests {
             url: &url,
             body: None,
         };
-        network.unwrap().exchange(request).await
+        network
+            .unwrap()
+            .exchange(request, &SendPermit::lasting())
+            .await
     }
 
     #[tokio::test]

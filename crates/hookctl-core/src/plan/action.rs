@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Cause, Change, Notice, Patch, Summary};
 use crate::location::Location;
-use crate::secret::Fingerprint;
+use crate::secret::Fingerprints;
 use crate::state::{AppliedRecord, ObservedWebhook, Origin, TokenEvidence, Written};
 use crate::webhook::{Field, FieldValue, Key, RemoteId};
 
@@ -257,7 +257,7 @@ pub struct Update {
     /// The patch to send.
     pub patch: Patch,
     /// The record after the update.
-    pub record: Written<Fingerprint>,
+    pub record: Written<Fingerprints>,
 }
 
 /// A webhook to bind.
@@ -268,7 +268,7 @@ pub struct Adoption {
     /// The patch to send, if it differs.
     pub patch: Option<Patch>,
     /// The record after the adoption.
-    pub record: Written<Fingerprint>,
+    pub record: Written<Fingerprints>,
 }
 
 /// A webhook to delete.

@@ -1,7 +1,7 @@
 //! Decides on a bearer token.
 //!
 //! The API never returns a token, only whether a webhook has one. The decision uses the file, that flag, and the
-//! fingerprint of the token that hookctl last wrote.
+//! fingerprints of the token that hookctl last wrote, of which it compares the one of its own key.
 //!
 //! | file | remote | record | request | cause |
 //! | --- | --- | --- | --- | --- |
@@ -18,11 +18,14 @@
 //! | `null` | has one | set by hookctl | clear | edited |
 //! | `null` | has one | a record without a token | clear | drift |
 //! | `null` | has one | no record | clear | unrecorded |
-//! | omitted or `null` | has none | any | nothing; the fingerprint is dropped | |
-//! | any, changes ignored | any | any | nothing; the fingerprint is kept | |
+//! | omitted or `null` | has none | any | nothing; the fingerprints are dropped | |
+//! | any, changes ignored | any | any | nothing; the fingerprints are kept | |
+//!
+//! A request that sets a token keeps the fingerprints of other keys, unless the own one is another
+//! ([`Fingerprints::with`]). So machines with different keys do not write the token in turn.
 
 use super::{Cause, Change, TokenShown, UnverifiedSecrets};
-use crate::secret::{Comparison, Fingerprint};
+use crate::secret::{Comparison, Fingerprints};
 use crate::state::{DeclaredToken, TokenEvidence};
 use crate::webhook::TokenChange;
 
@@ -47,7 +50,7 @@ pub enum TokenRecord<'a> {
     /// hookctl set no token.
     WithoutToken,
     /// hookctl set this token.
-    Set(&'a Fingerprint),
+    Set(&'a Fingerprints),
 }
 
 /// The decision on a token.
@@ -57,8 +60,8 @@ pub struct TokenDecision {
     pub patch: TokenChange<TokenEvidence>,
     /// The change for display. `None` if nothing is sent.
     pub change: Option<Change>,
-    /// The fingerprint to record.
-    pub recorded: Option<Fingerprint>,
+    /// The fingerprints to record.
+    pub recorded: Option<Fingerprints>,
     /// A remark for the user.
     pub remark: Option<TokenRemark>,
 }
@@ -75,23 +78,31 @@ pub enum TokenRemark {
 }
 
 impl TokenDecision {
-    fn nothing(recorded: Option<Fingerprint>) -> Self {
+    fn nothing(recorded: Option<&Fingerprints>) -> Self {
         Self {
             patch: TokenChange::Keep,
             change: None,
-            recorded,
+            recorded: recorded.cloned(),
             remark: None,
         }
     }
 
-    fn left(recorded: Option<Fingerprint>, remark: TokenRemark) -> Self {
+    fn left(recorded: Option<&Fingerprints>, remark: TokenRemark) -> Self {
         Self {
             remark: Some(remark),
             ..Self::nothing(recorded)
         }
     }
 
-    fn set(evidence: TokenEvidence, from: TokenShown, cause: Cause) -> Self {
+    fn set(
+        evidence: TokenEvidence,
+        remembered: Option<&Fingerprints>,
+        from: TokenShown,
+        cause: Cause,
+    ) -> Self {
+        let recorded = evidence
+            .fingerprint()
+            .map(|own| remembered.map_or_else(|| own.into(), |remembered| remembered.with(own)));
         Self {
             patch: TokenChange::Set(evidence),
             change: Some(Change::Token {
@@ -99,7 +110,7 @@ impl TokenDecision {
                 to: TokenShown::Secret,
                 cause,
             }),
-            recorded: evidence.fingerprint(),
+            recorded,
             remark: None,
         }
     }
@@ -121,7 +132,7 @@ impl TokenDecision {
 /// Decides according to the table above.
 pub fn decide(situation: TokenSituation<'_>, unverified: UnverifiedSecrets) -> TokenDecision {
     let remembered = match situation.record {
-        TokenRecord::Set(fingerprint) => Some(*fingerprint),
+        TokenRecord::Set(fingerprints) => Some(fingerprints),
         TokenRecord::NoRecord | TokenRecord::WithoutToken => None,
     };
     if situation.ignored {
@@ -130,6 +141,7 @@ pub fn decide(situation: TokenSituation<'_>, unverified: UnverifiedSecrets) -> T
     match (situation.declared, situation.remote_has_one) {
         (DeclaredToken::Managed(evidence), false) => TokenDecision::set(
             evidence,
+            remembered,
             TokenShown::None,
             missing_token_cause(evidence, situation.record),
         ),
@@ -140,12 +152,15 @@ pub fn decide(situation: TokenSituation<'_>, unverified: UnverifiedSecrets) -> T
             match remembered.map(|ours| ours.compare(&declared)) {
                 Some(Comparison::Same) => TokenDecision::nothing(remembered),
                 Some(Comparison::Different) => {
-                    TokenDecision::set(evidence, TokenShown::Secret, Cause::Edited)
+                    TokenDecision::set(evidence, remembered, TokenShown::Secret, Cause::Edited)
                 }
                 Some(Comparison::Incomparable) | None => match unverified {
-                    UnverifiedSecrets::Assert => {
-                        TokenDecision::set(evidence, TokenShown::Unknown, Cause::Unverified)
-                    }
+                    UnverifiedSecrets::Assert => TokenDecision::set(
+                        evidence,
+                        remembered,
+                        TokenShown::Unknown,
+                        Cause::Unverified,
+                    ),
                     UnverifiedSecrets::Keep => {
                         TokenDecision::left(remembered, TokenRemark::UnverifiedKept)
                     }
@@ -182,14 +197,41 @@ fn missing_token_cause(evidence: TokenEvidence, record: TokenRecord<'_>) -> Caus
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::{FingerprintKey, Salt, Secret};
+    use crate::secret::{Fingerprint, FingerprintKey, Salt, Secret};
 
     fn fingerprint(token: &str, api_key: &str) -> Fingerprint {
         let secret = |text: &str| Secret::new(text.to_owned()).unwrap();
         FingerprintKey::derive(&secret(api_key)).fingerprint(Salt::new([1; 16]), &secret(token))
     }
 
-    /// One line for a decision: request, cause, whether a fingerprint is kept, remark.
+    /// The fingerprints of these writes, each of a token and an API key.
+    fn recorded(writes: &[(&str, &str)]) -> Fingerprints {
+        let mut writes = writes
+            .iter()
+            .map(|(token, api_key)| fingerprint(token, api_key));
+        let first = writes.next().unwrap().into();
+        writes.fold(first, |all: Fingerprints, one| all.with(one))
+    }
+
+    /// What fingerprints there are, by their keys.
+    fn trace(fingerprints: &Fingerprints) -> String {
+        let mut found = Vec::new();
+        for (api_key, shown) in [("k", ""), ("other api key", " of another key")] {
+            for token in ["mine", "old"] {
+                let one = fingerprint(token, api_key);
+                if fingerprints.compare(&one) == Comparison::Same {
+                    found.push(format!("{token}{shown}"));
+                }
+            }
+        }
+        if found.is_empty() {
+            "empty trace".to_owned()
+        } else {
+            format!("trace {}", found.join(" and "))
+        }
+    }
+
+    /// One line for a decision: request, cause, which fingerprints are kept, remark.
     fn row(
         declared: DeclaredToken,
         remote_has_one: bool,
@@ -213,11 +255,9 @@ mod tests {
         let cause = decision
             .change
             .map_or("-", |change| change.cause().as_str());
-        let trace = match decision.recorded {
-            None => "no trace",
-            Some(trace) if trace == fingerprint("mine", "k") => "trace mine",
-            Some(_) => "other trace",
-        };
+        let trace = decision
+            .recorded
+            .map_or_else(|| "no trace".to_owned(), |kept| trace(&kept));
         let remark = decision
             .remark
             .map(|remark| format!(", {remark:?}"))
@@ -227,18 +267,26 @@ mod tests {
 
     #[test]
     fn the_whole_table() {
-        let mine = fingerprint("mine", "k");
-        let old = fingerprint("old", "k");
-        let foreign_key = fingerprint("mine", "other api key");
+        let own = fingerprint("mine", "k");
+        let foreign = ("mine", "other api key");
+        let mine = recorded(&[("mine", "k")]);
+        let old = recorded(&[("old", "k")]);
+        let foreign_key = recorded(&[foreign]);
+        let mine_of_both = recorded(&[("mine", "k"), foreign]);
+        let old_of_both = recorded(&[("old", "k"), foreign]);
+        let unverifiable = mine_of_both.unverifiable();
         let records = [
             ("no record", TokenRecord::NoRecord),
             ("without", TokenRecord::WithoutToken),
             ("same", TokenRecord::Set(&mine)),
             ("other", TokenRecord::Set(&old)),
             ("other key", TokenRecord::Set(&foreign_key)),
+            ("same, and other key", TokenRecord::Set(&mine_of_both)),
+            ("other, and other key", TokenRecord::Set(&old_of_both)),
+            ("unverifiable", TokenRecord::Set(&unverifiable)),
         ];
         let declared = [
-            ("source", DeclaredToken::Managed(TokenEvidence::Known(mine))),
+            ("source", DeclaredToken::Managed(TokenEvidence::Known(own))),
             (
                 "unresolved",
                 DeclaredToken::Managed(TokenEvidence::Unresolved),
@@ -284,16 +332,21 @@ mod tests {
             row(mine, false, TokenRecord::NoRecord, keep),
             "set unrecorded trace mine"
         );
-        let old = fingerprint("old", "k");
+        let old = recorded(&[("old", "k")]);
         assert_eq!(
             row(mine, true, TokenRecord::Set(&old), keep),
             "set edited trace mine"
+        );
+        let other_key = recorded(&[("mine", "other api key")]);
+        assert_eq!(
+            row(mine, true, TokenRecord::Set(&other_key), keep),
+            "nothing - trace mine of another key, UnverifiedKept"
         );
     }
 
     #[test]
     fn ignored_tokens_are_never_touched_and_their_trace_is_kept() {
-        let mine = fingerprint("mine", "k");
+        let mine = recorded(&[("mine", "k"), ("mine", "other api key")]);
         for declared in [
             DeclaredToken::None,
             DeclaredToken::LeftOut,
@@ -309,7 +362,7 @@ mod tests {
                     },
                     UnverifiedSecrets::Assert,
                 );
-                assert_eq!(decision, TokenDecision::nothing(Some(mine)));
+                assert_eq!(decision, TokenDecision::nothing(Some(&mine)));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use super::{HistoryEntry, Intent};
+use super::{HistoryEntry, Intent, SendPermit};
 use crate::state::AppliedRecord;
 use crate::webhook::Key;
 
@@ -26,10 +26,10 @@ pub trait Journal: Send + Sync {
         settlement: Settlement,
     ) -> impl Future<Output = Result<(), JournalError>> + Send;
 
-    /// Returns whether requests may be sent now. Checked right before each send. `false` once another writer may take
-    /// over before the response arrives.
-    fn may_send(&self) -> bool {
-        true
+    /// Returns the permit to send requests. Checked right before each send. It ends once another writer may take over
+    /// before the response arrives.
+    fn send_permit(&self) -> SendPermit {
+        SendPermit::lasting()
     }
 }
 

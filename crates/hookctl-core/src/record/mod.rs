@@ -8,6 +8,7 @@ mod intent;
 mod journal;
 mod port;
 mod remembered;
+mod send_permit;
 mod url;
 
 pub use account::Account;
@@ -18,4 +19,5 @@ pub use intent::{Horizon, IntendedWrite, Intent, Pending, Remaining};
 pub use journal::{After, Journal, JournalError, Settlement};
 pub use port::{Backend, Begun, Head, Loaded, PortFuture, RecordError, RecordErrorKind, Session};
 pub use remembered::{Remembered, bind};
+pub use send_permit::SendPermit;
 pub use url::{InvalidRecordUrl, ObjectStore, RecordUrl};

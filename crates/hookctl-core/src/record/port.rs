@@ -8,7 +8,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{Commit, HistoryEntry, Observation, Remembered};
+use super::{Commit, HistoryEntry, Observation, Remembered, SendPermit};
 
 /// A future of the port.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, RecordError>> + Send + 'a>>;
@@ -104,10 +104,10 @@ pub trait Session: Send + Sync {
     /// next one. After an error the commit may or may not be durable, and the session refuses further commits.
     fn append(&self, commit: Arc<Commit>) -> PortFuture<'_, u64>;
 
-    /// Returns whether the writer may send requests now. Checked right before each send. A back end that can replace its
+    /// Returns the writer's permit to send requests. Checked right before each send. A back end that can replace its
     /// writer refuses while it might do so before the response arrives.
-    fn may_send(&self) -> bool {
-        true
+    fn send_permit(&self) -> SendPermit {
+        SendPermit::lasting()
     }
 
     /// Makes everything durable, and releases the record. Returns its final state.

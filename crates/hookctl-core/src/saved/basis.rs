@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::UnseenTokens;
 use crate::plan::{Action, Patch, PlannedAction};
-use crate::secret::{Fingerprint, FingerprintKey, Salt, Seal, SecretSource};
+use crate::secret::{Fingerprint, FingerprintKey, Fingerprints, Salt, Seal, SecretSource};
 use crate::state::{ObservedWebhook, TokenEvidence, Written};
 use crate::webhook::{FieldValue, Key, TokenChange, WebhookSpec};
 
@@ -83,7 +83,7 @@ struct Basis<'a> {
     make: Option<&'a WebhookSpec>,
     send: Vec<(&'static str, &'a FieldValue)>,
     token: Option<Token>,
-    remember: Option<(&'a WebhookSpec, Option<Fingerprint>, bool)>,
+    remember: Option<(&'a WebhookSpec, Option<&'a Fingerprints>, bool)>,
     protect: bool,
 }
 
@@ -106,8 +106,8 @@ impl Basis<'_> {
             None if is_made => None,
             _ => Some(Token::Unseen),
         };
-        if let Some((_, fingerprint, _)) = &mut self.remember {
-            *fingerprint = None;
+        if let Some((_, fingerprints, _)) = &mut self.remember {
+            *fingerprints = None;
         }
     }
 }
@@ -169,7 +169,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
             basis.before = Some(&update.before);
             send(&mut basis, &update.patch);
             let after = &update.record;
-            basis.remember = Some((&after.spec, after.token, after.prevent_destroy));
+            basis.remember = Some((&after.spec, after.token.as_ref(), after.prevent_destroy));
         }
         Action::Adopt(adoption) => {
             basis.before = Some(&adoption.before);
@@ -177,7 +177,7 @@ fn basis(planned: &PlannedAction) -> Basis<'_> {
                 send(&mut basis, patch);
             }
             let after = &adoption.record;
-            basis.remember = Some((&after.spec, after.token, after.prevent_destroy));
+            basis.remember = Some((&after.spec, after.token.as_ref(), after.prevent_destroy));
         }
         Action::Delete(deletion) => basis.before = Some(&deletion.before),
         Action::Forget { .. } => {}

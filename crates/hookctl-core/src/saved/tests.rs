@@ -61,8 +61,8 @@ fn update(
     fields: Vec<(Field, FieldValue)>,
     token: TokenChange<TokenEvidence>,
 ) -> PlannedAction {
-    let fingerprint = match token {
-        TokenChange::Set(evidence) => evidence.fingerprint(),
+    let fingerprints = match token {
+        TokenChange::Set(evidence) => evidence.fingerprint().map(Into::into),
         TokenChange::Keep | TokenChange::Clear => None,
     };
     let update = Update {
@@ -74,7 +74,7 @@ fn update(
         patch: Patch::new(fields, token).unwrap(),
         record: Written {
             spec: spec(10),
-            token: fingerprint,
+            token: fingerprints,
             prevent_destroy: false,
         },
     };

@@ -17,6 +17,12 @@ const SEAL_CONTEXT: &str = "hookctl 2026-11 plan seal v1";
 const FILE_CONTEXT: &str = "hookctl 2026-11 plan file v2";
 const KEY_ID_CONTEXT: &str = "hookctl 2026-11 fingerprint key id v1";
 
+/// The length of a digest of a token in bytes: enough that no two tokens share one, and little to store.
+pub(super) const FINGERPRINT: usize = 16;
+
+/// The length of a seal in bytes.
+const SEAL: usize = blake3::OUT_LEN;
+
 /// Sixteen random bytes per webhook, so that equal tokens have different fingerprints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -47,9 +53,9 @@ pub struct NoRandomness(getrandom::Error);
 /// A keyed one-way digest, stored in place of a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    key_id: KeyId,
-    salt: Salt,
-    digest: Digest,
+    pub(super) key_id: KeyId,
+    pub(super) salt: Salt,
+    pub(super) digest: Digest<FINGERPRINT>,
 }
 
 /// The result of comparing two fingerprints of one webhook.
@@ -75,15 +81,6 @@ impl Fingerprint {
         }
     }
 
-    /// Returns a fingerprint that compares as [`Comparison::Incomparable`], but still records that a secret was set.
-    #[must_use]
-    pub const fn unverifiable(self) -> Self {
-        Self {
-            key_id: KeyId([0; 8]),
-            ..self
-        }
-    }
-
     /// Returns the salt, so that a comparable fingerprint can be made.
     pub const fn salt(&self) -> Salt {
         self.salt
@@ -92,7 +89,7 @@ impl Fingerprint {
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Fingerprint({}…)", hex(&self.digest.0[..4]))
+        write!(formatter, "Fingerprint({:?})", self.digest)
     }
 }
 
@@ -155,14 +152,15 @@ impl FingerprintKey {
     }
 
     #[inline(never)]
-    fn digest(&self, salt: Salt, secret: &Secret) -> Digest {
+    fn digest(&self, salt: Salt, secret: &Secret) -> Digest<FINGERPRINT> {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         hasher.update(&salt.0);
         hasher.update(secret.expose().as_bytes());
-        let digest = Digest(*hasher.finalize().as_bytes());
+        let mut digest = [0; FINGERPRINT];
+        hasher.finalize_xof().fill(&mut digest);
         // The hasher holds the end of its input.
         zeroize::Zeroize::zeroize(&mut hasher);
-        digest
+        Digest(digest)
     }
 }
 
@@ -186,11 +184,11 @@ impl FingerprintKey {
 
 /// A keyed one-way digest. Compared in constant time.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Seal(Digest);
+pub struct Seal(Digest<SEAL>);
 
 impl Seal {
     /// The length of a seal as text, in bytes.
-    pub const TEXT_LENGTH: usize = 64;
+    pub const TEXT_LENGTH: usize = 2 * SEAL;
 
     /// Parses the text of a seal: lower-case hexadecimal.
     pub fn parse(text: &str) -> Option<Self> {
@@ -206,7 +204,7 @@ impl fmt::Display for Seal {
 
 impl fmt::Debug for Seal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "Seal({}…)", hex(&self.0.0[..4]))
+        write!(formatter, "Seal({:?})", self.0)
     }
 }
 
@@ -243,13 +241,30 @@ impl fmt::Debug for KeyId {
     }
 }
 
+/// A digest of at most [`blake3::OUT_LEN`] bytes.
 #[derive(Clone, Copy, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-struct Digest([u8; 32]);
+pub(super) struct Digest<const LENGTH: usize>([u8; LENGTH]);
 
-impl PartialEq for Digest {
+impl<const LENGTH: usize> fmt::Debug for Digest<LENGTH> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: String = hex(&self.0).chars().take(8).collect();
+        write!(formatter, "{shown}…")
+    }
+}
+
+impl<const LENGTH: usize> PartialEq for Digest<LENGTH> {
     fn eq(&self, other: &Self) -> bool {
-        blake3::Hash::from(self.0) == blake3::Hash::from(other.0)
+        // BLAKE3 compares its own hashes in constant time.
+        let padded = |bytes: &[u8; LENGTH]| {
+            let mut whole = [0; blake3::OUT_LEN];
+            whole
+                .iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
+            blake3::Hash::from(whole)
+        };
+        padded(&self.0) == padded(&other.0)
     }
 }
 
@@ -295,8 +310,8 @@ fn lower_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 }
 
 macro_rules! as_hex {
-    ($type:ident) => {
-        impl TryFrom<String> for $type {
+    ($type:ty $(, $length:ident)?) => {
+        impl$(<const $length: usize>)? TryFrom<String> for $type {
             type Error = InvalidHex;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -304,7 +319,7 @@ macro_rules! as_hex {
             }
         }
 
-        impl From<$type> for String {
+        impl$(<const $length: usize>)? From<$type> for String {
             fn from(value: $type) -> Self {
                 hex(&value.0)
             }
@@ -314,7 +329,7 @@ macro_rules! as_hex {
 
 as_hex!(Salt);
 as_hex!(KeyId);
-as_hex!(Digest);
+as_hex!(Digest<LENGTH>, LENGTH);
 
 #[cfg(test)]
 mod tests {

@@ -1,10 +1,11 @@
 //! Secrets: their sources, their values, and their fingerprints.
 //!
 //! Three types keep them apart. A [`SecretSource`] names the source and may be shown. A [`Secret`] is the value and is
-//! never shown. A [`Fingerprint`] is all that plans and the record contain.
+//! never shown. [`Fingerprint`]s are all that plans and the record contain.
 
 mod filter;
 mod fingerprint;
+mod fingerprints;
 mod key_sources;
 mod provider;
 mod source;
@@ -15,6 +16,7 @@ pub use filter::{Filter, Followed, HIDDEN, may_be};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,
 };
+pub use fingerprints::{Fingerprints, InvalidFingerprints};
 pub use key_sources::{KeyConflict, KeySources, may_hold_key};
 pub use provider::{InvalidProviderName, InvalidReference, ProviderName, SecretReference};
 pub use source::SecretSource;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::secret::{Fingerprint, Followed, HIDDEN, may_be};
+use crate::secret::{Fingerprints, Followed, HIDDEN, may_be};
 use crate::webhook::{EndpointUrl, Key, RemoteId, WebhookSpec, WorkflowAction, WorkflowActions};
 
 /// The maximum number of hidden actions to match. Real webhooks have fewer; the limit bounds the time that a hostile API
@@ -24,8 +24,8 @@ pub struct AppliedRecord {
     pub sent: WebhookSpec,
     /// The fields as the API stored them, which may have another form.
     pub stored: WebhookSpec,
-    /// The fingerprint of the token that hookctl set. `None` if it set none, or cleared it.
-    pub token: Option<Fingerprint>,
+    /// The fingerprints of the token that hookctl set. `None` if it set none, or cleared it.
+    pub token: Option<Fingerprints>,
     /// Recorded so that it still protects the webhook after its declaration is deleted.
     pub prevent_destroy: bool,
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{AppliedRecord, ObservedWebhook};
-use crate::secret::Fingerprint;
+use crate::secret::Fingerprints;
 use crate::webhook::WebhookSpec;
 
 /// The state of a webhook after a write is confirmed. `T` represents its token.
@@ -29,14 +29,14 @@ impl<T: Copy> Written<T> {
     }
 }
 
-impl Written<Fingerprint> {
+impl Written<Fingerprints> {
     /// Returns the record after the API has confirmed what it stores.
     pub fn confirmed(&self, stored: &ObservedWebhook) -> AppliedRecord {
         AppliedRecord {
             id: stored.id.clone(),
             sent: self.spec.clone(),
             stored: stored.spec.clone(),
-            token: self.token,
+            token: self.token.clone(),
             prevent_destroy: self.prevent_destroy,
         }
     }

@@ -5,7 +5,7 @@
 //! sent, after the list was read.
 
 use crate::report::{FieldMismatch, Remark};
-use hookctl_core::secret::Fingerprint;
+use hookctl_core::secret::Fingerprints;
 use hookctl_core::state::{AppliedRecord, ObservedWebhook, Written};
 use hookctl_core::webhook::{Attribute, Field, FieldValue, TokenChange, WebhookSpec, names_match};
 
@@ -19,7 +19,7 @@ pub(super) struct Asked<'a> {
     /// The change of the token.
     pub(super) token: TokenChange<()>,
     /// The record after a success. Its `spec` contains the values sent.
-    pub(super) record: &'a Written<Fingerprint>,
+    pub(super) record: &'a Written<Fingerprints>,
 }
 
 /// The result of the comparison.
@@ -147,7 +147,7 @@ mod tests {
         }
     }
 
-    fn record(spec: WebhookSpec) -> Written<Fingerprint> {
+    fn record(spec: WebhookSpec) -> Written<Fingerprints> {
         Written {
             spec,
             token: None,

@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::pending::{Unsettled, spells};
 use hookctl_core::plan::{Action, KeyFilter, Patch, Plan, PlannedAction};
 use hookctl_core::record::IntendedWrite;
-use hookctl_core::secret::Fingerprint;
+use hookctl_core::secret::{Comparison, Fingerprints};
 use hookctl_core::state::{DesiredState, Written};
 use hookctl_core::webhook::{Key, TokenChange, names_match};
 
@@ -148,7 +148,7 @@ fn relation(
 }
 
 /// Returns whether a late PATCH has the same result as an action.
-fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &Written<Fingerprint>) -> bool {
+fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &Written<Fingerprints>) -> bool {
     let IntendedWrite::Patch { fields, token, .. } = write else {
         return false;
     };
@@ -161,7 +161,10 @@ fn agrees(write: &IntendedWrite, patch: Option<&Patch>, after: &Written<Fingerpr
         (TokenChange::Set(Some(late)), TokenChange::Set(evidence)) => {
             evidence.fingerprint() == Some(*late)
         }
-        (TokenChange::Set(Some(late)), TokenChange::Keep) => after.token == Some(*late),
+        (TokenChange::Set(Some(late)), TokenChange::Keep) => {
+            let kept = after.token.as_ref();
+            kept.is_some_and(|kept| kept.compare(late) == Comparison::Same)
+        }
         (TokenChange::Clear, TokenChange::Keep) => after.token.is_none(),
         (TokenChange::Set(_) | TokenChange::Clear, _) => false,
     };

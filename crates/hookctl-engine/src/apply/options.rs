@@ -1,6 +1,7 @@
 //! What a run is bound to, and how it applies a plan.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookctl_core::clock::Clock;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub struct RunContext<'a> {
     /// The clock of intents and the history.
-    pub clock: &'a dyn Clock,
+    pub clock: &'a Arc<dyn Clock>,
     /// How long a request without a response may still take effect.
     pub horizon: Horizon,
     /// Cancels the run: nothing more is sent, and requests in flight are settled and recorded.
@@ -21,7 +22,7 @@ pub struct RunContext<'a> {
 
 impl<'a> RunContext<'a> {
     /// Creates a context with the default horizon, which nothing cancels.
-    pub fn new(clock: &'a dyn Clock) -> Self {
+    pub fn new(clock: &'a Arc<dyn Clock>) -> Self {
         Self {
             clock,
             horizon: Horizon::default(),

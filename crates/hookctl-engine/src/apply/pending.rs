@@ -23,7 +23,7 @@ use hookctl_core::record::{
     After, HistoryAction, HistoryEntry, Horizon, IntendedWrite, Intent, Pending, Remaining,
     Settlement, bind,
 };
-use hookctl_core::secret::Fingerprint;
+use hookctl_core::secret::{Comparison, Fingerprint, Fingerprints};
 use hookctl_core::state::{
     AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook, Written,
 };
@@ -126,9 +126,10 @@ pub fn settle_pending(
                     Some(found) => {
                         known.insert(found.id.clone());
                         let token = token.filter(|_| found.has_bearer_token);
+                        let token = token.map(Fingerprints::from);
                         // Among several alike, this webhook may have been created with the token of another.
                         let token = if companions > 1 {
-                            token.map(Fingerprint::unverifiable)
+                            token.as_ref().map(Fingerprints::unverifiable)
                         } else {
                             token
                         };
@@ -204,8 +205,8 @@ fn doubted(
     }
     let doubt = intent.earlier.iter().find_map(|one| match &one.write {
         IntendedWrite::Patch { id, token, .. } => {
-            let recorded = records.get(&intent.key).and_then(|record| record.token);
-            let is_recorded = *token == TokenChange::Set(recorded);
+            let record = records.get(&intent.key);
+            let is_recorded = record.is_some_and(|record| sets_recorded(*token, record));
             let after = patched(one, id, *token, records, observed).after;
             (!is_recorded && after != After::Unchanged).then_some(after)
         }
@@ -219,6 +220,14 @@ fn doubted(
         }
         (_, over) => over,
     }
+}
+
+/// Returns whether a patch sets the recorded token.
+fn sets_recorded(token: TokenChange<Option<Fingerprint>>, record: &AppliedRecord) -> bool {
+    let (Some(recorded), TokenChange::Set(Some(token))) = (&record.token, token) else {
+        return false;
+    };
+    recorded.compare(&token) == Comparison::Same
 }
 
 /// Returns whether a webhook shows the effect of a patch, as far as a list can show it.
@@ -282,7 +291,7 @@ fn find(
 fn bound(
     intent: &Intent,
     spec: &WebhookSpec,
-    token: Option<Fingerprint>,
+    token: Option<Fingerprints>,
     prevent_destroy: bool,
     found: &ObservedWebhook,
 ) -> Settlement {
@@ -328,7 +337,7 @@ fn patched(
         .get(id)
         .map_or_else(|| observed.exists(id), |found| found.has_bearer_token);
     // Without a recorded token, the current one may come from another writer, and must not be cleared.
-    let ours = record.and_then(|record| Some((record, record.token?)));
+    let ours = record.and_then(|record| Some((record, record.token.as_ref()?)));
     if let (TokenChange::Set(_), true, Some((record, ours))) = (token, has_one, ours) {
         settlement.after = After::Record(Box::new(AppliedRecord {
             token: Some(ours.unverifiable()),
@@ -441,7 +450,7 @@ mod tests {
         let settled = settle(vec![create("a", 10)], &none, vec![old, webhook("new", 10)]).unwrap();
         let bound = record(&settled[0]);
         assert_eq!(bound.id, id("new"));
-        assert_eq!(bound.token, Some(fingerprint_of("a")));
+        assert_eq!(bound.token, Some(fingerprint_of("a").into()));
         assert!(bound.prevent_destroy);
     }
 
@@ -463,9 +472,9 @@ mod tests {
         let settled = settle(alike(), &none, both).unwrap();
         let ids: Vec<_> = settled.iter().map(|after| &record(after).id).collect();
         assert_eq!(ids, [&id("two"), &id("one")]);
-        let ours = record(&settled[0]).token.unwrap();
+        let ours = record(&settled[0]).token.as_ref().unwrap();
         let told = ours.compare(&fingerprint_of("a"));
-        assert_eq!(told, hookctl_core::secret::Comparison::Incomparable);
+        assert_eq!(told, Comparison::Incomparable);
 
         let settled = settle(alike(), &none, vec![webhook("one", 20)]).unwrap();
         assert_eq!(settled[1], After::Unchanged);
@@ -496,9 +505,14 @@ mod tests {
             let records = LastApplied::from([(key("a"), applied(token))]);
             settle(vec![patch.clone()], &records, vec![webhook("new", 10)]).unwrap()
         };
-        let ours = record(&after(Some(fingerprint_of("t")))[0]).token.unwrap();
-        let told = ours.compare(&fingerprint_of("t"));
-        assert_eq!(told, hookctl_core::secret::Comparison::Incomparable);
+        let other = FingerprintKey::derive(&secret("another key"));
+        let other = other.fingerprint(Salt::new([1; 16]), &secret("t"));
+        let both = Fingerprints::from(other).with(fingerprint_of("t"));
+        let settled = after(Some(both));
+        let ours = record(&settled[0]).token.as_ref().unwrap();
+        for known in [fingerprint_of("t"), fingerprint_of("u"), other] {
+            assert_eq!(ours.compare(&known), Comparison::Incomparable);
+        }
         assert_eq!(after(None), [After::Unchanged]);
     }
 

@@ -20,7 +20,7 @@ use hookctl_core::record::{
     After, HistoryAction, HistoryCause, HistoryChange, HistoryEntry, IntendedWrite, Intent,
     Journal, JournalError, Provenance, Settlement,
 };
-use hookctl_core::secret::{Fingerprint, Secret};
+use hookctl_core::secret::{Fingerprints, Secret};
 use hookctl_core::state::{ObservedState, ObservedWebhook, TokenEvidence, Written};
 use hookctl_core::webhook::{Field, Key, RemoteId, TokenChange, WebhookSpec, normal_name};
 
@@ -175,9 +175,10 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             .map(|_| self.secret(&planned.key))
             .transpose()?;
         let same_name = self.named.get(&normal_name(&creation.spec.name));
-        let record = creation.with_token(TokenEvidence::fingerprint);
+        let webhook = creation.with_token(TokenEvidence::fingerprint);
+        let record = webhook.with_token(|own| Some(Fingerprints::from(own)));
         let write = IntendedWrite::Create {
-            webhook: record.clone(),
+            webhook,
             seen: same_name.cloned().unwrap_or_default(),
         };
         let gate = self.intend(planned, write).await?;
@@ -223,7 +224,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         planned: &PlannedAction,
         before: &ObservedWebhook,
         patch: &Patch,
-        record: &Written<Fingerprint>,
+        record: &Written<Fingerprints>,
     ) -> Result<Outcome, StepError> {
         let token = patch.token().try_map(|_| self.secret(&planned.key))?;
         let intended = patch.token().map(TokenEvidence::fingerprint);
@@ -253,7 +254,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         let lingering = gate.lingering(own_matters);
         if self.is_contested(planned) && lingering.is_some() {
             let token = &mut confirmation.record.token;
-            *token = token.map(Fingerprint::unverifiable);
+            *token = token.as_ref().map(Fingerprints::unverifiable);
         }
         self.conclude(planned, confirmation, lingering).await
     }

@@ -1,12 +1,12 @@
 //! Permission for each send of a write: checks the stop gate, and the time of the intent.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::stop_gate::StopGate;
 use hookctl_api::{SendGate, Withheld};
 use hookctl_core::clock::{Clock, Stamp};
-use hookctl_core::record::{Horizon, Intent, Journal, JournalError};
+use hookctl_core::record::{Horizon, Intent, Journal, JournalError, SendPermit};
 
 /// How often an intent is renewed before one send.
 const RENEWALS: usize = 3;
@@ -22,7 +22,7 @@ struct TooSlow;
 /// its intent is renewed before the send.
 pub(super) struct WriteGate<'a, J> {
     journal: &'a J,
-    clock: &'a dyn Clock,
+    clock: &'a Arc<dyn Clock>,
     stop_gate: &'a StopGate,
     horizon: Horizon,
     state: Mutex<State>,
@@ -44,7 +44,7 @@ impl<'a, J: Journal> WriteGate<'a, J> {
     /// Creates a gate for a write whose intent is in the journal.
     pub(super) const fn new(
         journal: &'a J,
-        clock: &'a dyn Clock,
+        clock: &'a Arc<dyn Clock>,
         stop_gate: &'a StopGate,
         horizon: Horizon,
         intent: Intent,
@@ -127,7 +127,7 @@ impl<'a, J: Journal> WriteGate<'a, J> {
 }
 
 impl<J: Journal> SendGate for WriteGate<'_, J> {
-    async fn permit(&self) -> Result<(), Withheld> {
+    async fn permit(&self) -> Result<SendPermit, Withheld> {
         if self.stop_gate.is_stopped() {
             return Err(Withheld);
         }
@@ -141,11 +141,20 @@ impl<J: Journal> SendGate for WriteGate<'_, J> {
             return Err(Withheld);
         }
         // Last, because everything before it may wait.
-        if !self.journal.may_send() {
+        let of_writer = self.journal.send_permit();
+        if !of_writer.holds() {
             self.is_lease_lost.store(true, Ordering::SeqCst);
             return Err(Withheld);
         }
-        Ok(())
+        if self.horizon.0.is_zero() {
+            return Ok(of_writer);
+        }
+        let (clock, given) = (Arc::clone(self.clock), self.clock.now());
+        Ok(SendPermit::new(move || {
+            // The connection may have to be made first, for which the horizon has room.
+            let age = given.elapsed(&clock.now());
+            age.is_some_and(|age| age <= Horizon::CONNECT) && of_writer.holds()
+        }))
     }
 
     fn unanswered(&self) {

@@ -7,8 +7,8 @@ use hookctl_core::secret::{Fingerprint, FingerprintKey, NoRandomness, Salt, Secr
 use hookctl_core::state::TokenEvidence;
 use hookctl_core::webhook::Key;
 
-/// Returns the fingerprint of each resolved token. It uses the salt of the recorded fingerprint, so that the two
-/// compare; a token without one gets a fresh salt.
+/// Returns the fingerprint of each resolved token. It uses the salt of the recorded fingerprints, so that they
+/// compare; a token without any gets a fresh salt.
 pub fn evidence(
     secrets: &Secrets,
     remembered: &Remembered,
@@ -22,8 +22,9 @@ pub fn evidence(
             let salt = remembered
                 .pending
                 .token_of(name)
-                .or_else(|| recorded.and_then(|record| record.token.as_ref()))
-                .map_or_else(|| fresh_salt(name), Fingerprint::salt);
+                .map(Fingerprint::salt)
+                .or_else(|| Some(recorded?.token.as_ref()?.salt()))
+                .unwrap_or_else(|| fresh_salt(name));
             (
                 name.clone(),
                 TokenEvidence::Known(key.fingerprint(salt, secret)),

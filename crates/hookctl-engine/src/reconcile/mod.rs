@@ -68,7 +68,7 @@ pub struct PlanInputs<'a, A> {
 impl<'a, A> PlanInputs<'a, A> {
     /// Creates inputs with the default policy, limits, and horizon. Such a pass waits for writes that may still take
     /// effect, and nothing cancels it.
-    pub fn new(api: &'a A, desired: &'a DesiredState, clock: &'a dyn Clock) -> Self {
+    pub fn new(api: &'a A, desired: &'a DesiredState, clock: &'a Arc<dyn Clock>) -> Self {
         Self {
             api,
             desired,

@@ -1,6 +1,7 @@
 //! File events from the operating system. A missed event delays a change until the next rescan; it never loses one.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,21 +64,26 @@ impl fmt::Debug for FsEvents {
 }
 
 impl FsEvents {
-    /// Watches a folder recursively, its parent (to notice that it is created or replaced), and the folders of
-    /// further files. Does nothing if they are watched already.
+    /// Watches a folder recursively, its parent (to notice that it is created or replaced), the folders of further files,
+    /// and the folders of the links that lead to all of these. Does nothing if they are watched already.
     ///
     /// Watches only folders: a watch on a file ends when an editor renames another file over it.
     ///
     /// # Errors
     /// [`FsEventsError`] if the system does not report events. Nothing is watched then.
     pub fn watch(&mut self, root: &Path, files: &[PathBuf]) -> Result<(), FsEventsError> {
-        let mut folders: BTreeSet<(PathBuf, Option<Identity>)> = files
-            .iter()
-            .filter_map(|file| file.parent())
-            .chain(root.parent())
-            .map(|folder| (folder.to_owned(), identity(folder)))
+        let parents = files.iter().filter_map(|file| file.parent());
+        let mut paths: BTreeSet<PathBuf> = parents.map(Path::to_owned).collect();
+        paths.extend(root.parent().map(Path::to_owned));
+        paths.insert(root.to_owned());
+        let of_links = paths.iter().flat_map(|path| folders_of_links(path));
+        let folders: BTreeSet<(PathBuf, Option<Identity>)> = of_links
+            .chain(paths.iter().cloned())
+            .map(|path| {
+                let identity = identity(&path);
+                (path, identity)
+            })
             .collect();
-        folders.insert((root.to_owned(), identity(root)));
         let lost = self.lost.swap(false, Ordering::SeqCst);
         if self.watcher.is_some() && folders == self.watched && !lost {
             return Ok(());
@@ -113,6 +119,8 @@ impl FsEvents {
                 Ok(()) => {}
                 // The folder was removed meanwhile; its parent reports when it comes back.
                 Err(error) if matches!(error.kind, notify::ErrorKind::PathNotFound) => {}
+                // The folder of a link may not be readable; the next rescan notices another link.
+                Err(_) if !paths.contains(folder) => {}
                 Err(error) => return Err(FsEventsError::of(error)),
             }
         }
@@ -125,6 +133,39 @@ impl FsEvents {
     pub async fn next(&self) {
         self.changed.notified().await;
     }
+}
+
+/// The most links of one path, as systems limit them.
+const MOST_LINKS: usize = 40;
+
+/// Returns the folders that contain the links of a path. If a link is replaced, as by a tool that checks out each commit
+/// into a folder of its own, none of the folders behind it changes.
+fn folders_of_links(path: &Path) -> Vec<PathBuf> {
+    let parts = |path: &Path| -> Vec<OsString> {
+        let parts = path.components().rev();
+        parts.map(|part| part.as_os_str().to_owned()).collect()
+    };
+    let mut folders = Vec::new();
+    let mut walked = PathBuf::new();
+    let mut ahead = parts(path);
+    while let Some(part) = ahead.pop() {
+        if part == ".." {
+            walked.pop();
+            continue;
+        }
+        if part == "." {
+            continue;
+        }
+        let next = walked.join(&part);
+        match std::fs::read_link(&next) {
+            Ok(target) if folders.len() < MOST_LINKS => {
+                ahead.extend(parts(&target));
+                folders.push(walked.clone());
+            }
+            _ => walked = next,
+        }
+    }
+    folders
 }
 
 /// A report of the system.
@@ -160,6 +201,28 @@ mod tests {
         assert!(matches!(out, FsEventsError::OutOfWatchers), "{out}");
         let other = FsEventsError::of(notify::Error::generic("other"));
         assert!(matches!(other, FsEventsError::Unavailable(_)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_folders_of_links_are_found_also_behind_links() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        let at = |path: &str| root.join(path);
+        std::fs::create_dir_all(at("git/trees/a/webhooks.d")).unwrap();
+        std::fs::create_dir(at("config")).unwrap();
+        symlink("trees/a", at("git/current")).unwrap();
+        symlink("../git/./current", at("config/files")).unwrap();
+        let found = folders_of_links(&at("config/files/webhooks.d"));
+        assert_eq!(found, [at("config"), at("git")]);
+        symlink(at("git"), at("absolute")).unwrap();
+        let found = folders_of_links(&at("absolute/current"));
+        assert_eq!(found, [root.clone(), at("git")]);
+        assert!(folders_of_links(&at("git/trees/a")).is_empty());
+        assert!(folders_of_links(&at("missing/folder")).is_empty());
+        symlink("loop", at("loop")).unwrap();
+        assert_eq!(folders_of_links(&at("loop/x")).len(), MOST_LINKS);
     }
 
     #[tokio::test]

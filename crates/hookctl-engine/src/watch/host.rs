@@ -107,7 +107,7 @@ pub trait Host: Send + Sync {
     fn options(&self) -> &WatchOptions;
 
     /// Returns the clock for intents and the history.
-    fn clock(&self) -> &dyn Clock;
+    fn clock(&self) -> &Arc<dyn Clock>;
 
     /// Returns the client of the API.
     fn api(&self) -> &Self::Api;
@@ -146,8 +146,8 @@ pub trait Host: Send + Sync {
     }
 
     /// Signals that the program is alive. Called in each iteration of the loop, and again after the returned time at
-    /// the latest.
-    fn heartbeat(&mut self) -> Option<Duration> {
+    /// the latest, also during a pass.
+    fn heartbeat(&self) -> Option<Duration> {
         None
     }
 }

@@ -19,6 +19,9 @@ use hookctl_core::plan::Cause;
 /// The time between two scans where the system reports no file events.
 const POLL: Duration = Duration::from_millis(500);
 
+/// The shortest time between two heartbeats during a pass.
+const SHORTEST_BEAT: Duration = Duration::from_millis(10);
+
 /// Syncs the account of a host with its files until the watch is cancelled. Requests in flight are then settled and
 /// recorded. Each notification of `wake` requests a pass at once.
 ///
@@ -57,6 +60,20 @@ pub async fn watch<H: Host>(host: &mut H, wake: &Notify, cancellation: &Cancella
             () = tokio::time::sleep(next) => {}
             () = wake.notified() => watch.on_wake().await,
             () = cancellation.cancelled() => return,
+        }
+    }
+}
+
+/// Runs a pass, which may wait longer for the API than a service manager waits for a heartbeat.
+async fn with_heartbeats<H: Host, T>(host: &H, mut pass: impl Future<Output = T> + Unpin) -> T {
+    loop {
+        let Some(next) = host.heartbeat() else {
+            return pass.await;
+        };
+        tokio::select! {
+            biased;
+            made = &mut pass => return made,
+            () = tokio::time::sleep(next.max(SHORTEST_BEAT)) => {}
         }
     }
 }
@@ -153,7 +170,8 @@ impl<H: Host> Watch<'_, H> {
             may_prune: self.schedule.may_prune(),
             cancellation: self.cancellation,
         };
-        let succeeded = match pass::run(&*self.host, context).await {
+        let host = &*self.host;
+        let succeeded = match with_heartbeats(host, Box::pin(pass::run(host, context))).await {
             Ok(None) => true,
             Ok(Some((report, left))) => {
                 self.learn(&report);

@@ -51,6 +51,16 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 6] = [
+        Self::Start,
+        Self::Files,
+        Self::Interval,
+        Self::Retry,
+        Self::Grace,
+        Self::Request,
+    ];
+
     /// Returns the reason as one word, for logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

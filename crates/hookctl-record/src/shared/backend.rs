@@ -58,12 +58,15 @@ impl SharedRecord {
     /// [`SharedError::Exists`], [`SharedError::Unsafe`], or [`SharedError::Store`]
     pub async fn init(&self) -> Result<(), SharedError> {
         let shared = &self.0;
-        match shared.attempts().head(None).await {
-            Err(SharedError::Missing) => {}
-            Ok(_) | Err(SharedError::Moved { .. }) => return Err(SharedError::Exists),
-            Err(error) => return Err(error),
-        }
-        super::probe::probe(shared.attempts(), &nonce()?).await?;
+        let checked = async {
+            match shared.attempts().head(None).await {
+                Err(SharedError::Missing) => {}
+                Ok(_) | Err(SharedError::Moved { .. }) => return Err(SharedError::Exists),
+                Err(error) => return Err(error),
+            }
+            super::probe::probe(shared.attempts(), &nonce()?).await
+        };
+        shared.unless_cancelled(checked).await?;
         let body = HeadBody {
             record: nonce()?,
             account: shared.account.to_string(),
@@ -92,9 +95,9 @@ impl SharedRecord {
     /// # Errors
     /// [`SharedError::Damaged`] names the object that is not what was written.
     pub async fn verify(&self) -> Result<(), SharedError> {
-        let head = self.0.attempts().head(None).await?;
-        let head = head.ok_or(SharedError::Missing)?;
-        self.0.attempts().verify(&head.body).await
+        let head = self.0.current_head().await?;
+        let verifying = self.0.attempts().verify(&head.body);
+        self.0.unless_cancelled(verifying).await
     }
 
     /// Reads who holds the record, and how long its log is. Reads no entry.
@@ -102,8 +105,7 @@ impl SharedRecord {
     /// # Errors
     /// [`SharedError::Missing`], [`SharedError::Moved`], or another [`SharedError`]
     pub async fn status(&self) -> Result<SharedStatus, SharedError> {
-        let head = self.0.attempts().head(None).await?;
-        let head = head.ok_or(SharedError::Missing)?.body;
+        let head = self.0.current_head().await?.body;
         self.0.check(&head)?;
         Ok(SharedStatus {
             record: head.record,
@@ -133,8 +135,7 @@ impl SharedRecord {
     pub async fn unlock(&self, epoch: u64) -> Result<Option<Duration>, SharedError> {
         // A heartbeat in between refuses the attempt.
         for _ in 0..UNLOCK_ATTEMPTS {
-            let head = self.0.attempts().head(None).await?;
-            let head = head.ok_or(SharedError::Missing)?;
+            let head = self.0.current_head().await?;
             self.0.check(&head.body)?;
             if head.body.holder.is_none() {
                 return Ok(None);
@@ -165,8 +166,30 @@ impl std::fmt::Debug for SharedRecord {
 }
 
 impl Shared {
+    /// Awaits work that changes nothing, which may be tried again for a minute, unless a signal ends it first.
+    async fn unless_cancelled<T>(
+        &self,
+        work: impl Future<Output = Result<T, SharedError>>,
+    ) -> Result<T, SharedError> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.options.cancellation.cancelled() => Err(SharedError::Interrupted),
+        }
+    }
+
+    async fn current_head(&self) -> Result<ReadHead, SharedError> {
+        let attempts = self.attempts();
+        let head = self.unless_cancelled(attempts.head(None)).await?;
+        head.ok_or(SharedError::Missing)
+    }
+
     /// Reads the head and its state. What was read before is read again only as far as it changed.
     async fn read(&self) -> Result<Known, SharedError> {
+        self.unless_cancelled(self.read_on()).await
+    }
+
+    async fn read_on(&self) -> Result<Known, SharedError> {
         let known = self.known().clone();
         let unless = known.as_ref().map(|known| &known.head.version);
         let Some(head) = self.attempts().head(unless).await? else {
@@ -206,7 +229,8 @@ impl Shared {
         loop {
             let seen = watched.as_ref().map(|watched| &watched.head);
             let seen = seen.or_else(|| known.as_ref().map(|known| &known.head));
-            let read = self.attempts().head(seen.map(|seen| &seen.version)).await?;
+            let reading = self.attempts().head(seen.map(|seen| &seen.version));
+            let read = self.unless_cancelled(reading).await?;
             let head = match read {
                 Some(read) => {
                     self.check(&read.body)?;
@@ -309,7 +333,8 @@ impl Shared {
         let mut entries = std::pin::pin!(entries);
         while changes.len() < limit {
             // Older entries were trimmed.
-            let Some((_, Some(entry))) = entries.try_next().await? else {
+            let next = self.unless_cancelled(entries.try_next());
+            let Some((_, Some(entry))) = next.await? else {
                 break;
             };
             for operation in entry.body.operations.into_iter().rev() {

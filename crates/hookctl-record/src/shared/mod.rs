@@ -8,7 +8,7 @@
 //! # Guarantees
 //! - Sequences of the log are contiguous, and an object of the log is created once. So a holder that was replaced can
 //!   append nothing more: the fence.
-//! - A holder that could not renew its lease in time may send nothing more: the permit. See [`Session::may_send`].
+//! - A holder that could not renew its lease in time may send nothing more: the permit. See [`Session::send_permit`].
 //! - A lost response is resolved by reading back, because each written content is unique.
 //! - A checksum and a chain of digests detect damaged, missing, and exchanged objects.
 //!
@@ -20,7 +20,7 @@
 //! The API itself has no fence. A process that is paused between its last check of the permit and the send of the kernel
 //! can send a request after its lease. Its intent is in the log, so that the next holder waits for it.
 //!
-//! [`Session::may_send`]: hookctl_core::record::Session::may_send
+//! [`Session::send_permit`]: hookctl_core::record::Session::send_permit
 
 mod backend;
 mod blobs;

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hookctl_core::record::{Commit, Entry, Head, Loaded, PortFuture, Remembered, Session};
+use hookctl_core::record::{
+    Commit, Entry, Head, Loaded, PortFuture, Remembered, SendPermit, Session,
+};
 
 use super::context::{Known, Shared, nonce, tag};
 use super::digest::Digest;
@@ -319,8 +321,9 @@ impl Session for SharedSession {
         Box::pin(async move { Ok(self.append_commit(commit).await?) })
     }
 
-    fn may_send(&self) -> bool {
-        self.lease.permits()
+    fn send_permit(&self) -> SendPermit {
+        let lease = Arc::clone(&self.lease);
+        SendPermit::new(move || lease.permits())
     }
 
     fn end(self: Box<Self>) -> PortFuture<'static, Option<Head>> {

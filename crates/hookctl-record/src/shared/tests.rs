@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hookctl_core::record::{Account, After, Backend as _, Entry, RecordErrorKind, Remembered};
-use hookctl_core::secret::{FingerprintKey, Salt};
+use hookctl_core::secret::{FingerprintKey, Fingerprints, Salt};
 use hookctl_core::webhook::RemoteId;
 use hookctl_testing::simulation::Machine;
 use hookctl_testing::{bound, secret};
@@ -190,7 +190,7 @@ async fn the_log_after_a_checkpoint_is_bounded_as_a_whole() {
 fn the_checkpoint_of_100_000_webhooks_fits_in_one_object() {
     let number = 100_000;
     let mut remembered = Remembered::default();
-    let fingerprints = FingerprintKey::derive(&secret("a key"));
+    let keys = ["a", "b", "c", "d"].map(|key| FingerprintKey::derive(&secret(key)));
     let mut random = blake3::Hasher::new().finalize_xof();
     for sequence in 0..number {
         let mut settlement = bound(sequence);
@@ -198,7 +198,10 @@ fn the_checkpoint_of_100_000_webhooks_fits_in_one_object() {
             let mut bytes = [0; 16];
             random.fill(&mut bytes);
             let salt = Salt::new(bytes);
-            record.token = Some(fingerprints.fingerprint(salt, &secret("a token")));
+            let token = secret("a token");
+            let mut all = keys.iter().map(|key| key.fingerprint(salt, &token));
+            let first = Fingerprints::from(all.next().unwrap());
+            record.token = Some(all.fold(first, |all, one| all.with(one)));
             record.id = RemoteId::parse(&format!("{:032x}", u128::from_be_bytes(bytes))).unwrap();
             record.sent.name = format!("Billing of clinic {sequence}");
             record.stored.name.clone_from(&record.sent.name);

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use hookctl_core::record::{HistoryChange, HistoryEntry, Provenance};
-use hookctl_core::secret::{Fingerprint, Followed};
+use hookctl_core::secret::{Fingerprints, Followed};
 use hookctl_core::state::AppliedRecord;
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec};
 
@@ -104,7 +104,7 @@ pub(crate) struct StoredRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored: Option<WebhookSpec>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    token: Option<Fingerprint>,
+    token: Option<Fingerprints>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     prevent_destroy: bool,
 }
@@ -124,7 +124,7 @@ impl From<&AppliedRecord> for StoredRecord {
             id: record.id.clone(),
             sent: kept(&record.sent),
             stored: (record.stored != record.sent).then(|| kept(&record.stored)),
-            token: record.token,
+            token: record.token.clone(),
             prevent_destroy: record.prevent_destroy,
         }
     }

@@ -63,7 +63,7 @@ fn a_late_writer_locks_nothing_before_it_begins() {
         let (ours, theirs) = (late(location), record(location));
         let open = ours.open_late().await.unwrap();
         assert!(open.remembered().await.unwrap().last_applied.is_empty());
-        assert!(!open.may_send(), "only a writer sends");
+        assert!(!open.send_permit().holds(), "only a writer sends");
         let other = theirs.open().await.unwrap();
         other.settle(bound(1)).await.unwrap();
         other.close().await.unwrap();
@@ -71,7 +71,7 @@ fn a_late_writer_locks_nothing_before_it_begins() {
         let unchanged = ours.open_late().await.unwrap();
         assert_eq!(unchanged.remembered().await.unwrap().last_applied.len(), 1);
         assert!(unchanged.begin().await.unwrap());
-        assert!(unchanged.may_send());
+        assert!(unchanged.send_permit().holds());
         unchanged.settle(bound(2)).await.unwrap();
         assert_eq!(unchanged.remembered().await.unwrap().last_applied.len(), 2);
         unchanged.close().await.unwrap();

@@ -200,7 +200,7 @@ impl Run {
                             return false;
                         }
                         let _sender = senders.acquire().await.unwrap();
-                        if !self.ignores_permit && !open.may_send() {
+                        if !self.ignores_permit && !open.send_permit().holds() {
                             return false;
                         }
                         match self.api.create(key.as_str(), &self.dice).await {

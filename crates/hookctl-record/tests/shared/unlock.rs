@@ -36,14 +36,14 @@ fn an_unlocked_holder_can_neither_append_nor_send_and_the_next_one_need_not_wait
         assert_eq!(status.holder.unwrap().run, "a machine");
         let other = admin.unlock(7).await.unwrap_err();
         assert!(matches!(other, SharedError::OtherEpoch { found: 1 }));
-        assert!(held.may_send());
+        assert!(held.send_permit().holds());
 
         let begun = Instant::now();
         let waited = admin.unlock(1).await.unwrap().unwrap();
         // The lease of a minute without the request time-out, and a tenth for a slow clock: until then the holder could send.
         assert_eq!(waited, Duration::from_secs(33));
         assert!((waited..waited + Duration::from_secs(2)).contains(&begun.elapsed()));
-        assert!(!held.may_send());
+        assert!(!held.send_permit().holds());
         let refused = held.append(commit(2)).await.unwrap_err();
         assert_eq!(refused.kind(), RecordErrorKind::Fenced, "{refused}");
         assert_eq!(admin.status().await.unwrap().holder, None);
@@ -69,8 +69,8 @@ fn an_unlock_waits_for_the_permit_of_a_slow_clock() {
         };
         let held = shared(&slow).begin().await.unwrap();
         machine.cut_store(Duration::from_mins(5));
-        assert!(held.may_send());
+        assert!(held.send_permit().holds());
         shared(&run).unlock(1).await.unwrap().unwrap();
-        assert!(!held.may_send());
+        assert!(!held.send_permit().holds());
     });
 }

@@ -95,7 +95,7 @@ fn rebound(record: AppliedRecord, observed: &ObservedState) -> Option<AppliedRec
         token: record
             .token
             .filter(|_| found.has_bearer_token)
-            .map(hookctl::secret::Fingerprint::unverifiable),
+            .map(|token| token.unverifiable()),
         ..record
     })
 }

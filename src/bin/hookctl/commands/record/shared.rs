@@ -91,7 +91,7 @@ pub(super) async fn init(
     if target.fingerprint_key.is_none() {
         ui.remark(
             "note: tokens are compared by means of the API key; set a `fingerprint_key` if runs use different API keys, \
-             or each writes the tokens again\n",
+             or each key writes each token once more\n",
         );
     }
     Ok(())

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::address::listen_address;
 use crate::args::{KeyGlob, duration};
 
 /// The arguments of `hookctl watch`.
@@ -35,8 +36,8 @@ pub(crate) struct WatchArgs {
     /// Sync only keys that match this pattern; may be repeated
     #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
     pub(super) only: Vec<KeyGlob>,
-    /// Serve Prometheus metrics at this address, under /metrics, with /healthz and /readyz
-    #[arg(long, value_name = "ADDR")]
+    /// Serve Prometheus metrics at this address, such as :9090, under /metrics, with /healthz and /readyz
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub(super) metrics: Option<SocketAddr>,
     /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]

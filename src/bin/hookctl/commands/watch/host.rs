@@ -1,27 +1,29 @@
 //! The command line as the host of a watch: files, secrets, and a log.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, Listener as _};
+use hookctl::apply::Listener as _;
 use hookctl::clock::Clock;
-use hookctl::plan::{Change, KeyFilter, PlannedAction};
+use hookctl::plan::KeyFilter;
 use hookctl::reconcile::PassError;
 use hookctl::record::{Horizon, Provenance, Record};
 use hookctl::remote::http::HttpApi;
-use hookctl::report::{Outcome, SyncReport};
+use hookctl::report::SyncReport;
 use hookctl::secret::FingerprintKey;
 use hookctl::watch::{
-    Drift, Ended, Files, Host, Inputs, PassFailure, Passed, Reason, ScanResult, WatchEvent,
-    WatchOptions, Watched,
+    Ended, Files, Host, Inputs, PassFailure, Passed, Reason, ScanResult, WatchEvent, WatchOptions,
+    Watched,
 };
+use hookctl::webhook::Key;
 
 use super::args::WatchArgs;
+use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
 use super::readiness::Input;
 use super::screen;
 use super::service::Service;
+use super::standing::Standing;
 use super::unreadable::Unreadable;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
@@ -53,7 +55,11 @@ pub(super) struct CliHost<'a> {
     session: Session,
     files: Files,
     unreadable: Unreadable,
-    service: Service,
+    /// The orphans of the last pass.
+    orphans: Standing<Bound, String>,
+    /// The webhooks whose drift the last pass did not correct, with the changes.
+    drifted: Standing<String, String>,
+    service: Arc<Service>,
     metrics: Arc<Metrics>,
 }
 
@@ -64,36 +70,50 @@ impl<'a> CliHost<'a> {
         settings: Settings,
         session: Session,
         metrics: Arc<Metrics>,
+        service: Arc<Service>,
     ) -> Self {
         Self {
             options: options(context.args, &only, &settings, session.horizon()),
-            service: Service::of(context.environment),
+            service,
             context,
             only,
             settings,
             session,
             files: Files::default(),
             unreadable: Unreadable::default(),
+            orphans: Standing::default(),
+            drifted: Standing::default(),
             metrics,
         }
     }
 
     fn passed(&self, passed: &Passed) {
         let report = &passed.report;
-        self.metrics.report(report, passed.held);
+        let target = self.target();
+        let left = passed.left.iter().map(|planned| {
+            let key = planned.key.as_str().to_owned();
+            (key, lines::changes(planned))
+        });
+        let drifted = self.drifted.replace(left);
+        let is_new = |key: &Key| drifted.begun.iter().any(|(new, _)| new == key.as_str());
+        let new = passed.left.iter().filter(|planned| is_new(&planned.key));
+        let fields = new.map(|planned| planned.changes.len().max(1)).sum();
+        self.metrics.report(passed, fields);
         self.unreadable.passed(&report.plan);
-        if self.options.drift == Drift::Warn {
-            self.metrics.left(passed.left.len());
-        }
+        let orphans = self
+            .orphans
+            .replace(report.plan.orphans.iter().map(lines::orphan));
+        lines::orphans(&orphans, self.options.prune, target);
         if let Some(error) = &report.ended_by {
             tracing::error!(
+                target,
                 error = mask::masked(&chain(error)),
                 help = help(error),
                 "a further round was needed and failed"
             );
         }
         for duplicate in report.report.iter().flat_map(|results| &results.duplicates) {
-            tracing::error!(help = help(duplicate), "{duplicate}");
+            tracing::error!(target, help = help(duplicate), "{duplicate}");
         }
         let requests = self.metrics.requests(&self.session.api().outcomes());
         let count = |of: fn(&SyncReport) -> usize| report.report.as_ref().map_or(0, of);
@@ -105,6 +125,7 @@ impl<'a> CliHost<'a> {
         if applied + failed > 0 || passed.reason == Reason::Start {
             let unchanged = report.plan.unchanged.len();
             tracing::info!(
+                target,
                 reason,
                 applied,
                 failed,
@@ -114,16 +135,11 @@ impl<'a> CliHost<'a> {
                 "pass"
             );
         } else {
-            tracing::debug!(reason, requests, milliseconds, "pass");
+            tracing::debug!(target, reason, requests, milliseconds, "pass");
         }
-        for planned in &passed.left {
-            let (key, fields) = (planned.key.as_str(), fields(planned));
-            tracing::warn!(key, fields, "drift not corrected");
-        }
+        lines::drift(&drifted, target);
         self.metrics.pass(passed.reason, passed.ended, passed.took);
-        if passed.ended == Ended::Complete {
-            self.service.ready();
-        }
+        self.service.status(&self.status(passed, failed));
         mask::forget_tokens();
     }
 
@@ -133,6 +149,7 @@ impl<'a> CliHost<'a> {
         let error = match failure {
             PassFailure::Inputs(error) => error,
             PassFailure::Record(error) => {
+                self.metrics.failed(error);
                 caused = record_error(error);
                 &caused
             }
@@ -141,20 +158,54 @@ impl<'a> CliHost<'a> {
                 &caused
             }
             PassFailure::Pass(error) => {
+                self.metrics.failed(error);
+                if let PassError::Refused { plan, .. } = error {
+                    self.metrics.refused(plan.actions.len());
+                }
                 caused = no_result(error);
                 &caused
             }
         };
+        let message = mask::masked(&error.message);
         tracing::error!(
+            target = self.target(),
             reason = reason.as_str(),
             code = error.code,
             help = error.help(),
             milliseconds = milliseconds(took),
-            "pass failed: {}",
-            mask::masked(&error.message)
+            "pass failed: {message}"
         );
         self.metrics.pass(reason, Ended::Incomplete, took);
+        let code = error.code;
+        self.service.status(&format!(
+            "the last pass failed, and is retried: {message} ({code})"
+        ));
         mask::forget_tokens();
+    }
+
+    fn target(&self) -> &str {
+        &self.settings.target.name
+    }
+
+    /// Returns the result of a pass on one line, for a service manager.
+    fn status(&self, passed: &Passed, failed: usize) -> String {
+        let plan = &passed.report.plan;
+        let (target, now) = (self.target(), jiff::Timestamp::now());
+        let mut text = match passed.ended {
+            Ended::Complete if passed.left.is_empty() => format!("{target} is in sync"),
+            Ended::Complete => format!("{target} has drift, which is not corrected"),
+            Ended::Incomplete => format!("{target} is not in sync: {failed} failed, retrying"),
+        };
+        let counts = [("held", passed.held), ("orphans", plan.orphans.len())];
+        for (word, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            text += &format!(", {word}: {count}");
+        }
+        text += &format!(" (last pass {now:.0})");
+        if self.metrics.are_valid() {
+            text
+        } else {
+            format!("the files are invalid; the last valid state stays applied: {text}")
+        }
     }
 }
 
@@ -166,7 +217,7 @@ impl Host for CliHost<'_> {
         &self.options
     }
 
-    fn clock(&self) -> &dyn Clock {
+    fn clock(&self) -> &Arc<dyn Clock> {
         self.session.clock()
     }
 
@@ -247,11 +298,17 @@ impl Host for CliHost<'_> {
                 tracing::warn!(error = %chain(error), help = help(error), "file events are unavailable");
             }
             WatchEvent::Invalid => {
-                tracing::warn!("the files are invalid; the last valid state stays applied");
+                let text = "the files are invalid; the last valid state stays applied";
+                tracing::warn!(target = self.target(), "{text}");
+                self.service.status(text);
             }
-            WatchEvent::Valid => tracing::info!("the files are valid again"),
+            WatchEvent::Valid => {
+                let text = "the files are valid again";
+                tracing::info!(target = self.target(), "{text}");
+                self.service.status(text);
+            }
             WatchEvent::Action(event) if self.context.ui.shows_progress() => Progress.on(event),
-            WatchEvent::Action(event) => acted(event),
+            WatchEvent::Action(event) => lines::acted(event, self.target()),
             WatchEvent::Passed(report) => self.passed(report),
             WatchEvent::Failed {
                 reason,
@@ -259,6 +316,7 @@ impl Host for CliHost<'_> {
                 took,
             } => self.failed(reason, failure, took),
             WatchEvent::Held { key, field } => tracing::error!(
+                target = self.target(),
                 key = key.as_str(),
                 field,
                 "corrected three times in ten minutes: another writer keeps changing it. Not corrected again \
@@ -274,6 +332,7 @@ impl Host for CliHost<'_> {
 
     /// Reloads hookctl.yaml. If it is invalid, shows why and keeps the previous settings.
     async fn on_wake(&mut self) {
+        self.service.reloading();
         let WatchContext {
             ui,
             global,
@@ -290,24 +349,34 @@ impl Host for CliHost<'_> {
         self.metrics.read(Input::Configuration, reloaded.is_ok());
         match reloaded {
             Ok((settings, session)) => {
-                tracing::info!("reloaded hookctl.yaml");
+                let text = if settings.has_file {
+                    "reloaded hookctl.yaml"
+                } else {
+                    "there is no hookctl.yaml to reload; flags, variables, and defaults stay in effect"
+                };
+                tracing::info!(target = settings.target.name, "{text}");
+                self.service.ready(text);
                 self.options = options(args, &self.only, &settings, session.horizon());
                 self.settings = settings;
                 self.session = session;
-                self.metrics.counts_start_anew();
+                self.metrics.client_replaced(&self.settings.target.name);
             }
-            Err(error) => tracing::error!(
-                code = error.code,
-                help = error.help(),
-                error = error.message,
-                "could not reload hookctl.yaml; the previous settings stay in effect"
-            ),
+            Err(error) => {
+                let text = "could not reload hookctl.yaml; the previous settings stay in effect";
+                tracing::error!(
+                    target = self.target(),
+                    code = error.code,
+                    help = error.help(),
+                    error = error.message,
+                    "{text}"
+                );
+                self.service.ready(text);
+            }
         }
     }
 
-    fn heartbeat(&mut self) -> Option<Duration> {
-        self.service.heartbeat();
-        self.service.next_sign()
+    fn heartbeat(&self) -> Option<Duration> {
+        self.service.heartbeat()
     }
 }
 
@@ -355,50 +424,5 @@ fn no_result(error: &PassError) -> CommandError {
         }
         PassError::Refused { refusal, .. } => CommandError::caused(refusal.code(), refusal),
         other => CommandError::caused("pass", other),
-    }
-}
-
-/// Returns the hints for an error on one line; `None` if there are none.
-fn help(error: &(dyn Error + 'static)) -> Option<String> {
-    let hints = hints::of(error);
-    (!hints.is_empty()).then(|| hints.join("; "))
-}
-
-/// Returns a duration in milliseconds.
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn fields(planned: &PlannedAction) -> String {
-    let names: Vec<&str> = planned.changes.iter().map(Change::field_name).collect();
-    names.join(", ")
-}
-
-/// Logs one line per change.
-fn acted(event: ApplyEvent<'_>) {
-    let ApplyEvent::Ended { planned, outcome } = event else {
-        return;
-    };
-    let (key, action) = (planned.key.as_str(), planned.action.as_str());
-    let cause = planned.changes.first();
-    let cause = cause.map_or("", |change| change.cause().as_str());
-    let masked = mask::masked;
-    match outcome {
-        Outcome::Applied { id, .. } => {
-            let (fields, id) = (fields(planned), id.as_str());
-            tracing::info!(key, action, fields, cause, id, "applied");
-        }
-        Outcome::Failed(error) => {
-            let (help, error) = (help(error), masked(&error.to_string()));
-            tracing::error!(key, action, error, help, "failed");
-        }
-        Outcome::Pending(error) => {
-            let (help, error) = (help(error), masked(&error.to_string()));
-            tracing::warn!(key, action, error, help, "pending");
-        }
-        other => {
-            let error = other.why();
-            tracing::warn!(key, action, error, "{}", other.as_str());
-        }
     }
 }

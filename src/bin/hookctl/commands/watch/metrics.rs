@@ -1,21 +1,16 @@
-//! The metrics of a watch, and the server for them.
+//! The metrics of a watch. Counts only; the formats and the server are elsewhere.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::error::Error;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookctl::plan::Cause;
+use hookctl::plan::{Action, Cause};
 use hookctl::reconcile::PassReport;
-use hookctl::report::Outcome;
-use hookctl::watch::{Ended, Reason};
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hookctl::record::{RecordError, RecordErrorKind};
+use hookctl::report::{ActionError, ActionResult, Outcome};
+use hookctl::watch::{Ended, Passed, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -23,14 +18,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
+use super::exposition::Format;
+use super::process;
 use super::readiness::{Input, Readiness};
 use super::unreadable;
-use crate::error::CommandError;
-use crate::ui::Ui;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -40,18 +32,33 @@ type Counts = BTreeMap<(&'static str, Option<u16>), u64>;
 /// The buckets of the pass histogram, in seconds: from one local list to a large apply.
 const SECONDS: [f64; 10] = [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0];
 
-/// The most concurrent connections.
-const MOST_CONNECTIONS: usize = 64;
+/// The statuses of webhooks.
+const STATUSES: [&str; 7] = [
+    "in_sync",
+    "failed",
+    "orphan",
+    "unmanaged",
+    "unreadable",
+    "held",
+    "drifted",
+];
 
-/// How long the head of a request may take.
-const HEADER_TIME: Duration = Duration::from_secs(5);
+/// The methods and the usual statuses of requests, which are counted from 0 on. An increase of a counter is seen only
+/// if the counter was there before.
+const METHODS: [&str; 4] = ["GET", "POST", "PATCH", "DELETE"];
+const RESPONSES: [u16; 10] = [0, 200, 401, 403, 404, 429, 500, 502, 503, 504];
 
-/// How long a connection may last.
-const CONNECTION_TIME: Duration = Duration::from_secs(30);
-
-/// The metrics.
+/// The metrics of a watch.
 pub(super) struct Metrics {
-    registry: Registry,
+    series: Mutex<Series>,
+    interval: Duration,
+    started: jiff::Timestamp,
+    readiness: Readiness,
+}
+
+/// The series of one target.
+struct Series {
+    target: String,
     passes: Family<Labels, Counter>,
     seconds: Histogram,
     webhooks: Family<Labels, Gauge>,
@@ -59,117 +66,118 @@ pub(super) struct Metrics {
     drift: Counter,
     requests: Family<Labels, Counter>,
     /// The client's counts at the last update.
-    known: Mutex<Counts>,
+    known: Counts,
+    lease_lost: Counter,
     last_success: Gauge<f64, AtomicU64>,
-    valid: Family<Labels, Gauge>,
-    readiness: Readiness,
+}
+
+impl Series {
+    fn new(target: &str) -> Self {
+        let series = Self {
+            target: target.to_owned(),
+            passes: Family::default(),
+            seconds: Histogram::new(SECONDS),
+            webhooks: Family::default(),
+            pending: Gauge::default(),
+            drift: Counter::default(),
+            requests: Family::default(),
+            known: Counts::default(),
+            lease_lost: Counter::default(),
+            last_success: Gauge::default(),
+        };
+        for reason in Reason::ALL {
+            for ended in [Ended::Complete, Ended::Incomplete] {
+                drop(series.passes.get_or_create(&of_pass(reason, ended)));
+            }
+        }
+        for status in STATUSES {
+            drop(series.webhooks.get_or_create(&of_status(status)));
+        }
+        for method in METHODS {
+            for status in RESPONSES {
+                drop(series.requests.get_or_create(&of_request(method, status)));
+            }
+        }
+        series
+    }
+
+    fn webhooks(&self, status: &'static str, count: usize) {
+        let count = number(count);
+        self.webhooks.get_or_create(&of_status(status)).set(count);
+    }
+
+    /// Adds the series to a registry that prefixes and labels them.
+    fn register(&self, registry: &mut Registry) {
+        let help = "Passes, by reason and result";
+        registry.register("passes", help, self.passes.clone());
+        let help = "Duration of passes";
+        registry.register_with_unit("pass", help, Unit::Seconds, self.seconds.clone());
+        let help = "Webhooks by status, after the last pass";
+        registry.register("webhooks", help, self.webhooks.clone());
+        let help = "Changes that have not been applied";
+        registry.register("pending_changes", help, self.pending.clone());
+        let help = "Fields that another writer changed at the API";
+        registry.register("drift_found", help, self.drift.clone());
+        let help =
+            "Requests to the API, by method and status; status 0 is a request without a response";
+        registry.register("api_requests", help, self.requests.clone());
+        let help = "Passes that lost the lease on the shared record to another run";
+        registry.register("lease_lost", help, self.lease_lost.clone());
+        let help = "Time of the last successful pass, in seconds since 1970; 0 before the first";
+        let (name, last) = ("last_success_timestamp", self.last_success.clone());
+        registry.register_with_unit(name, help, Unit::Seconds, last);
+    }
 }
 
 impl Metrics {
-    pub(super) fn new() -> Self {
-        let mut registry = Registry::with_prefix("hookctl");
-        let passes = Family::default();
-        registry.register("passes", "Passes, by reason and result", passes.clone());
-        let seconds = Histogram::new(SECONDS);
-        registry.register_with_unit("pass", "Duration of passes", Unit::Seconds, seconds.clone());
-        let webhooks = Family::default();
-        registry.register(
-            "webhooks",
-            "Webhooks by status, after the last pass",
-            webhooks.clone(),
-        );
-        let pending = Gauge::default();
-        registry.register(
-            "pending_changes",
-            "Changes that have not been applied",
-            pending.clone(),
-        );
-        let drift = Counter::default();
-        registry.register(
-            "drift_found",
-            "Fields that another writer changed at the API",
-            drift.clone(),
-        );
-        let requests = Family::default();
-        registry.register(
-            "api_requests",
-            "Requests to the API, by method and status; status 0 is a request without a response",
-            requests.clone(),
-        );
-        let last_success = Gauge::<f64, AtomicU64>::default();
-        registry.register_with_unit(
-            "last_success_timestamp",
-            "Time of the last successful pass, in seconds since 1970",
-            Unit::Seconds,
-            last_success.clone(),
-        );
-        let valid = Family::<Labels, Gauge>::default();
-        registry.register(
-            "files_valid",
-            "Whether the files are valid: 1 or 0; while they are invalid, the last valid state stays applied",
-            valid.clone(),
-        );
-        for input in Input::ALL {
-            let labels = vec![("files", input.as_str().to_owned())];
-            valid.get_or_create(&labels).set(1);
-        }
-        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "Version of the program", build);
+    pub(super) fn new(target: &str, interval: Duration) -> Self {
         Self {
-            registry,
-            passes,
-            seconds,
-            webhooks,
-            pending,
-            drift,
-            requests,
-            known: Mutex::default(),
-            last_success,
-            valid,
+            series: Mutex::new(Series::new(target)),
+            interval,
+            started: jiff::Timestamp::now(),
             readiness: Readiness::default(),
         }
     }
 
     /// Records the end of a pass.
     pub(super) fn pass(&self, reason: Reason, ended: Ended, took: Duration) {
-        let result = match ended {
-            Ended::Complete => "success",
-            Ended::Incomplete => "failure",
-        };
-        let labels = vec![
-            ("reason", reason.as_str().to_owned()),
-            ("result", result.to_owned()),
-        ];
-        self.passes.get_or_create(&labels).inc();
-        self.seconds.observe(took.as_secs_f64());
+        let series = self.series();
+        series.passes.get_or_create(&of_pass(reason, ended)).inc();
+        series.seconds.observe(took.as_secs_f64());
         if ended == Ended::Complete {
             self.readiness.passed();
             let now = jiff::Timestamp::now().as_duration();
-            self.last_success.set(now.as_secs_f64());
+            series.last_success.set(now.as_secs_f64());
         }
     }
 
-    /// Records the results of a pass.
-    pub(super) fn report(&self, report: &PassReport, held: usize) {
+    /// Records the results of a pass. `newly_drifted` is the number of fields whose drift was first seen in this pass
+    /// and is only reported.
+    pub(super) fn report(&self, passed: &Passed, newly_drifted: usize) {
+        let report = &passed.report;
         let failed = report
             .results()
             .iter()
             .filter(|result| !matches!(result.outcome, Outcome::Applied { .. }))
             .count();
-        let applied = report.results().len() - failed;
-        let counts = [
-            ("in_sync", report.plan.unchanged.len() + applied),
-            ("failed", failed),
-            ("orphan", report.plan.orphans.len()),
-            ("unmanaged", report.plan.unmanaged.len()),
-            ("unreadable", unreadable::of_plan(&report.plan).len()),
-            ("held", held),
-        ];
-        for (status, count) in counts {
-            let labels = vec![("status", status.to_owned())];
-            self.webhooks.get_or_create(&labels).set(number(count));
-        }
-        self.pending.set(number(failed + held));
+        let exists = |result: &&ActionResult| {
+            let is_gone = matches!(
+                result.planned.action,
+                Action::Delete(_) | Action::Forget { .. }
+            );
+            matches!(result.outcome, Outcome::Applied { .. }) && !is_gone
+        };
+        let applied = report.results().iter().filter(exists).count();
+        let series = self.series();
+        let left = passed.left.len();
+        series.webhooks("in_sync", report.plan.unchanged.len() + applied);
+        series.webhooks("failed", failed);
+        series.webhooks("orphan", report.plan.orphans.len());
+        series.webhooks("unmanaged", report.plan.unmanaged.len());
+        series.webhooks("unreadable", unreadable::of_plan(&report.plan).len());
+        series.webhooks("held", passed.held);
+        series.webhooks("drifted", left);
+        series.pending.set(number(failed + passed.held + left));
         let drifted = report
             .plan
             .actions
@@ -177,133 +185,201 @@ impl Metrics {
             .flat_map(|planned| &planned.changes)
             .filter(|change| change.cause() == Cause::Drift)
             .count();
-        self.drift.inc_by(drifted as u64);
+        series.drift.inc_by((drifted + newly_drifted) as u64);
+        if lost_its_lease(report) {
+            series.lease_lost.inc();
+        }
+    }
+
+    /// Records the error of a pass without a report.
+    pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
+        if is_lost_lease(error) {
+            self.series().lease_lost.inc();
+        }
+    }
+
+    /// Records the number of changes of a plan that was refused.
+    pub(super) fn refused(&self, changes: usize) {
+        self.series().pending.set(number(changes));
     }
 
     /// Records whether an input is valid.
     pub(super) fn read(&self, input: Input, is_valid: bool) {
-        let labels = vec![("files", input.as_str().to_owned())];
-        self.valid.get_or_create(&labels).set(i64::from(is_valid));
         self.readiness.read(input, is_valid, Instant::now());
     }
 
-    /// Records the webhooks whose drift was not corrected.
-    pub(super) fn left(&self, count: usize) {
-        let labels = vec![("status", "drifted".to_owned())];
-        self.webhooks.get_or_create(&labels).set(number(count));
+    /// Returns whether every input is valid.
+    pub(super) fn are_valid(&self) -> bool {
+        Input::ALL
+            .into_iter()
+            .all(|input| self.readiness.is_valid(input))
+    }
+
+    /// Returns why the watch is not ready, or `None` if it is.
+    pub(super) fn obstacle(&self, now: Instant) -> Option<String> {
+        self.readiness.obstacle(now)
     }
 
     /// Adds the client's counts. Returns the requests since the last update.
     pub(super) fn requests(&self, counted: &Counts) -> u64 {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut series = self.series();
         let mut fresh = 0;
         for ((method, status), count) in counted {
-            let before = known.get(&(*method, *status)).copied().unwrap_or_default();
-            let labels = vec![
-                ("method", (*method).to_owned()),
-                ("status", status.unwrap_or_default().to_string()),
-            ];
-            let more = count.saturating_sub(before);
-            self.requests.get_or_create(&labels).inc_by(more);
+            let known = series.known.get(&(*method, *status)).copied();
+            let labels = of_request(method, status.unwrap_or_default());
+            let more = count.saturating_sub(known.unwrap_or_default());
+            series.requests.get_or_create(&labels).inc_by(more);
             fresh += more;
         }
-        known.clone_from(counted);
+        series.known.clone_from(counted);
         fresh
     }
 
-    /// Resets the known counts, after the client was replaced.
-    pub(super) fn counts_start_anew(&self) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.clear();
+    /// Prepares for another client. Another target begins with series of its own.
+    pub(super) fn client_replaced(&self, target: &str) {
+        let mut series = self.series();
+        if series.target == target {
+            series.known.clear();
+        } else {
+            *series = Series::new(target);
+        }
     }
 
-    fn text(&self) -> Option<String> {
+    /// Returns the metrics as text.
+    pub(super) fn text(&self, format: Format) -> Option<String> {
+        let mut registry = Registry::default();
+        {
+            let series = self.series();
+            let ours = registry.sub_registry_with_prefix("hookctl");
+            let label = ("target".into(), series.target.clone().into());
+            let ours = ours.sub_registry_with_label(label);
+            series.register(ours);
+            self.register(ours);
+        }
+        process::register(&mut registry, self.started);
         let mut text = String::new();
-        encode(&mut text, &self.registry).ok()?;
-        Some(text)
+        encode(&mut text, &registry).ok()?;
+        Some(format.of_open_metrics(text))
     }
+
+    /// Adds what does not depend on a pass.
+    fn register(&self, registry: &mut Registry) {
+        let valid = Family::<Labels, Gauge>::default();
+        for input in Input::ALL {
+            let labels = vec![("files", input.as_str().to_owned())];
+            let is_valid = self.readiness.is_valid(input);
+            valid.get_or_create(&labels).set(i64::from(is_valid));
+        }
+        let help = "Whether the files are valid: 1 or 0; while they are invalid, the last valid state stays applied";
+        registry.register("files_valid", help, valid);
+        let interval = Gauge::<f64, AtomicU64>::default();
+        interval.set(self.interval.as_secs_f64());
+        let help = "Time between two checks for drift, as configured";
+        registry.register_with_unit("interval", help, Unit::Seconds, interval);
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Version of the program", build);
+    }
+
+    fn series(&self) -> MutexGuard<'_, Series> {
+        self.series.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_pass(reason: Reason, ended: Ended) -> Labels {
+    let result = match ended {
+        Ended::Complete => "success",
+        Ended::Incomplete => "failure",
+    };
+    vec![
+        ("reason", reason.as_str().to_owned()),
+        ("result", result.to_owned()),
+    ]
+}
+
+fn of_status(status: &'static str) -> Labels {
+    vec![("status", status.to_owned())]
+}
+
+fn of_request(method: &str, status: u16) -> Labels {
+    vec![
+        ("method", method.to_owned()),
+        ("status", status.to_string()),
+    ]
+}
+
+/// Returns whether a pass lost its lease after it had begun to write.
+fn lost_its_lease(report: &PassReport) -> bool {
+    let of_actions = report.results().iter().any(|result| match &result.outcome {
+        Outcome::Failed(error) | Outcome::Pending(error) => is_lost_lease(error),
+        _ => false,
+    });
+    of_actions
+        || report
+            .ended_by
+            .as_ref()
+            .is_some_and(|error| is_lost_lease(error))
+}
+
+/// Returns whether an error is that of a lost lease, or was caused by it.
+fn is_lost_lease(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| (*error).source()).any(|error| {
+        let of_record = error.downcast_ref::<RecordError>();
+        let of_action = error.downcast_ref::<ActionError>();
+        of_record.is_some_and(|error| error.kind() == RecordErrorKind::Fenced)
+            || matches!(of_action, Some(ActionError::LeaseLost))
+    })
 }
 
 fn number(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A running server. Dropping it stops it.
-pub(super) struct Server(#[expect(dead_code, reason = "dropping it ends its tasks")] JoinSet<()>);
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-/// Serves the metrics at an address, and prints it.
-pub(super) async fn serve(
-    ui: &Ui,
-    address: SocketAddr,
-    metrics: Arc<Metrics>,
-) -> Result<Server, CommandError> {
-    let failed = |error: std::io::Error| {
-        CommandError::new(
-            "metrics",
-            format!("could not serve metrics at {address}: {error}"),
-        )
-        .hint("choose another address for --metrics")
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    ui.remark(&format!("metrics at http://{address}/metrics\n"));
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            while connections.try_join_next().is_some() {}
-            // Further connections wait in the listener's queue.
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return;
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let metrics = Arc::clone(&metrics);
-            connections.spawn(async move {
-                let service = hyper::service::service_fn(|request: Request<Incoming>| {
-                    let response = answer(&metrics, request.method(), request.uri().path());
-                    async move { Ok::<_, Infallible>(response) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIME)
-                    .keep_alive(false)
-                    .serve_connection(TokioIo::new(stream), service);
-                // A broken or slow connection only affects its scraper.
-                let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
-                drop(permit);
-            });
-        }
-    });
-    Ok(Server(tasks))
-}
+    use hookctl::reconcile::PassError;
+    use hookctl::record::JournalError;
+    use hookctl::webhook::Key;
 
-fn answer(metrics: &Metrics, method: &Method, path: &str) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
-    const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let (status, kind, text) = match (method, path) {
-        (&Method::GET, "/metrics") => match metrics.text() {
-            Some(text) => (StatusCode::OK, METRICS, text),
-            None => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
-        },
-        (&Method::GET, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        (&Method::GET, "/readyz") => match metrics.readiness.obstacle(Instant::now()) {
-            None => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-            Some(obstacle) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                TEXT,
-                format!("{obstacle}\n"),
-            ),
-        },
-        _ => (StatusCode::NOT_FOUND, TEXT, "not found\n".to_owned()),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
+    use super::*;
+
+    #[test]
+    fn a_lost_lease_is_found_behind_other_errors() {
+        let of = |kind| RecordError::new(kind, "the store says so");
+        let journal = |kind| JournalError {
+            key: Key::parse("a").unwrap(),
+            source: Box::new(of(kind)),
+        };
+        let fenced = RecordErrorKind::Fenced;
+        assert!(is_lost_lease(&of(fenced)));
+        assert!(is_lost_lease(&PassError::Record(of(fenced))));
+        assert!(is_lost_lease(&PassError::Journal(journal(fenced))));
+        assert!(is_lost_lease(&ActionError::LeaseLost));
+        let not_intended = |kind| ActionError::NotIntended(Arc::new(journal(kind)));
+        assert!(is_lost_lease(&not_intended(fenced)));
+        assert!(!is_lost_lease(&not_intended(RecordErrorKind::Unavailable)));
+        assert!(!is_lost_lease(&PassError::Interrupted));
+    }
+
+    #[test]
+    fn another_target_begins_at_zero() {
+        let metrics = Metrics::new("qa", Duration::from_secs(1));
+        metrics.pass(Reason::Start, Ended::Incomplete, Duration::ZERO);
+        metrics.read(Input::Configuration, false);
+        let failed = |target, count| {
+            format!("{{target=\"{target}\",reason=\"start\",result=\"failure\"}} {count}\n")
+        };
+        metrics.client_replaced("qa");
+        let text = metrics.text(Format::Text).unwrap();
+        assert!(text.contains(&failed("qa", 1)), "{text}");
+        metrics.client_replaced("prod");
+        let text = metrics.text(Format::Text).unwrap();
+        assert!(
+            text.contains(&failed("prod", 0)) && !text.contains("\"qa\""),
+            "{text}"
+        );
+        let invalid = "hookctl_files_valid{target=\"prod\",files=\"configuration\"} 0\n";
+        assert!(text.contains(invalid), "{text}");
+    }
 }

@@ -1,11 +1,17 @@
 //! `hookctl watch`: syncs on every save, and corrects drift.
 
+mod address;
 mod args;
+mod exposition;
 mod host;
+mod lines;
 mod metrics;
+mod process;
 mod readiness;
 mod screen;
+mod server;
 mod service;
+mod standing;
 mod unreadable;
 
 use std::sync::Arc;
@@ -14,6 +20,7 @@ use tokio::sync::Notify;
 
 use self::host::CliHost;
 use self::metrics::Metrics;
+use self::service::Service;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -71,11 +78,12 @@ async fn watch(
         selects_something(&only, keys)?;
     }
     let wake = wake_on_hangup()?;
-    let metrics = Arc::new(Metrics::new());
+    let metrics = Arc::new(Metrics::new(&settings.target.name, args.interval));
     let _server = match args.metrics {
-        Some(address) => Some(metrics::serve(ui, address, Arc::clone(&metrics)).await?),
+        Some(address) => Some(server::serve(ui, address, Arc::clone(&metrics)).await?),
         None => None,
     };
+    let service = Arc::new(Service::of(environment));
     let context = host::WatchContext {
         ui,
         global,
@@ -85,8 +93,28 @@ async fn watch(
     screen::banner(ui, args, &settings, &session);
     // A pass ends by itself after a signal.
     begin_writing();
-    let mut host = CliHost::new(context, only, settings, session, metrics);
-    hookctl::watch::watch(&mut host, &wake, &cancellation).await;
+    let mut host = CliHost::new(
+        context,
+        only,
+        settings,
+        session,
+        metrics,
+        Arc::clone(&service),
+    );
+    service.ready("the first pass runs");
+    let stopping = async {
+        cancellation.cancelled().await;
+        service.stopping();
+        // The watch ends by itself.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        biased;
+        () = stopping => {}
+        () = hookctl::watch::watch(&mut host, &wake, &cancellation) => {}
+    }
+    // The watch may have seen the signal first.
+    service.stopping();
     progress::end();
     screen::ended(ui);
     Ok(())

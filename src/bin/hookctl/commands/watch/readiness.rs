@@ -57,6 +57,11 @@ impl Readiness {
         }
     }
 
+    /// Returns whether an input is valid. One that was not read yet counts as valid.
+    pub(super) fn is_valid(&self, input: Input) -> bool {
+        !self.lock().invalid_since.contains_key(&input)
+    }
+
     /// Returns why the watch is not ready, or `None` if it is.
     pub(super) fn obstacle(&self, now: Instant) -> Option<String> {
         let state = self.lock();
