@@ -3,12 +3,14 @@
 //! Human-readable text makes sense without color. Machine-readable output is an interface, described in `schemas/`.
 
 mod annotations;
+mod compact;
 pub mod deliveries;
 mod diagnostics;
 mod diff;
 mod explanations;
 mod human;
 mod json;
+mod layout;
 mod markdown;
 mod message;
 mod outcome;
@@ -20,11 +22,13 @@ mod style;
 mod table;
 
 pub use annotations::{github, sarif};
+pub use compact::{Detail, plan, report};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
-pub use explanations::explanations;
-pub use human::{beside, brief, line, plan, report};
+pub use explanations::{explanations, meaning};
+pub use human::{beside, brief, line};
 pub use json::{PlanDocument, ValidateDocument};
+pub use layout::{columns, cut, wrap};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use record::{
@@ -33,7 +37,7 @@ pub use record::{
 pub use sanitize::sanitize;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, StatusDocument, StatusRow};
-pub use style::Styles;
+pub use style::{Screen, Styles};
 
 use std::time::Duration;
 

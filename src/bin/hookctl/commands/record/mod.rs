@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
 use hookctl::record::{Account, HistoryAction, HistoryEntry, Observation, Record, RecordError};
-use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument, Styles};
+use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
@@ -264,10 +264,12 @@ async fn on_either(
         RecordCommand::History { key, limit, output } => {
             let key = key.as_deref().map(parsed).transpose()?;
             let entries = history(record, key.as_ref(), *limit).await?;
-            ui.result(&match output {
-                Form::Human => hookctl::render::history(&entries, &Styles::new(ui.color_out())),
-                Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
-            });
+            match output {
+                Form::Human => ui.human(&hookctl::render::history(&entries, &ui.screen())),
+                Form::Json => {
+                    ui.result(&HistoryDocument::new(&settings.target.name, &entries).to_text());
+                }
+            }
             Ok(())
         }
         RecordCommand::Forget { key } => forget(ui, record, &parsed(key)?).await,
@@ -290,17 +292,19 @@ async fn show(
         let count = known(observation, last_applied, &entries);
         (observation.at, count)
     });
-    ui.result(&match output {
+    match output {
         Form::Human => {
-            let styles = Styles::new(ui.color_out());
-            hookctl::render::record(last_applied, &remembered.pending, seen, &styles)
+            let pending = &remembered.pending;
+            let text = hookctl::render::record(last_applied, pending, seen, &ui.screen());
+            ui.human(&text);
         }
         Form::Json => {
             let at = seen.map(|(at, _)| at);
             let target = &settings.target.name;
-            RecordDocument::new(target, last_applied, &remembered.pending, at).to_text()
+            let document = RecordDocument::new(target, last_applied, &remembered.pending, at);
+            ui.result(&document.to_text());
         }
-    });
+    }
     Ok(())
 }
 
