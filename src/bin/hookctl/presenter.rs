@@ -209,7 +209,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Shows a plan that the user is asked about, whatever else is shown: nobody can approve what they do not see.
+    /// Shows a plan that the user is asked about, whatever else is shown: a user can approve only what is seen.
     pub(crate) fn show_for_approval(&mut self, plan: &Plan) {
         let seen = matches!(self.output, Output::Human | Output::Diff);
         if seen && self.ui.is_on_screen() && !self.ui.is_quiet() {

@@ -1,5 +1,6 @@
 //! The shared record of a run: its store, its credentials, and its lease.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -7,12 +8,13 @@ use hookctl::clock::{Clock as _, SystemClock};
 use hookctl::config::SharedPlace;
 use hookctl::record::Account;
 use hookctl::record::objects::{Credentials, ObjectBlobs, ObjectOptions, folder};
-use hookctl::record::shared::{SharedEvent, SharedOptions, SharedRecord, Times};
+use hookctl::record::shared::{SharedEvent, SharedOptions, SharedRecord, Times, replica_file};
 use hookctl::secret::{KeyValues, Permits, Resolver, SecretSource};
 use zeroize::Zeroizing;
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
+use crate::place::of_record;
 use crate::settings::Settings;
 use crate::signals::cancellation;
 use crate::{hints, mask};
@@ -85,6 +87,7 @@ pub(crate) async fn connect(
             .unwrap_or(LOCK_TIMEOUT.max(times.lease * 2)),
         operation_timeout: operation(times),
         cancellation: cancellation(),
+        replica: replica(place, &account, settings),
         followed: mask::followed(),
         on_event: Arc::new(tell),
         ..SharedOptions::new(run(environment), SystemClock::shared())
@@ -95,6 +98,18 @@ pub(crate) async fn connect(
         renewed: Mutex::new(Instant::now()),
     });
     Ok((SharedRecord::new(blobs, account, options), renewal))
+}
+
+/// Returns the file that keeps what was read, if the folder for local records exists and may be trusted.
+fn replica(place: &SharedPlace, account: &Account, settings: &Settings) -> Option<PathBuf> {
+    let folder = settings
+        .cache_dir
+        .is_dir()
+        .then(|| of_record(settings).ok());
+    Some(replica_file(
+        &folder.flatten()?,
+        &format!("{} {account}", place.url),
+    ))
 }
 
 /// The credentials of a program, which expire during a long run.

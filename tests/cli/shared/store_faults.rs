@@ -95,6 +95,23 @@ fn a_run_without_changes_writes_nothing_and_one_edit_writes_four_objects() {
 }
 
 #[test]
+fn a_folder_for_records_keeps_what_was_read_and_a_run_without_changes_sends_one_request() {
+    let fleet = fleet();
+    let home = fleet.checkout();
+    std::fs::create_dir(home.path(".hookctl")).unwrap();
+    home.run(&["sync", "--yes"]).code(0);
+    fleet.store().forget_requests();
+    home.run(&["sync", "--yes"]).code(0);
+    let requests = fleet.store().requests();
+    let requests: Vec<_> = requests
+        .iter()
+        .map(|request| (&*request.method, request.status))
+        .collect();
+    assert_eq!(requests, [("GET", Some(304))]);
+    fleet.is_settled(1);
+}
+
+#[test]
 fn a_damaged_object_is_named_and_nothing_is_decided_from_it() {
     let mut fleet = fleet();
     fleet.run(&["sync", "--yes"]).code(0);

@@ -11,7 +11,7 @@ use hookctl_core::record::{
 };
 
 use super::blobs::Blobs;
-use super::context::{Known, Shared, nonce, tag};
+use super::context::{Shared, nonce, tag};
 use super::error::SharedError;
 use super::format::{self, HeadBody, Operation, Tail};
 use super::holder::Holder;
@@ -19,7 +19,8 @@ use super::lease::{Lease, by_any_clock, takeover_after};
 use super::migration::Migration;
 use super::names;
 use super::options::{SharedEvent, SharedOptions};
-use super::read::ReadHead;
+use super::read::{Known, ReadHead};
+use super::replica;
 use super::session::SharedSession;
 use super::status::SharedStatus;
 use super::write::Resolved;
@@ -35,13 +36,14 @@ const LONGEST_RUN: usize = 200;
 pub struct SharedRecord(Arc<Shared>);
 
 impl SharedRecord {
-    /// Returns the record of an account on a store. Reads nothing.
+    /// Returns the record of an account on a store. Reads nothing but the [replica](SharedOptions::replica).
     pub fn new(blobs: impl Blobs + 'static, account: Account, options: SharedOptions) -> Self {
+        let known = options.replica.as_deref().and_then(replica::load);
         Self(Arc::new(Shared {
             blobs: Box::new(blobs),
             account,
             options,
-            known: Mutex::default(),
+            known: Mutex::new(known),
             observed: Mutex::default(),
             failing: AtomicBool::new(false),
         }))

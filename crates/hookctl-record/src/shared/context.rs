@@ -9,7 +9,8 @@ use super::blobs::Blobs;
 use super::error::SharedError;
 use super::format::Tail;
 use super::options::SharedOptions;
-use super::read::{ReadHead, State};
+use super::read::Known;
+use super::replica;
 use super::write::Attempts;
 
 /// The state of a back end.
@@ -21,13 +22,6 @@ pub(super) struct Shared {
     pub(super) observed: Mutex<Option<Observation>>,
     /// Whether the latest failure of the store was told, and no operation has succeeded since.
     pub(super) failing: AtomicBool,
-}
-
-/// What was read last: a head without a holder, and the state at its tail.
-#[derive(Clone)]
-pub(super) struct Known {
-    pub(super) head: ReadHead,
-    pub(super) state: State,
 }
 
 /// Returns the port's form of an end of the log; `None` for an empty log.
@@ -62,6 +56,10 @@ impl Shared {
     }
 
     pub(super) fn know(&self, known: Known) {
+        if let Some(file) = &self.options.replica {
+            // Without it, the next process reads more.
+            let _ = replica::save(file, &known);
+        }
         *self.known() = Some(known);
     }
 

@@ -80,6 +80,16 @@ pub enum SharedError {
         /// The account.
         found: String,
     },
+    /// The record was set back, for example by restoring older objects.
+    #[error(
+        "the record was set back: its log ends with entry {found}, and this machine has read entry {known} before"
+    )]
+    RolledBack {
+        /// The last entry now.
+        found: u64,
+        /// The last entry that was read before.
+        known: u64,
+    },
     /// The record was migrated.
     #[error("the record was moved to {}", Outside::text(&beginning(.to, SHOWN)))]
     Moved {
@@ -127,7 +137,7 @@ impl SharedError {
             Self::Ended | Self::TooLarge { .. } | Self::Format { .. } | Self::Random(_) => {
                 RecordErrorKind::Unavailable
             }
-            Self::Damaged { .. } => RecordErrorKind::Damaged,
+            Self::Damaged { .. } | Self::RolledBack { .. } => RecordErrorKind::Damaged,
             Self::Newer { .. } => RecordErrorKind::Newer,
         }
     }

@@ -37,6 +37,7 @@ mod options;
 mod packed;
 mod probe;
 mod read;
+mod replica;
 mod session;
 mod status;
 #[cfg(test)]
@@ -51,4 +52,5 @@ pub use holder::Holder;
 pub use memory::MemoryBlobs;
 pub use migration::Migration;
 pub use options::{SharedEvent, SharedOptions, Times};
+pub use replica::replica_file;
 pub use status::SharedStatus;

@@ -1,6 +1,7 @@
 //! How a shared record is used.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct SharedOptions {
     pub clock: Arc<dyn Clock>,
     /// Cancels the wait for another holder.
     pub cancellation: CancellationToken,
+    /// The [file](super::replica_file) that keeps what was read, for the next process; none by default.
+    pub replica: Option<PathBuf>,
     /// The secrets to keep out of the record.
     pub followed: Followed,
     /// Receives what a process that waits should say.
@@ -111,6 +114,7 @@ impl SharedOptions {
             run: run.into(),
             clock,
             cancellation: CancellationToken::new(),
+            replica: None,
             followed: Followed::default(),
             on_event: Arc::new(|_| {}),
         }

@@ -6,14 +6,14 @@ use hookctl_core::record::{
     Commit, Entry, Head, Loaded, PortFuture, Remembered, SendPermit, Session,
 };
 
-use super::context::{Known, Shared, nonce, tag};
+use super::context::{Shared, nonce, tag};
 use super::digest::Digest;
 use super::error::SharedError;
 use super::format::{self, Base, BaseBody, LogBody, Operation};
 use super::lease::{Heartbeat, Lease, Release};
 use super::names;
 use super::packed;
-use super::read::{LARGEST_BASE, LARGEST_ENTRY, ReadEntry, ReadHead, SinceBase, State};
+use super::read::{Known, LARGEST_BASE, LARGEST_ENTRY, ReadEntry, ReadHead, SinceBase, State};
 use super::write::Resolved;
 
 /// How many entries of the log may follow a checkpoint before the next one is written.

@@ -32,6 +32,9 @@ pub(super) const LOCK: &str = "lock";
 /// The name prefix of folders with a record that was set aside.
 pub(super) const ASIDE: &str = "damaged";
 
+/// The name prefix of files that keep what was read of a shared record.
+pub(crate) const REPLICA: &str = "shared-";
+
 /// The maximum size of all files of the database together: a hundred times that of 10,000 webhooks with a full
 /// history. The database is read as a whole, and a sparse file can be larger than the disk.
 pub(super) const LARGEST: u64 = 1024 * 1024 * 1024;
@@ -113,7 +116,7 @@ fn is_own_name(name: &str) -> bool {
         LOCK,
         "lost+found",
     ];
-    known.contains(&name) || name.starts_with(ASIDE)
+    known.contains(&name) || name.starts_with(ASIDE) || name.starts_with(REPLICA)
 }
 
 /// Returns whether sled uses a file name.
@@ -133,7 +136,7 @@ fn names(folder: &Path) -> Result<Vec<String>, SledError> {
 
 /// Creates the folder if it is missing, for its owner only, with the file that keeps it out of Git. The permissions
 /// of an existing folder do not change.
-pub(super) fn prepare(directory: &Path) -> Result<(), SledError> {
+pub(crate) fn prepare(directory: &Path) -> Result<(), SledError> {
     check_place(directory)?;
     if let Some(above) = directory.parent().filter(|above| *above != Path::new("")) {
         fs::create_dir_all(above).map_err(io_error("create the folder", above))?;

@@ -21,7 +21,7 @@
 mod backend;
 mod database;
 mod error;
-mod folder;
+pub(crate) mod folder;
 mod generation;
 mod guard;
 mod history;

@@ -9,6 +9,7 @@
 )]
 
 mod program;
+mod replica;
 mod takeover;
 mod trim;
 mod unlock;

@@ -120,6 +120,10 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
             _ => &["check the address and the region of `record`"],
         },
         SharedError::Damaged { .. } => DAMAGED_OBJECT,
+        SharedError::RolledBack { .. } => &[
+            "restore the latest version of the objects",
+            "to accept the older state, delete `shared-*.json` in `.hookctl`; each change since then is made again or seen as drift",
+        ],
         SharedError::Newer { .. } => &["use that version of hookctl"],
         SharedError::OtherAccount { .. } => &["name another prefix in `record`"],
         SharedError::Moved { .. } => &["name that address in `record`"],

@@ -113,6 +113,7 @@ fn records() -> Vec<Box<dyn Error>> {
             object: "head".into(),
             reason: "it is empty",
         },
+        SharedError::RolledBack { found: 1, known: 2 },
         SharedError::Newer { found: 2 },
         SharedError::OtherAccount {
             found: "another account".into(),

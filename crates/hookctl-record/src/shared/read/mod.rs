@@ -53,6 +53,13 @@ pub(super) struct State {
     pub(super) since_base: SinceBase,
 }
 
+/// What was read last: a head without a holder, and the state at its tail.
+#[derive(Clone)]
+pub(super) struct Known {
+    pub(super) head: ReadHead,
+    pub(super) state: State,
+}
+
 /// How much of the log follows the latest checkpoint.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct SinceBase {
@@ -100,10 +107,10 @@ impl Attempts<'_> {
                 || (known.tail.sequence == head.tail.sequence
                     && known.tail.digest != head.tail.digest);
             if rolled_back && head.holder.is_none() {
-                return Err(damaged(
-                    names::HEAD,
-                    "it is older than what this process read before",
-                ));
+                return Err(SharedError::RolledBack {
+                    found: head.tail.sequence,
+                    known: known.tail.sequence,
+                });
             }
         }
         let base_sequence = head.base.as_ref().map_or(0, |base| base.tail.sequence);
