@@ -9,6 +9,7 @@
 #[cfg(unix)]
 mod delivery;
 mod dialects;
+mod doctor;
 mod documents;
 mod durability;
 mod echoes;

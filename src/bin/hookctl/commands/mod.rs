@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod deliveries;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod init;
