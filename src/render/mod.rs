@@ -3,6 +3,7 @@
 //! Human-readable text makes sense without color. Machine-readable output is an interface, described in `schemas/`.
 
 mod annotations;
+mod compact;
 pub mod deliveries;
 mod diagnostics;
 mod diff;
@@ -10,6 +11,7 @@ mod doctor;
 mod explanations;
 mod human;
 mod json;
+mod layout;
 mod markdown;
 mod message;
 mod outcome;
@@ -21,12 +23,14 @@ mod style;
 mod table;
 
 pub use annotations::{github, sarif};
+pub use compact::{Detail, plan, report};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use doctor::{Check, DoctorDocument, Health};
-pub use explanations::explanations;
-pub use human::{beside, brief, line, plan, report};
+pub use explanations::{explanations, meaning};
+pub use human::{beside, brief, line};
 pub use json::{PlanDocument, ValidateDocument};
+pub use layout::{columns, cut, wrap};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use record::{
@@ -35,7 +39,7 @@ pub use record::{
 pub use sanitize::sanitize;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, StatusDocument, StatusRow};
-pub use style::Styles;
+pub use style::{Screen, Styles};
 
 use std::time::Duration;
 

@@ -35,6 +35,7 @@ mod record;
 mod repository;
 mod safety;
 mod saved;
+mod screen;
 mod secrets;
 #[cfg(unix)]
 mod services;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookctl::apply::Listener as _;
 use hookctl::clock::Clock;
 use hookctl::plan::KeyFilter;
 use hookctl::reconcile::PassError;
@@ -20,6 +21,7 @@ use super::args::WatchArgs;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
 use super::readiness::Input;
+use super::screen;
 use super::service::Service;
 use super::standing::Standing;
 use super::unreadable::Unreadable;
@@ -28,6 +30,7 @@ use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
 use crate::problems::{show_diagnostics, show_settings_error};
+use crate::progress::{self, Phase, Progress};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
@@ -117,6 +120,8 @@ impl<'a> CliHost<'a> {
         let (applied, failed) = (count(SyncReport::applied), count(SyncReport::failed));
         let milliseconds = milliseconds(passed.took);
         let reason = passed.reason.as_str();
+        let (settings, sandbox) = (&self.settings, self.context.args.sandbox);
+        screen::show(self.context.ui, settings, sandbox, passed, requests);
         if applied + failed > 0 || passed.reason == Reason::Start {
             let unchanged = report.plan.unchanged.len();
             tracing::info!(
@@ -277,6 +282,7 @@ impl Host for CliHost<'_> {
             return Err(CommandError::new("secrets-unresolved", message));
         }
         self.session.spares_keys(&resolved.secrets)?;
+        progress::begin(Phase::List);
         Ok(Some(Inputs {
             declarations,
             secrets: resolved.secrets,
@@ -284,6 +290,9 @@ impl Host for CliHost<'_> {
     }
 
     fn on_event(&self, event: WatchEvent<'_, CommandError>) {
+        if !matches!(event, WatchEvent::Action(_)) {
+            progress::end();
+        }
         match event {
             WatchEvent::NoFsEvents(error) => {
                 tracing::warn!(error = %chain(error), help = help(error), "file events are unavailable");
@@ -298,6 +307,7 @@ impl Host for CliHost<'_> {
                 tracing::info!(target = self.target(), "{text}");
                 self.service.status(text);
             }
+            WatchEvent::Action(event) if self.context.ui.shows_progress() => Progress.on(event),
             WatchEvent::Action(event) => lines::acted(event, self.target()),
             WatchEvent::Passed(report) => self.passed(report),
             WatchEvent::Failed {

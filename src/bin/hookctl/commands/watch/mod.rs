@@ -8,6 +8,7 @@ mod lines;
 mod metrics;
 mod process;
 mod readiness;
+mod screen;
 mod server;
 mod service;
 mod standing;
@@ -26,6 +27,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::problems::show_settings_error;
+use crate::progress;
 use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -88,6 +90,7 @@ async fn watch(
         args,
         environment,
     };
+    screen::banner(ui, args, &settings, &session);
     // A pass ends by itself after a signal.
     begin_writing();
     let mut host = CliHost::new(
@@ -112,6 +115,8 @@ async fn watch(
     }
     // The watch may have seen the signal first.
     service.stopping();
+    progress::end();
+    screen::ended(ui);
     Ok(())
 }
 
