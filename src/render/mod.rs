@@ -17,6 +17,7 @@ mod message;
 mod outcome;
 mod record;
 mod sanitize;
+mod saved;
 mod settings;
 mod status;
 mod style;
@@ -37,6 +38,7 @@ pub use record::{
     HistoryDocument, HolderEntry, RecordDocument, RecordStatusDocument, SharedHead, history, record,
 };
 pub use sanitize::sanitize;
+pub use saved::styled_plan;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, StatusDocument, StatusRow};
 pub use style::{Screen, Styles};

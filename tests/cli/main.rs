@@ -40,6 +40,7 @@ mod secrets;
 #[cfg(unix)]
 mod services;
 mod shared;
+mod show;
 mod status;
 mod tables;
 mod terminal;

@@ -48,6 +48,8 @@ enum Command {
     Sync(commands::sync::SyncArgs),
     /// Apply a plan saved by `sync --dry-run --out`, if it is still current
     Apply(commands::apply::ApplyArgs),
+    /// Print a saved plan, without contacting the API
+    Show(commands::show::ShowArgs),
     /// Sync on every save, and correct drift
     Watch(commands::watch::WatchArgs),
     /// Check the files, offline and without secrets
@@ -180,6 +182,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
                 let request = Request::Retry(&args);
                 commands::deliveries::run(&ui, &cli.global, request, &environment).await
             }
+            Command::Show(args) => commands::show::run(&ui, &cli.global, &args, &environment).await,
             Command::Doctor(args) => {
                 commands::doctor::run(&ui, &cli.global, &args, &environment).await
             }

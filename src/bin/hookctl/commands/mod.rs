@@ -10,6 +10,7 @@ pub(crate) mod record;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod shell;
+pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod trust;

@@ -1,7 +1,6 @@
 //! The checks of the API: consent, the key, the connection, and the clocks.
 
 use hookctl::declaration::Declarations;
-use hookctl::record::{MemoryRecord, Record};
 use hookctl::remote::{ApiError, WebhookApi as _};
 use hookctl::render::{Check, Health};
 use jiff::SignedDuration;
@@ -9,7 +8,7 @@ use jiff::SignedDuration;
 use super::verdict::{count, problem};
 use crate::environment::Environment;
 use crate::error::CommandError;
-use crate::session::{RecordAhead, Session, account};
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
@@ -105,7 +104,7 @@ impl Access {
     }
 }
 
-/// Returns a session over a record that is not there, so that a problem of the record has a line of its own.
+/// Returns a session without the record, whose problems have a line of their own.
 async fn session(
     ui: &Ui,
     settings: &Settings,
@@ -113,9 +112,7 @@ async fn session(
 ) -> Result<Session, CommandError> {
     let request = Request::of_api(false, Asks::Never);
     let cleared = clear(ui, settings, environment, request).await?;
-    let record = Record::new(MemoryRecord::new(), account(settings, false));
-    let record = RecordAhead::Local(record);
-    Session::over(record, settings, environment, &cleared).await
+    Session::without_record(settings, environment, &cleared).await
 }
 
 fn failure(error: &ApiError) -> CommandError {

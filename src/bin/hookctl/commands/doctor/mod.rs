@@ -52,10 +52,10 @@ pub(crate) async fn run(
                     .for_each(|hint| *hint = mask::masked(hint));
             }
             let document = DoctorDocument::new(target.as_deref(), &checks);
-            ui.result(&match args.output {
-                Form::Human => document.to_human(&Styles::new(ui.color_out())),
-                Form::Json => document.to_text(),
-            });
+            match args.output {
+                Form::Human => ui.human(&document.to_human(&Styles::new(ui.color_out()))),
+                Form::Json => ui.result(&document.to_text()),
+            }
             if document.has_problems() {
                 ExitStatus::Error
             } else {
