@@ -4,7 +4,7 @@ use super::style::{Styles, paint};
 
 /// Adds color to the text of a plan that was rendered without: to the line of each action, and to the summary.
 pub fn styled_plan(text: &str, styles: &Styles) -> String {
-    let mut styled = String::with_capacity(text.len());
+    let mut colored = String::with_capacity(text.len());
     for line in text.lines() {
         let sign = line.strip_prefix("  ").and_then(|rest| rest.get(..2));
         let style = match sign {
@@ -14,15 +14,15 @@ pub fn styled_plan(text: &str, styles: &Styles) -> String {
             Some(". ") => styles.aside,
             _ if line.starts_with("Plan") => styles.headline,
             _ => {
-                styled += line;
-                styled.push('\n');
+                colored += line;
+                colored.push('\n');
                 continue;
             }
         };
-        styled += &paint(style, line);
-        styled.push('\n');
+        colored += &paint(style, line);
+        colored.push('\n');
     }
-    styled
+    colored
 }
 
 #[cfg(test)]
@@ -33,8 +33,8 @@ mod tests {
     fn nothing_changes_without_color() {
         let text = "  + a: create   x.yaml:1\n      url: https://a\n\nPlan: 1 to create.\n";
         assert_eq!(styled_plan(text, &Styles::plain()), text);
-        let styled = styled_plan(text, &Styles::colored());
-        assert!(styled.starts_with("\u{1b}[32m  + a"), "{styled}");
-        assert!(styled.contains("\n      url: https://a\n"), "{styled}");
+        let colored = styled_plan(text, &Styles::colored());
+        assert!(colored.starts_with("\u{1b}[32m  + a"), "{colored}");
+        assert!(colored.contains("\n      url: https://a\n"), "{colored}");
     }
 }

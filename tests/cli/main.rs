@@ -27,6 +27,7 @@ mod memory;
 mod metrics;
 mod mistakes;
 mod options;
+mod parts;
 mod places;
 mod places_written;
 mod provenance;

@@ -7,6 +7,7 @@ use clap::Args;
 use hookctl::render::{Detail, Styles, styled_plan};
 use hookctl::saved::SavedPlan;
 use hookctl::secret::{FingerprintKey, Secret};
+use hookctl::webhook::Key;
 
 use crate::args::{DetailArgs, Form, GlobalArgs};
 use crate::environment::Environment;
@@ -82,7 +83,7 @@ fn show(ui: &Ui, args: &ShowArgs, saved: &SavedPlan) {
         terms.target,
         terms.api
     );
-    let unseen: Vec<&str> = saved.unseen_tokens().map(|key| key.as_str()).collect();
+    let unseen: Vec<&str> = saved.unseen_tokens().map(Key::as_str).collect();
     if !unseen.is_empty() {
         remark += &format!("Tokens that were not resolved: {}.\n", unseen.join(", "));
     }
