@@ -109,7 +109,11 @@ main() {
   cp "$work/unpacked/hookctl-$platform/$binary" "$staged/$binary"
   chmod 755 "$staged/$binary"
   reported=$("$staged/$binary" --version) || fail "the binary for $platform does not run on this machine"
-  [ "$reported" = "hookctl ${version#v}" ] || fail "$archive contains $reported, not hookctl ${version#v}"
+  # A release may name its commit behind the version.
+  case $reported in
+    "hookctl ${version#v}" | "hookctl ${version#v} ("*) ;;
+    *) fail "$archive contains $reported, not hookctl ${version#v}" ;;
+  esac
   mv -f "$staged/$binary" "$prefix/$binary"
   echo "installed $reported as $prefix/$binary" >&2
   case :$PATH: in *":$prefix:"*) ;; *) echo "hint: add $prefix to PATH" >&2 ;; esac

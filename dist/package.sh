@@ -74,7 +74,7 @@ built=${CARGO_TARGET_DIR:-$PWD/target}/$target/$profile
 suffix=
 if [[ $target == *-windows-* ]]; then suffix=.exe; fi
 binary=$built/hookctl$suffix
-[[ $("$binary" --version) == "hookctl $version" ]] || fail "$binary is not hookctl $version"
+[[ $("$binary" -V) == "hookctl $version" ]] || fail "$binary is not hookctl $version"
 
 # The same folder feeds the archive, the Debian package, and the image.
 name=hookctl-$target

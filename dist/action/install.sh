@@ -22,5 +22,5 @@ else
   echo "$added" >>"${GITHUB_PATH:?}"
   PATH=$HOOKCTL_INSTALL_DIR:$PATH
 fi
-version=$(hookctl --version)
+version=$(hookctl -V)
 echo "version=${version#hookctl }" >>"${GITHUB_OUTPUT:?}"

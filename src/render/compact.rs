@@ -37,7 +37,12 @@ pub enum Detail {
 impl Detail {
     /// Returns the detail that fits on a screen.
     pub const fn that_fits(plan: &Plan) -> Self {
-        if plan.actions.len() > MOST_IN_FULL {
+        Self::for_actions(plan.actions.len())
+    }
+
+    /// Returns the detail of a plan with so many actions that fits on a screen.
+    pub const fn for_actions(count: usize) -> Self {
+        if count > MOST_IN_FULL {
             Self::Compact
         } else {
             Self::Full

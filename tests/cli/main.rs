@@ -9,6 +9,7 @@
 #[cfg(unix)]
 mod delivery;
 mod dialects;
+mod doctor;
 mod documents;
 mod durability;
 mod echoes;
@@ -26,6 +27,7 @@ mod memory;
 mod metrics;
 mod mistakes;
 mod options;
+mod parts;
 mod places;
 mod places_written;
 mod provenance;
@@ -39,6 +41,7 @@ mod secrets;
 #[cfg(unix)]
 mod services;
 mod shared;
+mod show;
 mod status;
 mod tables;
 mod terminal;

@@ -17,12 +17,14 @@ use crate::log::start_log;
 use crate::problems::usage_document;
 use crate::progress;
 use crate::ui::Ui;
+use crate::version;
 
 /// Sync the workflow webhooks of an Interactly team with the YAML files in a Git repository.
 #[derive(Debug, Parser)]
 #[command(
     name = "hookctl",
     version,
+    long_version = version::long(),
     max_term_width = 100,
     propagate_version = true
 )]
@@ -46,6 +48,8 @@ enum Command {
     Sync(commands::sync::SyncArgs),
     /// Apply a plan saved by `sync --dry-run --out`, if it is still current
     Apply(commands::apply::ApplyArgs),
+    /// Print a saved plan, without contacting the API
+    Show(commands::show::ShowArgs),
     /// Sync on every save, and correct drift
     Watch(commands::watch::WatchArgs),
     /// Check the files, offline and without secrets
@@ -67,6 +71,8 @@ enum Command {
     Sandbox(commands::sandbox::SandboxArgs),
     /// Review what the files need consent for, and grant it
     Trust(commands::trust::TrustArgs),
+    /// Check the whole set-up: files, key, API, record, and this machine
+    Doctor(commands::doctor::DoctorArgs),
     /// Print the JSON Schema of declaration files, for editors
     Schema,
     /// Explain a diagnostic code, with an example and its fix
@@ -175,6 +181,10 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Retry(args) => {
                 let request = Request::Retry(&args);
                 commands::deliveries::run(&ui, &cli.global, request, &environment).await
+            }
+            Command::Show(args) => commands::show::run(&ui, &cli.global, &args, &environment).await,
+            Command::Doctor(args) => {
+                commands::doctor::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Trust(args) => {
                 commands::trust::run(&ui, &cli.global, &args, &environment).await

@@ -31,6 +31,7 @@ mod signals;
 mod trust;
 mod ui;
 mod unseen;
+mod version;
 
 use std::process::ExitCode;
 

@@ -1,17 +1,22 @@
-//! The file of a saved plan, written by `sync --out` and read by `apply`.
+//! The file of a saved plan, written by `sync --out`, and read by `apply` and `show`.
 
 use std::path::Path;
 
 use hookctl::input::read_regular;
 use hookctl::outside::Outside;
-use hookctl::saved::{OpenError, SavedPlan, SealedPlan};
+use hookctl::plan::Plan;
+use hookctl::record::Account;
+use hookctl::render::{Detail, Styles};
+use hookctl::saved::{OpenError, Rendering, SavedPlan, SealedPlan};
 use hookctl::secret::FingerprintKey;
 
 use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
-use crate::hints;
 use crate::output_file;
 use crate::place::stays_within;
+use crate::presenter::Presenter;
+use crate::settings::Settings;
+use crate::{hints, mask};
 
 /// The largest plan file that is read, in bytes. A plan for 100,000 webhooks is smaller.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -36,6 +41,17 @@ pub(crate) fn text(saved: &SavedPlan, key: &FingerprintKey) -> Result<String, Co
     saved
         .to_file(key)
         .map_err(|error| CommandError::caused("plan-file", &error))
+}
+
+/// Returns what the file contains for `hookctl show`.
+pub(crate) fn rendering(presenter: &Presenter<'_>, plan: &Plan) -> Rendering {
+    let shown = &*mask::shown(plan);
+    let text = |detail| hookctl::render::plan(shown, presenter.context(), &Styles::plain(), detail);
+    Rendering {
+        document: presenter.document(plan),
+        full: text(Detail::Full),
+        compact: text(Detail::Compact),
+    }
 }
 
 /// Reads a plan file. Its content is not parsed before its seal is checked.
@@ -74,4 +90,29 @@ pub(crate) fn open(
 /// Returns the error for a plan that is no longer current.
 pub(crate) fn refused(message: String) -> CommandError {
     CommandError::new("stale-plan", message).status(ExitStatus::Refused)
+}
+
+/// Checks that the plan was made for this account.
+pub(crate) fn is_for_account(account: &Account, saved: &SavedPlan) -> Result<(), CommandError> {
+    let api = account.api();
+    if *api == saved.terms().api {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "the plan was made for the API at {}, not {api}",
+        saved.terms().api
+    )))
+}
+
+/// Checks that the plan was made for this target.
+pub(crate) fn is_for(settings: &Settings, saved: &SavedPlan) -> Result<(), CommandError> {
+    if settings.target.name == saved.terms().target {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "the plan was made for target '{}', not '{}'",
+        saved.terms().target,
+        settings.target.name
+    ))
+    .hint(format!("add --target {}", saved.terms().target)))
 }

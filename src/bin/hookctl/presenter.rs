@@ -80,7 +80,7 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    fn context(&self) -> RenderContext<'_> {
+    pub(crate) fn context(&self) -> RenderContext<'_> {
         RenderContext {
             target: self.target.as_deref().unwrap_or("default"),
             sandbox: self.sandbox,
@@ -342,9 +342,9 @@ impl<'a> Presenter<'a> {
         self.messages.push(message);
     }
 
-    /// Returns a plan as the JSON document shows it, without messages.
+    /// Returns a plan as the JSON document shows it, with the messages so far.
     pub(crate) fn document(&self, plan: &Plan) -> serde_json::Value {
-        PlanDocument::of_plan(self.context(), &mask::shown(plan), Vec::new()).to_value()
+        PlanDocument::of_plan(self.context(), &mask::shown(plan), self.messages.clone()).to_value()
     }
 
     /// Reports the actions of a saved plan that are no longer current.

@@ -15,7 +15,8 @@ use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::SharedError;
 use hookctl::record::sled::{OnWait, SledOptions, SledRecord};
 use hookctl::record::{
-    Access, Account, Horizon, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
+    Access, Account, Horizon, MemoryRecord, OpenRecord, Record, RecordError, RecordErrorKind,
+    Remembered,
 };
 use hookctl::remote::http::{HttpApi, HttpOptions, OnHttpEvent, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
@@ -134,6 +135,16 @@ impl Session {
             horizon: Horizon(settings.settle_horizon),
             _sandbox: None,
         })
+    }
+
+    /// Sets up a client for the API without the record, with consent. Sends nothing.
+    pub(crate) async fn without_record(
+        settings: &Settings,
+        environment: &Environment,
+        cleared: &Cleared,
+    ) -> Result<Self, CommandError> {
+        let record = Record::new(MemoryRecord::new(), account(settings, false));
+        Self::over(RecordAhead::Local(record), settings, environment, cleared).await
     }
 
     async fn over_sandbox(record: Record, settings: &Settings) -> Result<Self, CommandError> {

@@ -16,6 +16,7 @@ use crate::args::{GlobalArgs, RecordArg};
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::guards::{Guards, Sought};
+use crate::hints;
 
 /// The default environment variable of the API key.
 const API_KEY_VARIABLE: &str = "INTERACTLY_API_KEY";
@@ -312,7 +313,13 @@ fn target(
         .as_deref()
         .map(ApiBaseUrl::parse)
         .transpose()
-        .map_err(|error| usage(format!("--api-url (or HOOKCTL_API_URL) {error}")))?;
+        .map_err(|error| {
+            let error = usage(format!("--api-url (or HOOKCTL_API_URL) {error}"));
+            match global.api_url.as_deref().and_then(hints::with_scheme) {
+                Some(url) => error.hint(format!("did you mean {url}?")),
+                None => error,
+            }
+        })?;
     let given = Given {
         url: api_url.is_some(),
         key: false,

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::answer::{Redactor, Word, redirect, said, word};
 use super::body::RequestBody;
 use super::options::{ClientError, HttpEvent, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
+use super::tally::Tally;
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::wire_error::WireError;
@@ -24,9 +23,7 @@ pub struct HttpApi<T = Network> {
     transport: T,
     options: HttpOptions,
     throttle: Throttle,
-    requests: AtomicU64,
-    retries: AtomicU64,
-    outcomes: Mutex<BTreeMap<(&'static str, Option<u16>), u64>>,
+    tally: Tally,
 }
 
 impl<T> fmt::Debug for HttpApi<T> {
@@ -56,27 +53,24 @@ impl<T: Transport> HttpApi<T> {
             transport,
             throttle: Throttle::new(options.concurrency, options.requests_per_second),
             options,
-            requests: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
-            outcomes: Mutex::default(),
+            tally: Tally::default(),
         }
     }
 
     /// Returns the number of requests so far.
     pub fn stats(&self) -> RequestStats {
-        RequestStats {
-            requests: self.requests.load(Ordering::Relaxed),
-            retries: self.retries.load(Ordering::Relaxed),
-        }
+        self.tally.stats()
     }
 
     /// Returns the number of requests so far, by method and status. The status is `None` for those without a response.
     pub fn outcomes(&self) -> BTreeMap<(&'static str, Option<u16>), u64> {
-        self.lock_outcomes().clone()
+        self.tally.outcomes()
     }
 
-    fn lock_outcomes(&self) -> MutexGuard<'_, BTreeMap<(&'static str, Option<u16>), u64>> {
-        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns how far the clock of the API is ahead of this machine's, by the `Date` of the last response, which has
+    /// whole seconds. Returns `None` if no response had one.
+    pub fn clock_difference(&self) -> Option<jiff::SignedDuration> {
+        self.tally.clock_difference()
     }
 
     pub(super) fn url(&self, id: Option<&RemoteId>) -> String {
@@ -108,7 +102,7 @@ impl<T: Transport> HttpApi<T> {
                 return Err(last);
             };
             if std::mem::replace(&mut is_retry, true) {
-                self.retries.fetch_add(1, Ordering::Relaxed);
+                self.tally.retry();
             }
             let status = sent.as_ref().ok().map(|answer| answer.status);
             let (failure, error) = match sent {
@@ -171,7 +165,7 @@ impl<T: Transport> HttpApi<T> {
             permit = self.throttle.acquire() => permit,
         };
         let send_permit = gate.permit().await?;
-        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.tally.begin();
         self.options.on_event.emit(HttpEvent::Sent);
         let started = tokio::time::Instant::now();
         let answer = tokio::select! {
@@ -184,8 +178,7 @@ impl<T: Transport> HttpApi<T> {
         };
         self.options.on_event.emit(HttpEvent::Ended);
         let status = answer.as_ref().ok().map(|answer| answer.status);
-        let outcome = (request.verb.as_str(), status);
-        *self.lock_outcomes().entry(outcome).or_default() += 1;
+        self.tally.end(request.verb.as_str(), answer.as_ref().ok());
         tracing::debug!(
             method = request.verb.as_str(),
             path = request

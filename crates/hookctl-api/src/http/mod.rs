@@ -11,6 +11,7 @@ mod permitted_body;
 mod proxy;
 mod retry;
 mod row;
+mod tally;
 mod throttle;
 mod transport;
 mod wire;

@@ -57,6 +57,19 @@ struct Content {
     unseen_tokens: UnseenTokens,
     items: BTreeMap<Key, Item>,
     plan: Value,
+    full: String,
+    compact: String,
+}
+
+/// A plan as the dry run shows it, without a secret.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rendering {
+    /// The document of `--output json`.
+    pub document: Value,
+    /// The text for people with every change, without color.
+    pub full: String,
+    /// The text for people with a line for each kind of change, without color.
+    pub compact: String,
 }
 
 /// The target and options of a plan.
@@ -99,10 +112,10 @@ pub struct Now<'a> {
 }
 
 impl SavedPlan {
-    /// Saves a plan. `document` is the plan as `--output json` shows it. `made_at` is a timestamp in RFC 3339.
+    /// Saves a plan. `made_at` is a timestamp in RFC 3339.
     pub fn of(
         plan: &Plan,
-        document: Value,
+        rendering: Rendering,
         terms: Terms,
         unseen_tokens: UnseenTokens,
         key: &FingerprintKey,
@@ -119,7 +132,9 @@ impl SavedPlan {
                 terms,
                 items: items.collect(),
                 unseen_tokens,
-                plan: document,
+                plan: rendering.document,
+                full: rendering.full,
+                compact: rendering.compact,
             },
         }
     }
@@ -132,6 +147,26 @@ impl SavedPlan {
     /// Returns the version of hookctl that saved the plan.
     pub fn tool_version(&self) -> &str {
         &self.content.tool_version
+    }
+
+    /// Returns when the plan was saved, in RFC 3339.
+    pub fn made_at(&self) -> &str {
+        &self.content.made_at
+    }
+
+    /// Returns the plan as `--output json` shows it.
+    pub const fn document(&self) -> &Value {
+        &self.content.plan
+    }
+
+    /// Returns the text for people with every change.
+    pub fn full(&self) -> &str {
+        &self.content.full
+    }
+
+    /// Returns the text for people with a line for each kind of change.
+    pub fn compact(&self) -> &str {
+        &self.content.compact
     }
 
     /// Iterates over the keys whose tokens were not resolved.

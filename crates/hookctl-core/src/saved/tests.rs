@@ -113,7 +113,14 @@ fn made(plan: &Plan, unseen: UnseenTokens) -> SavedPlan {
         prune: false,
         keep_unverified_secrets: false,
     };
-    SavedPlan::of(plan, Value::Null, terms, unseen, &key(), "now".into())
+    SavedPlan::of(
+        plan,
+        Rendering::default(),
+        terms,
+        unseen,
+        &key(),
+        "now".into(),
+    )
 }
 
 /// A plan that went through its file.

@@ -1,5 +1,6 @@
 //! A diagnostic, and the collection of diagnostics of a run.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -127,6 +128,26 @@ impl Diagnostics {
     /// Returns whether there are no diagnostics.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Returns the diagnostics that concern one of these files: of a range in it, of the file itself, or of a folder that
+    /// contains it. Paths are as they are displayed.
+    #[must_use]
+    pub fn concerning(self, files: &BTreeSet<PathBuf>, sources: &SourceMap) -> Self {
+        let is_named = |label: &Label| {
+            let file = sources.file(label.span.source);
+            file.is_some_and(|file| files.contains(file.path()))
+        };
+        let concerns = |diagnostic: &Diagnostic| {
+            let path = diagnostic.path.as_ref();
+            diagnostic.primary.iter().any(is_named)
+                || diagnostic.secondary.iter().any(is_named)
+                || path.is_some_and(|path| files.iter().any(|file| file.starts_with(path)))
+        };
+        let items = self.items.into_iter();
+        Self {
+            items: items.filter(concerns).collect(),
+        }
     }
 
     /// Iterates over the diagnostics in the order in which they were added.

@@ -16,7 +16,7 @@ use crate::args::{DetailArgs, GlobalArgs, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::plan_file::{self, refused};
+use crate::plan_file::{self, is_for, is_for_account, refused};
 use crate::presenter::{Output, Presenter};
 use crate::run::{Approval, Writing, apply, conclude, policy};
 use crate::secrets::{Missing, Resolved, clear_and_resolve};
@@ -225,7 +225,7 @@ async fn opened(
     let session = Session::open(settings, environment, &cleared).await?;
     let saved = plan_file::open(sealed, session.fingerprint_key(), &args.plan)?;
     is_for(settings, &saved)?;
-    is_for_account(&session, &saved)?;
+    is_for_account(session.account(), &saved)?;
     Ok((session, saved))
 }
 
@@ -300,29 +300,4 @@ impl Found {
         }
         Ok(())
     }
-}
-
-/// Checks that the plan was made for this account.
-fn is_for_account(session: &Session, saved: &SavedPlan) -> Result<(), CommandError> {
-    let api = session.account().api();
-    if *api == saved.terms().api {
-        return Ok(());
-    }
-    Err(refused(format!(
-        "the plan was made for the API at {}, not {api}",
-        saved.terms().api
-    )))
-}
-
-/// Checks that the plan was made for this target.
-fn is_for(settings: &Settings, saved: &SavedPlan) -> Result<(), CommandError> {
-    if settings.target.name == saved.terms().target {
-        return Ok(());
-    }
-    Err(refused(format!(
-        "the plan was made for target '{}', not '{}'",
-        saved.terms().target,
-        settings.target.name
-    ))
-    .hint(format!("add --target {}", saved.terms().target)))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod deliveries;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod init;
@@ -9,6 +10,7 @@ pub(crate) mod record;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod shell;
+pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod trust;

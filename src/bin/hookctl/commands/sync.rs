@@ -259,9 +259,9 @@ async fn sync(
                 }
             }
             if let (Some(path), Ok(plan)) = (&args.out, &planned) {
-                let document = presenter.document(plan);
+                let rendering = plan_file::rendering(presenter, plan);
                 let key = session.fingerprint_key();
-                let saved = SavedPlan::of(plan, document, terms, unseen_tokens, key, now());
+                let saved = SavedPlan::of(plan, rendering, terms, unseen_tokens, key, now());
                 put(&plan_file::text(&saved, key)?, path, ui, presenter)?;
             }
             dry_run(args, planned, presenter)

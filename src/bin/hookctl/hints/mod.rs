@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use hookctl::apply::UndecidedCreate;
-use hookctl::config::DiscoverError;
+use hookctl::config::{ApiBaseUrl, DiscoverError};
 use hookctl::plan::PlanProblem;
 use hookctl::plan::safety::Refusal;
 use hookctl::record::shared::{BlobErrorKind, SharedError};
@@ -60,6 +60,17 @@ pub(crate) fn of(error: &(dyn Error + 'static)) -> Vec<String> {
         cause = error.source();
     }
     hints
+}
+
+/// Returns the base URL that a text without a scheme most likely means. A text without a dot may be anything, even a key.
+pub(crate) fn with_scheme(text: &str) -> Option<ApiBaseUrl> {
+    let (host, _) = text.split_once(['/', ':']).unwrap_or((text, ""));
+    let is_local = host == "localhost" || host == "127.0.0.1";
+    if text.contains("://") || !is_local && !host.contains('.') {
+        return None;
+    }
+    let scheme = if is_local { "http" } else { "https" };
+    ApiBaseUrl::parse(&format!("{scheme}://{text}")).ok()
 }
 
 /// The hints that do not depend on values of the error.

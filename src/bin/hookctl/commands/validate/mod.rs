@@ -1,5 +1,7 @@
 //! `hookctl validate`: checks the files, offline and without secrets.
 
+mod part;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -8,8 +10,8 @@ use hookctl::render::{Message, ValidateDocument};
 
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::files::load;
 use crate::git::Repository;
 use crate::problems::show_diagnostics;
 use crate::settings::{Settings, SettingsError};
@@ -17,7 +19,18 @@ use crate::ui::Ui;
 
 /// The arguments of `hookctl validate`.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "With FILE, only problems that concern these files count: of their content, and of a key or an \
+    id that another file declares, too.
+
+Examples:
+  hookctl validate                      check all files
+  hookctl validate webhooks.d/a.yaml    check one file, for example before a commit"
+)]
 pub(crate) struct ValidateArgs {
+    /// Files of the folder of declarations, or folders in it [default: all]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValidateOutput::Human)]
     output: ValidateOutput,
@@ -78,6 +91,20 @@ fn review_root(root: &Path, environment: &Environment) -> Option<PathBuf> {
     workspace.or_else(|| Some(Repository::around(root)?.root().to_owned()))
 }
 
+/// Shows an error that ends the command.
+fn fail(
+    ui: &Ui,
+    output: ValidateOutput,
+    here: &Path,
+    environment: &Environment,
+    error: &CommandError,
+) -> ExitStatus {
+    ui.failure(error);
+    let message = Message::error(error.code, error.message.clone(), error.help());
+    show(ui, output, here, environment, (0, 0), vec![message]);
+    error.status
+}
+
 /// Runs the command.
 pub(crate) fn run(
     ui: &Ui,
@@ -91,10 +118,7 @@ pub(crate) fn run(
     let mut settings = match Settings::resolve(global) {
         Ok(settings) => settings,
         Err(SettingsError::Command(error)) => {
-            ui.failure(&error);
-            let message = Message::error(error.code, error.message.clone(), error.help());
-            show(ui, args.output, &here, environment, (0, 0), vec![message]);
-            return error.status;
+            return fail(ui, args.output, &here, environment, &error);
         }
         Err(SettingsError::Diagnostics(sources, diagnostics)) => {
             let messages = diagnostics
@@ -109,21 +133,22 @@ pub(crate) fn run(
         }
     };
     let remarks = settings.remarks.take();
-    let loaded = load(&settings, environment);
-    let webhooks = loaded
-        .declarations
-        .as_ref()
-        .map_or(0, hookctl::declaration::Declarations::len);
+    let config = global.config.as_deref();
+    let checked = match part::check(&args.files, config, &settings, environment) {
+        Ok(checked) => checked,
+        Err(error) => return fail(ui, args.output, &here, environment, &error),
+    };
+    let webhooks = checked.webhooks;
     let messages = remarks
         .iter()
         .map(|(sources, diagnostics)| (sources, diagnostics))
-        .chain([(&loaded.sources, &loaded.diagnostics)])
+        .chain([(&checked.sources, &checked.diagnostics)])
         .flat_map(|(sources, diagnostics)| {
             let all = diagnostics.iter();
             all.map(move |diagnostic| Message::of_diagnostic(diagnostic, sources))
         })
         .collect();
-    let counts = (loaded.files, webhooks);
+    let counts = (checked.files, webhooks);
     show(
         ui,
         args.output,
@@ -136,8 +161,8 @@ pub(crate) fn run(
         if let Some((sources, diagnostics)) = &remarks {
             show_diagnostics(ui, diagnostics, sources, 1);
         }
-        show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
-        if loaded.diagnostics.count(Severity::Error) == 0 {
+        show_diagnostics(ui, &checked.diagnostics, &checked.sources, checked.files);
+        if checked.diagnostics.count(Severity::Error) == 0 {
             let noun = |count: usize, word: &str| {
                 let plural = if count == 1 { "" } else { "s" };
                 format!("{count} {word}{plural}")
@@ -145,14 +170,14 @@ pub(crate) fn run(
             ui.human(&format!(
                 "{} in {} {} valid.\n",
                 noun(webhooks, "webhook"),
-                noun(loaded.files, "file"),
+                noun(checked.files, "file"),
                 if webhooks == 1 { "is" } else { "are" }
             ));
         }
     }
-    if loaded.declarations.is_some() {
-        ExitStatus::Success
-    } else {
+    if checked.diagnostics.has_errors() {
         ExitStatus::Error
+    } else {
+        ExitStatus::Success
     }
 }
