@@ -36,8 +36,7 @@ impl Fingerprints {
     /// since, the result is [`Comparison::Incomparable`].
     pub fn compare(&self, own: &Fingerprint) -> Comparison {
         match self.of_key(own) {
-            None => Comparison::Incomparable,
-            Some((_, Comparison::Same, false)) => Comparison::Incomparable,
+            None | Some((_, Comparison::Same, false)) => Comparison::Incomparable,
             Some((_, compared, _)) => compared,
         }
     }
