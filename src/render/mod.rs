@@ -2,6 +2,7 @@
 //!
 //! Human-readable text makes sense without color. Machine-readable output is an interface, described in `schemas/`.
 
+mod after_pass;
 mod annotations;
 pub mod deliveries;
 mod diagnostics;
@@ -12,6 +13,7 @@ mod json;
 mod markdown;
 mod message;
 mod outcome;
+mod page;
 mod record;
 mod sanitize;
 mod settings;
@@ -19,6 +21,7 @@ mod status;
 mod style;
 mod table;
 
+pub use after_pass::EndedPass;
 pub use annotations::{github, sarif};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
@@ -27,12 +30,13 @@ pub use human::{beside, brief, line, plan, report};
 pub use json::{PlanDocument, ValidateDocument};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
+pub use page::{FilesState, LastPass, Page, PageForm, Passes, page_policy};
 pub use record::{
     HistoryDocument, HolderEntry, RecordDocument, RecordStatusDocument, SharedHead, history, record,
 };
 pub use sanitize::sanitize;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
-pub use status::{Deliveries, StatusDocument, StatusRow};
+pub use status::{Deliveries, Hour, StatusDocument, StatusRow};
 pub use style::Styles;
 
 use std::time::Duration;

@@ -26,6 +26,8 @@ mod memory;
 mod metrics;
 mod mistakes;
 mod options;
+#[cfg(unix)]
+mod page;
 mod places;
 mod places_written;
 mod provenance;

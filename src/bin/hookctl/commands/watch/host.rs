@@ -17,6 +17,7 @@ use hookctl::watch::{
 use hookctl::webhook::Key;
 
 use super::args::WatchArgs;
+use super::board::Board;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
 use super::readiness::Input;
@@ -43,6 +44,14 @@ pub(super) struct WatchContext<'a> {
     pub(super) environment: &'a Environment,
 }
 
+/// Where the watch reports what it does.
+pub(super) struct Reported {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) service: Arc<Service>,
+    /// The page, if it is served.
+    pub(super) board: Option<Arc<Board>>,
+}
+
 /// The host of the watch.
 pub(super) struct CliHost<'a> {
     context: WatchContext<'a>,
@@ -58,6 +67,7 @@ pub(super) struct CliHost<'a> {
     drifted: Standing<String, String>,
     service: Arc<Service>,
     metrics: Arc<Metrics>,
+    board: Option<Arc<Board>>,
 }
 
 impl<'a> CliHost<'a> {
@@ -66,12 +76,11 @@ impl<'a> CliHost<'a> {
         only: KeyFilter,
         settings: Settings,
         session: Session,
-        metrics: Arc<Metrics>,
-        service: Arc<Service>,
+        reported: Reported,
     ) -> Self {
         Self {
             options: options(context.args, &only, &settings, session.horizon()),
-            service,
+            service: reported.service,
             context,
             only,
             settings,
@@ -80,7 +89,14 @@ impl<'a> CliHost<'a> {
             unreadable: Unreadable::default(),
             orphans: Standing::default(),
             drifted: Standing::default(),
-            metrics,
+            metrics: reported.metrics,
+            board: reported.board,
+        }
+    }
+
+    fn board(&self, report: impl FnOnce(&Board)) {
+        if let Some(board) = &self.board {
+            report(board);
         }
     }
 
@@ -135,6 +151,7 @@ impl<'a> CliHost<'a> {
         lines::drift(&drifted, target);
         self.metrics.pass(passed.reason, passed.ended, passed.took);
         self.service.status(&self.status(passed, failed));
+        self.board(|board| board.passed(passed));
         mask::forget_tokens();
     }
 
@@ -171,6 +188,11 @@ impl<'a> CliHost<'a> {
             "pass failed: {message}"
         );
         self.metrics.pass(reason, Ended::Incomplete, took);
+        let plan = match failure {
+            PassFailure::Pass(PassError::Refused { plan, .. }) => Some(&**plan),
+            _ => None,
+        };
+        self.board(|board| board.failed(reason, message.clone(), took, plan));
         let code = error.code;
         self.service.status(&format!(
             "the last pass failed, and is retried: {message} ({code})"
@@ -191,7 +213,7 @@ impl<'a> CliHost<'a> {
             Ended::Complete => format!("{target} has drift, which is not corrected"),
             Ended::Incomplete => format!("{target} is not in sync: {failed} failed, retrying"),
         };
-        let counts = [("held", passed.held), ("orphans", plan.orphans.len())];
+        let counts = [("held", passed.held.len()), ("orphans", plan.orphans.len())];
         for (word, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text += &format!(", {word}: {count}");
         }
@@ -243,6 +265,8 @@ impl Host for CliHost<'_> {
         if let Some(loaded) = loaded {
             let ui = self.context.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
+            let is_valid = result == ScanResult::Changed;
+            self.board(|board| board.files(is_valid, &loaded.diagnostics));
         }
         if result != ScanResult::Same {
             self.metrics
@@ -312,6 +336,7 @@ impl Host for CliHost<'_> {
                 "corrected three times in ten minutes: another writer keeps changing it. Not corrected again \
                 until a file changes, or for an hour"
             ),
+            WatchEvent::Scheduled { after, .. } => self.board(|board| board.scheduled(after)),
             _ => tracing::info!("an event of the watch that this version does not describe"),
         }
     }
@@ -350,6 +375,8 @@ impl Host for CliHost<'_> {
                 self.settings = settings;
                 self.session = session;
                 self.metrics.client_replaced(&self.settings.target.name);
+                let record = self.session.record().clone();
+                self.board(|board| board.reloaded(self.target(), record));
             }
             Err(error) => {
                 let text = "could not reload hookctl.yaml; the previous settings stay in effect";
