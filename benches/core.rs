@@ -19,7 +19,7 @@ use hookctl::declaration::{LoadOptions, Loaded, load_texts};
 use hookctl::plan::{Plan, Policy, plan};
 use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{Account, After, OpenRecord, Record, Settlement};
-use hookctl::render::{LooseSettings, PlanDocument, RenderContext, Styles};
+use hookctl::render::{Detail, LooseSettings, PlanDocument, RenderContext, Styles};
 use hookctl::state::{AppliedRecord, DesiredState, LastApplied, ObservedState, ObservedWebhook};
 use hookctl::webhook::RemoteId;
 
@@ -174,7 +174,14 @@ fn rendering(criterion: &mut Criterion) {
     part(criterion, "render_for_people", &SIZES, |count| {
         let plan = planned(count, 10);
         let styles = Styles::new(true);
-        Box::new(move || drop(black_box(hookctl::render::plan(&plan, SCENE, &styles))))
+        Box::new(move || {
+            drop(black_box(hookctl::render::plan(
+                &plan,
+                SCENE,
+                &styles,
+                Detail::Full,
+            )));
+        })
     });
     part(criterion, "render_json", &SIZES, |count| {
         let plan = planned(count, 10);

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hookctl::declaration::{self, LoadOptions};
 use hookctl::plan::{Policy, plan};
-use hookctl::render::{LooseSettings, PlanDocument, RenderContext, Styles};
+use hookctl::render::{Detail, LooseSettings, PlanDocument, RenderContext, Styles};
 use hookctl::state::{LastApplied, ObservedState};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -37,7 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         dry_run: true,
         settings: &LooseSettings::NONE,
     };
-    print(&hookctl::render::plan(&plan, scene, &styles));
+    print(&hookctl::render::plan(
+        &plan,
+        scene,
+        &styles,
+        Detail::that_fits(&plan),
+    ));
     let document = PlanDocument::of_plan(scene, &plan, Vec::new());
     print(&format!("{} bytes of JSON\n", document.to_text().len()));
     Ok(())

@@ -1,6 +1,7 @@
 //! The release binary against the emulator as another process: what a run costs beside what the network
 //! alone would cost. `cargo bench --profile dist --bench end_to_end` prints a table; sizes may be given:
 //! `cargo bench --profile dist --bench end_to_end -- 1000 10000`; with `--json` each run is a line of JSON instead.
+//! `-- shared` measures a shared record instead.
 //! Bytes are counted in runs of their own, which go through a relay. `HOOKCTL_BENCH_BINARY` names another
 //! build, to compare with.
 
@@ -14,6 +15,7 @@
 
 mod process;
 mod relay;
+mod shared;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -154,6 +156,9 @@ fn floors(count: usize, latency_ms: u64) -> [f64; RUNS.len()] {
 }
 
 fn main() {
+    if std::env::args().any(|word| word == "shared") {
+        return shared::table();
+    }
     let as_json = std::env::args().any(|word| word == "--json");
     let given: Vec<usize> = std::env::args()
         .filter_map(|word| word.parse().ok())

@@ -62,8 +62,31 @@ impl Sandbox {
         Self { process, url }
     }
 
+    /// Creates the record that a folder names.
+    pub(crate) fn init(&self, folder: &Path, variables: &[(String, String)]) {
+        let status = Command::new(&*BINARY)
+            .args(["--api-url", &self.url, "record", "init", "--quiet"])
+            .env("INTERACTLY_API_KEY", "sandbox-api-key")
+            .envs(variables.iter().cloned())
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+    }
+
     /// Runs `sync` against it in a folder.
     pub(crate) fn sync(&self, folder: &Path, url: &str) -> Usage {
+        self.sync_with(folder, url, &[])
+    }
+
+    /// Like [`Sandbox::sync`], with these variables.
+    pub(crate) fn sync_with(
+        &self,
+        folder: &Path,
+        url: &str,
+        variables: &[(String, String)],
+    ) -> Usage {
         let server_cpu = || sample(self.process.id()).map_or(0.0, |(_, cpu)| cpu);
         let server_before = server_cpu();
         let started = Instant::now();
@@ -71,6 +94,7 @@ impl Sandbox {
             .args(["--api-url", url, "sync", "--yes", "--force", "--quiet"])
             .env("INTERACTLY_API_KEY", "sandbox-api-key")
             .env("TOKEN", "a-token-of-the-bench")
+            .envs(variables.iter().cloned())
             .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::explanations::explanations;
+use super::explanations::meaning;
 use super::message::Message;
 use super::sanitize::sanitize;
 use crate::outside;
@@ -92,7 +92,7 @@ pub fn sarif(messages: &[Message], out: &mut dyn io::Write) -> io::Result<()> {
         .map(|code| {
             json!({
                 "id": code,
-                "shortDescription": { "text": description(code) },
+                "shortDescription": { "text": meaning(code) },
                 "help": { "text": format!("Run `hookctl explain {code}` for an example and its fix.") },
             })
         })
@@ -186,25 +186,6 @@ fn result(message: &Message, codes: &[&str], occurrences: &mut BTreeMap<String, 
         json!([{ "physicalLocation": place }]),
     );
     result
-}
-
-/// Returns what a code means: the first sentence of its explanation.
-fn description(code: &str) -> String {
-    let text = explanations()
-        .find(|(known, _)| *known == code)
-        .map_or("", |(_, text)| text);
-    let paragraph = text.split("\n\n").next().unwrap_or_default();
-    let paragraph = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    // The severity comes first: "*error* — ".
-    let paragraph = match paragraph.split_once(" — ") {
-        Some((severity, rest)) if severity.starts_with('*') => rest.to_owned(),
-        _ => paragraph,
-    };
-    match paragraph.split_once(". ") {
-        Some((sentence, _)) => format!("{sentence}."),
-        None if paragraph.is_empty() => code.to_owned(),
-        None => paragraph,
-    }
 }
 
 /// Identifies a finding from run to run. A moved line keeps its findings, so the position does not count.

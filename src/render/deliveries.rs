@@ -4,23 +4,25 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::sanitize::sanitize;
+use super::style::Screen;
 use super::table::table;
 use crate::outside::json;
 use crate::remote::{Attempt, Event, Rows};
 use crate::webhook::Key;
 
 /// Renders a list of events as text. `keys` maps ids of webhooks to their keys.
-pub fn events(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
+pub fn events(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>, screen: &Screen) -> String {
     if read.rows.is_empty() {
         return "No events.\n".to_owned();
     }
+    let newest = read.rows.first();
+    let when = screen.head_of_times("when", newest.and_then(|event| event.created_at.as_deref()));
     let rows = read.rows.iter().map(|event| {
         let who = keys
             .get(event.webhook.as_str())
             .map_or(event.webhook.as_str(), |key| key.as_str());
         vec![
-            short_time(event.created_at.as_deref()),
+            screen.cell_of_time(&when, event.created_at.as_deref()),
             event.status.clone(),
             who.to_owned(),
             event.action.clone(),
@@ -35,9 +37,12 @@ pub fn events(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
     });
     let mut text = table(
         &[
-            "when", "status", "webhook", "action", "code", "tries", "event",
+            &when, "status", "webhook", "action", "code", "tries", "event",
         ],
-        rows.collect(),
+        &rows.collect::<Vec<_>>(),
+        screen.columns,
+        &screen.styles,
+        |_| anstyle::Style::new(),
     );
     let shown = read.rows.len() as u64;
     if let Some(total) = read.total.filter(|total| *total > shown) {
@@ -65,14 +70,16 @@ pub fn events_json(read: &Rows<Event>, keys: &BTreeMap<&str, &Key>) -> String {
 }
 
 /// Renders a list of attempts as text.
-pub fn attempts(rows: &[Attempt]) -> String {
+pub fn attempts(rows: &[Attempt], screen: &Screen) -> String {
     if rows.is_empty() {
         return "No attempts.\n".to_owned();
     }
+    let first = rows.first();
+    let when = screen.head_of_times("when", first.and_then(|one| one.created_at.as_deref()));
     let lines = rows.iter().map(|attempt| {
         vec![
             attempt.attempt_number.to_string(),
-            short_time(attempt.created_at.as_deref()),
+            screen.cell_of_time(&when, attempt.created_at.as_deref()),
             if attempt.success {
                 "delivered"
             } else {
@@ -89,8 +96,11 @@ pub fn attempts(rows: &[Attempt]) -> String {
         ]
     });
     table(
-        &["try", "when", "result", "code", "took", "error"],
-        lines.collect(),
+        &["try", &when, "result", "code", "took", "error"],
+        &lines.collect::<Vec<_>>(),
+        screen.columns,
+        &screen.styles,
+        |_| anstyle::Style::new(),
     )
 }
 
@@ -98,11 +108,4 @@ pub fn attempts(rows: &[Attempt]) -> String {
 pub fn attempts_json(rows: &[Attempt]) -> String {
     let document = json!({ "format_version": "1", "attempts": rows });
     json::text(&document)
-}
-
-/// Returns a time without fractions of a second.
-pub(super) fn short_time(time: Option<&str>) -> String {
-    let time = time.unwrap_or_default();
-    let second: String = time.chars().take(19).collect();
-    sanitize(&second).replace('T', " ")
 }

@@ -47,7 +47,14 @@ pub fn diagnostics(
     most: usize,
 ) -> String {
     let renderer = if styles.colored {
+        // The same colors as everywhere, which a theme adapts to light and dark.
         Renderer::styled()
+            .error(styles.destroy.bold())
+            .warning(styles.warning)
+            .note(styles.change)
+            .context(styles.hint)
+            .help(styles.hint)
+            .line_num(styles.aside)
     } else {
         Renderer::plain()
     };

@@ -7,9 +7,7 @@ use anstyle::Style;
 use similar::{ChangeTag, TextDiff};
 
 use super::message::Message;
-use super::outcome::outcome;
 use super::sanitize::sanitize;
-use super::settings;
 use super::style::{Styles, paint};
 use super::{RenderContext, RunStats};
 use crate::outside::Outside;
@@ -29,41 +27,8 @@ const MARKING_TIME: Duration = Duration::from_millis(50);
 /// How many orphans and unmanaged webhooks are listed by name.
 const LISTED: usize = 20;
 
-/// Renders a plan.
-pub fn plan(plan: &Plan, context: RenderContext<'_>, styles: &Styles) -> String {
-    let mut text = String::new();
-    for planned in &plan.actions {
-        text += &action(planned, styles);
-        let recent = planned.id().and_then(|id| plan.recent_events.get(id));
-        if let Some(count) = recent.filter(|_| planned.silences()) {
-            text += &format!("      events in the last 24 h: {count}\n");
-        }
-    }
-    if !plan.actions.is_empty() {
-        text.push('\n');
-    }
-    text += &beside(plan, styles);
-    text += &settings::for_people(context.settings, styles);
-    text += &paint(styles.headline, &plan_line(plan, context));
-    text.push('\n');
-    text
-}
-
-/// Renders the results of a plan.
-pub fn report(plan: &Plan, report: &SyncReport, stats: RunStats, styles: &Styles) -> String {
-    let mut text = String::new();
-    for result in &report.results {
-        text += &outcome(result, styles);
-    }
-    if !report.results.is_empty() {
-        text.push('\n');
-    }
-    text += &paint(styles.headline, &report_line(plan, report, stats));
-    text.push('\n');
-    text
-}
-
-fn action(planned: &PlannedAction, styles: &Styles) -> String {
+/// Renders an action with its changes.
+pub(super) fn action(planned: &PlannedAction, styles: &Styles) -> String {
     let (sign, style, word) = match &planned.action {
         Action::Create(_) => ("+", styles.create, "create".to_owned()),
         Action::Update(_) => ("~", styles.change, "update".to_owned()),
@@ -307,11 +272,11 @@ pub(super) fn plan_line(plan: &Plan, context: RenderContext<'_>) -> String {
     };
     let rest = rest(plan);
     if plan.actions.is_empty() {
-        return format!("No changes. {rest} ({place})");
+        return format!("No changes.{rest} ({place})");
     }
     let summary = plan.summary();
     let counts = counts(summary, |word| format!("to {word}"));
-    format!("Plan: {counts}. {rest} ({place})")
+    format!("Plan: {counts}.{rest} ({place})")
 }
 
 fn counts(summary: Summary, word: impl Fn(&str) -> String) -> String {
@@ -330,20 +295,25 @@ fn counts(summary: Summary, word: impl Fn(&str) -> String) -> String {
     .join(", ")
 }
 
-/// Summarizes the webhooks without an action.
+/// Summarizes the webhooks without an action, after a space. Empty if there are none.
 fn rest(plan: &Plan) -> String {
-    let mut parts = vec![match plan.unchanged.len() {
-        count if !plan.actions.is_empty() => format!("{count} unchanged"),
-        1 => "1 webhook is as declared".to_owned(),
-        count => format!("{count} webhooks are as declared"),
-    }];
+    let mut parts = Vec::new();
+    match plan.unchanged.len() {
+        0 if !plan.actions.is_empty() => {}
+        count if !plan.actions.is_empty() => parts.push(format!("{count} unchanged")),
+        1 => parts.push("1 webhook is as declared".to_owned()),
+        count => parts.push(format!("{count} webhooks are as declared")),
+    }
     if plan.not_selected > 0 {
         parts.push(format!("{} not selected", plan.not_selected));
     }
     if !plan.unmanaged.is_empty() {
         parts.push(format!("{} unmanaged", plan.unmanaged.len()));
     }
-    format!("{}.", parts.join(", "))
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(" {}.", parts.join(", "))
 }
 
 pub(super) fn report_line(plan: &Plan, report: &SyncReport, stats: RunStats) -> String {
@@ -390,7 +360,7 @@ pub(super) fn report_line(plan: &Plan, report: &SyncReport, stats: RunStats) -> 
     // Writing to a `String` cannot fail.
     let _ = write!(
         line,
-        " {} {} in {:.2} s.",
+        "{} {} in {:.2} s.",
         rest(plan),
         plural(
             usize::try_from(stats.requests).unwrap_or(usize::MAX),

@@ -4,12 +4,14 @@
 
 mod after_pass;
 mod annotations;
+mod compact;
 pub mod deliveries;
 mod diagnostics;
 mod diff;
 mod explanations;
 mod human;
 mod json;
+mod layout;
 mod markdown;
 mod message;
 mod outcome;
@@ -23,11 +25,13 @@ mod table;
 
 pub use after_pass::EndedPass;
 pub use annotations::{github, sarif};
+pub use compact::{Detail, plan, report};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
-pub use explanations::explanations;
-pub use human::{beside, brief, line, plan, report};
+pub use explanations::{explanations, meaning};
+pub use human::{beside, brief, line};
 pub use json::{PlanDocument, ValidateDocument};
+pub use layout::{columns, cut, wrap};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use page::{FilesState, LastPass, Page, PageForm, Passes, page_policy};
@@ -37,7 +41,7 @@ pub use record::{
 pub use sanitize::sanitize;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, Hour, StatusDocument, StatusRow};
-pub use style::Styles;
+pub use style::{Screen, Styles};
 
 use std::time::Duration;
 

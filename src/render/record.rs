@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::human::plural;
+use super::layout::{columns, pad};
 use super::sanitize::sanitize;
-use super::style::{Styles, paint};
+use super::style::{Screen, paint};
 use crate::outside::json;
 use crate::record::{HistoryChange, HistoryEntry, IntendedWrite, Pending, Provenance};
 use crate::state::LastApplied;
@@ -15,12 +16,13 @@ pub fn record(
     last_applied: &LastApplied,
     pending: &Pending,
     observed: Option<(Timestamp, usize)>,
-    styles: &Styles,
+    screen: &Screen,
 ) -> String {
+    let styles = &screen.styles;
     let mut text = String::new();
     let width = last_applied
         .keys()
-        .map(|key| key.as_str().len())
+        .map(|key| columns(key.as_str()))
         .max()
         .unwrap_or_default();
     for (key, record) in last_applied {
@@ -38,8 +40,8 @@ pub fn record(
         };
         let name = sanitize(&format!("{:?}", record.sent.name)).into_owned();
         text += &format!(
-            "{:width$}  {}  {name}{marks}\n",
-            key.as_str(),
+            "{}  {}  {name}{marks}\n",
+            pad(key.as_str(), width),
             record.id.as_str()
         );
     }
@@ -54,12 +56,16 @@ pub fn record(
             paint(styles.warning, "pending"),
             verb(&intent.write),
             intent.key,
-            intent.sent.at,
+            screen.time(intent.sent.at),
             sanitize(&intent.sent.writer.host),
         );
     }
     let seen = observed.map_or_else(String::new, |(at, count)| {
-        format!(" Last observed: {} at {at}.", plural(count, "webhook"))
+        format!(
+            " Last observed: {} at {}.",
+            plural(count, "webhook"),
+            screen.time(at)
+        )
     });
     let line = format!("{} bound.{seen}", plural(last_applied.len(), "webhook"));
     text += &paint(styles.headline, &line);
@@ -68,17 +74,17 @@ pub fn record(
 }
 
 /// Renders applied changes as text, newest first.
-pub fn history(entries: &[HistoryEntry], styles: &Styles) -> String {
+pub fn history(entries: &[HistoryEntry], screen: &Screen) -> String {
     let mut text = String::new();
     for entry in entries {
         let commit = entry.provenance.as_ref().map_or_else(String::new, commit);
         text += &format!(
             "{}  {} {} ({}){}\n",
-            entry.at,
+            screen.time(entry.at),
             sanitize(entry.action.as_str()),
             entry.key,
             entry.id.as_str(),
-            paint(styles.aside, &sanitize(&commit))
+            paint(screen.styles.aside, &sanitize(&commit))
         );
         for change in &entry.changes {
             text += &format!("    {}\n", sanitize(&line(change)));
@@ -98,6 +104,10 @@ fn line(change: &HistoryChange) -> String {
         cause,
     } = change;
     match from {
+        // A secret is never shown, only that it is another one.
+        Some(from) if from == to && field.as_ref() == "bearer_token" => {
+            format!("{field}: (another secret) ({cause})")
+        }
         Some(from) => format!("{field}: {from} -> {to} ({cause})"),
         None => format!("{field}: {to}"),
     }

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::deliveries::short_time;
-use super::style::{Styles, paint};
+use super::style::Screen;
 use super::table::table;
 use crate::outside::json;
 use crate::plan::{Action, ForgetReason, Plan, PlannedAction};
@@ -155,18 +154,30 @@ impl StatusDocument {
     }
 
     /// Renders the status as text.
-    pub fn to_human(&self, styles: &Styles) -> String {
+    pub fn to_human(&self, screen: &Screen) -> String {
         if self.webhooks.is_empty() {
             return "No webhooks.\n".to_owned();
         }
         let with_deliveries = self.since.is_some();
+        let last_ok = screen.head_of_times("last ok", self.since.as_deref());
         let mut head = vec!["webhook", "status"];
         if with_deliveries {
-            head.extend(["ok", "retry", "fail", "last ok", "code"]);
+            head.extend(["ok", "retry", "fail", &last_ok, "code"]);
         }
-        head.push("");
-        let rows = self.webhooks.iter().map(|row| cells(row, with_deliveries));
-        let text = table(&head, rows.collect());
+        head.push("detail");
+        let rows = self
+            .webhooks
+            .iter()
+            .map(|row| cells(row, with_deliveries, &last_ok, screen));
+        let styles = &screen.styles;
+        let style = |index: usize| match self.webhooks.get(index).map(|row| row.status) {
+            None | Some("in_sync" | "absent" | "released") => anstyle::Style::new(),
+            Some("unmanaged") => styles.aside,
+            Some("missing" | "drifted") => styles.warning,
+            Some(_) => styles.change,
+        };
+        let rows: Vec<_> = rows.collect();
+        let mut shown = table(&head, &rows, screen.columns, styles, style);
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         for row in &self.webhooks {
             *counts.entry(row.status).or_default() += 1;
@@ -175,20 +186,6 @@ impl StatusDocument {
             .into_iter()
             .map(|(status, count)| format!("{count} {}", status.replace('_', " ")))
             .collect();
-        let mut lines: Vec<String> = Vec::new();
-        let colors =
-            std::iter::once(styles.headline).chain(self.webhooks.iter().map(
-                |row| match row.status {
-                    "in_sync" | "absent" | "released" => anstyle::Style::new(),
-                    "unmanaged" => styles.aside,
-                    "missing" | "drifted" => styles.warning,
-                    _ => styles.change,
-                },
-            ));
-        for (line, style) in text.lines().zip(colors) {
-            lines.push(paint(style, line));
-        }
-        let mut shown = lines.join("\n") + "\n";
         shown += &format!(
             "\n{} (target {})\n",
             counts.join(", "),
@@ -204,7 +201,7 @@ impl StatusDocument {
     }
 }
 
-fn cells(row: &StatusRow, with_deliveries: bool) -> Vec<String> {
+fn cells(row: &StatusRow, with_deliveries: bool, last_ok: &str, screen: &Screen) -> Vec<String> {
     let who = match (&row.key, &row.name, &row.id) {
         (Some(key), _, _) => key.clone(),
         (None, Some(name), Some(id)) => format!("{name} ({id})"),
@@ -221,7 +218,7 @@ fn cells(row: &StatusRow, with_deliveries: bool) -> Vec<String> {
         cells.push(count(deliveries.delivered));
         cells.push(count(deliveries.pending + deliveries.retrying));
         cells.push(count(deliveries.failed));
-        cells.push(short_time(deliveries.last_delivered_at.as_deref()));
+        cells.push(screen.cell_of_time(last_ok, deliveries.last_delivered_at.as_deref()));
         cells.push(
             deliveries
                 .last_status_code

@@ -1,40 +1,102 @@
-//! Tables of text.
+//! Tables of text, aligned by the columns of a terminal.
 
+use super::layout::{columns, cut, pad, wrap};
 use super::sanitize::sanitize;
+use super::style::{Styles, paint};
 
-/// The most characters of a column, except the last.
+/// The most columns of a cell, except in the last.
 const WIDEST: usize = 40;
 
-/// Renders a table with a header. Cells are sanitized.
-pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut lines: Vec<Vec<String>> = vec![head.iter().map(|name| (*name).to_owned()).collect()];
-    for row in rows {
-        lines.push(row.iter().map(|cell| sanitize(cell).into_owned()).collect());
-    }
-    let columns = head.len();
-    let mut widths = vec![0; columns];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count().min(WIDEST));
+/// The fewest columns that the last cell of a row is wrapped in.
+const NARROWEST: usize = 16;
+
+/// The fewest columns of the first cell. A longer one is then on a line of its own.
+const FIRST: usize = 8;
+
+/// Renders a table with a header. Cells are sanitized. `style` returns the style of a row. Where the rows do not fit into
+/// `width`, the first column gives way. Where even that does not suffice, each row becomes a paragraph that names its
+/// cells.
+pub(super) fn table(
+    head: &[&str],
+    rows: &[Vec<String>],
+    width: Option<usize>,
+    styles: &Styles,
+    style: impl Fn(usize) -> anstyle::Style,
+) -> String {
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| sanitize(cell).into_owned()).collect())
+        .collect();
+    let mut widths: Vec<usize> = head.iter().map(|name| columns(name)).collect();
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(columns(cell).min(WIDEST));
         }
+    }
+    let last = rows.iter().filter_map(|row| row.last());
+    // A word of the last column may be an id, which must stay whole to be copied.
+    let words = last.flat_map(|cell| cell.split(' ')).map(columns);
+    let (widest, others) = widths.split_last().unwrap_or((&0, &[]));
+    let rest = words.max().unwrap_or_default();
+    let rest = rest.max((*widest).min(NARROWEST));
+    let needed = others.iter().map(|width| width + 2).sum::<usize>() + rest;
+    if let (Some(width), Some(first)) = (width.filter(|width| needed > *width), widths.first_mut())
+    {
+        let room = (width + *first).saturating_sub(needed);
+        if room < FIRST {
+            return paragraphs(head, &rows, styles, style);
+        }
+        *first = room;
     }
     let mut text = String::new();
-    for line in lines {
-        let mut shown = String::new();
-        for (index, (cell, width)) in line.iter().zip(&widths).enumerate() {
-            if index + 1 == columns {
-                shown += cell;
-            } else {
-                let cut: String = if cell.chars().count() > WIDEST {
-                    cell.chars().take(WIDEST - 1).chain(['…']).collect()
-                } else {
-                    cell.clone()
-                };
-                shown += &format!("{cut:<width$}  ");
-            }
-        }
-        text += shown.trim_end();
+    let head: Vec<String> = head.iter().map(|name| (*name).to_owned()).collect();
+    text += &paint(styles.headline, &line(&head, &widths, width));
+    text.push('\n');
+    for (index, row) in rows.iter().enumerate() {
+        text += &paint(style(index), &line(row, &widths, width));
         text.push('\n');
+    }
+    text
+}
+
+fn line(row: &[String], widths: &[usize], width: Option<usize>) -> String {
+    let mut shown = String::new();
+    for (index, (cell, wide)) in row.iter().zip(widths).enumerate() {
+        if index == 0 && width.is_some() && columns(cell) > *wide {
+            shown += &format!("{cell}\n{}", pad("", wide + 2));
+        } else if index + 1 < widths.len() {
+            shown += &pad(&cut(cell, *wide), wide + 2);
+        } else if let Some(width) = width {
+            let margin = columns(shown.rsplit('\n').next().unwrap_or_default());
+            let cell = wrap(cell, width.saturating_sub(margin));
+            shown += &cell.replace("\n  ", &format!("\n{:margin$}", ""));
+        } else {
+            shown += cell;
+        }
+    }
+    shown.trim_end().to_owned()
+}
+
+/// Renders each row as its first two cells, and a line of the further ones with their names.
+fn paragraphs(
+    head: &[&str],
+    rows: &[Vec<String>],
+    styles: &Styles,
+    style: impl Fn(usize) -> anstyle::Style,
+) -> String {
+    let mut text = String::new();
+    for (index, row) in rows.iter().enumerate() {
+        let first: Vec<&str> = row.iter().take(2).map(String::as_str).collect();
+        text += &paint(style(index), &first.join("  "));
+        text.push('\n');
+        let further = head.iter().zip(row).skip(2);
+        let further: Vec<String> = further
+            .filter(|(_, cell)| !cell.is_empty() && *cell != "-")
+            .map(|(name, cell)| format!("{}: {cell}", paint(styles.aside, name)))
+            .collect();
+        if !further.is_empty() {
+            text += &format!("  {}\n", further.join(" · "));
+        }
     }
     text
 }
@@ -43,20 +105,58 @@ pub(super) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 mod tests {
     use super::*;
 
+    fn shown(head: &[&str], rows: &[Vec<String>], width: Option<usize>) -> String {
+        table(head, rows, width, &Styles::plain(), |_| {
+            anstyle::Style::new()
+        })
+    }
+
     #[test]
     fn columns_are_aligned_and_cut() {
         let long = "x".repeat(50);
-        let text = table(
-            &["a", "b", "c"],
-            vec![
-                vec!["1".into(), long, "last".into()],
-                vec!["\u{1b}[31m".into(), "é".into(), String::new()],
-            ],
-        );
+        let rows = [
+            vec!["1".into(), long, "last".into()],
+            vec!["\u{1b}[31m".into(), "é".into(), String::new()],
+        ];
+        let text = shown(&["a", "b", "c"], &rows, None);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(lines[1].contains("…  last"));
         assert!(!text.contains('\u{1b}'));
         assert_eq!(lines[2].trim_end(), lines[2]);
+    }
+
+    #[test]
+    fn ideographs_are_aligned() {
+        let rows = [
+            vec!["会議".into(), "x".into()],
+            vec!["abcd".into(), "y".into()],
+        ];
+        assert_eq!(
+            shown(&["name", "b"], &rows, None),
+            "name  b\n会議  x\nabcd  y\n"
+        );
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_becomes_a_paragraph() {
+        let rows = [vec![
+            "billing-run".into(),
+            "edited, and more".into(),
+            "-".into(),
+            "timeout_seconds, and more".into(),
+        ]];
+        assert_eq!(
+            shown(&["webhook", "status", "ok", "differs"], &rows, Some(40)),
+            "billing-run  edited, and more\n  differs: timeout_seconds, and more\n"
+        );
+        assert_eq!(
+            shown(&["webhook", "status", "ok", "differs"], &rows, Some(50)),
+            format!(
+                "webhook     status            ok  differs\nbilling-run\n{:12}edited, and more  -   \
+                 timeout_seconds,\n{:34}and more\n",
+                "", ""
+            )
+        );
     }
 }

@@ -7,10 +7,12 @@ use clap::{Args, ValueEnum};
 use hookctl::apply::Settle;
 use hookctl::plan::KeyFilter;
 use hookctl::record::RecordUrl;
+use hookctl::render::Detail;
 
 /// Arguments of every command.
 #[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalArgs {
     /// Configuration file [default: hookctl.yaml in this folder or a parent]
     #[arg(long, value_name = "FILE", global = true, env = "HOOKCTL_CONFIG")]
@@ -46,7 +48,7 @@ pub(crate) struct GlobalArgs {
     #[arg(long, value_name = "TIME", global = true, env = "HOOKCTL_LOCK_TIMEOUT", value_parser = duration)]
     pub(crate) lock_timeout: Option<Duration>,
     /// When to use colors
-    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto)]
+    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = ColorWhen::Auto, env = "HOOKCTL_COLOR")]
     pub(crate) color: ColorWhen,
     /// Format of log lines on standard error
     #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Text, env = "HOOKCTL_LOG_FORMAT")]
@@ -57,7 +59,7 @@ pub(crate) struct GlobalArgs {
     /// Show all problems in the files, instead of the first 100
     #[arg(long, global = true)]
     pub(crate) all: bool,
-    /// Print only results and errors
+    /// Print only summaries and errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
 }
@@ -85,12 +87,33 @@ impl RecordArg {
 /// When to use colors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorWhen {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal; `NO_COLOR`, `FORCE_COLOR`, and `TERM=dumb` are honored
     Auto,
     /// Always
     Always,
     /// Never
     Never,
+}
+
+impl ColorWhen {
+    /// Returns whether a stream is colored. `setting` returns a variable that is set and not empty.
+    ///
+    /// `NO_COLOR` comes first, since it is the wish of the user, and the others are often set by a program.
+    pub(crate) fn colors(
+        self,
+        setting: impl Fn(&str) -> Option<String>,
+        is_terminal: bool,
+    ) -> bool {
+        let is = |name: &str, value: &str| setting(name).is_some_and(|set| set == value);
+        let forces = |name| setting(name).is_some() && !is(name, "0");
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto if setting("NO_COLOR").is_some() || is("FORCE_COLOR", "0") => false,
+            Self::Auto if forces("FORCE_COLOR") || forces("CLICOLOR_FORCE") => true,
+            Self::Auto => is_terminal && !is("TERM", "dumb") && !is("CLICOLOR", "0"),
+        }
+    }
 }
 
 /// The format of log lines.
@@ -161,4 +184,60 @@ enum When {
     Wait,
     /// Proceed as if they could no longer take effect
     Now,
+}
+
+/// Arguments about how much of a plan is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct DetailArgs {
+    /// Show a line for each kind of change [default on a terminal: above 50 actions]
+    #[arg(long, conflicts_with = "full")]
+    compact: bool,
+    /// Show every change of every webhook
+    #[arg(long)]
+    full: bool,
+}
+
+impl DetailArgs {
+    /// Returns the choice. `None` leaves it to the size of the plan.
+    pub(crate) const fn choice(self) -> Option<Detail> {
+        match (self.compact, self.full) {
+            (true, _) => Some(Detail::Compact),
+            (_, true) => Some(Detail::Full),
+            (false, false) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_decide_about_colors_and_a_flag_over_them() {
+        for (variables, on_terminal, in_pipe) in [
+            (&[][..], true, false),
+            (&[("TERM", "dumb")], false, false),
+            (&[("TERM", "xterm-256color")], true, false),
+            (&[("NO_COLOR", "1")], false, false),
+            (&[("NO_COLOR", "1"), ("FORCE_COLOR", "1")], false, false),
+            (&[("FORCE_COLOR", "1")], true, true),
+            (&[("FORCE_COLOR", "0")], false, false),
+            (&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], true, true),
+            (&[("CLICOLOR_FORCE", "0")], true, false),
+            (&[("CLICOLOR", "0")], false, false),
+        ] {
+            let setting = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| (*value).to_owned())
+            };
+            let auto = |is_terminal| ColorWhen::Auto.colors(setting, is_terminal);
+            assert_eq!(
+                (auto(true), auto(false)),
+                (on_terminal, in_pipe),
+                "{variables:?}"
+            );
+            assert!(ColorWhen::Always.colors(setting, false));
+            assert!(!ColorWhen::Never.colors(setting, true));
+        }
+    }
 }

@@ -15,6 +15,7 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::log::start_log;
 use crate::problems::usage_document;
+use crate::progress;
 use crate::ui::Ui;
 
 /// Sync the workflow webhooks of an Interactly team with the YAML files in a Git repository.
@@ -78,9 +79,24 @@ enum Command {
     Man(commands::shell::ManArgs),
 }
 
+/// Commands that read neither a configuration nor an account, and the global arguments that they use.
+const OFFLINE: &[&str] = &["schema", "explain", "completions", "man"];
+
+/// The global arguments that mean something to every command.
+const EVERYWHERE: &[&str] = &["color", "log_format", "quiet", "verbose"];
+
 /// Returns the command line with its completers attached.
 fn command() -> clap::Command {
-    completers::attach(Cli::command())
+    let root = Cli::command();
+    let meaningless: Vec<clap::Arg> = root
+        .get_arguments()
+        .filter(|arg| arg.is_global_set() && !EVERYWHERE.contains(&arg.get_id().as_str()))
+        .map(|arg| arg.clone().hide(true))
+        .collect();
+    let root = OFFLINE.iter().fold(root, |root, name| {
+        root.mut_subcommand(name, |command| command.args(&meaningless))
+    });
+    completers::attach(root)
 }
 
 /// Parses the arguments. An empty environment variable counts as unset.
@@ -112,15 +128,17 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
         Err(error) => return usage(&error, arguments),
     };
     let environment = Environment::of_process();
-    let no_color = environment.setting("NO_COLOR").is_some();
-    let ui = Ui::new(cli.global.color, no_color, cli.global.quiet)
+    let ui = Ui::new(cli.global.color, &environment, cli.global.quiet)
         .showing_all(cli.global.all)
         .logging_json(cli.global.log_format == LogFormat::Json);
-    // A watch is followed by its log; the other commands print results.
+    // A watch is followed by its log, except at a terminal, where it shows its changes like a plan.
     let usual = match cli.command {
-        Command::Watch(_) => LevelFilter::INFO,
+        Command::Watch(_) if !ui.shows_progress() => LevelFilter::INFO,
         _ => LevelFilter::WARN,
     };
+    if ui.shows_progress() && progress::is_possible(&environment) {
+        progress::start();
+    }
     start_log(&cli.global, usual, ui.color_err());
     let runtime = match runtime(&cli.command) {
         Ok(runtime) => runtime,
@@ -178,6 +196,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             }
         }
     });
+    progress::end();
     ui.conclude(status)
 }
 
@@ -198,7 +217,7 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitStatus {
         || Environment::of_process()
             .setting("HOOKCTL_LOG_FORMAT")
             .is_some_and(|form| form == "json");
-    let ui = Ui::new(ColorWhen::Auto, false, false).logging_json(logs_json);
+    let ui = Ui::new(ColorWhen::Auto, &Environment::of_process(), false).logging_json(logs_json);
     let text = error.render().to_string();
     if !error.use_stderr() {
         ui.result(&text);

@@ -8,6 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::args::{GlobalArgs, LogFormat};
+use crate::progress;
 use crate::ui::json_line;
 
 /// A writer that escapes events, since they quote the API and the files.
@@ -36,7 +37,7 @@ impl Write for Escaped {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
         let line = self.line(text.strip_suffix('\n').unwrap_or(&text)) + "\n";
-        io::stderr().lock().write_all(line.as_bytes())?;
+        progress::aside(|| io::stderr().lock().write_all(line.as_bytes()))?;
         Ok(event.len())
     }
 

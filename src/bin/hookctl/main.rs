@@ -1,5 +1,6 @@
 //! The command line: the only module that prints, reads the environment, and chooses exit codes.
 
+mod aftermath;
 mod args;
 mod cli;
 mod commands;

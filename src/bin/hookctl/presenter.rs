@@ -1,6 +1,5 @@
 //! Presents the result of a run, exactly once, in the requested output format.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -10,10 +9,10 @@ use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::render::{LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles};
-use hookctl::report::{Outcome, SyncReport};
+use hookctl::render::{
+    Detail, LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles,
+};
 use hookctl::saved::Stale;
-use hookctl::webhook::Key;
 
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
@@ -21,11 +20,12 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::problems::{invalid_config, show_diagnostics};
+use crate::progress::{self, Phase};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
 use crate::signals::interrupted;
 use crate::ui::Ui;
-use crate::{hints, mask};
+use crate::{aftermath, hints, mask};
 
 /// The output format of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -59,6 +59,7 @@ pub(crate) struct Presenter<'a> {
     sources: SourceMap,
     announced: bool,
     shown_on: Stream,
+    detail: Option<Detail>,
     loose: LooseSettings,
 }
 
@@ -74,6 +75,7 @@ impl<'a> Presenter<'a> {
             sources: SourceMap::default(),
             announced: false,
             shown_on: Stream::Stdout,
+            detail: None,
             loose: LooseSettings::NONE,
         }
     }
@@ -84,6 +86,22 @@ impl<'a> Presenter<'a> {
             sandbox: self.sandbox,
             dry_run: self.dry_run,
             settings: &self.loose,
+        }
+    }
+
+    /// Sets how much of the plan is shown. `None` leaves it to the size of the plan.
+    pub(crate) const fn detailed(mut self, detail: Option<Detail>) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// Returns how much of the plan is shown. In a pipe it is complete, since a log is searched, not watched.
+    fn detail(&self, plan: &Plan) -> Detail {
+        match self.detail {
+            _ if self.ui.is_quiet() => Detail::Summary,
+            Some(detail) => detail,
+            None if self.ui.is_on_screen() => Detail::that_fits(plan),
+            None => Detail::Full,
         }
     }
 
@@ -125,7 +143,9 @@ impl<'a> Presenter<'a> {
         settings: &Settings,
         environment: &Environment,
     ) -> Result<Declarations, CommandError> {
+        progress::begin(Phase::Files);
         let loaded = load(settings, environment);
+        progress::end();
         self.sources = loaded.sources;
         self.diagnostics(&loaded.diagnostics, loaded.files);
         loaded.declarations.ok_or_else(|| {
@@ -183,18 +203,39 @@ impl<'a> Presenter<'a> {
 
     fn present(&self, text: &str) {
         match self.shown_on {
+            Stream::Stdout if self.output == Output::Human => self.ui.human(text),
             Stream::Stdout => self.ui.result(text),
             Stream::Stderr => self.ui.message(text),
         }
     }
 
+    /// Shows a plan that the user is asked about, whatever else is shown: nobody can approve what they do not see.
+    pub(crate) fn show_for_approval(&mut self, plan: &Plan) {
+        let seen = matches!(self.output, Output::Human | Output::Diff);
+        if seen && self.ui.is_on_screen() && !self.ui.is_quiet() {
+            self.announce(plan);
+            return;
+        }
+        self.announced |= seen;
+        let plan = &*mask::shown(plan);
+        let detail = self.detail.unwrap_or(Detail::that_fits(plan));
+        let styles = Styles::new(self.ui.color_err());
+        let text = hookctl::render::plan(plan, self.context(), &styles, detail);
+        self.ui.message(&text);
+    }
+
     /// Shows a plan that is about to be applied.
     pub(crate) fn announce(&mut self, plan: &Plan) {
+        if self.ui.is_quiet() && !self.dry_run && !plan.actions.is_empty() {
+            // The results follow.
+            return;
+        }
         self.announced = true;
         let plan = &*mask::shown(plan);
         match self.output {
             Output::Human => {
-                let text = hookctl::render::plan(plan, self.context(), &self.styles_out());
+                let detail = self.detail(plan);
+                let text = hookctl::render::plan(plan, self.context(), &self.styles_out(), detail);
                 self.present(&text);
             }
             Output::Diff => self.present(&hookctl::render::diff(plan, &self.styles_out())),
@@ -228,61 +269,29 @@ impl<'a> Presenter<'a> {
             self.ui.remark("Nothing was applied.\n");
             return;
         };
-        let mut beside = Vec::new();
-        if report.contested {
-            beside.push(Message::error(
-                "unsettled",
-                format!(
-                    "another writer kept changing the webhooks for {} rounds",
-                    report.rounds
-                ),
-                Some("stop the other writer, then sync again".to_owned()),
-            ));
-        }
-        if let Some(waits) = &report.waits {
-            let keys: Vec<&str> = waits.keys.iter().map(Key::as_str).collect();
-            let message = format!(
-                "the outcome of the last requests for {} is unknown",
-                keys.join(", ")
-            );
-            let help = "sync again: the outcome is known at the latest after the settle horizon";
-            beside.push(Message::error("unsettled", message, Some(help.to_owned())));
-        }
-        if !report.unwaited.is_empty() {
-            let keys: Vec<&str> = report.unwaited.iter().map(Key::as_str).collect();
-            let message = format!(
-                "{} did not wait for an earlier request, which may still create a duplicate or undo the change until \
-                 the settle horizon has passed",
-                keys.join(", ")
-            );
-            beside.push(Message::notice("unsettled", message));
-        }
+        let mut beside = aftermath::unsettled(report);
         if let Some(error) = &report.ended_by {
             let error = self.failed(error);
             beside.push(error.into_message());
         }
-        beside.extend(
-            results
-                .duplicates
-                .iter()
-                .map(|duplicate| CommandError::caused("doubled", duplicate).into_message()),
-        );
-        beside.extend(advice(results));
+        beside.extend(aftermath::duplicates(results));
+        beside.extend(aftermath::advice(results));
         let beside: Vec<Message> = beside.into_iter().map(mask::message).collect();
         self.messages.extend(beside.iter().cloned());
         let messages = std::mem::take(&mut self.messages);
         match self.output {
             Output::Human => {
                 let styles = self.styles_out();
-                if !self.announced {
+                if !self.announced && !self.ui.is_quiet() {
                     self.ui
-                        .result(&hookctl::render::beside(&report.plan, &styles));
+                        .human(&hookctl::render::beside(&report.plan, &styles));
                 }
-                self.ui.result(&hookctl::render::report(
+                self.ui.human(&hookctl::render::report(
                     &report.plan,
                     results,
                     stats,
                     &styles,
+                    self.detail(&report.plan),
                 ));
             }
             Output::Diff => {
@@ -291,6 +300,7 @@ impl<'a> Presenter<'a> {
                     results,
                     stats,
                     &Styles::new(self.ui.color_err()),
+                    self.detail(&report.plan),
                 );
                 self.ui.remark(&text);
             }
@@ -312,6 +322,15 @@ impl<'a> Presenter<'a> {
         for message in &beside {
             self.ui.report(message);
         }
+    }
+
+    /// Says at the end of an interrupted run how to continue.
+    pub(crate) fn interrupted(&self, report: &PassReport) {
+        self.ui.message(if report.is_complete() {
+            "interrupted, after everything was applied\n"
+        } else {
+            "interrupted; run it again to continue\n"
+        });
     }
 
     /// Adds a message, and prints it unless the output is one JSON document.
@@ -425,25 +444,4 @@ impl<'a> Presenter<'a> {
         }
         error.status
     }
-}
-
-/// Returns what to do about the failed actions: one message for all actions with the same hints.
-fn advice(results: &SyncReport) -> Vec<Message> {
-    let mut by_hints: BTreeMap<Vec<String>, (Vec<&str>, String)> = BTreeMap::new();
-    for result in &results.results {
-        if let Outcome::Failed(error) | Outcome::Pending(error) = &result.outcome {
-            let hints = hints::of(error);
-            if !hints.is_empty() {
-                let (keys, _) = by_hints
-                    .entry(hints)
-                    .or_insert_with(|| (Vec::new(), error.to_string()));
-                keys.push(result.planned.key.as_str());
-            }
-        }
-    }
-    let messages = by_hints.into_iter().map(|(hints, (keys, error))| {
-        let message = format!("{}: {error}", keys.join(", "));
-        Message::error("action-failed", message, Some(hints.join("\n")))
-    });
-    messages.collect()
 }

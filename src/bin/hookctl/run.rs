@@ -25,7 +25,7 @@ use crate::exit_status::ExitStatus;
 use crate::mask;
 use crate::older_files::Files;
 use crate::presenter::Presenter;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::signals::{begin_writing, interrupted};
 use crate::ui::Ui;
 
@@ -92,6 +92,7 @@ pub(crate) fn conclude(
     };
     presenter.applied(&report, stats());
     Ok(if cancellation.is_cancelled() {
+        presenter.interrupted(&report);
         ExitStatus::Interrupted
     } else {
         exit_status(&report)
@@ -126,7 +127,6 @@ pub(crate) async fn apply(
     approve: &mut (dyn FnMut(&Plan) -> Approval + Send),
 ) -> Result<Option<PassReport>, PassError> {
     let watched = Watched {
-        progress: Progress::new(ui.shows_progress()),
         begun: AtomicBool::new(false),
     };
     let mut review = Shown {
@@ -149,7 +149,7 @@ pub(crate) async fn apply(
         }
         () = cancelled => Ok(None),
     };
-    watched.progress.finish();
+    progress::end();
     report
 }
 
@@ -190,8 +190,14 @@ impl Review for Shown<'_, '_> {
         if let Some(notice) = older(self.files.take(), plan).await {
             self.presenter.report(notice);
         }
-        self.presenter.announce(plan);
-        let approved = match (self.approve)(plan) {
+        progress::end();
+        let approval = (self.approve)(plan);
+        if approval == Approval::Asked {
+            self.presenter.show_for_approval(plan);
+        } else {
+            self.presenter.announce(plan);
+        }
+        let approved = match approval {
             Approval::Given => true,
             Approval::Denied => false,
             Approval::Asked => self.ui.ask("Apply this plan?").await,
@@ -218,7 +224,6 @@ pub(crate) async fn count_events(api: &HttpApi, plan: &mut Plan) {
 
 /// Progress, and whether an action has started.
 struct Watched {
-    progress: Progress,
     begun: AtomicBool,
 }
 
@@ -226,7 +231,7 @@ impl Listener for Watched {
     fn on(&self, event: ApplyEvent<'_>) {
         begin_writing();
         self.begun.store(true, Ordering::SeqCst);
-        self.progress.on(event);
+        Progress.on(event);
     }
 }
 

@@ -10,6 +10,7 @@ use hookctl::webhook::Key;
 
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
+use crate::progress::{self, Phase};
 use crate::settings::Settings;
 use crate::trust::{Cleared, Request, clear};
 use crate::ui::Ui;
@@ -87,10 +88,17 @@ pub(crate) async fn resolve_tokens(
         KeyValues::of(&settings.keys, &lookup, environment.names(), outside)
     };
     let resolver = Resolver::new(&lookup, permits, &keys);
-    let resolving: Vec<_> = distinct
-        .into_iter()
-        .map(|source| resolver.resolve(source))
-        .collect();
+    if !distinct.is_empty() {
+        progress::begin(Phase::Secrets {
+            sources: distinct.len(),
+        });
+    }
+    let counted = async |source| {
+        let result = resolver.resolve(source).await;
+        progress::advance();
+        result
+    };
+    let resolving: Vec<_> = distinct.into_iter().map(counted).collect();
     let results: Vec<_> = futures_util::stream::iter(resolving)
         .buffered(AT_ONCE)
         .collect()

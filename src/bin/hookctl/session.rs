@@ -13,11 +13,11 @@ use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::SharedError;
-use hookctl::record::sled::{SledOptions, SledRecord};
+use hookctl::record::sled::{OnWait, SledOptions, SledRecord};
 use hookctl::record::{
     Access, Account, Horizon, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
 };
-use hookctl::remote::http::{HttpApi, HttpOptions, ProxyUse, check_proxy};
+use hookctl::remote::http::{HttpApi, HttpOptions, OnHttpEvent, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
 use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
 use hookctl::secret::{
@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::progress::{self, Phase};
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
 use crate::shared_record::{Renewal, connect};
@@ -252,11 +253,20 @@ impl Session {
 
     /// Opens the record. A dry run reads a copy.
     pub(crate) async fn access(&self, dry_run: bool) -> Result<RecordAccess, CommandError> {
-        let opened = if dry_run {
-            self.record.remembered().await.map(RecordAccess::Reading)
-        } else {
-            self.record.open_late().await.map(RecordAccess::Writing)
-        };
+        if !dry_run {
+            return self.write().await.map(RecordAccess::Writing);
+        }
+        progress::begin(Phase::Record);
+        let read = self.record.remembered().await.map(RecordAccess::Reading);
+        progress::begin(Phase::List);
+        read.map_err(|error| record_error(&error))
+    }
+
+    /// Opens the record for writing. The list is read next.
+    pub(crate) async fn write(&self) -> Result<OpenRecord, CommandError> {
+        progress::begin(Phase::Record);
+        let opened = self.record.open_late().await;
+        progress::begin(Phase::List);
         opened.map_err(|error| record_error(&error))
     }
 }
@@ -309,6 +319,7 @@ pub(crate) fn record_options(settings: &Settings) -> Result<SledOptions, Command
         history: settings.history,
         cancellation: cancellation(),
         followed: mask::followed(),
+        on_wait: OnWait::new(progress::on_lock),
     })
 }
 
@@ -415,6 +426,7 @@ fn options(settings: &Settings, base_url: String, key: Secret, source: String) -
         connect_timeout: Horizon(settings.settle_horizon).connect(),
         request_timeout: settings.request_timeout,
         followed: mask::followed(),
+        on_event: OnHttpEvent::new(progress::on_http),
         ..HttpOptions::new(base_url, key, source)
     }
 }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::progress;
 
 /// Cancelled by the first signal, once signals are handled.
 static CANCELLATION: OnceLock<CancellationToken> = OnceLock::new();
@@ -41,6 +42,8 @@ pub(crate) fn cancel_on_signal() -> Result<CancellationToken, CommandError> {
     let listen = move || {
         runtime.block_on(async {
             signals.next().await;
+            // Before the run ends by it, and says so.
+            progress::stopping(WRITES.load(Ordering::SeqCst));
             cancelled.cancel();
             let hangs = async {
                 tokio::time::sleep(PATIENCE).await;
@@ -127,6 +130,7 @@ impl Signals {
     reason = "a second signal ends the process; what is settled is recorded"
 )]
 fn end_at_once() {
+    progress::stopped(WRITES.load(Ordering::SeqCst));
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }
 

@@ -4,13 +4,14 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use hookctl::outside::{escape, json};
-use hookctl::render::{Message, Styles};
+use hookctl::render::{Message, Screen, Styles, wrap};
 use serde_json::{Value, json};
 
 use crate::args::ColorWhen;
+use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::mask;
+use crate::{mask, progress};
 
 /// Writes one line in the format of the JSON log, without null fields.
 pub(crate) fn json_line(level: &str, fields: &Value) {
@@ -23,7 +24,7 @@ pub(crate) fn json_line(level: &str, fields: &Value) {
         .collect();
     let timestamp = jiff::Timestamp::now().to_string();
     let line = json!({ "timestamp": timestamp, "level": level, "fields": fields });
-    let _ = io::stderr().lock().write_all(json::line(&line).as_bytes());
+    let _ = progress::aside(|| io::stderr().lock().write_all(json::line(&line).as_bytes()));
 }
 
 /// The terminal, or the streams that replace it.
@@ -44,13 +45,9 @@ pub(crate) struct Ui {
     reason = "callers must hold the `Ui` to print or ask"
 )]
 impl Ui {
-    /// Creates a `Ui`. By default, colors are used on a terminal, unless `NO_COLOR` is set.
-    pub(crate) fn new(when: ColorWhen, no_color: bool, quiet: bool) -> Self {
-        let colored = |terminal: bool| match when {
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
-            ColorWhen::Auto => terminal && !no_color,
-        };
+    /// Creates a `Ui`. By default, colors are used on a terminal.
+    pub(crate) fn new(when: ColorWhen, environment: &Environment, quiet: bool) -> Self {
+        let colored = |terminal| when.colors(|name| environment.setting(name), terminal);
         Self {
             color_out: colored(io::stdout().is_terminal()),
             color_err: colored(io::stderr().is_terminal()),
@@ -74,6 +71,29 @@ impl Ui {
     /// Returns whether progress is shown, which needs a terminal.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && !self.logs_json && io::stderr().is_terminal()
+    }
+
+    /// Returns whether only the summary of a result is shown.
+    pub(crate) const fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Returns how results are shown: on a terminal, with its width and the time zone of this machine.
+    pub(crate) fn screen(&self) -> Screen {
+        let styles = Styles::new(self.color_out);
+        match columns_out() {
+            None => Screen::pipe(styles),
+            columns => Screen {
+                styles,
+                columns,
+                zone: jiff::tz::TimeZone::system(),
+            },
+        }
+    }
+
+    /// Returns whether results are read on a terminal.
+    pub(crate) fn is_on_screen(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Sets whether all diagnostics are shown.
@@ -111,7 +131,7 @@ impl Ui {
             return FALLBACK;
         }
         let (_, columns) = console::Term::stderr().size();
-        usize::from(columns).clamp(40, 200)
+        usize::from(columns).clamp(NARROWEST, 200)
     }
 
     /// Returns whether the user can be asked.
@@ -119,18 +139,31 @@ impl Ui {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Writes a result.
+    /// Writes a result as it is.
     pub(crate) fn result(&self, text: &str) {
         self.stream(|out| out.write_all(text.as_bytes()));
     }
 
+    /// Writes a result for people, wrapped at the width of a terminal.
+    pub(crate) fn human(&self, text: &str) {
+        match columns_out() {
+            Some(columns) => self.result(&wrap(text, columns)),
+            None => self.result(text),
+        }
+    }
+
     /// Streams a result and flushes it. All output to standard output goes through here.
     pub(crate) fn stream(&self, write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) {
-        let mut stdout = io::BufWriter::new(io::stdout().lock());
-        let written = write(&mut stdout).and_then(|()| stdout.flush());
+        let written = progress::aside(|| {
+            let mut stdout = io::BufWriter::new(io::stdout().lock());
+            let written = write(&mut stdout).and_then(|()| stdout.flush());
+            if written.is_err() {
+                // The rest of the buffer would fail again.
+                let _ = stdout.into_parts();
+            }
+            written
+        });
         let Err(error) = written else { return };
-        // The rest of the buffer would fail again.
-        let _ = stdout.into_parts();
         let mut unwritten = self
             .unwritten
             .lock()
@@ -171,7 +204,9 @@ impl Ui {
     /// Writes a message to standard error.
     pub(crate) fn message(&self, text: &str) {
         if !self.logs_json {
-            let _ = io::stderr().lock().write_all(text.as_bytes());
+            let wrapped = columns_err().map(|columns| wrap(text, columns));
+            let text = wrapped.as_deref().unwrap_or(text);
+            let _ = progress::aside(|| io::stderr().lock().write_all(text.as_bytes()));
         } else if !text.trim().is_empty() {
             json_line("INFO", &json!({ "message": text.trim() }));
         }
@@ -234,6 +269,7 @@ impl Ui {
 
     /// Asks a question, and returns the answer in lower case, or an empty text.
     pub(crate) async fn answer(&self, question: &str) -> String {
+        progress::end();
         self.message(question);
         let answer = line().await.unwrap_or_default();
         answer.trim().to_lowercase()
@@ -241,6 +277,7 @@ impl Ui {
 
     /// Asks for a text. An empty answer selects the default.
     pub(crate) async fn prompt(&self, question: &str, default: &str) -> String {
+        progress::end();
         self.message(&format!("{question} [{default}]: "));
         let answer = line().await.unwrap_or_default();
         match answer.trim() {
@@ -248,6 +285,24 @@ impl Ui {
             text => text.to_owned(),
         }
     }
+}
+
+/// The fewest columns that text is wrapped at: on a narrower terminal, the terminal wraps it.
+const NARROWEST: usize = 30;
+
+fn columns(is_terminal: bool, term: impl FnOnce() -> console::Term) -> Option<usize> {
+    let (_, columns) = is_terminal.then(term)?.size();
+    Some(usize::from(columns).max(NARROWEST))
+}
+
+/// Returns the width of standard output. `None` if it is no terminal.
+fn columns_out() -> Option<usize> {
+    columns(io::stdout().is_terminal(), console::Term::stdout)
+}
+
+/// Returns the width of standard error. `None` if it is no terminal.
+fn columns_err() -> Option<usize> {
+    columns(io::stderr().is_terminal(), console::Term::stderr)
 }
 
 /// Reads a line of standard input on a thread of its own, so that signals are served meanwhile.

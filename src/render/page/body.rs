@@ -281,8 +281,8 @@ fn history(html: &mut Html, entries: &[HistoryEntry]) {
 /// Returns the names of the fields, and that drift was corrected. A create has every field. The values are for
 /// `record history`.
 fn fields(changes: &[HistoryChange]) -> String {
-    let changed = changes.iter().filter(|change| change.from.is_some());
-    let named = changed.map(|change| match change.cause {
+    let updates = changes.iter().filter(|change| change.from.is_some());
+    let named = updates.map(|change| match change.cause {
         HistoryCause::Drift => format!("{} (drift)", change.field),
         _ => change.field.to_string(),
     });

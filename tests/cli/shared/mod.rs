@@ -19,3 +19,4 @@ mod migrate;
 mod replicas;
 mod store_faults;
 mod together;
+mod trim;

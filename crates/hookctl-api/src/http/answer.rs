@@ -3,6 +3,7 @@
 //! An error response may echo the request, including the token. So only its message fields are read, and the secrets of
 //! the request are removed from them.
 
+use super::transport::Answer;
 use std::borrow::Cow;
 
 use serde_json::Value;
@@ -223,6 +224,19 @@ fn field_of(location: &Value) -> Option<String> {
         .filter_map(Value::as_str)
         .find(|part| !matches!(*part, "body" | "query" | "path"))
         .map(str::to_owned)
+}
+
+/// Reads a rejection.
+pub(super) fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
+    let mut complaint = complaint(&answer.body, redactor);
+    if let Some(id) = answer.header("x-request-id") {
+        complaint.message = format!(
+            "{} (request {})",
+            complaint.message,
+            redactor.clean(id, 100)
+        );
+    }
+    complaint
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::answer::{Complaint, Redactor, Word, complaint, redirect, word};
+use super::answer::{Redactor, Word, redirect, said, word};
 use super::body::RequestBody;
-use super::options::{ClientError, HttpOptions, RequestStats};
+use super::options::{ClientError, HttpEvent, HttpOptions, RequestStats};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::throttle::{Permit, Throttle};
 use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
@@ -110,6 +110,7 @@ impl<T: Transport> HttpApi<T> {
             if std::mem::replace(&mut is_retry, true) {
                 self.retries.fetch_add(1, Ordering::Relaxed);
             }
+            let status = sent.as_ref().ok().map(|answer| answer.status);
             let (failure, error) = match sent {
                 Ok(answer) => match self.read(answer, &permit, &redactor, gate) {
                     Read::Decided(decided) => return decided,
@@ -134,6 +135,8 @@ impl<T: Transport> HttpApi<T> {
             match decide(&self.options.retry, effect, failure, attempt, random()) {
                 Decision::Wait(pause) => {
                     tracing::debug!(attempt, pause_ms = whole_milliseconds(pause), "retry");
+                    let event = HttpEvent::Waiting { pause, status };
+                    self.options.on_event.emit(event);
                     tokio::select! {
                         biased;
                         () = gate.stopped() => {}
@@ -141,7 +144,11 @@ impl<T: Transport> HttpApi<T> {
                     }
                     attempt += 1;
                 }
-                Decision::WhenOpen => {}
+                Decision::WhenOpen => {
+                    let pause = self.throttle.closed_for();
+                    let event = HttpEvent::Waiting { pause, status };
+                    self.options.on_event.emit(event);
+                }
                 Decision::GiveUp => return Err(error),
                 Decision::OutcomeUnknown => return Err(unknown_outcome(error)),
             }
@@ -165,6 +172,7 @@ impl<T: Transport> HttpApi<T> {
         };
         let send_permit = gate.permit().await?;
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.options.on_event.emit(HttpEvent::Sent);
         let started = tokio::time::Instant::now();
         let answer = tokio::select! {
             biased;
@@ -174,6 +182,7 @@ impl<T: Transport> HttpApi<T> {
                 reason: "interrupted".to_owned(),
             }),
         };
+        self.options.on_event.emit(HttpEvent::Ended);
         let status = answer.as_ref().ok().map(|answer| answer.status);
         let outcome = (request.verb.as_str(), status);
         *self.lock_outcomes().entry(outcome).or_default() += 1;
@@ -374,19 +383,6 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
 /// Returns a duration in milliseconds, for logs.
 fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Reads a rejection.
-fn said(answer: &Answer, redactor: &Redactor<'_>) -> Complaint {
-    let mut complaint = complaint(&answer.body, redactor);
-    if let Some(id) = answer.header("x-request-id") {
-        complaint.message = format!(
-            "{} (request {})",
-            complaint.message,
-            redactor.clean(id, 100)
-        );
-    }
-    complaint
 }
 
 /// The evaluation of a response.

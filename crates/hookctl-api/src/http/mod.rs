@@ -18,7 +18,7 @@ mod wire_error;
 
 pub use body::RequestBody;
 pub use client::HttpApi;
-pub use options::{ClientError, HttpOptions, ProxyUse, RequestStats};
+pub use options::{ClientError, HttpEvent, HttpOptions, OnHttpEvent, ProxyUse, RequestStats};
 pub use proxy::check_proxy;
 pub use retry::RetryPolicy;
 pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};

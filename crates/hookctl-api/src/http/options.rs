@@ -1,5 +1,7 @@
 //! Options of the client.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::RetryPolicy;
@@ -35,6 +37,8 @@ pub struct HttpOptions {
     pub proxy: ProxyUse,
     /// Further secrets that no id in a response may contain, since ids are shown, recorded, and sent.
     pub followed: Followed,
+    /// Receives what the client does, for a display.
+    pub on_event: OnHttpEvent,
 }
 
 impl HttpOptions {
@@ -54,7 +58,48 @@ impl HttpOptions {
             retry: RetryPolicy::default(),
             proxy: ProxyUse::System,
             followed: Followed::default(),
+            on_event: OnHttpEvent::default(),
         }
+    }
+}
+
+/// What a client does while a caller waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HttpEvent {
+    /// A request was sent.
+    Sent,
+    /// A request ended, with or without a response.
+    Ended,
+    /// A request failed, and is sent again after a pause.
+    Waiting {
+        /// The pause.
+        pause: Duration,
+        /// The status of the response. `None` without a response.
+        status: Option<u16>,
+    },
+}
+
+/// A function that receives the events of a client. It must not block.
+#[derive(Clone, Default)]
+pub struct OnHttpEvent(Option<Arc<dyn Fn(HttpEvent) + Send + Sync>>);
+
+impl OnHttpEvent {
+    /// Wraps a function.
+    pub fn new(handle: impl Fn(HttpEvent) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(handle)))
+    }
+
+    pub(super) fn emit(&self, event: HttpEvent) {
+        if let Some(handle) = &self.0 {
+            handle(event);
+        }
+    }
+}
+
+impl fmt::Debug for OnHttpEvent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnHttpEvent")
     }
 }
 

@@ -133,6 +133,14 @@ impl Throttle {
         permit
     }
 
+    /// Returns for how long the current pause still lasts.
+    pub(super) fn closed_for(&self) -> Duration {
+        let opens_at = self.lock().opens_at;
+        opens_at.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        })
+    }
+
     /// Records a success.
     pub(super) fn on_success(&self) {
         let mut state = self.lock();

@@ -20,7 +20,7 @@ const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
 /// Sends one request and reads its complete response, without retries or evaluation.
 pub trait Transport: Send + Sync {
-    /// Sends one request. Looks at the permit right before the request leaves the process, because the process may have
+    /// Sends one request. Checks the permit right before the request leaves the process, because the process may have
     /// been stopped since it was given.
     ///
     /// # Errors

@@ -213,7 +213,7 @@ mod tests {
         writes.fold(first, |all: Fingerprints, one| all.with(one))
     }
 
-    /// What fingerprints there are, by their keys.
+    /// Which fingerprints hold, by their keys.
     fn trace(fingerprints: &Fingerprints) -> String {
         let mut found = Vec::new();
         for (api_key, shown) in [("k", ""), ("other api key", " of another key")] {
@@ -274,6 +274,7 @@ mod tests {
         let foreign_key = recorded(&[foreign]);
         let mine_of_both = recorded(&[("mine", "k"), foreign]);
         let old_of_both = recorded(&[("old", "k"), foreign]);
+        let confirmed = recorded(&[("mine", "k"), foreign, ("mine", "k")]);
         let unverifiable = mine_of_both.unverifiable();
         let records = [
             ("no record", TokenRecord::NoRecord),
@@ -281,8 +282,12 @@ mod tests {
             ("same", TokenRecord::Set(&mine)),
             ("other", TokenRecord::Set(&old)),
             ("other key", TokenRecord::Set(&foreign_key)),
-            ("same, and other key", TokenRecord::Set(&mine_of_both)),
-            ("other, and other key", TokenRecord::Set(&old_of_both)),
+            ("same, and other key since", TokenRecord::Set(&mine_of_both)),
+            (
+                "same, and other key confirmed",
+                TokenRecord::Set(&confirmed),
+            ),
+            ("other, and other key since", TokenRecord::Set(&old_of_both)),
             ("unverifiable", TokenRecord::Set(&unverifiable)),
         ];
         let declared = [

@@ -77,6 +77,7 @@ impl SharedRecord {
             beat: 0,
             tail: Tail::empty(),
             base: None,
+            trimmed: 0,
             unclean: false,
             moved_to: None,
             nonce: nonce()?,
@@ -125,6 +126,15 @@ impl SharedRecord {
         Ok(Migration::new(Arc::clone(&self.0).take().await?))
     }
 
+    /// Empties the log entries that are older than this and that a checkpoint covers: the older history. Waits for another
+    /// holder like a run. Returns how many entries those are.
+    ///
+    /// # Errors
+    /// [`SharedError::Missing`], [`SharedError::Moved`], [`SharedError::Held`], or another [`SharedError`]
+    pub async fn trim(&self, keep: Duration) -> Result<u64, SharedError> {
+        Arc::clone(&self.0).trim(keep).await
+    }
+
     /// Takes the lease away from its holder without waiting for the lease to end, and releases it once that holder can
     /// send no more requests. Returns how long that took to wait for. Returns `None` if no process holds the lease.
     ///
@@ -167,7 +177,7 @@ impl std::fmt::Debug for SharedRecord {
 
 impl Shared {
     /// Awaits work that changes nothing, which may be tried again for a minute, unless a signal ends it first.
-    async fn unless_cancelled<T>(
+    pub(super) async fn unless_cancelled<T>(
         &self,
         work: impl Future<Output = Result<T, SharedError>>,
     ) -> Result<T, SharedError> {
@@ -178,7 +188,7 @@ impl Shared {
         }
     }
 
-    async fn current_head(&self) -> Result<ReadHead, SharedError> {
+    pub(super) async fn current_head(&self) -> Result<ReadHead, SharedError> {
         let attempts = self.attempts();
         let head = self.unless_cancelled(attempts.head(None)).await?;
         head.ok_or(SharedError::Missing)
@@ -186,10 +196,17 @@ impl Shared {
 
     /// Reads the head and its state. What was read before is read again only as far as it changed.
     async fn read(&self) -> Result<Known, SharedError> {
-        self.unless_cancelled(self.read_on()).await
+        self.unless_cancelled(async {
+            match self.read_once().await {
+                // Entries may have been trimmed since the head was read.
+                Err(SharedError::Damaged { .. }) => self.read_once().await,
+                read => read,
+            }
+        })
+        .await
     }
 
-    async fn read_on(&self) -> Result<Known, SharedError> {
+    async fn read_once(&self) -> Result<Known, SharedError> {
         let known = self.known().clone();
         let unless = known.as_ref().map(|known| &known.head.version);
         let Some(head) = self.attempts().head(unless).await? else {
@@ -210,7 +227,7 @@ impl Shared {
         Ok(read)
     }
 
-    fn check(&self, head: &HeadBody) -> Result<(), SharedError> {
+    pub(super) fn check(&self, head: &HeadBody) -> Result<(), SharedError> {
         if head.account == self.account.to_string() {
             Ok(())
         } else {
@@ -221,7 +238,7 @@ impl Shared {
     }
 
     /// Takes the lease. Waits for another holder, and takes over from a dead one.
-    async fn take(self: Arc<Self>) -> Result<SharedSession, SharedError> {
+    pub(super) async fn take(self: Arc<Self>) -> Result<SharedSession, SharedError> {
         let started = tokio::time::Instant::now();
         let known = self.known().clone();
         let mut watched: Option<Watched> = None;
@@ -327,12 +344,12 @@ impl Shared {
 
     /// Reads the latest changes, the newest first.
     async fn history(&self, limit: usize) -> Result<Vec<HistoryEntry>, SharedError> {
-        let last = self.read().await?.state.tail.sequence;
+        let read = self.read().await?;
+        let untrimmed = read.head.body.trimmed + 1..=read.state.tail.sequence;
         let mut changes = Vec::new();
-        let entries = self.attempts().entries((1..=last).rev());
+        let entries = self.attempts().entries(untrimmed.rev());
         let mut entries = std::pin::pin!(entries);
         while changes.len() < limit {
-            // Older entries were trimmed.
             let next = self.unless_cancelled(entries.try_next());
             let Some((_, Some(entry))) = next.await? else {
                 break;

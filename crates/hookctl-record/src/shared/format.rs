@@ -57,6 +57,9 @@ pub(super) struct HeadBody {
     pub(super) tail: Tail,
     /// The latest checkpoint.
     pub(super) base: Option<Base>,
+    /// The last entry of those that were emptied, from the first one on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) trimmed: u64,
     /// Whether this epoch took over from a holder that did not release the lease.
     pub(super) unclean: bool,
     /// Where the record was migrated to.
@@ -64,6 +67,14 @@ pub(super) struct HeadBody {
     pub(super) moved_to: Option<String>,
     /// Makes each head unique, because an entity tag may be a digest of the content.
     pub(super) nonce: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A checkpoint: the object, and the end of the log that it covers.

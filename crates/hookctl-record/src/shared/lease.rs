@@ -71,6 +71,17 @@ struct LeaseState {
     tail: Tail,
 }
 
+/// What a release says besides the end of the log.
+#[derive(Debug, Default)]
+pub(super) struct Release {
+    /// The last checkpoint, if there is a new one.
+    pub(super) base: Option<format::Base>,
+    /// The last entry of those that are emptied.
+    pub(super) trimmed: u64,
+    /// The place that the record was moved to.
+    pub(super) moved_to: Option<String>,
+}
+
 impl Lease {
     /// Wraps a head that this process has just written. `sent` is when it began to.
     pub(super) fn new(shared: Arc<Shared>, body: HeadBody, version: Version, sent: Stamp) -> Self {
@@ -164,16 +175,11 @@ impl Lease {
         Ok(is_mine)
     }
 
-    /// Releases the lease, with the last checkpoint, and with the place that the record was moved to. Returns the head's
-    /// version. After an error, the lease ends by itself.
+    /// Releases the lease. Returns the head's version. After an error, the lease ends by itself.
     ///
     /// # Errors
     /// [`SharedError::Fenced`] if another process took over, or [`SharedError::Store`] if the outcome is unknown
-    pub(super) async fn release(
-        &self,
-        base: Option<format::Base>,
-        moved_to: Option<String>,
-    ) -> Result<Version, SharedError> {
+    pub(super) async fn release(&self, with: Release) -> Result<Version, SharedError> {
         let mut head = self.head.lock().await;
         head.released = true;
         if self.state().is_lost {
@@ -182,8 +188,9 @@ impl Lease {
         let body = HeadBody {
             holder: None,
             tail: self.state().tail,
-            base: base.or_else(|| head.body.base.clone()),
-            moved_to,
+            base: with.base.or_else(|| head.body.base.clone()),
+            trimmed: with.trimmed.max(head.body.trimmed),
+            moved_to: with.moved_to,
             ..head.body.clone()
         };
         if self.swap(&mut head, body).await? {

@@ -3,6 +3,7 @@
 use hookctl_core::record::Remembered;
 
 use super::error::SharedError;
+use super::lease::Release;
 use super::session::SharedSession;
 
 /// The lease of a record that is moved to another place: no other process writes it meanwhile. If this is dropped, the
@@ -27,7 +28,11 @@ impl Migration {
     /// [`SharedError::Fenced`] if another process took over, so that the record may have changed since; the record is not
     /// marked. [`SharedError::Store`] if it is unknown whether the record is marked.
     pub async fn finish(self, to: &str) -> Result<(), SharedError> {
-        self.session.retire(to.to_owned()).await
+        let with = Release {
+            moved_to: Some(to.to_owned()),
+            ..Release::default()
+        };
+        self.session.release_with(with).await
     }
 
     /// Releases the lease. The record remains in use.

@@ -41,6 +41,7 @@ mod session;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trim;
 mod write;
 
 pub use backend::SharedRecord;

@@ -10,7 +10,7 @@ use super::context::{Known, Shared, nonce, tag};
 use super::digest::Digest;
 use super::error::SharedError;
 use super::format::{self, Base, BaseBody, LogBody, Operation};
-use super::lease::{Heartbeat, Lease};
+use super::lease::{Heartbeat, Lease, Release};
 use super::names;
 use super::packed;
 use super::read::{LARGEST_BASE, LARGEST_ENTRY, ReadEntry, ReadHead, SinceBase, State};
@@ -272,7 +272,11 @@ impl SharedSession {
             return None;
         }
         let base = self.checkpoint().await;
-        let version = self.lease.release(base, None).await.ok()?;
+        let with = Release {
+            base,
+            ..Release::default()
+        };
+        let version = self.lease.release(with).await.ok()?;
         let mut state = self.written().state.clone();
         let head = tag(&state.record, state.tail);
         // What only this process saw is no part of the record.
@@ -294,10 +298,10 @@ impl SharedSession {
         self.written().state.remembered.clone()
     }
 
-    /// Releases the lease, and marks the record as moved.
-    pub(super) async fn retire(&self, to: String) -> Result<(), SharedError> {
+    /// Releases the lease, with what the head is to say from then on.
+    pub(super) async fn release_with(&self, with: Release) -> Result<(), SharedError> {
         self.resume().await?;
-        self.lease.release(None, Some(to)).await.map(drop)
+        self.lease.release(with).await.map(drop)
     }
 }
 

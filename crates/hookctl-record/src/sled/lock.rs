@@ -63,17 +63,23 @@ fn wait(
                 return Err(SledError::Interrupted);
             }
             Err(TryLockError::WouldBlock) if started.elapsed() < options.lock_timeout => {
+                options.on_wait.emit(|| holder(file));
                 std::thread::sleep(PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // The holder may not have written its id yet.
-                let _ = file.take(20).read_to_string(&mut pid);
                 return Err(SledError::Locked {
                     directory: options.directory.clone(),
-                    holder: pid.trim().parse().ok(),
+                    holder: holder(file),
                 });
             }
         }
     }
+}
+
+/// Returns the process id in the file. The holder may not have written it yet.
+fn holder(file: &mut File) -> Option<u32> {
+    let mut pid = String::new();
+    file.rewind().ok()?;
+    file.take(20).read_to_string(&mut pid).ok()?;
+    pid.trim().parse().ok()
 }

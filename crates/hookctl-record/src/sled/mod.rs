@@ -39,7 +39,7 @@ pub use backend::{SledRecord, accounts};
 pub use error::SledError;
 pub use guard::GUARDED_THREAD;
 pub use maintenance::{Verified, salvage, set_aside, verify};
-pub use options::SledOptions;
+pub use options::{OnWait, SledOptions};
 
 use std::path::Path;
 

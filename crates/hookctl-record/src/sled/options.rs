@@ -1,6 +1,8 @@
 //! The options of the record on sled.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookctl_core::record::HistoryLimits;
@@ -20,6 +22,31 @@ pub struct SledOptions {
     pub cancellation: CancellationToken,
     /// The secrets to remove from public fields before they are stored, in case the API put them there.
     pub followed: Followed,
+    /// Receives, again and again, that the record waits for another process, whose id is passed if it is known.
+    pub on_wait: OnWait,
+}
+
+/// A function that receives that the record waits for another process. It must not block.
+#[derive(Clone, Default)]
+pub struct OnWait(Option<Arc<dyn Fn(Option<u32>) + Send + Sync>>);
+
+impl OnWait {
+    /// Wraps a function.
+    pub fn new(handle: impl Fn(Option<u32>) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(handle)))
+    }
+
+    pub(super) fn emit(&self, holder: impl FnOnce() -> Option<u32>) {
+        if let Some(handle) = &self.0 {
+            handle(holder());
+        }
+    }
+}
+
+impl fmt::Debug for OnWait {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("OnWait")
+    }
 }
 
 impl SledOptions {
@@ -32,6 +59,7 @@ impl SledOptions {
             history: HistoryLimits::default(),
             cancellation: CancellationToken::new(),
             followed: Followed::default(),
+            on_wait: OnWait::default(),
         }
     }
 }

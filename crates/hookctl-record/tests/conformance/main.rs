@@ -41,11 +41,8 @@ struct InFolder(tempfile::TempDir);
 impl Location for InFolder {
     fn reach(&self) -> Box<dyn Backend> {
         let options = hookctl_record::sled::SledOptions {
-            directory: self.0.path().join("record"),
             lock_timeout: std::time::Duration::ZERO,
-            history: hookctl_core::record::HistoryLimits::default(),
-            cancellation: tokio_util::sync::CancellationToken::new(),
-            followed: hookctl_core::secret::Followed::default(),
+            ..hookctl_record::sled::SledOptions::in_folder(self.0.path().join("record"))
         };
         Box::new(hookctl_record::sled::SledRecord::new(options, account()))
     }

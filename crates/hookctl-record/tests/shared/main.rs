@@ -10,6 +10,7 @@
 
 mod program;
 mod takeover;
+mod trim;
 mod unlock;
 
 use std::collections::BTreeMap;

@@ -12,7 +12,7 @@ use hookctl::reconcile::{self, PassError, PlanInputs};
 use hookctl::saved::{Now, SavedPlan, SealedPlan, Stale};
 use hookctl::webhook::Key;
 
-use crate::args::{GlobalArgs, SettlingArgs};
+use crate::args::{DetailArgs, GlobalArgs, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -52,6 +52,8 @@ pub(crate) struct ApplyArgs {
     unseen_tokens: Option<UnseenTokens>,
     #[command(flatten)]
     settling: SettlingArgs,
+    #[command(flatten)]
+    detail: DetailArgs,
     /// Apply even if the plan exceeds the safety limits
     #[arg(long)]
     force: bool,
@@ -74,7 +76,8 @@ pub(crate) async fn run(
     environment: &Environment,
 ) -> ExitStatus {
     let sealed = plan_file::read(&args.plan);
-    let mut presenter = Presenter::new(ui, args.output, false, args.sandbox);
+    let mut presenter =
+        Presenter::new(ui, args.output, false, args.sandbox).detailed(args.detail.choice());
     let result = match sealed {
         Ok(sealed) => run_sealed(ui, global, args, environment, &sealed, &mut presenter).await,
         Err(error) => Err(error),
@@ -107,11 +110,7 @@ async fn run_sealed(
     let secrets = resolved.secrets;
     let whole = policy(saved.terms())?;
     let chosen;
-    let open = session
-        .record()
-        .open_late()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let open = session.write().await?;
     let remembered = open
         .remembered()
         .await

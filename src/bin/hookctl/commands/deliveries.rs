@@ -15,6 +15,7 @@ use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::mask;
 use crate::presenter::{Output, Presenter};
+use crate::progress::{self, Phase};
 use crate::run::ago;
 use crate::session::{Session, record_error};
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
@@ -111,7 +112,11 @@ pub(crate) async fn run(
     let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
     match answer(ui, global, &request, common, environment, &mut presenter).await {
         Ok(text) => {
-            ui.result(&text);
+            progress::end();
+            match common.output {
+                Form::Human => ui.human(&text),
+                Form::Json => ui.result(&text),
+            }
             ExitStatus::Success
         }
         Err(error) => {
@@ -150,6 +155,7 @@ async fn answer(
         .map(|(key, record)| (record.id.as_str(), key))
         .collect();
     let api = session.api();
+    progress::begin(Phase::Events);
     let json = common.output == Form::Json;
     match request {
         Request::Events(args) => {
@@ -174,7 +180,7 @@ async fn answer(
             Ok(if json {
                 deliveries::events_json(&read, &keys)
             } else {
-                deliveries::events(&read, &keys)
+                deliveries::events(&read, &keys, &ui.screen())
             })
         }
         Request::Attempts(args) => {
@@ -184,7 +190,7 @@ async fn answer(
             Ok(if json {
                 deliveries::attempts_json(&rows)
             } else {
-                deliveries::attempts(&rows)
+                deliveries::attempts(&rows, &ui.screen())
             })
         }
         Request::Retry(args) => {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hookctl::diagnostic::nearest;
-use hookctl::render::explanations;
+use hookctl::render::{columns, explanations, meaning, wrap};
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -16,12 +16,29 @@ pub(crate) struct ExplainArgs {
     code: Option<String>,
 }
 
+/// Below this width, the meaning of a code is on lines of its own.
+const WIDE: usize = 72;
+
+/// Lists every code with its meaning.
+fn list(width: Option<usize>) -> String {
+    let widest = explanations().map(|(code, _)| columns(code)).max();
+    let margin = widest.unwrap_or_default() + 2;
+    let entry = |code: &str| match width {
+        None => format!("{code:margin$}{}\n", meaning(code)),
+        Some(width) if width < WIDE => wrap(&format!("{code}\n  {}\n", meaning(code)), width),
+        Some(width) => {
+            let meaning = wrap(&meaning(code), width - margin);
+            let meaning = meaning.replace("\n  ", &format!("\n{:margin$}", ""));
+            format!("{code:margin$}{meaning}\n")
+        }
+    };
+    explanations().map(|(code, _)| entry(code)).collect()
+}
+
 /// Runs the command.
 pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
     let Some(code) = &args.code else {
-        for (code, _) in explanations() {
-            ui.result(&format!("{code}\n"));
-        }
+        ui.result(&list(ui.screen().columns));
         return ExitStatus::Success;
     };
     if let Some((_, text)) = explanations().find(|(known, _)| known == code) {

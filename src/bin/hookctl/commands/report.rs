@@ -17,6 +17,7 @@ use crate::nonce::nonce;
 use crate::output_file;
 use crate::place::stays_within;
 use crate::presenter::{Output, Presenter};
+use crate::progress;
 use crate::session::record_error;
 use crate::trust::Asks;
 use crate::ui::Ui;
@@ -74,6 +75,7 @@ async fn report(
         target,
         record,
     } = read(ui, global, &query, environment, presenter).await?;
+    progress::end();
     let mut history = record
         .history(MOST_CHANGES)
         .await

@@ -9,13 +9,14 @@ use hookctl::plan::safety::Overrides;
 use hookctl::reconcile::{PlanInputs, prepare};
 use hookctl::record::Record;
 use hookctl::remote::{ApiError, EventQuery, read_events};
-use hookctl::render::{StatusDocument, Styles};
+use hookctl::render::StatusDocument;
 
 use crate::args::{Form, GlobalArgs, KeyGlob};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
+use crate::progress::{self, Phase};
 use crate::run::{ago, selected};
 use crate::secrets::{Missing, clear_and_resolve};
 use crate::session::{self, Session, record_error};
@@ -62,10 +63,11 @@ pub(crate) async fn run(
     };
     match read(ui, global, &query, environment, &mut presenter).await {
         Ok(Found { document, .. }) => {
-            ui.result(&match args.output {
-                Form::Human => document.to_human(&Styles::new(ui.color_out())),
-                Form::Json => document.to_text(),
-            });
+            progress::end();
+            match args.output {
+                Form::Human => ui.human(&document.to_human(&ui.screen())),
+                Form::Json => ui.result(&document.to_text()),
+            }
             ExitStatus::Success
         }
         Err(error) => {
@@ -128,6 +130,7 @@ pub(crate) async fn read(
         Session::over(record, &settings, environment, &cleared),
     )
     .await??;
+    progress::begin(Phase::Record);
     let remembered = session
         .record()
         .remembered()
@@ -150,7 +153,9 @@ pub(crate) async fn read(
     };
     let since = ago(WINDOW);
     let look = async {
+        progress::begin(Phase::List);
         let planned = prepare(&inputs, &remembered).await;
+        progress::begin(Phase::Events);
         let events = if query.deliveries {
             let query = EventQuery {
                 start: Some(since.clone()),

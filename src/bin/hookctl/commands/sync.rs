@@ -17,7 +17,7 @@ use hookctl::record::Account;
 use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
 use hookctl::secret::Secrets;
 
-use crate::args::{GlobalArgs, KeyGlob, SettlingArgs};
+use crate::args::{DetailArgs, GlobalArgs, KeyGlob, SettlingArgs};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -78,6 +78,8 @@ pub(crate) struct SyncArgs {
     detailed_exitcode: bool,
     #[command(flatten)]
     settling: SettlingArgs,
+    #[command(flatten)]
+    detail: DetailArgs,
     /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Output::Human)]
     output: Output,
@@ -176,7 +178,8 @@ pub(crate) async fn run(
     args: &SyncArgs,
     environment: &Environment,
 ) -> ExitStatus {
-    let mut presenter = Presenter::new(ui, args.output, args.dry_run, args.sandbox);
+    let mut presenter =
+        Presenter::new(ui, args.output, args.dry_run, args.sandbox).detailed(args.detail.choice());
     match sync(ui, global, args, environment, &mut presenter).await {
         Ok(status) => status,
         Err(error) => presenter.fail(&error),

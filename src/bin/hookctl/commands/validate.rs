@@ -142,7 +142,7 @@ pub(crate) fn run(
                 let plural = if count == 1 { "" } else { "s" };
                 format!("{count} {word}{plural}")
             };
-            ui.result(&format!(
+            ui.human(&format!(
                 "{} in {} {} valid.\n",
                 noun(webhooks, "webhook"),
                 noun(loaded.files, "file"),

@@ -1,5 +1,7 @@
 //! Reading the record: the head, the latest checkpoint, and the log after it.
 
+use std::collections::BTreeSet;
+
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use hookctl_core::record::Remembered;
 
@@ -72,7 +74,8 @@ impl Attempts<'_> {
                 let body: HeadBody = format::decode(names::HEAD, &content)?;
                 let base = body.base.as_ref().map_or(0, |base| base.tail.sequence);
                 let counts = [body.epoch, body.tail.sequence, base];
-                if counts.into_iter().any(|count| count > MOST) || base > body.tail.sequence {
+                let is_ordered = body.trimmed <= base && base <= body.tail.sequence;
+                if counts.into_iter().any(|count| count > MOST) || !is_ordered {
                     return Err(damaged(names::HEAD, "it has an impossible number"));
                 }
                 match body.moved_to {
@@ -144,14 +147,19 @@ impl Attempts<'_> {
         ))
     }
 
-    /// Reads the whole log, and compares it with the checkpoint and the tail of a head.
+    /// Reads the whole log, and compares it with the checkpoint and the tail of a head. Of what was trimmed, each number must
+    /// be taken.
     pub(super) async fn verify(self, head: &HeadBody) -> Result<(), SharedError> {
         let mut state = State::empty(head);
+        if head.trimmed > 0 {
+            state.tail = self.end_of_trimmed(head.trimmed).await?;
+        }
         if let Some(base) = &head.base {
             self.extend(&mut state, base.tail.sequence, u64::MAX)
                 .await?;
             let checkpoint = self.base(head).await?;
-            if state.tail != checkpoint.tail || state.remembered != checkpoint.remembered {
+            let is_same = head.trimmed > 0 || state.remembered == checkpoint.remembered;
+            if state.tail != checkpoint.tail || !is_same {
                 let name = names::base(base.tail.sequence, base.digest);
                 return Err(damaged(&name, "it is not what the log says"));
             }
@@ -163,6 +171,26 @@ impl Attempts<'_> {
         } else {
             Err(damaged(names::HEAD, "it does not name the end of the log"))
         }
+    }
+
+    async fn end_of_trimmed(self, trimmed: u64) -> Result<Tail, SharedError> {
+        let listed = self.list_after(names::LOG, names::LOG).await?;
+        let taken: BTreeSet<_> = listed
+            .iter()
+            .filter_map(|name| names::sequence(name))
+            .collect();
+        let missing = |sequence| damaged(&names::log(sequence), "it is missing");
+        if let Some(free) = (1..=trimmed).find(|sequence| !taken.contains(sequence)) {
+            return Err(missing(free));
+        }
+        let next = self.entries(std::iter::once(trimmed + 1));
+        let next = std::pin::pin!(next).try_next().await?;
+        let (_, next) = next.unwrap_or_default();
+        let next = next.ok_or_else(|| missing(trimmed + 1))?;
+        Ok(Tail {
+            sequence: trimmed,
+            digest: next.body.before,
+        })
     }
 
     /// Reads the entries that follow a state of a held record, up to the end of the log.

@@ -31,6 +31,7 @@ fn head() -> HeadBody {
         beat: 0,
         tail: Tail::empty(),
         base: None,
+        trimmed: 0,
         unclean: false,
         moved_to: None,
         nonce: "n".to_owned(),

@@ -29,6 +29,7 @@ use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
 use crate::mask::{leak, masked};
 use crate::presenter::{Output, Presenter};
+use crate::progress::{self, Phase};
 use crate::session::{Session, record_error};
 use crate::settings::{Given, Settings};
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
@@ -76,10 +77,8 @@ pub(super) async fn import(
     )
     .await??;
     let record = session.record();
-    let remembered = record
-        .remembered()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let remembered = record.remembered().await;
+    let remembered = remembered.map_err(|error| record_error(&error))?;
     let everything = Policy::default();
     let passes = ImportPasses {
         session: &session,
@@ -87,16 +86,17 @@ pub(super) async fn import(
         cancellation,
     };
     let desired = declared.into_desired(&BTreeMap::new());
-    let planned = reconcile::prepare(&passes.inputs(&desired, everything), &remembered)
-        .await
-        .map_err(|error| presenter.failed(&error))?;
+    progress::begin(Phase::List);
+    let planned = reconcile::prepare(&passes.inputs(&desired, everything), &remembered).await;
+    progress::end();
+    let planned = planned.map_err(|error| presenter.failed(&error))?;
     let chosen = chosen(args, &planned)?;
     if chosen.is_empty() {
         let unreadable = unreadable(args, &planned);
         if !unreadable.is_empty() {
             return Ok(report_skipped(ui, &[], &unreadable));
         }
-        ui.result("Nothing to import: every webhook is declared or bound.\n");
+        ui.human("Nothing to import: every webhook is declared or bound.\n");
         return Ok(ExitStatus::Success);
     }
     let wishes: BTreeMap<RemoteId, Key> = args
@@ -143,7 +143,7 @@ pub(super) async fn import(
     begin_writing();
     write(&files, &settings)?;
     for file in &files {
-        ui.result(&format!(
+        ui.human(&format!(
             "wrote {}\n",
             Outside::path(shown(&file.path, &settings))
         ));
@@ -151,7 +151,7 @@ pub(super) async fn import(
     let (declared, _) = self::declared(&settings, environment, presenter)?;
     let desired = declared.into_desired(&BTreeMap::new());
     let bound = passes.bind(&desired, &kept, &remembered, presenter).await?;
-    ui.result(&format!(
+    ui.human(&format!(
         "Imported and bound {bound} of {}. `hookctl sync --dry-run` shows no changes for them.\n",
         chosen.len()
     ));

@@ -165,7 +165,7 @@ async fn init(
     write(&files, &here)?;
     for (path, _) in &files {
         let path = path.strip_prefix(&here).unwrap_or(path);
-        ui.result(&format!("wrote {}\n", Outside::path(path)));
+        ui.human(&format!("wrote {}\n", Outside::path(path)));
     }
     if given.folders.record.is_none()
         && let Some(folder) = &global.cache_dir

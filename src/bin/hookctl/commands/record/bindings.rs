@@ -30,7 +30,7 @@ async fn forget_in(ui: &Ui, open: &OpenRecord, key: &Key) -> Result<(), CommandE
         history: Some(entry(key, record.id.clone(), HistoryAction::Forget)),
     };
     settle(open, vec![forgotten]).await?;
-    ui.result(&format!(
+    ui.human(&format!(
         "Dropped the binding of '{key}'. Its webhook {} stays at the API; `hookctl sync` finds it by its name while a \
          file declares it.\n",
         record.id.as_str()
@@ -79,7 +79,7 @@ async fn rename_in(ui: &Ui, open: &OpenRecord, old: &Key, new: Key) -> Result<()
         history: Some(entry(&new, record.id.clone(), HistoryAction::Rename)),
     };
     settle(open, vec![dropped, bound]).await?;
-    ui.result(&format!(
+    ui.human(&format!(
         "Bound {} to '{new}' instead of '{old}'.\n",
         record.id.as_str()
     ));

@@ -73,7 +73,7 @@ pub(super) async fn migrate(
     let name = &destination.name;
     finish(migration, name).await?;
     let bindings = if count == 1 { "binding" } else { "bindings" };
-    ui.result(&format!(
+    ui.human(&format!(
         "Moved the record of '{}' to {name}: {count} {bindings}.\n{} is closed: every use of it names the new place.\n",
         settings.target.name, place.url
     ));

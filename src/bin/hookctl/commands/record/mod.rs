@@ -7,17 +7,18 @@ mod settle;
 mod shared;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
 use hookctl::record::{Account, HistoryAction, HistoryEntry, Observation, Record, RecordError};
-use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument, Styles};
+use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
 use self::bindings::{forget, rename};
-use crate::args::{Form, GlobalArgs, RecordArg};
+use crate::args::{Form, GlobalArgs, RecordArg, duration};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
@@ -86,6 +87,12 @@ enum RecordCommand {
         #[arg(long, short = 'y')]
         yes: bool,
     },
+    /// Empty the old entries of the shared record's log: the older history
+    Trim {
+        /// Keep what is younger
+        #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration)]
+        keep: Duration,
+    },
     /// Set a damaged record aside, and rebuild it from the API
     Repair,
     /// Drop the binding of a key; the webhook stays at the API
@@ -113,6 +120,7 @@ impl RecordCommand {
             | Self::Migrate { .. }
             | Self::Verify
             | Self::Unlock { .. }
+            | Self::Trim { .. }
             | Self::Repair
             | Self::Forget { .. }
             | Self::Rename { .. } => Form::Human,
@@ -181,6 +189,9 @@ async fn on_local(
             "the record is local: a process that ends releases it",
         )
         .status(ExitStatus::Usage)),
+        RecordCommand::Trim { .. } => Err(CommandError::new("usage", "the record is local")
+            .hint("`history` in hookctl.yaml says how long it keeps changes")
+            .status(ExitStatus::Usage)),
         RecordCommand::Status { output } => {
             let folder = options.directory.to_string_lossy().into_owned();
             let document = RecordStatusDocument::new(&settings.target.name, folder, None);
@@ -232,6 +243,7 @@ async fn on_shared(
             shared::status(ui, &reached, place, settings, *output).await
         }
         RecordCommand::Verify => shared::verify(ui, &reached).await,
+        RecordCommand::Trim { keep } => shared::trim(ui, &reached, *keep).await,
         RecordCommand::Unlock { epoch, yes } => shared::unlock(ui, &reached, *epoch, *yes).await,
         command => {
             let record = Record::new(reached, session::account(settings, false));
@@ -252,10 +264,12 @@ async fn on_either(
         RecordCommand::History { key, limit, output } => {
             let key = key.as_deref().map(parsed).transpose()?;
             let entries = history(record, key.as_ref(), *limit).await?;
-            ui.result(&match output {
-                Form::Human => hookctl::render::history(&entries, &Styles::new(ui.color_out())),
-                Form::Json => HistoryDocument::new(&settings.target.name, &entries).to_text(),
-            });
+            match output {
+                Form::Human => ui.human(&hookctl::render::history(&entries, &ui.screen())),
+                Form::Json => {
+                    ui.result(&HistoryDocument::new(&settings.target.name, &entries).to_text());
+                }
+            }
             Ok(())
         }
         RecordCommand::Forget { key } => forget(ui, record, &parsed(key)?).await,
@@ -278,17 +292,19 @@ async fn show(
         let count = known(observation, last_applied, &entries);
         (observation.at, count)
     });
-    ui.result(&match output {
+    match output {
         Form::Human => {
-            let styles = Styles::new(ui.color_out());
-            hookctl::render::record(last_applied, &remembered.pending, seen, &styles)
+            let pending = &remembered.pending;
+            let text = hookctl::render::record(last_applied, pending, seen, &ui.screen());
+            ui.human(&text);
         }
         Form::Json => {
             let at = seen.map(|(at, _)| at);
             let target = &settings.target.name;
-            RecordDocument::new(target, last_applied, &remembered.pending, at).to_text()
+            let document = RecordDocument::new(target, last_applied, &remembered.pending, at);
+            ui.result(&document.to_text());
         }
-    });
+    }
     Ok(())
 }
 

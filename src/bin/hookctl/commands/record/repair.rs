@@ -25,7 +25,7 @@ pub(super) async fn repair(
 ) -> Result<(), CommandError> {
     let what = match verify(options) {
         Ok(_) => {
-            ui.result("The record is intact; nothing to repair.\n");
+            ui.human("The record is intact; nothing to repair.\n");
             return Ok(());
         }
         Err(error) if error.is_damage() => error,
@@ -78,7 +78,7 @@ pub(super) async fn repair(
             Outside::path(&aside)
         ));
     }
-    ui.result(&format!(
+    ui.human(&format!(
         "Repaired: {kept} of {total} readable bindings match a webhook at the API. The next sync finds the other \
          webhooks by name, and writes each token once.\n"
     ));

@@ -1,5 +1,7 @@
 //! The commands of a shared record: `init`, `status`, `verify`, `unlock`.
 
+use std::time::Duration;
+
 use hookctl::config::SharedPlace;
 use hookctl::outside::Outside;
 use hookctl::record::shared::{SharedError, SharedRecord};
@@ -169,6 +171,22 @@ pub(super) async fn verify(ui: &Ui, shared: &SharedRecord) -> Result<(), Command
         "The record is intact: {} entries.\n",
         status.sequence
     ));
+    Ok(())
+}
+
+/// Empties old entries of the log.
+pub(super) async fn trim(
+    ui: &Ui,
+    shared: &SharedRecord,
+    keep: Duration,
+) -> Result<(), CommandError> {
+    let count = shared.trim(keep).await.map_err(failed)?;
+    let entries = if count == 1 { "entry" } else { "entries" };
+    ui.result(&match count {
+        0 => "Nothing to trim: no entry of the log is old enough and covered by a checkpoint.\n"
+            .to_owned(),
+        _ => format!("Trimmed {count} {entries} of the log.\n"),
+    });
     Ok(())
 }
 

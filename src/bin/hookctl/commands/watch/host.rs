@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookctl::apply::Listener as _;
 use hookctl::clock::Clock;
 use hookctl::plan::KeyFilter;
 use hookctl::reconcile::PassError;
@@ -18,9 +19,11 @@ use hookctl::webhook::Key;
 
 use super::args::WatchArgs;
 use super::board::Board;
+use super::failure;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
 use super::readiness::Input;
+use super::screen;
 use super::service::Service;
 use super::standing::Standing;
 use super::unreadable::Unreadable;
@@ -28,13 +31,14 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
+use crate::mask;
 use crate::problems::{show_diagnostics, show_settings_error};
+use crate::progress::{self, Phase, Progress};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
-use crate::{hints, mask};
 
 /// The arguments and the environment of the command.
 pub(super) struct WatchContext<'a> {
@@ -133,6 +137,8 @@ impl<'a> CliHost<'a> {
         let (applied, failed) = (count(SyncReport::applied), count(SyncReport::failed));
         let milliseconds = milliseconds(passed.took);
         let reason = passed.reason.as_str();
+        let (settings, sandbox) = (&self.settings, self.context.args.sandbox);
+        screen::show(self.context.ui, settings, sandbox, passed, requests);
         if applied + failed > 0 || passed.reason == Reason::Start {
             let unchanged = report.plan.unchanged.len();
             tracing::info!(
@@ -174,7 +180,7 @@ impl<'a> CliHost<'a> {
                 if let PassError::Refused { plan, .. } = error {
                     self.metrics.refused(plan.actions.len());
                 }
-                caused = no_result(error);
+                caused = failure::of_pass(error);
                 &caused
             }
         };
@@ -301,6 +307,7 @@ impl Host for CliHost<'_> {
             return Err(CommandError::new("secrets-unresolved", message));
         }
         self.session.spares_keys(&resolved.secrets)?;
+        progress::begin(Phase::List);
         Ok(Some(Inputs {
             declarations,
             secrets: resolved.secrets,
@@ -308,6 +315,9 @@ impl Host for CliHost<'_> {
     }
 
     fn on_event(&self, event: WatchEvent<'_, CommandError>) {
+        if !matches!(event, WatchEvent::Action(_)) {
+            progress::end();
+        }
         match event {
             WatchEvent::NoFsEvents(error) => {
                 tracing::warn!(error = %chain(error), help = help(error), "file events are unavailable");
@@ -322,6 +332,7 @@ impl Host for CliHost<'_> {
                 tracing::info!(target = self.target(), "{text}");
                 self.service.status(text);
             }
+            WatchEvent::Action(event) if self.context.ui.shows_progress() => Progress.on(event),
             WatchEvent::Action(event) => lines::acted(event, self.target()),
             WatchEvent::Passed(report) => self.passed(report),
             WatchEvent::Failed {
@@ -426,20 +437,5 @@ fn options(
         horizon,
         request_grace: args.grace,
         ..WatchOptions::default()
-    }
-}
-
-fn no_result(error: &PassError) -> CommandError {
-    match error {
-        PassError::Plan(problems) => {
-            let texts: Vec<String> = problems.problems.iter().map(ToString::to_string).collect();
-            let hints = problems
-                .problems
-                .iter()
-                .flat_map(|problem| hints::of(problem));
-            CommandError::new("no-plan", texts.join("; ")).hints(hints)
-        }
-        PassError::Refused { refusal, .. } => CommandError::caused(refusal.code(), refusal),
-        other => CommandError::caused("pass", other),
     }
 }

@@ -4,12 +4,14 @@ mod address;
 mod args;
 mod board;
 mod exposition;
+mod failure;
 mod host;
 mod hosts;
 mod lines;
 mod metrics;
 mod process;
 mod readiness;
+mod screen;
 mod server;
 mod service;
 mod site;
@@ -33,6 +35,7 @@ use crate::exit_status::ExitStatus;
 use crate::files::load;
 use crate::nonce::nonce;
 use crate::problems::show_settings_error;
+use crate::progress;
 use crate::run::{selected, selects_something};
 use crate::session::Session;
 use crate::settings::Settings;
@@ -102,6 +105,7 @@ async fn watch(
         args,
         environment,
     };
+    screen::banner(ui, args, &settings, &session);
     // A pass ends by itself after a signal.
     begin_writing();
     let mut host = CliHost::new(
@@ -129,6 +133,8 @@ async fn watch(
     }
     // The watch may have seen the signal first.
     service.stopping();
+    progress::end();
+    screen::ended(ui);
     Ok(())
 }
 

@@ -1,0 +1,74 @@
+//! Messages about the results of a pass: what is not settled, and what to do about what failed.
+
+use std::collections::BTreeMap;
+
+use hookctl::reconcile::PassReport;
+use hookctl::render::Message;
+use hookctl::report::{Outcome, SyncReport};
+use hookctl::webhook::Key;
+
+use crate::error::CommandError;
+use crate::hints;
+
+/// Returns what is not settled: another writer, and requests that may still take effect.
+pub(crate) fn unsettled(report: &PassReport) -> Vec<Message> {
+    let mut beside = Vec::new();
+    if report.contested {
+        beside.push(Message::error(
+            "unsettled",
+            format!(
+                "another writer kept changing the webhooks for {} rounds",
+                report.rounds
+            ),
+            Some("stop the other writer, then sync again".to_owned()),
+        ));
+    }
+    if let Some(waits) = &report.waits {
+        let keys: Vec<&str> = waits.keys.iter().map(Key::as_str).collect();
+        let message = format!(
+            "the outcome of the last requests for {} is unknown",
+            keys.join(", ")
+        );
+        let help = "sync again: the outcome is known at the latest after the settle horizon";
+        beside.push(Message::error("unsettled", message, Some(help.to_owned())));
+    }
+    if !report.unwaited.is_empty() {
+        let keys: Vec<&str> = report.unwaited.iter().map(Key::as_str).collect();
+        let message = format!(
+            "{} did not wait for an earlier request, which may still create a duplicate or undo the change until \
+             the settle horizon has passed",
+            keys.join(", ")
+        );
+        beside.push(Message::notice("unsettled", message));
+    }
+    beside
+}
+
+/// Returns the webhooks that another writer created at the same time.
+pub(crate) fn duplicates(results: &SyncReport) -> impl Iterator<Item = Message> {
+    results
+        .duplicates
+        .iter()
+        .map(|duplicate| CommandError::caused("doubled", duplicate).into_message())
+}
+
+/// Returns what to do about the failed actions: one message for all actions with the same hints.
+pub(crate) fn advice(results: &SyncReport) -> Vec<Message> {
+    let mut by_hints: BTreeMap<Vec<String>, (Vec<&str>, String)> = BTreeMap::new();
+    for result in &results.results {
+        if let Outcome::Failed(error) | Outcome::Pending(error) = &result.outcome {
+            let hints = hints::of(error);
+            if !hints.is_empty() {
+                let (keys, _) = by_hints
+                    .entry(hints)
+                    .or_insert_with(|| (Vec::new(), error.to_string()));
+                keys.push(result.planned.key.as_str());
+            }
+        }
+    }
+    let messages = by_hints.into_iter().map(|(hints, (keys, error))| {
+        let message = format!("{}: {error}", keys.join(", "));
+        Message::error("action-failed", message, Some(hints.join("\n")))
+    });
+    messages.collect()
+}
