@@ -2,6 +2,7 @@
 //!
 //! Human-readable text makes sense without color. Machine-readable output is an interface, described in `schemas/`.
 
+mod after_pass;
 mod annotations;
 mod compact;
 pub mod deliveries;
@@ -15,6 +16,7 @@ mod layout;
 mod markdown;
 mod message;
 mod outcome;
+mod page;
 mod record;
 mod sanitize;
 mod saved;
@@ -23,6 +25,7 @@ mod status;
 mod style;
 mod table;
 
+pub use after_pass::EndedPass;
 pub use annotations::{github, sarif};
 pub use compact::{Detail, plan, report};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
@@ -34,13 +37,14 @@ pub use json::{PlanDocument, ValidateDocument};
 pub use layout::{columns, cut, wrap};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
+pub use page::{FilesState, LastPass, Page, PageForm, Passes, page_policy};
 pub use record::{
     HistoryDocument, HolderEntry, RecordDocument, RecordStatusDocument, SharedHead, history, record,
 };
 pub use sanitize::sanitize;
 pub use saved::styled_plan;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
-pub use status::{Deliveries, StatusDocument, StatusRow};
+pub use status::{Deliveries, Hour, StatusDocument, StatusRow};
 pub use style::{Screen, Styles};
 
 use std::time::Duration;

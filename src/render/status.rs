@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::style::Screen;
@@ -10,6 +11,7 @@ use crate::outside::json;
 use crate::plan::{Action, ForgetReason, Plan, PlannedAction};
 use crate::remote::{Event, Rows};
 use crate::state::LastApplied;
+use crate::webhook::Key;
 
 /// Counts of a webhook's deliveries, and the latest results.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,7 +30,24 @@ pub struct Deliveries {
     pub last_status_code: Option<i64>,
     /// The error of the last failed attempt: text from outside.
     pub last_error: Option<String>,
+    /// The same counts for each hour of the period, the oldest first; empty if the period is unknown.
+    #[serde(skip)]
+    pub hours: Vec<Hour>,
 }
+
+/// Counts of a webhook's deliveries in one hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hour {
+    /// Delivered.
+    pub delivered: u64,
+    /// Waiting for the first attempt or a retry.
+    pub waiting: u64,
+    /// Failed after all retries.
+    pub failed: u64,
+}
+
+/// The hours of the period for which deliveries are counted.
+const HOURS: usize = 24;
 
 /// The status of one webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,6 +59,7 @@ pub struct StatusRow {
     /// The name at the API. `None` if unknown.
     pub name: Option<String>,
     /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `released`, `orphan`, or `unmanaged`.
+    /// In a watch also `held`: another writer keeps changing it, so the watch leaves it alone.
     pub status: &'static str,
     /// The fields that differ.
     pub fields: Vec<String>,
@@ -51,12 +71,12 @@ pub struct StatusRow {
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusDocument {
     format_version: &'static str,
-    target: String,
+    pub(super) target: String,
     /// Deliveries are counted from this time, in RFC 3339. `None` if they were not requested.
-    since: Option<String>,
+    pub(super) since: Option<String>,
     /// Whether only the latest events were counted, because there were more than the limit.
-    incomplete: bool,
-    webhooks: Vec<StatusRow>,
+    pub(super) incomplete: bool,
+    pub(super) webhooks: Vec<StatusRow>,
 }
 
 impl StatusDocument {
@@ -67,23 +87,9 @@ impl StatusDocument {
         remembered: &LastApplied,
         events: Option<(&str, &Rows<Event>)>,
     ) -> Self {
-        let deliveries = events.map(|(_, events)| by_webhook(events));
+        let deliveries = events.map(|(since, events)| by_webhook(since, events));
         let mut rows: Vec<StatusRow> = Vec::new();
-        for key in &plan.unchanged {
-            let record = remembered.get(key);
-            rows.push(StatusRow {
-                key: Some(key.to_string()),
-                id: record.map(|record| record.id.to_string()),
-                name: record.map(|record| record.stored.name.clone()),
-                status: if record.is_some() {
-                    "in_sync"
-                } else {
-                    "absent"
-                },
-                fields: Vec::new(),
-                deliveries: None,
-            });
-        }
+        rows.extend(plan.unchanged.iter().map(|key| settled(key, remembered)));
         rows.extend(plan.released.iter().map(|key| StatusRow {
             key: Some(key.to_string()),
             id: None,
@@ -109,14 +115,7 @@ impl StatusDocument {
             fields: Vec::new(),
             deliveries: None,
         }));
-        // Webhooks without a key last.
-        rows.sort_by(|one, other| {
-            (one.key.is_none(), &one.key, &one.name).cmp(&(
-                other.key.is_none(),
-                &other.key,
-                &other.name,
-            ))
-        });
+        sort(&mut rows);
         if let Some(deliveries) = deliveries {
             for row in &mut rows {
                 row.deliveries = row
@@ -237,7 +236,36 @@ fn cells(row: &StatusRow, with_deliveries: bool, last_ok: &str, screen: &Screen)
     cells
 }
 
-fn of_action(planned: &PlannedAction) -> StatusRow {
+/// Sorts by key, webhooks without one last.
+pub(super) fn sort(rows: &mut [StatusRow]) {
+    rows.sort_by(|one, other| {
+        (one.key.is_none(), &one.key, &one.name).cmp(&(
+            other.key.is_none(),
+            &other.key,
+            &other.name,
+        ))
+    });
+}
+
+/// Returns the row of a declared webhook without changes: `absent` if it is not bound.
+pub(super) fn settled(key: &Key, remembered: &LastApplied) -> StatusRow {
+    let record = remembered.get(key);
+    StatusRow {
+        key: Some(key.to_string()),
+        id: record.map(|record| record.id.to_string()),
+        name: record.map(|record| record.stored.name.clone()),
+        status: if record.is_some() {
+            "in_sync"
+        } else {
+            "absent"
+        },
+        fields: Vec::new(),
+        deliveries: None,
+    }
+}
+
+/// Returns the row of an action that was not applied.
+pub(super) fn of_action(planned: &PlannedAction) -> StatusRow {
     let status = match &planned.action {
         Action::Create(_) | Action::Recreate { .. } => "missing",
         Action::Update(_) if planned.is_drift_only() => "drifted",
@@ -273,10 +301,22 @@ fn of_action(planned: &PlannedAction) -> StatusRow {
 }
 
 /// Counts events, which are sorted newest first.
-fn by_webhook(events: &Rows<Event>) -> BTreeMap<&str, Deliveries> {
+fn by_webhook<'a>(since: &str, events: &'a Rows<Event>) -> BTreeMap<&'a str, Deliveries> {
+    let since: Option<Timestamp> = since.parse().ok();
     let mut counted: BTreeMap<&str, Deliveries> = BTreeMap::new();
     for event in &events.rows {
         let deliveries = counted.entry(event.webhook.as_str()).or_default();
+        if let Some(since) = since {
+            deliveries.hours.resize(HOURS, Hour::default());
+            let hour = hour_of(event, since).and_then(|index| deliveries.hours.get_mut(index));
+            if let Some(hour) = hour {
+                *match event.status.as_str() {
+                    "delivered" => &mut hour.delivered,
+                    "failed" => &mut hour.failed,
+                    _ => &mut hour.waiting,
+                } += 1;
+            }
+        }
         match event.status.as_str() {
             "delivered" => {
                 deliveries.delivered += 1;
@@ -300,4 +340,14 @@ fn by_webhook(events: &Rows<Event>) -> BTreeMap<&str, Deliveries> {
         }
     }
     counted
+}
+
+/// Returns the hour of an event, counted from the start of the period. An event after its end counts in the last hour,
+/// since the clock of the API may be ahead.
+fn hour_of(event: &Event, since: Timestamp) -> Option<usize> {
+    let at: Timestamp = event.created_at.as_deref()?.parse().ok()?;
+    let hours = at.duration_since(since).as_hours();
+    usize::try_from(hours)
+        .ok()
+        .map(|hours| hours.min(HOURS - 1))
 }

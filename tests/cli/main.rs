@@ -27,6 +27,8 @@ mod memory;
 mod metrics;
 mod mistakes;
 mod options;
+#[cfg(unix)]
+mod page;
 mod parts;
 mod places;
 mod places_written;

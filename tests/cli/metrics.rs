@@ -60,7 +60,7 @@ impl Log {
 }
 
 /// Starts a watch that serves metrics. Returns it with its address and its log.
-fn serving<'a>(
+pub(crate) fn serving<'a>(
     repository: &Repository,
     account: &'a Account,
     arguments: &[&str],

@@ -56,6 +56,8 @@ enum Command {
     Validate(commands::validate::ValidateArgs),
     /// Show the state and recent deliveries of each webhook
     Status(commands::status::StatusArgs),
+    /// Write the state, deliveries, and history of the account as one HTML page
+    Report(commands::report::ReportArgs),
     /// Write declarations for unmanaged webhooks, and bind them
     Import(commands::import::ImportArgs),
     /// List events and their delivery status
@@ -166,6 +168,9 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             }
             Command::Status(args) => {
                 commands::status::run(&ui, &cli.global, &args, &environment).await
+            }
+            Command::Report(args) => {
+                commands::report::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Import(args) => {
                 commands::import::run(&ui, &cli.global, &args, &environment).await

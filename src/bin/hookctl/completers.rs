@@ -30,6 +30,7 @@ pub(crate) fn attach(command: Command) -> Command {
         .mut_subcommand("sync", only)
         .mut_subcommand("watch", only)
         .mut_subcommand("status", only)
+        .mut_subcommand("report", only)
         .mut_subcommand("events", |events| {
             events.mut_arg("webhook", |argument| argument.add(keys()))
         })

@@ -14,6 +14,7 @@ mod guards;
 mod hints;
 mod log;
 mod mask;
+mod nonce;
 mod older_files;
 mod output_file;
 mod place;

@@ -1,5 +1,6 @@
 //! The interface between a watch and the program that runs it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,6 +184,13 @@ pub enum WatchEvent<'a, E> {
         /// The field.
         field: &'static str,
     },
+    /// A pass ended, and the next one has a time. Changed files bring one earlier.
+    Scheduled {
+        /// The time from now to the next pass.
+        after: Duration,
+        /// Why the next pass runs.
+        reason: Reason,
+    },
 }
 
 /// How a pass ended.
@@ -204,8 +212,8 @@ pub struct Passed {
     pub report: PassReport,
     /// The drift that was reported and not corrected, with [`Drift::Warn`].
     pub left: Vec<Arc<PlannedAction>>,
-    /// The number of held webhooks.
-    pub held: usize,
+    /// The held webhooks.
+    pub held: BTreeSet<Key>,
     /// How it ended.
     pub ended: Ended,
     /// How long it took.

@@ -180,7 +180,7 @@ impl<H: Host> Watch<'_, H> {
                 } else {
                     Ended::Incomplete
                 };
-                let held = self.flapping.held(self.now()).len();
+                let held = self.flapping.held(self.now());
                 self.host.on_event(WatchEvent::Passed(&Passed {
                     reason,
                     report,
@@ -203,6 +203,11 @@ impl<H: Host> Watch<'_, H> {
         let random = getrandom::u32().map_or(0.5, |number| f64::from(number) / f64::from(u32::MAX));
         let now = self.now();
         self.schedule.ended(now, succeeded, random);
+        let (at, reason) = self.schedule.next_pass();
+        self.host.on_event(WatchEvent::Scheduled {
+            after: at.saturating_sub(now),
+            reason,
+        });
     }
 
     /// Records which fields were corrected, so that none is corrected forever.

@@ -144,6 +144,14 @@ impl Schedule {
         .unwrap_or(self.next_scan)
     }
 
+    /// Returns when the next pass is due, and why it runs. Changed files bring one earlier.
+    pub fn next_pass(&self) -> (Duration, Reason) {
+        match self.stable_at {
+            Some(at) if at < self.next_pass.0 => (at, Reason::Grace),
+            _ => self.next_pass,
+        }
+    }
+
     /// Returns the task that is due now, if any. A scan comes before a pass, since its result affects the pass.
     pub fn due(&mut self, now: Duration) -> Option<Due> {
         let settled = self

@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod record;
+pub(crate) mod report;
 pub(crate) mod sandbox;
 pub(crate) mod schema;
 pub(crate) mod shell;

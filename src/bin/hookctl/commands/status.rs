@@ -7,6 +7,7 @@ use clap::Args;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
 use hookctl::reconcile::{PlanInputs, prepare};
+use hookctl::record::Record;
 use hookctl::remote::{ApiError, EventQuery, read_events};
 use hookctl::render::StatusDocument;
 
@@ -54,8 +55,14 @@ pub(crate) async fn run(
     environment: &Environment,
 ) -> ExitStatus {
     let mut presenter = Presenter::new(ui, Output::Human, true, args.sandbox);
-    match status(ui, global, args, environment, &mut presenter).await {
-        Ok(document) => {
+    let query = Query {
+        only: &args.only,
+        deliveries: !args.no_deliveries,
+        sandbox: args.sandbox,
+        asks: Asks::a_person_unless(args.output == Form::Json),
+    };
+    match read(ui, global, &query, environment, &mut presenter).await {
+        Ok(Found { document, .. }) => {
             progress::end();
             match args.output {
                 Form::Human => ui.human(&document.to_human(&ui.screen())),
@@ -72,24 +79,41 @@ pub(crate) async fn run(
     }
 }
 
-async fn status(
+/// What to read.
+pub(crate) struct Query<'a> {
+    pub(crate) only: &'a [KeyGlob],
+    /// Whether deliveries are requested.
+    pub(crate) deliveries: bool,
+    pub(crate) sandbox: bool,
+    pub(crate) asks: Asks,
+}
+
+/// The status of an account.
+pub(crate) struct Found {
+    pub(crate) document: StatusDocument,
+    pub(crate) target: String,
+    pub(crate) record: Record,
+}
+
+/// Reads the files, the list, the record, and the deliveries. Writes nothing.
+pub(crate) async fn read(
     ui: &Ui,
     global: &GlobalArgs,
-    args: &StatusArgs,
+    query: &Query<'_>,
     environment: &Environment,
     presenter: &mut Presenter<'_>,
-) -> Result<StatusDocument, CommandError> {
+) -> Result<Found, CommandError> {
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
-    let only = selected(&args.only)?;
+    let only = selected(query.only)?;
     // Before any program runs, since consent does not cover the record's folder.
-    let record = session::record(&settings, args.sandbox)?;
+    let record = session::record(&settings, query.sandbox)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let request = Request {
-        sandbox: args.sandbox,
+        sandbox: query.sandbox,
         api: true,
         tokens: Some(&declarations),
-        asks: Asks::a_person_unless(args.output == Form::Json),
+        asks: query.asks,
     };
     let resolving = clear_and_resolve(
         ui,
@@ -132,14 +156,14 @@ async fn status(
         progress::begin(Phase::List);
         let planned = prepare(&inputs, &remembered).await;
         progress::begin(Phase::Events);
-        let events = if args.no_deliveries {
-            None
-        } else {
+        let events = if query.deliveries {
             let query = EventQuery {
                 start: Some(since.clone()),
                 ..EventQuery::default()
             };
             Some(read_events(session.api(), &query, MOST_EVENTS).await)
+        } else {
+            None
         };
         (planned, events)
     };
@@ -163,5 +187,9 @@ async fn status(
         events.as_ref().map(|events| (since.as_str(), events)),
     );
     document.filter_texts(crate::mask::masked);
-    Ok(document)
+    Ok(Found {
+        document,
+        target: settings.target.name.clone(),
+        record: session.record().clone(),
+    })
 }

@@ -1,4 +1,4 @@
-//! The address that metrics are served at: a host and a port, a port alone, or `localhost`. No name is resolved.
+//! The address that the page and the metrics are served at: a host and a port, a port alone, or `localhost`. No name is resolved.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 

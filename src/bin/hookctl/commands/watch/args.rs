@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::address::listen_address;
+use super::hosts::http_host;
 use crate::args::{KeyGlob, duration};
 
 /// The arguments of `hookctl watch`.
@@ -36,9 +37,12 @@ pub(crate) struct WatchArgs {
     /// Sync only keys that match this pattern; may be repeated
     #[arg(long, value_name = "KEY-GLOB", value_parser = KeyGlob::parse)]
     pub(super) only: Vec<KeyGlob>,
-    /// Serve Prometheus metrics at this address, such as :9090, under /metrics, with /healthz and /readyz
-    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
-    pub(super) metrics: Option<SocketAddr>,
+    /// Serve a status page at this address, such as :9090, with /metrics for Prometheus, /healthz, and /readyz
+    #[arg(long, alias = "metrics", value_name = "ADDR", value_parser = listen_address)]
+    pub(super) http: Option<SocketAddr>,
+    /// Serve the page under this name too, also over the network; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = http_host, requires = "http")]
+    pub(super) http_host: Vec<String>,
     /// Use the built-in API emulator, stored below the local record's folder
     #[arg(long)]
     pub(super) sandbox: bool,

@@ -18,6 +18,8 @@ use hookctl::watch::{
 use hookctl::webhook::Key;
 
 use super::args::WatchArgs;
+use super::board::Board;
+use super::failure;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
 use super::readiness::Input;
@@ -29,6 +31,7 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
+use crate::mask;
 use crate::problems::{show_diagnostics, show_settings_error};
 use crate::progress::{self, Phase, Progress};
 use crate::secrets::{Missing, resolve_tokens};
@@ -36,7 +39,6 @@ use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
-use crate::{hints, mask};
 
 /// The arguments and the environment of the command.
 pub(super) struct WatchContext<'a> {
@@ -44,6 +46,14 @@ pub(super) struct WatchContext<'a> {
     pub(super) global: &'a GlobalArgs,
     pub(super) args: &'a WatchArgs,
     pub(super) environment: &'a Environment,
+}
+
+/// Where the watch reports what it does.
+pub(super) struct Reported {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) service: Arc<Service>,
+    /// The page, if it is served.
+    pub(super) board: Option<Arc<Board>>,
 }
 
 /// The host of the watch.
@@ -61,6 +71,7 @@ pub(super) struct CliHost<'a> {
     drifted: Standing<String, String>,
     service: Arc<Service>,
     metrics: Arc<Metrics>,
+    board: Option<Arc<Board>>,
 }
 
 impl<'a> CliHost<'a> {
@@ -69,12 +80,11 @@ impl<'a> CliHost<'a> {
         only: KeyFilter,
         settings: Settings,
         session: Session,
-        metrics: Arc<Metrics>,
-        service: Arc<Service>,
+        reported: Reported,
     ) -> Self {
         Self {
             options: options(context.args, &only, &settings, session.horizon()),
-            service,
+            service: reported.service,
             context,
             only,
             settings,
@@ -83,7 +93,14 @@ impl<'a> CliHost<'a> {
             unreadable: Unreadable::default(),
             orphans: Standing::default(),
             drifted: Standing::default(),
-            metrics,
+            metrics: reported.metrics,
+            board: reported.board,
+        }
+    }
+
+    fn board(&self, report: impl FnOnce(&Board)) {
+        if let Some(board) = &self.board {
+            report(board);
         }
     }
 
@@ -140,6 +157,7 @@ impl<'a> CliHost<'a> {
         lines::drift(&drifted, target);
         self.metrics.pass(passed.reason, passed.ended, passed.took);
         self.service.status(&self.status(passed, failed));
+        self.board(|board| board.passed(passed));
         mask::forget_tokens();
     }
 
@@ -162,7 +180,7 @@ impl<'a> CliHost<'a> {
                 if let PassError::Refused { plan, .. } = error {
                     self.metrics.refused(plan.actions.len());
                 }
-                caused = no_result(error);
+                caused = failure::of_pass(error);
                 &caused
             }
         };
@@ -176,6 +194,11 @@ impl<'a> CliHost<'a> {
             "pass failed: {message}"
         );
         self.metrics.pass(reason, Ended::Incomplete, took);
+        let plan = match failure {
+            PassFailure::Pass(PassError::Refused { plan, .. }) => Some(&**plan),
+            _ => None,
+        };
+        self.board(|board| board.failed(reason, message.clone(), took, plan));
         let code = error.code;
         self.service.status(&format!(
             "the last pass failed, and is retried: {message} ({code})"
@@ -196,7 +219,7 @@ impl<'a> CliHost<'a> {
             Ended::Complete => format!("{target} has drift, which is not corrected"),
             Ended::Incomplete => format!("{target} is not in sync: {failed} failed, retrying"),
         };
-        let counts = [("held", passed.held), ("orphans", plan.orphans.len())];
+        let counts = [("held", passed.held.len()), ("orphans", plan.orphans.len())];
         for (word, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text += &format!(", {word}: {count}");
         }
@@ -248,6 +271,8 @@ impl Host for CliHost<'_> {
         if let Some(loaded) = loaded {
             let ui = self.context.ui;
             show_diagnostics(ui, &loaded.diagnostics, &loaded.sources, loaded.files);
+            let is_valid = result == ScanResult::Changed;
+            self.board(|board| board.files(is_valid, &loaded.diagnostics));
         }
         if result != ScanResult::Same {
             self.metrics
@@ -322,6 +347,7 @@ impl Host for CliHost<'_> {
                 "corrected three times in ten minutes: another writer keeps changing it. Not corrected again \
                 until a file changes, or for an hour"
             ),
+            WatchEvent::Scheduled { after, .. } => self.board(|board| board.scheduled(after)),
             _ => tracing::info!("an event of the watch that this version does not describe"),
         }
     }
@@ -360,6 +386,8 @@ impl Host for CliHost<'_> {
                 self.settings = settings;
                 self.session = session;
                 self.metrics.client_replaced(&self.settings.target.name);
+                let record = self.session.record().clone();
+                self.board(|board| board.reloaded(self.target(), record));
             }
             Err(error) => {
                 let text = "could not reload hookctl.yaml; the previous settings stay in effect";
@@ -409,20 +437,5 @@ fn options(
         horizon,
         request_grace: args.grace,
         ..WatchOptions::default()
-    }
-}
-
-fn no_result(error: &PassError) -> CommandError {
-    match error {
-        PassError::Plan(problems) => {
-            let texts: Vec<String> = problems.problems.iter().map(ToString::to_string).collect();
-            let hints = problems
-                .problems
-                .iter()
-                .flat_map(|problem| hints::of(problem));
-            CommandError::new("no-plan", texts.join("; ")).hints(hints)
-        }
-        PassError::Refused { refusal, .. } => CommandError::caused(refusal.code(), refusal),
-        other => CommandError::caused("pass", other),
     }
 }

@@ -175,9 +175,10 @@ impl Metrics {
         series.webhooks("orphan", report.plan.orphans.len());
         series.webhooks("unmanaged", report.plan.unmanaged.len());
         series.webhooks("unreadable", unreadable::of_plan(&report.plan).len());
-        series.webhooks("held", passed.held);
+        let held = passed.held.len();
+        series.webhooks("held", held);
         series.webhooks("drifted", left);
-        series.pending.set(number(failed + passed.held + left));
+        series.pending.set(number(failed + held + left));
         let drifted = report
             .plan
             .actions

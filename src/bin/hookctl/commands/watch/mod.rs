@@ -2,8 +2,11 @@
 
 mod address;
 mod args;
+mod board;
 mod exposition;
+mod failure;
 mod host;
+mod hosts;
 mod lines;
 mod metrics;
 mod process;
@@ -11,6 +14,7 @@ mod readiness;
 mod screen;
 mod server;
 mod service;
+mod site;
 mod standing;
 mod unreadable;
 
@@ -18,14 +22,18 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use self::host::CliHost;
+use self::board::Board;
+use self::host::{CliHost, Reported};
+use self::hosts::Hosts;
 use self::metrics::Metrics;
 use self::service::Service;
+use self::site::Site;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::load;
+use crate::nonce::nonce;
 use crate::problems::show_settings_error;
 use crate::progress;
 use crate::run::{selected, selects_something};
@@ -79,10 +87,17 @@ async fn watch(
     }
     let wake = wake_on_hangup()?;
     let metrics = Arc::new(Metrics::new(&settings.target.name, args.interval));
-    let _server = match args.metrics {
-        Some(address) => Some(server::serve(ui, address, Arc::clone(&metrics)).await?),
-        None => None,
-    };
+    let mut board = None;
+    let mut _server = None;
+    if let Some(address) = args.http {
+        let instance = nonce().map_err(|error| CommandError::caused("randomness", &error))?;
+        let record = session.record().clone();
+        let shown = Arc::new(Board::new(&settings.target.name, record, instance));
+        let hosts = Hosts::new(&args.http_host);
+        let site = Site::new(Arc::clone(&metrics), Arc::clone(&shown), hosts);
+        _server = Some(server::serve(ui, address, site).await?);
+        board = Some(shown);
+    }
     let service = Arc::new(Service::of(environment));
     let context = host::WatchContext {
         ui,
@@ -98,8 +113,11 @@ async fn watch(
         only,
         settings,
         session,
-        metrics,
-        Arc::clone(&service),
+        Reported {
+            metrics,
+            service: Arc::clone(&service),
+            board,
+        },
     );
     service.ready("the first pass runs");
     let stopping = async {

@@ -1,21 +1,21 @@
-//! The HTTP server of a watch: metrics, and the probes of its health and readiness.
+//! The HTTP server of a watch: connections, and their limits.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
-use super::exposition::Format;
-use super::metrics::Metrics;
+use super::site::{STREAM_TIME, Site};
 use crate::error::CommandError;
 use crate::ui::Ui;
 
@@ -25,28 +25,32 @@ const MOST_CONNECTIONS: usize = 64;
 /// How long the head of a request may take.
 const HEADER_TIME: Duration = Duration::from_secs(5);
 
-/// How long a connection may last.
+/// How long a connection may last, apart from one that events are sent over.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
 /// A running server. Dropping it stops it.
 pub(super) struct Server(#[expect(dead_code, reason = "dropping it ends its tasks")] JoinSet<()>);
 
-/// Serves the metrics at an address, and prints it.
+/// Serves a site at an address, and prints it.
 pub(super) async fn serve(
     ui: &Ui,
     address: SocketAddr,
-    metrics: Arc<Metrics>,
+    site: Site,
 ) -> Result<Server, CommandError> {
     let failed = |error: std::io::Error| {
         CommandError::new(
             "metrics",
-            format!("could not serve metrics at {address}: {error}"),
+            format!("could not serve HTTP at {address}: {error}"),
         )
-        .hint("choose another address for --metrics")
+        .hint("choose another address for --http")
     };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     ui.remark(&format!("metrics at http://{address}/metrics\n"));
+    if address.ip().is_loopback() {
+        ui.remark(&format!("page at http://{address}/\n"));
+    }
+    let site = Arc::new(site);
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let mut connections = JoinSet::new();
@@ -61,19 +65,9 @@ pub(super) async fn serve(
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let metrics = Arc::clone(&metrics);
+            let site = Arc::clone(&site);
             connections.spawn(async move {
-                let service = hyper::service::service_fn(|request: Request<Incoming>| {
-                    let response = answer(&metrics, &request);
-                    async move { Ok::<_, Infallible>(response) }
-                });
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEADER_TIME)
-                    .keep_alive(false)
-                    .serve_connection(TokioIo::new(stream), service);
-                // A broken or slow connection only affects its scraper.
-                let _ = tokio::time::timeout(CONNECTION_TIME, connection).await;
+                connection(&site, stream).await;
                 drop(permit);
             });
         }
@@ -81,38 +75,29 @@ pub(super) async fn serve(
     Ok(Server(tasks))
 }
 
-fn answer(metrics: &Metrics, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
-    let (status, kind, text) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/metrics") => {
-            let format = accepted(request.headers());
-            match metrics.text(format) {
-                Some(text) => (StatusCode::OK, format.content_type(), text),
-                None => (StatusCode::INTERNAL_SERVER_ERROR, TEXT, String::new()),
-            }
+/// Answers the one request of a connection. A broken or slow connection only affects its client.
+async fn connection(site: &Site, stream: TcpStream) {
+    let local = stream.local_addr().ok().map(|address| address.ip());
+    let is_stream = AtomicBool::new(false);
+    let service = hyper::service::service_fn(|request: Request<Incoming>| {
+        let is_stream = &is_stream;
+        async move {
+            let response = site.answer(&request, local).await;
+            let is_open = hyper::body::Body::size_hint(response.body())
+                .exact()
+                .is_none();
+            is_stream.store(is_open, Ordering::Relaxed);
+            Ok::<_, Infallible>(response)
         }
-        (&Method::GET, "/healthz") => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        (&Method::GET, "/readyz") => match metrics.obstacle(Instant::now()) {
-            None => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-            Some(obstacle) => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                TEXT,
-                format!("{obstacle}\n"),
-            ),
-        },
-        _ => (StatusCode::NOT_FOUND, TEXT, "not found\n".to_owned()),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
-    response
-}
-
-/// Returns the format that the headers ask for. Several lines count as one list.
-fn accepted(headers: &HeaderMap) -> Format {
-    let lines = headers.get_all(ACCEPT).iter();
-    let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
-    Format::of_accept(&lines.join(","))
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = timeout(CONNECTION_TIME, connection.as_mut()).await;
+    if ended.is_err() && is_stream.load(Ordering::Relaxed) {
+        let _ = timeout(STREAM_TIME, connection).await;
+    }
 }
