@@ -200,17 +200,13 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // The driver ends its browser. It may have ended already.
-        if !self.session.is_empty() && !std::thread::panicking() {
-            self.send(
-                "DELETE",
-                &format!("/session/{}", self.session),
-                &Value::Null,
-            );
+        // Ends the browser, too. Nothing here may panic, since a failed test may be the reason. It may have ended already.
+        if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
+            let end = b"GET /shutdown HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+            let _ = stream.write_all(end);
+            let _ = stream.read_to_end(&mut Vec::new());
         }
-        let _ = Command::new("kill")
-            .arg(self.driver.id().to_string())
-            .status();
+        let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }

@@ -230,6 +230,16 @@ mod tests {
     }
 
     #[test]
+    fn the_next_pass_is_the_earlier_of_the_interval_and_the_grace() {
+        let mut schedule = started();
+        assert_eq!(schedule.next_pass(), (ms(300_000), Reason::Interval));
+        schedule.files_changed(ms(1_000));
+        assert_eq!(schedule.next_pass(), (ms(31_000), Reason::Grace));
+        schedule.ended(ms(1_000), false, 1.0);
+        assert_eq!(schedule.next_pass(), (ms(2_000), Reason::Retry));
+    }
+
+    #[test]
     fn constant_writing_delays_a_scan_by_a_second() {
         let mut schedule = started();
         let mut scans = Vec::new();
