@@ -38,6 +38,7 @@ mod record;
 mod repository;
 mod safety;
 mod saved;
+mod schema;
 mod screen;
 mod secrets;
 #[cfg(unix)]

@@ -7,5 +7,6 @@ pub mod config;
 pub mod declaration;
 pub mod diagnostic;
 pub mod import;
+mod secret_schema;
 pub mod secret_source;
 pub mod yaml;

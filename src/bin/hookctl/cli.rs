@@ -75,8 +75,8 @@ enum Command {
     Trust(commands::trust::TrustArgs),
     /// Check the whole set-up: files, key, API, record, and this machine
     Doctor(commands::doctor::DoctorArgs),
-    /// Print the JSON Schema of declaration files, for editors
-    Schema,
+    /// Print the JSON Schema of declaration files or of hookctl.yaml, for editors
+    Schema(commands::schema::SchemaArgs),
     /// Explain a diagnostic code, with an example and its fix
     Explain(commands::explain::ExplainArgs),
     /// Print a completion script for a shell
@@ -194,7 +194,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Trust(args) => {
                 commands::trust::run(&ui, &cli.global, &args, &environment).await
             }
-            Command::Schema => commands::schema::run(&ui),
+            Command::Schema(args) => commands::schema::run(&ui, &args),
             Command::Explain(args) => commands::explain::run(&ui, &args),
             Command::Completions(args) => commands::shell::completions(&ui, &args),
             Command::Man(args) => commands::shell::man(&ui, command(), &args),

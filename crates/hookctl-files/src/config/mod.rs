@@ -11,6 +11,7 @@ mod literal;
 mod ranges;
 mod reader;
 mod record;
+mod schema;
 mod times;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use file::{DiscoverError, FILE_NAMES, discover, git_root, load, load_text};
 pub use guards::{Guard, Places};
 pub use hookctl_core::api_url::{ApiBaseUrl, InvalidApiUrl};
 pub use record::{RecordPlace, SharedPlace};
+pub use schema::json_schema;
 pub use times::{InvalidTime, parse_time};
 
 /// The default of `webhooks_dir`.

@@ -31,7 +31,7 @@ pub(crate) const KEYS: [&str; 14] = [
     "plaintext_secrets",
     "lints",
 ];
-const TARGET_KEYS: [&str; 8] = [
+pub(super) const TARGET_KEYS: [&str; 8] = [
     "api_url",
     "api_key",
     "team_id",
@@ -41,17 +41,17 @@ const TARGET_KEYS: [&str; 8] = [
     "settle_horizon",
     "record",
 ];
-const SAFETY_KEYS: [&str; 4] = [
+pub(super) const SAFETY_KEYS: [&str; 4] = [
     "max_delete_percent",
     "max_delete_count",
     "max_update_percent",
     "max_update_count",
 ];
 const HISTORY_KEYS: [&str; 2] = ["keep", "max_entries"];
-const HISTORY_ENTRIES: RangeInclusive<i64> = 100..=1_000_000;
-const CONCURRENCY: RangeInclusive<i64> = 1..=256;
+pub(super) const HISTORY_ENTRIES: RangeInclusive<i64> = 100..=1_000_000;
+pub(super) const CONCURRENCY: RangeInclusive<i64> = 1..=256;
 /// The slowest rate, in requests per second. With fewer than one request in 20 seconds, a run makes no useful progress.
-const SLOWEST_RATE: f64 = 0.05;
+pub(super) const SLOWEST_RATE: f64 = 0.05;
 const PERCENT: RangeInclusive<i64> = 0..=100;
 const COUNT: RangeInclusive<i64> = 0..=u32::MAX as i64;
 /// The longest name of a target, in characters.

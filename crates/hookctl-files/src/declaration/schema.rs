@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{FIELDS, NOT_SHARED, OF_NAMED};
 use super::presence::Presence;
+use crate::secret_schema::source;
 use hookctl_core::secret::ProviderName;
 use hookctl_core::webhook::{Field, WorkflowAction, limits};
 
@@ -73,34 +74,9 @@ fn properties(fields: &[&str], providers: &[ProviderName]) -> Map<String, Value>
 }
 
 fn bearer_token(providers: &[ProviderName]) -> Value {
-    let mut forms = vec![
-        json!({ "type": "null" }),
-        json!({ "type": "string", "minLength": 1, "description": "The token itself, or ${VARIABLES}." }),
-        one(
-            "env",
-            &json!({ "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "description": "An environment variable." }),
-        ),
-        one(
-            "file",
-            &json!({ "type": "string", "minLength": 1, "description": "A file, relative to this one. One trailing line break is removed." }),
-        ),
-        one(
-            "command",
-            &json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, run without a shell. Its output is the token." }),
-        ),
-    ];
-    forms.extend(providers.iter().map(|name| {
-        let about = "The text by which the provider names the secret.";
-        one(
-            name.as_str(),
-            &json!({ "type": "string", "minLength": 1, "description": about }),
-        )
-    }));
-    json!({
-        "description": "The source of the token. `null` clears it. If omitted, a token set by hookctl is cleared, \
-        and any other token is left alone.",
-        "oneOf": forms,
-    })
+    let about = "The source of the token. `null` clears it. If omitted, a token set by hookctl is cleared, \
+        and any other token is left alone.";
+    source(about, true, providers)
 }
 
 fn property(field: &str, providers: &[ProviderName]) -> Value {
@@ -216,13 +192,4 @@ fn described(description: &str, mut schema: Value) -> Value {
         object.insert("description".to_owned(), description.into());
     }
     schema
-}
-
-fn one(name: &str, value: &Value) -> Value {
-    json!({
-        "type": "object",
-        "properties": { name: value },
-        "required": [name],
-        "additionalProperties": false,
-    })
 }

@@ -8,10 +8,14 @@ use std::path::{Path, PathBuf};
 use hookctl::import::{Imported, SCHEMA_FILE, file};
 use hookctl::outside::Outside;
 
+use crate::commands::schema::{Subject, text};
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::place::stays_within;
 use crate::settings::{NamedBy, Settings};
+
+/// The schema of hookctl.yaml, in the folder of declarations.
+pub(crate) const CONFIG_SCHEMA_FILE: &str = ".config.schema.json";
 
 /// A file to write.
 pub(super) struct NewFile {
@@ -136,13 +140,22 @@ pub(super) fn write(files: &[NewFile], settings: &Settings) -> Result<(), Comman
 
 /// Writes the schema that the first line of each file refers to.
 pub(crate) fn write_schema(folder: &Path) -> std::io::Result<()> {
-    let path = folder.join(SCHEMA_FILE);
+    replace(&folder.join(SCHEMA_FILE), &text(Subject::Webhooks))
+}
+
+/// Writes the schema that the first line of hookctl.yaml refers to, also into the folder of declarations: it is hidden
+/// there.
+pub(crate) fn write_config_schema(folder: &Path) -> std::io::Result<()> {
+    replace(&folder.join(CONFIG_SCHEMA_FILE), &text(Subject::Config))
+}
+
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     // Removed rather than written through: a link or a FIFO may lead anywhere.
-    match fs::remove_file(&path) {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         Ok(()) | Err(_) => {}
     }
-    write_new(&path, &crate::commands::schema::text())
+    write_new(path, text)
 }
 
 pub(super) fn shown<'a>(path: &'a Path, settings: &Settings) -> &'a Path {

@@ -37,7 +37,7 @@ use crate::trust::{Asks, Request, clear};
 use crate::ui::Ui;
 
 pub(crate) use self::args::ImportArgs;
-pub(crate) use self::files::{write_new, write_schema};
+pub(crate) use self::files::{CONFIG_SCHEMA_FILE, write_config_schema, write_new, write_schema};
 
 /// Runs the command.
 pub(crate) async fn run(

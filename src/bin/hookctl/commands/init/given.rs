@@ -8,6 +8,7 @@ use hookctl::diagnostic::Severity;
 use hookctl::outside::Outside;
 
 use crate::args::GlobalArgs;
+use crate::commands::import::CONFIG_SCHEMA_FILE;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 
@@ -85,9 +86,19 @@ pub(super) struct Given {
 }
 
 impl Given {
+    /// Returns the line that names the schema for editors, unless the folder's name would not stay on it.
+    fn modeline(&self) -> String {
+        let folder = &self.folders.webhooks;
+        if folder.contains(|character: char| character.is_whitespace() || character.is_control()) {
+            return String::new();
+        }
+        format!("# yaml-language-server: $schema={folder}/{CONFIG_SCHEMA_FILE}\n")
+    }
+
     pub(super) fn configuration(&self) -> String {
         let quoted = hookctl::yaml::quoted;
-        let mut text = format!(
+        let mut text = self.modeline();
+        text += &format!(
             "# The folder of declarations. See `hookctl --help` and the docs for other settings.
 webhooks_dir: {}
 ",

@@ -177,6 +177,7 @@ async fn init(
     }
     fs::create_dir_all(folder)
         .and_then(|()| import::write_schema(folder))
+        .and_then(|()| import::write_config_schema(folder))
         .map_err(|error| failed(folder, &error))?;
     if !args.sandbox {
         store_consent(ui, global, &settings, environment);
