@@ -249,6 +249,8 @@ pub struct SharedHead<'a> {
     pub checkpoint: Option<u64>,
     /// The process that holds the record.
     pub holder: Option<HolderEntry<'a>>,
+    /// The watch that makes the passes, among those of all keys.
+    pub leader: Option<HolderEntry<'a>>,
 }
 
 /// The process that holds a shared record.
@@ -300,8 +302,15 @@ impl<'a> RecordStatusDocument<'a> {
                 shared.epoch
             ),
         };
+        let leader = shared.leader.as_ref().map_or_else(String::new, |leader| {
+            format!(
+                "{} leads the watches since {}.\n",
+                sanitize(leader.run),
+                leader.since
+            )
+        });
         format!(
-            "The record of '{target}' is shared, in {place}: {entries}, {checkpoint}, {} so far.\n{holder}\n",
+            "The record of '{target}' is shared, in {place}: {entries}, {checkpoint}, {} so far.\n{holder}\n{leader}",
             plural(
                 usize::try_from(shared.epoch).unwrap_or(usize::MAX),
                 "writer"

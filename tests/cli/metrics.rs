@@ -28,7 +28,7 @@ fn answer(address: &str, path: &str, header: &str) -> (String, String) {
 }
 
 /// The body of a page, and its status line.
-fn page(address: &str, path: &str) -> (String, String) {
+pub(crate) fn page(address: &str, path: &str) -> (String, String) {
     let (head, body) = answer(address, path, "");
     (head.lines().next().unwrap().to_owned(), body)
 }

@@ -23,6 +23,7 @@ mod presenter;
 mod problems;
 mod progress;
 mod provenance;
+mod record_ahead;
 mod run;
 mod secrets;
 mod session;

@@ -6,17 +6,14 @@ use std::time::{Duration, Instant};
 
 use hookctl::apply::RunContext;
 use hookctl::clock::{Clock, SystemClock};
-use hookctl::config::SharedPlace;
 use hookctl::declaration::Declarations;
 use hookctl::input::open_regular;
 use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
-use hookctl::record::shared::SharedError;
-use hookctl::record::sled::{OnWait, SledOptions, SledRecord};
+use hookctl::record::shared::{SharedError, SharedRecord};
 use hookctl::record::{
-    Access, Account, Horizon, MemoryRecord, OpenRecord, Record, RecordError, RecordErrorKind,
-    Remembered,
+    Account, Horizon, MemoryRecord, OpenRecord, Record, RecordError, RecordErrorKind, Remembered,
 };
 use hookctl::remote::http::{HttpApi, HttpOptions, OnHttpEvent, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
@@ -32,23 +29,23 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::progress::{self, Phase};
+use crate::record_ahead::{RecordAhead, account, record};
 use crate::secrets::resolve_key;
 use crate::settings::Settings;
-use crate::shared_record::{Renewal, connect};
-use crate::signals::{cancellation, interrupted};
+use crate::shared_record::Renewal;
+use crate::signals::interrupted;
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
 
 /// Placeholder API key for the in-process sandbox. Not secret.
 pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
 
-/// How long to wait for another process that writes the local record.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
     api: HttpApi,
     record: Record,
+    /// The same record, if it is a shared one.
+    shared: Option<SharedRecord>,
     /// The credentials of a shared record, if they come from a program.
     renewal: Option<Renewal>,
     fingerprint_key: FingerprintKey,
@@ -80,10 +77,8 @@ impl Session {
     ) -> Result<Self, CommandError> {
         let consent = match cleared {
             Cleared::Sandbox(_) => {
-                let (record, _) = record
-                    .reach(settings, environment, cleared.permits())
-                    .await?;
-                return Self::over_sandbox(record, settings).await;
+                let reaching = record.reach(settings, environment, cleared.permits());
+                return Self::over_sandbox(reaching.await?.record, settings).await;
             }
             Cleared::Api(consent) => consent,
         };
@@ -115,7 +110,7 @@ impl Session {
             }
             None => FingerprintKey::derive(&key),
         };
-        let (record, renewal) = record.reach(settings, environment, permits).await?;
+        let reached = record.reach(settings, environment, permits).await?;
         let options = HttpOptions {
             https_only: url.is_https(),
             proxy: if url.is_loopback() {
@@ -127,8 +122,9 @@ impl Session {
         };
         Ok(Self {
             api: client(options)?,
-            record,
-            renewal,
+            record: reached.record,
+            shared: reached.shared,
+            renewal: reached.renewal,
             fingerprint_key,
             keys,
             clock: SystemClock::shared(),
@@ -160,6 +156,7 @@ impl Session {
         Ok(Self {
             api: client(options)?,
             record,
+            shared: None,
             renewal: None,
             fingerprint_key,
             // The emulator's key is not secret.
@@ -225,6 +222,11 @@ impl Session {
 
     pub(crate) const fn record(&self) -> &Record {
         &self.record
+    }
+
+    /// Returns the record if it is a shared one.
+    pub(crate) const fn shared(&self) -> Option<&SharedRecord> {
+        self.shared.as_ref()
     }
 
     /// Returns the desired state: the declarations, with the evidence about their tokens. A token without a record is
@@ -320,80 +322,6 @@ pub(crate) fn record_error(error: &RecordError) -> CommandError {
         }
         _ => CommandError::caused("record", error),
     }
-}
-
-/// Returns the location of the record and the options to open it.
-pub(crate) fn record_options(settings: &Settings) -> Result<SledOptions, CommandError> {
-    Ok(SledOptions {
-        directory: crate::place::of_record(settings)?,
-        lock_timeout: settings.lock_timeout.unwrap_or(LOCK_TIMEOUT),
-        history: settings.history,
-        cancellation: cancellation(),
-        followed: mask::followed(),
-        on_wait: OnWait::new(progress::on_lock),
-    })
-}
-
-/// The record of a run before consent: a local one may be read ahead, a shared one may not even be reached.
-pub(crate) enum RecordAhead {
-    /// On this machine.
-    Local(Record),
-    /// On an object store.
-    Shared(Box<SharedPlace>, Account),
-}
-
-impl RecordAhead {
-    /// Reads a local record while the program does something else.
-    pub(crate) async fn prefetch(&self, access: Access) {
-        if let Self::Local(record) = self {
-            record.prefetch(access).await;
-        }
-    }
-
-    /// Lets other processes write a local record that was read ahead.
-    pub(crate) async fn release(&self) {
-        if let Self::Local(record) = self {
-            record.release().await;
-        }
-    }
-
-    /// Returns the record, after consent. Sends nothing.
-    pub(crate) async fn reach(
-        self,
-        settings: &Settings,
-        environment: &Environment,
-        permits: &Permits,
-    ) -> Result<(Record, Option<Renewal>), CommandError> {
-        match self {
-            Self::Local(record) => Ok((record, None)),
-            Self::Shared(place, account) => {
-                let connecting = connect(&place, account.clone(), settings, environment, permits);
-                let (shared, renewal) = connecting.await?;
-                Ok((Record::new(shared, account), renewal))
-            }
-        }
-    }
-}
-
-/// Returns the record of a target, or of the emulator. Reads nothing yet.
-pub(crate) fn record(settings: &Settings, sandbox: bool) -> Result<RecordAhead, CommandError> {
-    let account = account(settings, sandbox);
-    if let (Some(place), false) = (settings.record.shared(), sandbox) {
-        return Ok(RecordAhead::Shared(Box::new(place.clone()), account));
-    }
-    let record = SledRecord::new(record_options(settings)?, account).into_record();
-    Ok(RecordAhead::Local(record))
-}
-
-/// Returns the account of a target, or of the emulator.
-pub(crate) fn account(settings: &Settings, sandbox: bool) -> Account {
-    let target = &settings.target;
-    if sandbox {
-        return Account::sandbox(&target.name);
-    }
-    // Commands that need a URL report that it is missing.
-    let url = target.api_url.as_ref().map(ToString::to_string);
-    Account::new(&target.name, &url.unwrap_or_default())
 }
 
 /// Checks the certificate files that the environment names. The TLS library would block on a FIFO.

@@ -52,6 +52,11 @@ fn facts(html: &mut Html, page: &Page) {
     };
     fact_ends(html);
     if let Some(passes) = &page.passes {
+        if let Some(standby) = &passes.standby {
+            fact(html, "State");
+            html.text(standby);
+            fact_ends(html);
+        }
         fact(html, "Last pass");
         match &passes.last {
             None => {

@@ -67,6 +67,8 @@ pub struct Passes {
     pub last: Option<LastPass>,
     /// When the next one is due.
     pub next: Option<Timestamp>,
+    /// Why the watch makes no passes; `None` if it does. Text from outside.
+    pub standby: Option<String>,
 }
 
 /// The last pass of a watch.

@@ -87,6 +87,7 @@ fn page() -> Page {
                 is_complete: false,
                 error: Some(HOSTILE.to_owned()),
             }),
+            standby: Some(HOSTILE.to_owned()),
             next: Some(at("2026-01-02T10:04:00Z")),
         }),
         history: vec![HistoryEntry {

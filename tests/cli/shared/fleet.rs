@@ -70,6 +70,11 @@ impl Fleet {
         fleet
     }
 
+    /// Runs on new runners, without a record.
+    pub(super) fn without_record() -> Self {
+        Self::with(Account::new(), Memory::Runners(S3Stub::start()))
+    }
+
     /// Like [`Fleet::on`], on the emulator that the environment names, if it names one.
     pub(super) fn anywhere(account: Account) -> Self {
         match Emulator::of_environment() {

@@ -8,20 +8,24 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::fleet::Fleet;
 use crate::harness::{Account, Repository, hooks};
-use crate::metrics::{Log, metrics};
+use crate::metrics::{Log, metrics, page};
 
 /// A watch, with the address of its metrics. It is ended when this is dropped.
 struct Replica {
     folder: Repository,
     child: Child,
     address: String,
-    _log: Log,
+    log: Log,
 }
 
 impl Replica {
     fn start(fleet: &Fleet) -> Self {
+        Self::start_with(fleet, &[])
+    }
+
+    fn start_with(fleet: &Fleet, more: &[&str]) -> Self {
         let arguments = ["watch", "--interval", "1h", "--metrics", ":0"];
-        let (folder, mut child) = fleet.start(&arguments);
+        let (folder, mut child) = fleet.start(&[&arguments[..], more].concat());
         let mut log = Log(BufReader::new(child.stderr.take().unwrap()));
         let line = log.until("metrics at http://");
         let address = line.trim().trim_start_matches("metrics at http://");
@@ -29,7 +33,7 @@ impl Replica {
             folder,
             child,
             address: address.trim_end_matches("/metrics").to_owned(),
-            _log: log,
+            log,
         }
     }
 
@@ -65,35 +69,102 @@ fn in_sync(count: usize) -> String {
     format!("hookctl_webhooks{{target=\"prod\",status=\"in_sync\"}} {count}")
 }
 
+const LEADS: &str = "hookctl_leader{target=\"prod\"} 1";
+const STANDS_BY: &str = "hookctl_leader{target=\"prod\"} 0";
+
+impl Replica {
+    /// Returns the number of its requests to the API.
+    fn requests(&self) -> u64 {
+        let metrics = metrics(&self.address);
+        let counts = metrics
+            .lines()
+            .filter(|line| line.starts_with("hookctl_api_requests_total"))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        counts.sum()
+    }
+}
+
 #[test]
-fn two_watches_apply_each_change_once_and_one_of_them_is_enough() {
+fn one_watch_leads_and_the_other_one_stands_by_until_it_ends() {
     let mut fleet = Fleet::on(Account::with_latency(Duration::from_millis(5)));
     fleet.declare(&hooks(10));
-    let replicas = [Replica::start(&fleet), Replica::start(&fleet)];
-    let settled = |count| {
-        until("both are in sync", || {
-            replicas
-                .iter()
-                .all(|replica| replica.shows(&in_sync(count)))
-        });
-    };
-    settled(10);
-    for count in [12, 15] {
-        for replica in &replicas {
-            replica.folder.declare(&hooks(count));
-        }
-        settled(count);
+    let leader = Replica::start(&fleet);
+    until("the first one is in sync", || leader.shows(&in_sync(10)));
+    assert!(leader.shows(LEADS));
+    let mut standby = Replica::start(&fleet);
+    let line = standby.log.until("stands by");
+    assert!(
+        line.contains("target=\"prod\"") && line.contains("leader="),
+        "{line}"
+    );
+    assert!(standby.shows(STANDS_BY));
+    // It is ready to take over.
+    assert_eq!(page(&standby.address, "/readyz").0, "HTTP/1.1 200 OK");
+    for replica in [&leader, &standby] {
+        replica.folder.declare(&hooks(12));
     }
+    until("the edit is applied", || leader.shows(&in_sync(12)));
+    assert_eq!(standby.requests(), 0);
+    // A run from elsewhere writes the record beside both.
+    fleet.declare(&hooks(13));
+    fleet.run(&["sync"]).code(0).shows("1 created");
+    let status = fleet.run(&["record", "status"]).code(0);
+    assert!(
+        status.stdout.contains("leads the watches since"),
+        "{}",
+        status.stdout
+    );
+    // A killed leader is replaced after its lease.
+    leader.signal(Signal::KILL);
+    standby.folder.declare(&hooks(16));
+    until("the other one goes on", || standby.shows(&in_sync(16)));
+    assert!(standby.shows(LEADS));
     let requests = fleet.account.requests();
     let creates = requests.iter().filter(|line| line.starts_with("POST"));
-    assert_eq!(creates.count(), 15);
-    let line = "hookctl_pending_changes{target=\"prod\"} 0";
-    assert!(replicas.iter().all(|replica| replica.shows(line)));
-    let [ended, other] = replicas;
-    ended.signal(Signal::KILL);
-    other.folder.declare(&hooks(16));
-    until("the other one goes on", || other.shows(&in_sync(16)));
-    assert_eq!(fleet.account.names().len(), 16);
+    assert_eq!(creates.count(), 16);
+    // One that ends frees the lead.
+    standby.signal(Signal::TERM);
+    assert_eq!(standby.child.wait().unwrap().code(), Some(130));
+    let status = fleet.run(&["record", "status", "--output", "json"]).code(0);
+    assert_eq!(status.json()["shared"]["leader"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_leader_that_was_stopped_for_longer_than_its_lease_stands_by() {
+    let mut fleet = Fleet::on(Account::new());
+    fleet.declare(&hooks(2));
+    let mut leader = Replica::start(&fleet);
+    until("the first one is in sync", || leader.shows(&in_sync(2)));
+    let standby = Replica::start(&fleet);
+    leader.signal(Signal::STOP);
+    until("the other one leads", || {
+        standby.shows(LEADS) && standby.shows(&in_sync(2))
+    });
+    leader.signal(Signal::CONT);
+    leader.log.until("lost the lead");
+    leader.log.until("stands by");
+    assert!(leader.shows(STANDS_BY));
+    assert!(standby.shows(LEADS));
+}
+
+#[test]
+fn watches_of_other_keys_lead_side_by_side() {
+    let mut fleet = Fleet::on(Account::new());
+    fleet.declare(&hooks(2));
+    let all = Replica::start(&fleet);
+    let one = Replica::start_with(&fleet, &["--only", "hook-01"]);
+    until("both lead", || all.shows(LEADS) && one.shows(LEADS));
+}
+
+#[test]
+fn a_watch_waits_for_a_record_that_does_not_exist_yet() {
+    let fleet = Fleet::without_record();
+    let mut watch = Replica::start(&fleet);
+    let line = watch.log.until("no pass runs");
+    assert!(line.contains("code=\"record-missing\""), "{line}");
+    assert!(watch.shows(STANDS_BY));
+    fleet.run(&["record", "init"]).code(0);
+    until("it leads", || watch.shows(LEADS));
 }
 
 #[test]

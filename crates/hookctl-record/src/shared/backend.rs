@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use hookctl_core::outside::beginning;
 use hookctl_core::record::{
     Account, Backend, Head, HistoryEntry, Loaded, Observation, PortFuture, Session,
 };
@@ -28,9 +27,6 @@ use super::write::Resolved;
 /// How often [`SharedRecord::unlock`] tries to take the lease from a holder that sends heartbeats.
 const UNLOCK_ATTEMPTS: usize = 5;
 
-/// How much of the description of a run is kept, in characters.
-const LONGEST_RUN: usize = 200;
-
 /// The record of one account on an object store. Clones share what was read.
 #[derive(Clone)]
 pub struct SharedRecord(Arc<Shared>);
@@ -47,6 +43,10 @@ impl SharedRecord {
             observed: Mutex::default(),
             failing: AtomicBool::new(false),
         }))
+    }
+
+    pub(super) const fn shared(&self) -> &Arc<Shared> {
+        &self.0
     }
 
     #[cfg(test)]
@@ -312,11 +312,7 @@ impl Shared {
         let epoch = head.body.epoch + 1;
         let body = HeadBody {
             epoch,
-            holder: Some(Holder {
-                id: id.clone(),
-                run: beginning(&self.options.run, LONGEST_RUN).into_owned(),
-                since: sent.at,
-            }),
+            holder: Some(self.holder(id.clone(), sent.at)),
             lease_ms: milliseconds(self.options.times.lease),
             permit_ms: milliseconds(self.options.times.permit()),
             beat: 0,
@@ -369,7 +365,7 @@ impl Shared {
     }
 }
 
-fn milliseconds(time: Duration) -> u64 {
+pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -3,15 +3,21 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use hookctl_core::outside::beginning;
 use hookctl_core::record::{Account, Head, Observation};
+use jiff::Timestamp;
 
 use super::blobs::Blobs;
 use super::error::SharedError;
 use super::format::Tail;
+use super::holder::Holder;
 use super::options::SharedOptions;
 use super::read::Known;
 use super::replica;
 use super::write::Attempts;
+
+/// How much of the description of a run is kept, in characters.
+const LONGEST_RUN: usize = 200;
 
 /// The state of a back end.
 pub(super) struct Shared {
@@ -48,6 +54,15 @@ impl Shared {
             budget: self.options.times.lease,
             failing: &self.failing,
             on_event: &*self.options.on_event,
+        }
+    }
+
+    /// Returns this process as a holder.
+    pub(super) fn holder(&self, id: String, since: Timestamp) -> Holder {
+        Holder {
+            id,
+            run: beginning(&self.options.run, LONGEST_RUN).into_owned(),
+            since,
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) fn by_any_clock(time: u64) -> Duration {
 
 /// Returns the longest time that has passed by any clock of this machine. A clock that stood still during a suspend does
 /// not count alone.
-fn at_most_passed(then: &Stamp, now: &Stamp) -> Duration {
+pub(super) fn passed_since(then: &Stamp, now: &Stamp) -> Duration {
     let uptime = Duration::from_millis(now.uptime_ms.saturating_sub(then.uptime_ms));
     let wall = Duration::try_from(now.at.duration_since(then.at)).unwrap_or_default();
     uptime.max(wall)
@@ -49,6 +49,13 @@ pub(super) struct Lease {
 
 /// The task of the heartbeats. It ends with its owner.
 pub(super) struct Heartbeat(tokio::task::JoinHandle<()>);
+
+impl Heartbeat {
+    /// Starts the task.
+    pub(super) fn of(keeping: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(keeping))
+    }
+}
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
@@ -108,7 +115,7 @@ impl Lease {
     /// Whether requests may be sent now.
     pub(super) fn permits(&self) -> bool {
         let state = self.state();
-        let passed = at_most_passed(&state.acknowledged, &self.shared.options.clock.now());
+        let passed = passed_since(&state.acknowledged, &self.shared.options.clock.now());
         !state.is_lost && passed < self.shared.options.times.permit()
     }
 
@@ -124,7 +131,7 @@ impl Lease {
 
     /// Starts a task that sends heartbeats until the lease is released or lost.
     pub(super) fn start_heartbeat(self: &Arc<Self>) -> Heartbeat {
-        Heartbeat(tokio::spawn(Arc::clone(self).keep()))
+        Heartbeat::of(Arc::clone(self).keep())
     }
 
     async fn keep(self: Arc<Self>) {

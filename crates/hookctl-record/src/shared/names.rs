@@ -7,6 +7,15 @@ pub(super) const HEAD: &str = "head";
 /// The folder of the log.
 pub(super) const LOG: &str = "log/";
 
+/// Returns the name of the object that names the leader of the watches of a scope, which may have any form.
+pub(super) fn lead(scope: &str) -> String {
+    if scope.is_empty() {
+        "watch".to_owned()
+    } else {
+        format!("watch-{}", Digest::of(scope.as_bytes()))
+    }
+}
+
 /// Returns the name of a log entry. Names sort by sequence.
 pub(super) fn log(sequence: u64) -> String {
     format!("{LOG}{sequence:020}")

@@ -17,9 +17,10 @@ use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
+use crate::record_ahead;
 use crate::run::{ago, selected};
 use crate::secrets::{Missing, clear_and_resolve};
-use crate::session::{self, Session, record_error};
+use crate::session::{Session, record_error};
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
@@ -107,7 +108,7 @@ pub(crate) async fn read(
     let settings = presenter.settings(global)?;
     let only = selected(query.only)?;
     // Before any program runs, since consent does not cover the record's folder.
-    let record = session::record(&settings, query.sandbox)?;
+    let record = record_ahead::record(&settings, query.sandbox)?;
     let declarations = presenter.declarations(&settings, environment)?;
     let request = Request {
         sandbox: query.sandbox,

@@ -25,11 +25,12 @@ use crate::mask;
 use crate::older_files::Files;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
+use crate::record_ahead::{self, RecordAhead};
 use crate::run::{
     Approval, Writing, apply, conclude, count_events, now, older, policy, selects_something,
 };
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
-use crate::session::{self, RecordAccess, RecordAhead, Session};
+use crate::session::{RecordAccess, Session};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
@@ -197,7 +198,7 @@ async fn sync(
     let cancellation = cancel_on_signal()?;
     args.check()?;
     let settings = presenter.settings(global)?;
-    let record = session::record(&settings, args.sandbox)?;
+    let record = record_ahead::record(&settings, args.sandbox)?;
     let declarations = read(args, &settings, environment, &record, presenter)?;
     if runs_programs(&declarations, &settings) {
         // Programs may wait for the user while other processes wait for the record.

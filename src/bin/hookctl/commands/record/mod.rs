@@ -23,7 +23,8 @@ use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::problems::show_settings_error;
-use crate::session::{self, record_error, record_options};
+use crate::record_ahead::{self, record_options};
+use crate::session::record_error;
 use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
 use crate::trust::Asks;
@@ -246,7 +247,7 @@ async fn on_shared(
         RecordCommand::Trim { keep } => shared::trim(ui, &reached, *keep).await,
         RecordCommand::Unlock { epoch, yes } => shared::unlock(ui, &reached, *epoch, *yes).await,
         command => {
-            let record = Record::new(reached, session::account(settings, false));
+            let record = Record::new(reached, record_ahead::account(settings, false));
             on_either(ui, command, settings, &record).await
         }
     }

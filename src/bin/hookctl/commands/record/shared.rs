@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookctl::config::SharedPlace;
 use hookctl::outside::Outside;
-use hookctl::record::shared::{SharedError, SharedRecord};
+use hookctl::record::shared::{Holder, SharedError, SharedRecord};
 use hookctl::record::sled::SledRecord;
 use hookctl::record::{After, Record, RecordError, Remembered, Settlement};
 use hookctl::render::{HolderEntry, RecordStatusDocument, SharedHead};
@@ -14,7 +14,8 @@ use crate::args::Form;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::session::{account, record_error, record_options};
+use crate::record_ahead::{account, record_options};
+use crate::session::record_error;
 use crate::settings::Settings;
 use crate::shared_record::connect;
 use crate::signals::{begin_writing, cancellation, unless_cancelled};
@@ -144,15 +145,14 @@ pub(super) async fn status(
     output: Form,
 ) -> Result<(), CommandError> {
     let status = shared.status().await.map_err(failed)?;
+    let leader = shared.leader().await.map_err(failed)?;
     let head = SharedHead {
         record: &status.record,
         epoch: status.epoch,
         sequence: status.sequence,
         checkpoint: status.checkpoint,
-        holder: status.holder.as_ref().map(|holder| HolderEntry {
-            run: &holder.run,
-            since: holder.since,
-        }),
+        holder: status.holder.as_ref().map(entry),
+        leader: leader.as_ref().map(entry),
     };
     let target = &settings.target.name;
     let document = RecordStatusDocument::new(target, place.url.to_string(), Some(head));
@@ -161,6 +161,13 @@ pub(super) async fn status(
         Form::Json => document.to_text(),
     });
     Ok(())
+}
+
+fn entry(holder: &Holder) -> HolderEntry<'_> {
+    HolderEntry {
+        run: &holder.run,
+        since: holder.since,
+    }
 }
 
 /// Checks every object.

@@ -104,6 +104,12 @@ impl Board {
         self.version.send_modify(|version| *version += 1);
     }
 
+    /// Records why this watch makes no passes; `None` if it does.
+    pub(super) fn standby(&self, why: Option<&str>) {
+        self.state().passes.standby = why.map(str::to_owned);
+        self.version.send_modify(|version| *version += 1);
+    }
+
     /// Records a pass with a report. Its secrets must still be followed.
     pub(super) fn passed(&self, passed: &Passed) {
         let report = &passed.report;

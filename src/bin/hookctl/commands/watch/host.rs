@@ -7,7 +7,7 @@ use hookctl::apply::Listener as _;
 use hookctl::clock::Clock;
 use hookctl::plan::KeyFilter;
 use hookctl::reconcile::PassError;
-use hookctl::record::{Horizon, Provenance, Record};
+use hookctl::record::{Provenance, Record};
 use hookctl::remote::http::HttpApi;
 use hookctl::report::SyncReport;
 use hookctl::secret::FingerprintKey;
@@ -16,9 +16,10 @@ use hookctl::watch::{
     Watched,
 };
 use hookctl::webhook::Key;
+use tokio_util::sync::CancellationToken;
 
-use super::args::WatchArgs;
 use super::board::Board;
+use super::context::WatchContext;
 use super::failure;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
@@ -27,26 +28,15 @@ use super::screen;
 use super::service::Service;
 use super::standing::Standing;
 use super::unreadable::Unreadable;
-use crate::args::GlobalArgs;
-use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::files::with_load_options;
 use crate::mask;
-use crate::problems::{show_diagnostics, show_settings_error};
+use crate::problems::show_diagnostics;
 use crate::progress::{self, Phase, Progress};
 use crate::secrets::{Missing, resolve_tokens};
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::trust::{Asks, Request, clear};
-use crate::ui::Ui;
-
-/// The arguments and the environment of the command.
-pub(super) struct WatchContext<'a> {
-    pub(super) ui: &'a Ui,
-    pub(super) global: &'a GlobalArgs,
-    pub(super) args: &'a WatchArgs,
-    pub(super) environment: &'a Environment,
-}
 
 /// Where the watch reports what it does.
 pub(super) struct Reported {
@@ -60,9 +50,11 @@ pub(super) struct Reported {
 pub(super) struct CliHost<'a> {
     context: WatchContext<'a>,
     only: KeyFilter,
-    settings: Settings,
+    settings: Arc<Settings>,
     options: WatchOptions,
-    session: Session,
+    session: Arc<Session>,
+    /// Ends the passes of this term.
+    term: CancellationToken,
     files: Files,
     unreadable: Unreadable,
     /// The orphans of the last pass.
@@ -83,12 +75,13 @@ impl<'a> CliHost<'a> {
         reported: Reported,
     ) -> Self {
         Self {
-            options: options(context.args, &only, &settings, session.horizon()),
+            options: context.options(&only, &settings, session.horizon()),
             service: reported.service,
             context,
             only,
-            settings,
-            session,
+            settings: Arc::new(settings),
+            session: Arc::new(session),
+            term: CancellationToken::new(),
             files: Files::default(),
             unreadable: Unreadable::default(),
             orphans: Standing::default(),
@@ -96,6 +89,38 @@ impl<'a> CliHost<'a> {
             metrics: reported.metrics,
             board: reported.board,
         }
+    }
+
+    pub(super) const fn context(&self) -> WatchContext<'a> {
+        self.context
+    }
+
+    pub(super) const fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    pub(super) const fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
+    /// Begins a term, which the signal or another record ends.
+    pub(super) fn begin_term(&mut self, cancellation: &CancellationToken) -> CancellationToken {
+        self.term = cancellation.child_token();
+        self.term.clone()
+    }
+
+    /// Reports that this watch makes the passes.
+    pub(super) fn leads(&self) {
+        self.metrics.leads(true);
+        self.board(|board| board.standby(None));
+        self.service.ready("the first pass runs");
+    }
+
+    /// Reports that this watch makes no passes, and why.
+    pub(super) fn stands_by(&self, why: &str) {
+        self.metrics.leads(false);
+        self.board(|board| board.standby(Some(why)));
+        self.service.ready(why);
     }
 
     fn board(&self, report: impl FnOnce(&Board)) {
@@ -206,7 +231,7 @@ impl<'a> CliHost<'a> {
         mask::forget_tokens();
     }
 
-    fn target(&self) -> &str {
+    pub(super) fn target(&self) -> &str {
         &self.settings.target.name
     }
 
@@ -359,19 +384,7 @@ impl Host for CliHost<'_> {
     /// Reloads hookctl.yaml. If it is invalid, shows why and keeps the previous settings.
     async fn on_wake(&mut self) {
         self.service.reloading();
-        let WatchContext {
-            ui,
-            global,
-            args,
-            environment,
-        } = self.context;
-        let reloaded =
-            match Settings::resolve(global).map_err(|error| show_settings_error(ui, error)) {
-                Ok(settings) => opened(ui, &settings, environment, args.sandbox)
-                    .await
-                    .map(|session| (settings, session)),
-                Err(error) => Err(error),
-            };
+        let reloaded = self.context.reload().await;
         self.metrics.read(Input::Configuration, reloaded.is_ok());
         match reloaded {
             Ok((settings, session)) => {
@@ -382,8 +395,15 @@ impl Host for CliHost<'_> {
                 };
                 tracing::info!(target = settings.target.name, "{text}");
                 self.service.ready(text);
-                self.options = options(args, &self.only, &settings, session.horizon());
-                self.settings = settings;
+                let horizon = session.horizon();
+                self.options = self.context.options(&self.only, &settings, horizon);
+                if self.settings.record.shared() != settings.record.shared()
+                    || self.session.account() != session.account()
+                {
+                    // The lead is that of another record.
+                    self.term.cancel();
+                }
+                self.settings = Arc::new(settings);
                 self.session = session;
                 self.metrics.client_replaced(&self.settings.target.name);
                 let record = self.session.record().clone();
@@ -405,37 +425,5 @@ impl Host for CliHost<'_> {
 
     fn heartbeat(&self) -> Option<Duration> {
         self.service.heartbeat()
-    }
-}
-
-async fn opened(
-    ui: &Ui,
-    settings: &Settings,
-    environment: &Environment,
-    sandbox: bool,
-) -> Result<Session, CommandError> {
-    let request = Request::of_api(sandbox, Asks::Never);
-    let cleared = clear(ui, settings, environment, request).await?;
-    Session::open(settings, environment, &cleared).await
-}
-
-fn options(
-    args: &WatchArgs,
-    only: &KeyFilter,
-    settings: &Settings,
-    horizon: Horizon,
-) -> WatchOptions {
-    WatchOptions {
-        interval: args.interval,
-        grace: args.prune_grace,
-        poll: args.poll,
-        drift: args.drift.into(),
-        prune: args.prune || settings.prune,
-        only: only.clone(),
-        limits: settings.limits,
-        concurrency: settings.concurrency,
-        horizon,
-        request_grace: args.grace,
-        ..WatchOptions::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,8 @@ const RESPONSES: [u16; 10] = [0, 200, 401, 403, 404, 429, 500, 502, 503, 504];
 pub(super) struct Metrics {
     series: Mutex<Series>,
     interval: Duration,
+    /// Whether this watch makes the passes.
+    leads: AtomicBool,
     started: jiff::Timestamp,
     readiness: Readiness,
 }
@@ -134,6 +136,7 @@ impl Metrics {
         Self {
             series: Mutex::new(Series::new(target)),
             interval,
+            leads: AtomicBool::new(false),
             started: jiff::Timestamp::now(),
             readiness: Readiness::default(),
         }
@@ -202,6 +205,15 @@ impl Metrics {
     /// Records the number of changes of a plan that was refused.
     pub(super) fn refused(&self, changes: usize) {
         self.series().pending.set(number(changes));
+    }
+
+    /// Records whether this watch makes the passes, or stands by. What was pending is then the matter of another one.
+    pub(super) fn leads(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
+        self.readiness.stands_by(!leads);
+        if !leads {
+            self.series().pending.set(0);
+        }
     }
 
     /// Records whether an input is valid.
@@ -273,6 +285,11 @@ impl Metrics {
         }
         let help = "Whether the files are valid: 1 or 0; while they are invalid, the last valid state stays applied";
         registry.register("files_valid", help, valid);
+        let leads = Gauge::<i64>::default();
+        leads.set(i64::from(self.leads.load(Ordering::Relaxed)));
+        let help =
+            "Whether this watch makes the passes: 1, or 0 while it stands by for another one";
+        registry.register("leader", help, leads);
         let interval = Gauge::<f64, AtomicU64>::default();
         interval.set(self.interval.as_secs_f64());
         let help = "Time between two checks for drift, as configured";

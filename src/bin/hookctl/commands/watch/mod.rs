@@ -3,6 +3,7 @@
 mod address;
 mod args;
 mod board;
+mod context;
 mod exposition;
 mod failure;
 mod host;
@@ -16,6 +17,7 @@ mod server;
 mod service;
 mod site;
 mod standing;
+mod terms;
 mod unreadable;
 
 use std::sync::Arc;
@@ -28,6 +30,7 @@ use self::hosts::Hosts;
 use self::metrics::Metrics;
 use self::service::Service;
 use self::site::Site;
+use self::terms::Signals;
 use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
@@ -99,7 +102,7 @@ async fn watch(
         board = Some(shown);
     }
     let service = Arc::new(Service::of(environment));
-    let context = host::WatchContext {
+    let context = context::WatchContext {
         ui,
         global,
         args,
@@ -119,7 +122,10 @@ async fn watch(
             board,
         },
     );
-    service.ready("the first pass runs");
+    let signals = Signals {
+        wake: &wake,
+        cancellation: &cancellation,
+    };
     let stopping = async {
         cancellation.cancelled().await;
         service.stopping();
@@ -129,7 +135,7 @@ async fn watch(
     tokio::select! {
         biased;
         () = stopping => {}
-        () = hookctl::watch::watch(&mut host, &wake, &cancellation) => {}
+        () = terms::run(&mut host, signals) => {}
     }
     // The watch may have seen the signal first.
     service.stopping();

@@ -38,6 +38,8 @@ pub(super) struct Readiness(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     has_passed: bool,
+    /// Whether another watch makes the passes.
+    stands_by: bool,
     invalid_since: BTreeMap<Input, Instant>,
 }
 
@@ -45,6 +47,11 @@ impl Readiness {
     /// Records a successful pass.
     pub(super) fn passed(&self) {
         self.lock().has_passed = true;
+    }
+
+    /// Records whether another watch makes the passes. This one is then ready to take over.
+    pub(super) fn stands_by(&self, stands_by: bool) {
+        self.lock().stands_by = stands_by;
     }
 
     /// Records whether an input is valid. The first of several failures in a row counts.
@@ -65,7 +72,7 @@ impl Readiness {
     /// Returns why the watch is not ready, or `None` if it is.
     pub(super) fn obstacle(&self, now: Instant) -> Option<String> {
         let state = self.lock();
-        if !state.has_passed {
+        if !state.has_passed && !state.stands_by {
             return Some("no pass has succeeded yet".to_owned());
         }
         state.invalid_since.iter().find_map(|(input, since)| {
