@@ -84,10 +84,6 @@ fn status_names_the_place_and_the_holder() {
         .run(&["record", "unlock", "--epoch", "1", "--yes"])
         .code(0)
         .shows("nothing to unlock");
-    repository
-        .run(&["record", "repair"])
-        .code(1)
-        .complains("cannot be repaired in place");
 }
 
 #[test]

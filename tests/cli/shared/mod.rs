@@ -16,6 +16,7 @@ mod link;
 mod lost_runner;
 mod migrate;
 #[cfg(unix)]
+mod repair;
 mod replicas;
 mod store_faults;
 mod together;

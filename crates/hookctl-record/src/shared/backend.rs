@@ -9,16 +9,17 @@ use hookctl_core::record::{
     Account, Backend, Head, HistoryEntry, Loaded, Observation, PortFuture, Session,
 };
 
-use super::blobs::Blobs;
-use super::context::{Shared, nonce, tag};
+use super::blobs::{Blobs, Version};
+use super::context::{Shared, milliseconds, nonce, tag};
 use super::error::SharedError;
 use super::format::{self, HeadBody, Operation, Tail};
 use super::holder::Holder;
-use super::lease::{Lease, by_any_clock, takeover_after};
+use super::lease::{Lease, Seized, by_any_clock, takeover_after};
 use super::migration::Migration;
 use super::names;
 use super::options::{SharedEvent, SharedOptions};
 use super::read::{Known, ReadHead};
+use super::repair::Repair;
 use super::replica;
 use super::session::SharedSession;
 use super::status::SharedStatus;
@@ -57,7 +58,8 @@ impl SharedRecord {
     /// Creates the record, after a check that the store honours conditional writes.
     ///
     /// # Errors
-    /// [`SharedError::Exists`], [`SharedError::Unsafe`], or [`SharedError::Store`]
+    /// [`SharedError::Exists`], [`SharedError::Damaged`] if there is a log without a head, [`SharedError::Unsafe`], or
+    /// [`SharedError::Store`]
     pub async fn init(&self) -> Result<(), SharedError> {
         let shared = &self.0;
         let checked = async {
@@ -65,6 +67,9 @@ impl SharedRecord {
                 Err(SharedError::Missing) => {}
                 Ok(_) | Err(SharedError::Moved { .. }) => return Err(SharedError::Exists),
                 Err(error) => return Err(error),
+            }
+            if shared.attempts().has_log().await? {
+                return Err(headless());
             }
             super::probe::probe(shared.attempts(), &nonce()?).await
         };
@@ -98,7 +103,17 @@ impl SharedRecord {
     /// # Errors
     /// [`SharedError::Damaged`] names the object that is not what was written.
     pub async fn verify(&self) -> Result<(), SharedError> {
-        let head = self.0.current_head().await?;
+        let head = match self.0.current_head().await {
+            Err(SharedError::Missing) => {
+                let has_log = self.0.unless_cancelled(self.0.attempts().has_log());
+                return Err(if has_log.await? {
+                    headless()
+                } else {
+                    SharedError::Missing
+                });
+            }
+            head => head?,
+        };
         let verifying = self.0.attempts().verify(&head.body);
         self.0.unless_cancelled(verifying).await
     }
@@ -126,6 +141,15 @@ impl SharedRecord {
     /// [`SharedError::Missing`], [`SharedError::Moved`], [`SharedError::Held`], or another [`SharedError`]
     pub async fn migrate(&self) -> Result<Migration, SharedError> {
         Ok(Migration::new(Arc::clone(&self.0).take().await?))
+    }
+
+    /// Takes the lease in order to rebuild a damaged record from what can be read. Waits for another holder like a run.
+    ///
+    /// # Errors
+    /// [`SharedError::Missing`] if there is neither a head nor a log, [`SharedError::Moved`], [`SharedError::Held`], or another
+    /// [`SharedError`]
+    pub async fn repair(&self) -> Result<Repair, SharedError> {
+        Repair::begin(&self.0).await
     }
 
     /// Empties the log entries that are older than this and that a checkpoint covers: the older history. Waits for another
@@ -157,7 +181,7 @@ impl SharedRecord {
                     found: head.body.epoch,
                 });
             }
-            if let Some(session) = Arc::clone(&self.0).take_from(&head, None).await? {
+            if let Some(session) = Arc::clone(&self.0).take_from(&head).await? {
                 let permit = by_any_clock(head.body.permit_ms);
                 tokio::time::sleep(permit).await;
                 session.release().await;
@@ -241,13 +265,23 @@ impl Shared {
 
     /// Takes the lease. Waits for another holder, and takes over from a dead one.
     pub(super) async fn take(self: Arc<Self>) -> Result<SharedSession, SharedError> {
-        let started = tokio::time::Instant::now();
         let known = self.known().clone();
+        let (seized, head) = self.seize(known.as_ref()).await?;
+        self.session_of(seized, &head, known.as_ref()).await
+    }
+
+    /// Takes the lease without reading the log. Waits for another holder, and takes over from a dead one. Returns the head as
+    /// it was before.
+    pub(super) async fn seize(
+        self: &Arc<Self>,
+        known: Option<&Known>,
+    ) -> Result<(Seized, ReadHead), SharedError> {
+        let started = tokio::time::Instant::now();
         let mut watched: Option<Watched> = None;
         let mut told: Option<Holder> = None;
         loop {
             let seen = watched.as_ref().map(|watched| &watched.head);
-            let seen = seen.or_else(|| known.as_ref().map(|known| &known.head));
+            let seen = seen.or_else(|| known.map(|known| &known.head));
             let reading = self.attempts().head(seen.map(|seen| &seen.version));
             let read = self.unless_cancelled(reading).await?;
             let head = match read {
@@ -264,11 +298,11 @@ impl Shared {
             let takeover_after = takeover_after(&head.body);
             let holder = head.body.holder.as_ref();
             let Some(holder) = holder.filter(|_| silent < takeover_after) else {
-                if let Some(session) = Arc::clone(&self).take_from(&head, known.as_ref()).await? {
-                    if let Some(holder) = head.body.holder {
+                if let Some(seized) = self.seize_from(&head.body, Some(&head.version)).await? {
+                    if let Some(holder) = head.body.holder.clone() {
                         (self.options.on_event)(&SharedEvent::TookOver { holder, silent });
                     }
-                    return Ok(session);
+                    return Ok((seized, head));
                 }
                 watched = None;
                 continue;
@@ -300,44 +334,73 @@ impl Shared {
         }
     }
 
-    /// Takes the lease from a head. Returns `None` if another process changed the head first.
-    async fn take_from(
-        self: Arc<Self>,
-        head: &ReadHead,
-        known: Option<&Known>,
-    ) -> Result<Option<SharedSession>, SharedError> {
-        let unclean = head.body.holder.is_some();
+    /// Takes the lease from a head, of which this version is replaced; without a version, there must be no head. Returns
+    /// `None` if another process changed it first.
+    pub(super) async fn seize_from(
+        self: &Arc<Self>,
+        head: &HeadBody,
+        version: Option<&Version>,
+    ) -> Result<Option<Seized>, SharedError> {
         let sent = self.options.clock.now();
         let id = nonce()?;
-        let epoch = head.body.epoch + 1;
+        let epoch = head.epoch + 1;
         let body = HeadBody {
             epoch,
             holder: Some(self.holder(id.clone(), sent.at)),
             lease_ms: milliseconds(self.options.times.lease),
             permit_ms: milliseconds(self.options.times.permit()),
             beat: 0,
-            unclean,
+            unclean: head.holder.is_some(),
             nonce: nonce()?,
-            ..head.body.clone()
+            ..head.clone()
         };
         let content = format::encode(&body)?;
         let attempts = self.attempts();
-        let version = match attempts.swap(names::HEAD, &content, &head.version).await {
+        let resolved = match version {
+            Some(version) => attempts.swap(names::HEAD, &content, version).await,
+            None => attempts.create(names::HEAD, &content).await,
+        };
+        let version = match resolved {
             Resolved::Mine(version) => version,
             Resolved::Theirs => return Ok(None),
             Resolved::Unknown(error) => return Err(error.into()),
         };
-        let lease = Arc::new(Lease::new(Arc::clone(&self), body, version, sent));
+        let lease = Arc::new(Lease::new(Arc::clone(self), body, version, sent));
         // Before anything is read: a long reading must not cost the lease.
         let heartbeat = lease.start_heartbeat();
+        Ok(Some(Seized {
+            lease,
+            heartbeat,
+            id,
+            epoch,
+        }))
+    }
+
+    /// Reads the state at the head that the lease was taken from.
+    async fn session_of(
+        self: Arc<Self>,
+        seized: Seized,
+        head: &ReadHead,
+        known: Option<&Known>,
+    ) -> Result<SharedSession, SharedError> {
         let known = known.map(|known| &known.state);
-        let state = attempts.state(&head.body, known).await?;
-        let shared = Arc::clone(&self);
-        let session = SharedSession::new(shared, lease, heartbeat, id, epoch, state);
-        if unclean {
+        let state = self.attempts().state(&head.body, known).await?;
+        let session = SharedSession::new(self, seized, state);
+        if head.body.holder.is_some() {
             session.begin().await?;
         }
-        Ok(Some(session))
+        Ok(session)
+    }
+
+    /// Takes the lease from a head. Returns `None` if another process changed the head first.
+    async fn take_from(
+        self: Arc<Self>,
+        head: &ReadHead,
+    ) -> Result<Option<SharedSession>, SharedError> {
+        match self.seize_from(&head.body, Some(&head.version)).await? {
+            Some(seized) => Ok(Some(self.session_of(seized, head, None).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Reads the latest changes, the newest first.
@@ -365,8 +428,9 @@ impl Shared {
     }
 }
 
-pub(super) fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+/// Returns the damage of a record whose log lost its head.
+fn headless() -> SharedError {
+    super::read::damaged(names::HEAD, "it is missing, and there is a log")
 }
 
 /// A head that is watched for a sign of life.

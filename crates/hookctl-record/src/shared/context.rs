@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use hookctl_core::outside::beginning;
 use hookctl_core::record::{Account, Head, Observation};
@@ -44,6 +45,11 @@ pub(super) fn nonce() -> Result<String, SharedError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(SharedError::Random)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// Returns a time in milliseconds.
+pub(super) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Shared {

@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::backend::{SharedRecord, milliseconds};
+use super::backend::SharedRecord;
 use super::blobs::{Blob, Version};
-use super::context::{Shared, nonce};
+use super::context::{Shared, milliseconds, nonce};
 use super::error::SharedError;
 use super::format;
 use super::holder::Holder;
@@ -118,7 +118,7 @@ impl SharedRecord {
     /// Returns the leader of the watches without a scope, if any. It may be one that has ended without a release.
     ///
     /// # Errors
-    /// [`SharedError::Damaged`] or [`SharedError::Store`]
+    /// [`SharedError::Newer`] or [`SharedError::Store`]
     pub async fn leader(&self) -> Result<Option<Holder>, SharedError> {
         let shared = self.shared();
         let name = names::lead("");
@@ -135,22 +135,38 @@ impl Shared {
             Blob::Missing => Ok(None),
             Blob::Unchanged => Ok(seen),
             Blob::Found { content, version } => {
-                if content.len() > LARGEST {
-                    return Err(SharedError::Damaged {
-                        object: name.to_owned(),
-                        reason: "it is too large",
-                    });
-                }
                 if let Some(seen) = seen.filter(|seen| seen.version == version) {
                     return Ok(Some(seen));
                 }
+                let body = if content.len() > LARGEST {
+                    self.unreadable()?
+                } else {
+                    match format::decode(name, &content) {
+                        Err(SharedError::Damaged { .. }) => self.unreadable()?,
+                        body => body?,
+                    }
+                };
                 Ok(Some(Seen {
-                    body: format::decode(name, &content)?,
+                    body,
                     version,
                     since: Instant::now(),
                 }))
             }
         }
+    }
+
+    /// Returns a lead in place of one that cannot be read. It ends like that of a watch without heartbeats.
+    fn unreadable(&self) -> Result<LeadBody, SharedError> {
+        Ok(LeadBody {
+            holder: Some(Holder {
+                id: String::new(),
+                run: "a watch whose lead cannot be read".to_owned(),
+                since: self.options.clock.now().at,
+            }),
+            lease_ms: milliseconds(self.options.times.lease),
+            beat: 0,
+            nonce: nonce()?,
+        })
     }
 
     /// Takes the lead. Returns `None` if another watch was first.
@@ -377,7 +393,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nobody_leads_without_a_record_and_damage_is_named() {
+    async fn without_a_record_there_is_no_leader_and_a_damaged_lead_is_replaced_after_the_lease() {
         let store = MemoryBlobs::new();
         let watch = Watch::on(&store, "one");
         let refused = watch.record.lead("", &|_| {}).await.unwrap_err();
@@ -385,8 +401,9 @@ mod tests {
         watch.record.init().await.unwrap();
         for wrong in [b"x".to_vec(), vec![b' '; LARGEST + 1]] {
             store.damage("watch", Some(wrong));
-            let refused = watch.record.lead("", &|_| {}).await.unwrap_err();
-            assert!(refused.to_string().starts_with("watch is damaged: "));
+            let began = Instant::now();
+            drop(watch.lead().await);
+            assert!(began.elapsed() >= LEASE);
         }
     }
 }

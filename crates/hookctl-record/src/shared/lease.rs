@@ -63,6 +63,15 @@ impl Drop for Heartbeat {
     }
 }
 
+/// A lease that was just taken.
+pub(super) struct Seized {
+    pub(super) lease: Arc<Lease>,
+    pub(super) heartbeat: Heartbeat,
+    /// The id of the session.
+    pub(super) id: String,
+    pub(super) epoch: u64,
+}
+
 struct HeldHead {
     body: HeadBody,
     version: Version,
@@ -85,6 +94,8 @@ pub(super) struct Release {
     pub(super) base: Option<format::Base>,
     /// The last entry of those that are emptied.
     pub(super) trimmed: u64,
+    /// The id of the record from now on, if it becomes another one: what machines have read of the old one no longer holds.
+    pub(super) record: Option<String>,
     /// The place that the record was moved to.
     pub(super) moved_to: Option<String>,
 }
@@ -197,6 +208,7 @@ impl Lease {
             tail: self.state().tail,
             base: with.base.or_else(|| head.body.base.clone()),
             trimmed: with.trimmed.max(head.body.trimmed),
+            record: with.record.unwrap_or_else(|| head.body.record.clone()),
             moved_to: with.moved_to,
             ..head.body.clone()
         };

@@ -7,6 +7,9 @@ pub(super) const HEAD: &str = "head";
 /// The folder of the log.
 pub(super) const LOG: &str = "log/";
 
+/// The folder of the checkpoints.
+pub(super) const BASE: &str = "base/";
+
 /// Returns the name of the object that names the leader of the watches of a scope, which may have any form.
 pub(super) fn lead(scope: &str) -> String {
     if scope.is_empty() {
@@ -29,9 +32,16 @@ pub(super) fn sequence(name: &str) -> Option<u64> {
         .flatten()
 }
 
-/// Returns the name of a checkpoint.
+/// Returns the name of a checkpoint. Names sort by sequence.
 pub(super) fn base(sequence: u64, digest: Digest) -> String {
-    format!("base/{sequence:020}-{digest}")
+    format!("{BASE}{sequence:020}-{digest}")
+}
+
+/// Returns the sequence and the digest of a checkpoint's name.
+pub(super) fn checkpoint(name: &str) -> Option<(u64, Digest)> {
+    let (digits, digest) = name.strip_prefix(BASE)?.split_once('-')?;
+    let found = (digits.parse().ok()?, digest.parse().ok()?);
+    (name == base(found.0, found.1)).then_some(found)
 }
 
 /// Returns the name of the object on which the conditions of writes are tried.
@@ -42,6 +52,16 @@ pub(super) fn probe(nonce: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_checkpoints_sort_by_sequence_and_read_back() {
+        let digest = Digest::of(b"x");
+        assert!(base(9, digest) < base(10, digest));
+        assert_eq!(checkpoint(&base(10, digest)), Some((10, digest)));
+        for name in ["base/1-x", "base/", "log/00000000000000000001", "base/+1-0"] {
+            assert_eq!(checkpoint(name), None, "{name}");
+        }
+    }
 
     #[test]
     fn names_of_the_log_sort_by_sequence_and_read_back() {

@@ -10,7 +10,7 @@ use super::context::{Shared, nonce, tag};
 use super::digest::Digest;
 use super::error::SharedError;
 use super::format::{self, Base, BaseBody, LogBody, Operation};
-use super::lease::{Heartbeat, Lease, Release};
+use super::lease::{Heartbeat, Lease, Release, Seized};
 use super::names;
 use super::packed;
 use super::read::{Known, LARGEST_BASE, LARGEST_ENTRY, ReadEntry, ReadHead, SinceBase, State};
@@ -67,20 +67,13 @@ struct Append {
 }
 
 impl SharedSession {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        lease: Arc<Lease>,
-        heartbeat: Heartbeat,
-        id: String,
-        epoch: u64,
-        state: State,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, seized: Seized, state: State) -> Self {
         Self {
             shared,
-            lease,
-            _heartbeat: heartbeat,
-            id,
-            epoch,
+            lease: seized.lease,
+            _heartbeat: seized.heartbeat,
+            id: seized.id,
+            epoch: seized.epoch,
             written: Mutex::new(Written {
                 state,
                 ended: None,
@@ -236,12 +229,16 @@ impl SharedSession {
 
     /// Writes a checkpoint, if the log has become long.
     async fn checkpoint(&self) -> Option<Base> {
+        let since = self.written().state.since_base;
+        if since.entries <= MAX_ENTRIES && since.bytes <= MAX_BYTES {
+            return None;
+        }
+        self.write_checkpoint().await
+    }
+
+    async fn write_checkpoint(&self) -> Option<Base> {
         let (name, base, content) = {
             let written = self.written();
-            let since = written.state.since_base;
-            if since.entries <= MAX_ENTRIES && since.bytes <= MAX_BYTES {
-                return None;
-            }
             let body = BaseBody::of(&written.state.record, &written.state.remembered);
             let content = packed::pack(&format::encode(&body).ok()?)?;
             if content.len() > LARGEST_BASE {
@@ -296,6 +293,25 @@ impl SharedSession {
     /// Returns what the record remembers.
     pub(super) fn remembered(&self) -> Remembered {
         self.written().state.remembered.clone()
+    }
+
+    /// Replaces the record by another one that begins with this content, behind all entries, and releases the lease.
+    pub(super) async fn replace(&self, remembered: Remembered) -> Result<(), SharedError> {
+        let record = nonce()?;
+        let trimmed = {
+            let mut written = self.written();
+            written.state.record.clone_from(&record);
+            written.state.remembered = remembered;
+            written.state.tail.sequence.saturating_sub(1)
+        };
+        let base = self.write_checkpoint().await.ok_or(SharedError::Ended)?;
+        let with = Release {
+            base: Some(base),
+            trimmed,
+            record: Some(record),
+            ..Release::default()
+        };
+        self.lease.release(with).await.map(drop)
     }
 
     /// Releases the lease, with what the head is to say from then on.

@@ -9,6 +9,7 @@
 )]
 
 mod program;
+mod repair;
 mod replica;
 mod takeover;
 mod trim;

@@ -13,7 +13,7 @@ use super::{elsewhere, in_virtual_time, run_for};
 const DAY: Duration = Duration::from_hours(24);
 
 /// Appends commits with these numbers, in one session.
-async fn append(record: &SharedRecord, sequences: impl Iterator<Item = u64>) {
+pub(crate) async fn append(record: &SharedRecord, sequences: impl Iterator<Item = u64>) {
     let session = record.begin().await.unwrap();
     for sequence in sequences {
         session.append(commit(sequence)).await.unwrap();

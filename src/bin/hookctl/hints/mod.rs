@@ -40,7 +40,7 @@ const SEVERAL_CREATED: &[&str] = &[
 /// For an object of a shared record that is not what was written.
 const DAMAGED_OBJECT: &[&str] = &[
     "restore the object from a version of the bucket",
-    "name another prefix in `record`, run `hookctl record init`, and sync: webhooks are found by their names",
+    "`hookctl record repair` rebuilds the record from what can be read, and the API",
 ];
 
 /// Returns the hints for an error and its causes, one action each.

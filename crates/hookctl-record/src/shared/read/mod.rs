@@ -8,7 +8,7 @@ use hookctl_core::record::Remembered;
 use super::blobs::{Blob, Version};
 use super::digest::Digest;
 use super::error::SharedError;
-use super::format::{self, BaseBody, HeadBody, LogBody, Tail};
+use super::format::{self, Base, BaseBody, HeadBody, LogBody, Tail};
 use super::names;
 use super::packed;
 use super::write::Attempts;
@@ -263,10 +263,31 @@ impl Attempts<'_> {
         }
     }
 
+    /// Reads one entry. Returns `None` if the number is free.
+    pub(super) async fn one_entry(self, sequence: u64) -> Result<Option<ReadEntry>, SharedError> {
+        let content = self.log(sequence).await?;
+        let entry = content.map(|content| ReadEntry::decode(sequence, &content));
+        entry.transpose()
+    }
+
     async fn base(self, head: &HeadBody) -> Result<State, SharedError> {
         let Some(base) = &head.base else {
             return Ok(State::empty(head));
         };
+        let body = self.checkpoint(base).await?;
+        if body.record != head.record {
+            let name = names::base(base.tail.sequence, base.digest);
+            return Err(damaged(&name, "it belongs to another record"));
+        }
+        Ok(State {
+            tail: base.tail,
+            remembered: body.into_remembered(),
+            ..State::empty(head)
+        })
+    }
+
+    /// Reads a checkpoint.
+    pub(super) async fn checkpoint(self, base: &Base) -> Result<BaseBody<'static>, SharedError> {
         let name = names::base(base.tail.sequence, base.digest);
         let Blob::Found { content, .. } = self.read(&name, None).await? else {
             return Err(damaged(&name, "it is missing"));
@@ -282,15 +303,7 @@ impl Attempts<'_> {
         }
         let content = packed::unpack(&content)
             .map_err(|_| damaged(&name, "it does not unpack to a checkpoint"))?;
-        let body: BaseBody<'static> = format::decode(&name, &content)?;
-        if body.record != head.record {
-            return Err(damaged(&name, "it belongs to another record"));
-        }
-        Ok(State {
-            tail: base.tail,
-            remembered: body.into_remembered(),
-            ..State::empty(head)
-        })
+        format::decode(&name, &content)
     }
 }
 
@@ -318,7 +331,7 @@ impl ReadEntry {
 
 impl State {
     /// Returns the state before the first entry.
-    fn empty(head: &HeadBody) -> Self {
+    pub(super) fn empty(head: &HeadBody) -> Self {
         Self {
             record: head.record.clone(),
             tail: Tail::empty(),
@@ -354,7 +367,7 @@ impl State {
     }
 }
 
-fn damaged(object: &str, reason: &'static str) -> SharedError {
+pub(super) fn damaged(object: &str, reason: &'static str) -> SharedError {
     SharedError::Damaged {
         object: object.to_owned(),
         reason,

@@ -231,9 +231,6 @@ async fn on_shared(
     environment: &Environment,
 ) -> Result<(), CommandError> {
     let command = &args.command;
-    if matches!(command, RecordCommand::Repair) {
-        return Err(shared::no_repair());
-    }
     let asks = Asks::a_person_unless(command.form() == Form::Json);
     let reached = shared::reach(ui, place, settings, environment, asks).await?;
     match command {
@@ -244,6 +241,7 @@ async fn on_shared(
             shared::status(ui, &reached, place, settings, *output).await
         }
         RecordCommand::Verify => shared::verify(ui, &reached).await,
+        RecordCommand::Repair => repair::shared(ui, settings, environment, &reached).await,
         RecordCommand::Trim { keep } => shared::trim(ui, &reached, *keep).await,
         RecordCommand::Unlock { epoch, yes } => shared::unlock(ui, &reached, *epoch, *yes).await,
         command => {

@@ -252,13 +252,6 @@ pub(super) async fn unlock(
     Ok(())
 }
 
-/// Returns the error for a command that only a local record has.
-pub(super) fn no_repair() -> CommandError {
-    CommandError::new("record", "a shared record cannot be repaired in place")
-        .hint("restore the objects from a version of the bucket")
-        .hint("name another prefix in `record`, run `hookctl record init`, and sync: webhooks are found by their names")
-}
-
 pub(super) fn failed(error: SharedError) -> CommandError {
     record_error(&error.into())
 }
