@@ -15,6 +15,7 @@ use crate::diagnostic::Location;
 use crate::outside::{Outside, json};
 use crate::plan::Plan;
 use crate::pull::{Changed, Left, PulledFile};
+use crate::webhook::Attribute;
 
 /// The document of `schemas/pull-v1.schema.json`.
 #[derive(Debug, Serialize)]
@@ -153,7 +154,8 @@ impl PullDocument {
         };
         match self.remaining {
             0 if self.values.is_empty() => {}
-            0 => text += " The plan is empty then.",
+            0 if self.dry_run => text += " The plan would be empty.",
+            0 => text += " The plan is empty: a sync only updates the record.",
             count => text += &format!(" A sync would still change {}.", plural(count, "webhook")),
         }
         let mut text = paint(styles.headline, &text) + "\n";
@@ -202,7 +204,7 @@ impl LeftEntry {
     fn new(left: &Left) -> Self {
         Self {
             key: left.key.to_string(),
-            field: left.field.map(|field| field.as_str()),
+            field: left.field.map(Attribute::as_str),
             reason: left.reason.as_str(),
             message: left.reason.to_string(),
             help: left.reason.hint(),

@@ -98,8 +98,14 @@ fn drift_is_written_into_a_file_with_comments() {
     repository.sync(&account, &[]).code(0).shows("No changes.");
     assert_eq!(account.requests(), [LIST]);
     account.edit("reports", &json!({ "max_retries": 2 }));
-    assert_eq!(repository.plan(&account, &[]).0, 3, "drift again, not an edit");
-    pull(&repository, &account, &["--dry-run"]).code(0).shows("max_retries: 7 -> 2");
+    assert_eq!(
+        repository.plan(&account, &[]).0,
+        3,
+        "drift again, not an edit"
+    );
+    pull(&repository, &account, &["--dry-run"])
+        .code(0)
+        .shows("max_retries: 7 -> 2");
     pull(&repository, &account, &detailed).code(3);
     pull(&repository, &account, &[]).code(0);
     pull(&repository, &account, &detailed)
@@ -121,7 +127,11 @@ fn what_cannot_be_pulled_is_reported_and_the_rest_is_written() {
     let run = pull(&repository, &account, &[]).code(4);
     assert_eq!(account.requests(), [LIST]);
     insta::assert_snapshot!("pull_left", run.stderr);
-    assert!(run.stdout.contains("1 webhook no file declares"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("1 webhook no file declares"),
+        "{}",
+        run.stdout
+    );
     assert_eq!(
         text(&repository),
         COMMENTED.replace(
@@ -131,7 +141,12 @@ fn what_cannot_be_pulled_is_reported_and_the_rest_is_written() {
     );
     let (_, plan) = repository.plan(&account, &["--only", "reports"]);
     let changes = &plan["actions"][0]["changes"];
-    let fields: Vec<_> = changes.as_array().unwrap().iter().map(|one| &one["field"]).collect();
+    let fields: Vec<_> = changes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["field"])
+        .collect();
     assert_eq!(fields, ["url", "bearer_token"], "{id}");
 }
 
@@ -228,25 +243,46 @@ fn hostile_names_are_read_back_exactly() {
         let declared = BILLING.replace("    name: Billing\n", form);
         repository.declare(&declared);
         repository.settled(&account);
-        let mut name = if form.is_empty() { "billing" } else { "Billing" }.to_owned();
+        let mut name = if form.is_empty() {
+            "billing"
+        } else {
+            "Billing"
+        }
+        .to_owned();
         for hostile in HOSTILE {
             account.edit(&name, &json!({ "name": hostile }));
-            hostile.clone_into(&mut name);
+            name = (*hostile).to_owned();
             let run = pull(&repository, &account, &[]);
             if run.status == 4 {
                 // Only a block cannot show it, and says so.
-                assert!(form.contains(">-") || form.contains("|-"), "{hostile:?} in {form:?}");
-                assert!(run.stderr.contains("cannot be edited in place"), "{}", run.stderr);
+                assert!(
+                    form.contains(">-") || form.contains("|-"),
+                    "{hostile:?} in {form:?}"
+                );
+                assert!(
+                    run.stderr.contains("cannot be edited in place"),
+                    "{}",
+                    run.stderr
+                );
                 continue;
             }
             let run = run.code(0);
             assert!(!run.stdout.contains('\u{202e}'));
             assert!(!run.stdout.contains("\n::"), "{}", run.stdout);
             let (code, plan) = repository.plan(&account, &[]);
-            assert_eq!(code, 0, "{hostile:?} in {form:?}\n{}\n{plan}", text(&repository));
+            assert_eq!(
+                code,
+                0,
+                "{hostile:?} in {form:?}\n{}\n{plan}",
+                text(&repository)
+            );
             let read: serde_yaml::Value = serde_yaml::from_str(&text(&repository)).unwrap();
-            let read = read["webhooks"]["billing"]["name"].as_str().unwrap().to_owned();
+            let read = read["webhooks"]["billing"]["name"]
+                .as_str()
+                .unwrap()
+                .to_owned();
             assert_eq!(read.replace("$$", "$"), *hostile);
+            repository.settled(&account);
         }
     }
 }
@@ -255,11 +291,17 @@ fn hostile_names_are_read_back_exactly() {
 fn a_name_with_line_breaks_is_written_on_one_line_and_control_characters_are_refused() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.settled(&account);
-    account.edit("Billing", &json!({ "name": "Billing\n  webhooks: {}\t# x" }));
+    account.edit(
+        "Billing",
+        &json!({ "name": "Billing\n  webhooks: {}\t# x" }),
+    );
     pull(&repository, &account, &[]).code(0);
     assert!(text(&repository).contains("    name: \"Billing webhooks: {} # x\"\n"));
-    assert_eq!(repository.plan(&account, &[]).0, 0);
-    account.edit("Billing\n  webhooks: {}\t# x", &json!({ "name": "a\u{1b}[2J" }));
+    repository.settled(&account);
+    account.edit(
+        "Billing\n  webhooks: {}\t# x",
+        &json!({ "name": "a\u{1b}[2J" }),
+    );
     let before = text(&repository);
     let run = pull(&repository, &account, &[]).code(4);
     assert!(!run.stderr.contains('\u{1b}'));
@@ -273,11 +315,17 @@ fn line_ends_and_a_byte_order_mark_stay() {
     let declared = format!("\u{feff}{BILLING}").replace('\n', "\r\n");
     repository.declare(&declared);
     repository.settled(&account);
-    account.edit("Billing", &json!({ "enabled": false, "url": "https://b.example.com/" }));
+    account.edit(
+        "Billing",
+        &json!({ "enabled": false, "url": "https://b.example.com/" }),
+    );
     pull(&repository, &account, &[]).code(0);
     assert_eq!(
         text(&repository),
-        declared.replace("https://hooks.example.com/billing", "https://b.example.com/") + "    enabled: false\r\n"
+        declared.replace(
+            "https://hooks.example.com/billing",
+            "https://b.example.com/"
+        ) + "    enabled: false\r\n"
     );
 }
 
@@ -333,7 +381,10 @@ fn files_that_would_be_invalid_are_not_written() {
         ),
     );
     repository.settled(&account);
-    account.edit("a", &json!({ "url": "http://a.example.com", "enabled": false }));
+    account.edit(
+        "a",
+        &json!({ "url": "http://a.example.com", "enabled": false }),
+    );
     account.edit("b", &json!({ "max_retries": 1 }));
     pull(&repository, &account, &[])
         .code(4)
@@ -341,8 +392,14 @@ fn files_that_would_be_invalid_are_not_written() {
     assert_eq!(
         text(&repository),
         declared
-            .replace("a.example.com', actions: all", "a.example.com', actions: all, enabled: false")
-            .replace("b.example.com', actions: all", "b.example.com', actions: all, max_retries: 1")
+            .replace(
+                "a.example.com', actions: all",
+                "a.example.com', actions: all, enabled: false"
+            )
+            .replace(
+                "b.example.com', actions: all",
+                "b.example.com', actions: all, max_retries: 1"
+            )
     );
 }
 
@@ -382,7 +439,11 @@ mod disk {
         let (account, repository) = (Account::new(), Repository::new());
         repository.write("shared/hooks.yaml", BILLING);
         fs::create_dir_all(repository.path("webhooks.d")).unwrap();
-        symlink("../shared/hooks.yaml", repository.path("webhooks.d/all.yaml")).unwrap();
+        symlink(
+            "../shared/hooks.yaml",
+            repository.path("webhooks.d/all.yaml"),
+        )
+        .unwrap();
         let real = repository.path("shared/hooks.yaml");
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         repository.settled(&account);
@@ -413,9 +474,13 @@ mod disk {
         if is_root {
             return;
         }
-        run.code(1).complains("could not write webhooks.d/sub/b.yaml");
+        run.code(1)
+            .complains("could not write webhooks.d/sub/b.yaml");
         let first = fs::read_to_string(repository.path("webhooks.d/a.yaml")).unwrap();
         assert_eq!(first, BILLING);
-        assert_eq!(fs::read_dir(repository.path("webhooks.d")).unwrap().count(), 2);
+        assert_eq!(
+            fs::read_dir(repository.path("webhooks.d")).unwrap().count(),
+            2
+        );
     }
 }

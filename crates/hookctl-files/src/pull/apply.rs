@@ -12,7 +12,7 @@ use crate::yaml::{Node, Style, Value};
 use hookctl_core::webhook::FieldValue;
 
 /// The edits of one value.
-pub(super) struct Edits {
+pub(super) struct ValueEdits {
     pub(super) edits: Vec<Edit>,
     /// The value as the file has it.
     pub(super) value: FieldValue,
@@ -26,7 +26,11 @@ pub(super) struct Edits {
 ///
 /// # Errors
 /// Returns why there are none.
-pub(super) fn edits(text: &str, trees: &Trees<'_>, wanted: &NewValue) -> Result<Edits, Reason> {
+pub(super) fn edits(
+    text: &str,
+    trees: &Trees<'_>,
+    wanted: &NewValue,
+) -> Result<ValueEdits, Reason> {
     let form = || Reason::Form {
         value: wanted.value.clone(),
     };
@@ -50,7 +54,7 @@ pub(super) fn edits(text: &str, trees: &Trees<'_>, wanted: &NewValue) -> Result<
             vec![insert(text, trees, &declared, field, &value).ok_or_else(form)?]
         }
     };
-    Ok(Edits {
+    Ok(ValueEdits {
         edits,
         value,
         is_added,

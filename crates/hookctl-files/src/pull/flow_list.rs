@@ -15,7 +15,7 @@ pub(super) fn edit(list: &List<'_>) -> Option<Vec<Edit>> {
 /// Writes all items anew, with the separator of the first two.
 fn joined(list: &List<'_>) -> Option<Edit> {
     let (first, _) = list.items.first()?;
-    let (last, _) = list.items.last()?;
+    let (end, _) = list.items.last()?;
     let between = |pair: &[(std::ops::Range<usize>, bool)]| {
         let [(one, _), (other, _)] = pair else {
             return None;
@@ -36,7 +36,7 @@ fn joined(list: &List<'_>) -> Option<Edit> {
         }
     }
     Some(Edit {
-        range: first.start..last.end,
+        range: first.start..end.end,
         text: words.join(separators.first().copied().unwrap_or(", ")),
     })
 }

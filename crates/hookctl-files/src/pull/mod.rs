@@ -33,7 +33,7 @@ mod source;
 mod subset;
 mod verify;
 
-pub use proof::{Baseline, Pulled, PulledFile, pull};
+pub use proof::{Baseline, Load, Pulled, PulledFile, pull};
 pub use reason::Reason;
 pub use rewrite::{Rewritten, WrittenValue, reads_as, rewrite};
 pub use select::{Changed, Left, Scope, Selection, select};

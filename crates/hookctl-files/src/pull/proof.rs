@@ -17,12 +17,15 @@ use hookctl_core::plan::{Plan, PlanError, Policy, plan};
 use hookctl_core::state::{DesiredState, LastApplied, ObservedState};
 use hookctl_core::webhook::{Attribute, Field, Key};
 
+/// Loads files from their displayed paths and contents.
+pub type Load<'a> = dyn Fn(&[(PathBuf, String)]) -> Loaded + 'a;
+
 /// The states before a pull.
 pub struct Baseline<'a> {
     /// The files: displayed paths, and contents.
     pub texts: &'a [(PathBuf, String)],
     /// Loads files.
-    pub load: &'a dyn Fn(&[(PathBuf, String)]) -> Loaded,
+    pub load: &'a Load<'a>,
     /// The desired state of the files.
     pub desired: &'a DesiredState,
     /// The webhooks at the API.

@@ -1,9 +1,9 @@
-//! Edits one file, and verifies the parse of the result.
+//! ValueEdits one file, and verifies the parse of the result.
 
 use std::path::{Path, PathBuf};
 
 use super::NewValue;
-use super::apply::{Edits, edits};
+use super::apply::{ValueEdits, edits};
 use super::find::{Trees, Written};
 use super::reason::Reason;
 use super::source::{Edit, Source};
@@ -111,7 +111,7 @@ fn parsed(content: &str) -> (Vec<Document>, bool) {
     (documents, !diagnostics.has_errors())
 }
 
-type Possible = (NewValue, Edits);
+type Possible = (NewValue, ValueEdits);
 
 struct File<'a> {
     source: Source<'a>,

@@ -7,6 +7,7 @@ use hookctl::webhook::Field;
 use crate::args::{Form, KeyGlob};
 
 /// The arguments of `hookctl pull`.
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Debug, Args)]
 #[command(
     after_help = "Edits the files in place: comments, order, and quotes stay. Sends nothing but the request for the list. \

@@ -61,8 +61,7 @@ pub(super) fn write(files: &[PulledFile], settings: &Settings) -> Result<(), Com
         }
     }
     begin_writing();
-    let mut written = 0;
-    for one in ready {
+    for (written, one) in ready.into_iter().enumerate() {
         if let Err(failed) = one.new.persist(&one.real) {
             let error = unwritable(&one.file.path, &failed.error);
             return Err(match written {
@@ -70,7 +69,6 @@ pub(super) fn write(files: &[PulledFile], settings: &Settings) -> Result<(), Com
                 _ => error.status(ExitStatus::PartlyFailed),
             });
         }
-        written += 1;
     }
     Ok(())
 }
