@@ -45,7 +45,7 @@
 //! | --- | --- |
 //! | keys, ids, addresses, actions, limits | [`webhook`] |
 //! | files to desired state, each mistake with its location | [`declaration`], [`config`], [`yaml`], [`template`], [`diagnostic`] |
-//! | declarations for existing webhooks | [`import`] |
+//! | declarations for existing webhooks, and values of the API written into declarations | [`import`], [`pull`] |
 //! | secrets, their sources and fingerprints | [`secret`] |
 //! | consent to what the files ask for | [`trust`] |
 //! | desired, observed, and last-applied state | [`state`] |
@@ -81,7 +81,7 @@
 pub use hookctl_api as remote;
 pub use hookctl_core::{address, outside, plan, saved, state, template, webhook};
 pub use hookctl_engine::{apply, reconcile, report};
-pub use hookctl_files::{config, declaration, diagnostic, import, yaml};
+pub use hookctl_files::{config, declaration, diagnostic, import, pull, yaml};
 pub use hookctl_secrets::trust;
 pub use hookctl_system::input;
 

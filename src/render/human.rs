@@ -194,7 +194,8 @@ fn emphasized(style: Style, styles: &Styles) -> Style {
     style.effects(styles.emphasis.get_effects())
 }
 
-fn value(value: &FieldValue) -> String {
+/// Returns a value on one line. Passwords in addresses are masked.
+pub(super) fn value(value: &FieldValue) -> String {
     match value {
         FieldValue::Actions(actions) if actions.is_all() => "all".to_owned(),
         value => sanitize(&value.to_string()).into_owned(),

@@ -269,7 +269,7 @@ fn shown<T>(body: &WriteBody<'_, T>) -> Value {
 }
 
 /// Returns a value in the API's form. Passwords in addresses are masked.
-fn value(value: &FieldValue) -> Value {
+pub(super) fn value(value: &FieldValue) -> Value {
     match value {
         FieldValue::Url(url) => url.masked().into(),
         other => json!(other),

@@ -54,7 +54,7 @@ impl Message {
         }
     }
 
-    fn at(self, location: Option<&Location>) -> Self {
+    pub(super) fn at(self, location: Option<&Location>) -> Self {
         Self {
             file: location.map(|location| location.path.to_path_buf()),
             line: location.map(|location| location.line),

@@ -10,6 +10,7 @@ mod diagnostics;
 mod diff;
 mod doctor;
 mod explanations;
+mod file_diff;
 mod human;
 mod json;
 mod layout;
@@ -17,6 +18,7 @@ mod markdown;
 mod message;
 mod outcome;
 mod page;
+mod pull;
 mod record;
 mod sanitize;
 mod saved;
@@ -38,6 +40,7 @@ pub use layout::{columns, cut, wrap};
 pub use markdown::{LONGEST, markdown};
 pub use message::Message;
 pub use page::{FilesState, LastPass, Page, PageForm, Passes, page_policy};
+pub use pull::PullDocument;
 pub use record::{
     HistoryDocument, HolderEntry, RecordDocument, RecordStatusDocument, SharedHead, history, record,
 };

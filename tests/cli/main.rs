@@ -33,6 +33,7 @@ mod parts;
 mod places;
 mod places_written;
 mod provenance;
+mod pull;
 mod readme;
 mod record;
 mod repository;

@@ -7,6 +7,7 @@ pub mod config;
 pub mod declaration;
 pub mod diagnostic;
 pub mod import;
+pub mod pull;
 mod secret_schema;
 pub mod secret_source;
 pub mod yaml;

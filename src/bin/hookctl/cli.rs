@@ -60,6 +60,8 @@ enum Command {
     Report(commands::report::ReportArgs),
     /// Write declarations for unmanaged webhooks, and bind them
     Import(commands::import::ImportArgs),
+    /// Write what changed at the API into the declarations, in place
+    Pull(commands::pull::PullArgs),
     /// List events and their delivery status
     Events(commands::deliveries::EventsArgs),
     /// List the delivery attempts of an event
@@ -175,6 +177,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Import(args) => {
                 commands::import::run(&ui, &cli.global, &args, &environment).await
             }
+            Command::Pull(args) => commands::pull::run(&ui, &cli.global, &args, &environment).await,
             Command::Events(args) => {
                 let request = Request::Events(&args);
                 commands::deliveries::run(&ui, &cli.global, request, &environment).await

@@ -31,6 +31,9 @@ pub(crate) fn attach(command: Command) -> Command {
         .mut_subcommand("watch", only)
         .mut_subcommand("status", only)
         .mut_subcommand("report", only)
+        .mut_subcommand("pull", |pull| {
+            pull.mut_arg("keys", |argument| argument.add(keys()))
+        })
         .mut_subcommand("events", |events| {
             events.mut_arg("webhook", |argument| argument.add(keys()))
         })

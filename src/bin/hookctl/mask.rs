@@ -226,7 +226,8 @@ fn hidden(actions: &WorkflowActions) -> Option<WorkflowActions> {
     actions.with_unknown(|name| Some(masked(name)).filter(|masked| masked != name))
 }
 
-fn is_secret(value: &FieldValue) -> bool {
+/// Returns whether a value at the API contains a secret.
+pub(crate) fn is_secret(value: &FieldValue) -> bool {
     match value {
         FieldValue::Text(text) => masked(text) != *text,
         FieldValue::Url(url) => masked(url.as_str()) != url.as_str(),

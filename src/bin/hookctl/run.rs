@@ -274,6 +274,15 @@ pub(crate) fn selects_something<'a>(
     only: &KeyFilter,
     keys: impl Iterator<Item = &'a Key> + Clone,
 ) -> Result<(), CommandError> {
+    matches_some("--only", only, keys)
+}
+
+/// Checks that each pattern of an argument matches a key.
+pub(crate) fn matches_some<'a>(
+    argument: &str,
+    only: &KeyFilter,
+    keys: impl Iterator<Item = &'a Key> + Clone,
+) -> Result<(), CommandError> {
     let unmatched = only.unmatched(keys.clone());
     let Some(first) = unmatched.first() else {
         return Ok(());
@@ -295,7 +304,7 @@ pub(crate) fn selects_something<'a>(
         .iter()
         .map(|pattern| format!("'{pattern}'"))
         .collect();
-    let message = format!("--only: no key matches {}", patterns.join(", "));
+    let message = format!("{argument}: no key matches {}", patterns.join(", "));
     Err(CommandError::new("usage", message)
         .hint(help)
         .status(ExitStatus::Usage))

@@ -34,7 +34,6 @@ use validate::Found;
 
 pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
-#[cfg(test)]
 pub(crate) use document::FIELDS;
 pub use document::MAX_SHARED_NODES;
 pub use interpolate::{MAX_TEXT_BYTES, VARIABLE_PREFIX};

@@ -25,7 +25,7 @@ pub(crate) use reader::adds_a_source;
 pub use reader::{MAX_DOCUMENTS, MAX_FILE_BYTES, read_bytes, read_text};
 pub use scalar::{Kind, Scalar, Style};
 pub use tree::{Document, Entry, Mapping, Name, Node, Value};
-pub use write::{quoted, scalar};
+pub use write::{is_printable, quoted, scalar, single_quoted};
 
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,16 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
+/// Returns a text in single quotes. Returns `None` if it has line breaks, or characters that only double quotes can show.
+pub fn single_quoted(text: &str) -> Option<String> {
+    is_printable(text).then(|| format!("'{}'", text.replace('\'', "''")))
+}
+
+/// Returns whether a text is one line, without characters that need an escape.
+pub fn is_printable(text: &str) -> bool {
+    !text.contains(is_escaped)
+}
+
 /// Returns whether a character is not printable, invisible, or a line break in YAML 1.1.
 fn is_escaped(character: char) -> bool {
     character.is_control()

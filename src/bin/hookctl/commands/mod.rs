@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod pull;
 pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod sandbox;
