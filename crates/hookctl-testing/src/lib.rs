@@ -74,6 +74,7 @@ pub fn record(number: u64) -> AppliedRecord {
 pub fn change(number: u64) -> HistoryEntry {
     HistoryEntry {
         at: Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap(),
+        api_at: None,
         key: key(number),
         id: id(number),
         action: HistoryAction::Create,

@@ -314,6 +314,7 @@ fn bound(
         lingering: None,
         history: Some(HistoryEntry {
             at: intent.sent.at,
+            api_at: None,
             key: intent.key.clone(),
             id: found.id.clone(),
             action: HistoryAction::Create,

@@ -146,6 +146,8 @@ impl From<StoredRecord> for AppliedRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredEntry<'a> {
     pub(super) at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_at: Option<Timestamp>,
     key: Cow<'a, Key>,
     id: Cow<'a, RemoteId>,
     action: Cow<'a, str>,
@@ -197,6 +199,7 @@ impl StoredEntry<'_> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         StoredEntry {
             at: self.at,
+            api_at: self.api_at,
             key: Cow::Owned(self.key.into_owned()),
             id: Cow::Owned(self.id.into_owned()),
             action: owned(self.action),
@@ -219,6 +222,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
     fn from(entry: &'a HistoryEntry) -> Self {
         Self {
             at: entry.at,
+            api_at: entry.api_at,
             key: Cow::Borrowed(&entry.key),
             id: Cow::Borrowed(&entry.id),
             action: Cow::Borrowed(entry.action.as_str()),
@@ -241,6 +245,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
     fn from(entry: StoredEntry<'static>) -> Self {
         Self {
             at: entry.at,
+            api_at: entry.api_at,
             key: entry.key.into_owned(),
             id: entry.id.into_owned(),
             action: entry.action.into(),
@@ -312,6 +317,7 @@ mod tests {
         };
         let entry = HistoryEntry {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            api_at: None,
             key: Key::parse("a-key").unwrap(),
             id: RemoteId::parse("an-id").unwrap(),
             action: HistoryAction::Update,
