@@ -50,6 +50,7 @@ mod tables;
 mod terminal;
 mod trouble;
 mod trust;
+mod verify;
 mod voices;
 mod watch;
 mod weakened;

@@ -32,6 +32,7 @@ mod signals;
 mod trust;
 mod ui;
 mod unseen;
+mod verification;
 mod version;
 
 use std::process::ExitCode;

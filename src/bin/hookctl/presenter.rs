@@ -11,6 +11,7 @@ use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{
     Detail, LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles,
+    VerificationReport,
 };
 use hookctl::saved::Stale;
 
@@ -61,6 +62,8 @@ pub(crate) struct Presenter<'a> {
     shown_on: Stream,
     detail: Option<Detail>,
     loose: LooseSettings,
+    /// The verdicts, if the changes were verified.
+    verdicts: Option<VerificationReport>,
 }
 
 impl<'a> Presenter<'a> {
@@ -77,6 +80,7 @@ impl<'a> Presenter<'a> {
             shown_on: Stream::Stdout,
             detail: None,
             loose: LooseSettings::NONE,
+            verdicts: None,
         }
     }
 
@@ -254,7 +258,8 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&document.to_text());
             }
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.context(), Some(plan), None, &messages);
+                let text =
+                    hookctl::render::markdown(self.context(), Some(plan), None, &messages, "");
                 self.ui.result(&text);
             }
             Output::Human | Output::Diff if !self.announced => self.announce(plan),
@@ -310,18 +315,39 @@ impl<'a> Presenter<'a> {
                     Some(&report.plan),
                     Some((results, stats)),
                     &messages,
+                    &self
+                        .verdicts
+                        .as_ref()
+                        .map_or_else(String::new, VerificationReport::to_markdown),
                 );
                 self.ui.result(&text);
             }
             Output::Json => {
                 let document =
-                    PlanDocument::of_report(self.context(), &report.plan, results, messages);
+                    PlanDocument::of_report(self.context(), &report.plan, results, messages)
+                        .verified(self.verdicts.as_ref());
                 self.ui.result(&document.to_text());
             }
         }
         for message in &beside {
             self.ui.report(message);
         }
+    }
+
+    /// Returns whether results are shown when they are there, rather than in one document at the end.
+    pub(crate) const fn shows_at_once(&self) -> bool {
+        matches!(self.output, Output::Human | Output::Diff)
+    }
+
+    /// Shows verdicts, or keeps them for the document.
+    pub(crate) fn verified(&mut self, verdicts: VerificationReport) {
+        let screen = self.ui.screen();
+        match self.output {
+            Output::Human => self.ui.human(&verdicts.to_human(&screen)),
+            Output::Diff => self.ui.remark(&verdicts.to_human(&screen)),
+            Output::Json | Output::Markdown => {}
+        }
+        self.verdicts = Some(verdicts);
     }
 
     /// Says at the end of an interrupted run how to continue.
@@ -391,7 +417,7 @@ impl<'a> Presenter<'a> {
             Output::Human | Output::Diff if plan.actions.is_empty() => {}
             Output::Markdown if plan.actions.is_empty() => {
                 let messages = std::mem::take(&mut self.messages);
-                let text = hookctl::render::markdown(self.context(), None, None, &messages);
+                let text = hookctl::render::markdown(self.context(), None, None, &messages, "");
                 self.ui.result(&text);
             }
             _ => self.planned(plan),
@@ -429,7 +455,7 @@ impl<'a> Presenter<'a> {
         match self.output {
             Output::Human | Output::Diff => {}
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.context(), None, None, &messages);
+                let text = hookctl::render::markdown(self.context(), None, None, &messages, "");
                 self.ui.result(&text);
             }
             Output::Json => {

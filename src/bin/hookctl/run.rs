@@ -66,8 +66,27 @@ pub(crate) fn conclude(
     presenter: &mut Presenter<'_>,
     stats: impl FnOnce() -> RunStats,
 ) -> Result<ExitStatus, CommandError> {
-    let report = match result {
-        // Never dropped, like every large value: see `sync`.
+    Ok(match ended(result, cancellation, presenter)? {
+        Ended::Refused(exit) => exit,
+        Ended::Reported(report) => present(&report, cancellation, presenter, stats()),
+    })
+}
+
+/// The end of a pass without an error.
+pub(crate) enum Ended {
+    /// A safety rule refused the plan, which has been shown.
+    Refused(ExitStatus),
+    /// There is a report, without secrets. Never dropped, like every large value: see `sync`.
+    Reported(ManuallyDrop<Box<PassReport>>),
+}
+
+/// Returns the report of a pass for presentation.
+pub(crate) fn ended(
+    result: Result<Option<PassReport>, PassError>,
+    cancellation: &CancellationToken,
+    presenter: &mut Presenter<'_>,
+) -> Result<Ended, CommandError> {
+    Ok(match result {
         Ok(Some(mut report)) => {
             let results = report
                 .report
@@ -81,26 +100,37 @@ pub(crate) fn conclude(
             if let Some(plan) = shown {
                 report.plan = plan;
             }
-            ManuallyDrop::new(report)
+            Ended::Reported(ManuallyDrop::new(Box::new(report)))
         }
         Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
-        Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
+        Err(PassError::Refused { plan, refusal }) => {
+            Ended::Refused(presenter.refused(&plan, &refusal))
+        }
         Err(error) if cancellation.is_cancelled() => {
             return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
         }
         Err(error) => return Err(presenter.failed(&error)),
-    };
-    presenter.applied(&report, stats());
-    Ok(if cancellation.is_cancelled() {
-        presenter.interrupted(&report);
-        ExitStatus::Interrupted
-    } else {
-        exit_status(&report)
     })
 }
 
+/// Presents a report, and returns the exit status.
+pub(crate) fn present(
+    report: &PassReport,
+    cancellation: &CancellationToken,
+    presenter: &mut Presenter<'_>,
+    stats: RunStats,
+) -> ExitStatus {
+    presenter.applied(report, stats);
+    if cancellation.is_cancelled() {
+        presenter.interrupted(report);
+        ExitStatus::Interrupted
+    } else {
+        exit_status(report)
+    }
+}
+
 /// Returns the exit status of a finished pass.
-fn exit_status(report: &PassReport) -> ExitStatus {
+pub(crate) fn exit_status(report: &PassReport) -> ExitStatus {
     if report.is_complete() {
         ExitStatus::Success
     } else {
@@ -274,6 +304,15 @@ pub(crate) fn selects_something<'a>(
     only: &KeyFilter,
     keys: impl Iterator<Item = &'a Key> + Clone,
 ) -> Result<(), CommandError> {
+    matches_something("--only: ", only, keys)
+}
+
+/// Checks that each pattern matches a key. `argument` begins the message.
+pub(crate) fn matches_something<'a>(
+    argument: &str,
+    only: &KeyFilter,
+    keys: impl Iterator<Item = &'a Key> + Clone,
+) -> Result<(), CommandError> {
     let unmatched = only.unmatched(keys.clone());
     let Some(first) = unmatched.first() else {
         return Ok(());
@@ -295,7 +334,7 @@ pub(crate) fn selects_something<'a>(
         .iter()
         .map(|pattern| format!("'{pattern}'"))
         .collect();
-    let message = format!("--only: no key matches {}", patterns.join(", "));
+    let message = format!("{argument}no key matches {}", patterns.join(", "));
     Err(CommandError::new("usage", message)
         .hint(help)
         .status(ExitStatus::Usage))

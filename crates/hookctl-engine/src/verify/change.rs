@@ -1,5 +1,7 @@
 //! The change to verify, from the record. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use hookctl_core::record::{HistoryAction, HistoryEntry};
@@ -88,21 +90,27 @@ impl Change {
     }
 }
 
-/// Returns the moment of the last change of a webhook by its history, the newest first. Returns `None` if no change is
-/// recorded.
-pub fn last_change(history: &[HistoryEntry], key: &Key, id: &RemoteId) -> Option<Since> {
-    let entry = history.iter().find(|entry| {
-        entry.key == *key
-            && entry.id == *id
-            && match entry.action {
-                HistoryAction::Create | HistoryAction::Recreate => true,
-                HistoryAction::Update | HistoryAction::Adopt => !entry.changes.is_empty(),
-                _ => false,
-            }
-    })?;
-    let after = |at: Timestamp| at.checked_add(RESOLUTION).unwrap_or(at);
-    Some(match entry.api_at {
-        Some(at) => Since::Api(after(at)),
-        None => Since::Machine(after(entry.at)),
-    })
+/// Returns the moment of the last change of each webhook by the history, the newest first. A webhook without a recorded
+/// change is missing. The key of a webhook may change, so its id counts.
+pub fn last_changes(history: &[HistoryEntry]) -> BTreeMap<&RemoteId, Since> {
+    let mut changes = BTreeMap::new();
+    for entry in history.iter().filter(|entry| is_change(entry)) {
+        let after = |at: Timestamp| at.checked_add(RESOLUTION).unwrap_or(at);
+        changes
+            .entry(&entry.id)
+            .or_insert_with(|| match entry.api_at {
+                Some(at) => Since::Api(after(at)),
+                None => Since::Machine(after(entry.at)),
+            });
+    }
+    changes
+}
+
+/// Returns whether a request changed the webhook, and left it in place.
+fn is_change(entry: &HistoryEntry) -> bool {
+    match entry.action {
+        HistoryAction::Create | HistoryAction::Recreate => true,
+        HistoryAction::Update | HistoryAction::Adopt => !entry.changes.is_empty(),
+        _ => false,
+    }
 }

@@ -56,7 +56,7 @@ impl Redelivery {
 }
 
 /// Returns the beginning of the second.
-fn floor(at: Timestamp) -> Timestamp {
+pub(super) fn floor(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 

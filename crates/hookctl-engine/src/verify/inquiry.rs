@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::Change;
-use super::evidence::{Evidence, ReadAttempts, Redelivery, state};
+use super::evidence::{Evidence, ReadAttempts, Redelivery, floor, state};
 use super::verdict::{Judgement, Moment, Verdict, judge};
 use hookctl_api::{Attempt, Event, EventQuery, Rows};
 
@@ -145,7 +145,8 @@ impl Inquiry {
             },
             Stage::Events => {
                 let after = EventQuery {
-                    start: self.since(ahead).map(|since| since.to_string()),
+                    // In whole seconds, which every reader of times understands.
+                    start: self.since(ahead).map(|since| floor(since).to_string()),
                     ..EventQuery::default()
                 };
                 events(after, self.page, PAGE)
@@ -267,7 +268,7 @@ impl Inquiry {
             Judgement::Decided(verdict) => self.verdict = Some(verdict),
             Judgement::ReadAttempts(event) => {
                 self.follows_up = true;
-                self.stage = Stage::Attempts(Box::new(event));
+                self.stage = Stage::Attempts(event);
             }
             Judgement::Open => {}
         }

@@ -36,7 +36,7 @@ mod schedule;
 mod tests;
 mod verdict;
 
-pub use change::{Change, Since, last_change};
+pub use change::{Change, Since, last_changes};
 pub use evidence::{Evidence, ReadAttempts, Redelivery};
 pub use inquiry::{Inquiry, Question};
 pub use run::{Verification, Verified, VerifyEvent, VerifyOptions, verify};

@@ -9,7 +9,7 @@ use super::evidence::Evidence;
 use hookctl_api::{Attempt, Event};
 
 /// How long a webhook may be without an event before there is no traffic.
-pub const QUIET: Duration = Duration::from_secs(60);
+pub const QUIET: Duration = Duration::from_mins(1);
 
 /// What the deliveries after a change show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ pub enum Judgement {
     /// There is a verdict.
     Decided(Verdict),
     /// The attempts at this event decide.
-    ReadAttempts(Event),
+    ReadAttempts(Box<Event>),
     /// Nothing is decided yet.
     Open,
 }
@@ -125,7 +125,7 @@ pub fn judge(change: &Change, evidence: &Evidence, moment: Moment) -> Judgement 
             if moment.time_is_up {
                 continue;
             }
-            return Judgement::ReadAttempts(event.clone());
+            return Judgement::ReadAttempts(Box::new(event.clone()));
         };
         if let Some(verdict) = ended(change, event, attempts) {
             return Judgement::Decided(verdict);
@@ -133,7 +133,7 @@ pub fn judge(change: &Change, evidence: &Evidence, moment: Moment) -> Judgement 
     }
     if let Some(event) = events.find(|event| event.status == "retrying") {
         match evidence.attempts_at(event) {
-            None if !moment.time_is_up => return Judgement::ReadAttempts(event.clone()),
+            None if !moment.time_is_up => return Judgement::ReadAttempts(Box::new(event.clone())),
             read => {
                 let last = last(change, read.unwrap_or_default().iter());
                 let verdict = last.and_then(|attempt| failure(&event.event_id, attempt));

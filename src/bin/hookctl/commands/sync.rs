@@ -25,9 +25,7 @@ use crate::mask;
 use crate::older_files::Files;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
-use crate::run::{
-    Approval, Writing, apply, conclude, count_events, now, older, policy, selects_something,
-};
+use crate::run::{Approval, Writing, apply, count_events, now, older, policy, selects_something};
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
 use crate::session::{self, RecordAccess, RecordAhead, Session};
 use crate::settings::Settings;
@@ -35,6 +33,7 @@ use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 use crate::unseen;
+use crate::verification::VerifyingArgs;
 
 /// The arguments of `hookctl sync`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
@@ -44,6 +43,7 @@ use crate::unseen;
   hookctl sync --dry-run --out plan.json save the plan, for `hookctl apply plan.json`
   hookctl sync --yes                     apply without asking
   hookctl sync --only 'billing-*'        only some keys
+  hookctl sync --yes --verify 10m        apply, and prove by deliveries that the changes work
   hookctl sync --sandbox                 use the built-in emulator, without an account")]
 pub(crate) struct SyncArgs {
     /// Show the plan; write nothing, neither to the API nor to the local record
@@ -76,6 +76,8 @@ pub(crate) struct SyncArgs {
     /// Exit with 2 if the files ask for changes, and with 3 if only drift was found
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    verifying: VerifyingArgs,
     #[command(flatten)]
     settling: SettlingArgs,
     #[command(flatten)]
@@ -286,8 +288,10 @@ async fn sync(
                 files,
             };
             let result = apply(ui, &inputs, &options, writing, presenter, &mut approve).await;
-            let stats = || session.stats(started);
-            conclude(result, &cancellation, presenter, stats)
+            let verifying = args.verifying;
+            let concluding =
+                verifying.conclude(result, &session, started, &cancellation, presenter);
+            concluding.await
         }
     }
 }
