@@ -67,6 +67,7 @@ pub fn record(number: u64) -> AppliedRecord {
                 .into(),
         ),
         prevent_destroy: number == 1,
+        held: None,
     }
 }
 

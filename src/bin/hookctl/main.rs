@@ -23,6 +23,7 @@ mod presenter;
 mod problems;
 mod progress;
 mod provenance;
+mod rollback;
 mod run;
 mod secrets;
 mod session;

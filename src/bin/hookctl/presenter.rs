@@ -11,7 +11,7 @@ use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{
     Detail, LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles,
-    VerificationReport,
+    VerificationReport, markdown,
 };
 use hookctl::saved::Stale;
 
@@ -258,8 +258,7 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&document.to_text());
             }
             Output::Markdown => {
-                let text =
-                    hookctl::render::markdown(self.context(), Some(plan), None, &messages, "");
+                let text = markdown(self.context(), Some(plan), None, &messages, "");
                 self.ui.result(&text);
             }
             Output::Human | Output::Diff if !self.announced => self.announce(plan),
@@ -310,15 +309,14 @@ impl<'a> Presenter<'a> {
                 self.ui.remark(&text);
             }
             Output::Markdown => {
-                let text = hookctl::render::markdown(
+                let verdicts = self.verdicts.as_ref();
+                let section = verdicts.map(VerificationReport::to_markdown);
+                let text = markdown(
                     self.context(),
                     Some(&report.plan),
                     Some((results, stats)),
                     &messages,
-                    &self
-                        .verdicts
-                        .as_ref()
-                        .map_or_else(String::new, VerificationReport::to_markdown),
+                    &section.unwrap_or_default(),
                 );
                 self.ui.result(&text);
             }
@@ -341,10 +339,10 @@ impl<'a> Presenter<'a> {
 
     /// Shows verdicts, or keeps them for the document.
     pub(crate) fn verified(&mut self, verdicts: VerificationReport) {
-        let screen = self.ui.screen();
+        let text = verdicts.to_human(&self.ui.screen());
         match self.output {
-            Output::Human => self.ui.human(&verdicts.to_human(&screen)),
-            Output::Diff => self.ui.remark(&verdicts.to_human(&screen)),
+            Output::Human => self.ui.human(&text),
+            Output::Diff => self.ui.remark(&text),
             Output::Json | Output::Markdown => {}
         }
         self.verdicts = Some(verdicts);
@@ -375,35 +373,14 @@ impl<'a> Presenter<'a> {
 
     /// Reports the actions of a saved plan that are no longer current.
     pub(crate) fn stale(&mut self, stale: &[Stale], skipped: bool) {
-        for Stale { key, difference } in stale {
-            let message = if skipped {
-                Message::notice("stale-action", format!("skipped '{key}': {difference}"))
-            } else {
-                Message::error("stale-action", format!("'{key}': {difference}"), None)
-            };
+        for message in aftermath::stale(stale, skipped) {
             self.report(message);
         }
     }
 
     /// Reports which requests may still take effect, and for how long.
     pub(crate) fn unsettled(&mut self, unsettled: &[Unsettled]) {
-        for Unsettled { intent, remaining } in unsettled {
-            let state = if intent.superseded {
-                "has been retried or replaced since"
-            } else {
-                "has no response"
-            };
-            let message = Message::notice(
-                "unsettled",
-                format!(
-                    "'{}': a {} sent at {} {state}, and may still take effect for {} s; a sync waits \
-                     for it where necessary",
-                    intent.key,
-                    intent.write.method(),
-                    intent.sent.at,
-                    remaining.time.as_millis().div_ceil(1_000),
-                ),
-            );
+        for message in aftermath::open_requests(unsettled) {
             self.report(message);
         }
     }
@@ -417,7 +394,7 @@ impl<'a> Presenter<'a> {
             Output::Human | Output::Diff if plan.actions.is_empty() => {}
             Output::Markdown if plan.actions.is_empty() => {
                 let messages = std::mem::take(&mut self.messages);
-                let text = hookctl::render::markdown(self.context(), None, None, &messages, "");
+                let text = markdown(self.context(), None, None, &messages, "");
                 self.ui.result(&text);
             }
             _ => self.planned(plan),
@@ -455,7 +432,7 @@ impl<'a> Presenter<'a> {
         match self.output {
             Output::Human | Output::Diff => {}
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.context(), None, None, &messages, "");
+                let text = markdown(self.context(), None, None, &messages, "");
                 self.ui.result(&text);
             }
             Output::Json => {

@@ -51,6 +51,7 @@ pub(crate) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
         } else {
             UnverifiedSecrets::Assert
         },
+        retry_held: false,
     })
 }
 

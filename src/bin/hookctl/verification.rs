@@ -1,13 +1,17 @@
 //! What `sync --verify` and `verify` share: the changes to verify, the wait, and what the verdicts mean for the run.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use hookctl::plan::PlannedAction;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::record::Record;
 use hookctl::render::{Message, VerdictRow, VerificationReport};
 use hookctl::report::Outcome;
 use hookctl::verify::{Change, Verification, VerifyEvent, VerifyOptions, last_changes};
+use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::duration;
@@ -16,6 +20,7 @@ use crate::exit_status::ExitStatus;
 use crate::mask;
 use crate::presenter::Presenter;
 use crate::progress::{self, Phase};
+use crate::rollback::rollback;
 use crate::run::{Ended, ended, exit_status, present};
 use crate::session::{Session, record_error};
 
@@ -34,6 +39,7 @@ pub(crate) struct EvidenceArgs {
 }
 
 /// How the changes of a sync are verified.
+#[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct VerifyingArgs {
     /// After the apply, wait up to this long for deliveries that prove the changes, such as 10m
@@ -45,6 +51,12 @@ pub(crate) struct VerifyingArgs {
     /// Request one redelivery of the newest failed event of each changed webhook
     #[arg(long, requires = "verify")]
     retry_failed: bool,
+    /// Set url, actions, enabled, and timing of webhooks whose deliveries fail back to what they were
+    #[arg(long, requires = "verify")]
+    rollback: bool,
+    /// Apply the changes of webhooks that are held since a rollback
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) retry_held: bool,
 }
 
 impl VerifyingArgs {
@@ -57,6 +69,7 @@ impl VerifyingArgs {
         cancellation: &CancellationToken,
         presenter: &mut Presenter<'_>,
     ) -> Result<ExitStatus, CommandError> {
+        let made = self.made(&result);
         let report = match ended(result, cancellation, presenter)? {
             Ended::Refused(exit) => return Ok(exit),
             Ended::Reported(report) => report,
@@ -70,24 +83,47 @@ impl VerifyingArgs {
         if presenter.shows_at_once() {
             presenter.applied(&report, run);
         }
-        let verified = self
-            .run(timeout, &report, session, cancellation, presenter)
-            .await;
+        let applied = Applied {
+            report: &report,
+            made,
+            session,
+            cancellation,
+        };
+        let verified = self.run(timeout, applied, presenter).await;
         if !presenter.shows_at_once() {
             presenter.applied(&report, run);
         }
         Ok(exit_status(&report).or(verified))
     }
 
+    /// Returns the actions that a rollback may have to set back, before secrets are hidden in them.
+    fn made(
+        self,
+        result: &Result<Option<PassReport>, PassError>,
+    ) -> BTreeMap<Key, Arc<PlannedAction>> {
+        let Ok(Some(report)) = result else {
+            return BTreeMap::new();
+        };
+        let results = report.results().iter().filter(|_| self.rollback);
+        let applied = results.filter(|one| matches!(one.outcome, Outcome::Applied { .. }));
+        applied
+            .map(|one| (one.planned.key.clone(), Arc::clone(&one.planned)))
+            .collect()
+    }
+
     /// Verifies what a sync changed, shows the verdicts, and returns the exit status of them alone.
     async fn run(
         self,
         timeout: Duration,
-        report: &PassReport,
-        session: &Session,
-        cancellation: &CancellationToken,
+        applied: Applied<'_>,
         presenter: &mut Presenter<'_>,
     ) -> ExitStatus {
+        let Applied {
+            report,
+            made,
+            session,
+            cancellation,
+        } = applied;
         let evidence = EvidenceArgs {
             require_traffic: self.require_traffic,
             retry_failed: self.retry_failed,
@@ -100,8 +136,11 @@ impl VerifyingArgs {
             }
         };
         let verified = verify(session, changes, timeout, evidence, cancellation).await;
-        let verdicts = self::report(&verified, evidence);
-        let problems = problems(&verified, &verdicts);
+        let mut verdicts = self::report(&verified, evidence);
+        let mut problems = problems(&verified, &verdicts);
+        if self.rollback && !verified.interrupted {
+            problems.extend(rollback(&mut verdicts, &made, session, cancellation).await);
+        }
         presenter.verified(verdicts);
         for problem in problems {
             presenter.report(problem);
@@ -112,6 +151,15 @@ impl VerifyingArgs {
         }
         status(&verified, evidence, ExitStatus::PartlyFailed)
     }
+}
+
+/// What a sync applied.
+struct Applied<'a> {
+    report: &'a PassReport,
+    /// The actions, with what secrets the API put into fields.
+    made: BTreeMap<Key, Arc<PlannedAction>>,
+    session: &'a Session,
+    cancellation: &'a CancellationToken,
 }
 
 /// Verifies changes, and shows progress meanwhile.

@@ -110,6 +110,7 @@ pub fn settle_pending(
                         spec,
                         token,
                         prevent_destroy,
+                        held: _,
                     },
                 seen,
             } => {
@@ -310,6 +311,7 @@ fn bound(
             stored,
             token,
             prevent_destroy,
+            held: None,
         })),
         lingering: None,
         history: Some(HistoryEntry {
@@ -386,6 +388,7 @@ mod tests {
                     spec: spec(timeout_seconds),
                     token: Some(fingerprint_of(name)),
                     prevent_destroy: true,
+                    held: None,
                 },
                 seen: Vec::new(),
             },
@@ -501,6 +504,7 @@ mod tests {
             stored: spec(10),
             token,
             prevent_destroy: false,
+            held: None,
         };
         let after = |token| {
             let records = LastApplied::from([(key("a"), applied(token))]);

@@ -30,6 +30,7 @@
 mod change;
 mod evidence;
 mod inquiry;
+mod rollback;
 mod run;
 mod schedule;
 #[cfg(test)]
@@ -39,6 +40,7 @@ mod verdict;
 pub use change::{Change, Since, last_changes};
 pub use evidence::{Evidence, ReadAttempts, Redelivery};
 pub use inquiry::{Inquiry, Question};
+pub use rollback::{NoRollback, Rollback, roll_back};
 pub use run::{Verification, Verified, VerifyEvent, VerifyOptions, verify};
 pub use schedule::Schedule;
 pub use verdict::{Failure, Judgement, Moment, QUIET, Verdict, judge};

@@ -107,6 +107,8 @@ pub(crate) struct StoredRecord {
     token: Option<Fingerprints>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     prevent_destroy: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Box<WebhookSpec>>,
 }
 
 /// Returns the stored form of a webhook, without a password in its address.
@@ -126,6 +128,7 @@ impl From<&AppliedRecord> for StoredRecord {
             stored: (record.stored != record.sent).then(|| kept(&record.stored)),
             token: record.token.clone(),
             prevent_destroy: record.prevent_destroy,
+            held: record.held.as_deref().map(|held| Box::new(kept(held))),
         }
     }
 }
@@ -138,6 +141,7 @@ impl From<StoredRecord> for AppliedRecord {
             sent: record.sent,
             token: record.token,
             prevent_destroy: record.prevent_destroy,
+            held: record.held,
         }
     }
 }

@@ -113,6 +113,13 @@ impl SyncArgs {
         }
     }
 
+    fn policy(&self, terms: &Terms) -> Result<Policy, CommandError> {
+        Ok(Policy {
+            retry_held: self.verifying.retry_held,
+            ..policy(terms)?
+        })
+    }
+
     /// Returns the keys whose tokens the saved plan does not see, with the seals of their sources.
     fn unseen(
         &self,
@@ -223,7 +230,7 @@ async fn sync(
     )
     .await??;
     let terms = args.terms(&settings, session.account());
-    let policy = policy(&terms)?;
+    let policy = args.policy(&terms)?;
     let access = session.access(args.dry_run).await?;
     // Large values are never dropped: freeing them takes as long as a tenth of a run without changes.
     let remembered = ManuallyDrop::new(access.remembered().await?);
