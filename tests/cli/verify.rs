@@ -594,3 +594,60 @@ fn a_refused_rollback_holds_nothing() {
         "as declared, and not held"
     );
 }
+
+#[test]
+#[cfg(unix)]
+fn a_watch_verifies_beside_its_passes() {
+    use crate::metrics::{metrics, serving};
+
+    let (account, repository) = settled();
+    let arguments = [
+        "--verify",
+        "5m",
+        "--interval",
+        "1h",
+        "--metrics",
+        "127.0.0.1:0",
+    ];
+    let (watch, address, mut log) = serving(&repository, &account, &arguments);
+    let count = |verdict: &str, count: u32| {
+        format!("hookctl_delivery_verdicts{{target=\"default\",verdict=\"{verdict}\"}} {count}\n")
+    };
+    log.until("pass");
+    assert!(metrics(&address).contains(&count("pending", 0)));
+    let change = |number: u32, path: &str, status: u16| {
+        let url = format!("https://hooks.example.com{path}");
+        delivery(&account, number, "Billing", &url, status);
+        repository.declare(&BILLING.replace("/billing", path));
+    };
+    change(1, "/v2", 404);
+    let line = log.until("deliveries fail after the change");
+    for part in [
+        "ERROR",
+        "key=\"billing\"",
+        "verdict=\"failing\"",
+        "status=404",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    watch.wait("the count", || {
+        metrics(&address).contains(&count("failing", 1))
+    });
+    change(2, "/v3", 200);
+    log.until("verified");
+    let text = metrics(&address);
+    assert!(text.contains(&count("proven", 1)), "{text}");
+    assert!(text.contains(&count("failing", 0)), "{text}");
+    // A pass does not wait for the verdict on another change.
+    repository.declare(&BILLING.replace("/billing", "/v4"));
+    watch.wait("the change", || {
+        account.sandbox.webhooks()[0].url.ends_with("/v4")
+    });
+    watch.wait("the count", || {
+        metrics(&address).contains(&count("pending", 1))
+    });
+    repository.declare(&BILLING.replace("/billing", "/v5"));
+    watch.wait("the next change", || {
+        account.sandbox.webhooks()[0].url.ends_with("/v5")
+    });
+}

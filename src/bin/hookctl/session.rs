@@ -8,8 +8,6 @@ use hookctl::apply::RunContext;
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::config::SharedPlace;
 use hookctl::declaration::Declarations;
-use hookctl::input::open_regular;
-use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::SharedError;
@@ -28,6 +26,7 @@ use hookctl::state::DesiredState;
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificates::check_certificates;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -47,7 +46,7 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
-    api: HttpApi,
+    api: Arc<HttpApi>,
     record: Record,
     /// The credentials of a shared record, if they come from a program.
     renewal: Option<Renewal>,
@@ -126,7 +125,7 @@ impl Session {
             ..options(settings, url.to_string(), key, access.api_key().to_string())
         };
         Ok(Self {
-            api: client(options)?,
+            api: Arc::new(client(options)?),
             record,
             renewal,
             fingerprint_key,
@@ -158,7 +157,7 @@ impl Session {
             ..options(settings, running.base_url(), key, "the sandbox".to_owned())
         };
         Ok(Self {
-            api: client(options)?,
+            api: Arc::new(client(options)?),
             record,
             renewal: None,
             fingerprint_key,
@@ -187,7 +186,7 @@ impl Session {
                 cancellation: cancellation.clone(),
                 ..RunContext::new(&self.clock)
             },
-            ..PlanInputs::new(&self.api, desired, &self.clock)
+            ..PlanInputs::new(self.api(), desired, &self.clock)
         }
     }
 
@@ -199,8 +198,13 @@ impl Session {
         self.horizon
     }
 
-    pub(crate) const fn api(&self) -> &HttpApi {
+    pub(crate) fn api(&self) -> &HttpApi {
         &self.api
+    }
+
+    /// Returns the client for a task beside the passes.
+    pub(crate) fn shared_api(&self) -> Arc<HttpApi> {
+        Arc::clone(&self.api)
     }
 
     pub(crate) fn account(&self) -> &Account {
@@ -394,24 +398,6 @@ pub(crate) fn account(settings: &Settings, sandbox: bool) -> Account {
     // Commands that need a URL report that it is missing.
     let url = target.api_url.as_ref().map(ToString::to_string);
     Account::new(&target.name, &url.unwrap_or_default())
-}
-
-/// Checks the certificate files that the environment names. The TLS library would block on a FIFO.
-fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
-    let variable = "SSL_CERT_FILE";
-    let Some(file) = environment
-        .get_lossy(variable)
-        .filter(|file| !file.is_empty())
-    else {
-        return Ok(());
-    };
-    open_regular(file.as_ref()).map(drop).map_err(|error| {
-        let path = Outside::text(&file);
-        let message = format!("could not read the certificates in {path}: {error}");
-        CommandError::new("certificates", message).hint(format!(
-            "set {variable} to a file of PEM certificates, or unset it"
-        ))
-    })
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {

@@ -1,13 +1,13 @@
 //! What `sync --verify` and `verify` share: the changes to verify, the wait, and what the verdicts mean for the run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use hookctl::plan::PlannedAction;
+use hookctl::plan::{Action, PlannedAction};
 use hookctl::reconcile::{PassError, PassReport};
-use hookctl::record::Record;
+use hookctl::record::{Record, RecordError};
 use hookctl::render::{Message, VerdictRow, VerificationReport};
 use hookctl::report::Outcome;
 use hookctl::verify::{Change, Verification, VerifyEvent, VerifyOptions, last_changes};
@@ -128,10 +128,14 @@ impl VerifyingArgs {
             require_traffic: self.require_traffic,
             retry_failed: self.retry_failed,
         };
-        let changes = match made_by(report, session.record()).await {
+        // A pass has a few rounds, and settles what earlier runs left.
+        let newest = report.results().len().saturating_mul(4) + 100;
+        let keys = changed_by(report);
+        let changes = changes_of(&keys, newest, session.record());
+        let changes = match changes.await {
             Ok(changes) => changes,
             Err(error) => {
-                presenter.report(error.into_message());
+                presenter.report(record_error(&error).into_message());
                 return ExitStatus::PartlyFailed;
             }
         };
@@ -200,40 +204,34 @@ pub(crate) fn report(verification: &Verification, evidence: EvidenceArgs) -> Ver
     report
 }
 
-/// Returns the changes that a pass made.
-pub(crate) async fn made_by(
-    report: &PassReport,
+/// Returns the keys of the webhooks that a pass made or changed.
+pub(crate) fn changed_by(report: &PassReport) -> BTreeSet<Key> {
+    let results = report.results().iter();
+    let changed = results.filter(|result| {
+        let action = &result.planned.action;
+        let is_applied = matches!(result.outcome, Outcome::Applied { .. });
+        is_applied && action.has_request() && !matches!(action, Action::Delete(_))
+    });
+    changed.map(|result| result.planned.key.clone()).collect()
+}
+
+/// Returns the last changes of these webhooks, by the record. `newest` is the number of entries of the history to read.
+pub(crate) async fn changes_of(
+    keys: &BTreeSet<Key>,
+    newest: usize,
     record: &Record,
-) -> Result<Vec<Change>, CommandError> {
-    let made: Vec<_> = report
-        .results()
-        .iter()
-        .filter(|result| {
-            let action = &result.planned.action;
-            let is_applied = matches!(result.outcome, Outcome::Applied { .. });
-            is_applied && action.has_request() && action.as_str() != "delete"
-        })
-        .map(|result| &result.planned.key)
-        .collect();
-    if made.is_empty() {
+) -> Result<Vec<Change>, RecordError> {
+    if keys.is_empty() {
         return Ok(Vec::new());
     }
-    // A pass has a few rounds, and settles what earlier runs left.
-    let newest = report.results().len().saturating_mul(4) + 100;
-    let failed = |error| record_error(&error);
-    let history = record.history(newest).await.map_err(failed)?;
-    let remembered = record.remembered().await.map_err(failed)?;
+    let history = record.history(newest).await?;
+    let remembered = record.remembered().await?;
     let known = last_changes(&history);
-    let mut changes: Vec<Change> = Vec::new();
-    for key in made {
-        if let Some(record) = remembered.last_applied.get(key)
-            && let Some(since) = known.get(&record.id)
-            && changes.iter().all(|change| change.key != *key)
-        {
-            changes.push(Change::of(key, record, *since));
-        }
-    }
-    Ok(changes)
+    let change = |key| {
+        let record = remembered.last_applied.get(key)?;
+        Some(Change::of(key, record, *known.get(&record.id)?))
+    };
+    Ok(keys.iter().filter_map(change).collect())
 }
 
 /// Returns what is wrong: one message for each kind of failure.

@@ -26,7 +26,7 @@ const FIELDS: [Field; 6] = [
 /// The rollback of one webhook.
 #[derive(Clone, Debug)]
 pub struct Rollback {
-    planned: Arc<PlannedAction>,
+    pub(super) planned: Arc<PlannedAction>,
     /// The record before the rollback.
     record: AppliedRecord,
     /// The declared fields.

@@ -100,7 +100,7 @@ impl Verification {
     }
 }
 
-/// Looks at the deliveries after each change until each webhook has a verdict, or the time is up. Each poll sends at most
+/// Reads the deliveries after each change until each webhook has a verdict, or the time is up. Each poll sends at most
 /// one request for each webhook without a verdict.
 ///
 /// # Cancel safety
@@ -194,9 +194,8 @@ impl<A: DeliveryApi> Run<'_, A> {
             .inquiries
             .iter_mut()
             .filter(|one| one.verdict().is_none());
-        let mut asking = futures_util::stream::iter(open)
-            .map(|inquiry| ask(api, clock, inquiry))
-            .buffer_unordered(AT_ONCE);
+        let questions: Vec<_> = open.map(|inquiry| ask(api, clock, inquiry)).collect();
+        let mut asking = futures_util::stream::iter(questions).buffer_unordered(AT_ONCE);
         while let Some(failed) = asking.next().await {
             if let Some(error) = failed {
                 self.ended_by = Some(error);
@@ -301,4 +300,20 @@ async fn ask<A: DeliveryApi>(
     }
     inquiry.on_failure(failure.to_string());
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles only if a verification is `Send`.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn a_verification_can_be_spawned<A: DeliveryApi>(
+        api: &A,
+        options: &VerifyOptions,
+        clock: &Arc<dyn Clock>,
+    ) {
+        fn is_send(_: impl Send) {}
+        is_send(verify(api, Vec::new(), options, clock, &|_| {}));
+    }
 }

@@ -1,5 +1,6 @@
 //! Each row of the table of verdicts, and the pauses.
 
+mod rollback;
 mod runs;
 
 use std::time::Duration;

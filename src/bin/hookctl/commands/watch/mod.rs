@@ -3,6 +3,7 @@
 mod address;
 mod args;
 mod board;
+mod deliveries;
 mod exposition;
 mod failure;
 mod host;
