@@ -113,7 +113,7 @@ impl VerdictRow {
             }
             ("failing", Some(status)) => format!("event {event}: status {status}{error}"),
             ("failing", None) => format!("event {event}: no response{error}"),
-            ("no_traffic", _) => "no event since the change".to_owned(),
+            ("no_traffic", _) => format!("no event since {:.0}", self.since),
             ("disabled", _) => "disabled, so nothing is delivered".to_owned(),
             _ => match &self.unread {
                 Some(reason) => format!("could not read its deliveries: {reason}"),
