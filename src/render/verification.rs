@@ -199,10 +199,10 @@ impl VerificationReport {
         )
     }
 
-    /// Renders the verdicts as text.
+    /// Renders the verdicts as text. Empty without webhooks.
     pub fn to_human(&self, screen: &Screen) -> String {
         if self.webhooks.is_empty() {
-            return format!("{}\n", self.summary());
+            return String::new();
         }
         let rows: Vec<Vec<String>> = self
             .webhooks
@@ -226,12 +226,12 @@ impl VerificationReport {
         format!("{text}{}\n", self.summary())
     }
 
-    /// Renders the verdicts as a section of a comment.
+    /// Renders the verdicts as a section of a comment. Empty without webhooks.
     pub fn to_markdown(&self) -> String {
-        let mut text = format!("**{}**\n\n", escaped(&self.summary()));
         if self.webhooks.is_empty() {
-            return text;
+            return String::new();
         }
+        let mut text = format!("**{}**\n\n", escaped(&self.summary()));
         text += "| webhook | verdict | evidence |\n| --- | --- | --- |\n";
         let mut rows: Vec<&VerdictRow> = self.webhooks.iter().collect();
         rows.sort_by_key(|row| match row.verdict {

@@ -253,11 +253,12 @@ fn a_sync_verifies_what_it_changed_and_nothing_else() {
         .map(|line| line.replace("000000000000000100000001", &account.id("Billing")))
     );
     // Nothing was changed, so nothing is read.
-    repository
-        .sync(&account, &["--verify", "20s"])
-        .code(0)
-        .shows("No changes.");
+    let run = repository.sync(&account, &["--verify", "20s"]).code(0);
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
+    let comment = ["--verify", "20s", "--output", "markdown"];
+    let run = repository.sync(&account, &comment).code(0);
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! A change is proven only by a delivery after it to its declared address.
 
 use hookctl::remote::{Attempt, Event};
-use hookctl::verify::{
-    Change, Evidence, Judgement, Moment, ReadAttempts, Redelivery, Since, Verdict, judge,
-};
+use hookctl::verify::{Change, Evidence, Judgement, Moment, Redelivery, Since, Verdict, judge};
 use hookctl::webhook::{EndpointUrl, Key, RemoteId};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -73,11 +71,8 @@ fn evidence() -> impl Strategy<Value = (Evidence, Vec<Event>)> {
         let mut evidence = Evidence::default();
         let mut events = Vec::new();
         for (event, rows) in [a, b, c, d] {
-            let read = ReadAttempts {
-                rows,
-                state: (event.status.clone(), event.attempts),
-            };
-            evidence.attempts.insert(event.event_id.clone(), read);
+            let readings = if rows.len() % 2 == 0 { 9 } else { 1 };
+            (0..readings).for_each(|_| evidence.take_attempts(&event, rows.clone()));
             events.push(event);
         }
         evidence.take_events(1, events.clone(), &change(), at(0));

@@ -67,7 +67,7 @@ pub fn record(number: u64) -> AppliedRecord {
                 .into(),
         ),
         prevent_destroy: number == 1,
-        held: None,
+        held: number.is_multiple_of(3).then(|| Box::new(spec(30))),
     }
 }
 

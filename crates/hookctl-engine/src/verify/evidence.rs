@@ -25,7 +25,12 @@ pub struct ReadAttempts {
     pub rows: Vec<Attempt>,
     /// The state of the event for which they were read: its status, and its number of attempts.
     pub state: (String, Option<u64>),
+    /// How often they were read for that state.
+    pub readings: u32,
 }
+
+/// The most readings of attempts that are fewer than the event counts. They may be listed later than the event's status.
+const READINGS: u32 = 5;
 
 /// A requested redelivery of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +66,7 @@ pub(super) fn floor(at: Timestamp) -> Timestamp {
 }
 
 impl Evidence {
-    /// Replaces the events by those of a page that concern the change. Returns whether the page reaches back to the change.
+    /// Adds the events of a page that concern the change. The first page replaces those that were read before.
     pub fn take_events(&mut self, page: u32, rows: Vec<Event>, change: &Change, since: Timestamp) {
         if page == 1 {
             self.events.clear();
@@ -77,10 +82,25 @@ impl Evidence {
             .dedup_by(|one, other| one.event_id == other.event_id);
     }
 
-    /// Returns the attempts at an event, if they were read for its present state.
+    /// Adds the attempts that were read at an event.
+    pub fn take_attempts(&mut self, event: &Event, rows: Vec<Attempt>) {
+        let earlier = self.attempts.remove(&event.event_id);
+        let earlier = earlier.filter(|read| read.state == state(event));
+        let read = ReadAttempts {
+            rows,
+            state: state(event),
+            readings: earlier.map_or(0, |read| read.readings) + 1,
+        };
+        self.attempts.insert(event.event_id.clone(), read);
+    }
+
+    /// Returns the attempts at an event, if all of them were read for its present state.
     pub fn attempts_at(&self, event: &Event) -> Option<&[Attempt]> {
         let read = self.attempts.get(&event.event_id)?;
-        (read.state == state(event)).then_some(read.rows.as_slice())
+        let is_complete = read.rows.len() as u64 >= event.attempts.unwrap_or(1);
+        let is_current = read.state == state(event);
+        let counts = is_current && (is_complete || read.readings >= READINGS);
+        counts.then_some(read.rows.as_slice())
     }
 
     /// Returns the attempts at the redelivered event that were made after the request.
@@ -95,7 +115,7 @@ impl Evidence {
 }
 
 /// Returns the state of an event that decides whether its attempts must be read again.
-pub(super) fn state(event: &Event) -> (String, Option<u64>) {
+fn state(event: &Event) -> (String, Option<u64>) {
     (event.status.clone(), event.attempts)
 }
 

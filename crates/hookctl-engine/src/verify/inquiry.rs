@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::change::Change;
-use super::evidence::{Evidence, ReadAttempts, Redelivery, floor, state};
+use super::evidence::{Evidence, Redelivery, floor};
 use super::verdict::{Judgement, Moment, Verdict, judge};
 use hookctl_api::{Attempt, Event, EventQuery, Rows};
 
@@ -214,11 +214,7 @@ impl Inquiry {
         if let Stage::Attempts(event) = std::mem::replace(&mut self.stage, next) {
             let mut rows = read.rows;
             rows.retain(|attempt| attempt.event_id == event.event_id);
-            let read = ReadAttempts {
-                rows,
-                state: state(&event),
-            };
-            self.evidence.attempts.insert(event.event_id, read);
+            self.evidence.take_attempts(&event, rows);
         }
     }
 

@@ -136,6 +136,9 @@ async fn verify(
     let mut messages: Vec<Message> = without_change(&unchanged).into_iter().collect();
     messages.extend(verification::problems(&verified, &report));
     match args.output {
+        Form::Human | Form::Markdown if report.webhooks.is_empty() => {
+            ui.result(&format!("{}\n", report.summary()));
+        }
         Form::Human => ui.human(&report.to_human(&ui.screen())),
         Form::Json => ui.result(&report.to_text(&settings.target.name, &messages)),
         Form::Markdown => ui.result(&report.to_markdown()),

@@ -61,11 +61,7 @@ fn evidence(events: Vec<Event>, attempts: &[Attempt]) -> Evidence {
     let mut evidence = Evidence::default();
     for event in &events {
         let own = attempts.iter().filter(|one| one.event_id == event.event_id);
-        let read = ReadAttempts {
-            rows: own.cloned().collect(),
-            state: (event.status.clone(), event.attempts),
-        };
-        evidence.attempts.insert(event.event_id.clone(), read);
+        evidence.take_attempts(event, own.cloned().collect());
     }
     evidence.take_events(1, events, &change(), at(0));
     evidence

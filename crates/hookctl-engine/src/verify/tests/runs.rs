@@ -326,3 +326,22 @@ async fn several_webhooks_end_each_with_its_own_verdict() {
     let first: Vec<_> = api.asked().into_iter().filter(|(at, _)| *at == 0).collect();
     assert_eq!(first.len(), 2, "none for the disabled one");
 }
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_are_listed_later_than_the_status_are_read_again() {
+    let api = Scripted::new(
+        vec![(0, event("e", 3, "delivered"))],
+        vec![(3, attempt("e", 1, URL, Some(200)))],
+    );
+    let done = run(&api, &options(600), 0).await;
+    assert!(matches!(only(&done), Verdict::Proven { .. }));
+    // An event whose attempts are never listed does not keep the polls short.
+    let api = Scripted::new(vec![(0, event("e", 3, "delivered"))], Vec::new());
+    let done = run(&api, &options(600), 0).await;
+    assert_eq!(*only(&done), Verdict::Pending);
+    let attempts = api.asked();
+    let attempts = attempts
+        .iter()
+        .filter(|(_, what)| what.starts_with("attempts"));
+    assert_eq!(attempts.count(), 5);
+}
