@@ -15,9 +15,12 @@ fn later(seconds: i64) -> String {
     at.unwrap().to_string()
 }
 
+/// Seconds from now after which every change of a test has been made, however slow the machine is.
+const AFTER: i64 = 3_600;
+
 /// Adds an event after the change, with one attempt to an address.
 fn delivery(account: &Account, number: u32, key: &str, url: &str, status: u16) {
-    delivery_at(account, number, key, url, status, 5);
+    delivery_at(account, number, key, url, status, AFTER);
 }
 
 fn delivery_at(account: &Account, number: u32, key: &str, url: &str, status: u16, seconds: i64) {
@@ -237,7 +240,7 @@ fn a_sync_verifies_what_it_changed_and_nothing_else() {
     repository.declare(&format!("{moved}{other}"));
     delivery(&account, 1, "Billing", "https://hooks.example.com/v2", 200);
     let run = repository
-        .sync(&account, &["--verify", "20s"])
+        .sync(&account, &["--verify", "5m"])
         .code(0)
         .shows("Applied: 1 updated.")
         .shows("billing  proven   event evt-1 was delivered");
@@ -253,10 +256,10 @@ fn a_sync_verifies_what_it_changed_and_nothing_else() {
         .map(|line| line.replace("000000000000000100000001", &account.id("Billing")))
     );
     // Nothing was changed, so nothing is read.
-    let run = repository.sync(&account, &["--verify", "20s"]).code(0);
+    let run = repository.sync(&account, &["--verify", "5m"]).code(0);
     assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
     assert_eq!(account.requests(), ["GET workflow-webhooks"]);
-    let comment = ["--verify", "20s", "--output", "markdown"];
+    let comment = ["--verify", "5m", "--output", "markdown"];
     let run = repository.sync(&account, &comment).code(0);
     assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
 }
@@ -270,7 +273,7 @@ fn the_verdicts_of_a_sync_are_in_its_document_and_its_comment() {
         delivery(&account, number, "Billing", &url, 404);
     };
     failing(1, "/v2");
-    let arguments = ["--verify", "20s", "--output", "json"];
+    let arguments = ["--verify", "5m", "--output", "json"];
     let document = repository.sync(&account, &arguments).code(6).json();
     conforms(&validator("plan-v1.schema.json"), &document);
     let verification = &document["verification"];
@@ -279,7 +282,7 @@ fn the_verdicts_of_a_sync_are_in_its_document_and_its_comment() {
     assert_eq!(verification["webhooks"][0]["status"], 404);
     assert_eq!(codes(&document), ["delivery-failing"]);
     failing(2, "/v3");
-    let arguments = ["--verify", "20s", "--output", "markdown"];
+    let arguments = ["--verify", "5m", "--output", "markdown"];
     repository
         .sync(&account, &arguments)
         .code(6)
@@ -289,7 +292,7 @@ fn the_verdicts_of_a_sync_are_in_its_document_and_its_comment() {
         .shows("`delivery-failing`");
     failing(3, "/v4");
     repository
-        .sync(&account, &["--verify", "20s", "--output", "diff"])
+        .sync(&account, &["--verify", "5m", "--output", "diff"])
         .code(6)
         .complains("Deliveries of 1 webhook: 1 failing.");
 }
@@ -304,7 +307,7 @@ fn a_partly_failed_apply_exits_with_four_even_if_deliveries_fail() {
     // The create of the repository was the first.
     account.fault("POST", 2, refusal());
     repository
-        .sync(&account, &["--verify", "20s"])
+        .sync(&account, &["--verify", "5m"])
         .code(4)
         .shows("billing  failing");
 }
@@ -421,7 +424,7 @@ fn moved() -> (Account, Repository) {
     (account, repository)
 }
 
-const ROLLBACK: [&str; 3] = ["--verify", "20s", "--rollback"];
+const ROLLBACK: [&str; 3] = ["--verify", "5m", "--rollback"];
 
 #[test]
 fn a_failed_change_is_rolled_back_and_held() {
@@ -482,7 +485,7 @@ fn a_held_webhook_is_applied_again_on_request_and_a_declaration_as_before_ends_t
     let (account, repository) = moved();
     let document = repository.sync(
         &account,
-        &["--verify", "20s", "--rollback", "--output", "json"],
+        &["--verify", "5m", "--rollback", "--output", "json"],
     );
     let document = document.code(6).json();
     conforms(&validator("plan-v1.schema.json"), &document);
@@ -512,7 +515,7 @@ fn a_created_webhook_is_disabled() {
     let account = Account::new();
     let repository = Repository::with(BILLING);
     let id = "5eb7cf5a86d9755d00000001";
-    delivery_to(&account, 1, id, URL, 503, 5);
+    delivery_to(&account, 1, id, URL, 503, AFTER);
     repository
         .sync(&account, &ROLLBACK)
         .code(6)
