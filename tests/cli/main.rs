@@ -51,6 +51,7 @@ mod tables;
 mod terminal;
 mod trouble;
 mod trust;
+mod verify;
 mod voices;
 mod watch;
 mod weakened;

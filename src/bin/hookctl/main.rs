@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod args;
+mod certificates;
 mod cli;
 mod commands;
 mod completers;
@@ -24,6 +25,7 @@ mod problems;
 mod progress;
 mod provenance;
 mod record_ahead;
+mod rollback;
 mod run;
 mod secrets;
 mod session;
@@ -33,6 +35,7 @@ mod signals;
 mod trust;
 mod ui;
 mod unseen;
+mod verification;
 mod version;
 
 use std::process::ExitCode;

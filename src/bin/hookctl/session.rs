@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 use hookctl::apply::RunContext;
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::Declarations;
-use hookctl::input::open_regular;
-use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::{SharedError, SharedRecord};
@@ -25,6 +23,7 @@ use hookctl::state::DesiredState;
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificates::check_certificates;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -42,7 +41,7 @@ pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
 
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
-    api: HttpApi,
+    api: Arc<HttpApi>,
     record: Record,
     /// The same record, if it is a shared one.
     shared: Option<SharedRecord>,
@@ -121,7 +120,7 @@ impl Session {
             ..options(settings, url.to_string(), key, access.api_key().to_string())
         };
         Ok(Self {
-            api: client(options)?,
+            api: Arc::new(client(options)?),
             record: reached.record,
             shared: reached.shared,
             renewal: reached.renewal,
@@ -154,7 +153,7 @@ impl Session {
             ..options(settings, running.base_url(), key, "the sandbox".to_owned())
         };
         Ok(Self {
-            api: client(options)?,
+            api: Arc::new(client(options)?),
             record,
             shared: None,
             renewal: None,
@@ -184,7 +183,7 @@ impl Session {
                 cancellation: cancellation.clone(),
                 ..RunContext::new(&self.clock)
             },
-            ..PlanInputs::new(&self.api, desired, &self.clock)
+            ..PlanInputs::new(self.api(), desired, &self.clock)
         }
     }
 
@@ -196,8 +195,13 @@ impl Session {
         self.horizon
     }
 
-    pub(crate) const fn api(&self) -> &HttpApi {
+    pub(crate) fn api(&self) -> &HttpApi {
         &self.api
+    }
+
+    /// Returns the client for a task beside the passes.
+    pub(crate) fn shared_api(&self) -> Arc<HttpApi> {
+        Arc::clone(&self.api)
     }
 
     pub(crate) fn account(&self) -> &Account {
@@ -322,24 +326,6 @@ pub(crate) fn record_error(error: &RecordError) -> CommandError {
         }
         _ => CommandError::caused("record", error),
     }
-}
-
-/// Checks the certificate files that the environment names. The TLS library would block on a FIFO.
-fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
-    let variable = "SSL_CERT_FILE";
-    let Some(file) = environment
-        .get_lossy(variable)
-        .filter(|file| !file.is_empty())
-    else {
-        return Ok(());
-    };
-    open_regular(file.as_ref()).map(drop).map_err(|error| {
-        let path = Outside::text(&file);
-        let message = format!("could not read the certificates in {path}: {error}");
-        CommandError::new("certificates", message).hint(format!(
-            "set {variable} to a file of PEM certificates, or unset it"
-        ))
-    })
 }
 
 async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {

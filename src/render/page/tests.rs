@@ -92,6 +92,7 @@ fn page() -> Page {
         }),
         history: vec![HistoryEntry {
             at: at("2026-01-02T09:00:00Z"),
+            api_at: None,
             key: Key::parse("drifted").unwrap(),
             id: RemoteId::parse(ID).unwrap(),
             action: HistoryAction::Unknown(HOSTILE.to_owned()),

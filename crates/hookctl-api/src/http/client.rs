@@ -371,6 +371,10 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         let answer = gone_if_404(self.send(delete, None, gate).await, id)?;
         Ok(wire::deleted(&answer.body))
     }
+
+    fn clock_difference(&self) -> Option<jiff::SignedDuration> {
+        Self::clock_difference(self)
+    }
 }
 
 /// Returns a duration in milliseconds, for logs.

@@ -1,5 +1,6 @@
 //! Deliveries over HTTP.
 
+use jiff::SignedDuration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -39,6 +40,10 @@ impl<T: Transport> DeliveryApi for HttpApi<T> {
             body: None,
         };
         self.send(post, None, &Ungated).await.map(|_| ())
+    }
+
+    fn clock_difference(&self) -> Option<SignedDuration> {
+        Self::clock_difference(self)
     }
 }
 

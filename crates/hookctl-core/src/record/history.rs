@@ -13,6 +13,10 @@ use crate::webhook::{Key, RemoteId};
 pub struct HistoryEntry {
     /// The time of the API's confirmation.
     pub at: Timestamp,
+    /// The same time by the API's clock, for comparison with events. `None` if nothing was sent, or the API's clock is
+    /// unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_at: Option<Timestamp>,
     /// The webhook's key.
     pub key: Key,
     /// The webhook's id.

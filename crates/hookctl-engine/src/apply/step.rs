@@ -324,8 +324,13 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         after: After,
         lingering: Option<Intent>,
     ) -> Result<(), StepError> {
+        let at = self.context.clock.now().at;
+        let ahead = self.api.clock_difference();
         let history = HistoryEntry {
-            at: self.context.clock.now().at,
+            at,
+            api_at: ahead
+                .filter(|_| planned.action.has_request())
+                .and_then(|ahead| at.checked_add(ahead).ok()),
             key: planned.key.clone(),
             id: id.clone(),
             action: history_action(&planned.action),

@@ -58,6 +58,7 @@ pub(super) async fn run<H: Host>(
             Prune::No
         },
         unverified_secrets: UnverifiedSecrets::Assert,
+        retry_held: false,
     };
     let runner = Runner {
         host,

@@ -107,6 +107,8 @@ pub(crate) struct StoredRecord {
     token: Option<Fingerprints>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     prevent_destroy: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Box<WebhookSpec>>,
 }
 
 /// Returns the stored form of a webhook, without a password in its address.
@@ -126,6 +128,7 @@ impl From<&AppliedRecord> for StoredRecord {
             stored: (record.stored != record.sent).then(|| kept(&record.stored)),
             token: record.token.clone(),
             prevent_destroy: record.prevent_destroy,
+            held: record.held.as_deref().map(|held| Box::new(kept(held))),
         }
     }
 }
@@ -138,6 +141,7 @@ impl From<StoredRecord> for AppliedRecord {
             sent: record.sent,
             token: record.token,
             prevent_destroy: record.prevent_destroy,
+            held: record.held,
         }
     }
 }
@@ -146,6 +150,8 @@ impl From<StoredRecord> for AppliedRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredEntry<'a> {
     pub(super) at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_at: Option<Timestamp>,
     key: Cow<'a, Key>,
     id: Cow<'a, RemoteId>,
     action: Cow<'a, str>,
@@ -197,6 +203,7 @@ impl StoredEntry<'_> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         StoredEntry {
             at: self.at,
+            api_at: self.api_at,
             key: Cow::Owned(self.key.into_owned()),
             id: Cow::Owned(self.id.into_owned()),
             action: owned(self.action),
@@ -219,6 +226,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
     fn from(entry: &'a HistoryEntry) -> Self {
         Self {
             at: entry.at,
+            api_at: entry.api_at,
             key: Cow::Borrowed(&entry.key),
             id: Cow::Borrowed(&entry.id),
             action: Cow::Borrowed(entry.action.as_str()),
@@ -241,6 +249,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
     fn from(entry: StoredEntry<'static>) -> Self {
         Self {
             at: entry.at,
+            api_at: entry.api_at,
             key: entry.key.into_owned(),
             id: entry.id.into_owned(),
             action: entry.action.into(),
@@ -312,6 +321,7 @@ mod tests {
         };
         let entry = HistoryEntry {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            api_at: None,
             key: Key::parse("a-key").unwrap(),
             id: RemoteId::parse("an-id").unwrap(),
             action: HistoryAction::Update,

@@ -17,4 +17,5 @@ pub(crate) mod status;
 pub(crate) mod sync;
 pub(crate) mod trust;
 pub(crate) mod validate;
+pub(crate) mod verify;
 pub(crate) mod watch;

@@ -26,9 +26,7 @@ use crate::older_files::Files;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
 use crate::record_ahead::{self, RecordAhead};
-use crate::run::{
-    Approval, Writing, apply, conclude, count_events, now, older, policy, selects_something,
-};
+use crate::run::{Approval, Writing, apply, count_events, now, older, policy, selects_something};
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
 use crate::session::{RecordAccess, Session};
 use crate::settings::Settings;
@@ -36,6 +34,7 @@ use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 use crate::unseen;
+use crate::verification::VerifyingArgs;
 
 /// The arguments of `hookctl sync`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
@@ -45,6 +44,7 @@ use crate::unseen;
   hookctl sync --dry-run --out plan.json save the plan, for `hookctl apply plan.json`
   hookctl sync --yes                     apply without asking
   hookctl sync --only 'billing-*'        only some keys
+  hookctl sync --yes --verify 10m        apply, and prove by deliveries that the changes work
   hookctl sync --sandbox                 use the built-in emulator, without an account")]
 pub(crate) struct SyncArgs {
     /// Show the plan; write nothing, neither to the API nor to the local record
@@ -78,6 +78,8 @@ pub(crate) struct SyncArgs {
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
     #[command(flatten)]
+    verifying: VerifyingArgs,
+    #[command(flatten)]
     settling: SettlingArgs,
     #[command(flatten)]
     detail: DetailArgs,
@@ -110,6 +112,13 @@ impl SyncArgs {
             prune: self.prune || settings.prune,
             keep_unverified_secrets: self.unverified_secrets == Unverified::Keep,
         }
+    }
+
+    fn policy(&self, terms: &Terms) -> Result<Policy, CommandError> {
+        Ok(Policy {
+            retry_held: self.verifying.retry_held,
+            ..policy(terms)?
+        })
     }
 
     /// Returns the keys whose tokens the saved plan does not see, with the seals of their sources.
@@ -222,7 +231,7 @@ async fn sync(
     )
     .await??;
     let terms = args.terms(&settings, session.account());
-    let policy = policy(&terms)?;
+    let policy = args.policy(&terms)?;
     let access = session.access(args.dry_run).await?;
     // Large values are never dropped: freeing them takes as long as a tenth of a run without changes.
     let remembered = ManuallyDrop::new(access.remembered().await?);
@@ -287,8 +296,10 @@ async fn sync(
                 files,
             };
             let result = apply(ui, &inputs, &options, writing, presenter, &mut approve).await;
-            let stats = || session.stats(started);
-            conclude(result, &cancellation, presenter, stats)
+            let verifying = args.verifying;
+            let concluding =
+                verifying.conclude(result, &session, started, &cancellation, presenter);
+            concluding.await
         }
     }
 }

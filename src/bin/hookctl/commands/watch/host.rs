@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::context::WatchContext;
+use super::deliveries::Deliveries;
 use super::failure;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
@@ -61,6 +62,7 @@ pub(super) struct CliHost<'a> {
     orphans: Standing<Bound, String>,
     /// The webhooks whose drift the last pass did not correct, with the changes.
     drifted: Standing<String, String>,
+    deliveries: Deliveries,
     service: Arc<Service>,
     metrics: Arc<Metrics>,
     board: Option<Arc<Board>>,
@@ -76,6 +78,7 @@ impl<'a> CliHost<'a> {
     ) -> Self {
         Self {
             options: context.options(&only, &settings, session.horizon()),
+            deliveries: Deliveries::new(context.args.verify, Arc::clone(&reported.metrics)),
             service: reported.service,
             context,
             only,
@@ -141,6 +144,7 @@ impl<'a> CliHost<'a> {
         let new = passed.left.iter().filter(|planned| is_new(&planned.key));
         let fields = new.map(|planned| planned.changes.len().max(1)).sum();
         self.metrics.report(passed, fields);
+        self.deliveries.passed(report, &self.session, target);
         self.unreadable.passed(&report.plan);
         let orphans = self
             .orphans
@@ -244,7 +248,10 @@ impl<'a> CliHost<'a> {
             Ended::Complete => format!("{target} has drift, which is not corrected"),
             Ended::Incomplete => format!("{target} is not in sync: {failed} failed, retrying"),
         };
-        let counts = [("held", passed.held.len()), ("orphans", plan.orphans.len())];
+        let counts = [
+            ("held", passed.held.len() + plan.held.len()),
+            ("orphans", plan.orphans.len()),
+        ];
         for (word, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text += &format!(", {word}: {count}");
         }
