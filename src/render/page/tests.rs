@@ -105,6 +105,7 @@ fn page() -> Page {
                 author: "A Person".to_owned(),
                 modified: true,
             }),
+            run: None,
         }],
     }
 }

@@ -331,6 +331,7 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             action: history_action(&planned.action),
             changes: planned.changes.iter().map(history_change).collect(),
             provenance: self.provenance.clone(),
+            run: self.options.run.map(str::to_owned),
         };
         let settlement = Settlement {
             key: planned.key.clone(),

@@ -152,6 +152,8 @@ pub(crate) struct StoredEntry<'a> {
     changes: Vec<StoredChange<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Cow<'a, Provenance>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Cow<'a, str>>,
 }
 
 /// The stored form of a changed field. Omits the usual values, since a create has one of these per field, and sled
@@ -211,6 +213,7 @@ impl StoredEntry<'_> {
                 })
                 .collect(),
             provenance: self.provenance.map(|one| Cow::Owned(one.into_owned())),
+            run: self.run.map(owned),
         }
     }
 }
@@ -233,6 +236,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
                 })
                 .collect(),
             provenance: entry.provenance.as_ref().map(Cow::Borrowed),
+            run: entry.run.as_deref().map(Cow::Borrowed),
         }
     }
 }
@@ -255,6 +259,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
                 })
                 .collect(),
             provenance: entry.provenance.map(Cow::into_owned),
+            run: entry.run.map(Cow::into_owned),
         }
     }
 }
@@ -320,6 +325,7 @@ mod tests {
                 change(Some("a"), HistoryCause::Unknown("drifted".to_owned())),
             ],
             provenance: None,
+            run: None,
         };
         let text = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
         assert_eq!(

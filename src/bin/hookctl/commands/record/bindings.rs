@@ -94,6 +94,7 @@ fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
         action,
         changes: Vec::new(),
         provenance: None,
+        run: None,
     }
 }
 

@@ -63,6 +63,8 @@ pub(super) struct CliHost<'a> {
     settings: Settings,
     options: WatchOptions,
     session: Session,
+    /// The name of this run.
+    run: String,
     files: Files,
     unreadable: Unreadable,
     /// The orphans of the last pass.
@@ -85,6 +87,7 @@ impl<'a> CliHost<'a> {
         Self {
             options: options(context.args, &only, &settings, session.horizon()),
             service: reported.service,
+            run: crate::provenance::run(context.environment),
             context,
             only,
             settings,
@@ -354,6 +357,10 @@ impl Host for CliHost<'_> {
 
     fn provenance(&self) -> Option<Provenance> {
         crate::provenance::of(&self.settings.webhooks_dir, &self.settings.root)
+    }
+
+    fn run(&self) -> Option<&str> {
+        Some(&self.run)
     }
 
     /// Reloads hookctl.yaml. If it is invalid, shows why and keeps the previous settings.
