@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::account::{Shared, State};
 use super::contract::Webhook;
+use super::delivery;
 use super::fault::{Fault, Faults, Hears, When};
 use super::options::{SandboxOptions, Storage};
 use super::request::RecordedRequest;
@@ -67,6 +68,7 @@ impl Emulator {
         Ok(Self(Arc::new(Shared {
             dialect: options.dialect,
             latency: options.latency,
+            delivery: options.delivery,
             state: Mutex::new(State {
                 api_keys: vec![options.api_key],
                 store,
@@ -74,6 +76,8 @@ impl Emulator {
                 requests: VecDeque::new(),
                 received: 0,
                 by_method: BTreeMap::new(),
+                claims: BTreeMap::new(),
+                claimed: 0,
             }),
         })))
     }
@@ -187,6 +191,16 @@ impl Emulator {
     /// Returns the token of a webhook.
     pub fn token(&self, id: &str) -> Option<String> {
         self.lock().store.token(id).map(str::to_owned)
+    }
+
+    /// Gives the token of a webhook to the emulator, which keeps it in memory only.
+    pub fn give_token(&self, id: &str, token: impl Into<String>) {
+        self.lock().store.give_token(id, token.into());
+    }
+
+    /// Continues the deliveries that an earlier process left pending, if the options say so. Requires a Tokio runtime.
+    pub(super) fn resume(&self) {
+        delivery::resume(&self.0);
     }
 
     /// Creates or replaces a webhook without a request.

@@ -17,6 +17,8 @@ pub(crate) enum ExitStatus {
     PartlyFailed,
     /// 5: refused by a safety rule.
     Refused,
+    /// 6: an event was not delivered.
+    NotDelivered,
     /// 64: wrong usage.
     Usage,
     /// 130: interrupted, after requests in flight were settled and recorded.
@@ -33,6 +35,7 @@ impl ExitStatus {
             Self::Drift => 3,
             Self::PartlyFailed => 4,
             Self::Refused => 5,
+            Self::NotDelivered => 6,
             Self::Usage => 64,
             Self::Interrupted => 130,
         }

@@ -20,7 +20,7 @@ use hookctl::record::{
 };
 use hookctl::remote::http::{HttpApi, HttpOptions, OnHttpEvent, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
-use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
+use hookctl::sandbox::{DeliveryOptions, Sandbox};
 use hookctl::secret::{
     FingerprintKey, KeyValues, Permits, Salt, Secret, SecretSource, Secrets, TooShort,
 };
@@ -28,6 +28,7 @@ use hookctl::state::DesiredState;
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
+use crate::emulator::{self, SANDBOX_KEY};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -38,9 +39,6 @@ use crate::shared_record::{Renewal, connect};
 use crate::signals::{cancellation, interrupted};
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
-
-/// Placeholder API key for the in-process sandbox. Not secret.
-pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
 
 /// How long to wait for another process that writes the local record.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,7 +55,7 @@ pub(crate) struct Session {
     clock: Arc<dyn Clock>,
     horizon: Horizon,
     // Stops the emulator when dropped.
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Session {
@@ -69,6 +67,22 @@ impl Session {
     ) -> Result<Self, CommandError> {
         let record = record(settings, cleared.is_sandbox())?;
         Self::over(record, settings, environment, cleared).await
+    }
+
+    /// Sets up a session like [`Self::open`]. The emulator delivers events.
+    pub(crate) async fn delivering(
+        settings: &Settings,
+        environment: &Environment,
+        cleared: &Cleared,
+        delivery: DeliveryOptions,
+    ) -> Result<Self, CommandError> {
+        let record = record(settings, cleared.is_sandbox())?;
+        if !cleared.is_sandbox() {
+            return Self::over(record, settings, environment, cleared).await;
+        }
+        let reaching = record.reach(settings, environment, cleared.permits());
+        let (record, _) = reaching.await?;
+        Self::over_sandbox(record, settings, Some(delivery)).await
     }
 
     /// Sets up the session over a record that may be loaded already.
@@ -83,7 +97,7 @@ impl Session {
                 let (record, _) = record
                     .reach(settings, environment, cleared.permits())
                     .await?;
-                return Self::over_sandbox(record, settings).await;
+                return Self::over_sandbox(record, settings, None).await;
             }
             Cleared::Api(consent) => consent,
         };
@@ -133,7 +147,7 @@ impl Session {
             keys,
             clock: SystemClock::shared(),
             horizon: Horizon(settings.settle_horizon),
-            _sandbox: None,
+            sandbox: None,
         })
     }
 
@@ -147,8 +161,13 @@ impl Session {
         Self::over(RecordAhead::Local(record), settings, environment, cleared).await
     }
 
-    async fn over_sandbox(record: Record, settings: &Settings) -> Result<Self, CommandError> {
-        let running = start_sandbox(settings).await?;
+    /// Sets up the session over the emulator, which delivers events if `delivery` says how.
+    async fn over_sandbox(
+        record: Record,
+        settings: &Settings,
+        delivery: Option<DeliveryOptions>,
+    ) -> Result<Self, CommandError> {
+        let running = emulator::start(settings, delivery).await?;
         let key = Secret::new(SANDBOX_KEY.to_owned())
             .map_err(|error| CommandError::caused("api-key", &error))?;
         let fingerprint_key = FingerprintKey::derive(&key);
@@ -167,7 +186,7 @@ impl Session {
             clock: SystemClock::shared(),
             // Requests within one process take effect before they are answered.
             horizon: Horizon(Duration::ZERO),
-            _sandbox: Some(running),
+            sandbox: Some(running),
         })
     }
 
@@ -201,6 +220,11 @@ impl Session {
 
     pub(crate) const fn api(&self) -> &HttpApi {
         &self.api
+    }
+
+    /// Returns the emulator, if it runs in this process.
+    pub(crate) const fn sandbox(&self) -> Option<&Sandbox> {
+        self.sandbox.as_ref()
     }
 
     pub(crate) fn account(&self) -> &Account {
@@ -412,20 +436,6 @@ fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
             "set {variable} to a file of PEM certificates, or unset it"
         ))
     })
-}
-
-async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {
-    let file = format!("{}.json", settings.target.name);
-    let options = SandboxOptions {
-        api_key: SANDBOX_KEY.to_owned(),
-        storage: Storage::File(settings.cache_dir.join("sandbox").join(file)),
-        dialect: Dialect::default(),
-        latency: std::time::Duration::ZERO,
-    };
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    Sandbox::start(options, address)
-        .await
-        .map_err(|error| CommandError::caused("sandbox", &error))
 }
 
 fn options(settings: &Settings, base_url: String, key: Secret, source: String) -> HttpOptions {

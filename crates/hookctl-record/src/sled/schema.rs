@@ -235,7 +235,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
                     cause: Cow::Borrowed(change.cause.as_str()),
                 })
                 .collect(),
-            provenance: entry.provenance.as_ref().map(Cow::Borrowed),
+            provenance: entry.provenance.as_deref().map(Cow::Borrowed),
             run: entry.run.as_deref().map(Cow::Borrowed),
         }
     }
@@ -258,7 +258,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
                     cause: change.cause.into(),
                 })
                 .collect(),
-            provenance: entry.provenance.map(Cow::into_owned),
+            provenance: entry.provenance.map(|one| Box::new(one.into_owned())),
             run: entry.run.map(Cow::into_owned),
         }
     }
