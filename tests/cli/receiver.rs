@@ -1,4 +1,4 @@
-//! A receiver of deliveries on a port of this machine, which responds as it is told.
+//! A receiver of deliveries on a port of this machine, with given responses.
 
 use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};

@@ -19,11 +19,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// A receiver that responds as it is told, after a time, and keeps what it received.
+/// A request that was received: when, where, with which token, and what.
+type Received = (f64, String, Option<String>, Value);
+
+/// A receiver with given responses, each after a time, which keeps what it received.
 struct Receiver {
     start: Instant,
     answers: Mutex<VecDeque<(Duration, Outcome)>>,
-    received: Mutex<Vec<(f64, String, Option<String>, Value)>>,
+    received: Mutex<Vec<Received>>,
 }
 
 impl Sender for Receiver {
@@ -147,7 +150,7 @@ const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
 
 /// Lets an hour pass.
 async fn an_hour() {
-    tokio::time::sleep(Duration::from_secs(3600)).await;
+    tokio::time::sleep(Duration::from_hours(1)).await;
 }
 
 #[tokio::test(start_paused = true)]

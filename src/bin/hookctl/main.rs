@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod args;
+mod certificates;
 mod cli;
 mod commands;
 mod completers;

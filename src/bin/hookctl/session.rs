@@ -8,8 +8,6 @@ use hookctl::apply::RunContext;
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::config::SharedPlace;
 use hookctl::declaration::Declarations;
-use hookctl::input::open_regular;
-use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::SharedError;
@@ -115,7 +113,7 @@ impl Session {
                 .map_err(|error| CommandError::caused("invalid-proxy", &error))?;
         }
         if url.is_https() {
-            check_certificates(environment)?;
+            crate::certificates::check(environment)?;
         }
         let permits = consent.permits();
         let key = resolve_key("API key", access.api_key(), environment, permits).await?;
@@ -418,24 +416,6 @@ pub(crate) fn account(settings: &Settings, sandbox: bool) -> Account {
     // Commands that need a URL report that it is missing.
     let url = target.api_url.as_ref().map(ToString::to_string);
     Account::new(&target.name, &url.unwrap_or_default())
-}
-
-/// Checks the certificate files that the environment names. The TLS library would block on a FIFO.
-fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
-    let variable = "SSL_CERT_FILE";
-    let Some(file) = environment
-        .get_lossy(variable)
-        .filter(|file| !file.is_empty())
-    else {
-        return Ok(());
-    };
-    open_regular(file.as_ref()).map(drop).map_err(|error| {
-        let path = Outside::text(&file);
-        let message = format!("could not read the certificates in {path}: {error}");
-        CommandError::new("certificates", message).hint(format!(
-            "set {variable} to a file of PEM certificates, or unset it"
-        ))
-    })
 }
 
 fn options(settings: &Settings, base_url: String, key: Secret, source: String) -> HttpOptions {

@@ -7,13 +7,15 @@
 
 use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use url::Host;
 
 use super::destination::{Destinations, Refusal};
-use super::options::{Outcome, Sender, Sending, Shipment};
+use super::options::{DeliveryOptions, Outcome, Sender, Sending, Shipment};
 
 /// The maximum number of bytes that are read of a response.
 const READ_LIMIT: usize = 64 * 1024;
@@ -71,6 +73,23 @@ impl HttpSender {
         sent.unwrap_or_else(|error| Outcome::Unanswered {
             error: described(error, shipment.timeout),
         })
+    }
+}
+
+impl DeliveryOptions {
+    /// Returns options that deliver over HTTP, in real time, to these destinations.
+    pub fn over_http(destinations: Destinations) -> Self {
+        Self {
+            sender: Arc::new(HttpSender::new(destinations.clone())),
+            destinations,
+            retry_delay: None,
+            resumes: false,
+            now: Arc::new(Timestamp::now),
+            chance: Arc::new(|| {
+                let drawn = getrandom::u32().unwrap_or_default();
+                f64::from(drawn) / f64::from(u32::MAX)
+            }),
+        }
     }
 }
 

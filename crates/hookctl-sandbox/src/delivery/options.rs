@@ -89,21 +89,3 @@ impl fmt::Debug for DeliveryOptions {
             .finish_non_exhaustive()
     }
 }
-
-#[cfg(feature = "deliver")]
-impl DeliveryOptions {
-    /// Returns options that deliver over HTTP, in real time, to these destinations.
-    pub fn over_http(destinations: Destinations) -> Self {
-        Self {
-            sender: Arc::new(super::http::HttpSender::new(destinations.clone())),
-            destinations,
-            retry_delay: None,
-            resumes: false,
-            now: Arc::new(Timestamp::now),
-            chance: Arc::new(|| {
-                let drawn = getrandom::u32().unwrap_or_default();
-                f64::from(drawn) / f64::from(u32::MAX)
-            }),
-        }
-    }
-}

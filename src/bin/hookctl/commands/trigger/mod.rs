@@ -176,7 +176,7 @@ async fn trigger(
     let events = events(&made);
     let skipped = skipped(&made, &keys);
     if events.is_empty() {
-        return Err(nobody(&args.action, &skipped));
+        return Err(no_receiver(&args.action, &skipped));
     }
     let shows = args.output == Form::Human && !ui.is_quiet();
     if shows {
@@ -316,7 +316,7 @@ fn skipped(made: &Value, names: &BTreeMap<String, String>) -> Vec<Skipped> {
     rows.into_iter().flatten().filter_map(read).collect()
 }
 
-fn nobody(action: &str, skipped: &[Skipped]) -> CommandError {
+fn no_receiver(action: &str, skipped: &[Skipped]) -> CommandError {
     let message = match skipped {
         [one] => one.line(action),
         _ => format!("no enabled webhook subscribes to {action}"),
