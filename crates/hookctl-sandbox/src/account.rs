@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use super::delivery::DeliveryOptions;
 use super::fault::{Fault, Faults};
 use super::options::Dialect;
@@ -19,6 +21,8 @@ pub(super) struct Shared {
     pub(super) latency: Duration,
     /// How events are delivered. `None` if they are not.
     pub(super) delivery: Option<DeliveryOptions>,
+    /// Permits to send to receivers.
+    pub(super) sending: Semaphore,
     pub(super) state: Mutex<State>,
 }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::account::{Shared, State};
 use super::contract::Webhook;
@@ -16,6 +17,9 @@ use super::options::{SandboxOptions, Storage};
 use super::request::RecordedRequest;
 use super::routes;
 use super::store::Store;
+
+/// How many deliveries are sent concurrently.
+const DELIVERIES_AT_ONCE: usize = 32;
 
 /// An emulated account, with methods that inject faults. Clones share the account.
 #[derive(Clone)]
@@ -69,6 +73,7 @@ impl Emulator {
             dialect: options.dialect,
             latency: options.latency,
             delivery: options.delivery,
+            sending: Semaphore::new(DELIVERIES_AT_ONCE),
             state: Mutex::new(State {
                 api_keys: vec![options.api_key],
                 store,

@@ -250,11 +250,12 @@ impl Store {
         format!("{seconds:08x}{chance:08x}{:08x}", self.rows)
     }
 
-    /// Adds events. Only the latest are kept, with their attempts.
+    /// Adds events. Of the earlier ones only the latest are kept, with their attempts.
     pub(super) fn add_events(&mut self, events: Vec<Value>) -> io::Result<()> {
         self.change(|content| {
+            let most = MOST_EVENTS.max(events.len());
             content.events.extend(events);
-            let excess = content.events.len().saturating_sub(MOST_EVENTS);
+            let excess = content.events.len().saturating_sub(most);
             let dropped: BTreeSet<String> = content
                 .events
                 .drain(..excess)
@@ -404,6 +405,10 @@ mod tests {
         store.add_events(more).unwrap();
         assert_eq!(store.events().len(), MOST_EVENTS);
         assert_eq!(store.attempts(), [event(2)]);
+        // Events that are made together are kept together.
+        let many = (0..MOST_EVENTS + 5).map(event).collect();
+        store.add_events(many).unwrap();
+        assert_eq!(store.events().len(), MOST_EVENTS + 5);
     }
 
     #[test]

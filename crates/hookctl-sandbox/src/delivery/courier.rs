@@ -71,6 +71,10 @@ impl Courier {
             let Some(options) = shared.delivery.clone() else {
                 return;
             };
+            // Never closed.
+            let Ok(permit) = shared.sending.acquire().await else {
+                return;
+            };
             let Some(attempt) = self.prepare(&shared, &options) else {
                 return;
             };
@@ -99,6 +103,7 @@ impl Courier {
                 next,
             };
             let recorded = self.record(&shared, ended);
+            drop(permit);
             drop(shared);
             match (next, recorded) {
                 (Next::Retry(pause), Ok(true)) => tokio::time::sleep(pause).await,

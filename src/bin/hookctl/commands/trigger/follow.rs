@@ -20,8 +20,8 @@ use crate::mask;
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(320);
 
-/// The most events that are read at once: those that the sandbox keeps.
-const MOST_EVENTS: usize = 1_000;
+/// The most events that are read at once: more than webhooks that a sandbox has.
+const MOST_EVENTS: usize = 100_000;
 
 /// An event, and its attempts so far, oldest first.
 struct Delivery {
@@ -91,6 +91,8 @@ impl<'a> Watcher<'a> {
         for delivery in self.deliveries.iter_mut().filter(|one| !one.is_over) {
             let mut rows = read.rows.iter();
             let Some(event) = rows.find(|row| row.event_id == delivery.event.event_id) else {
+                // The sandbox dropped it in favor of later ones.
+                delivery.is_over = true;
                 continue;
             };
             let seen = delivery.earlier + delivery.attempts.len() as u64;
