@@ -82,6 +82,7 @@ pub fn change(number: u64) -> HistoryEntry {
         action: HistoryAction::Create,
         changes: Vec::new(),
         provenance: None,
+        run: None,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::environment::Environment;
 use crate::error::CommandError;
 
 /// Checks the certificate files that the environment names. The TLS library would block on a FIFO.
-pub(crate) fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
+pub(crate) fn check(environment: &Environment) -> Result<(), CommandError> {
     let variable = "SSL_CERT_FILE";
     let Some(file) = environment
         .get_lossy(variable)

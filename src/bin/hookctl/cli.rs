@@ -31,7 +31,7 @@ use crate::version;
 #[command(
     after_help = "Exit codes: 0 done or nothing to do; 1 error; 2 changes and 3 drift only \
 (with --dry-run --detailed-exitcode); 4 partly failed; 5 refused by a safety rule; \
-6 deliveries fail (with --verify, or verify); 64 wrong usage; 130 interrupted."
+6 deliveries fail; 64 wrong usage; 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -70,6 +70,8 @@ enum Command {
     Attempts(commands::deliveries::AttemptsArgs),
     /// Redeliver an event
     Retry(commands::deliveries::RetryArgs),
+    /// Make an event in the sandbox, and deliver it to the receivers
+    Trigger(commands::trigger::TriggerArgs),
     /// Show, check, and repair the local record
     #[command(alias = "cache")]
     Record(commands::record::RecordArgs),
@@ -194,6 +196,9 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Retry(args) => {
                 let request = Request::Retry(&args);
                 commands::deliveries::run(&ui, &cli.global, request, &environment).await
+            }
+            Command::Trigger(args) => {
+                commands::trigger::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Show(args) => commands::show::run(&ui, &cli.global, &args, &environment).await,
             Command::Doctor(args) => {

@@ -17,7 +17,7 @@ pub(crate) enum ExitStatus {
     PartlyFailed,
     /// 5: refused by a safety rule.
     Refused,
-    /// 6: applied, but deliveries fail. Only with a verification.
+    /// 6: deliveries fail. A sync with a verification was applied.
     DeliveriesFail,
     /// 64: wrong usage.
     Usage,

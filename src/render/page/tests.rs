@@ -102,11 +102,12 @@ fn page() -> Page {
                 to: "https://new.example.com/private".to_owned(),
                 cause: HistoryCause::Drift,
             }],
-            provenance: Some(Provenance {
+            provenance: Some(Box::new(Provenance {
                 commit: "<b>0123456789abcdef".to_owned(),
                 author: "A Person".to_owned(),
                 modified: true,
-            }),
+            })),
+            run: None,
         }],
     }
 }

@@ -73,6 +73,10 @@ impl<T: Transport> HttpApi<T> {
         self.tally.clock_difference()
     }
 
+    pub(super) fn base_url(&self) -> &str {
+        &self.options.base_url
+    }
+
     pub(super) fn url(&self, id: Option<&RemoteId>) -> String {
         let base = &self.options.base_url;
         match id {

@@ -27,7 +27,10 @@ pub struct HistoryEntry {
     pub changes: Vec<HistoryChange>,
     /// The Git commit of the files; `None` outside a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provenance: Option<Provenance>,
+    pub provenance: Option<Box<Provenance>>,
+    /// The run: the URL of a CI job, or the user, host, and process. `None` if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// Defines an enum of names. A name that is not among them, written by another version, stays as it is.

@@ -322,6 +322,7 @@ fn bound(
             action: HistoryAction::Create,
             changes: Vec::new(),
             provenance: None,
+            run: None,
         }),
     }
 }

@@ -335,7 +335,8 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
             id: id.clone(),
             action: history_action(&planned.action),
             changes: planned.changes.iter().map(history_change).collect(),
-            provenance: self.provenance.clone(),
+            provenance: self.provenance.clone().map(Box::new),
+            run: self.options.run.map(str::to_owned),
         };
         let settlement = Settlement {
             key: planned.key.clone(),

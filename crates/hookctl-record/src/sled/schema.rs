@@ -158,6 +158,8 @@ pub(crate) struct StoredEntry<'a> {
     changes: Vec<StoredChange<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Cow<'a, Provenance>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Cow<'a, str>>,
 }
 
 /// The stored form of a changed field. Omits the usual values, since a create has one of these per field, and sled
@@ -218,6 +220,7 @@ impl StoredEntry<'_> {
                 })
                 .collect(),
             provenance: self.provenance.map(|one| Cow::Owned(one.into_owned())),
+            run: self.run.map(owned),
         }
     }
 }
@@ -240,7 +243,8 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
                     cause: Cow::Borrowed(change.cause.as_str()),
                 })
                 .collect(),
-            provenance: entry.provenance.as_ref().map(Cow::Borrowed),
+            provenance: entry.provenance.as_deref().map(Cow::Borrowed),
+            run: entry.run.as_deref().map(Cow::Borrowed),
         }
     }
 }
@@ -263,7 +267,8 @@ impl From<StoredEntry<'static>> for HistoryEntry {
                     cause: change.cause.into(),
                 })
                 .collect(),
-            provenance: entry.provenance.map(Cow::into_owned),
+            provenance: entry.provenance.map(|one| Box::new(one.into_owned())),
+            run: entry.run.map(Cow::into_owned),
         }
     }
 }
@@ -330,6 +335,7 @@ mod tests {
                 change(Some("a"), HistoryCause::Unknown("drifted".to_owned())),
             ],
             provenance: None,
+            run: None,
         };
         let text = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
         assert_eq!(

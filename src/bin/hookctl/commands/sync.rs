@@ -242,6 +242,7 @@ async fn sync(
         &policy.only,
         desired.keys().chain(remembered.last_applied.keys()),
     )?;
+    let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let inputs = PlanInputs {
         overrides: Overrides {
@@ -282,6 +283,7 @@ async fn sync(
                 concurrency: settings.concurrency,
                 grace: args.settling.grace,
                 provenance: Some(&provenance),
+                run: Some(&run),
             };
             let mut approve = |plan: &Plan| {
                 if args.yes || !ui.can_ask() || !needs_consent(plan) {

@@ -324,6 +324,7 @@ fn the_moment_of_a_change_is_that_of_the_api() {
             cause: hookctl_core::record::HistoryCause::Edited,
         }],
         provenance: None,
+        run: None,
     };
     let last = |entries: &[HistoryEntry]| last_changes(entries).get(&change().id).copied();
     let update = entry(HistoryAction::Update, 100, Some(at(40)));

@@ -95,6 +95,7 @@ fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
         action,
         changes: Vec::new(),
         provenance: None,
+        run: None,
     }
 }
 

@@ -56,6 +56,8 @@ pub(super) struct CliHost<'a> {
     session: Arc<Session>,
     /// Ends the passes of this term.
     term: CancellationToken,
+    /// The name of this run.
+    run: String,
     files: Files,
     unreadable: Unreadable,
     /// The orphans of the last pass.
@@ -80,6 +82,7 @@ impl<'a> CliHost<'a> {
             options: context.options(&only, &settings, session.horizon()),
             deliveries: Deliveries::new(context.args.verify, Arc::clone(&reported.metrics)),
             service: reported.service,
+            run: crate::provenance::run(context.environment),
             context,
             only,
             settings: Arc::new(settings),
@@ -386,6 +389,10 @@ impl Host for CliHost<'_> {
 
     fn provenance(&self) -> Option<Provenance> {
         crate::provenance::of(&self.settings.webhooks_dir, &self.settings.root)
+    }
+
+    fn run(&self) -> Option<&str> {
+        Some(&self.run)
     }
 
     /// Reloads hookctl.yaml. If it is invalid, shows why and keeps the previous settings.
