@@ -54,13 +54,15 @@ fn settled(line: &str) -> String {
         settled.push(character);
     }
     let settled = settled.trim_end();
-    if let (true, Some((before, _))) = (settled.ends_with(" ms"), settled.rsplit_once(" in ")) {
+    // Such as "in 3 ms", "in 0.02 s.", and "in 2.64 s." on a busy machine.
+    if let Some((before, time)) = settled.rsplit_once(" in ")
+        && let Some((number, unit)) = time.split_once(' ')
+        && number.parse::<f64>().is_ok()
+        && matches!(unit, "ms" | "s.")
+    {
         return format!("{before} in a moment");
     }
-    match settled.split_once(" in 0.") {
-        Some((before, _)) => format!("{before} in a moment"),
-        None => settled.to_owned(),
-    }
+    settled.to_owned()
 }
 
 /// Runs the commands of a step, and finds what is shown, in its order, in what comes.

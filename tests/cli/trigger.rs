@@ -192,6 +192,23 @@ fn everything_can_be_forwarded_to_a_receiver_on_this_machine() {
     assert_eq!(lines(&receiver).len(), 3);
 }
 
+/// An attempt names the declared address: the receiver stands in for it.
+#[test]
+fn a_forwarded_delivery_proves_the_declared_address() {
+    let receiver = Receiver::new([]);
+    let repository = synced("https://hooks.example.com", "");
+    let forward = ["--forward-to", receiver.origin.as_str()];
+    // An event of the second of the change does not count.
+    let proven = (0..20).any(|_| {
+        trigger(&repository, &forward).code(0);
+        let run = repository
+            .run(&["verify", "--sandbox", "--timeout", "1s"])
+            .code(0);
+        run.stdout.contains("proven")
+    });
+    assert!(proven);
+}
+
 #[test]
 fn data_is_merged_into_the_payload() {
     let receiver = Receiver::new([]);

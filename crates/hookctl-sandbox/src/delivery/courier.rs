@@ -165,7 +165,8 @@ impl Courier {
             }),
         };
         Some(Attempt {
-            url: address.map_or_else(|_| webhook.url.clone(), |url| url.to_string()),
+            // The declared address also if the request is forwarded: a receiver stands in for it.
+            url: webhook.url.clone(),
             shipment,
             token,
             timing,
