@@ -18,10 +18,6 @@ pub struct Commit {
 }
 
 /// An entry of a commit.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "most entries are settlements, so a box would only add an allocation"
-)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
     /// A write is about to be sent.

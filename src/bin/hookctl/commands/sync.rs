@@ -225,11 +225,8 @@ async fn sync(
     let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = unless_cancelled(
-        &cancellation,
-        Session::over(record, &settings, environment, &cleared),
-    )
-    .await??;
+    let opening = Session::over(record, &settings, environment, &cleared);
+    let session = unless_cancelled(&cancellation, opening).await??;
     let terms = args.terms(&settings, session.account());
     let policy = args.policy(&terms)?;
     let access = session.access(args.dry_run).await?;
