@@ -117,7 +117,7 @@ impl VerdictRow {
             ("disabled", _) => "disabled, so nothing is delivered".to_owned(),
             _ => match &self.unread {
                 Some(reason) => format!("could not read its deliveries: {reason}"),
-                None => "no event is decided yet".to_owned(),
+                None => "no verdict when the time was up".to_owned(),
             },
         };
         if let Some(event) = &self.redelivered {

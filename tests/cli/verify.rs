@@ -481,6 +481,44 @@ fn a_failed_change_is_rolled_back_and_held() {
 }
 
 #[test]
+fn a_held_webhook_that_is_deleted_is_not_made_again() {
+    let (account, repository) = moved();
+    repository.sync(&account, &ROLLBACK).code(6);
+    assert!(account.sandbox.remove("Billing").unwrap());
+    account.requests();
+    repository.sync(&account, &[]).code(0).shows("1 held.");
+    assert_eq!(account.requests(), ["GET workflow-webhooks"]);
+    repository.declare(&BILLING.replace("/billing", "/v3"));
+    repository.sync(&account, &[]).code(0);
+    assert_eq!(account.names(), ["Billing"]);
+}
+
+/// As after a run that was killed between the hold and the request.
+#[test]
+fn a_hold_ends_if_the_api_has_what_is_declared() {
+    let (account, repository) = moved();
+    repository.sync(&account, &ROLLBACK).code(6);
+    account.edit("Billing", &json!({ "url": "https://hooks.example.com/v2" }));
+    repository
+        .sync(&account, &[])
+        .code(0)
+        .shows("1 webhook is as declared.");
+    account.edit("Billing", &json!({ "url": URL }));
+    repository.sync(&account, &[]).code(0).shows("(drift)");
+}
+
+#[test]
+fn nothing_to_verify_is_no_proof() {
+    let (account, repository) = (Account::new(), Repository::with(BILLING));
+    verify(&repository, &account, &[])
+        .code(0)
+        .shows("Nothing to verify.");
+    verify(&repository, &account, &["--require-traffic"])
+        .code(6)
+        .complains("error[no-traffic]: no webhook of the record was verified");
+}
+
+#[test]
 fn a_held_webhook_is_applied_again_on_request_and_a_declaration_as_before_ends_the_hold() {
     let (account, repository) = moved();
     let document = repository.sync(

@@ -149,9 +149,11 @@ impl VerifyingArgs {
         for problem in problems {
             presenter.report(problem);
         }
-        if verified.interrupted {
+        // A rollback may have been interrupted, too.
+        if verified.interrupted || cancellation.is_cancelled() {
             let message = "interrupted after the apply; `hookctl verify` continues";
             presenter.report(Message::notice("interrupted", message));
+            return ExitStatus::Interrupted;
         }
         status(&verified, evidence, ExitStatus::PartlyFailed)
     }

@@ -150,6 +150,9 @@ impl<'a> Decisions<'a> {
         let action = match identity {
             Identity::Found(found) => return self.found(key, webhook, found),
             Identity::Missing => Action::Create(creation(webhook)),
+            Identity::Gone(_) if self.is_held_as_declared(key, webhook) => {
+                return held::leave(&mut self.plan, key, webhook);
+            }
             Identity::Gone(id) => Action::Recreate {
                 gone: id.clone(),
                 creation: creation(webhook),
@@ -166,6 +169,12 @@ impl<'a> Decisions<'a> {
             action,
             origin: Some(webhook.origin.clone()),
         }));
+    }
+
+    fn is_held_as_declared(&self, key: &Key, webhook: &DesiredWebhook) -> bool {
+        let record = self.last_applied.get(key);
+        !self.policy.retry_held
+            && record.is_some_and(|record| held::is_declared_as_held(record, webhook))
     }
 
     fn found(&mut self, key: &Key, webhook: &DesiredWebhook, found: &ObservedWebhook) {
@@ -191,7 +200,9 @@ impl<'a> Decisions<'a> {
             },
             self.policy.unverified_secrets,
         );
-        if !self.policy.retry_held && own.is_some_and(|own| held::is_held(own, webhook, &token)) {
+        if !self.policy.retry_held
+            && own.is_some_and(|own| held::is_held(own, webhook, &found.spec, &token))
+        {
             return held::leave(&mut self.plan, key, webhook);
         }
         let diff = diff::compare(webhook, &found.spec, record);

@@ -3,24 +3,35 @@
 use super::token::TokenDecision;
 use super::{Cause, Change, Notice, Plan};
 use crate::state::{AppliedRecord, DesiredWebhook};
-use crate::webhook::{Field, Key};
+use crate::webhook::{Field, Key, WebhookSpec};
 
-/// Returns whether a webhook was rolled back, and is declared as before. Another token is another declaration.
+/// Returns whether a webhook was rolled back, and is declared as before. Another token is another declaration. If the API has
+/// what is declared, the rollback did not take effect, and nothing is held.
 pub(super) fn is_held(
     record: &AppliedRecord,
     webhook: &DesiredWebhook,
+    found: &WebhookSpec,
     token: &TokenDecision,
 ) -> bool {
     let is_new = |change: &Change| change.cause() == Cause::Edited;
-    let Some(held) = record.held.as_deref() else {
-        return false;
-    };
+    is_declared_as_held(record, webhook)
+        && !is_same(&webhook.spec, found, webhook)
+        && !token.change.as_ref().is_some_and(is_new)
+}
+
+/// Returns whether a webhook was rolled back, and is declared as before, whatever the API has.
+pub(super) fn is_declared_as_held(record: &AppliedRecord, webhook: &DesiredWebhook) -> bool {
+    let held = record.held.as_deref();
+    held.is_some_and(|held| is_same(held, &webhook.spec, webhook))
+}
+
+/// Returns whether two specs have the same values in the fields that a declaration does not ignore.
+fn is_same(one: &WebhookSpec, other: &WebhookSpec, webhook: &DesiredWebhook) -> bool {
     let ignored = &webhook.ignore_changes.fields;
     let mut fields = Field::ALL
         .into_iter()
         .filter(|field| !ignored.contains(field));
-    fields.all(|field| held.field_equals(&webhook.spec, field))
-        && !token.change.as_ref().is_some_and(is_new)
+    fields.all(|field| one.field_equals(other, field))
 }
 
 /// Leaves a held webhook alone, with a notice.

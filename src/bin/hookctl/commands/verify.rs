@@ -135,6 +135,11 @@ async fn verify(
     let report = verification::report(&verified, args.evidence);
     let mut messages: Vec<Message> = without_change(&unchanged).into_iter().collect();
     messages.extend(verification::problems(&verified, &report));
+    if report.webhooks.is_empty() && args.evidence.require_traffic {
+        let error = CommandError::new("no-traffic", "no webhook of the record was verified");
+        let hint = "sync first, with this target and this address of the API";
+        messages.push(error.hint(hint).into_message());
+    }
     match args.output {
         Form::Human | Form::Markdown if report.webhooks.is_empty() => {
             ui.result(&format!("{}\n", report.summary()));
@@ -145,6 +150,9 @@ async fn verify(
     }
     for message in &messages {
         ui.report(message);
+    }
+    if report.webhooks.is_empty() && args.evidence.require_traffic && !verified.interrupted {
+        return Ok(ExitStatus::DeliveriesFail);
     }
     Ok(verification::status(
         &verified,
