@@ -73,6 +73,10 @@ impl Destinations {
             host.to_owned()
         };
         let parsed = Host::parse(&text).map_err(|_| InvalidDestination::Host)?;
+        // A pattern would be taken for a name that no url has.
+        if host.contains('*') {
+            return Err(InvalidDestination::Host);
+        }
         self.hosts.insert(parsed.to_string());
         Ok(())
     }
@@ -225,6 +229,8 @@ mod tests {
             "a.example:80",
             "a.example/x",
             "a b",
+            "*",
+            "*.example",
         ] {
             assert!(destinations.permit(wrong).is_err(), "{wrong}");
         }

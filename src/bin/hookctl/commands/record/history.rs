@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{NonEmptyStringValueParser, RangedU64ValueParser};
 use hookctl::record::{HistoryEntry, Record};
 use hookctl::render::HistoryDocument;
 use hookctl::webhook::Key;
@@ -37,10 +38,10 @@ pub(super) struct HistoryArgs {
     #[arg(long, value_name = "COMMIT", value_parser = commit)]
     commit: Option<String>,
     /// Show only changes of this run: the URL of a CI job or its last part, such as the id, or a process
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = NonEmptyStringValueParser::new())]
     run: Option<String>,
     /// Show at most this many changes
-    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
     /// Output format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]

@@ -25,6 +25,10 @@ pub(super) fn read(text: &str) -> Result<Map<String, Value>, CommandError> {
             "name a file, or pass a JSON object such as '{\"run\": {\"status\": \"failed\"}}'",
         )
     })?;
+    if content.len() as u64 > LIMIT {
+        let message = format!("the data in {shown} is larger than {} KiB", LIMIT / 1024);
+        return Err(CommandError::new("trigger-data", message).status(ExitStatus::Usage));
+    }
     parsed(&String::from_utf8_lossy(&content), &shown.to_string())
 }
 
