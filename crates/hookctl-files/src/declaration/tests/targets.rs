@@ -275,7 +275,7 @@ fn a_problem_of_any_target_is_found_in_a_run_for_any() {
         ),
         (
             "targets: { prod: { max_retries: 9, retry_backoff_seconds: 300 } }",
-            vec!["5:64 long-retry-schedule"],
+            vec!["5:63 long-retry-schedule"],
         ),
         // What every target replaces is checked too.
         (

@@ -187,6 +187,7 @@ fn edited(
     };
     let baseline = Baseline {
         texts: &texts,
+        target: &settings.target.name,
         load: &load,
         desired: &states.desired,
         observed: &states.planned.observed,
