@@ -48,6 +48,7 @@ mod shared;
 mod show;
 mod status;
 mod tables;
+mod targets;
 mod terminal;
 mod trouble;
 mod trust;

@@ -1,7 +1,7 @@
 //! Converts the trees of a file to raw declarations.
 
 use super::ReadFile;
-use super::overrides::{Override, overrides};
+use super::overrides::{Overrides, overrides};
 use super::presence::Presence;
 use super::raw::{Fields, NOT_SHARED, OF_NAMED, fields};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
@@ -23,7 +23,7 @@ pub(super) struct RawWebhook {
     /// The fields, including those from `defaults`.
     pub(super) fields: Fields,
     /// The fields that differ in some targets. A list of targets has none.
-    pub(super) overrides: Vec<Override>,
+    pub(super) overrides: Overrides,
 }
 
 impl RawWebhook {
@@ -41,7 +41,7 @@ pub(super) struct RawFile {
     /// The fields shared by all webhooks of the file.
     pub(super) defaults: Fields,
     /// The shared fields that differ in some targets.
-    pub(super) default_overrides: Vec<Override>,
+    pub(super) default_overrides: Overrides,
     pub(super) webhooks: Vec<RawWebhook>,
 }
 
@@ -133,14 +133,14 @@ fn unknown_section(key: &Name) -> Diagnostic {
 }
 
 /// Returns the shared fields, and those that differ in some targets.
-fn shared(entry: &Entry, diagnostics: &mut Diagnostics) -> (Fields, Vec<Override>) {
+fn shared(entry: &Entry, diagnostics: &mut Diagnostics) -> (Fields, Overrides) {
     let mut shared = fields(&entry.value, "defaults", diagnostics).unwrap_or_default();
     shared_only(&mut shared, diagnostics);
     let mut by_target = shared
         .get("targets")
         .map(|field| overrides(field, diagnostics))
         .unwrap_or_default();
-    for of_target in &mut by_target {
+    for of_target in by_target.values_mut() {
         shared_only(&mut of_target.fields, diagnostics);
     }
     (shared, by_target)
@@ -181,7 +181,7 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
         .map(|field| overrides(field, diagnostics))
         .unwrap_or_default();
     with_meaning(&mut fields, presence, diagnostics);
-    for of_target in &mut overrides {
+    for of_target in overrides.values_mut() {
         let own = match of_target.fields.get("state") {
             Some(field) if field.is_removal("state") => Presence::Present,
             _ => self::presence(&of_target.fields).unwrap_or(presence),

@@ -6,8 +6,8 @@ use super::ReadFile;
 use super::document::{RawWebhook, presence};
 use super::interpolate::Interpolation;
 use super::lints;
-use super::merge::{Merged, in_target};
-use super::overrides::Override;
+use super::merge::{Merged, in_target, missing_field};
+use super::overrides::Overrides;
 use super::presence::Presence;
 use super::raw::RawField;
 use super::validate::Validation;
@@ -20,7 +20,7 @@ impl Validation<'_> {
     pub(super) fn other_targets(
         &mut self,
         raw: &RawWebhook,
-        defaults: &[Override],
+        defaults: &Overrides,
         selected: Option<&Merged<'_>>,
         names: &[String],
         file: &ReadFile,
@@ -33,21 +33,31 @@ impl Validation<'_> {
         self.each_field(&raw.fields, file, &mut broken, |name, field| {
             !field.is_default && name != "targets" && is_unread(name, field)
         });
-        for of_target in &raw.overrides {
+        for of_target in raw.overrides.values() {
             self.each_field(&of_target.fields, file, &mut broken, |name, field| {
                 !field.is_removal(name) && is_unread(name, field)
             });
         }
-        let mut present = Vec::new();
+        let mut missing = [("url", Missing::default()), ("actions", Missing::default())];
+        let mut present = 0_usize;
         for name in names {
             let merged = in_target(raw, defaults, name);
-            if presence(&merged.fields).is_none_or(|presence| presence == Presence::Present) {
-                self.retry_schedule(raw, &merged, file);
-                present.push((name.as_str(), merged));
+            if presence(&merged.fields).is_some_and(|presence| presence != Presence::Present) {
+                continue;
+            }
+            present += 1;
+            self.retry_schedule(raw, &merged, file);
+            for (field, missing) in &mut missing {
+                if !merged.fields.contains_key(field) {
+                    missing.push((name, null(&merged, field)));
+                }
             }
         }
-        for field in ["url", "actions"] {
-            self.require_in(raw, &present, file, field);
+        for (field, missing) in missing {
+            // The unreadable part of a file may contain `defaults` with the actions.
+            if field != "actions" || file.is_complete {
+                self.missing(raw, field, &missing, present);
+            }
         }
     }
 
@@ -73,30 +83,22 @@ impl Validation<'_> {
         }
     }
 
-    /// Reports a field that is missing in some targets. In all of them, it is missing in the webhook.
-    fn require_in(
+    /// Reports a field that is missing in some of the targets. In all of them, it is missing in the webhook.
+    fn missing(
         &mut self,
         raw: &RawWebhook,
-        targets: &[(&str, Merged<'_>)],
-        file: &ReadFile,
         field: &'static str,
+        missing: &Missing<'_>,
+        present: usize,
     ) {
-        let has_field = |(_, merged): &&(&str, Merged<'_>)| merged.fields.contains_key(field);
-        let is_removed = |merged: &Merged<'_>| null(merged, field).is_some();
-        if targets
-            .iter()
-            .all(|target| !has_field(&target) && !is_removed(&target.1))
-        {
-            if let Some((_, merged)) = targets.first() {
-                self.require(raw, merged, file, field);
-            }
+        let is_removed = missing.iter().any(|(_, null)| null.is_some());
+        if !missing.is_empty() && missing.len() == present && !is_removed {
+            self.diagnostics.push(missing_field(raw, field));
             return;
         }
-        if field == "actions" && !file.is_complete {
-            return;
-        }
-        for (target, merged) in targets.iter().filter(|target| !has_field(target)) {
+        for (target, null) in missing {
             let name = excerpt(target);
+            let own = raw.overrides.get(*target).map(|own| own.target);
             self.diagnostics.push(
                 Diagnostic::new(
                     Code::MissingField,
@@ -106,7 +108,7 @@ impl Validation<'_> {
                     ),
                 )
                 .at(
-                    place(raw, merged, target, field),
+                    null.or(own).unwrap_or(raw.span),
                     format!("'{field}' is missing"),
                 )
                 .help(format!(
@@ -117,14 +119,8 @@ impl Validation<'_> {
     }
 }
 
-/// Returns the null that removes a field, or the target, or the webhook.
-fn place(raw: &RawWebhook, merged: &Merged<'_>, target: &str, field: &str) -> Span {
-    let mut overrides = raw.overrides.iter();
-    let own = overrides.find(|one| one.target.value == target);
-    null(merged, field)
-        .or(own.map(|one| one.target.span))
-        .unwrap_or(raw.span)
-}
+/// The targets without a field, with the ranges of the nulls that remove it.
+type Missing<'a> = Vec<(&'a str, Option<Span>)>;
 
 fn null(merged: &Merged<'_>, field: &str) -> Option<Span> {
     let mut removed = merged.removed.iter();

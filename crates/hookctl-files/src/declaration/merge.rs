@@ -12,47 +12,59 @@
 use std::borrow::Cow;
 
 use super::document::RawWebhook;
-use super::overrides::Override;
+use super::overrides::{Override, Overrides};
 use super::raw::Fields;
-use crate::diagnostic::Span;
+use crate::diagnostic::{Code, Diagnostic, SourceMap, Span, excerpt};
+use hookctl_core::state::Origin;
 
 /// The fields of a webhook in one target.
 pub(super) struct Merged<'a> {
     pub(super) fields: Cow<'a, Fields>,
     /// The fields that the target removes, with the ranges of their nulls.
     pub(super) removed: Vec<(&'static str, Span)>,
+    /// The fields that the target replaces or removes.
+    pub(super) differing: Vec<&'static str>,
 }
 
 /// Returns the fields of a webhook in a target. `defaults` are the overrides of its file.
 pub(super) fn in_target<'a>(
     webhook: &'a RawWebhook,
-    defaults: &[Override],
+    defaults: &Overrides,
     target: &str,
 ) -> Merged<'a> {
-    let find = |overrides: &'_ [Override]| {
-        let mut overrides = overrides.iter();
-        overrides.position(|one| one.target.value == target)
-    };
-    let shared = find(defaults).and_then(|index| defaults.get(index));
-    let own = find(&webhook.overrides).and_then(|index| webhook.overrides.get(index));
     let mut merged = Merged {
         fields: Cow::Borrowed(&webhook.fields),
         removed: Vec::new(),
+        differing: Vec::new(),
     };
-    if let Some(shared) = shared {
+    if let Some(shared) = defaults.get(target) {
         let is_default = |name: &str| {
             let field = webhook.fields.get(name);
             field.is_none_or(|field| field.is_default)
         };
         merged.replace(shared, is_default);
     }
-    if let Some(own) = own {
+    if let Some(own) = webhook.overrides.get(target) {
         merged.replace(own, |_| true);
     }
     merged
 }
 
 impl Merged<'_> {
+    /// Returns the locations of the fields, and of the nulls that remove some.
+    pub(super) fn origin(&self, webhook: &RawWebhook, sources: &SourceMap) -> Origin {
+        let fields = self.fields.iter();
+        let fields = fields.map(|(name, field)| (name, field.value.span()));
+        let fields = fields.chain(self.removed.iter().copied());
+        Origin {
+            key: sources.location(webhook.span),
+            fields: fields
+                .map(|(name, span)| (name, sources.location(span)))
+                .collect(),
+            in_target: self.differing.clone(),
+        }
+    }
+
     fn replace(&mut self, of_target: &Override, is_replaced: impl Fn(&str) -> bool) {
         for (name, field) in of_target
             .fields
@@ -61,6 +73,7 @@ impl Merged<'_> {
         {
             let fields = self.fields.to_mut();
             self.removed.retain(|(removed, _)| *removed != name);
+            self.differing.push(name);
             if field.is_removal(name) {
                 fields.retain(|known, _| known != name);
                 self.removed.push((name, field.value.span()));
@@ -69,4 +82,18 @@ impl Merged<'_> {
             }
         }
     }
+}
+
+/// Returns the diagnostic of a field that is missing in a webhook.
+pub(super) fn missing_field(raw: &RawWebhook, name: &str) -> Diagnostic {
+    let help = match name {
+        "actions" => "add 'actions: [workflow_run_completed]' or 'actions: all'",
+        _ => "add 'url: https://...', the delivery address",
+    };
+    Diagnostic::new(
+        Code::MissingField,
+        format!("'{}' has no '{name}'", excerpt(&raw.written)),
+    )
+    .at(raw.span, format!("'{name}' is missing"))
+    .help(help)
 }

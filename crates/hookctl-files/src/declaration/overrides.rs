@@ -1,22 +1,27 @@
 //! The mapping form of `targets`: the fields that differ in some targets.
 
+use std::collections::BTreeMap;
+
 use super::raw::{Fields, RawField, SAME_EVERYWHERE, fields};
-use crate::diagnostic::{Code, Diagnostic, Diagnostics, excerpt};
-use crate::yaml::Name;
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt};
+use crate::yaml::Mapping;
 
 /// The fields that differ in a target.
 pub(super) struct Override {
-    /// The name of the target, which may be unknown.
-    pub(super) target: Name,
+    /// The range of the name of the target.
+    pub(super) target: Span,
     pub(super) fields: Fields,
 }
 
+/// What differs, by target. The names may be unknown.
+pub(super) type Overrides = BTreeMap<String, Override>;
+
 /// Returns the fields that differ, for each target of a mapping in `targets`. A list of targets has none. What is not a
 /// mapping of fields is reported; the names are not checked.
-pub(super) fn overrides(targets: &RawField, diagnostics: &mut Diagnostics) -> Vec<Override> {
+pub(super) fn overrides(targets: &RawField, diagnostics: &mut Diagnostics) -> Overrides {
     let entries = targets.value.as_mapping().into_iter();
     entries
-        .flat_map(|mapping| mapping.iter())
+        .flat_map(Mapping::iter)
         .map(|entry| {
             let mut own = Fields::default();
             if !entry.value.is_null() {
@@ -37,10 +42,11 @@ pub(super) fn overrides(targets: &RawField, diagnostics: &mut Diagnostics) -> Ve
                 }
                 may_differ
             });
-            Override {
-                target: entry.key.clone(),
+            let of_target = Override {
+                target: entry.key.span,
                 fields: own,
-            }
+            };
+            (entry.key.value.clone(), of_target)
         })
         .collect()
 }

@@ -9,13 +9,12 @@ impl<'a> FieldReader<'a> {
     /// Returns the names of the targets, from a list or the keys of a mapping.
     pub(super) fn targets(&mut self, known: &[String]) -> Option<Vec<String>> {
         let node = &self.field("targets")?.value;
-        let (names, mut all_are_known) = match node.as_mapping() {
-            Some(mapping) => (keys(mapping), true),
-            None => {
-                let words = self.listed(node)?;
-                let names = words.items.iter().map(|(name, item)| (*name, item.span()));
-                (names.collect(), words.all_are_valid)
-            }
+        let (names, mut all_are_known) = if let Some(mapping) = node.as_mapping() {
+            (keys(mapping), true)
+        } else {
+            let words = self.listed(node)?;
+            let names = words.items.iter().map(|(name, item)| (*name, item.span()));
+            (names.collect(), words.all_are_valid)
         };
         if names.is_empty() && all_are_known {
             let help = "name at least one, or remove it to select all targets";

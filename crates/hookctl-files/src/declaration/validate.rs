@@ -8,14 +8,12 @@ use super::document::{RawFile, RawWebhook, parse};
 use super::fields::FieldReader;
 use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
-use super::merge::{Merged, in_target};
-use super::overrides::Override;
+use super::merge::{Merged, in_target, missing_field};
+use super::overrides::Overrides;
 use super::presence::Presence;
 use super::raw::{Fields, RawField};
 use super::{LoadOptions, ReadFile, keep_new};
-use crate::diagnostic::{
-    Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,
-};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned};
 use crate::secret_source::SourceContext;
 use hookctl_core::state::{AbsentWebhook, Origin};
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec, limits};
@@ -163,7 +161,7 @@ impl Validation<'_> {
     fn defaults(&mut self, raw: &RawFile, file: &ReadFile) {
         let mut broken = Vec::new();
         self.each_field(&raw.defaults, file, &mut broken, |_, _| true);
-        for of_target in &raw.default_overrides {
+        for of_target in raw.default_overrides.values() {
             let is_value = |name: &str, field: &RawField| !field.is_removal(name);
             self.each_field(&of_target.fields, file, &mut broken, is_value);
         }
@@ -209,7 +207,7 @@ impl Validation<'_> {
         }
     }
 
-    fn webhook(&mut self, raw: &RawWebhook, defaults: &[Override], file: &ReadFile) {
+    fn webhook(&mut self, raw: &RawWebhook, defaults: &Overrides, file: &ReadFile) {
         // An invalid key does not hide problems below it.
         let is_first = raw.key.as_ref().is_some_and(|key| {
             let is_first = !self.found.keys.contains_key(key);
@@ -273,7 +271,7 @@ impl Validation<'_> {
         let Selected { raw, merged, .. } = *selected;
         let mut reader = self.reader(&merged.fields, file, interpolation);
         let presence = reader.state().unwrap_or(Presence::Present);
-        let origin = self.origin(raw, merged);
+        let origin = merged.origin(raw, self.sources);
         match presence {
             Presence::Present => {
                 let found = self.present(selected, file, interpolation, origin);
@@ -296,18 +294,6 @@ impl Validation<'_> {
                     named.insert(key, webhook);
                 }
             }
-        }
-    }
-
-    fn origin(&self, raw: &RawWebhook, merged: &Merged<'_>) -> Origin {
-        let fields = merged.fields.iter();
-        let fields = fields.map(|(name, field)| (name, field.value.span()));
-        let fields = fields.chain(merged.removed.iter().copied());
-        Origin {
-            key: self.sources.location(raw.span),
-            fields: fields
-                .map(|(name, span)| (name, self.sources.location(span)))
-                .collect(),
         }
     }
 
@@ -402,30 +388,12 @@ impl Validation<'_> {
     }
 
     /// Reports a missing field.
-    pub(super) fn require(
-        &mut self,
-        raw: &RawWebhook,
-        merged: &Merged<'_>,
-        file: &ReadFile,
-        name: &str,
-    ) {
+    fn require(&mut self, raw: &RawWebhook, merged: &Merged<'_>, file: &ReadFile, name: &str) {
         // The unreadable part of a file may contain `defaults` with the actions.
         let may_be_unread = name == "actions" && !file.is_complete;
-        if merged.fields.contains_key(name) || may_be_unread {
-            return;
+        if !merged.fields.contains_key(name) && !may_be_unread {
+            self.diagnostics.push(missing_field(raw, name));
         }
-        let help = match name {
-            "actions" => "add 'actions: [workflow_run_completed]' or 'actions: all'",
-            _ => "add 'url: https://...', the delivery address",
-        };
-        self.diagnostics.push(
-            Diagnostic::new(
-                Code::MissingField,
-                format!("'{}' has no '{name}'", excerpt(&raw.written)),
-            )
-            .at(raw.span, format!("'{name}' is missing"))
-            .help(help),
-        );
     }
 }
 

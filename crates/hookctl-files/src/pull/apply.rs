@@ -3,7 +3,7 @@
 use super::NewValue;
 use super::actions;
 use super::declarable::{declarable, literal};
-use super::find::{Declared, Place, Trees, Written, range};
+use super::find::{Declared, Level, Trees, Written, range};
 use super::insert::{Addition, at_null, insert, rendered};
 use super::reason::Reason;
 use super::scalar::{Quotes, rewritten};
@@ -21,7 +21,7 @@ pub(super) struct ValueEdits<'a> {
     /// Whether the key is new in the webhook.
     pub(super) is_added: bool,
     /// The mapping that it is written to.
-    pub(super) place: Place,
+    pub(super) level: Level,
     /// The targets that have the value. `None` means all.
     pub(super) targets: Option<Vec<String>>,
 }
@@ -52,7 +52,7 @@ pub(super) fn edits<'a>(
     if declared.is_shared {
         return Err(Reason::Shared);
     }
-    let place = trees.place(&declared, name);
+    let level = trees.level(&declared, name);
     let addition = Addition {
         trees,
         webhook: &declared,
@@ -60,7 +60,7 @@ pub(super) fn edits<'a>(
         value: &value,
     };
     let mut first = None;
-    let (edits, is_added) = match trees.at(&declared, place) {
+    let (edits, is_added) = match trees.at(&declared, level) {
         Some(fields) if !fields.mapping.is_empty() => changed(text, &fields, &addition)?,
         _ => {
             let (target, is_shared) = trees.of_target(&declared).ok_or_else(form)?;
@@ -75,10 +75,10 @@ pub(super) fn edits<'a>(
     Ok(ValueEdits {
         edits: edits.ok_or_else(form)?,
         first,
-        targets: trees.targets(&declared, name, place),
+        targets: trees.targets(&declared, name, level),
         value,
         is_added,
-        place,
+        level,
     })
 }
 

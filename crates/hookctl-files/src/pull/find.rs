@@ -32,7 +32,7 @@ pub(super) struct Declared<'a> {
 
 /// The mapping that gives a field its value in the selected target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Level {
     /// The webhook.
     Webhook,
     /// The selected target in the `targets` of the webhook.
@@ -127,9 +127,9 @@ impl<'a> Trees<'a> {
 
     /// Returns the mapping that a field is written to: that of the target if it has the field, or if another target takes
     /// the webhook's value.
-    pub(super) fn place(&self, declared: &Declared<'a>, name: &str) -> Place {
+    pub(super) fn level(&self, declared: &Declared<'a>, name: &str) -> Level {
         let Some(targets) = targets(declared.mapping) else {
-            return Place::Webhook;
+            return Level::Webhook;
         };
         let has_field = |entry: &Entry| {
             let fields = entry.value.as_mapping();
@@ -139,9 +139,9 @@ impl<'a> Trees<'a> {
             .iter()
             .any(|entry| (entry.key.value == self.target) == has_field(entry));
         if differs {
-            Place::Target
+            Level::Target
         } else {
-            Place::Webhook
+            Level::Webhook
         }
     }
 
@@ -160,11 +160,11 @@ impl<'a> Trees<'a> {
         Some((entry, is_shared))
     }
 
-    /// Returns the fields of a declaration at a place. Returns `None` if there are none yet.
-    pub(super) fn at(&self, declared: &Declared<'a>, place: Place) -> Option<Declared<'a>> {
-        match place {
-            Place::Webhook => Some(declared.clone()),
-            Place::Target => {
+    /// Returns the fields of a declaration at a level. Returns `None` if there are none yet.
+    pub(super) fn at(&self, declared: &Declared<'a>, level: Level) -> Option<Declared<'a>> {
+        match level {
+            Level::Webhook => Some(declared.clone()),
+            Level::Target => {
                 let (entry, is_shared) = self.of_target(declared)?;
                 Some(Declared {
                     mapping: entry.value.as_mapping()?,
@@ -194,14 +194,14 @@ impl<'a> Trees<'a> {
         }
     }
 
-    /// Returns the targets in which a field of a declaration has the value at a place. `None` means all.
+    /// Returns the targets in which a field of a declaration has the value of a level. `None` means all.
     pub(super) fn targets(
         &self,
         declared: &Declared<'a>,
         name: &str,
-        place: Place,
+        level: Level,
     ) -> Option<Vec<String>> {
-        if place == Place::Target {
+        if level == Level::Target {
             return Some(vec![self.target.to_owned()]);
         }
         let own = declared.mapping.get("targets");

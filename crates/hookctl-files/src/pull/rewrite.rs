@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::NewValue;
 use super::apply::{ValueEdits, edits};
-use super::find::{Place, Trees, Written, range};
+use super::find::{Level, Trees, Written, range};
 use super::insert::first_pairs;
 use super::reason::Reason;
 use super::source::{Edit, Source};
@@ -74,10 +74,10 @@ pub fn rewrite(content: &str, target: &str, mut values: Vec<NewValue>) -> Rewrit
     let (new, _) = parsed(&text);
     let source = Source::new(&text);
     let trees = Trees::new(&new, target);
-    let line = |key: &Key, field: Field, place: Place| {
+    let line = |key: &Key, field: Field, level: Level| {
         let fields = trees
             .declared(key)
-            .and_then(|declared| trees.at(&declared, place));
+            .and_then(|declared| trees.at(&declared, level));
         let offset = fields.map_or(0, |fields| match fields.written(field.as_str()) {
             Written::Own(node) => node.span().start,
             Written::Alias(alias) => alias.start,
@@ -88,7 +88,7 @@ pub fn rewrite(content: &str, target: &str, mut values: Vec<NewValue>) -> Rewrit
         before.matches('\n').count() + 1
     };
     let written = written.into_iter().map(|(value, edits)| WrittenValue {
-        line: line(&value.key, value.field, edits.place),
+        line: line(&value.key, value.field, edits.level),
         key: value.key.clone(),
         field: value.field,
         value: edits.value.clone(),
@@ -145,7 +145,7 @@ impl File<'_> {
     fn check(&self, values: &[&Possible<'_>]) -> Result<(), Reason> {
         let mut wanted = NewValues::of_target(self.target);
         for (value, edits) in values {
-            wanted.insert(value.key.as_str(), edits.place, value.field, &edits.value);
+            wanted.insert(value.key.as_str(), edits.level, value.field, &edits.value);
         }
         let (new, is_complete) = parsed(&self.with(values));
         if is_complete && differ_only_in(self.old, &new, &wanted) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::declarable::literal;
-use super::find::Place;
+use super::find::Level;
 use crate::yaml::{Document, Entry, Kind, Mapping, Node, Scalar, Value};
 use hookctl_core::template::Template;
 use hookctl_core::webhook::{Field, FieldValue, WorkflowAction, WorkflowActions};
@@ -11,14 +11,14 @@ use hookctl_core::webhook::{Field, FieldValue, WorkflowAction, WorkflowActions};
 /// The new values of a target, by key.
 pub(super) struct NewValues<'a> {
     target: &'a str,
-    by_key: HashMap<&'a str, Wanted<'a>>,
+    by_key: HashMap<&'a str, WebhookValues<'a>>,
 }
 
 type Values<'a> = BTreeMap<Field, &'a FieldValue>;
 
 /// The new values of a webhook.
 #[derive(Default)]
-struct Wanted<'a> {
+struct WebhookValues<'a> {
     own: Values<'a>,
     /// Those of the target.
     in_target: Values<'a>,
@@ -35,14 +35,14 @@ impl<'a> NewValues<'a> {
     pub(super) fn insert(
         &mut self,
         key: &'a str,
-        place: Place,
+        level: Level,
         field: Field,
         value: &'a FieldValue,
     ) {
         let wanted = self.by_key.entry(key).or_default();
-        let values = match place {
-            Place::Webhook => &mut wanted.own,
-            Place::Target => &mut wanted.in_target,
+        let values = match level {
+            Level::Webhook => &mut wanted.own,
+            Level::Target => &mut wanted.in_target,
         };
         values.insert(field, value);
     }
@@ -87,7 +87,7 @@ fn webhooks(old: &Node, new: &Node, values: &NewValues<'_>) -> bool {
 }
 
 /// Compares a webhook with new values.
-fn webhook(old: &Node, new: &Node, wanted: &Wanted<'_>, target: &str) -> bool {
+fn webhook(old: &Node, new: &Node, wanted: &WebhookValues<'_>, target: &str) -> bool {
     let (Some(old), Some(new)) = (old.as_mapping(), new.as_mapping()) else {
         return false;
     };

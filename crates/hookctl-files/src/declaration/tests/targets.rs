@@ -134,7 +134,7 @@ webhooks:
     let keys = |target: &str| {
         let keys: Vec<_> = desired_in(target, text)
             .keys()
-            .map(|key| key.to_string())
+            .map(ToString::to_string)
             .collect();
         keys.join(" ")
     };
