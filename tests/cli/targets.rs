@@ -261,7 +261,7 @@ fn a_pull_writes_to_the_target_it_reads() {
 }
 
 #[test]
-fn the_schema_knows_what_may_differ() {
+fn the_schema_and_the_validator_agree_on_what_may_differ() {
     let schema = hookctl::declaration::json_schema(&[]);
     let schema = jsonschema::draft202012::new(&schema).unwrap();
     for (text, expected) in [
@@ -297,6 +297,8 @@ fn the_schema_knows_what_may_differ() {
         ("defaults: { targets: { qa: { url: null } } }", false),
     ] {
         let document: serde_json::Value = serde_yaml::from_str(text).unwrap();
-        assert_eq!(schema.is_valid(&document), expected, "{text}");
+        assert_eq!(schema.is_valid(&document), expected, "schema: {text}");
+        let run = Repository::with(text).run(&["validate"]);
+        assert_eq!(run.status == 0, expected, "{text}\n{}", run.stderr);
     }
 }
