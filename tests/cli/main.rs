@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod confirm;
 #[cfg(unix)]
 mod delivery;
 mod dialects;

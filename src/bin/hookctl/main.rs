@@ -5,6 +5,7 @@ mod args;
 mod cli;
 mod commands;
 mod completers;
+mod confirm;
 mod environment;
 mod error;
 mod exit_status;
