@@ -97,6 +97,7 @@ fn states(count: usize, percent: usize) -> (DesiredState, ObservedState, LastApp
                 stored: spec.clone(),
                 token: None,
                 prevent_destroy: false,
+                held: None,
             },
         );
         if number % 100 < percent {

@@ -80,7 +80,7 @@
 
 pub use hookctl_api as remote;
 pub use hookctl_core::{address, outside, plan, saved, state, template, webhook};
-pub use hookctl_engine::{apply, reconcile, report};
+pub use hookctl_engine::{apply, reconcile, report, verify};
 pub use hookctl_files::{config, declaration, diagnostic, import, pull, yaml};
 pub use hookctl_secrets::trust;
 pub use hookctl_system::input;

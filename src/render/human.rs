@@ -314,6 +314,9 @@ fn rest(plan: &Plan) -> String {
         1 => parts.push("1 webhook is as declared".to_owned()),
         count => parts.push(format!("{count} webhooks are as declared")),
     }
+    if !plan.held.is_empty() {
+        parts.push(format!("{} held", plan.held.len()));
+    }
     if plan.not_selected > 0 {
         parts.push(format!("{} not selected", plan.not_selected));
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::message::Message;
+use super::verification::VerificationReport;
 use super::{LooseSetting, RenderContext, SettingChange};
 use crate::outside::{self, Outside};
 use crate::plan::{Action, Change, Patch, Plan, PlannedAction, Summary, TokenShown};
@@ -33,6 +34,8 @@ pub struct PlanDocument {
     settings: Vec<SettingEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     settings_unread: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<Value>,
     diagnostics: Vec<Message>,
 }
 
@@ -154,6 +157,7 @@ impl PlanDocument {
             actions: Vec::new(),
             settings: Vec::new(),
             settings_unread: None,
+            verification: None,
             diagnostics,
         }
     }
@@ -180,8 +184,16 @@ impl PlanDocument {
                 .map(SettingEntry::of)
                 .collect(),
             settings_unread: context.settings.unread.clone(),
+            verification: None,
             diagnostics: diagnostics.into_iter().chain(notices).collect(),
         }
+    }
+
+    /// Adds the verdicts of a verification.
+    #[must_use]
+    pub fn verified(mut self, verification: Option<&VerificationReport>) -> Self {
+        self.verification = verification.map(VerificationReport::to_value);
+        self
     }
 
     /// Returns the document as text that ends with a line break.

@@ -31,12 +31,13 @@ const FOR_REST: usize = 500;
 /// The most settings that are listed. Only lint levels exceed it.
 const SETTINGS: usize = 30;
 
-/// Renders a plan, or its results, with messages.
+/// Renders a plan, or its results, with messages. `section` is Markdown that goes before the details.
 pub fn markdown(
     context: RenderContext<'_>,
     plan: Option<&Plan>,
     report: Option<(&SyncReport, RunStats)>,
     messages: &[Message],
+    section: &str,
 ) -> String {
     let mut text = String::new();
     let nothing = plan.is_some_and(|plan| plan.actions.is_empty() && plan.orphans.is_empty());
@@ -54,13 +55,14 @@ pub fn markdown(
     } else {
         &LooseSettings::NONE
     };
-    if nothing && messages.is_empty() && settings.is_empty() {
+    if nothing && messages.is_empty() && settings.is_empty() && section.is_empty() {
         return format!("{}\n", escaped(&line));
     }
     text += &format!("**{}**\n\n", escaped(&line));
     if let Some(plan) = plan {
         text += &table(plan);
     }
+    text += section;
     text += &loose(settings);
     text += &told(&messages);
     let Some(plan) = plan else { return text };
@@ -345,7 +347,7 @@ fn code_in_html(text: &str) -> String {
 }
 
 /// Escapes Markdown, HTML, and mentions.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     let text = sanitize(text);
     let mut rest = text.chars();

@@ -113,6 +113,9 @@ impl Message {
             Notice::Unreadable { .. } => {
                 Some("correct it in the dashboard; until then, no webhook of its name is created")
             }
+            Notice::Held { .. } => {
+                Some("change the declaration, or add --retry-held to apply it again")
+            }
             Notice::UnknownActionDropped { .. } => {
                 Some("add `ignore_changes: [actions]` to leave the actions alone")
             }

@@ -26,6 +26,7 @@ mod settings;
 mod status;
 mod style;
 mod table;
+mod verification;
 
 pub use after_pass::EndedPass;
 pub use annotations::{github, sarif};
@@ -49,6 +50,7 @@ pub use saved::styled_plan;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
 pub use status::{Deliveries, Hour, StatusDocument, StatusRow};
 pub use style::{Screen, Styles};
+pub use verification::{RollbackRow, VerdictRow, VerificationReport};
 
 use std::time::Duration;
 

@@ -77,14 +77,18 @@ pub fn record(
 pub fn history(entries: &[HistoryEntry], screen: &Screen) -> String {
     let mut text = String::new();
     for entry in entries {
-        let commit = entry.provenance.as_ref().map_or_else(String::new, commit);
+        let commit = entry.provenance.as_deref().map_or_else(String::new, commit);
+        // A process of this machine says nothing that a person looks for.
+        let job = entry.run.as_ref().filter(|run| run.contains("://"));
+        let run = job.map_or_else(String::new, |job| format!("   {job}"));
         text += &format!(
-            "{}  {} {} ({}){}\n",
+            "{}  {} {} ({}){}{}\n",
             screen.time(entry.at),
             sanitize(entry.action.as_str()),
             entry.key,
             entry.id.as_str(),
-            paint(screen.styles.aside, &sanitize(&commit))
+            paint(screen.styles.aside, &sanitize(&commit)),
+            paint(screen.styles.aside, &sanitize(&run))
         );
         for change in &entry.changes {
             text += &format!("    {}\n", sanitize(&line(change)));

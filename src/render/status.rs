@@ -58,8 +58,8 @@ pub struct StatusRow {
     pub id: Option<String>,
     /// The name at the API. `None` if unknown.
     pub name: Option<String>,
-    /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `released`, `orphan`, or `unmanaged`.
-    /// In a watch also `held`: another writer keeps changing it, so the watch leaves it alone.
+    /// `in_sync`, `edited`, `drifted`, `missing`, `absent`, `released`, `orphan`, `unmanaged`, or
+    /// `held`: rolled back, or in a watch, changed again and again by another writer.
     pub status: &'static str,
     /// The fields that differ.
     pub fields: Vec<String>,
@@ -90,6 +90,10 @@ impl StatusDocument {
         let deliveries = events.map(|(since, events)| by_webhook(since, events));
         let mut rows: Vec<StatusRow> = Vec::new();
         rows.extend(plan.unchanged.iter().map(|key| settled(key, remembered)));
+        rows.extend(plan.held.iter().map(|key| StatusRow {
+            status: "held",
+            ..settled(key, remembered)
+        }));
         rows.extend(plan.released.iter().map(|key| StatusRow {
             key: Some(key.to_string()),
             id: None,

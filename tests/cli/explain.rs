@@ -250,6 +250,7 @@ fn shells_and_manuals_get_what_they_need() {
     };
     assert!(complete(&["sy"]).contains("sync"), "{}", complete(&["sy"]));
     assert_eq!(complete(&["sync", "--only", ""]).trim(), "billing");
+    assert!(complete(&["verify", "b"]).contains("billing"));
     assert_eq!(complete(&["--target", "q"]).trim(), "qa");
 
     let page = repository.run(&["man"]).code(0).stdout;

@@ -91,7 +91,29 @@ fn some_are_declared_in_one_file_under_the_keys_that_are_wished_for() {
     import(&repository, &account, &[&again, "--file", "imported.yaml"])
         .code(1)
         .complains("already exists; nothing was written");
-    for wrong in ["pager", "UPPER=x", "a=", "--file=../x.yaml"] {
+    import(
+        &repository,
+        &account,
+        &[&again, "--file", "teams/on-call/all.yaml"],
+    )
+    .code(0)
+    .shows("wrote webhooks.d/teams/on-call/all.yaml");
+    let text = fs::read_to_string(repository.path("webhooks.d/teams/on-call/all.yaml")).unwrap();
+    assert!(text.contains("$schema=../../.schema.json"), "{text}");
+    let (_, plan) = repository.plan(&account, &[]);
+    assert_eq!(plan["summary"]["unmanaged"], 1);
+    for wrong in [
+        "pager",
+        "UPPER=x",
+        "a=",
+        "--file=../x.yaml",
+        "--file=/x.yaml",
+        "--file=a/../x.yaml",
+        "--file=.hidden/x.yaml",
+        "--file=a/.x.yaml",
+        "--file=teams",
+        "--file=",
+    ] {
         import(&repository, &account, &[wrong, "--dry-run"]).code(64);
     }
 }

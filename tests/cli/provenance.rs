@@ -99,5 +99,47 @@ fn settings_and_variables_of_git_change_nothing() {
     git(&repository, &["commit", "-qm", "three"]);
     repository.declare(BILLING);
     git(&repository, &["commit", "-qam", "four"]);
-    assert!(!recorded(&repository, &account).2);
+    repository.set("CI_JOB_URL", "https://ci.example.com/jobs/8412903");
+    let (last, _, is_modified) = recorded(&repository, &account);
+    assert!(!is_modified);
+
+    // The history by commit, key, and age.
+    let url = account.sandbox.base_url();
+    let count = |arguments: &[&str]| {
+        let mut all = vec!["--api-url", &url, "record", "history", "--output", "json"];
+        all.extend(arguments);
+        let document = repository.run(&all).code(0).json();
+        let entries = document
+            .get("entries")
+            .and_then(serde_json::Value::as_array);
+        entries.unwrap().len()
+    };
+    assert_eq!(count(&["--run", "8412903"]), 1);
+    assert_eq!(count(&["--run", "12903"]), 0);
+    assert_eq!(count(&["--run", "https://ci.example.com/jobs/8412903"]), 1);
+    assert_eq!(count(&["--run", ""]), 0);
+    assert_eq!(count(&["--commit", &last]), 1);
+    assert_eq!(count(&["--commit", &last[..8].to_uppercase()]), 1);
+    assert_eq!(count(&["--commit", "00000000"]), 0);
+    let all = count(&[]);
+    assert_eq!(count(&["--since", "7d"]), all);
+    assert_eq!(count(&["--since", "0s"]), 0);
+    assert_eq!(count(&["--key", "other"]), 1);
+    assert_eq!(count(&["billing", "--since", "1h"]), all - 1);
+    let history = ["--api-url", &url, "record", "history"];
+    repository
+        .run(&history)
+        .code(0)
+        .shows("   https://ci.example.com/jobs/8412903\n");
+    repository
+        .run(&[&history[..], &["--key", "none"]].concat())
+        .code(0)
+        .shows("No change matches.");
+    for wrong in [
+        &["--commit", "HEAD"][..],
+        &["a", "--key", "b"],
+        &["--key", "A b"],
+    ] {
+        repository.run(&[&history[..], wrong].concat()).code(64);
+    }
 }

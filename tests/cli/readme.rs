@@ -1,9 +1,12 @@
 //! The README's five minutes produce the output that they show.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use crate::harness::Repository;
+use crate::receiver::{Receiver, Reply};
 
 const README: &str = include_str!("../../README.md");
 
@@ -51,17 +54,29 @@ fn settled(line: &str) -> String {
         settled.push(character);
     }
     let settled = settled.trim_end();
-    match settled.split_once(" in 0.") {
-        Some((before, _)) => format!("{before} in a moment"),
-        None => settled.to_owned(),
+    // Such as "in 3 ms", "in 0.02 s.", and "in 2.64 s." on a busy machine.
+    if let Some((before, time)) = settled.rsplit_once(" in ")
+        && let Some((number, unit)) = time.split_once(' ')
+        && number.parse::<f64>().is_ok()
+        && matches!(unit, "ms" | "s.")
+    {
+        return format!("{before} in a moment");
     }
+    settled.to_owned()
 }
 
 /// Runs the commands of a step, and finds what is shown, in its order, in what comes.
 fn follow(repository: &Repository, number: u32) {
+    follow_with(repository, number, &|argument| argument.to_owned());
+}
+
+/// Follows a step, with other arguments in place of some.
+fn follow_with(repository: &Repository, number: u32, replaced: &dyn Fn(&str) -> String) {
     for shown in step(number) {
         assert_eq!(shown.command.first().map(String::as_str), Some("hookctl"));
-        let arguments: Vec<&str> = shown.command.iter().skip(1).map(String::as_str).collect();
+        let arguments = shown.command.iter().skip(1).map(|one| replaced(one));
+        let arguments: Vec<String> = arguments.collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let run = repository.run(&arguments);
         let text = format!("{}{}", run.stdout, run.stderr);
         let lines: Vec<String> = text.lines().map(settled).collect();
@@ -94,6 +109,55 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// The receiver of the README, on a free port, or one of these tests where there is no Python.
+struct Told {
+    child: Option<Child>,
+    stands_in: Option<Receiver>,
+    origin: String,
+}
+
+impl Told {
+    fn new(repository: &Repository) -> Self {
+        let text = README.split("```python\n").nth(1).unwrap();
+        let text = text.split("```").next().unwrap();
+        assert!(text.contains("9000"));
+        let text = text.replace("9000", "0").replace(
+            "server.serve_forever()",
+            "print(server.server_port, flush=True)\nserver.serve_forever()",
+        );
+        repository.write("receiver.py", &text);
+        let mut python = Command::new("python3");
+        let python = python.arg("receiver.py").current_dir(repository.path(""));
+        let spawned = python.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        let Ok(mut child) = spawned else {
+            let receiver = Receiver::new([Reply::status(204)]);
+            return Self {
+                child: None,
+                origin: receiver.origin.clone(),
+                stands_in: Some(receiver),
+            };
+        };
+        let mut port = String::new();
+        let output = child.stdout.as_mut().unwrap();
+        BufReader::new(output).read_line(&mut port).unwrap();
+        Self {
+            child: Some(child),
+            stands_in: None,
+            origin: format!("http://127.0.0.1:{}", port.trim()),
+        }
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        drop(self.stands_in.take());
+    }
+}
+
 #[test]
 fn the_five_minutes_are_as_they_are_told() {
     let repository = Repository::new();
@@ -109,14 +173,19 @@ fn the_five_minutes_are_as_they_are_told() {
     };
     follow(&repository, 1);
     follow(&repository, 2);
+    let receiver = Told::new(&repository);
+    follow_with(&repository, 3, &|argument| {
+        argument.replace("http://127.0.0.1:9000", &receiver.origin)
+    });
+    drop(receiver);
     edit("timeout_seconds: 20", "timeout_seconds: 30");
-    follow(&repository, 3);
+    follow(&repository, 4);
     let token = "    bearer_token: { command: [printf, \"%s\", demo-billing-token] }\n";
     edit(token, "");
-    follow(&repository, 4);
+    follow(&repository, 5);
     edit(
         "workflow_run_started, workflow_run_completed",
         "workflow_run_completd",
     );
-    follow(&repository, 5);
+    follow(&repository, 6);
 }

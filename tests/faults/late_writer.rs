@@ -56,6 +56,7 @@ impl Raced {
             stored: spec,
             token: None,
             prevent_destroy: false,
+            held: None,
         };
         let settlement = Settlement {
             after: After::Record(Box::new(bound)),

@@ -229,6 +229,7 @@ fn records(
                 stored,
                 token: fingerprints(&seed.tokens),
                 prevent_destroy: seed.prevent_destroy,
+                held: None,
             };
             (key, record)
         })
@@ -253,6 +254,7 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
             } else {
                 UnverifiedSecrets::Assert
             },
+            retry_held: false,
         });
     (
         btree_map(key(), desired_webhook(), 0..5),

@@ -59,6 +59,7 @@ impl Team {
             stored: spec.clone(),
             token: None,
             prevent_destroy: false,
+            held: None,
         };
         Self {
             spec,

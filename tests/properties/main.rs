@@ -11,6 +11,7 @@
 mod generate;
 mod keys;
 mod model;
+mod verify;
 
 use std::collections::BTreeSet;
 

@@ -4,6 +4,7 @@
 
 use std::future::Future;
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::ApiError;
@@ -59,6 +60,9 @@ pub struct Attempt {
     pub event_id: String,
     /// The number of the attempt, from 1.
     pub attempt_number: u64,
+    /// The address that the attempt went to. It may contain secrets, so no document shows it.
+    #[serde(default, skip_serializing)]
+    pub request_url: Option<String>,
     /// The time of the attempt, in RFC 3339.
     #[serde(default)]
     pub created_at: Option<String>,
@@ -133,6 +137,11 @@ pub trait DeliveryApi: Send + Sync {
     /// # Errors
     /// [`ApiError`]
     fn retry(&self, document_id: &str) -> impl Future<Output = Result<(), ApiError>> + Send;
+
+    /// Returns how far the clock of the API is ahead of this machine's. Returns `None` if the API has not told its time.
+    fn clock_difference(&self) -> Option<SignedDuration> {
+        None
+    }
 }
 
 /// Reads up to `most` events, newest first.

@@ -20,6 +20,8 @@ pub use sending::{SendGate, Ungated, Withheld};
 
 use std::future::Future;
 
+use jiff::SignedDuration;
+
 use hookctl_core::secret::Secret;
 use hookctl_core::state::{ObservedWebhook, UnreadableWebhook};
 use hookctl_core::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
@@ -69,6 +71,11 @@ pub trait WebhookApi: Send + Sync {
         id: &RemoteId,
         gate: &impl SendGate,
     ) -> impl Future<Output = Result<DeleteAnswer, ApiError>> + Send;
+
+    /// Returns how far the clock of the API is ahead of this machine's. Returns `None` if the API has not told its time.
+    fn clock_difference(&self) -> Option<SignedDuration> {
+        None
+    }
 }
 
 /// The result of a DELETE. The body of the response is not documented, so a response of a gateway may look like one of

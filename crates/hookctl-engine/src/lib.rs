@@ -6,5 +6,6 @@ mod action_error;
 pub mod apply;
 pub mod reconcile;
 pub mod report;
+pub mod verify;
 #[cfg(feature = "watch")]
 pub mod watch;

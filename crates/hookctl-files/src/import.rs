@@ -14,6 +14,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use deunicode::deunicode;
+
 use crate::yaml::{quoted, scalar};
 use hookctl_core::state::ObservedWebhook;
 use hookctl_core::webhook::{Key, RemoteId, limits};
@@ -59,19 +61,20 @@ pub fn declare<'a>(
     imported
 }
 
-/// Returns the text of a file with the declarations.
-pub fn file<'a>(imported: impl IntoIterator<Item = &'a Imported>) -> String {
+/// Returns the text of a file with the declarations. The file is so many folders below that of the schema.
+pub fn file<'a>(imported: impl IntoIterator<Item = &'a Imported>, depth: usize) -> String {
     let texts: String = imported
         .into_iter()
         .map(|imported| imported.text.as_str())
         .collect();
-    format!("# yaml-language-server: $schema={SCHEMA_FILE}\nwebhooks:\n{texts}")
+    let above = "../".repeat(depth);
+    format!("# yaml-language-server: $schema={above}{SCHEMA_FILE}\nwebhooks:\n{texts}")
 }
 
-/// Derives an unused key from a name.
+/// Derives an unused key from a name: its letters and digits, in the Latin alphabet.
 fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
     let mut slug = String::new();
-    for character in name.chars() {
+    for character in deunicode(name).chars() {
         if character.is_ascii_alphanumeric() {
             slug.push(character.to_ascii_lowercase());
         } else if !slug.is_empty() && !slug.ends_with('-') {
@@ -203,7 +206,7 @@ mod tests {
             BTreeSet::new(),
         );
         assert_eq!(
-            file(&imported),
+            file(&imported, 0),
             r#"# yaml-language-server: $schema=.schema.json
 webhooks:
   billing-run-v2:
@@ -218,6 +221,26 @@ webhooks:
     ignore_changes: [bearer_token]
 "#
         );
+    }
+
+    #[test]
+    fn a_key_spells_a_name_in_latin_letters() {
+        for (name, key) in [
+            ("Ärzte Büro – Straße", "arzte-buro-strasse"),
+            ("Über 9000", "uber-9000"),
+            ("Łódź", "lodz"),
+            ("Москва", "moskva"),
+            ("日本", "ri-ben"),
+            ("---", "webhook"),
+        ] {
+            assert_eq!(free_key(name, &BTreeSet::new()).as_str(), key);
+        }
+    }
+
+    #[test]
+    fn a_file_in_a_folder_refers_to_the_schema_above_it() {
+        let text = file([], 2);
+        assert!(text.starts_with("# yaml-language-server: $schema=../../.schema.json\n"));
     }
 
     #[test]

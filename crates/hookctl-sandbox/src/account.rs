@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
+use super::delivery::DeliveryOptions;
 use super::fault::{Fault, Faults};
 use super::options::Dialect;
 use super::request::RecordedRequest;
@@ -16,6 +19,10 @@ const LOG_LIMIT: usize = 100_000;
 pub(super) struct Shared {
     pub(super) dialect: Dialect,
     pub(super) latency: Duration,
+    /// How events are delivered. `None` if they are not.
+    pub(super) delivery: Option<DeliveryOptions>,
+    /// Permits to send to receivers.
+    pub(super) sending: Semaphore,
     pub(super) state: Mutex<State>,
 }
 
@@ -28,6 +35,10 @@ pub(super) struct State {
     pub(super) requests: VecDeque<RecordedRequest>,
     pub(super) received: usize,
     pub(super) by_method: BTreeMap<String, usize>,
+    /// The delivery task of each event, by its number. Only the latest of an event continues.
+    pub(super) claims: BTreeMap<String, u64>,
+    /// The number of delivery tasks so far.
+    pub(super) claimed: u64,
 }
 
 impl Shared {

@@ -7,14 +7,19 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::account::{Shared, State};
 use super::contract::Webhook;
+use super::delivery;
 use super::fault::{Fault, Faults, Hears, When};
 use super::options::{SandboxOptions, Storage};
 use super::request::RecordedRequest;
 use super::routes;
 use super::store::Store;
+
+/// How many deliveries are sent concurrently.
+const DELIVERIES_AT_ONCE: usize = 32;
 
 /// An emulated account, with methods that inject faults. Clones share the account.
 #[derive(Clone)]
@@ -67,6 +72,8 @@ impl Emulator {
         Ok(Self(Arc::new(Shared {
             dialect: options.dialect,
             latency: options.latency,
+            delivery: options.delivery,
+            sending: Semaphore::new(DELIVERIES_AT_ONCE),
             state: Mutex::new(State {
                 api_keys: vec![options.api_key],
                 store,
@@ -74,6 +81,8 @@ impl Emulator {
                 requests: VecDeque::new(),
                 received: 0,
                 by_method: BTreeMap::new(),
+                claims: BTreeMap::new(),
+                claimed: 0,
             }),
         })))
     }
@@ -187,6 +196,16 @@ impl Emulator {
     /// Returns the token of a webhook.
     pub fn token(&self, id: &str) -> Option<String> {
         self.lock().store.token(id).map(str::to_owned)
+    }
+
+    /// Gives the token of a webhook to the emulator, which keeps it in memory only.
+    pub fn give_token(&self, id: &str, token: impl Into<String>) {
+        self.lock().store.give_token(id, token.into());
+    }
+
+    /// Continues the deliveries that an earlier process left pending, if the options say so. Requires a Tokio runtime.
+    pub(super) fn resume(&self) {
+        delivery::resume(&self.0);
     }
 
     /// Creates or replaces a webhook without a request.

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::delivery::DeliveryOptions;
+
 /// Options of the emulator.
 #[derive(Clone)]
 pub struct SandboxOptions {
@@ -15,6 +17,8 @@ pub struct SandboxOptions {
     pub dialect: Dialect,
     /// The latency of every response.
     pub latency: Duration,
+    /// How events are delivered to receivers. `None` delivers nothing, and offers no events to trigger.
+    pub delivery: Option<DeliveryOptions>,
 }
 
 impl fmt::Debug for SandboxOptions {
@@ -25,6 +29,7 @@ impl fmt::Debug for SandboxOptions {
             .field("storage", &self.storage)
             .field("dialect", &self.dialect)
             .field("latency", &self.latency)
+            .field("delivery", &self.delivery)
             .finish()
     }
 }
@@ -39,6 +44,7 @@ impl SandboxOptions {
             },
             dialect: Dialect::default(),
             latency: Duration::ZERO,
+            delivery: None,
         }
     }
 }

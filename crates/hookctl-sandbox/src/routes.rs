@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::account::{Shared, State};
 use super::contract::{self, Changes, Problem, Webhook};
+use super::delivery;
 use super::options::{Dialect, ListName};
 use super::parameters;
 use super::request::RecordedRequest;
@@ -19,12 +21,15 @@ const COLLECTION: &str = "/workflows/v1/workflow-webhooks";
 type Answer = (StatusCode, Vec<u8>);
 
 /// Processes a request. `too_large` is whether its body exceeded the limit.
-pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: bool) -> Answer {
+pub(super) fn process(shared: &Arc<Shared>, request: &RecordedRequest, too_large: bool) -> Answer {
     if !request.authorized {
         return detail(StatusCode::UNAUTHORIZED, "Invalid or missing API key");
     }
     if too_large {
         return detail(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large");
+    }
+    if request.path == delivery::PATH {
+        return triggered(shared, request);
     }
     let Some(rest) = request.path.strip_prefix(COLLECTION) else {
         return detail(StatusCode::NOT_FOUND, "Not Found");
@@ -39,7 +44,13 @@ pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: boo
     if is_route && let Err(problems) = parameters::check(&request.method, &parts, &request.query) {
         return invalid(&problems);
     }
+    let retried = (request.method == "POST")
+        .then(|| parts.get(1).copied())
+        .flatten();
     let mut state = shared.lock();
+    if let Err(error) = state.store.refresh() {
+        return storage_error(&error);
+    }
     let dialect = shared.dialect;
     let answer = match (request.method.as_str(), parts.as_slice()) {
         ("GET", []) => Ok(list(&state, request, dialect)),
@@ -54,12 +65,47 @@ pub(super) fn process(shared: &Shared, request: &RecordedRequest, too_large: boo
         }
         _ => Ok(detail(StatusCode::NOT_FOUND, "Not Found")),
     };
-    answer.unwrap_or_else(|error: io::Error| {
-        detail(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            &format!("The sandbox could not write its file: {error}"),
-        )
-    })
+    drop(state);
+    if let (Some(document_id), Ok((StatusCode::OK, _))) = (retried, &answer) {
+        launch(shared, document_id);
+    }
+    answer.unwrap_or_else(|error: io::Error| storage_error(&error))
+}
+
+fn storage_error(error: &io::Error) -> Answer {
+    detail(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &format!("The sandbox could not use its file: {error}"),
+    )
+}
+
+/// Makes an event. The API has no such route.
+fn triggered(shared: &Arc<Shared>, request: &RecordedRequest) -> Answer {
+    if request.method != "POST" {
+        return detail(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed");
+    }
+    match delivery::trigger(shared, request.body.as_ref()) {
+        Ok((status, answer)) => json(status, &answer),
+        Err(error) => storage_error(&error),
+    }
+}
+
+/// Starts the delivery of an event that was requested again, if events are delivered.
+fn launch(shared: &Arc<Shared>, document_id: &str) {
+    if shared.delivery.is_none() {
+        return;
+    }
+    let event_id = {
+        let state = shared.lock();
+        let mut events = state.store.events().iter();
+        let event =
+            events.find(|event| event.get("_id").and_then(Value::as_str) == Some(document_id));
+        let id = event.and_then(|event| event.get("event_id")?.as_str());
+        id.map(str::to_owned)
+    };
+    if let Some(event_id) = event_id {
+        delivery::launch(shared, &event_id);
+    }
 }
 
 fn json(status: StatusCode, body: &impl Serialize) -> Answer {

@@ -65,6 +65,7 @@ impl Sandbox {
         let failed = |source| SandboxError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        emulator.resume();
         let task = tokio::spawn(accept(listener, emulator.clone())).abort_handle();
         Ok(Self {
             address,

@@ -67,18 +67,22 @@ pub fn record(number: u64) -> AppliedRecord {
                 .into(),
         ),
         prevent_destroy: number == 1,
+        held: (number == 2).then(|| Box::new(spec(30))),
     }
 }
 
 /// Returns a change of the history. Its time grows with the number.
 pub fn change(number: u64) -> HistoryEntry {
+    let at = Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap();
     HistoryEntry {
-        at: Timestamp::from_second(1_800_000_000 + i64::try_from(number).unwrap()).unwrap(),
+        at,
+        api_at: number.is_multiple_of(2).then_some(at),
         key: key(number),
         id: id(number),
         action: HistoryAction::Create,
         changes: Vec::new(),
         provenance: None,
+        run: None,
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use hookctl::apply::Unsettled;
 use hookctl::reconcile::PassReport;
 use hookctl::render::Message;
 use hookctl::report::{Outcome, SyncReport};
+use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
 use crate::error::CommandError;
@@ -71,4 +73,34 @@ pub(crate) fn advice(results: &SyncReport) -> Vec<Message> {
         Message::error("action-failed", message, Some(hints.join("\n")))
     });
     messages.collect()
+}
+
+/// Returns a message for each action of a saved plan that is no longer current.
+pub(crate) fn stale(stale: &[Stale], skipped: bool) -> impl Iterator<Item = Message> {
+    stale.iter().map(move |Stale { key, difference }| {
+        if skipped {
+            Message::notice("stale-action", format!("skipped '{key}': {difference}"))
+        } else {
+            Message::error("stale-action", format!("'{key}': {difference}"), None)
+        }
+    })
+}
+
+/// Returns a message for each request that may still take effect.
+pub(crate) fn open_requests(unsettled: &[Unsettled]) -> impl Iterator<Item = Message> {
+    unsettled.iter().map(|Unsettled { intent, remaining }| {
+        let state = if intent.superseded {
+            "has been retried or replaced since"
+        } else {
+            "has no response"
+        };
+        let message = format!(
+            "'{}': a {} sent at {} {state}, and may still take effect for {} s; a sync waits for it where necessary",
+            intent.key,
+            intent.write.method(),
+            intent.sent.at,
+            remaining.time.as_millis().div_ceil(1_000),
+        );
+        Message::notice("unsettled", message)
+    })
 }

@@ -30,8 +30,8 @@ use crate::version;
 )]
 #[command(
     after_help = "Exit codes: 0 done or nothing to do; 1 error; 2 changes and 3 drift only \
-(with --dry-run --detailed-exitcode); 4 partly failed; 5 refused by a safety rule; 64 wrong usage; \
-130 interrupted."
+(with --dry-run --detailed-exitcode); 4 partly failed; 5 refused by a safety rule; \
+6 deliveries fail; 64 wrong usage; 130 interrupted."
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -54,6 +54,8 @@ enum Command {
     Watch(commands::watch::WatchArgs),
     /// Check the files, offline and without secrets
     Validate(commands::validate::ValidateArgs),
+    /// Prove by deliveries that the last change of each webhook works
+    Verify(commands::verify::VerifyArgs),
     /// Show the state and recent deliveries of each webhook
     Status(commands::status::StatusArgs),
     /// Write the state, deliveries, and history of the account as one HTML page
@@ -68,6 +70,8 @@ enum Command {
     Attempts(commands::deliveries::AttemptsArgs),
     /// Redeliver an event
     Retry(commands::deliveries::RetryArgs),
+    /// Make an event in the sandbox, and deliver it to the receivers
+    Trigger(commands::trigger::TriggerArgs),
     /// Show, check, and repair the local record
     #[command(alias = "cache")]
     Record(commands::record::RecordArgs),
@@ -168,6 +172,9 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Validate(args) => {
                 commands::validate::run(&ui, &cli.global, &args, &environment)
             }
+            Command::Verify(args) => {
+                commands::verify::run(&ui, &cli.global, &args, &environment).await
+            }
             Command::Status(args) => {
                 commands::status::run(&ui, &cli.global, &args, &environment).await
             }
@@ -189,6 +196,9 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
             Command::Retry(args) => {
                 let request = Request::Retry(&args);
                 commands::deliveries::run(&ui, &cli.global, request, &environment).await
+            }
+            Command::Trigger(args) => {
+                commands::trigger::run(&ui, &cli.global, &args, &environment).await
             }
             Command::Show(args) => commands::show::run(&ui, &cli.global, &args, &environment).await,
             Command::Doctor(args) => {

@@ -37,6 +37,12 @@ pub(crate) fn attach(command: Command) -> Command {
         .mut_subcommand("events", |events| {
             events.mut_arg("webhook", |argument| argument.add(keys()))
         })
+        .mut_subcommand("verify", |verify| {
+            verify.mut_arg("keys", |argument| argument.add(keys()))
+        })
+        .mut_subcommand("trigger", |trigger| {
+            trigger.mut_arg("webhook", |argument| argument.add(keys()))
+        })
         .mut_subcommand("explain", |explain| {
             explain.mut_arg("code", |argument| argument.add(codes()))
         })

@@ -17,6 +17,8 @@ pub(crate) enum ExitStatus {
     PartlyFailed,
     /// 5: refused by a safety rule.
     Refused,
+    /// 6: deliveries fail. A sync with a verification was applied.
+    DeliveriesFail,
     /// 64: wrong usage.
     Usage,
     /// 130: interrupted, after requests in flight were settled and recorded.
@@ -33,8 +35,33 @@ impl ExitStatus {
             Self::Drift => 3,
             Self::PartlyFailed => 4,
             Self::Refused => 5,
+            Self::DeliveriesFail => 6,
             Self::Usage => 64,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// Returns the status of a run with two results.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        if self.rank() <= other.rank() {
+            self
+        } else {
+            other
+        }
+    }
+
+    /// Returns the precedence where several statuses apply; the lowest wins.
+    const fn rank(self) -> u8 {
+        match self {
+            Self::Usage => 0,
+            Self::Interrupted => 1,
+            Self::Error => 2,
+            Self::Refused => 3,
+            Self::PartlyFailed => 4,
+            Self::DeliveriesFail => 5,
+            Self::Changes => 6,
+            Self::Drift => 7,
+            Self::Success => 8,
         }
     }
 }

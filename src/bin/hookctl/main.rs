@@ -2,10 +2,12 @@
 
 mod aftermath;
 mod args;
+mod certificates;
 mod cli;
 mod commands;
 mod completers;
 mod confirm;
+mod emulator;
 mod environment;
 mod error;
 mod exit_status;
@@ -25,6 +27,7 @@ mod problems;
 mod progress;
 mod provenance;
 mod record_ahead;
+mod rollback;
 mod run;
 mod secrets;
 mod session;
@@ -34,6 +37,7 @@ mod signals;
 mod trust;
 mod ui;
 mod unseen;
+mod verification;
 mod version;
 
 use std::process::ExitCode;

@@ -109,6 +109,7 @@ pub(crate) fn attempt(attempt: &mut Attempt) {
     let Attempt {
         event_id,
         attempt_number: _,
+        request_url,
         created_at,
         success: _,
         response_status_code: _,
@@ -116,6 +117,7 @@ pub(crate) fn attempt(attempt: &mut Attempt) {
         error_message,
     } = attempt;
     std::iter::once(event_id)
+        .chain(request_url)
         .chain(created_at)
         .chain(error_message)
         .for_each(hide);

@@ -11,6 +11,7 @@ use hookctl::plan::safety::Refusal;
 use hookctl::reconcile::{PassError, PassReport};
 use hookctl::render::{
     Detail, LooseSettings, Message, PlanDocument, RenderContext, RunStats, Styles,
+    VerificationReport, markdown,
 };
 use hookctl::saved::Stale;
 
@@ -61,6 +62,8 @@ pub(crate) struct Presenter<'a> {
     shown_on: Stream,
     detail: Option<Detail>,
     loose: LooseSettings,
+    /// The verdicts, if the changes were verified.
+    verdicts: Option<VerificationReport>,
 }
 
 impl<'a> Presenter<'a> {
@@ -77,6 +80,7 @@ impl<'a> Presenter<'a> {
             shown_on: Stream::Stdout,
             detail: None,
             loose: LooseSettings::NONE,
+            verdicts: None,
         }
     }
 
@@ -254,7 +258,7 @@ impl<'a> Presenter<'a> {
                 self.ui.result(&document.to_text());
             }
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.context(), Some(plan), None, &messages);
+                let text = markdown(self.context(), Some(plan), None, &messages, "");
                 self.ui.result(&text);
             }
             Output::Human | Output::Diff if !self.announced => self.announce(plan),
@@ -305,23 +309,43 @@ impl<'a> Presenter<'a> {
                 self.ui.remark(&text);
             }
             Output::Markdown => {
-                let text = hookctl::render::markdown(
+                let verdicts = self.verdicts.as_ref();
+                let section = verdicts.map(VerificationReport::to_markdown);
+                let text = markdown(
                     self.context(),
                     Some(&report.plan),
                     Some((results, stats)),
                     &messages,
+                    &section.unwrap_or_default(),
                 );
                 self.ui.result(&text);
             }
             Output::Json => {
                 let document =
-                    PlanDocument::of_report(self.context(), &report.plan, results, messages);
+                    PlanDocument::of_report(self.context(), &report.plan, results, messages)
+                        .verified(self.verdicts.as_ref());
                 self.ui.result(&document.to_text());
             }
         }
         for message in &beside {
             self.ui.report(message);
         }
+    }
+
+    /// Returns whether results are shown when they are there, rather than in one document at the end.
+    pub(crate) const fn shows_at_once(&self) -> bool {
+        matches!(self.output, Output::Human | Output::Diff)
+    }
+
+    /// Shows verdicts, or keeps them for the document.
+    pub(crate) fn verified(&mut self, verdicts: VerificationReport) {
+        let text = verdicts.to_human(&self.ui.screen());
+        match self.output {
+            Output::Human => self.ui.human(&text),
+            Output::Diff => self.ui.remark(&text),
+            Output::Json | Output::Markdown => {}
+        }
+        self.verdicts = Some(verdicts);
     }
 
     /// Says at the end of an interrupted run how to continue.
@@ -349,35 +373,14 @@ impl<'a> Presenter<'a> {
 
     /// Reports the actions of a saved plan that are no longer current.
     pub(crate) fn stale(&mut self, stale: &[Stale], skipped: bool) {
-        for Stale { key, difference } in stale {
-            let message = if skipped {
-                Message::notice("stale-action", format!("skipped '{key}': {difference}"))
-            } else {
-                Message::error("stale-action", format!("'{key}': {difference}"), None)
-            };
+        for message in aftermath::stale(stale, skipped) {
             self.report(message);
         }
     }
 
     /// Reports which requests may still take effect, and for how long.
     pub(crate) fn unsettled(&mut self, unsettled: &[Unsettled]) {
-        for Unsettled { intent, remaining } in unsettled {
-            let state = if intent.superseded {
-                "has been retried or replaced since"
-            } else {
-                "has no response"
-            };
-            let message = Message::notice(
-                "unsettled",
-                format!(
-                    "'{}': a {} sent at {} {state}, and may still take effect for {} s; a sync waits \
-                     for it where necessary",
-                    intent.key,
-                    intent.write.method(),
-                    intent.sent.at,
-                    remaining.time.as_millis().div_ceil(1_000),
-                ),
-            );
+        for message in aftermath::open_requests(unsettled) {
             self.report(message);
         }
     }
@@ -391,7 +394,7 @@ impl<'a> Presenter<'a> {
             Output::Human | Output::Diff if plan.actions.is_empty() => {}
             Output::Markdown if plan.actions.is_empty() => {
                 let messages = std::mem::take(&mut self.messages);
-                let text = hookctl::render::markdown(self.context(), None, None, &messages);
+                let text = markdown(self.context(), None, None, &messages, "");
                 self.ui.result(&text);
             }
             _ => self.planned(plan),
@@ -429,7 +432,7 @@ impl<'a> Presenter<'a> {
         match self.output {
             Output::Human | Output::Diff => {}
             Output::Markdown => {
-                let text = hookctl::render::markdown(self.context(), None, None, &messages);
+                let text = markdown(self.context(), None, None, &messages, "");
                 self.ui.result(&text);
             }
             Output::Json => {

@@ -1,10 +1,43 @@
-//! The Git commit of the files, for the history.
+//! The Git commit of the files, and the name of the run, for the history.
 
 use std::path::Path;
 
+use hookctl::clock::{Clock as _, SystemClock};
 use hookctl::record::Provenance;
 
+use crate::environment::Environment;
 use crate::git::{Repository, is_hash};
+use crate::mask;
+
+/// The variables that name the job of a CI system.
+const JOB_URLS: [&str; 3] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL"];
+
+/// The maximum length of the name of a run, in characters.
+const LONGEST_RUN: usize = 200;
+
+/// Names this run, for the history and for people who find the record held by it.
+pub(crate) fn run(environment: &Environment) -> String {
+    let github = || {
+        let server = environment.setting("GITHUB_SERVER_URL")?;
+        let repository = environment.setting("GITHUB_REPOSITORY")?;
+        let id = environment.setting("GITHUB_RUN_ID")?;
+        Some(format!("{server}/{repository}/actions/runs/{id}"))
+    };
+    let job = || JOB_URLS.iter().find_map(|name| environment.setting(name));
+    let process = || {
+        let user = environment
+            .setting("USER")
+            .or_else(|| environment.setting("USERNAME"));
+        let host = SystemClock::new().now().writer.host;
+        let user = user.as_deref().unwrap_or("unknown");
+        format!("{user}@{host}, process {}", std::process::id())
+    };
+    let text = mask::masked(&github().or_else(job).unwrap_or_else(process));
+    text.chars()
+        .filter(|character| !character.is_control())
+        .take(LONGEST_RUN)
+        .collect()
+}
 
 /// Returns the commit of a folder's files, which may be in a submodule. Returns `None` without Git, a repository, or a
 /// commit.

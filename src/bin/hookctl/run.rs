@@ -51,6 +51,7 @@ pub(crate) fn policy(terms: &Terms) -> Result<Policy, CommandError> {
         } else {
             UnverifiedSecrets::Assert
         },
+        retry_held: false,
     })
 }
 
@@ -66,8 +67,27 @@ pub(crate) fn conclude(
     presenter: &mut Presenter<'_>,
     stats: impl FnOnce() -> RunStats,
 ) -> Result<ExitStatus, CommandError> {
-    let report = match result {
-        // Never dropped, like every large value: see `sync`.
+    Ok(match ended(result, cancellation, presenter)? {
+        Ended::Refused(exit) => exit,
+        Ended::Reported(report) => present(&report, cancellation, presenter, stats()),
+    })
+}
+
+/// The end of a pass without an error.
+pub(crate) enum Ended {
+    /// A safety rule refused the plan, which has been shown.
+    Refused(ExitStatus),
+    /// There is a report, without secrets. Never dropped, like every large value: see `sync`.
+    Reported(ManuallyDrop<Box<PassReport>>),
+}
+
+/// Returns the report of a pass for presentation.
+pub(crate) fn ended(
+    result: Result<Option<PassReport>, PassError>,
+    cancellation: &CancellationToken,
+    presenter: &mut Presenter<'_>,
+) -> Result<Ended, CommandError> {
+    Ok(match result {
         Ok(Some(mut report)) => {
             let results = report
                 .report
@@ -81,26 +101,37 @@ pub(crate) fn conclude(
             if let Some(plan) = shown {
                 report.plan = plan;
             }
-            ManuallyDrop::new(report)
+            Ended::Reported(ManuallyDrop::new(Box::new(report)))
         }
         Ok(None) | Err(PassError::Interrupted) => return Err(interrupted()),
-        Err(PassError::Refused { plan, refusal }) => return Ok(presenter.refused(&plan, &refusal)),
+        Err(PassError::Refused { plan, refusal }) => {
+            Ended::Refused(presenter.refused(&plan, &refusal))
+        }
         Err(error) if cancellation.is_cancelled() => {
             return Err(presenter.failed(&error).status(ExitStatus::Interrupted));
         }
         Err(error) => return Err(presenter.failed(&error)),
-    };
-    presenter.applied(&report, stats());
-    Ok(if cancellation.is_cancelled() {
-        presenter.interrupted(&report);
-        ExitStatus::Interrupted
-    } else {
-        exit_status(&report)
     })
 }
 
+/// Presents a report, and returns the exit status.
+pub(crate) fn present(
+    report: &PassReport,
+    cancellation: &CancellationToken,
+    presenter: &mut Presenter<'_>,
+    stats: RunStats,
+) -> ExitStatus {
+    presenter.applied(report, stats);
+    if cancellation.is_cancelled() {
+        presenter.interrupted(report);
+        ExitStatus::Interrupted
+    } else {
+        exit_status(report)
+    }
+}
+
 /// Returns the exit status of a finished pass.
-fn exit_status(report: &PassReport) -> ExitStatus {
+pub(crate) fn exit_status(report: &PassReport) -> ExitStatus {
     if report.is_complete() {
         ExitStatus::Success
     } else {

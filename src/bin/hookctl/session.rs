@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 use hookctl::apply::RunContext;
 use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::Declarations;
-use hookctl::input::open_regular;
-use hookctl::outside::Outside;
 use hookctl::plan::Policy;
 use hookctl::reconcile::{PlanInputs, fresh_evidence};
 use hookctl::record::shared::{SharedError, SharedRecord};
@@ -17,7 +15,7 @@ use hookctl::record::{
 };
 use hookctl::remote::http::{HttpApi, HttpOptions, OnHttpEvent, ProxyUse, check_proxy};
 use hookctl::render::RunStats;
-use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
+use hookctl::sandbox::{DeliveryOptions, Sandbox};
 use hookctl::secret::{
     FingerprintKey, KeyValues, Permits, Salt, Secret, SecretSource, Secrets, TooShort,
 };
@@ -25,6 +23,7 @@ use hookctl::state::DesiredState;
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
+use crate::emulator::{self, SANDBOX_KEY};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -37,12 +36,9 @@ use crate::signals::interrupted;
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
 
-/// Placeholder API key for the in-process sandbox. Not secret.
-pub(crate) const SANDBOX_KEY: &str = "sandbox-api-key";
-
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
-    api: HttpApi,
+    api: Arc<HttpApi>,
     record: Record,
     /// The same record, if it is a shared one.
     shared: Option<SharedRecord>,
@@ -54,7 +50,7 @@ pub(crate) struct Session {
     clock: Arc<dyn Clock>,
     horizon: Horizon,
     // Stops the emulator when dropped.
-    _sandbox: Option<Sandbox>,
+    sandbox: Option<Sandbox>,
 }
 
 impl Session {
@@ -68,6 +64,21 @@ impl Session {
         Self::over(record, settings, environment, cleared).await
     }
 
+    /// Sets up a session like [`Self::open`]. The emulator delivers events.
+    pub(crate) async fn delivering(
+        settings: &Settings,
+        environment: &Environment,
+        cleared: &Cleared,
+        delivery: DeliveryOptions,
+    ) -> Result<Self, CommandError> {
+        let record = record(settings, cleared.is_sandbox())?;
+        if !cleared.is_sandbox() {
+            return Self::over(record, settings, environment, cleared).await;
+        }
+        let reaching = record.reach(settings, environment, cleared.permits());
+        Self::over_sandbox(reaching.await?.record, settings, Some(delivery)).await
+    }
+
     /// Sets up the session over a record that may be loaded already.
     pub(crate) async fn over(
         record: RecordAhead,
@@ -78,7 +89,7 @@ impl Session {
         let consent = match cleared {
             Cleared::Sandbox(_) => {
                 let reaching = record.reach(settings, environment, cleared.permits());
-                return Self::over_sandbox(reaching.await?.record, settings).await;
+                return Self::over_sandbox(reaching.await?.record, settings, None).await;
             }
             Cleared::Api(consent) => consent,
         };
@@ -96,7 +107,7 @@ impl Session {
                 .map_err(|error| CommandError::caused("invalid-proxy", &error))?;
         }
         if url.is_https() {
-            check_certificates(environment)?;
+            crate::certificates::check(environment)?;
         }
         let permits = consent.permits();
         let key = resolve_key("API key", access.api_key(), environment, permits).await?;
@@ -121,7 +132,7 @@ impl Session {
             ..options(settings, url.to_string(), key, access.api_key().to_string())
         };
         Ok(Self {
-            api: client(options)?,
+            api: Arc::new(client(options)?),
             record: reached.record,
             shared: reached.shared,
             renewal: reached.renewal,
@@ -129,7 +140,7 @@ impl Session {
             keys,
             clock: SystemClock::shared(),
             horizon: Horizon(settings.settle_horizon),
-            _sandbox: None,
+            sandbox: None,
         })
     }
 
@@ -143,8 +154,13 @@ impl Session {
         Self::over(RecordAhead::Local(record), settings, environment, cleared).await
     }
 
-    async fn over_sandbox(record: Record, settings: &Settings) -> Result<Self, CommandError> {
-        let running = start_sandbox(settings).await?;
+    /// Sets up the session over the emulator, which delivers events if `delivery` says how.
+    async fn over_sandbox(
+        record: Record,
+        settings: &Settings,
+        delivery: Option<DeliveryOptions>,
+    ) -> Result<Self, CommandError> {
+        let running = emulator::start(settings, delivery).await?;
         let key = Secret::new(SANDBOX_KEY.to_owned())
             .map_err(|error| CommandError::caused("api-key", &error))?;
         let fingerprint_key = FingerprintKey::derive(&key);
@@ -154,7 +170,7 @@ impl Session {
             ..options(settings, running.base_url(), key, "the sandbox".to_owned())
         };
         Ok(Self {
-            api: client(options)?,
+            api: Arc::new(client(options)?),
             record,
             shared: None,
             renewal: None,
@@ -164,7 +180,7 @@ impl Session {
             clock: SystemClock::shared(),
             // Requests within one process take effect before they are answered.
             horizon: Horizon(Duration::ZERO),
-            _sandbox: Some(running),
+            sandbox: Some(running),
         })
     }
 
@@ -184,7 +200,7 @@ impl Session {
                 cancellation: cancellation.clone(),
                 ..RunContext::new(&self.clock)
             },
-            ..PlanInputs::new(&self.api, desired, &self.clock)
+            ..PlanInputs::new(self.api(), desired, &self.clock)
         }
     }
 
@@ -196,8 +212,18 @@ impl Session {
         self.horizon
     }
 
-    pub(crate) const fn api(&self) -> &HttpApi {
+    pub(crate) fn api(&self) -> &HttpApi {
         &self.api
+    }
+
+    /// Returns the client for a task beside the passes.
+    pub(crate) fn shared_api(&self) -> Arc<HttpApi> {
+        Arc::clone(&self.api)
+    }
+
+    /// Returns the emulator, if it runs in this process.
+    pub(crate) const fn sandbox(&self) -> Option<&Sandbox> {
+        self.sandbox.as_ref()
     }
 
     pub(crate) fn account(&self) -> &Account {
@@ -322,38 +348,6 @@ pub(crate) fn record_error(error: &RecordError) -> CommandError {
         }
         _ => CommandError::caused("record", error),
     }
-}
-
-/// Checks the certificate files that the environment names. The TLS library would block on a FIFO.
-fn check_certificates(environment: &Environment) -> Result<(), CommandError> {
-    let variable = "SSL_CERT_FILE";
-    let Some(file) = environment
-        .get_lossy(variable)
-        .filter(|file| !file.is_empty())
-    else {
-        return Ok(());
-    };
-    open_regular(file.as_ref()).map(drop).map_err(|error| {
-        let path = Outside::text(&file);
-        let message = format!("could not read the certificates in {path}: {error}");
-        CommandError::new("certificates", message).hint(format!(
-            "set {variable} to a file of PEM certificates, or unset it"
-        ))
-    })
-}
-
-async fn start_sandbox(settings: &Settings) -> Result<Sandbox, CommandError> {
-    let file = format!("{}.json", settings.target.name);
-    let options = SandboxOptions {
-        api_key: SANDBOX_KEY.to_owned(),
-        storage: Storage::File(settings.cache_dir.join("sandbox").join(file)),
-        dialect: Dialect::default(),
-        latency: std::time::Duration::ZERO,
-    };
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
-    Sandbox::start(options, address)
-        .await
-        .map_err(|error| CommandError::caused("sandbox", &error))
 }
 
 fn options(settings: &Settings, base_url: String, key: Secret, source: String) -> HttpOptions {

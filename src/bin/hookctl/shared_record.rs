@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use hookctl::clock::{Clock as _, SystemClock};
+use hookctl::clock::SystemClock;
 use hookctl::config::SharedPlace;
 use hookctl::record::Account;
 use hookctl::record::objects::{Credentials, ObjectBlobs, ObjectOptions, folder};
@@ -56,9 +56,6 @@ const RENEWED_AFTER: Duration = Duration::from_mins(10);
 /// The shortest word in the output of a program that may be a credential, in characters.
 const SHORTEST_CREDENTIAL: usize = 16;
 
-/// The variables that name the job of a CI system, for people who find the record held by it.
-const JOB_URLS: [&str; 3] = ["CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL"];
-
 /// Returns the shared record of an account, with the consent in `permits`. Sends nothing.
 pub(crate) async fn connect(
     place: &SharedPlace,
@@ -90,7 +87,7 @@ pub(crate) async fn connect(
         replica: replica(place, &account, settings),
         followed: mask::followed(),
         on_event: Arc::new(tell),
-        ..SharedOptions::new(run(environment), SystemClock::shared())
+        ..SharedOptions::new(crate::provenance::run(environment), SystemClock::shared())
     };
     let renewal = place.credentials.as_ref().map(|source| Renewal {
         blobs: blobs.clone(),
@@ -242,28 +239,4 @@ async fn printed(
         .filter(|word| word.parse::<jiff::Timestamp>().is_err())
         .for_each(mask::follow_text);
     Ok(output)
-}
-
-/// Describes this run for people who find the record held by it.
-fn run(environment: &Environment) -> String {
-    let github = || {
-        let server = environment.setting("GITHUB_SERVER_URL")?;
-        let repository = environment.setting("GITHUB_REPOSITORY")?;
-        let id = environment.setting("GITHUB_RUN_ID")?;
-        Some(format!("{server}/{repository}/actions/runs/{id}"))
-    };
-    let job = || JOB_URLS.iter().find_map(|name| environment.setting(name));
-    let process = || {
-        let user = environment
-            .setting("USER")
-            .or_else(|| environment.setting("USERNAME"));
-        let host = SystemClock::new().now().writer.host;
-        let user = user.as_deref().unwrap_or("unknown");
-        format!("{user}@{host}, process {}", std::process::id())
-    };
-    let text = github().or_else(job).unwrap_or_else(process);
-    text.chars()
-        .filter(|character| !character.is_control())
-        .take(200)
-        .collect()
 }

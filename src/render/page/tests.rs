@@ -92,6 +92,7 @@ fn page() -> Page {
         }),
         history: vec![HistoryEntry {
             at: at("2026-01-02T09:00:00Z"),
+            api_at: None,
             key: Key::parse("drifted").unwrap(),
             id: RemoteId::parse(ID).unwrap(),
             action: HistoryAction::Unknown(HOSTILE.to_owned()),
@@ -101,11 +102,12 @@ fn page() -> Page {
                 to: "https://new.example.com/private".to_owned(),
                 cause: HistoryCause::Drift,
             }],
-            provenance: Some(Provenance {
+            provenance: Some(Box::new(Provenance {
                 commit: "<b>0123456789abcdef".to_owned(),
                 author: "A Person".to_owned(),
                 modified: true,
-            }),
+            })),
+            run: None,
         }],
     }
 }

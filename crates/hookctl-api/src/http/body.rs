@@ -30,6 +30,11 @@ impl RequestBody {
         Self(Arc::new(bytes))
     }
 
+    /// Serializes a document without secrets.
+    pub(super) fn document(document: &serde_json::Value) -> Self {
+        Self(Arc::new(Zeroizing::new(document.to_string().into_bytes())))
+    }
+
     /// Returns the JSON text.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

@@ -73,6 +73,10 @@ impl<T: Transport> HttpApi<T> {
         self.tally.clock_difference()
     }
 
+    pub(super) fn base_url(&self) -> &str {
+        &self.options.base_url
+    }
+
     pub(super) fn url(&self, id: Option<&RemoteId>) -> String {
         let base = &self.options.base_url;
         match id {
@@ -370,6 +374,10 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
         };
         let answer = gone_if_404(self.send(delete, None, gate).await, id)?;
         Ok(wire::deleted(&answer.body))
+    }
+
+    fn clock_difference(&self) -> Option<jiff::SignedDuration> {
+        Self::clock_difference(self)
     }
 }
 

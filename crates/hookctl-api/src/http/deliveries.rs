@@ -1,10 +1,12 @@
 //! Deliveries over HTTP.
 
+use jiff::SignedDuration;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::HttpApi;
+use super::body::RequestBody;
 use super::transport::{Outgoing, Transport, Verb};
 use crate::{ApiError, Attempt, DeliveryApi, Event, EventQuery, Rows, Ungated};
 use hookctl_core::webhook::RemoteId;
@@ -40,9 +42,32 @@ impl<T: Transport> DeliveryApi for HttpApi<T> {
         };
         self.send(post, None, &Ungated).await.map(|_| ())
     }
+
+    fn clock_difference(&self) -> Option<SignedDuration> {
+        Self::clock_difference(self)
+    }
 }
 
 impl<T: Transport> HttpApi<T> {
+    /// Lets a sandbox make an event, by `POST /sandbox/v1/trigger`. Returns the response. The API has no such route, which
+    /// is [`ApiError::NotServed`].
+    ///
+    /// # Errors
+    /// [`ApiError`]
+    pub async fn trigger(&self, request: &Value) -> Result<Value, ApiError> {
+        let body = RequestBody::document(request);
+        let post = Outgoing {
+            verb: Verb::Post,
+            url: &format!("{}/sandbox/v1/trigger", self.base_url()),
+            body: Some(&body),
+        };
+        let answer = self.send(post, None, &Ungated).await?;
+        serde_json::from_slice(&answer.body).map_err(|_| {
+            let excerpt = "it is not JSON".to_owned();
+            super::client::unexpected(&answer, excerpt, &self.redactor(None))
+        })
+    }
+
     /// Reads the rows of a list. Rows that do not match the documentation are skipped.
     async fn rows<R: DeserializeOwned>(&self, path: &str, name: &str) -> Result<Rows<R>, ApiError> {
         let url = format!("{}/{path}", self.url(None));

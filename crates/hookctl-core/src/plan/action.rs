@@ -25,6 +25,8 @@ pub struct Plan {
     pub unchanged: Vec<Key>,
     /// Keys that are declared released and are not bound.
     pub released: Vec<Key>,
+    /// Webhooks that are left alone since a rollback.
+    pub held: Vec<Key>,
     /// The number of keys that the filter excludes.
     pub not_selected: usize,
     /// Notices about what the plan leaves alone.

@@ -10,7 +10,7 @@ use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
 use super::{
     Action, Adoption, Cause, Change, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Patch,
     Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, Refresh, TokenShown, Unmanaged,
-    Update, diff, token,
+    Update, diff, held, token,
 };
 use crate::state::{
     AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
@@ -191,6 +191,9 @@ impl<'a> Decisions<'a> {
             },
             self.policy.unverified_secrets,
         );
+        if !self.policy.retry_held && own.is_some_and(|own| held::is_held(own, webhook, &token)) {
+            return held::leave(&mut self.plan, key, webhook);
+        }
         let diff = diff::compare(webhook, &found.spec, record);
         self.remark(key, webhook, &token);
         self.notice_dropped_actions(key, webhook, found, &diff.changes);
@@ -198,6 +201,7 @@ impl<'a> Decisions<'a> {
             spec: diff.sent,
             token: token.recorded,
             prevent_destroy: webhook.prevent_destroy,
+            held: None,
         };
         let mut changes = diff.changes;
         changes.extend(token.change);
@@ -426,6 +430,7 @@ fn creation(webhook: &DesiredWebhook) -> Written<TokenEvidence> {
             DeclaredToken::None | DeclaredToken::LeftOut => None,
         },
         prevent_destroy: webhook.prevent_destroy,
+        held: None,
     }
 }
 

@@ -51,6 +51,11 @@
 //! | d = s | change, drift |
 //! | otherwise | change, conflict |
 //!
+//! # Held webhooks
+//!
+//! A webhook whose change was rolled back is left alone, with a notice, while its declared fields are those that were rolled
+//! back and its token is not another one. The policy may end this.
+//!
 //! # Token
 //!
 //! It has a table of its own, in [`token`].
@@ -60,6 +65,7 @@ mod change;
 mod decide;
 mod diff;
 mod duplicates;
+mod held;
 mod identity;
 mod notice;
 mod order;

@@ -42,6 +42,13 @@ pub enum Notice {
         /// The webhook.
         webhook: UnreadableWebhook,
     },
+    /// The webhook is held: its declaration was rolled back, and has not changed since.
+    Held {
+        /// The key.
+        key: Key,
+        /// Where it is declared.
+        location: Location,
+    },
     /// A change would drop an action that this version does not know.
     UnknownActionDropped {
         /// The key.
@@ -66,6 +73,7 @@ impl Notice {
             } => "unresolved-token",
             Self::Duplicate { .. } => "duplicate-webhook",
             Self::Unreadable { .. } => "unreadable-webhook",
+            Self::Held { .. } => "held",
             Self::UnknownActionDropped { .. } => "unknown-action-dropped",
         }
     }
@@ -76,6 +84,7 @@ impl Notice {
             Self::ForeignToken { location, .. }
             | Self::UnverifiedTokenKept { location, .. }
             | Self::Duplicate { location, .. }
+            | Self::Held { location, .. }
             | Self::UnknownActionDropped { location, .. } => Some(location),
             Self::Unreadable { .. } => None,
         }
@@ -89,7 +98,8 @@ impl Notice {
             Self::UnknownActionDropped { actions, .. } => actions.iter_mut().for_each(hide),
             Self::ForeignToken { .. }
             | Self::UnverifiedTokenKept { .. }
-            | Self::Duplicate { .. } => {}
+            | Self::Duplicate { .. }
+            | Self::Held { .. } => {}
         }
     }
 }
@@ -123,6 +133,10 @@ impl fmt::Display for Notice {
                 formatter,
                 "'{key}' ({id}) has an unmanaged duplicate ({duplicate}) with the same name and address; each event \
                  may be delivered twice"
+            ),
+            Self::Held { key, .. } => write!(
+                formatter,
+                "'{key}' is held: its change was rolled back after its deliveries failed"
             ),
             Self::Unreadable { webhook } => write!(
                 formatter,

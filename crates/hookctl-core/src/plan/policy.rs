@@ -15,6 +15,8 @@ pub struct Policy {
     pub only: KeyFilter,
     /// What to do with a token that cannot be compared.
     pub unverified_secrets: UnverifiedSecrets,
+    /// Whether webhooks that are held after a rollback are planned like any other.
+    pub retry_held: bool,
 }
 
 /// Whether bound webhooks that are no longer declared are deleted.

@@ -13,6 +13,10 @@ use crate::webhook::{Key, RemoteId};
 pub struct HistoryEntry {
     /// The time of the API's confirmation.
     pub at: Timestamp,
+    /// The same time by the API's clock, for comparison with events. `None` if nothing was sent, or the API's clock is
+    /// unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_at: Option<Timestamp>,
     /// The webhook's key.
     pub key: Key,
     /// The webhook's id.
@@ -23,7 +27,10 @@ pub struct HistoryEntry {
     pub changes: Vec<HistoryChange>,
     /// The Git commit of the files; `None` outside a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provenance: Option<Provenance>,
+    pub provenance: Option<Box<Provenance>>,
+    /// The run: the URL of a CI job, or the user, host, and process. `None` if unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
 }
 
 /// Defines an enum of names. A name that is not among them, written by another version, stays as it is.

@@ -52,6 +52,7 @@ fn create(key: &str, token: Option<TokenEvidence>, timeout_seconds: i64) -> Plan
         spec: spec(timeout_seconds),
         token,
         prevent_destroy: false,
+        held: None,
     };
     planned(key, Action::Create(creation))
 }
@@ -76,6 +77,7 @@ fn update(
             spec: spec(10),
             token: fingerprints,
             prevent_destroy: false,
+            held: None,
         },
     };
     planned(key, Action::Update(update))

@@ -28,6 +28,9 @@ pub struct AppliedRecord {
     pub token: Option<Fingerprints>,
     /// Recorded so that it still protects the webhook after its declaration is deleted.
     pub prevent_destroy: bool,
+    /// The declared fields of a rolled-back webhook. While its declaration has them, the webhook is held: left alone, so
+    /// that no later pass undoes the rollback.
+    pub held: Option<Box<WebhookSpec>>,
 }
 
 impl AppliedRecord {
@@ -140,6 +143,7 @@ mod tests {
             stored,
             token: None,
             prevent_destroy: false,
+            held: None,
         }
     }
 

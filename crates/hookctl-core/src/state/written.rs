@@ -15,6 +15,9 @@ pub struct Written<T> {
     pub token: Option<T>,
     /// Whether it is protected, even after its declaration is deleted.
     pub prevent_destroy: bool,
+    /// The declared fields, if this write is a rollback after which the webhook is held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Box<WebhookSpec>>,
 }
 
 impl<T: Copy> Written<T> {
@@ -25,6 +28,7 @@ impl<T: Copy> Written<T> {
             spec: self.spec.clone(),
             token: self.token.and_then(known),
             prevent_destroy: self.prevent_destroy,
+            held: self.held.clone(),
         }
     }
 }
@@ -38,6 +42,7 @@ impl Written<Fingerprints> {
             stored: stored.spec.clone(),
             token: self.token.clone(),
             prevent_destroy: self.prevent_destroy,
+            held: self.held.clone(),
         }
     }
 }

@@ -152,6 +152,7 @@ mod tests {
             spec,
             token: None,
             prevent_destroy: false,
+            held: None,
         }
     }
 

@@ -52,6 +52,8 @@ pub struct ApplyOptions<'a> {
     pub grace: Duration,
     /// Returns the Git commit of the files, for the history. Called once, and only if the plan has actions.
     pub provenance: Option<&'a (dyn Fn() -> Option<Provenance> + Send + Sync)>,
+    /// Names the run, for the history.
+    pub run: Option<&'a str>,
 }
 
 static NO_SECRETS: Secrets = Secrets::new();
@@ -64,6 +66,7 @@ impl Default for ApplyOptions<'_> {
             concurrency: 4,
             grace: Duration::from_secs(25),
             provenance: None,
+            run: None,
         }
     }
 }

@@ -110,6 +110,7 @@ pub fn settle_pending(
                         spec,
                         token,
                         prevent_destroy,
+                        held: _,
                     },
                 seen,
             } => {
@@ -310,15 +311,18 @@ fn bound(
             stored,
             token,
             prevent_destroy,
+            held: None,
         })),
         lingering: None,
         history: Some(HistoryEntry {
             at: intent.sent.at,
+            api_at: None,
             key: intent.key.clone(),
             id: found.id.clone(),
             action: HistoryAction::Create,
             changes: Vec::new(),
             provenance: None,
+            run: None,
         }),
     }
 }
@@ -385,6 +389,7 @@ mod tests {
                     spec: spec(timeout_seconds),
                     token: Some(fingerprint_of(name)),
                     prevent_destroy: true,
+                    held: None,
                 },
                 seen: Vec::new(),
             },
@@ -500,6 +505,7 @@ mod tests {
             stored: spec(10),
             token,
             prevent_destroy: false,
+            held: None,
         };
         let after = |token| {
             let records = LastApplied::from([(key("a"), applied(token))]);

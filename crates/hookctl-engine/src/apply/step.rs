@@ -324,13 +324,19 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         after: After,
         lingering: Option<Intent>,
     ) -> Result<(), StepError> {
+        let at = self.context.clock.now().at;
+        let ahead = self.api.clock_difference();
         let history = HistoryEntry {
-            at: self.context.clock.now().at,
+            at,
+            api_at: ahead
+                .filter(|_| planned.action.has_request())
+                .and_then(|ahead| at.checked_add(ahead).ok()),
             key: planned.key.clone(),
             id: id.clone(),
             action: history_action(&planned.action),
             changes: planned.changes.iter().map(history_change).collect(),
-            provenance: self.provenance.clone(),
+            provenance: self.provenance.clone().map(Box::new),
+            run: self.options.run.map(str::to_owned),
         };
         let settlement = Settlement {
             key: planned.key.clone(),

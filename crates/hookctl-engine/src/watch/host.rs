@@ -140,6 +140,11 @@ pub trait Host: Send + Sync {
         None
     }
 
+    /// Names the run, for the history.
+    fn run(&self) -> Option<&str> {
+        None
+    }
+
     /// Prepares for a requested pass, for example by reloading the program's configuration. Dropped if the watch is
     /// cancelled.
     fn on_wake(&mut self) -> impl Future<Output = ()> + Send {

@@ -58,6 +58,7 @@ pub(super) async fn run<H: Host>(
             Prune::No
         },
         unverified_secrets: UnverifiedSecrets::Assert,
+        retry_held: false,
     };
     let runner = Runner {
         host,
@@ -133,6 +134,7 @@ impl<H: Host> Runner<'_, H> {
             concurrency: watched.concurrency,
             grace: watched.request_grace,
             provenance: Some(&provenance),
+            run: self.host.run(),
         };
         let mut apply = |_: &Plan| Verdict::Apply;
         let report = reconcile(&inputs, &options, open, &Forward(self.host), &mut apply)

@@ -107,6 +107,8 @@ pub(crate) struct StoredRecord {
     token: Option<Fingerprints>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     prevent_destroy: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<Box<WebhookSpec>>,
 }
 
 /// Returns the stored form of a webhook, without a password in its address.
@@ -126,6 +128,7 @@ impl From<&AppliedRecord> for StoredRecord {
             stored: (record.stored != record.sent).then(|| kept(&record.stored)),
             token: record.token.clone(),
             prevent_destroy: record.prevent_destroy,
+            held: record.held.as_deref().map(|held| Box::new(kept(held))),
         }
     }
 }
@@ -138,6 +141,7 @@ impl From<StoredRecord> for AppliedRecord {
             sent: record.sent,
             token: record.token,
             prevent_destroy: record.prevent_destroy,
+            held: record.held,
         }
     }
 }
@@ -146,12 +150,16 @@ impl From<StoredRecord> for AppliedRecord {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct StoredEntry<'a> {
     pub(super) at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    api_at: Option<Timestamp>,
     key: Cow<'a, Key>,
     id: Cow<'a, RemoteId>,
     action: Cow<'a, str>,
     changes: Vec<StoredChange<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     provenance: Option<Cow<'a, Provenance>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    run: Option<Cow<'a, str>>,
 }
 
 /// The stored form of a changed field. Omits the usual values, since a create has one of these per field, and sled
@@ -197,6 +205,7 @@ impl StoredEntry<'_> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         StoredEntry {
             at: self.at,
+            api_at: self.api_at,
             key: Cow::Owned(self.key.into_owned()),
             id: Cow::Owned(self.id.into_owned()),
             action: owned(self.action),
@@ -211,6 +220,7 @@ impl StoredEntry<'_> {
                 })
                 .collect(),
             provenance: self.provenance.map(|one| Cow::Owned(one.into_owned())),
+            run: self.run.map(owned),
         }
     }
 }
@@ -219,6 +229,7 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
     fn from(entry: &'a HistoryEntry) -> Self {
         Self {
             at: entry.at,
+            api_at: entry.api_at,
             key: Cow::Borrowed(&entry.key),
             id: Cow::Borrowed(&entry.id),
             action: Cow::Borrowed(entry.action.as_str()),
@@ -232,7 +243,8 @@ impl<'a> From<&'a HistoryEntry> for StoredEntry<'a> {
                     cause: Cow::Borrowed(change.cause.as_str()),
                 })
                 .collect(),
-            provenance: entry.provenance.as_ref().map(Cow::Borrowed),
+            provenance: entry.provenance.as_deref().map(Cow::Borrowed),
+            run: entry.run.as_deref().map(Cow::Borrowed),
         }
     }
 }
@@ -241,6 +253,7 @@ impl From<StoredEntry<'static>> for HistoryEntry {
     fn from(entry: StoredEntry<'static>) -> Self {
         Self {
             at: entry.at,
+            api_at: entry.api_at,
             key: entry.key.into_owned(),
             id: entry.id.into_owned(),
             action: entry.action.into(),
@@ -254,7 +267,8 @@ impl From<StoredEntry<'static>> for HistoryEntry {
                     cause: change.cause.into(),
                 })
                 .collect(),
-            provenance: entry.provenance.map(Cow::into_owned),
+            provenance: entry.provenance.map(|one| Box::new(one.into_owned())),
+            run: entry.run.map(Cow::into_owned),
         }
     }
 }
@@ -312,6 +326,7 @@ mod tests {
         };
         let entry = HistoryEntry {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            api_at: None,
             key: Key::parse("a-key").unwrap(),
             id: RemoteId::parse("an-id").unwrap(),
             action: HistoryAction::Update,
@@ -320,6 +335,7 @@ mod tests {
                 change(Some("a"), HistoryCause::Unknown("drifted".to_owned())),
             ],
             provenance: None,
+            run: None,
         };
         let text = serde_json::to_string(&StoredEntry::from(&entry)).unwrap();
         assert_eq!(

@@ -117,6 +117,7 @@ fn bound(key: &Key, id: RemoteId) -> Settlement {
         stored: spec(key),
         token: None,
         prevent_destroy: false,
+        held: None,
     };
     Settlement {
         after: After::Record(Box::new(record)),
@@ -192,6 +193,7 @@ impl Run {
                                 spec: spec(&key),
                                 token: None,
                                 prevent_destroy: false,
+                                held: None,
                             },
                             seen: Vec::new(),
                         };

@@ -120,12 +120,14 @@ async fn run_sealed(
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
         desired.leave_tokens(saved.unseen_tokens());
     }
+    let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let options = ApplyOptions {
         secrets: &secrets,
         concurrency: settings.concurrency,
         grace: args.settling.grace,
         provenance: Some(&provenance),
+        run: Some(&run),
     };
     let inputs = |policy| PlanInputs {
         overrides: Overrides {

@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
-use hookctl::remote::{ApiError, Attempt, DeliveryApi as _, Event, EventQuery, read_events};
+use hookctl::remote::{
+    ApiError, Attempt, DeliveryApi as _, Event, EventQuery, observe, read_events,
+};
 use hookctl::render::{deliveries, sanitize};
 use hookctl::webhook::{Key, RemoteId};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::{Form, GlobalArgs, duration};
+use crate::commands::trigger::{Deliveries, Watcher, give_tokens, names};
+use crate::emulator::DeliveryArgs;
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
@@ -18,6 +23,7 @@ use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::run::ago;
 use crate::session::{Session, record_error};
+use crate::settings::Settings;
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
 use crate::trust::{self, Asks};
 use crate::ui::Ui;
@@ -68,11 +74,16 @@ pub(crate) struct AttemptsArgs {
 
 /// The arguments of `hookctl retry`.
 #[derive(Debug, Args)]
-#[command(after_help = "Each call requests one delivery. It is never repeated automatically.")]
+#[command(
+    after_help = "Each call requests one delivery. It is never repeated automatically. With --sandbox, it is also made and \
+followed to its end."
+)]
 pub(crate) struct RetryArgs {
     /// Id of the event, as shown by `hookctl events`
     #[arg(value_name = "EVENT")]
     event: String,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
     #[command(flatten)]
     common: Common,
 }
@@ -111,13 +122,13 @@ pub(crate) async fn run(
     };
     let mut presenter = Presenter::new(ui, Output::Human, true, common.sandbox);
     match answer(ui, global, &request, common, environment, &mut presenter).await {
-        Ok(text) => {
+        Ok((text, status)) => {
             progress::end();
             match common.output {
                 Form::Human => ui.human(&text),
                 Form::Json => ui.result(&text),
             }
-            ExitStatus::Success
+            status
         }
         Err(error) => {
             if common.output == Form::Json {
@@ -135,15 +146,28 @@ async fn answer(
     common: &Common,
     environment: &Environment,
     presenter: &mut Presenter<'_>,
-) -> Result<String, CommandError> {
+) -> Result<(String, ExitStatus), CommandError> {
     let cancellation = cancel_on_signal()?;
+    if let Request::Retry(args) = request
+        && !common.sandbox
+        && let Some(given) = args.delivery.given()
+    {
+        let message = format!("{given} needs --sandbox: only the sandbox delivers by itself");
+        return Err(CommandError::new("usage", message).status(ExitStatus::Usage));
+    }
     let settings = presenter.settings(global)?;
     let asks = Asks::a_person_unless(common.output == Form::Json);
     let wanted = trust::Request::of_api(common.sandbox, asks);
     let clearing = trust::clear(ui, &settings, environment, wanted);
     let cleared = unless_cancelled(&cancellation, clearing).await??;
-    let opening = Session::open(&settings, environment, &cleared);
-    let session = unless_cancelled(&cancellation, opening).await??;
+    let session = if let Request::Retry(args) = request {
+        let delivery = args.delivery.options();
+        let opening = Session::delivering(&settings, environment, &cleared, delivery);
+        unless_cancelled(&cancellation, opening).await??
+    } else {
+        let opening = Session::open(&settings, environment, &cleared);
+        unless_cancelled(&cancellation, opening).await??
+    };
     let remembered = session
         .record()
         .remembered()
@@ -157,7 +181,7 @@ async fn answer(
     let api = session.api();
     progress::begin(Phase::Events);
     let json = common.output == Form::Json;
-    match request {
+    let text = match request {
         Request::Events(args) => {
             let webhook = args
                 .webhook
@@ -177,58 +201,137 @@ async fn answer(
                 .await?
                 .map_err(|error| failed(&error))?;
             let read = mask::events(read);
-            Ok(if json {
+            if json {
                 deliveries::events_json(&read, &keys)
             } else {
                 deliveries::events(&read, &keys, &ui.screen())
-            })
+            }
         }
         Request::Attempts(args) => {
             let reading = attempts_of(api, &args.event);
             let mut rows = unless_cancelled(&cancellation, reading).await??;
             rows.iter_mut().for_each(mask::attempt);
-            Ok(if json {
+            if json {
                 deliveries::attempts_json(&rows)
             } else {
                 deliveries::attempts(&rows, &ui.screen())
-            })
+            }
         }
         Request::Retry(args) => {
-            let mut event = unless_cancelled(&cancellation, find(api, &args.event))
-                .await??
-                .ok_or_else(|| no_such_event(&args.event))?;
-            let document_id = event.document_id.clone();
-            mask::event(&mut event);
-            let Some(document_id) = document_id else {
-                return Err(CommandError::new(
-                    "no-such-event",
-                    "the API lists this event without the id that a redelivery needs",
-                ));
+            let context = Retrying {
+                ui,
+                settings: &settings,
+                environment,
+                session: &session,
+                names: names(&remembered),
+                cancellation: &cancellation,
             };
-            begin_writing();
-            let sent = tokio::select! {
-                sent = api.retry(&document_id) => sent,
-                () = cancellation.cancelled() => return Err(unknown("interrupted")
-                    .status(ExitStatus::Interrupted)),
-            };
-            sent.map_err(|error| match error {
-                ApiError::Rejected {
-                    status: 404 | 405, ..
-                } => CommandError::new(
-                    "not-offered",
-                    "the API does not offer to redeliver the event",
-                ),
-                ApiError::UnknownOutcome { reason } => unknown(&reason),
-                error => failed(&error),
-            })?;
-            Ok(if json {
-                let document = json!({ "format_version": "1", "retried": event });
-                hookctl::outside::json::text(&document)
-            } else {
-                format!("Requested redelivery of {}.\n", sanitize(&event.event_id))
-            })
+            return retry(&context, args, presenter).await;
         }
+    };
+    Ok((text, ExitStatus::Success))
+}
+
+/// What a redelivery needs.
+struct Retrying<'a> {
+    ui: &'a Ui,
+    settings: &'a Settings,
+    environment: &'a Environment,
+    session: &'a Session,
+    /// The keys of webhooks, by id.
+    names: BTreeMap<String, String>,
+    cancellation: &'a CancellationToken,
+}
+
+/// Requests a redelivery. The emulator in this process also makes it, so its end is waited for.
+async fn retry(
+    context: &Retrying<'_>,
+    args: &RetryArgs,
+    presenter: &mut Presenter<'_>,
+) -> Result<(String, ExitStatus), CommandError> {
+    let (api, cancellation) = (context.session.api(), context.cancellation);
+    let mut event = unless_cancelled(cancellation, find(api, &args.event))
+        .await??
+        .ok_or_else(|| no_such_event(&args.event))?;
+    let document_id = event.document_id.clone();
+    if context.session.sandbox().is_some() {
+        let giving = give_token_of(context, &event.webhook, presenter);
+        unless_cancelled(cancellation, giving).await??;
     }
+    mask::event(&mut event);
+    let Some(document_id) = document_id else {
+        return Err(CommandError::new(
+            "no-such-event",
+            "the API lists this event without the id that a redelivery needs",
+        ));
+    };
+    begin_writing();
+    let sent = tokio::select! {
+        sent = api.retry(&document_id) => sent,
+        () = cancellation.cancelled() => return Err(unknown("interrupted")
+            .status(ExitStatus::Interrupted)),
+    };
+    sent.map_err(|error| match error {
+        ApiError::Rejected {
+            status: 404 | 405, ..
+        } => CommandError::new(
+            "not-offered",
+            "the API does not offer to redeliver the event",
+        ),
+        ApiError::UnknownOutcome { reason } => unknown(&reason),
+        error => failed(&error),
+    })?;
+    let json = args.common.output == Form::Json;
+    let mut ended = None;
+    if context.session.sandbox().is_some() {
+        let shows = !json && !context.ui.is_quiet();
+        let mut show = |line: &str| {
+            if shows {
+                context.ui.human(line);
+            }
+        };
+        let query = EventQuery {
+            search: Some(event.event_id.clone()),
+            ..EventQuery::default()
+        };
+        let names = context.names.clone();
+        let mut watcher = Watcher::new(api, query, vec![event.clone()], names);
+        let deliveries = watcher.follow(cancellation, &mut show).await?;
+        ended = Some(deliveries);
+    }
+    let status = ended
+        .as_ref()
+        .map_or(ExitStatus::Success, Deliveries::status);
+    let text = match &ended {
+        _ if json => {
+            let document = json!({ "format_version": "1", "retried": event });
+            hookctl::outside::json::text(&document)
+        }
+        Some(ended) => ended.summary(),
+        None => format!("Requested redelivery of {}.\n", sanitize(&event.event_id)),
+    };
+    Ok((text, status))
+}
+
+/// Gives the token of a webhook to the emulator, which stores none.
+async fn give_token_of(
+    context: &Retrying<'_>,
+    webhook: &str,
+    presenter: &mut Presenter<'_>,
+) -> Result<(), CommandError> {
+    let listed = observe(context.session.api()).await;
+    let listed = listed.map_err(|error| CommandError::caused("api", &error))?;
+    let webhooks = listed.observed.webhooks.values();
+    let webhooks: Vec<_> = webhooks.filter(|one| one.id.as_str() == webhook).collect();
+    give_tokens(
+        context.ui,
+        context.settings,
+        context.environment,
+        context.session,
+        &webhooks,
+        presenter,
+    )
+    .await
 }
 
 fn unknown(reason: &str) -> CommandError {
@@ -246,7 +349,10 @@ fn failed(error: &ApiError) -> CommandError {
 }
 
 /// Returns the id of a webhook that is named by its key or its id.
-fn webhook(written: &str, known: &hookctl::state::LastApplied) -> Result<RemoteId, CommandError> {
+pub(crate) fn webhook(
+    written: &str,
+    known: &hookctl::state::LastApplied,
+) -> Result<RemoteId, CommandError> {
     if let Ok(key) = Key::parse(written)
         && let Some(record) = known.get(&key)
     {

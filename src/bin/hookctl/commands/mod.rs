@@ -15,6 +15,8 @@ pub(crate) mod shell;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod sync;
+pub(crate) mod trigger;
 pub(crate) mod trust;
 pub(crate) mod validate;
+pub(crate) mod verify;
 pub(crate) mod watch;

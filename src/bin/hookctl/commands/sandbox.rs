@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
-use hookctl::sandbox::{Dialect, Sandbox, SandboxOptions, Storage};
+use hookctl::sandbox::{DeliveryOptions, Dialect, Sandbox, SandboxOptions, Storage};
 
 use crate::args::GlobalArgs;
+use crate::emulator::{DeliveryArgs, SANDBOX_KEY, file_below};
 use crate::environment::Environment;
 use crate::error::{CommandError, chain};
 use crate::exit_status::ExitStatus;
 use crate::problems::show_settings_error;
-use crate::session::SANDBOX_KEY;
 use crate::settings::Settings;
 use crate::signals::cancel_on_signal;
 use crate::ui::Ui;
@@ -19,7 +19,8 @@ use crate::ui::Ui;
 /// The arguments of `hookctl sandbox`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The API key is INTERACTLY_API_KEY, or 'sandbox-api-key' if the variable is unset."
+    after_help = "The API key is INTERACTLY_API_KEY, or 'sandbox-api-key' if the variable is unset.
+Tokens are kept in memory only, so a restart forgets them. `hookctl trigger` makes events."
 )]
 pub(crate) struct SandboxArgs {
     /// Address to listen on
@@ -31,6 +32,8 @@ pub(crate) struct SandboxArgs {
     /// Keep webhooks in memory only
     #[arg(long)]
     memory: bool,
+    #[command(flatten)]
+    delivery: DeliveryArgs,
 }
 
 /// Runs the command until it is interrupted.
@@ -59,12 +62,7 @@ async fn serve(
         Storage::Memory { seed: 1 }
     } else {
         let settings = Settings::resolve(global).map_err(|error| show_settings_error(ui, error))?;
-        let file = format!("{}.json", settings.target.name);
-        Storage::File(
-            crate::place::of_record(&settings)?
-                .join("sandbox")
-                .join(file),
-        )
+        Storage::File(file_below(&crate::place::of_record(&settings)?, &settings))
     };
     let options = SandboxOptions {
         api_key: environment
@@ -74,6 +72,10 @@ async fn serve(
         storage,
         dialect: Dialect::default(),
         latency: Duration::from_millis(args.latency),
+        delivery: Some(DeliveryOptions {
+            resumes: true,
+            ..args.delivery.options()
+        }),
     };
     let cancellation = cancel_on_signal()?;
     let sandbox = Sandbox::start(options, args.listen)

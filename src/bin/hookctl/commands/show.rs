@@ -10,6 +10,7 @@ use hookctl::secret::{FingerprintKey, Secret};
 use hookctl::webhook::Key;
 
 use crate::args::{DetailArgs, Form, GlobalArgs};
+use crate::emulator::SANDBOX_KEY;
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
@@ -17,7 +18,7 @@ use crate::mask;
 use crate::plan_file::{self, is_for, is_for_account};
 use crate::problems::show_settings_error;
 use crate::record_ahead::account;
-use crate::session::{SANDBOX_KEY, Session};
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request, clear};

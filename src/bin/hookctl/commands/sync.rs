@@ -27,7 +27,7 @@ use crate::older_files::Files;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
 use crate::record_ahead::{self, RecordAhead};
-use crate::run::{Writing, apply, conclude, count_events, now, older, policy, selects_something};
+use crate::run::{Writing, apply, count_events, now, older, policy, selects_something};
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
 use crate::session::{RecordAccess, Session};
 use crate::settings::Settings;
@@ -35,6 +35,7 @@ use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
 use crate::unseen;
+use crate::verification::VerifyingArgs;
 
 /// The arguments of `hookctl sync`.
 #[expect(clippy::struct_excessive_bools, reason = "each is a command-line flag")]
@@ -44,6 +45,7 @@ use crate::unseen;
   hookctl sync --dry-run --out plan.json save the plan, for `hookctl apply plan.json`
   hookctl sync --yes                     apply without asking
   hookctl sync --only 'billing-*'        only some keys
+  hookctl sync --yes --verify 10m        apply, and prove by deliveries that the changes work
   hookctl sync --sandbox                 use the built-in emulator, without an account")]
 pub(crate) struct SyncArgs {
     /// Show the plan; write nothing, neither to the API nor to the local record
@@ -76,6 +78,8 @@ pub(crate) struct SyncArgs {
     /// Exit with 2 if the files ask for changes, and with 3 if only drift was found
     #[arg(long, requires = "dry_run")]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    verifying: VerifyingArgs,
     #[command(flatten)]
     settling: SettlingArgs,
     #[command(flatten)]
@@ -121,6 +125,13 @@ impl SyncArgs {
             prune: self.prune || settings.prune,
             keep_unverified_secrets: self.unverified_secrets == Unverified::Keep,
         }
+    }
+
+    fn policy(&self, terms: &Terms) -> Result<Policy, CommandError> {
+        Ok(Policy {
+            retry_held: self.verifying.retry_held,
+            ..policy(terms)?
+        })
     }
 
     /// Returns the keys whose tokens the saved plan does not see, with the seals of their sources.
@@ -227,13 +238,10 @@ async fn sync(
     let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let session = unless_cancelled(
-        &cancellation,
-        Session::over(record, &settings, environment, &cleared),
-    )
-    .await??;
+    let opening = Session::over(record, &settings, environment, &cleared);
+    let session = unless_cancelled(&cancellation, opening).await??;
     let terms = args.terms(&settings, session.account());
-    let policy = policy(&terms)?;
+    let policy = args.policy(&terms)?;
     let access = session.access(args.dry_run).await?;
     // Large values are never dropped: freeing them takes as long as a tenth of a run without changes.
     let remembered = ManuallyDrop::new(access.remembered().await?);
@@ -244,6 +252,7 @@ async fn sync(
         &policy.only,
         desired.keys().chain(remembered.last_applied.keys()),
     )?;
+    let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let inputs = PlanInputs {
         overrides: Overrides {
@@ -284,6 +293,7 @@ async fn sync(
                 concurrency: settings.concurrency,
                 grace: args.settling.grace,
                 provenance: Some(&provenance),
+                run: Some(&run),
             };
             let question = args.question(settings.confirm, ui);
             let mut approve = |plan: &Plan| question.about(plan);
@@ -293,12 +303,16 @@ async fn sync(
                 files,
             };
             let result = apply(ui, &inputs, &options, writing, presenter, &mut approve).await;
-            match &result {
-                Ok(Some(report)) if report.report.is_none() && !cancellation.is_cancelled() => {
-                    Ok(declined(&report.plan, question, presenter))
-                }
-                _ => conclude(result, &cancellation, presenter, || session.stats(started)),
+            if let Ok(Some(report)) = &result
+                && report.report.is_none()
+                && !cancellation.is_cancelled()
+            {
+                return Ok(declined(&report.plan, question, presenter));
             }
+            let verifying = args.verifying;
+            let concluding =
+                verifying.conclude(result, &session, started, &cancellation, presenter);
+            concluding.await
         }
     }
 }

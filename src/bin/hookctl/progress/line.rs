@@ -32,6 +32,13 @@ pub(crate) enum Phase {
     List,
     /// Reads events.
     Events,
+    /// Waits for deliveries.
+    Deliveries {
+        /// When it ends.
+        until: Instant,
+        /// The number of webhooks without a verdict.
+        open: usize,
+    },
     /// Waits for earlier requests.
     Settle {
         /// When none can take effect any more.
@@ -135,6 +142,11 @@ impl Shown {
             )),
             Phase::List => timed("Reading the list of webhooks".to_owned()),
             Phase::Events => timed("Reading events".to_owned()),
+            Phase::Deliveries { until, open } => vec![format!(
+                "Waiting up to {} for deliveries of {open} webhook{}",
+                seconds(until.saturating_duration_since(now)),
+                if *open == 1 { "" } else { "s" }
+            )],
             Phase::Settle { until, keys } => vec![format!(
                 "Waiting up to {} for the outcome of {keys}",
                 seconds(until.saturating_duration_since(now) + Duration::from_secs(1))

@@ -365,6 +365,7 @@ fn states(desired: &DesiredState, drifts: &[Drift]) -> (ObservedState, LastAppli
             sent: webhook.spec.clone(),
             stored: webhook.spec.clone(),
             token: None,
+            held: None,
             prevent_destroy: false,
         };
         records.insert(key.clone(), record);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hookctl::import::{Imported, SCHEMA_FILE, file};
 use hookctl::outside::Outside;
@@ -37,18 +37,23 @@ pub(super) fn files(
         let names = free_names(kept, |name| is_taken(&folder.join(name)))?;
         let files = kept.iter().zip(names).map(|(imported, name)| NewFile {
             path: folder.join(name),
-            text: file([imported]),
+            text: file([imported], 0),
         });
         return Ok(files.collect());
     };
-    let is_name = name.file_name() == Some(name.as_os_str())
+    // Hidden files and folders are not read as declarations.
+    let is_visible = |component| match component {
+        Component::Normal(name) => !name.as_encoded_bytes().starts_with(b"."),
+        _ => false,
+    };
+    let is_name = name.components().all(is_visible)
         && name
             .extension()
             .is_some_and(|extension| extension == "yaml" || extension == "yml");
     if !is_name {
         return Err(CommandError::new(
             "usage",
-            "--file must be the name of a .yaml file, without a folder",
+            "--file must be the name of a .yaml file in the folder of declarations, such as teams/billing.yaml",
         )
         .status(ExitStatus::Usage));
     }
@@ -63,7 +68,7 @@ pub(super) fn files(
         )
         .hint("move it, or choose another name for --file"));
     }
-    let text = file(kept);
+    let text = file(kept, name.components().count() - 1);
     Ok(vec![NewFile { path, text }])
 }
 
@@ -133,6 +138,10 @@ pub(super) fn write(files: &[NewFile], settings: &Settings) -> Result<(), Comman
     fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
     write_schema(folder).map_err(|error| failed(&folder.join(SCHEMA_FILE), &error))?;
     for file in files {
+        if let Some(parent) = file.path.parent().filter(|parent| parent != folder) {
+            stays_within(folder, parent).map_err(|error| failed(parent, &error))?;
+            fs::create_dir_all(parent).map_err(|error| failed(parent, &error))?;
+        }
         write_new(&file.path, &file.text).map_err(|error| failed(&file.path, &error))?;
     }
     Ok(())

@@ -385,7 +385,7 @@ fn tested(
     let (mut kept, mut left) = (Vec::new(), Vec::new());
     // Each file alone, to find its own problems; then all together, to find conflicts.
     for one in imported {
-        let text = (PathBuf::from("imported.yaml"), file([&one]));
+        let text = (PathBuf::from("imported.yaml"), file([&one], 0));
         let loaded = with_load_options(settings, environment, |options| {
             hookctl::declaration::load_texts(&[text], options)
         });
@@ -399,7 +399,7 @@ fn tested(
         }
     }
     let mut all = texts.to_vec();
-    all.push((PathBuf::from("imported.yaml"), file(&kept)));
+    all.push((PathBuf::from("imported.yaml"), file(&kept, 0)));
     let loaded = with_load_options(settings, environment, |options| {
         hookctl::declaration::load_texts(&all, options)
     });

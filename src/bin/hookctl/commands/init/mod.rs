@@ -77,6 +77,19 @@ pub(crate) struct InitArgs {
     sandbox: bool,
 }
 
+/// The declaration that an account without webhooks begins with.
+const SAMPLE_FILE: &str = "example.yaml";
+const SAMPLE: &str = "\
+# yaml-language-server: $schema=.schema.json
+# A sample. It is disabled, so it receives nothing. Edit it, or replace it.
+webhooks:
+  example:                              # the key: the identifier in Git; never sent
+    name: \"Example\"
+    url: https://hooks.example.com/interactly
+    actions: [workflow_run_completed]
+    enabled: false
+";
+
 /// The CI workflow to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Ci {
@@ -142,11 +155,15 @@ async fn init(
     };
     let settings = first_settings(global, &given, &here, &root, presenter)?;
     let reaching = reaches_api(ui, &settings, environment, args.sandbox);
-    unless_cancelled(&cancellation, reaching).await??;
+    let total = unless_cancelled(&cancellation, reaching).await??;
     let (import, ci) = unless_cancelled(&cancellation, wishes(ui, args)).await?;
     let text = given.configuration();
     is_read_back(&config, &root, &text)?;
     let mut files = vec![(config, text)];
+    let samples = import && total == Some(0) && !has_files(&settings.webhooks_dir);
+    if samples {
+        files.push((settings.webhooks_dir.join(SAMPLE_FILE), SAMPLE.to_owned()));
+    }
     let mut is_included = true;
     if ci != Ci::None {
         files.extend(workflow(ci, global, &given, &here)?);
@@ -182,7 +199,7 @@ async fn init(
     if !args.sandbox {
         store_consent(ui, global, &settings, environment);
     }
-    let status = if import {
+    let status = if import && !samples {
         let args = ImportArgs::everything(args.sandbox);
         let given = settings.target.given;
         import::import(ui, global, &args, environment, presenter, given).await?
@@ -303,13 +320,13 @@ fn first_settings(
     Ok(settings)
 }
 
-/// Checks the address and the key by requesting a single row.
+/// Checks the address and the key by requesting a single row. Returns how many webhooks the account has, if the API says so.
 async fn reaches_api(
     ui: &Ui,
     settings: &Settings,
     environment: &Environment,
     sandbox: bool,
-) -> Result<(), CommandError> {
+) -> Result<Option<u64>, CommandError> {
     let request = Request::of_api(sandbox, Asks::Person);
     let cleared = clear(ui, settings, environment, request).await?;
     let session = Session::open(settings, environment, &cleared).await?;
@@ -324,7 +341,14 @@ async fn reaches_api(
         Some(total) => format!(", with {total} webhooks"),
     };
     ui.remark(&format!("The API responds{count}.\n"));
-    Ok(())
+    Ok(page.total)
+}
+
+/// Returns whether a folder contains a file that may be a declaration.
+fn has_files(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = entries.map(|entry| entry.file_name());
+    names.any(|name| !name.to_string_lossy().starts_with('.'))
 }
 
 /// Returns the files of the workflow.

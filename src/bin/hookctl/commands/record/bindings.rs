@@ -89,11 +89,13 @@ async fn rename_in(ui: &Ui, open: &OpenRecord, old: &Key, new: Key) -> Result<()
 fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
     HistoryEntry {
         at: jiff::Timestamp::now(),
+        api_at: None,
         key: key.clone(),
         id,
         action,
         changes: Vec::new(),
         provenance: None,
+        run: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `hookctl record`: show, check, and repair the record.
 
 mod bindings;
+mod history;
 mod migrate;
 mod repair;
 mod settle;
@@ -13,11 +14,12 @@ use clap::{Args, Subcommand};
 use hookctl::config::SharedPlace;
 use hookctl::record::sled::{self, SledOptions, SledRecord};
 use hookctl::record::{Account, HistoryAction, HistoryEntry, Observation, Record, RecordError};
-use hookctl::render::{HistoryDocument, RecordDocument, RecordStatusDocument};
+use hookctl::render::{RecordDocument, RecordStatusDocument};
 use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
 use self::bindings::{forget, rename};
+use self::history::{HistoryArgs, history};
 use crate::args::{Form, GlobalArgs, RecordArg, duration};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
@@ -49,16 +51,7 @@ enum RecordCommand {
         output: Form,
     },
     /// Show the applied changes, newest first
-    History {
-        /// Show only changes of this key
-        key: Option<String>,
-        /// Show at most this many changes
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: usize,
-        /// Output format
-        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Form::Human)]
-        output: Form,
-    },
+    History(HistoryArgs),
     /// Create the shared record that `record:` names
     Init {
         /// Copy the bindings of the local record
@@ -114,9 +107,8 @@ impl RecordCommand {
     /// Returns the output format, which also applies to errors.
     const fn form(&self) -> Form {
         match self {
-            Self::Show { output } | Self::History { output, .. } | Self::Status { output } => {
-                *output
-            }
+            Self::Show { output } | Self::Status { output } => *output,
+            Self::History(args) => args.output,
             Self::Init { .. }
             | Self::Migrate { .. }
             | Self::Verify
@@ -260,17 +252,7 @@ async fn on_either(
 ) -> Result<(), CommandError> {
     match command {
         RecordCommand::Show { output } => show(ui, settings, record, *output).await,
-        RecordCommand::History { key, limit, output } => {
-            let key = key.as_deref().map(parsed).transpose()?;
-            let entries = history(record, key.as_ref(), *limit).await?;
-            match output {
-                Form::Human => ui.human(&hookctl::render::history(&entries, &ui.screen())),
-                Form::Json => {
-                    ui.result(&HistoryDocument::new(&settings.target.name, &entries).to_text());
-                }
-            }
-            Ok(())
-        }
+        RecordCommand::History(args) => history(ui, args, &settings.target.name, record).await,
         RecordCommand::Forget { key } => forget(ui, record, &parsed(key)?).await,
         RecordCommand::Rename { old, new } => rename(ui, record, &parsed(old)?, parsed(new)?).await,
         _ => Ok(()),
@@ -320,19 +302,6 @@ fn known(observation: &Observation, last_applied: &LastApplied, entries: &[Histo
         }
     }
     ids.len()
-}
-
-/// Returns the latest changes, of one key or of all.
-async fn history(
-    record: &Record,
-    key: Option<&Key>,
-    limit: usize,
-) -> Result<Vec<HistoryEntry>, CommandError> {
-    let read = if key.is_some() { usize::MAX } else { limit };
-    let mut entries = record.history(read).await.map_err(failed)?;
-    entries.retain(|entry| key.is_none_or(|key| entry.key == *key));
-    entries.truncate(limit);
-    Ok(entries)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]

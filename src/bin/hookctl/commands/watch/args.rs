@@ -31,6 +31,9 @@ pub(crate) struct WatchArgs {
     /// How long to wait for requests in flight after SIGINT or SIGTERM
     #[arg(long, value_name = "TIME", default_value = "25s", value_parser = duration)]
     pub(super) grace: Duration,
+    /// After each change, wait up to this long for deliveries that prove it, beside the passes
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) verify: Option<Duration>,
     /// Poll the files every half second, for file systems without change events
     #[arg(long)]
     pub(super) poll: bool,

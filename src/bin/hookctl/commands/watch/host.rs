@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::board::Board;
 use super::context::WatchContext;
+use super::deliveries::Deliveries;
 use super::failure;
 use super::lines::{self, Bound, help, milliseconds};
 use super::metrics::Metrics;
@@ -55,12 +56,15 @@ pub(super) struct CliHost<'a> {
     session: Arc<Session>,
     /// Ends the passes of this term.
     term: CancellationToken,
+    /// The name of this run.
+    run: String,
     files: Files,
     unreadable: Unreadable,
     /// The orphans of the last pass.
     orphans: Standing<Bound, String>,
     /// The webhooks whose drift the last pass did not correct, with the changes.
     drifted: Standing<String, String>,
+    deliveries: Deliveries,
     service: Arc<Service>,
     metrics: Arc<Metrics>,
     board: Option<Arc<Board>>,
@@ -76,7 +80,9 @@ impl<'a> CliHost<'a> {
     ) -> Self {
         Self {
             options: context.options(&only, &settings, session.horizon()),
+            deliveries: Deliveries::new(context.args.verify, Arc::clone(&reported.metrics)),
             service: reported.service,
+            run: crate::provenance::run(context.environment),
             context,
             only,
             settings: Arc::new(settings),
@@ -141,6 +147,7 @@ impl<'a> CliHost<'a> {
         let new = passed.left.iter().filter(|planned| is_new(&planned.key));
         let fields = new.map(|planned| planned.changes.len().max(1)).sum();
         self.metrics.report(passed, fields);
+        self.deliveries.passed(report, &self.session, target);
         self.unreadable.passed(&report.plan);
         let orphans = self
             .orphans
@@ -244,7 +251,10 @@ impl<'a> CliHost<'a> {
             Ended::Complete => format!("{target} has drift, which is not corrected"),
             Ended::Incomplete => format!("{target} is not in sync: {failed} failed, retrying"),
         };
-        let counts = [("held", passed.held.len()), ("orphans", plan.orphans.len())];
+        let counts = [
+            ("held", passed.held.len() + plan.held.len()),
+            ("orphans", plan.orphans.len()),
+        ];
         for (word, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
             text += &format!(", {word}: {count}");
         }
@@ -379,6 +389,10 @@ impl Host for CliHost<'_> {
 
     fn provenance(&self) -> Option<Provenance> {
         crate::provenance::of(&self.settings.webhooks_dir, &self.settings.root)
+    }
+
+    fn run(&self) -> Option<&str> {
+        Some(&self.run)
     }
 
     /// Reloads hookctl.yaml. If it is invalid, shows why and keeps the previous settings.

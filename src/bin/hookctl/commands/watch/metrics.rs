@@ -10,6 +10,7 @@ use hookctl::plan::{Action, Cause};
 use hookctl::reconcile::PassReport;
 use hookctl::record::{RecordError, RecordErrorKind};
 use hookctl::report::{ActionError, ActionResult, Outcome};
+use hookctl::verify::Verdict;
 use hookctl::watch::{Ended, Passed, Reason};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -64,6 +65,7 @@ struct Series {
     passes: Family<Labels, Counter>,
     seconds: Histogram,
     webhooks: Family<Labels, Gauge>,
+    verdicts: Family<Labels, Gauge>,
     pending: Gauge,
     drift: Counter,
     requests: Family<Labels, Counter>,
@@ -80,6 +82,7 @@ impl Series {
             passes: Family::default(),
             seconds: Histogram::new(SECONDS),
             webhooks: Family::default(),
+            verdicts: Family::default(),
             pending: Gauge::default(),
             drift: Counter::default(),
             requests: Family::default(),
@@ -94,6 +97,9 @@ impl Series {
         }
         for status in STATUSES {
             drop(series.webhooks.get_or_create(&of_status(status)));
+        }
+        for verdict in Verdict::NAMES {
+            drop(series.verdicts.get_or_create(&of_verdict(verdict)));
         }
         for method in METHODS {
             for status in RESPONSES {
@@ -116,6 +122,8 @@ impl Series {
         registry.register_with_unit("pass", help, Unit::Seconds, self.seconds.clone());
         let help = "Webhooks by status, after the last pass";
         registry.register("webhooks", help, self.webhooks.clone());
+        let help = "Webhooks by the verdict on their last change, with --verify";
+        registry.register("delivery_verdicts", help, self.verdicts.clone());
         let help = "Changes that have not been applied";
         registry.register("pending_changes", help, self.pending.clone());
         let help = "Fields that another writer changed at the API";
@@ -178,7 +186,7 @@ impl Metrics {
         series.webhooks("orphan", report.plan.orphans.len());
         series.webhooks("unmanaged", report.plan.unmanaged.len());
         series.webhooks("unreadable", unreadable::of_plan(&report.plan).len());
-        let held = passed.held.len();
+        let held = passed.held.len() + report.plan.held.len();
         series.webhooks("held", held);
         series.webhooks("drifted", left);
         series.pending.set(number(failed + held + left));
@@ -192,6 +200,17 @@ impl Metrics {
         series.drift.inc_by((drifted + newly_drifted) as u64);
         if lost_its_lease(report) {
             series.lease_lost.inc();
+        }
+    }
+
+    /// Records the verdicts on the last changes, one for each webhook.
+    pub(super) fn verdicts(&self, verdicts: impl Iterator<Item = &'static str>) {
+        let series = self.series();
+        let mut counts: BTreeMap<&str, i64> = Verdict::NAMES.map(|name| (name, 0)).into();
+        verdicts.for_each(|verdict| *counts.entry(verdict).or_default() += 1);
+        for (verdict, count) in counts {
+            let labels = of_verdict(verdict);
+            series.verdicts.get_or_create(&labels).set(count);
         }
     }
 
@@ -316,6 +335,10 @@ fn of_pass(reason: Reason, ended: Ended) -> Labels {
 
 fn of_status(status: &'static str) -> Labels {
     vec![("status", status.to_owned())]
+}
+
+fn of_verdict(verdict: &str) -> Labels {
+    vec![("verdict", verdict.to_owned())]
 }
 
 fn of_request(method: &str, status: u16) -> Labels {

@@ -4,6 +4,7 @@ mod address;
 mod args;
 mod board;
 mod context;
+mod deliveries;
 mod exposition;
 mod failure;
 mod host;
