@@ -35,6 +35,7 @@ mod places;
 mod places_written;
 mod provenance;
 mod pull;
+mod pull_files;
 mod readme;
 mod receiver;
 mod record;

@@ -111,6 +111,7 @@ mod tests {
             spec,
             token: None,
             prevent_destroy: false,
+            held: None,
         }));
         let forgets = plan(Action::Forget {
             id,
