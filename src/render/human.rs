@@ -84,9 +84,9 @@ pub(super) fn action(planned: &PlannedAction, styles: &Styles) -> String {
     let making = makes(planned);
     for change in &planned.changes {
         if making {
-            text += &made(change);
+            text += &made(change, &place_of(planned, change, styles));
         } else {
-            text += &changed(change, styles);
+            text += &changed(change, &place_of(planned, change, styles), styles);
         }
     }
     text
@@ -97,12 +97,21 @@ fn makes(planned: &PlannedAction) -> bool {
     matches!(planned.action, Action::Create(_) | Action::Recreate { .. })
 }
 
+/// Renders the location of a value that differs by target, after spaces. Empty for other values.
+fn place_of(planned: &PlannedAction, change: &Change, styles: &Styles) -> String {
+    let location = planned.location_in_target(change);
+    location.map_or_else(String::new, |location| {
+        let place = format!("   {}:{}", Outside::path(&location.path), location.line);
+        paint(styles.aside, &place)
+    })
+}
+
 /// Renders a field of a new webhook. Documented defaults are omitted.
-fn made(change: &Change) -> String {
+fn made(change: &Change, place: &str) -> String {
     match change {
         Change::Field { field, to, .. } if is_default(*field, to) => String::new(),
-        Change::Field { field, to, .. } => format!("      {field}: {}\n", value(to)),
-        Change::Token { to, .. } => format!("      bearer_token: {}\n", to.as_str()),
+        Change::Field { field, to, .. } => format!("      {field}: {}{place}\n", value(to)),
+        Change::Token { to, .. } => format!("      bearer_token: {}{place}\n", to.as_str()),
     }
 }
 
@@ -122,7 +131,7 @@ pub fn brief(planned: &PlannedAction) -> String {
     let making = makes(planned);
     let parts = planned.changes.iter().map(|change| {
         if making {
-            return made(change).trim().to_owned();
+            return made(change, "").trim().to_owned();
         }
         let (from, to) = sides(change);
         format!("{}: {from} -> {to}", change.field_name())
@@ -149,15 +158,15 @@ fn sides(change: &Change) -> (String, String) {
     }
 }
 
-fn changed(change: &Change, styles: &Styles) -> String {
+fn changed(change: &Change, place: &str, styles: &Styles) -> String {
     let (from, to) = sides(change);
     let cause = paint(styles.aside, &format!("({})", change.cause()));
     let field = change.field_name();
     if from.chars().count() <= INLINE_LENGTH && to.chars().count() <= INLINE_LENGTH {
-        return format!("      {field}: {from} -> {to}   {cause}\n");
+        return format!("      {field}: {from} -> {to}   {cause}{place}\n");
     }
     let (from, to) = marked(&from, &to, styles);
-    format!("      {field}:   {cause}\n        - {from}\n        + {to}\n")
+    format!("      {field}:   {cause}{place}\n        - {from}\n        + {to}\n")
 }
 
 fn token(from: TokenShown, to: TokenShown) -> String {

@@ -89,6 +89,8 @@ struct ChangeEntry {
     from: Value,
     to: Value,
     cause: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -220,7 +222,11 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
         source: planned
             .location()
             .map(|location| format!("{}:{}", Outside::path(&location.path), location.line)),
-        changes: planned.changes.iter().map(change).collect(),
+        changes: planned
+            .changes
+            .iter()
+            .map(|one| change(planned, one))
+            .collect(),
         request: request(&planned.action),
         result,
         error,
@@ -228,7 +234,7 @@ fn entry(planned: &PlannedAction, outcome: Option<&Outcome>) -> ActionEntry {
     }
 }
 
-fn change(change: &Change) -> ChangeEntry {
+fn change(planned: &PlannedAction, change: &Change) -> ChangeEntry {
     let (from, to) = match change {
         Change::Field { from, to, .. } => (from.as_ref().map_or(Value::Null, value), value(to)),
         Change::Token { from, to, .. } => (from.as_str().into(), to.as_str().into()),
@@ -238,6 +244,9 @@ fn change(change: &Change) -> ChangeEntry {
         from,
         to,
         cause: change.cause().as_str(),
+        source: planned
+            .location_in_target(change)
+            .map(|location| format!("{}:{}", Outside::path(&location.path), location.line)),
     }
 }
 

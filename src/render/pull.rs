@@ -30,8 +30,18 @@ pub struct PullDocument {
     /// The webhooks that a sync would still change.
     remaining: usize,
     diagnostics: Vec<Message>,
+    /// Why some files were not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorEntry>,
     #[serde(skip)]
     unmanaged: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorEntry {
+    code: &'static str,
+    message: String,
+    help: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,7 +102,17 @@ impl PullDocument {
                 .count(),
             unmanaged: plan.unmanaged.len(),
             diagnostics,
+            error: None,
         }
+    }
+
+    /// Adds why only some of the files were written: those of this document.
+    pub fn fail(&mut self, error: Message) {
+        self.error = Some(ErrorEntry {
+            code: error.code,
+            message: error.message,
+            help: error.help,
+        });
     }
 
     /// Removes secrets from the texts: `mask` receives each and returns it without secrets.
@@ -248,5 +268,36 @@ impl Message {
             ),
             ..Self::notice("other-targets", message)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::LooseSettings;
+
+    #[test]
+    fn a_failure_is_shown_with_the_files_that_were_written() {
+        let files = [PulledFile {
+            path: PathBuf::from("a.yaml"),
+            before: "a: 1\n".to_owned(),
+            after: "a: 2\n".to_owned(),
+            written: Vec::new(),
+        }];
+        let context = RenderContext {
+            target: "qa",
+            sandbox: false,
+            dry_run: false,
+            settings: &LooseSettings::default(),
+        };
+        let plan = Plan::default();
+        let mut document = PullDocument::new(context, &files, &[], &[], &plan, Vec::new());
+        document.fail(Message::error("pull", "could not write b.yaml", None));
+        let shown: Value = serde_json::from_str(&document.to_text()).unwrap();
+        assert_eq!(shown["files"][0]["path"], "a.yaml");
+        assert_eq!(
+            shown["error"],
+            serde_json::json!({ "code": "pull", "message": "could not write b.yaml", "help": null })
+        );
     }
 }

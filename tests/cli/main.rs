@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod confirm;
 #[cfg(unix)]
 mod delivery;
 mod dialects;
@@ -34,6 +35,7 @@ mod places;
 mod places_written;
 mod provenance;
 mod pull;
+mod pull_files;
 mod readme;
 mod receiver;
 mod record;
@@ -49,6 +51,7 @@ mod shared;
 mod show;
 mod status;
 mod tables;
+mod targets;
 mod terminal;
 mod trigger;
 mod trouble;

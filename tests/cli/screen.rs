@@ -216,7 +216,8 @@ fn a_question_comes_with_the_plan_whatever_the_output() {
         terminal.shows("Apply this plan? [y/N] ");
         terminal.writes("n");
         let (status, shown) = terminal.end();
-        assert_eq!(status, 0, "{shown}");
+        assert_eq!(status, 5, "{shown}");
+        assert!(shown.contains("not-confirmed"), "{shown}");
         assert_eq!(account.names(), ["Billing"]);
     }
 }

@@ -416,7 +416,7 @@ fn an_interrupted_verification_says_how_to_continue() {
 }
 
 /// The webhook's address is changed to one whose receiver responds 404.
-fn moved() -> (Account, Repository) {
+pub(crate) fn moved() -> (Account, Repository) {
     let (account, repository) = settled();
     repository.declare(&BILLING.replace("/billing", "/v2"));
     let url = "https://hooks.example.com/v2";
@@ -424,7 +424,7 @@ fn moved() -> (Account, Repository) {
     (account, repository)
 }
 
-const ROLLBACK: [&str; 3] = ["--verify", "5m", "--rollback"];
+pub(crate) const ROLLBACK: [&str; 3] = ["--verify", "5m", "--rollback"];
 
 #[test]
 fn a_failed_change_is_rolled_back_and_held() {

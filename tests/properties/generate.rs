@@ -111,6 +111,7 @@ pub(crate) fn origin() -> Origin {
             column: 1,
         },
         fields: Vec::new(),
+        in_target: Vec::new(),
     }
 }
 

@@ -82,6 +82,7 @@ fn desired(declared: &Declared, evidence: &BTreeMap<Key, TokenEvidence>) -> Desi
             column: 1,
         },
         fields: Vec::new(),
+        in_target: Vec::new(),
     };
     for (index, declaration) in declared.webhooks.iter().enumerate() {
         match declaration {

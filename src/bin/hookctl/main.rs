@@ -6,6 +6,7 @@ mod certificates;
 mod cli;
 mod commands;
 mod completers;
+mod confirm;
 mod emulator;
 mod environment;
 mod error;

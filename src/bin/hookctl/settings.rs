@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hookctl::config::{
-    ApiBaseUrl, Config, DEFAULT_SETTLE_MARGIN, DiscoverError, RecordPlace, SharedPlace,
+    ApiBaseUrl, Config, Confirm, DEFAULT_SETTLE_MARGIN, DiscoverError, RecordPlace, SharedPlace,
 };
 use hookctl::diagnostic::{Diagnostics, Lints, Location, SourceMap, Span, nearest};
 use hookctl::plan::safety::SafetyLimits;
@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) history: HistoryLimits,
     /// How secrets in plain text are treated.
     pub(crate) plaintext_secrets: PlaintextSecrets,
+    /// Before which plans a person is asked.
+    pub(crate) confirm: Confirm,
     /// The levels of warnings.
     pub(crate) lints: Lints,
     /// How long to wait for another process that writes the record. `None` leaves it to the kind of the record.
@@ -268,6 +270,7 @@ impl Settings {
             cache_dir,
             cache_dir_by: NamedBy::of(global.cache_dir.as_ref()),
             record,
+            confirm: config.confirm_in(&target.name),
             target,
             known_targets,
             keys: config.key_sources(),

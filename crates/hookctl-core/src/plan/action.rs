@@ -161,6 +161,11 @@ impl PlannedAction {
         self.origin.as_ref().map(|origin| &origin.key)
     }
 
+    /// Returns the location of a changed value that differs by target.
+    pub fn location_in_target(&self, change: &Change) -> Option<&Location> {
+        self.origin.as_ref()?.of_target(change.field_name())
+    }
+
     /// Returns whether the action only corrects drift.
     pub fn is_drift_only(&self) -> bool {
         match &self.action {

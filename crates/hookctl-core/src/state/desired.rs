@@ -148,6 +148,8 @@ pub struct Origin {
     /// The locations of the fields in the file, by name (`url`, `bearer_token`, …), for errors that the API returns for a
     /// field.
     pub fields: Vec<(&'static str, Location)>,
+    /// The fields whose values differ by target: their locations are in a mapping of `targets`.
+    pub in_target: Vec<&'static str>,
 }
 
 impl Origin {
@@ -157,5 +159,12 @@ impl Origin {
         fields
             .find(|(name, _)| *name == field)
             .map_or(&self.key, |(_, location)| location)
+    }
+
+    /// Returns the location of a field whose value differs by target.
+    pub fn of_target(&self, field: &str) -> Option<&Location> {
+        self.in_target
+            .contains(&field)
+            .then(|| self.of_field(field))
     }
 }

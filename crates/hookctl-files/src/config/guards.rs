@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Config, DEFAULT_SETTLE_MARGIN};
+use super::{Config, DEFAULT_SETTLE_MARGIN, Target};
 use crate::diagnostic::{Level, Span};
 use crate::secret_source::PlaintextSecrets;
 use crate::yaml::Mapping;
@@ -40,11 +40,12 @@ impl PartialEq for Places {
 }
 
 /// The keys whose locations are recorded, with their depth.
-const PLACED: [(&str, usize); 7] = [
+const PLACED: [(&str, usize); 8] = [
     ("prune", 1),
     ("safety", 2),
     ("settle_horizon", 1),
     ("request_timeout", 1),
+    ("confirm", 1),
     ("plaintext_secrets", 1),
     ("lints", 2),
     ("targets", 3),
@@ -100,6 +101,7 @@ impl Config {
             guards.push(self.guard(name, limit.to_string(), i128::from(limit)));
         }
         guards.push(self.horizon(target));
+        guards.push(self.confirmation(target));
         let (word, slack) = match self.plaintext_secrets {
             PlaintextSecrets::Deny => ("deny", 0),
             PlaintextSecrets::Warn => ("warn", 1),
@@ -126,6 +128,20 @@ impl Config {
             value,
             slack,
             span: self.places.0.get(name).copied(),
+        }
+    }
+
+    fn confirmation(&self, target: &str) -> Guard {
+        let confirm = self.confirm_in(target);
+        let of_target = self.targets.get(target);
+        let placed = if of_target.is_some_and(Target::has_confirm) {
+            format!("targets.{target}.confirm")
+        } else {
+            "confirm".to_owned()
+        };
+        Guard {
+            span: self.places.0.get(&placed).copied(),
+            ..self.guard("confirm", confirm.as_str().to_owned(), confirm.slack())
         }
     }
 
@@ -227,6 +243,19 @@ targets:
         let patient = "settle_horizon: 10m\n";
         assert_eq!(looser(patient, ""), [""; 0]);
         assert_eq!(looser("", patient), [""; 0]);
+    }
+
+    #[test]
+    fn fewer_questions_are_looser() {
+        let qa = "confirm: always\ntargets:\n  qa: { confirm: never }\n";
+        assert_eq!(looser(qa, ""), ["confirm never (losses) Some(3)"]);
+        assert_eq!(looser("confirm: always", ""), [""; 0]);
+        assert_eq!(
+            looser("", "confirm: always"),
+            ["confirm losses (always) None"]
+        );
+        let other = "targets:\n  prod: { confirm: never }\n";
+        assert_eq!(looser(other, ""), [""; 0]);
     }
 
     #[test]

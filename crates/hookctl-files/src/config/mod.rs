@@ -2,6 +2,7 @@
 //!
 //! Flags and environment variables are applied by callers. Secrets are not resolved here.
 
+mod confirm;
 mod file;
 mod folder;
 mod guards;
@@ -25,6 +26,7 @@ use hookctl_core::plan::safety::SafetyLimits;
 use hookctl_core::secret::KeySources;
 use hookctl_core::secret::SecretSource;
 
+pub use confirm::Confirm;
 pub use file::{DiscoverError, FILE_NAMES, discover, git_root, load, load_text};
 pub use guards::{Guard, Places};
 pub use hookctl_core::api_url::{ApiBaseUrl, InvalidApiUrl};
@@ -72,6 +74,8 @@ pub struct Config {
     pub record: Option<RecordPlace>,
     /// How much history the record keeps.
     pub history: HistoryConfig,
+    /// Before which plans a person is asked. `None` means the default.
+    pub confirm: Option<Confirm>,
     /// How secrets in plain text are treated.
     pub plaintext_secrets: PlaintextSecrets,
     /// The levels of warnings.
@@ -108,6 +112,8 @@ pub struct Target {
     pub settle_horizon: Option<Duration>,
     /// Overrides the record of the configuration.
     pub record: Option<RecordPlace>,
+    /// Overrides `confirm` of the configuration.
+    pub confirm: Option<Confirm>,
     /// The locations of values that need consent.
     pub spans: TargetSpans,
 }
@@ -135,6 +141,7 @@ impl fmt::Debug for Target {
             fingerprint_key,
             settle_horizon,
             record,
+            confirm,
             spans: _,
         } = self;
         formatter
@@ -147,6 +154,7 @@ impl fmt::Debug for Target {
             .field("fingerprint_key", fingerprint_key)
             .field("settle_horizon", settle_horizon)
             .field("record", record)
+            .field("confirm", confirm)
             .finish()
     }
 }
@@ -180,6 +188,7 @@ impl Default for Config {
             settle_horizon: None,
             record: None,
             history: HistoryConfig::default(),
+            confirm: None,
             plaintext_secrets: PlaintextSecrets::default(),
             lints: Lints::default(),
             places: Places::default(),

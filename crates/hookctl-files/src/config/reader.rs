@@ -15,7 +15,7 @@ use hookctl_core::plan::safety::SafetyLimits;
 use hookctl_core::template::is_variable_name;
 
 /// The keys of the configuration.
-pub(crate) const KEYS: [&str; 14] = [
+pub(crate) const KEYS: [&str; 15] = [
     "webhooks_dir",
     "cache_dir",
     "default_target",
@@ -28,10 +28,11 @@ pub(crate) const KEYS: [&str; 14] = [
     "settle_horizon",
     "record",
     "history",
+    "confirm",
     "plaintext_secrets",
     "lints",
 ];
-pub(super) const TARGET_KEYS: [&str; 8] = [
+pub(super) const TARGET_KEYS: [&str; 9] = [
     "api_url",
     "api_key",
     "team_id",
@@ -40,6 +41,7 @@ pub(super) const TARGET_KEYS: [&str; 8] = [
     "fingerprint_key",
     "settle_horizon",
     "record",
+    "confirm",
 ];
 pub(super) const SAFETY_KEYS: [&str; 4] = [
     "max_delete_percent",
@@ -141,6 +143,7 @@ impl Reader<'_> {
         }
         config.settle_horizon = self.horizon(root, config.request_timeout);
         config.record = self.record(root);
+        config.confirm = self.confirm(root);
         if let Some(node) = root.get("history") {
             config.history = self.history(node);
         }
@@ -342,6 +345,7 @@ impl Reader<'_> {
             fingerprint_key: None,
             settle_horizon: None,
             record: None,
+            confirm: None,
             spans: TargetSpans::default(),
         };
         let Some(mapping) = node.mapping(&excerpt(name), self.diagnostics) else {
@@ -351,6 +355,7 @@ impl Reader<'_> {
         target.api_url = self.api_url(mapping);
         target.settle_horizon = self.horizon(mapping, request_timeout);
         target.record = self.record(mapping);
+        target.confirm = self.confirm(mapping);
         let api_key = self.secret(mapping, "api_key");
         let fingerprint_key = self.secret(mapping, "fingerprint_key");
         let owned = |found: Option<(&str, &Node)>| found.map(|(text, _)| text.to_owned());

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Confirm;
 use super::reader::{CONCURRENCY, HISTORY_ENTRIES, SLOWEST_RATE};
 use crate::diagnostic::{Code, Level, Severity};
 use crate::secret_schema::source;
@@ -59,6 +60,7 @@ pub fn json_schema() -> Value {
                     "maximum": HISTORY_ENTRIES.end(),
                 },
             })),
+            "confirm": confirm(),
             "plaintext_secrets": {
                 "description": "How secrets in plain text are reported.",
                 "enum": ["warn", "deny"],
@@ -97,8 +99,18 @@ fn target() -> Value {
             "fingerprint_key": fingerprint_key,
             "settle_horizon": horizon(),
             "record": record(),
+            "confirm": confirm(),
         }),
     )
+}
+
+fn confirm() -> Value {
+    json!({
+        "description": "Before which plans `sync` asks: those with losses on a terminal, all (`--yes` must answer without \
+        a terminal), or none.",
+        "enum": Confirm::ALL.map(Confirm::as_str),
+        "default": Confirm::default().as_str(),
+    })
 }
 
 fn safety() -> Value {

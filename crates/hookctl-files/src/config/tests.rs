@@ -222,6 +222,8 @@ fn mistakes() {
         ("requests_per_second: .inf", vec!["1:22 wrong-type"]),
         ("requests_per_second: '5'", vec!["1:22 wrong-type"]),
         ("plaintext_secrets: den", vec!["1:20 unknown-value"]),
+        ("confirm: alway", vec!["1:10 unknown-value"]),
+        ("targets: {qa: {confirm: yes}}", vec!["1:25 unknown-value"]),
         ("plaintext_secrets: true", vec!["1:20 wrong-type"]),
         ("safety: 5", vec!["1:9 wrong-type"]),
         (

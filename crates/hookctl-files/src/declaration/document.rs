@@ -1,77 +1,16 @@
 //! Converts the trees of a file to raw declarations.
 
 use super::ReadFile;
+use super::overrides::{Overrides, overrides};
 use super::presence::Presence;
+use super::raw::{Fields, NOT_SHARED, OF_NAMED, fields};
 use crate::diagnostic::{Code, Diagnostic, Diagnostics, Span, excerpt, excerpt_key, nearest};
-use crate::yaml::{Entry, MAX_NODES, Name, Node};
+use crate::yaml::{Entry, MAX_NODES, Name};
 use hookctl_core::webhook::Key;
-
-/// The fields of a declaration.
-pub(crate) const FIELDS: [&str; 14] = [
-    "name",
-    "url",
-    "actions",
-    "bearer_token",
-    "enabled",
-    "timeout_seconds",
-    "max_retries",
-    "retry_backoff_seconds",
-    "id",
-    "previously",
-    "targets",
-    "ignore_changes",
-    "prevent_destroy",
-    "state",
-];
-
-/// The fields that cannot be defaults, since they identify a webhook or its address.
-pub(super) const NOT_SHARED: [&str; 5] = ["name", "url", "id", "previously", "state"];
-
-/// The fields that are allowed for a webhook to delete or release.
-pub(super) const OF_NAMED: [&str; 5] = ["name", "id", "previously", "targets", "state"];
 
 /// How many values `defaults` may repeat in the webhooks of one file, counted as for [`MAX_NODES`], since they are read
 /// once per webhook.
 pub const MAX_SHARED_NODES: usize = 2 * MAX_NODES;
-
-/// Fields by name. A list, since few fields are faster to scan than to hash.
-#[derive(Clone, Default)]
-pub(super) struct Fields(Vec<(&'static str, RawField)>);
-
-impl Fields {
-    pub(super) fn get(&self, name: &str) -> Option<&RawField> {
-        self.iter()
-            .find_map(|(known, field)| (known == name).then_some(field))
-    }
-
-    pub(super) fn contains_key(&self, name: &str) -> bool {
-        self.get(name).is_some()
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &RawField)> {
-        self.0.iter().map(|(name, field)| (*name, field))
-    }
-
-    /// Inserts or replaces a field.
-    fn insert(&mut self, name: &'static str, field: RawField) {
-        self.0.retain(|(known, _)| *known != name);
-        self.0.push((name, field));
-    }
-
-    fn retain(&mut self, mut keep: impl FnMut(&'static str, &mut RawField) -> bool) {
-        self.0.retain_mut(|(name, field)| keep(name, field));
-    }
-}
-
-/// A field as written.
-#[derive(Clone)]
-pub(super) struct RawField {
-    /// The range of its key.
-    pub(super) key: Span,
-    pub(super) value: Node,
-    /// Whether it comes from `defaults`.
-    pub(super) is_default: bool,
-}
 
 /// A webhook as written.
 pub(super) struct RawWebhook {
@@ -83,6 +22,8 @@ pub(super) struct RawWebhook {
     pub(super) span: Span,
     /// The fields, including those from `defaults`.
     pub(super) fields: Fields,
+    /// The fields that differ in some targets. A list of targets has none.
+    pub(super) overrides: Overrides,
 }
 
 impl RawWebhook {
@@ -99,6 +40,8 @@ impl RawWebhook {
 pub(super) struct RawFile {
     /// The fields shared by all webhooks of the file.
     pub(super) defaults: Fields,
+    /// The shared fields that differ in some targets.
+    pub(super) default_overrides: Overrides,
     pub(super) webhooks: Vec<RawWebhook>,
 }
 
@@ -134,11 +77,12 @@ pub(super) fn parse(file: &ReadFile, diagnostics: &mut Diagnostics) -> RawFile {
         }
     }
     let place = defaults.map(|entry| entry.key.span);
-    let defaults = defaults
-        .map(|entry| shared_fields(&entry.value, diagnostics))
+    let (defaults, default_overrides) = defaults
+        .map(|entry| shared(entry, diagnostics))
         .unwrap_or_default();
     let mut file = RawFile {
         defaults,
+        default_overrides,
         webhooks: Vec::new(),
     };
     let mut shared = 0_usize;
@@ -188,8 +132,22 @@ fn unknown_section(key: &Name) -> Diagnostic {
     .help(help)
 }
 
-fn shared_fields(node: &Node, diagnostics: &mut Diagnostics) -> Fields {
-    let mut fields = fields(node, "defaults", diagnostics).unwrap_or_default();
+/// Returns the shared fields, and those that differ in some targets.
+fn shared(entry: &Entry, diagnostics: &mut Diagnostics) -> (Fields, Overrides) {
+    let mut shared = fields(&entry.value, "defaults", diagnostics).unwrap_or_default();
+    shared_only(&mut shared, diagnostics);
+    let mut by_target = shared
+        .get("targets")
+        .map(|field| overrides(field, diagnostics))
+        .unwrap_or_default();
+    for of_target in by_target.values_mut() {
+        shared_only(&mut of_target.fields, diagnostics);
+    }
+    (shared, by_target)
+}
+
+/// Keeps the fields that may be shared. The others are reported.
+fn shared_only(fields: &mut Fields, diagnostics: &mut Diagnostics) {
     fields.retain(|name, field| {
         let is_shared = !NOT_SHARED.contains(&name);
         if !is_shared {
@@ -205,7 +163,6 @@ fn shared_fields(node: &Node, diagnostics: &mut Diagnostics) -> Fields {
         field.is_default = true;
         is_shared
     });
-    fields
 }
 
 fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> Option<RawWebhook> {
@@ -217,41 +174,62 @@ fn webhook(entry: &Entry, defaults: &Fields, diagnostics: &mut Diagnostics) -> O
                 .help(key_help(&entry.key.value)),
         );
     }
-    let own = fields(&entry.value, &excerpt(&entry.key.value), diagnostics)?;
-    let presence = own
-        .get("state")
-        .and_then(|field| field.value.as_scalar())
-        .and_then(|state| Presence::named(state.text()))
-        .unwrap_or(Presence::Present);
-    let mut fields = own;
-    for (name, shared) in defaults.iter() {
-        if !fields.contains_key(name) {
-            fields.0.push((name, shared.clone()));
-        }
+    let mut fields = fields(&entry.value, &excerpt(&entry.key.value), diagnostics)?;
+    let presence = presence(&fields).unwrap_or(Presence::Present);
+    let mut overrides = fields
+        .get("targets")
+        .map(|field| overrides(field, diagnostics))
+        .unwrap_or_default();
+    with_meaning(&mut fields, presence, diagnostics);
+    for of_target in overrides.values_mut() {
+        let own = match of_target.fields.get("state") {
+            Some(field) if field.is_removal("state") => Presence::Present,
+            _ => self::presence(&of_target.fields).unwrap_or(presence),
+        };
+        with_meaning(&mut of_target.fields, own, diagnostics);
     }
-    if presence != Presence::Present {
-        let state = presence.as_str();
-        fields.retain(|name, field| {
-            let has_meaning = OF_NAMED.contains(&name);
-            if !has_meaning && !field.is_default {
-                diagnostics.push(
-                    Diagnostic::new(
-                        Code::FieldNotAllowed,
-                        format!("'{name}' has no meaning with 'state: {state}'"),
-                    )
-                    .at(field.key, "has no effect")
-                    .help(format!("remove it, or remove 'state: {state}'")),
-                );
-            }
-            has_meaning
-        });
+    let may_exist = presence == Presence::Present || !overrides.is_empty();
+    for (name, shared) in defaults.iter() {
+        let has_meaning = may_exist || OF_NAMED.contains(&name);
+        if has_meaning && !fields.contains_key(name) {
+            fields.add(name, shared.clone());
+        }
     }
     Some(RawWebhook {
         key: key.ok(),
         written: entry.key.value.clone(),
         span: entry.key.span,
         fields,
+        overrides,
     })
+}
+
+/// Returns the presence that fields declare.
+pub(super) fn presence(fields: &Fields) -> Option<Presence> {
+    let state = fields.get("state")?.value.as_scalar()?;
+    Presence::named(state.text())
+}
+
+/// Drops fields that have no meaning for a webhook to delete or release, and reports them.
+fn with_meaning(fields: &mut Fields, presence: Presence, diagnostics: &mut Diagnostics) {
+    if presence == Presence::Present {
+        return;
+    }
+    let state = presence.as_str();
+    fields.retain(|name, field| {
+        let has_meaning = OF_NAMED.contains(&name);
+        if !has_meaning {
+            diagnostics.push(
+                Diagnostic::new(
+                    Code::FieldNotAllowed,
+                    format!("'{name}' has no meaning with 'state: {state}'"),
+                )
+                .at(field.key, "has no effect")
+                .help(format!("remove it, or remove 'state: {state}'")),
+            );
+        }
+        has_meaning
+    });
 }
 
 /// Suggests a valid key for an invalid one.
@@ -270,38 +248,4 @@ fn key_help(written: &str) -> String {
     } else {
         "use a short key, such as 'billing-run', and keep the text as its 'name'".to_owned()
     }
-}
-
-fn fields(node: &Node, what: &str, diagnostics: &mut Diagnostics) -> Option<Fields> {
-    let mapping = node.mapping(what, diagnostics)?;
-    let mut fields = Fields::default();
-    for entry in mapping.iter() {
-        match FIELDS.into_iter().find(|name| *name == entry.key.value) {
-            Some(name) => {
-                fields.insert(
-                    name,
-                    RawField {
-                        key: entry.key.span,
-                        value: entry.value.clone(),
-                        is_default: false,
-                    },
-                );
-            }
-            None => diagnostics.push(unknown_field(&entry.key)),
-        }
-    }
-    Some(fields)
-}
-
-fn unknown_field(key: &Name) -> Diagnostic {
-    let help = match nearest(&key.value, FIELDS) {
-        Some(known) => format!("did you mean '{known}'?"),
-        None => format!("the fields are {}", FIELDS.join(", ")),
-    };
-    Diagnostic::new(
-        Code::UnknownField,
-        format!("unknown field '{}'", excerpt_key(&key.value)),
-    )
-    .at(key.span, "not a field of a webhook")
-    .help(help)
 }

@@ -2,22 +2,19 @@
 //!
 //! Each method returns `None` for a field that is absent, and for one that is wrong and has been reported.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::ops::RangeInclusive;
 
 use super::declarations::Token;
-use super::document::{Fields, RawField};
 use super::interpolate::{Interpolation, Scope};
 use super::lints;
 use super::presence::Presence;
+use super::raw::{Fields, RawField};
 use crate::diagnostic::{Code, Diagnostics, Span, Spanned, excerpt, nearest};
 use crate::secret_source::{PlaintextSecrets, SourceContext, SourcePart, check_keys, read_source};
-use crate::yaml::{Kind, Node, Scalar};
+use crate::yaml::{Kind, Node};
 use hookctl_core::secret::KeySources;
 use hookctl_core::secret::SecretSource;
 use hookctl_core::state::IgnoreChanges;
-use hookctl_core::template::looks_interpolated;
 use hookctl_core::webhook::{Field, RemoteId, WorkflowAction, WorkflowActions, limits};
 
 /// A reader of the fields of one webhook, or of `defaults`.
@@ -34,13 +31,13 @@ pub(super) struct FieldReader<'a> {
 }
 
 /// The items of a list of words, with their ranges.
-struct Words<'a> {
-    items: Vec<(&'a str, &'a Node)>,
-    all_are_valid: bool,
+pub(super) struct Words<'a> {
+    pub(super) items: Vec<(&'a str, &'a Node)>,
+    pub(super) all_are_valid: bool,
 }
 
 impl<'a> FieldReader<'a> {
-    fn field(&self, name: &str) -> Option<&'a RawField> {
+    pub(super) fn field(&self, name: &str) -> Option<&'a RawField> {
         self.fields
             .get(name)
             .filter(|field| !field.is_default || !self.broken_defaults.contains(&name))
@@ -54,19 +51,6 @@ impl<'a> FieldReader<'a> {
             .interpolation
             .expand(node, text, Scope::Public, self.diagnostics)?;
         Some((text, node))
-    }
-
-    /// Returns the node of a field that is not text. A variable is replaced by its value.
-    fn typed(&mut self, name: &str) -> Option<Cow<'a, Node>> {
-        let node = &self.field(name)?.value;
-        let text = node.as_scalar().map_or("", Scalar::text);
-        if node.kind() != Some(Kind::Text) || !looks_interpolated(text) {
-            return Some(Cow::Borrowed(node));
-        }
-        let text = self
-            .interpolation
-            .expand_one(name, node, text, self.diagnostics)?;
-        Some(Cow::Owned(node.with_text(text)))
     }
 
     pub(super) fn name(&mut self) -> Option<String> {
@@ -181,7 +165,7 @@ impl<'a> FieldReader<'a> {
         );
     }
 
-    fn empty(&mut self, what: &str, node: &Node, help: &str) {
+    pub(super) fn empty(&mut self, what: &str, node: &Node, help: &str) {
         self.diagnostics.push(
             node.problem(Code::EmptyList, format!("'{what}' is empty"), "no items")
                 .help(help),
@@ -189,7 +173,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// Returns the items of a list of words, each once. Invalid items are reported and skipped.
-    fn words(&mut self, node: &'a Node, what: &str) -> Option<Words<'a>> {
+    pub(super) fn words(&mut self, node: &'a Node, what: &str) -> Option<Words<'a>> {
         let mut items: Vec<(&str, &Node)> = Vec::new();
         let mut places: HashMap<&str, Span> = HashMap::new();
         let mut all_are_valid = true;
@@ -270,15 +254,6 @@ impl<'a> FieldReader<'a> {
         })
     }
 
-    pub(super) fn boolean(&mut self, name: &str) -> Option<bool> {
-        self.typed(name)?.boolean(name, self.diagnostics)
-    }
-
-    pub(super) fn number(&mut self, name: &str, range: &RangeInclusive<i64>) -> Option<i64> {
-        self.typed(name)?
-            .whole_number(name, range, self.diagnostics)
-    }
-
     pub(super) fn id(&mut self) -> Option<Spanned<RemoteId>> {
         let (text, node) = self.text("id")?;
         match RemoteId::parse(&text) {
@@ -323,52 +298,6 @@ impl<'a> FieldReader<'a> {
             .collect();
         let names = names.into_iter().collect::<Option<Vec<_>>>();
         names.filter(|_| words.all_are_valid)
-    }
-
-    /// Returns the names of the targets, with their ranges.
-    pub(super) fn targets(&mut self, known: &[String]) -> Option<Vec<String>> {
-        let node = &self.field("targets")?.value;
-        let Words {
-            items: words,
-            all_are_valid,
-        } = self.words(node, "targets")?;
-        if words.is_empty() && all_are_valid {
-            self.empty(
-                "targets",
-                node,
-                "list at least one, or remove it to select all targets",
-            );
-            return None;
-        }
-        let mut all_are_known = all_are_valid;
-        for &(name, node) in &words {
-            if looks_interpolated(name) {
-                all_are_known = false;
-                self.diagnostics.push(
-                    node.problem(
-                        Code::InvalidTemplate,
-                        "variables have no meaning in 'targets'",
-                        "variables depend on the target",
-                    )
-                    .help("list names of targets of hookctl.yaml"),
-                );
-            } else if !known.is_empty() && !known.iter().any(|known| known == name) {
-                all_are_known = false;
-                let help = match nearest(name, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean '{near}'?"),
-                    None => format!("the targets are {}", known.join(", ")),
-                };
-                self.diagnostics.push(
-                    node.problem(
-                        Code::UnknownTarget,
-                        format!("unknown target '{}'", excerpt(name)),
-                        "not a configured target",
-                    )
-                    .help(help),
-                );
-            }
-        }
-        all_are_known.then(|| words.iter().map(|(name, _)| (*name).to_owned()).collect())
     }
 
     pub(super) fn ignore_changes(&mut self) -> Option<IgnoreChanges> {

@@ -112,6 +112,30 @@ impl Interpolation<'_> {
         self.expand_template(node, &template, Scope::Public, diagnostics)
     }
 
+    /// Returns what gave a text of variables its value. The text has been expanded.
+    pub(super) fn provided(self, text: &str) -> Provided {
+        let template = Template::parse(text).ok();
+        let names = template.as_ref().map(Template::variables);
+        let names = names.unwrap_or_default();
+        let set = names.iter().find_map(|name| {
+            let Self::Replace(variables) = self else {
+                return None;
+            };
+            let set = |value: Option<String>| value.is_some_and(|value| !value.is_empty());
+            if set((variables.environment)(&format!("{VARIABLE_PREFIX}{name}"))) {
+                Some((*name, Provider::Environment))
+            } else {
+                set(variables.vars.get(*name).cloned()).then_some((*name, Provider::Vars))
+            }
+        });
+        let first = names.first().copied().unwrap_or_default();
+        let (name, provider) = set.unwrap_or((first, Provider::Default));
+        Provided {
+            name: name.to_owned(),
+            provider,
+        }
+    }
+
     /// Returns whether a token's source stays within the text limit. Its text in the declarations has been counted.
     pub(super) fn fits(self, source: &SecretSource, diagnostics: &mut Diagnostics) -> bool {
         let bytes = match source {
@@ -204,6 +228,41 @@ impl Interpolation<'_> {
         // Text that is not kept has been expanded too.
         let fits = variables.budget.spend(text.len(), diagnostics);
         (is_final && fits).then_some(text)
+    }
+}
+
+/// What gave a text of variables its value.
+pub(super) struct Provided {
+    name: String,
+    provider: Provider,
+}
+
+/// Where the value of a variable is set.
+#[derive(Clone, Copy)]
+enum Provider {
+    Environment,
+    Vars,
+    Default,
+}
+
+impl Provided {
+    /// Returns a name of the value.
+    pub(super) fn what(&self) -> String {
+        let name = &self.name;
+        match self.provider {
+            Provider::Environment | Provider::Vars => format!("the variable {name}"),
+            Provider::Default => format!("the default of {name}"),
+        }
+    }
+
+    /// Returns a label that says where the value is set.
+    pub(super) fn place(&self) -> String {
+        let name = &self.name;
+        match self.provider {
+            Provider::Environment => format!("{VARIABLE_PREFIX}{name} of the environment sets it"),
+            Provider::Vars => format!("{name} under 'vars' of the target sets it"),
+            Provider::Default => format!("{name} is not set"),
+        }
     }
 }
 

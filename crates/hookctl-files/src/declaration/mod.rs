@@ -1,7 +1,7 @@
 //! Loads YAML files as desired state.
 //!
 //! `discover` finds and reads the files. For many files at once, `parallel` runs the YAML reader; `document` parses its
-//! trees into raw declarations, and `validate` (with `fields`) validates those. `lints` compares all of them, and
+//! trees into raw declarations, `merge` returns their fields in a target, and `validate` (with `fields`) validates those. `lints` compares all of them, and
 //! [`Declarations::into_desired`] converts them to desired state. Problems of all files are collected.
 //!
 //! Secrets are not resolved here: declarations name their sources, and take evidence about them. This module does not
@@ -10,12 +10,18 @@
 mod declarations;
 mod discover;
 mod document;
+mod elsewhere;
 mod fields;
 mod interpolate;
 mod lints;
+mod merge;
+mod overrides;
 mod parallel;
 mod presence;
+mod raw;
 mod schema;
+mod target_names;
+mod typed;
 mod url;
 mod validate;
 
@@ -34,9 +40,9 @@ use validate::Found;
 
 pub use declarations::Declarations;
 pub use discover::{MAX_FILES, MAX_TOTAL_BYTES};
-pub(crate) use document::FIELDS;
 pub use document::MAX_SHARED_NODES;
 pub use interpolate::{MAX_TEXT_BYTES, VARIABLE_PREFIX};
+pub(crate) use raw::FIELDS;
 pub use schema::json_schema;
 
 /// What the meaning of the files depends on, besides their text.

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::{FIELDS, NOT_SHARED, OF_NAMED};
 use super::presence::Presence;
+use super::raw::{FIELDS, NOT_SHARED, OF_NAMED, SAME_EVERYWHERE};
 use crate::secret_schema::source;
 use hookctl_core::secret::ProviderName;
 use hookctl_core::webhook::{Field, WorkflowAction, limits};
@@ -21,6 +21,17 @@ pub fn json_schema(providers: &[ProviderName]) -> Value {
         .into_iter()
         .filter(|field| !NOT_SHARED.contains(field))
         .collect();
+    let differing: Vec<&str> = FIELDS
+        .into_iter()
+        .filter(|field| !SAME_EVERYWHERE.contains(field))
+        .collect();
+    let differing_defaults: Vec<&str> = shared
+        .iter()
+        .copied()
+        .filter(|field| !SAME_EVERYWHERE.contains(field))
+        .collect();
+    let mut defaults = properties(&shared);
+    defaults.insert("targets".to_owned(), targets("default_in_target"));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "urn:hookctl:webhooks:1",
@@ -32,7 +43,7 @@ pub fn json_schema(providers: &[ProviderName]) -> Value {
             "defaults": {
                 "description": "Fields shared by all webhooks of this file, which may override them.",
                 "type": ["object", "null"],
-                "properties": properties(&shared),
+                "properties": defaults,
                 "additionalProperties": false,
             },
             "webhooks": {
@@ -49,7 +60,7 @@ pub fn json_schema(providers: &[ProviderName]) -> Value {
             "not": { "properties": { "defaults": { "type": "object", "required": ["actions"] } }, "required": ["defaults"] },
         },
         "then": {
-            "properties": { "webhooks": { "additionalProperties": { "if": { "$ref": "#/$defs/present" }, "then": { "required": ["actions"] } } } },
+            "properties": { "webhooks": { "additionalProperties": { "if": { "$ref": "#/$defs/complete" }, "then": { "required": ["actions"] } } } },
         },
         "$defs": {
             "present": {
@@ -59,8 +70,26 @@ pub fn json_schema(providers: &[ProviderName]) -> Value {
             "webhook": {
                 "type": "object",
                 "if": { "$ref": "#/$defs/present" },
-                "then": { "properties": all, "additionalProperties": false, "required": ["url"] },
+                "then": { "properties": all, "additionalProperties": false },
                 "else": { "properties": properties(&OF_NAMED), "additionalProperties": false },
+                "allOf": [{ "if": { "$ref": "#/$defs/complete" }, "then": { "required": ["url"] } }],
+            },
+            "complete": {
+                "description": "A webhook that has its fields itself: `targets` may have them, if it is a mapping.",
+                "$ref": "#/$defs/present",
+                "not": { "properties": { "targets": { "type": "object" } }, "required": ["targets"] },
+            },
+            "in_target": {
+                "description": "The fields that differ in this target. `null` removes a field.",
+                "type": ["object", "null"],
+                "properties": nullable(properties(&differing)),
+                "additionalProperties": false,
+            },
+            "default_in_target": {
+                "description": "The defaults that differ in this target. `null` removes one.",
+                "type": ["object", "null"],
+                "properties": nullable(properties(&differing_defaults)),
+                "additionalProperties": false,
             },
         },
     })
@@ -138,10 +167,7 @@ fn property(field: &str, providers: &[ProviderName]) -> Value {
                 list(&name, 0),
             )
         }
-        "targets" => described(
-            "The targets of hookctl.yaml that have this webhook. Default: all.",
-            list(&json!({ "type": "string" }), 1),
-        ),
+        "targets" => targets("in_target"),
         "ignore_changes" => {
             let fields: Vec<&str> = Field::ALL
                 .into_iter()
@@ -165,6 +191,30 @@ fn property(field: &str, providers: &[ProviderName]) -> Value {
             "default": "present",
         }),
     }
+}
+
+/// Returns the schema of `targets`, with that of the fields of a target.
+fn targets(fields: &str) -> Value {
+    json!({
+        "description": "The targets of hookctl.yaml that have this webhook: a list, or a mapping to the fields that \
+        differ there. Default: all.",
+        "oneOf": [
+            list(&json!({ "type": "string" }), 1),
+            {
+                "type": "object",
+                "minProperties": 1,
+                "additionalProperties": { "$ref": format!("#/$defs/{fields}") },
+            },
+        ],
+    })
+}
+
+/// Returns the schemas of fields that may be removed.
+fn nullable(fields: Map<String, Value>) -> Map<String, Value> {
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, schema)| (name, json!({ "anyOf": [{ "type": "null" }, schema] })))
+        .collect()
 }
 
 /// Returns the schema of a text, which may be longer before variables are replaced.

@@ -4,15 +4,16 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::declarations::{Declarations, Present};
-use super::document::{Fields, RawWebhook, parse};
+use super::document::{RawFile, RawWebhook, parse};
 use super::fields::FieldReader;
 use super::interpolate::{Interpolation, TextBudget, Variables};
 use super::lints::{self, Side};
+use super::merge::{Merged, in_target, missing_field};
+use super::overrides::Overrides;
 use super::presence::Presence;
+use super::raw::{Fields, RawField};
 use super::{LoadOptions, ReadFile, keep_new};
-use crate::diagnostic::{
-    Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned, excerpt,
-};
+use crate::diagnostic::{Code, Diagnostic, Diagnostics, Severity, SourceMap, Span, Spanned};
 use crate::secret_source::SourceContext;
 use hookctl_core::state::{AbsentWebhook, Origin};
 use hookctl_core::webhook::{Key, RemoteId, WebhookSpec, limits};
@@ -48,11 +49,11 @@ impl Found {
             diagnostics: &mut own,
             found: self,
         };
-        validation.defaults(&raw.defaults, file);
+        validation.defaults(&raw, file);
         // A problem of a shared value is kept once, however many webhooks share it.
         let mut seen = HashSet::new();
         for webhook in &raw.webhooks {
-            validation.webhook(webhook, file);
+            validation.webhook(webhook, &raw.default_overrides, file);
             let said = std::mem::take(validation.diagnostics);
             keep_new(said, &mut seen, diagnostics);
         }
@@ -112,17 +113,29 @@ impl Found {
     }
 }
 
-struct Validation<'a> {
+/// The validation of a file.
+pub(super) struct Validation<'a> {
     options: &'a LoadOptions<'a>,
     sources: &'a SourceMap,
     budget: &'a TextBudget,
     broken_defaults: Vec<&'static str>,
-    diagnostics: &'a mut Diagnostics,
+    pub(super) diagnostics: &'a mut Diagnostics,
     found: &'a mut Found,
 }
 
+/// A webhook with its fields in the selected target.
+#[derive(Clone, Copy)]
+struct Selected<'a> {
+    raw: &'a RawWebhook,
+    merged: &'a Merged<'a>,
+    /// Whether missing fields are reported here. With a mapping of targets, they are reported by target.
+    is_required: bool,
+    /// Whether it is declared for the target, for the first time.
+    is_kept: bool,
+}
+
 impl Validation<'_> {
-    fn reader<'r>(
+    pub(super) fn reader<'r>(
         &'r mut self,
         fields: &'r Fields,
         file: &'r ReadFile,
@@ -145,13 +158,34 @@ impl Validation<'_> {
     }
 
     /// Checks the shared fields, which are reported even if no webhook uses them.
-    fn defaults(&mut self, fields: &Fields, file: &ReadFile) {
+    fn defaults(&mut self, raw: &RawFile, file: &ReadFile) {
+        let mut broken = Vec::new();
+        self.each_field(&raw.defaults, file, &mut broken, |_, _| true);
+        for of_target in raw.default_overrides.values() {
+            let is_value = |name: &str, field: &RawField| !field.is_removal(name);
+            self.each_field(&of_target.fields, file, &mut broken, is_value);
+        }
+        self.broken_defaults = broken;
+    }
+
+    /// Checks fields one by one, without their variables. Adds those with errors to `broken`.
+    pub(super) fn each_field(
+        &mut self,
+        fields: &Fields,
+        file: &ReadFile,
+        broken: &mut Vec<&'static str>,
+        is_checked: impl Fn(&str, &RawField) -> bool,
+    ) {
         let known = self.options.known_targets;
         let mut reader = self.reader(fields, file, Interpolation::CheckOnly);
-        let mut broken = Vec::new();
-        for (name, _) in fields.iter() {
+        let checked = fields
+            .iter()
+            .filter(|(name, field)| is_checked(name, field));
+        for (name, _) in checked {
             let before = reader.diagnostics.count(Severity::Error);
             match name {
+                "name" => _ = reader.name(),
+                "url" => _ = reader.url(),
                 "actions" => _ = reader.actions(),
                 "bearer_token" => _ = reader.bearer_token(),
                 "enabled" | "prevent_destroy" => _ = reader.boolean(name),
@@ -160,18 +194,20 @@ impl Validation<'_> {
                 "retry_backoff_seconds" => {
                     _ = reader.number(name, &limits::RETRY_BACKOFF_SECONDS);
                 }
+                "id" => _ = reader.id(),
+                "previously" => _ = reader.previously(),
                 "targets" => _ = reader.targets(known),
                 "ignore_changes" => _ = reader.ignore_changes(),
+                "state" => _ = reader.state(),
                 _ => {}
             }
             if reader.diagnostics.count(Severity::Error) > before {
                 broken.push(name);
             }
         }
-        self.broken_defaults = broken;
     }
 
-    fn webhook(&mut self, raw: &RawWebhook, file: &ReadFile) {
+    fn webhook(&mut self, raw: &RawWebhook, defaults: &Overrides, file: &ReadFile) {
         // An invalid key does not hide problems below it.
         let is_first = raw.key.as_ref().is_some_and(|key| {
             let is_first = !self.found.keys.contains_key(key);
@@ -186,11 +222,23 @@ impl Validation<'_> {
         let mut reader = self.reader(&raw.fields, file, Interpolation::CheckOnly);
         let targets = reader.targets(options.known_targets);
         // An invalid list selects no target, so that variables that may be unused are not required.
-        let is_selected = match targets {
+        let is_selected = match &targets {
             Some(targets) => targets.iter().any(|target| target == options.target),
             None => !raw.fields.contains_key("targets"),
         };
-        let presence = reader.state().unwrap_or(Presence::Present);
+        let merged = in_target(raw, defaults, options.target);
+        let differs = !raw.overrides.is_empty() || !defaults.is_empty();
+        if differs {
+            let selected_only = [options.target.to_owned()];
+            let names: &[String] = match &targets {
+                Some(targets) => targets,
+                None if raw.fields.contains_key("targets") => &[],
+                None if options.known_targets.is_empty() => &selected_only,
+                None => options.known_targets,
+            };
+            let selected = Some(&merged).filter(|_| is_selected);
+            self.other_targets(raw, defaults, selected, names, file);
+        }
         let interpolation = if is_selected {
             Interpolation::Replace(Variables {
                 vars: options.vars,
@@ -200,19 +248,42 @@ impl Validation<'_> {
         } else {
             Interpolation::CheckOnly
         };
-        let origin = self.origin(raw);
+        // What differs by target need not be complete in another one.
+        if is_selected || !differs {
+            let found = Selected {
+                raw,
+                merged: &merged,
+                is_required: !differs,
+                is_kept: is_selected && is_first,
+            };
+            self.selected(&found, file, interpolation);
+        }
+        self.found.declarations.elsewhere += usize::from(!is_selected);
+    }
+
+    /// Reads the fields of a webhook in the selected target, or in any if it is not selected.
+    fn selected(
+        &mut self,
+        selected: &Selected<'_>,
+        file: &ReadFile,
+        interpolation: Interpolation<'_>,
+    ) {
+        let Selected { raw, merged, .. } = *selected;
+        let mut reader = self.reader(&merged.fields, file, interpolation);
+        let presence = reader.state().unwrap_or(Presence::Present);
+        let origin = merged.origin(raw, self.sources);
         match presence {
             Presence::Present => {
-                let found = self.present(raw, file, interpolation, origin);
-                if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                let found = self.present(selected, file, interpolation, origin);
+                if let Some((webhook, side)) = found.filter(|_| selected.is_kept) {
                     let key = side.key.clone();
                     self.found.sides.push(side);
                     self.found.declarations.present.insert(key, webhook);
                 }
             }
             Presence::Absent | Presence::Released => {
-                let found = self.named(raw, file, interpolation, origin);
-                if let Some((webhook, side)) = found.filter(|_| is_selected && is_first) {
+                let found = self.named(selected, file, interpolation, origin);
+                if let Some((webhook, side)) = found.filter(|_| selected.is_kept) {
                     let key = side.key.clone();
                     self.found.sides.push(side);
                     let declarations = &mut self.found.declarations;
@@ -224,33 +295,21 @@ impl Validation<'_> {
                 }
             }
         }
-        self.found.declarations.elsewhere += usize::from(!is_selected);
-    }
-
-    fn origin(&self, raw: &RawWebhook) -> Origin {
-        Origin {
-            key: self.sources.location(raw.span),
-            fields: raw
-                .fields
-                .iter()
-                .map(|(name, field)| {
-                    let location = self.sources.location(field.value.span());
-                    (name, location)
-                })
-                .collect(),
-        }
     }
 
     fn present(
         &mut self,
-        raw: &RawWebhook,
+        selected: &Selected<'_>,
         file: &ReadFile,
         interpolation: Interpolation<'_>,
         origin: Origin,
     ) -> Option<(Present, Side)> {
-        self.require(raw, file, "url");
-        self.require(raw, file, "actions");
-        let mut reader = self.reader(&raw.fields, file, interpolation);
+        let Selected { raw, merged, .. } = *selected;
+        if selected.is_required {
+            self.require(raw, merged, file, "url");
+            self.require(raw, merged, file, "actions");
+        }
+        let mut reader = self.reader(&merged.fields, file, interpolation);
         let identity = identity(&mut reader, raw);
         let url = reader.url();
         let actions = reader.actions();
@@ -303,12 +362,13 @@ impl Validation<'_> {
 
     fn named(
         &mut self,
-        raw: &RawWebhook,
+        selected: &Selected<'_>,
         file: &ReadFile,
         interpolation: Interpolation<'_>,
         origin: Origin,
     ) -> Option<(AbsentWebhook, Side)> {
-        let mut reader = self.reader(&raw.fields, file, interpolation);
+        let Selected { raw, merged, .. } = *selected;
+        let mut reader = self.reader(&merged.fields, file, interpolation);
         let identity = identity(&mut reader, raw)?;
         let side = Side {
             key: raw.key.clone()?,
@@ -328,24 +388,12 @@ impl Validation<'_> {
     }
 
     /// Reports a missing field.
-    fn require(&mut self, raw: &RawWebhook, file: &ReadFile, name: &str) {
+    fn require(&mut self, raw: &RawWebhook, merged: &Merged<'_>, file: &ReadFile, name: &str) {
         // The unreadable part of a file may contain `defaults` with the actions.
         let may_be_unread = name == "actions" && !file.is_complete;
-        if raw.fields.contains_key(name) || may_be_unread {
-            return;
+        if !merged.fields.contains_key(name) && !may_be_unread {
+            self.diagnostics.push(missing_field(raw, name));
         }
-        let help = match name {
-            "actions" => "add 'actions: [workflow_run_completed]' or 'actions: all'",
-            _ => "add 'url: https://...', the delivery address",
-        };
-        self.diagnostics.push(
-            Diagnostic::new(
-                Code::MissingField,
-                format!("'{}' has no '{name}'", excerpt(&raw.written)),
-            )
-            .at(raw.span, format!("'{name}' is missing"))
-            .help(help),
-        );
     }
 }
 

@@ -15,9 +15,12 @@ pub(super) struct Trees<'a> {
     shared: Vec<Span>,
     /// The `defaults` of the file.
     defaults: Option<&'a Mapping>,
+    /// The selected target.
+    target: &'a str,
 }
 
-/// A declaration.
+/// A declaration, or what differs in a target.
+#[derive(Clone)]
 pub(super) struct Declared<'a> {
     /// Its fields, with merged ones.
     pub(super) mapping: &'a Mapping,
@@ -27,12 +30,23 @@ pub(super) struct Declared<'a> {
     pub(super) is_shared: bool,
 }
 
+/// The mapping that gives a field its value in the selected target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    /// The webhook.
+    Webhook,
+    /// The selected target in the `targets` of the webhook.
+    Target,
+}
+
 /// How the value of a field is written.
 pub(super) enum Written<'a> {
     /// As a value of its own.
     Own(&'a Node),
     /// As an alias in this range.
     Alias(Range<usize>),
+    /// As a null, which removes it.
+    Null(&'a Entry),
     /// Not in the mapping of the webhook.
     Missing,
 }
@@ -54,7 +68,8 @@ pub(super) fn sections<'a>(
 }
 
 impl<'a> Trees<'a> {
-    pub(super) fn new(documents: &'a [Document]) -> Self {
+    /// Prepares the documents of a file for the selected target.
+    pub(super) fn new(documents: &'a [Document], target: &'a str) -> Self {
         let mut shared = Vec::new();
         for document in documents {
             collect_shared(&document.root, &mut shared);
@@ -66,6 +81,7 @@ impl<'a> Trees<'a> {
             documents,
             shared,
             defaults: defaults.and_then(Node::as_mapping),
+            target,
         }
     }
 
@@ -97,10 +113,66 @@ impl<'a> Trees<'a> {
         })
     }
 
-    /// Returns the value that a field of a declaration has, from the webhook or from `defaults`.
+    /// Returns the value that a field of a declaration has in the selected target.
     pub(super) fn effective(&self, declared: &Declared<'a>, name: &str) -> Option<&'a Node> {
-        let own = declared.mapping.get(name);
-        own.or_else(|| self.defaults?.get(name))
+        let levels = [Some(declared.mapping), self.defaults];
+        let levels = levels.into_iter().flatten();
+        let values = levels.flat_map(|level| {
+            let of_target =
+                targets(level).and_then(|targets| targets.get(self.target)?.as_mapping());
+            [of_target, Some(level)]
+        });
+        values.flatten().find_map(|fields| fields.get(name))
+    }
+
+    /// Returns the mapping that a field is written to: that of the target if it has the field, or if another target takes
+    /// the webhook's value.
+    pub(super) fn level(&self, declared: &Declared<'a>, name: &str) -> Level {
+        let Some(targets) = targets(declared.mapping) else {
+            return Level::Webhook;
+        };
+        let has_field = |entry: &Entry| {
+            let fields = entry.value.as_mapping();
+            fields.is_some_and(|fields| fields.get(name).is_some())
+        };
+        let differs = targets
+            .iter()
+            .any(|entry| (entry.key.value == self.target) == has_field(entry));
+        if differs {
+            Level::Target
+        } else {
+            Level::Webhook
+        }
+    }
+
+    /// Returns the entry of the selected target in the `targets` of a declaration, and whether others share it.
+    pub(super) fn of_target(&self, declared: &Declared<'a>) -> Option<(&'a Entry, bool)> {
+        let node = declared.mapping.get("targets")?;
+        let mut entries = node.as_mapping()?.iter();
+        let entry = entries.find(|entry| entry.key.value == self.target)?;
+        let (list, key) = (node.span(), entry.key.span);
+        let is_elsewhere = key.start < list.start || list.end < key.end;
+        let is_shared = node.alias().is_some()
+            || entry.value.alias().is_some()
+            || is_elsewhere
+            || self.is_shared(key)
+            || self.is_shared(entry.value.span());
+        Some((entry, is_shared))
+    }
+
+    /// Returns the fields of a declaration at a level. Returns `None` if there are none yet.
+    pub(super) fn at(&self, declared: &Declared<'a>, level: Level) -> Option<Declared<'a>> {
+        match level {
+            Level::Webhook => Some(declared.clone()),
+            Level::Target => {
+                let (entry, is_shared) = self.of_target(declared)?;
+                Some(Declared {
+                    mapping: entry.value.as_mapping()?,
+                    span: range(entry.value.span()),
+                    is_shared: declared.is_shared || is_shared,
+                })
+            }
+        }
     }
 
     /// Checks that the value of a field has no variables.
@@ -122,12 +194,34 @@ impl<'a> Trees<'a> {
         }
     }
 
-    /// Returns the targets of a declaration. `None` selects all.
-    pub(super) fn targets(&self, declared: &Declared<'a>) -> Option<Vec<String>> {
-        let items = self.effective(declared, "targets")?.as_sequence()?;
-        let words = items.iter().filter_map(Node::as_scalar);
-        Some(words.map(|word| word.text().to_owned()).collect())
+    /// Returns the targets in which a field of a declaration has the value of a level. `None` means all.
+    pub(super) fn targets(
+        &self,
+        declared: &Declared<'a>,
+        name: &str,
+        level: Level,
+    ) -> Option<Vec<String>> {
+        if level == Level::Target {
+            return Some(vec![self.target.to_owned()]);
+        }
+        let own = declared.mapping.get("targets");
+        let node = own.or_else(|| self.defaults?.get("targets"))?;
+        if let Some(items) = node.as_sequence() {
+            let words = items.iter().filter_map(Node::as_scalar);
+            return Some(words.map(|word| word.text().to_owned()).collect());
+        }
+        let entries = node.as_mapping()?.iter();
+        let sharing = entries.filter(|entry| {
+            let fields = entry.value.as_mapping().filter(|_| own.is_some());
+            fields.is_none_or(|fields| fields.get(name).is_none())
+        });
+        Some(sharing.map(|entry| entry.key.value.clone()).collect())
     }
+}
+
+/// Returns the `targets` of a webhook or of `defaults`, if it is a mapping.
+fn targets(fields: &Mapping) -> Option<&Mapping> {
+    fields.get("targets")?.as_mapping()
 }
 
 impl<'a> Declared<'a> {
@@ -146,6 +240,7 @@ impl<'a> Declared<'a> {
         match entries.find(|entry| entry.key.value == name) {
             None => Written::Missing,
             Some(entry) => match entry.value.alias() {
+                None if entry.value.is_null() => Written::Null(entry),
                 None => Written::Own(&entry.value),
                 Some(alias) => Written::Alias(range(alias)),
             },

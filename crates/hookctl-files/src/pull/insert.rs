@@ -11,14 +11,65 @@ use crate::declaration::FIELDS;
 use crate::yaml::{Entry, Node};
 use hookctl_core::webhook::{Field, FieldValue, WorkflowActions};
 
-/// Returns the edit that adds a field to a webhook. Returns `None` if the form of the mapping does not allow it.
-pub(super) fn insert(
-    text: &str,
-    trees: &Trees<'_>,
-    declared: &Declared<'_>,
-    field: Field,
-    value: &FieldValue,
-) -> Option<Edit> {
+/// A field to add.
+pub(super) struct Addition<'a> {
+    pub(super) trees: &'a Trees<'a>,
+    /// The webhook, whose style is used.
+    pub(super) webhook: &'a Declared<'a>,
+    pub(super) field: Field,
+    pub(super) value: &'a FieldValue,
+}
+
+impl Addition<'_> {
+    /// Returns the field as a pair on one line.
+    pub(super) fn pair(&self, text: &str) -> String {
+        let style = Style::of(text, self.webhook);
+        let key = style.key.write(self.field.as_str());
+        format!("{key}: {}", style.value(self.value))
+    }
+}
+
+/// Returns the edit that writes a value in place of a null.
+pub(super) fn at_null(text: &str, entry: &Entry, value: &str) -> Option<Edit> {
+    let (key, null) = (range(entry.key.span), range(entry.value.span()));
+    if entry.value.alias().is_some() {
+        return None;
+    }
+    if null != key {
+        let text = value.to_owned();
+        return Some(Edit { range: null, text });
+    }
+    // Nothing is written, or not even a colon.
+    let rest = text.get(key.end..)?;
+    let colon = rest.len() - rest.trim_start_matches([' ', '\t']).len();
+    Some(if rest.get(colon..)?.starts_with(':') {
+        Edit::insert(key.end + colon + 1, format!(" {value}"))
+    } else {
+        Edit::insert(key.end, format!(": {value}"))
+    })
+}
+
+/// Returns the edit that writes pairs in place of a null or of empty braces.
+pub(super) fn first_pairs(text: &str, entry: &Entry, pairs: &[&str]) -> Option<Edit> {
+    let written = format!("{{ {} }}", pairs.join(", "));
+    if entry.value.is_null() {
+        return at_null(text, entry, &written);
+    }
+    Some(Edit {
+        range: range(entry.value.span()),
+        text: written,
+    })
+}
+
+/// Returns the edit that adds a field to a webhook, or to a target of it. Returns `None` if the form of the mapping does
+/// not allow it.
+pub(super) fn insert(text: &str, declared: &Declared<'_>, addition: &Addition<'_>) -> Option<Edit> {
+    let Addition {
+        trees,
+        webhook,
+        field,
+        value,
+    } = *addition;
     let order = |name: &str| FIELDS.iter().position(|known| *known == name);
     let own = order(field.as_str());
     let entries = declared.entries();
@@ -27,11 +78,11 @@ pub(super) fn insert(
         .filter(|entry| order(&entry.key.value) < own)
         .max_by_key(|entry| order(&entry.key.value));
     let first = declared.entries().min_by_key(|entry| entry.key.span.start);
-    let style = Style::of(text, declared);
+    let style = Style::of(text, webhook);
     let key = style.key.write(field.as_str());
     let is_flow = text.get(declared.span.clone())?.starts_with('{');
     if is_flow {
-        let pair = format!("{key}: {}", style.value(value));
+        let pair = addition.pair(text);
         return flow(text, &declared.span, before.or(first), &pair);
     }
     let at = before

@@ -10,6 +10,8 @@
 //!   refused.
 //! - With the new texts, the plan has none of the changes that were pulled, and is equal otherwise. What cannot hold this is
 //!   refused.
+//! - A value goes to the mapping of the selected target in `targets`, if that has the field, or if another target takes the
+//!   value of the webhook.
 //! - A value from a variable, and a value that other webhooks share, is refused, never replaced. A token is never written.
 //!
 //! # Caveats

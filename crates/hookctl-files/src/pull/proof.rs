@@ -24,6 +24,8 @@ pub type Load<'a> = dyn Fn(&[(PathBuf, String)]) -> Loaded + 'a;
 pub struct Baseline<'a> {
     /// The files: displayed paths, and contents.
     pub texts: &'a [(PathBuf, String)],
+    /// The selected target.
+    pub target: &'a str,
     /// Loads files.
     pub load: &'a Load<'a>,
     /// The desired state of the files.
@@ -121,7 +123,11 @@ fn rewrites<'a>(
     let texts = baseline.texts.iter().enumerate();
     let affected = texts.filter_map(|(index, (path, content))| {
         let values = by_path.remove(path.as_path())?;
-        Some((index, content.as_str(), rewrite(content, values)))
+        Some((
+            index,
+            content.as_str(),
+            rewrite(content, baseline.target, values),
+        ))
     });
     affected.collect()
 }

@@ -44,6 +44,8 @@ pub enum Reason {
     NotCreated,
     /// A write without a response may still take effect.
     Unsettled,
+    /// The declaration was rolled back, and a sync leaves the webhook alone.
+    Held,
 }
 
 impl Reason {
@@ -68,6 +70,7 @@ impl Reason {
             Self::Deleted => "deleted",
             Self::NotCreated => "not_created",
             Self::Unsettled => "unsettled",
+            Self::Held => "held",
         }
     }
 
@@ -93,6 +96,9 @@ impl Reason {
             }
             Self::NotCreated => "`hookctl sync` creates it".to_owned(),
             Self::Unsettled => "`hookctl sync` settles it; pull again afterwards".to_owned(),
+            Self::Held => {
+                "add --overwrite-edits to take the value of the API; `hookctl sync --retry-held` writes that of the file".to_owned()
+            }
         }
     }
 }
@@ -130,6 +136,8 @@ impl fmt::Display for Reason {
             Self::Unsettled => {
                 formatter.write_str("a write without a response may still take effect")
             }
+            Self::Held => formatter
+                .write_str("it is held: its change was rolled back after its deliveries failed"),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | drift, unrecorded | pulled |
 //! | edited, conflict | left, or pulled if edits are overwritten |
+//! | any, and a rollback holds the webhook | left, or pulled if edits are overwritten |
 //! | of a token | left |
 //! | the webhook was deleted at the API, or is not there yet | left |
 //! | a write to the webhook may still take effect | left |
@@ -24,6 +25,8 @@ pub struct Scope {
     pub overwrites_edits: bool,
     /// The keys whose webhooks may still change by a write without a response.
     pub unsettled: BTreeSet<Key>,
+    /// The keys whose webhooks are left alone since a rollback. The plan has their changes.
+    pub held: BTreeSet<Key>,
 }
 
 /// A value that changed at the API.
@@ -90,6 +93,7 @@ impl Selection {
         is_secret: &dyn Fn(&FieldValue) -> bool,
     ) {
         let key = &planned.key;
+        let is_held = scope.held.contains(key);
         for change in &planned.changes {
             let (field, from, to, cause) = match change {
                 Change::Field {
@@ -119,6 +123,7 @@ impl Selection {
             }
             let reason = match cause {
                 _ if is_secret(to) => Some(Reason::Secret),
+                _ if is_held && !scope.overwrites_edits => Some(Reason::Held),
                 Cause::Conflict if !scope.overwrites_edits => Some(Reason::Conflict),
                 Cause::Edited if !scope.overwrites_edits => Some(Reason::Edited),
                 _ => None,

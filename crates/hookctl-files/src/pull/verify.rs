@@ -3,12 +3,50 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::declarable::literal;
+use super::find::Level;
 use crate::yaml::{Document, Entry, Kind, Mapping, Node, Scalar, Value};
 use hookctl_core::template::Template;
 use hookctl_core::webhook::{Field, FieldValue, WorkflowAction, WorkflowActions};
 
-/// The new values, by key and field.
-pub(super) type NewValues<'a> = HashMap<&'a str, BTreeMap<Field, &'a FieldValue>>;
+/// The new values of a target, by key.
+pub(super) struct NewValues<'a> {
+    target: &'a str,
+    by_key: HashMap<&'a str, WebhookValues<'a>>,
+}
+
+type Values<'a> = BTreeMap<Field, &'a FieldValue>;
+
+/// The new values of a webhook.
+#[derive(Default)]
+struct WebhookValues<'a> {
+    own: Values<'a>,
+    /// Those of the target.
+    in_target: Values<'a>,
+}
+
+impl<'a> NewValues<'a> {
+    pub(super) fn of_target(target: &'a str) -> Self {
+        Self {
+            target,
+            by_key: HashMap::new(),
+        }
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        key: &'a str,
+        level: Level,
+        field: Field,
+        value: &'a FieldValue,
+    ) {
+        let wanted = self.by_key.entry(key).or_default();
+        let values = match level {
+            Level::Webhook => &mut wanted.own,
+            Level::Target => &mut wanted.in_target,
+        };
+        values.insert(field, value);
+    }
+}
 
 /// Returns whether the new trees have the new values, and are equal to the old ones otherwise.
 pub(super) fn differ_only_in(old: &[Document], new: &[Document], values: &NewValues<'_>) -> bool {
@@ -39,18 +77,57 @@ fn webhooks(old: &Node, new: &Node, values: &NewValues<'_>) -> bool {
         return same(old, new);
     };
     pairs(old, new).is_some_and(|mut pairs| {
-        pairs.all(|(old, new)| match values.get(old.key.value.as_str()) {
-            Some(values) => webhook(&old.value, &new.value, values),
-            None => same(&old.value, &new.value),
+        pairs.all(
+            |(old, new)| match values.by_key.get(old.key.value.as_str()) {
+                Some(wanted) => webhook(&old.value, &new.value, wanted, values.target),
+                None => same(&old.value, &new.value),
+            },
+        )
+    })
+}
+
+/// Compares a webhook with new values.
+fn webhook(old: &Node, new: &Node, wanted: &WebhookValues<'_>, target: &str) -> bool {
+    let (Some(old), Some(new)) = (old.as_mapping(), new.as_mapping()) else {
+        return false;
+    };
+    fields(Some(old), new, &wanted.own, |name, old, new| {
+        if name == "targets" && !wanted.in_target.is_empty() {
+            targets(old, new, &wanted.in_target, target)
+        } else {
+            same(old, new)
+        }
+    })
+}
+
+/// Compares mappings of targets, of which one has new values.
+fn targets(old: &Node, new: &Node, values: &Values<'_>, target: &str) -> bool {
+    let (Some(old), Some(new)) = (old.as_mapping(), new.as_mapping()) else {
+        return false;
+    };
+    pairs(old, new).is_some_and(|mut pairs| {
+        pairs.all(|(old, new)| {
+            if old.key.value != target {
+                return same(&old.value, &new.value);
+            }
+            let before = old.value.as_mapping();
+            let is_known = before.is_some() || old.value.is_null();
+            let after = new.value.as_mapping();
+            is_known
+                && after.is_some_and(|after| {
+                    fields(before, after, values, |_, old, new| same(old, new))
+                })
         })
     })
 }
 
-/// Compares a webhook with new values. An added key may precede a merged one, so the order is not compared.
-fn webhook(old: &Node, new: &Node, values: &BTreeMap<Field, &FieldValue>) -> bool {
-    let (Some(old), Some(new)) = (old.as_mapping(), new.as_mapping()) else {
-        return false;
-    };
+/// Compares fields with new values. An added key may precede a merged one, so the order is not compared.
+fn fields(
+    old: Option<&Mapping>,
+    new: &Mapping,
+    values: &Values<'_>,
+    is_same: impl Fn(&str, &Node, &Node) -> bool,
+) -> bool {
     let is_new = |name: &str| Field::named(name).is_some_and(|field| values.contains_key(&field));
     let rest = |mapping: &Mapping| {
         mapping
@@ -58,10 +135,12 @@ fn webhook(old: &Node, new: &Node, values: &BTreeMap<Field, &FieldValue>) -> boo
             .filter(|entry| !is_new(&entry.key.value))
             .count()
     };
-    let unchanged = old.iter().filter(|entry| !is_new(&entry.key.value));
-    let mut unchanged = unchanged.map(|entry| (&entry.value, new.get(&entry.key.value)));
-    rest(old) == rest(new)
-        && unchanged.all(|(old, new)| new.is_some_and(|new| same(old, new)))
+    let unchanged = old.into_iter().flat_map(Mapping::iter);
+    let unchanged = unchanged.filter(|entry| !is_new(&entry.key.value));
+    let mut unchanged = unchanged.map(|entry| (entry, new.get(&entry.key.value)));
+    old.map_or(0, rest) == rest(new)
+        && unchanged
+            .all(|(old, new)| new.is_some_and(|new| is_same(&old.key.value, &old.value, new)))
         && values.iter().all(|(field, value)| {
             new.get(field.as_str())
                 .is_some_and(|node| denotes(node, value))

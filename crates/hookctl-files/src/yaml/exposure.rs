@@ -5,7 +5,7 @@
 use super::secret_key::is_secret_key;
 
 /// Keys at the root or among fields whose values are public: single values, or lists of them.
-const PUBLIC: [&str; 25] = [
+const PUBLIC: [&str; 26] = [
     "name",
     "url",
     "actions",
@@ -25,6 +25,7 @@ const PUBLIC: [&str; 25] = [
     "prune",
     "concurrency",
     "requests_per_second",
+    "confirm",
     "plaintext_secrets",
     "api_url",
     "max_delete_percent",

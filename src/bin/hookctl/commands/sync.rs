@@ -1,6 +1,5 @@
 //! `hookctl sync`: plans and applies.
 
-use hookctl::webhook::TokenChange;
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
@@ -8,9 +7,10 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use hookctl::apply::ApplyOptions;
+use hookctl::config::Confirm;
 use hookctl::declaration::Declarations;
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{Action, Plan, Policy};
+use hookctl::plan::{Plan, Policy};
 use hookctl::reconcile::{self, PassError, PlanInputs};
 use hookctl::record::Access;
 use hookctl::record::Account;
@@ -18,6 +18,7 @@ use hookctl::saved::{SavedPlan, Terms, UnseenTokens};
 use hookctl::secret::Secrets;
 
 use crate::args::{DetailArgs, GlobalArgs, KeyGlob, SettlingArgs};
+use crate::confirm::Question;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -26,7 +27,7 @@ use crate::older_files::Files;
 use crate::plan_file;
 use crate::presenter::{Output, Presenter};
 use crate::record_ahead::{self, RecordAhead};
-use crate::run::{Approval, Writing, apply, count_events, now, older, policy, selects_something};
+use crate::run::{Writing, apply, count_events, now, older, policy, selects_something};
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
 use crate::session::{RecordAccess, Session};
 use crate::settings::Settings;
@@ -100,6 +101,18 @@ enum Unverified {
 }
 
 impl SyncArgs {
+    fn question(&self, confirm: Confirm, ui: &Ui) -> Question {
+        Question {
+            // A rehearsal loses nothing.
+            confirm: match confirm {
+                Confirm::Always if self.sandbox => Confirm::Losses,
+                confirm => confirm,
+            },
+            is_answered: self.yes,
+            can_ask: ui.can_ask(),
+        }
+    }
+
     fn terms(&self, settings: &Settings, account: &Account) -> Terms {
         Terms {
             target: account.target().to_owned(),
@@ -282,19 +295,20 @@ async fn sync(
                 provenance: Some(&provenance),
                 run: Some(&run),
             };
-            let mut approve = |plan: &Plan| {
-                if args.yes || !ui.can_ask() || !needs_consent(plan) {
-                    Approval::Given
-                } else {
-                    Approval::Asked
-                }
-            };
+            let question = args.question(settings.confirm, ui);
+            let mut approve = |plan: &Plan| question.about(plan);
             let writing = Writing {
                 record: session.record(),
                 open,
                 files,
             };
             let result = apply(ui, &inputs, &options, writing, presenter, &mut approve).await;
+            if let Ok(Some(report)) = &result
+                && report.report.is_none()
+                && !cancellation.is_cancelled()
+            {
+                return Ok(declined(&report.plan, question, presenter));
+            }
             let verifying = args.verifying;
             let concluding =
                 verifying.conclude(result, &session, started, &cancellation, presenter);
@@ -365,13 +379,11 @@ fn dry_run(
     })
 }
 
-/// Returns whether the user must confirm: a delete or a cleared token cannot be undone.
-fn needs_consent(plan: &Plan) -> bool {
-    plan.actions.iter().any(|planned| {
-        matches!(planned.action, Action::Delete(_))
-            || planned
-                .action
-                .patch()
-                .is_some_and(|patch| patch.token() == TokenChange::Clear)
-    })
+/// Shows a plan that was not confirmed.
+fn declined(plan: &Plan, question: Question, presenter: &mut Presenter<'_>) -> ExitStatus {
+    let error = question.refusal();
+    let status = error.status;
+    presenter.report(error.into_message());
+    presenter.planned(plan);
+    status
 }

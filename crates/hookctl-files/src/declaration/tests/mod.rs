@@ -508,4 +508,5 @@ fn debug_output_contains_no_secret() {
     }
 }
 
+mod targets;
 mod variables;

@@ -1,6 +1,7 @@
 //! Files in several styles, before and after a pull.
 
 mod random;
+mod targets;
 
 use super::*;
 use hookctl_core::webhook::{EndpointUrl, WorkflowAction};
@@ -36,7 +37,7 @@ fn pulled(text: &str, values: &[&str]) -> (String, Vec<String>) {
         let mut word = || words.next().unwrap();
         value(word(), word(), word())
     });
-    let result = rewrite(text, values.collect());
+    let result = rewrite(text, "qa", values.collect());
     let refused = result
         .refused
         .iter()

@@ -32,6 +32,55 @@ struct Written {
     comments: bool,
     /// Whether it merges the anchor.
     merges: bool,
+    /// What differs in the selected target and in another one, if `targets` is a mapping.
+    targets: Option<[Differs; 2]>,
+}
+
+/// What differs in a target.
+#[derive(Clone, Debug)]
+struct Differs {
+    /// In braces, as a block, or as a null if there is nothing.
+    form: u8,
+    enabled: Option<bool>,
+    /// Nothing, a null, or a number.
+    timeout_seconds: Option<u8>,
+    url: bool,
+    actions: Option<u8>,
+}
+
+impl Differs {
+    fn pairs(&self) -> Vec<String> {
+        let enabled = self.enabled.map(|enabled| format!("enabled: {enabled}"));
+        let timeout = self.timeout_seconds.map(|number| match number {
+            0 => "timeout_seconds: null".to_owned(),
+            number => format!("timeout_seconds: {number}"),
+        });
+        let url = self.url.then(|| "url: 'https://t.example.com/'".to_owned());
+        let actions = self.actions.map(|bits| {
+            let actions = actions(bits);
+            let names: Vec<&str> = actions.iter().map(WorkflowAction::as_str).collect();
+            format!("actions: [{}]", names.join(", "))
+        });
+        [url, actions, enabled, timeout]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    fn text(&self, indent: &str, may_be_block: bool) -> String {
+        let pairs = self.pairs();
+        match self.form {
+            0 if pairs.is_empty() && may_be_block => String::new(),
+            0 if pairs.is_empty() => " ".to_owned(),
+            1 if pairs.is_empty() => " {}".to_owned(),
+            2 if pairs.is_empty() => " ~".to_owned(),
+            0 | 1 if may_be_block && !pairs.is_empty() => {
+                let lines = pairs.iter().map(|pair| format!("\n{indent}{pair}"));
+                lines.collect()
+            }
+            _ => format!(" {{ {} }}", pairs.join(", ")),
+        }
+    }
 }
 
 /// What happens to a webhook at the API.
@@ -58,6 +107,23 @@ fn text() -> impl Strategy<Value = String> {
     })
 }
 
+fn in_target() -> impl Strategy<Value = Differs> {
+    (
+        0..3_u8,
+        prop::option::of(any::<bool>()),
+        prop::option::of(0..9_u8),
+        any::<bool>(),
+        prop::option::of(1..32_u8),
+    )
+        .prop_map(|(form, enabled, timeout_seconds, url, actions)| Differs {
+            form,
+            enabled,
+            timeout_seconds,
+            url,
+            actions,
+        })
+}
+
 fn written() -> impl Strategy<Value = Written> {
     (
         any::<bool>(),
@@ -68,17 +134,21 @@ fn written() -> impl Strategy<Value = Written> {
         prop::option::of("[a-z][a-z ]{0,9}[a-z]"),
         any::<bool>(),
         any::<bool>(),
+        prop::option::of([in_target(), in_target()]),
     )
         .prop_map(
-            |(in_braces, notation, list, actions, fields, name, comments, merges)| Written {
-                in_braces,
-                notation,
-                list,
-                actions,
-                fields,
-                name,
-                comments,
-                merges,
+            |(in_braces, notation, list, actions, fields, name, comments, merges, targets)| {
+                Written {
+                    in_braces,
+                    notation,
+                    list,
+                    actions,
+                    fields,
+                    name,
+                    comments,
+                    merges,
+                    targets,
+                }
             },
         )
 }
@@ -166,6 +236,21 @@ impl Written {
                 (_, Some(value)) => pairs.push(format!("{name}: {value}")),
             }
         }
+        if let Some([here, there]) = &self.targets {
+            let entries = [("default", here), ("other", there)];
+            let entries = entries.map(|(target, differs)| {
+                let text = differs.text(&format!("{indent}    "), !self.in_braces);
+                format!("{target}:{text}")
+            });
+            pairs.push(if self.in_braces {
+                format!("targets: {{ {} }}", entries.join(", "))
+            } else {
+                format!(
+                    "targets:\n{indent}  {}",
+                    entries.join(&format!("\n{indent}  "))
+                )
+            });
+        }
         pairs
     }
 
@@ -216,6 +301,21 @@ webhooks:
 
 fn load(texts: &[(PathBuf, String)]) -> Loaded {
     load_texts(texts, &LoadOptions::below(Path::new("/nowhere")))
+}
+
+/// Returns what the webhooks with a mapping of targets are in the other target.
+fn elsewhere(texts: &[(PathBuf, String)], webhooks: &[Written]) -> Vec<WebhookSpec> {
+    let options = LoadOptions {
+        target: "other",
+        ..LoadOptions::below(Path::new("/nowhere"))
+    };
+    let declarations = load_texts(texts, &options).declarations.unwrap();
+    let desired = declarations.into_desired(&BTreeMap::new());
+    let pairs = desired.webhooks.into_values().zip(webhooks);
+    pairs
+        .filter(|(_, written)| written.targets.is_some())
+        .map(|(webhook, _)| webhook.spec)
+        .collect()
 }
 
 fn desired(texts: &[(PathBuf, String)]) -> DesiredState {
@@ -311,6 +411,7 @@ proptest! {
         prop_assert!(selection.left.is_empty());
         let baseline = Baseline {
             texts: &texts,
+            target: "default",
             load: &load,
             desired: &desired,
             observed: &observed,
@@ -328,7 +429,9 @@ proptest! {
             prop_assert!(is_block && is_form, "{:?} in\n{}", left, before);
         }
         let after = pulled.files.first().map_or(before.as_str(), |file| file.after.as_str());
+        let there = elsewhere(&texts, &webhooks);
         let texts = [(path, after.to_owned())];
+        prop_assert_eq!(there, elsewhere(&texts, &webhooks), "{}\n{}", before, after);
         let new = self::desired(&texts);
         let again = plan(&new, &observed, &last_applied, &policy).unwrap();
         let expected = if pulled.left.is_empty() { 0 } else { again.actions.len() };
@@ -361,5 +464,14 @@ fn remove(file: &mut serde_yaml::Value, key: &Key, field: Field) {
     let webhook = &mut file["webhooks"][key.as_str()];
     if let Some(mapping) = webhook.as_mapping_mut() {
         mapping.remove(field.as_str());
+        if let Some(target) = mapping
+            .get_mut("targets")
+            .and_then(|targets| targets.get_mut("default"))
+        {
+            if target.is_null() {
+                *target = serde_yaml::Mapping::new().into();
+            }
+            target.as_mapping_mut().unwrap().remove(field.as_str());
+        }
     }
 }

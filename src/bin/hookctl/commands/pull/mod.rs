@@ -8,15 +8,16 @@ use std::path::PathBuf;
 
 use hookctl::declaration::{Declarations, load_texts};
 use hookctl::plan::safety::Overrides;
-use hookctl::plan::{KeyFilter, Policy};
+use hookctl::plan::{KeyFilter, PlanError, Policy, plan};
 use hookctl::pull::{Baseline, Left, Pulled, PulledFile, Scope, Selection, pull, select};
 use hookctl::reconcile::{self, PlanInputs, Planned};
 use hookctl::record::Remembered;
 use hookctl::render::{Message, PullDocument, Styles};
 use hookctl::state::DesiredState;
+use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
-use self::files::{read_contents, write};
+use self::files::{read_contents, remove_leftovers, write};
 use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
 use crate::error::{CommandError, error_json};
@@ -75,10 +76,21 @@ async fn run_pull(
     )
     .await?;
     let selection = states.selection(args);
-    let (pulled, left) = edited(&states, texts, &selection, &settings, environment)?;
     if !args.dry_run {
-        write(&pulled.files, &settings)?;
+        remove_leftovers(&texts, &settings);
     }
+    let (mut pulled, left) = edited(&states, texts, &selection, &settings, environment)?;
+    let mut failure = None;
+    if !args.dry_run
+        && let Err(failed) = write(&pulled.files, &settings)
+    {
+        if failed.replaced == 0 {
+            return Err(failed.error);
+        }
+        states.keep_only(failed.replaced, &mut pulled);
+        failure = Some(failed.error);
+    }
+    states.leave_held(&mut pulled);
     let messages = messages(&pulled.files, &left, &states.desired, &settings);
     let mut document = PullDocument::new(
         presenter.context(),
@@ -88,8 +100,14 @@ async fn run_pull(
         &pulled.plan,
         messages.other_targets.clone(),
     );
+    if let Some(error) = &failure {
+        document.fail(error.clone().into_message());
+    }
     document.filter_texts(mask::masked);
     show(ui, args, &document, messages, presenter);
+    if let Some(error) = failure {
+        return Ok(presenter.fail(&error));
+    }
     Ok(if left.iter().any(|left| left.reason.is_failure()) {
         ExitStatus::PartlyFailed
     } else if args.detailed_exitcode && document.changes_files() {
@@ -105,6 +123,8 @@ struct States {
     remembered: Remembered,
     planned: Planned,
     policy: Policy,
+    /// The webhooks that a sync leaves alone since a rollback. They are planned nevertheless.
+    held: BTreeSet<Key>,
 }
 
 /// Reads the list and the record, and plans. Resolves no token: a pull never writes one.
@@ -144,14 +164,25 @@ async fn observe(
     let planning = reconcile::prepare(&inputs, &remembered);
     let planned = unless_cancelled(cancellation, planning).await?;
     progress::end();
-    let planned = planned.map_err(|error| presenter.failed(&error))?;
+    let mut planned = planned.map_err(|error| presenter.failed(&error))?;
     let mut remembered = (*remembered).clone();
     planned.settled.apply_to(&mut remembered.last_applied);
+    let held: BTreeSet<Key> = planned.plan.held.iter().cloned().collect();
+    let policy = Policy {
+        retry_held: true,
+        ..policy
+    };
+    if !held.is_empty() {
+        let (observed, last_applied) = (&planned.observed, &remembered.last_applied);
+        planned.plan =
+            plan(&desired, observed, last_applied, &policy).map_err(|error| no_plan(&error))?;
+    }
     Ok(States {
         desired,
         remembered,
         planned,
         policy,
+        held,
     })
 }
 
@@ -162,8 +193,32 @@ impl States {
             fields: args.field.iter().copied().collect(),
             overwrites_edits: args.overwrite_edits,
             unsettled: unsettled.map(|one| one.intent.key.clone()).collect(),
+            held: self.held.clone(),
         };
         select(&self.planned.plan, &scope, &mask::is_secret)
+    }
+
+    /// Keeps the first files of a pull, of which only these were written. The changes of the others remain in the plan.
+    fn keep_only(&self, replaced: usize, pulled: &mut Pulled) {
+        let lost = pulled.files.split_off(replaced.min(pulled.files.len()));
+        let lost = lost.iter().flat_map(|file| &file.written);
+        let lost: BTreeSet<&Key> = lost.map(|written| &written.key).collect();
+        let actions = &mut pulled.plan.actions;
+        actions.retain(|planned| !lost.contains(&planned.key));
+        let before = self.planned.plan.actions.iter();
+        actions.extend(
+            before
+                .filter(|planned| lost.contains(&planned.key))
+                .cloned(),
+        );
+    }
+
+    /// Removes the held webhooks from the plan, unless their declarations have changed, which ends the hold.
+    fn leave_held(&self, pulled: &mut Pulled) {
+        let written = pulled.files.iter().flat_map(|file| &file.written);
+        let written: BTreeSet<&Key> = written.map(|written| &written.key).collect();
+        let stays = |key: &Key| !self.held.contains(key) || written.contains(key);
+        pulled.plan.actions.retain(|planned| stays(&planned.key));
     }
 }
 
@@ -187,6 +242,7 @@ fn edited(
     };
     let baseline = Baseline {
         texts: &texts,
+        target: &settings.target.name,
         load: &load,
         desired: &states.desired,
         observed: &states.planned.observed,
@@ -196,12 +252,15 @@ fn edited(
     };
     let values = selection.changed.iter();
     let values = values.map(|change| change.new.clone()).collect();
-    let mut pulled = pull(&baseline, values)
-        .map_err(|error| CommandError::new("no-plan", format!("could not plan: {error}")))?;
+    let mut pulled = pull(&baseline, values).map_err(|error| no_plan(&error))?;
     let mut left = selection.left.clone();
     left.append(&mut pulled.left);
     left.sort_by(|one, other| (&one.key, one.field).cmp(&(&other.key, other.field)));
     Ok((pulled, left))
+}
+
+fn no_plan(error: &PlanError) -> CommandError {
+    CommandError::new("no-plan", format!("could not plan: {error}"))
 }
 
 /// The messages of a pull.
