@@ -4,17 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::action::Bindings;
+use super::creation;
 use super::duplicates::duplicates;
 use super::identity::{Identities, Identity};
 use super::token::{TokenDecision, TokenRecord, TokenRemark, TokenSituation};
 use super::{
     Action, Adoption, Cause, Change, Deletion, DeletionReason, ForgetReason, Notice, Orphan, Patch,
-    Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, Refresh, TokenShown, Unmanaged,
-    Update, diff, held, token,
+    Plan, PlanError, PlanProblem, PlannedAction, Policy, Prune, Refresh, Unmanaged, Update, diff,
+    held, token,
 };
 use crate::state::{
-    AbsentWebhook, AppliedRecord, DeclaredToken, DesiredState, DesiredWebhook, LastApplied,
-    ObservedState, ObservedWebhook, Origin, TokenEvidence, UnreadableWebhook, Written,
+    AbsentWebhook, AppliedRecord, DesiredState, DesiredWebhook, LastApplied, ObservedState,
+    ObservedWebhook, Origin, UnreadableWebhook, Written,
 };
 use crate::webhook::{Field, Key, WorkflowAction};
 
@@ -149,13 +150,15 @@ impl<'a> Decisions<'a> {
     fn present(&mut self, key: &Key, webhook: &DesiredWebhook, identity: Identity<'_>) {
         let action = match identity {
             Identity::Found(found) => return self.found(key, webhook, found),
-            Identity::Missing => Action::Create(creation(webhook)),
-            Identity::Gone(_) if self.is_held_as_declared(key, webhook) => {
+            Identity::Missing => Action::Create(creation::of(webhook)),
+            Identity::Gone(_)
+                if held::stays_gone(self.policy, self.last_applied.get(key), webhook) =>
+            {
                 return held::leave(&mut self.plan, key, webhook);
             }
             Identity::Gone(id) => Action::Recreate {
                 gone: id.clone(),
-                creation: creation(webhook),
+                creation: creation::of(webhook),
             },
         };
         let cause = match action {
@@ -165,16 +168,10 @@ impl<'a> Decisions<'a> {
         self.plan.actions.push(Arc::new(PlannedAction {
             key: key.clone(),
             name: webhook.spec.name.clone(),
-            changes: creation_changes(webhook, cause),
+            changes: creation::changes(webhook, cause),
             action,
             origin: Some(webhook.origin.clone()),
         }));
-    }
-
-    fn is_held_as_declared(&self, key: &Key, webhook: &DesiredWebhook) -> bool {
-        let record = self.last_applied.get(key);
-        !self.policy.retry_held
-            && record.is_some_and(|record| held::is_declared_as_held(record, webhook))
     }
 
     fn found(&mut self, key: &Key, webhook: &DesiredWebhook, found: &ObservedWebhook) {
@@ -431,31 +428,4 @@ impl<'a> Decisions<'a> {
             });
         }
     }
-}
-
-fn creation(webhook: &DesiredWebhook) -> Written<TokenEvidence> {
-    Written {
-        spec: webhook.spec.clone(),
-        token: match webhook.token {
-            DeclaredToken::Managed(evidence) => Some(evidence),
-            DeclaredToken::None | DeclaredToken::LeftOut => None,
-        },
-        prevent_destroy: webhook.prevent_destroy,
-        held: None,
-    }
-}
-
-fn creation_changes(webhook: &DesiredWebhook, cause: Cause) -> Vec<Change> {
-    let fields = Field::ALL.into_iter().map(|field| Change::Field {
-        field,
-        from: None,
-        to: webhook.spec.get(field),
-        cause,
-    });
-    let token = matches!(webhook.token, DeclaredToken::Managed(_)).then_some(Change::Token {
-        from: TokenShown::None,
-        to: TokenShown::Secret,
-        cause,
-    });
-    fields.chain(token).collect()
 }

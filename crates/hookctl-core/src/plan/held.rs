@@ -1,7 +1,7 @@
 //! Webhooks that are left alone since a rollback.
 
 use super::token::TokenDecision;
-use super::{Cause, Change, Notice, Plan};
+use super::{Cause, Change, Notice, Plan, Policy};
 use crate::state::{AppliedRecord, DesiredWebhook};
 use crate::webhook::{Field, Key, WebhookSpec};
 
@@ -19,8 +19,17 @@ pub(super) fn is_held(
         && !token.change.as_ref().is_some_and(is_new)
 }
 
+/// Returns whether a webhook that was deleted at the API is not made again, because it was held.
+pub(super) fn stays_gone(
+    policy: &Policy,
+    record: Option<&AppliedRecord>,
+    webhook: &DesiredWebhook,
+) -> bool {
+    !policy.retry_held && record.is_some_and(|record| is_declared_as_held(record, webhook))
+}
+
 /// Returns whether a webhook was rolled back, and is declared as before, whatever the API has.
-pub(super) fn is_declared_as_held(record: &AppliedRecord, webhook: &DesiredWebhook) -> bool {
+fn is_declared_as_held(record: &AppliedRecord, webhook: &DesiredWebhook) -> bool {
     let held = record.held.as_deref();
     held.is_some_and(|held| is_same(held, &webhook.spec, webhook))
 }

@@ -62,6 +62,7 @@
 
 mod action;
 mod change;
+mod creation;
 mod decide;
 mod diff;
 mod duplicates;
