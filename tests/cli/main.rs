@@ -40,6 +40,7 @@ mod readme;
 mod receiver;
 mod record;
 mod repository;
+mod rollback;
 mod safety;
 mod saved;
 mod schema;

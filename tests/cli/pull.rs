@@ -437,14 +437,14 @@ mod disk {
     #[test]
     fn permissions_and_links_stay() {
         let (account, repository) = (Account::new(), Repository::new());
-        repository.write("shared/hooks.yaml", BILLING);
+        repository.write("common/hooks.yaml", BILLING);
         fs::create_dir_all(repository.path("webhooks.d")).unwrap();
         symlink(
-            "../shared/hooks.yaml",
+            "../common/hooks.yaml",
             repository.path("webhooks.d/all.yaml"),
         )
         .unwrap();
-        let real = repository.path("shared/hooks.yaml");
+        let real = repository.path("common/hooks.yaml");
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         repository.settled(&account);
         account.edit("Billing", &json!({ "enabled": false }));
@@ -452,7 +452,7 @@ mod disk {
         assert!(repository.path("webhooks.d/all.yaml").is_symlink());
         assert_eq!(fs::metadata(&real).unwrap().mode() & 0o777, 0o640);
         assert!(text(&repository).ends_with("    enabled: false\n"));
-        let left: Vec<_> = fs::read_dir(repository.path("shared")).unwrap().collect();
+        let left: Vec<_> = fs::read_dir(repository.path("common")).unwrap().collect();
         assert_eq!(left.len(), 1, "no temporary file");
     }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, Repository, Run, codes};
-use crate::verify;
+use crate::rollback;
 
 /// Declares webhooks in a file each.
 fn many(count: usize) -> (Account, Repository) {
@@ -83,8 +83,8 @@ fn what_a_killed_pull_left_is_removed_by_the_next_one_that_writes() {
 
 #[test]
 fn a_held_webhook_is_reported_and_pulled_if_edits_are_overwritten() {
-    let (account, repository) = verify::moved();
-    repository.sync(&account, &verify::ROLLBACK).code(6);
+    let (account, repository) = rollback::moved();
+    repository.sync(&account, &rollback::ROLLBACK).code(6);
     let url = account.sandbox.base_url();
     let run = |flags: &[&str]| {
         let mut all = vec!["--api-url", &url, "pull"];
