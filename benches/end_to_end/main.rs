@@ -1,7 +1,7 @@
 //! The release binary against the emulator as another process: what a run costs beside what the network
 //! alone would cost. `cargo bench --profile dist --bench end_to_end` prints a table; sizes may be given:
 //! `cargo bench --profile dist --bench end_to_end -- 1000 10000`; with `--json` each run is a line of JSON instead.
-//! `-- shared` measures a shared record instead.
+//! `-- shared` measures a shared record instead, of 100 webhooks or of the sizes given.
 //! Bytes are counted in runs of their own, which go through a relay. `HOOKCTL_BENCH_BINARY` names another
 //! build, to compare with.
 
@@ -156,13 +156,13 @@ fn floors(count: usize, latency_ms: u64) -> [f64; RUNS.len()] {
 }
 
 fn main() {
-    if std::env::args().any(|word| word == "shared") {
-        return shared::table();
-    }
     let as_json = std::env::args().any(|word| word == "--json");
     let given: Vec<usize> = std::env::args()
         .filter_map(|word| word.parse().ok())
         .collect();
+    if std::env::args().any(|word| word == "shared") {
+        return shared::table(if given.is_empty() { &[100] } else { &given });
+    }
     let sizes = if given.is_empty() { vec![1_000] } else { given };
     let bytes: Vec<Vec<u64>> = sizes.iter().map(|count| bytes(*count)).collect();
     if !as_json {

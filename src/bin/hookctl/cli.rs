@@ -152,7 +152,7 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
         progress::start();
     }
     start_log(&cli.global, usual, ui.color_err());
-    let runtime = match runtime(&cli.command) {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             ui.error("error", &format!("could not start: {error}"));
@@ -223,14 +223,15 @@ pub(crate) fn run(arguments: &[OsString]) -> ExitStatus {
     ui.conclude(status)
 }
 
-/// Builds the runtime. A single thread avoids wake-ups between threads; only `watch` must serve metrics while
-/// it works.
-fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
-    let mut builder = match command {
-        Command::Watch(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
-    builder.enable_all().build()
+/// How many threads read the files of tokens and look up host names. Each thread has memory of its own.
+const BLOCKING_THREADS: usize = 4;
+
+/// Builds the runtime. A single thread avoids wake-ups between threads, and keeps the memory of a long watch in one place.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
 }
 
 /// Reports an error or a help text from clap. With JSON output, standard output stays one JSON document, and

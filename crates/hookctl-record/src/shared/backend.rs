@@ -276,6 +276,9 @@ impl Shared {
         self: &Arc<Self>,
         known: Option<&Known>,
     ) -> Result<(Seized, ReadHead), SharedError> {
+        if let Some(seized) = self.seize_known(known).await? {
+            return Ok(seized);
+        }
         let started = tokio::time::Instant::now();
         let mut watched: Option<Watched> = None;
         let mut told: Option<Holder> = None;
@@ -332,6 +335,21 @@ impl Shared {
                 () = self.options.cancellation.cancelled() => return Err(SharedError::Interrupted),
             }
         }
+    }
+
+    /// Takes the lease from the free head that was read last, without reading it again: the swap takes effect only if it is
+    /// still current. Returns `None` if it is not, or if there is none.
+    async fn seize_known(
+        self: &Arc<Self>,
+        known: Option<&Known>,
+    ) -> Result<Option<(Seized, ReadHead)>, SharedError> {
+        let Some(known) = known.filter(|known| known.head.body.holder.is_none()) else {
+            return Ok(None);
+        };
+        self.check(&known.head.body)?;
+        let version = Some(&known.head.version);
+        let seized = self.seize_from(&known.head.body, version).await?;
+        Ok(seized.map(|seized| (seized, known.head.clone())))
     }
 
     /// Takes the lease from a head, of which this version is replaced; without a version, there must be no head. Returns

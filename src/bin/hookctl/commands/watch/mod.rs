@@ -99,7 +99,7 @@ async fn watch(
         let shown = Arc::new(Board::new(&settings.target.name, record, instance));
         let hosts = Hosts::new(&args.http_host);
         let site = Site::new(Arc::clone(&metrics), Arc::clone(&shown), hosts);
-        _server = Some(server::serve(ui, address, site).await?);
+        _server = Some(server::serve(ui, address, site)?);
         board = Some(shown);
     }
     let service = Arc::new(Service::of(environment));

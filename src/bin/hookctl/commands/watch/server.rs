@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::site::{STREAM_TIME, Site};
 use crate::error::CommandError;
@@ -29,14 +30,11 @@ const HEADER_TIME: Duration = Duration::from_secs(5);
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 
 /// A running server. Dropping it stops it.
-pub(super) struct Server(#[expect(dead_code, reason = "dropping it ends its tasks")] JoinSet<()>);
+pub(super) struct Server(#[expect(dead_code, reason = "dropping it ends its thread")] DropGuard);
 
-/// Serves a site at an address, and prints it.
-pub(super) async fn serve(
-    ui: &Ui,
-    address: SocketAddr,
-    site: Site,
-) -> Result<Server, CommandError> {
+/// Serves a site at an address, and prints it. A thread of its own answers, so that the site is there during a pass, which
+/// keeps its thread busy.
+pub(super) fn serve(ui: &Ui, address: SocketAddr, site: Site) -> Result<Server, CommandError> {
     let failed = |error: std::io::Error| {
         CommandError::new(
             "metrics",
@@ -44,35 +42,53 @@ pub(super) async fn serve(
         )
         .hint("choose another address for --http")
     };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let listener = std::net::TcpListener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(failed)?;
+    let listener = {
+        let _entered = runtime.enter();
+        TcpListener::from_std(listener).map_err(failed)?
+    };
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let serving = move || {
+        runtime.block_on(stopped.run_until_cancelled(accept(&listener, Arc::new(site))));
+    };
+    std::thread::Builder::new()
+        .name("hookctl-http".to_owned())
+        .spawn(serving)
+        .map_err(failed)?;
     ui.remark(&format!("metrics at http://{address}/metrics\n"));
     if address.ip().is_loopback() {
         ui.remark(&format!("page at http://{address}/\n"));
     }
-    let site = Arc::new(site);
-    let mut tasks = JoinSet::new();
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        loop {
-            while connections.try_join_next().is_some() {}
-            // Further connections wait in the listener's queue.
-            let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-                return;
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let site = Arc::clone(&site);
-            connections.spawn(async move {
-                connection(&site, stream).await;
-                drop(permit);
-            });
-        }
-    });
-    Ok(Server(tasks))
+    Ok(Server(stop.drop_guard()))
+}
+
+/// Answers connections, until this is dropped.
+async fn accept(listener: &TcpListener, site: Arc<Site>) {
+    let mut connections = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    loop {
+        while connections.try_join_next().is_some() {}
+        // Further connections wait in the listener's queue.
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let site = Arc::clone(&site);
+        connections.spawn(async move {
+            connection(&site, stream).await;
+            drop(permit);
+        });
+    }
 }
 
 /// Answers the one request of a connection. A broken or slow connection only affects its client.
