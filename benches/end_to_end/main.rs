@@ -1,7 +1,8 @@
 //! The release binary against the emulator as another process: what a run costs beside what the network
 //! alone would cost. `cargo bench --profile dist --bench end_to_end` prints a table; sizes may be given:
 //! `cargo bench --profile dist --bench end_to_end -- 1000 10000`; with `--json` each run is a line of JSON instead.
-//! `-- shared` measures a shared record instead, of 100 webhooks or of the sizes given.
+//! `-- shared` measures a shared record instead, of 100 webhooks or of the sizes given; `-- large` every kind of run with
+//! 100,000 webhooks; `-- watch` the memory and the threads of a watch of 1,000 webhooks that are edited.
 //! Bytes are counted in runs of their own, which go through a relay. `HOOKCTL_BENCH_BINARY` names another
 //! build, to compare with.
 
@@ -13,9 +14,11 @@
     reason = "a bench prints its figures and fails by panicking"
 )]
 
+mod large;
 mod process;
 mod relay;
 mod shared;
+mod watch;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -30,21 +33,35 @@ const CONCURRENCY: f64 = 16.0;
 /// Rows on a page of the list.
 const PAGE: usize = 300;
 
+/// The files of so many webhooks, 100 in each.
 fn declare(folder: &Path, count: usize, timeout: impl Fn(usize) -> usize) {
     let numbers: Vec<usize> = (0..count).collect();
     for (file, numbers) in numbers.chunks(100).enumerate() {
-        let mut text = "webhooks:\n".to_owned();
-        for number in numbers {
-            writeln!(
-                text,
-                "  hook-{number}: {{ url: 'https://h{number}.example.com/x', actions: all, timeout_seconds: {}, \
-                 bearer_token: {{ env: TOKEN }} }}",
-                timeout(*number)
-            )
-            .unwrap();
-        }
-        fs::write(folder.join(format!("webhooks.d/{file}.yaml")), text).unwrap();
+        let numbers = numbers.iter().copied();
+        declare_file(folder, file, numbers, |number| {
+            ("{ env: TOKEN }".to_owned(), timeout(number))
+        });
     }
+}
+
+/// One file. Each webhook has the source of a token, and a time limit.
+fn declare_file(
+    folder: &Path,
+    file: usize,
+    numbers: impl Iterator<Item = usize>,
+    webhook: impl Fn(usize) -> (String, usize),
+) {
+    let mut text = "webhooks:\n".to_owned();
+    for number in numbers {
+        let (token, timeout) = webhook(number);
+        writeln!(
+            text,
+            "  hook-{number}: {{ url: 'https://h{number}.example.com/x', actions: all, timeout_seconds: {timeout}, \
+             bearer_token: {token} }}"
+        )
+        .unwrap();
+    }
+    fs::write(folder.join(format!("webhooks.d/{file}.yaml")), text).unwrap();
 }
 
 /// The runs, in the order in which they are made.
@@ -162,6 +179,12 @@ fn main() {
         .collect();
     if std::env::args().any(|word| word == "shared") {
         return shared::table(if given.is_empty() { &[100] } else { &given });
+    }
+    if std::env::args().any(|word| word == "large") {
+        return large::table(given.first().copied().unwrap_or(100_000));
+    }
+    if std::env::args().any(|word| word == "watch") {
+        return watch::table(given.first().copied().unwrap_or(1_000));
     }
     let sizes = if given.is_empty() { vec![1_000] } else { given };
     let bytes: Vec<Vec<u64>> = sizes.iter().map(|count| bytes(*count)).collect();

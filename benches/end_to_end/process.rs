@@ -2,9 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -89,11 +89,24 @@ impl Sandbox {
         url: &str,
         variables: &[(String, String)],
     ) -> Usage {
+        let arguments = ["sync", "--yes", "--force", "--quiet"];
+        self.run(folder, url, &arguments, variables)
+    }
+
+    /// Runs a command against it in a folder.
+    pub(crate) fn run(
+        &self,
+        folder: &Path,
+        url: &str,
+        arguments: &[&str],
+        variables: &[(String, String)],
+    ) -> Usage {
         let server_cpu = || sample(self.process.id()).map_or(0.0, |(_, cpu)| cpu);
         let server_before = server_cpu();
         let started = Instant::now();
         let mut child = Command::new(&*BINARY)
-            .args(["--api-url", url, "sync", "--yes", "--force", "--quiet"])
+            .args(["--api-url", url])
+            .args(arguments)
             .env("INTERACTLY_API_KEY", "sandbox-api-key")
             .env("TOKEN", "a-token-of-the-bench")
             .env("HOOKCTL_TRUST", "1")
@@ -137,6 +150,60 @@ impl Sandbox {
 }
 
 impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Sandbox {
+    /// Starts a watch against it in a folder, which checks for drift once an hour.
+    pub(crate) fn watch(&self, folder: &Path) -> Watch {
+        let mut process = Command::new(&*BINARY)
+            .args(["--api-url", &self.url, "watch", "--interval", "1h"])
+            .args(["--log-format", "json"])
+            .env("INTERACTLY_API_KEY", "sandbox-api-key")
+            .env("TOKEN", "a-token-of-the-bench")
+            .env("HOOKCTL_TRUST", "1")
+            .current_dir(folder)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        Watch { process, lines }
+    }
+}
+
+/// A watch, which ends with this.
+pub(crate) struct Watch {
+    process: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+}
+
+impl Watch {
+    /// Waits until it has completed a pass that applied as many changes.
+    pub(crate) fn pass(&mut self, applied: usize) {
+        let is_pass = |line: std::io::Result<String>| {
+            let line: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap_or_default();
+            line["fields"]["message"] == "pass" && line["fields"]["applied"] == applied
+        };
+        assert!(self.lines.any(is_pass), "the watch ended");
+    }
+
+    /// Returns its resident memory in MB, and how many threads it has.
+    pub(crate) fn size(&self) -> (f64, usize) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        let (resident, threads): (usize, usize) = (field("VmRSS:"), field("Threads:"));
+        (resident as f64 / 1024.0, threads)
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
