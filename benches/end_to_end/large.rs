@@ -25,7 +25,7 @@ pub(crate) fn table(webhooks: usize) {
         bench.declare(bench.files() / 10);
         bench.row("prune a tenth", &[&sync[..], &["--prune"]].concat());
         bench.forget();
-        bench.row("import", &["import", "--quiet", "--file", "all.yaml"]);
+        bench.row("import", &["import", "--quiet"]);
     }
 }
 

@@ -12,7 +12,7 @@
 //! A webhook that no declaration can describe (an unknown action, a value outside the documented limits) still gets a
 //! text, which is invalid.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deunicode::deunicode;
 
@@ -43,11 +43,12 @@ pub fn declare<'a>(
     mut taken: BTreeSet<Key>,
 ) -> Vec<Imported> {
     taken.extend(wishes.values().cloned());
+    let mut numbers = HashMap::new();
     let mut imported = Vec::new();
     for webhook in webhooks {
         let key = match wishes.get(&webhook.id) {
             Some(key) => key.clone(),
-            None => free_key(&webhook.spec.name, &taken),
+            None => free_key(&webhook.spec.name, &taken, &mut numbers),
         };
         taken.insert(key.clone());
         let text = text(&key, webhook);
@@ -71,8 +72,9 @@ pub fn file<'a>(imported: impl IntoIterator<Item = &'a Imported>, depth: usize) 
     format!("# yaml-language-server: $schema={above}{SCHEMA_FILE}\nwebhooks:\n{texts}")
 }
 
-/// Derives an unused key from a name: its letters and digits, in the Latin alphabet.
-fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
+/// Derives an unused key from a name: its letters and digits, in the Latin alphabet. `numbers` has the number of the latest key
+/// of each text: an account may have very many webhooks of one name.
+fn free_key(name: &str, taken: &BTreeSet<Key>, numbers: &mut HashMap<String, u64>) -> Key {
     let mut slug = String::new();
     for character in deunicode(name).chars() {
         if character.is_ascii_alphanumeric() {
@@ -87,16 +89,18 @@ fn free_key(name: &str, taken: &BTreeSet<Key>) -> Key {
         "" => "webhook",
         slug => slug,
     };
-    let mut text = slug.to_owned();
-    let mut number = 1_u64;
+    let number = numbers.entry(slug.to_owned()).or_insert(0);
     loop {
+        *number += 1;
+        let text = match *number {
+            1 => slug.to_owned(),
+            number => format!("{slug}-{number}"),
+        };
         if let Ok(key) = Key::parse(&text)
             && !taken.contains(&key)
         {
             return key;
         }
-        number += 1;
-        text = format!("{slug}-{number}");
     }
 }
 
@@ -233,8 +237,22 @@ webhooks:
             ("日本", "ri-ben"),
             ("---", "webhook"),
         ] {
-            assert_eq!(free_key(name, &BTreeSet::new()).as_str(), key);
+            assert_eq!(
+                free_key(name, &BTreeSet::new(), &mut HashMap::new()).as_str(),
+                key
+            );
         }
+    }
+
+    #[test]
+    fn very_many_webhooks_of_one_name_take_time_for_each_only() {
+        let webhooks: Vec<_> = (0..50_000)
+            .map(|number| webhook(&format!("id-{number}"), "one"))
+            .collect();
+        let imported = declare(&webhooks, &BTreeMap::new(), BTreeSet::new());
+        let keys: BTreeSet<&Key> = imported.iter().map(|one| &one.key).collect();
+        assert_eq!(keys.len(), webhooks.len());
+        assert_eq!(imported[49_999].key.as_str(), "one-50000");
     }
 
     #[test]

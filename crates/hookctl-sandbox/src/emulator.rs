@@ -190,7 +190,7 @@ impl Emulator {
 
     /// Returns the webhooks, in order of creation.
     pub fn webhooks(&self) -> Vec<Webhook> {
-        self.lock().store.webhooks().to_vec()
+        self.lock().store.webhooks().cloned().collect()
     }
 
     /// Returns the token of a webhook.
@@ -292,7 +292,6 @@ fn scripted(status: u16, headers: Vec<(String, String)>, body: String) -> Reply 
 fn position<'a>(store: &'a Store, webhook: &str) -> Option<&'a Webhook> {
     store
         .webhooks()
-        .iter()
         .find(|known| known.id == webhook || known.name == webhook)
 }
 

@@ -25,6 +25,7 @@ mod request;
 mod routes;
 mod server;
 mod store;
+mod webhooks;
 
 pub use contract::Webhook;
 #[cfg(feature = "deliver")]

@@ -144,7 +144,6 @@ fn list(state: &State, request: &RecordedRequest, dialect: Dialect) -> Answer {
     let rows: Vec<&Webhook> = state
         .store
         .webhooks()
-        .iter()
         .filter(|webhook| {
             let found = search.as_ref().is_none_or(|text| {
                 webhook.name.to_lowercase().contains(text)

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::contract::{Changes, Token, Webhook};
+use super::webhooks::Webhooks;
 
 /// The stored content.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -22,7 +23,7 @@ struct Content {
     /// The number of webhooks ever created.
     made: u32,
     /// The webhooks, in order of creation.
-    webhooks: Vec<Webhook>,
+    webhooks: Webhooks,
     /// Deliveries, as added by the caller.
     #[serde(default)]
     events: Vec<Value>,
@@ -166,8 +167,8 @@ impl Store {
         Ok(Some(lock))
     }
 
-    pub(super) fn webhooks(&self) -> &[Webhook] {
-        &self.content.webhooks
+    pub(super) fn webhooks(&self) -> impl Iterator<Item = &Webhook> {
+        self.content.webhooks.iter()
     }
 
     pub(super) fn token(&self, id: &str) -> Option<&str> {
@@ -185,7 +186,7 @@ impl Store {
             content.made += 1;
             let id = format!("{:016x}{:08x}", content.seed, content.made);
             let webhook = changes.into_webhook(id);
-            content.webhooks.push(webhook.clone());
+            content.webhooks.put(webhook.clone());
             webhook
         })?;
         self.keep_token(&webhook.id, &token);
@@ -194,8 +195,7 @@ impl Store {
 
     pub(super) fn update(&mut self, id: &str, changes: &Changes) -> io::Result<Option<Webhook>> {
         let updated = self.change(|content| {
-            let mut webhooks = content.webhooks.iter_mut();
-            let webhook = webhooks.find(|webhook| webhook.id == id)?;
+            let webhook = content.webhooks.get_mut(id)?;
             changes.apply(webhook);
             Some(webhook.clone())
         })?;
@@ -207,22 +207,12 @@ impl Store {
 
     pub(super) fn delete(&mut self, id: &str) -> io::Result<bool> {
         self.tokens.remove(id);
-        self.change(|content| {
-            let before = content.webhooks.len();
-            content.webhooks.retain(|webhook| webhook.id != id);
-            content.webhooks.len() < before
-        })
+        self.change(|content| content.webhooks.remove(id))
     }
 
     /// Replaces the webhook with the same id, or appends the webhook.
     pub(super) fn put(&mut self, webhook: Webhook) -> io::Result<()> {
-        self.change(|content| {
-            let mut webhooks = content.webhooks.iter_mut();
-            match webhooks.find(|known| known.id == webhook.id) {
-                Some(known) => *known = webhook,
-                None => content.webhooks.push(webhook),
-            }
-        })
+        self.change(|content| content.webhooks.put(webhook))
     }
 
     pub(super) fn events(&self) -> &[Value] {
@@ -368,7 +358,7 @@ mod tests {
         assert_eq!(made.id, "000000000000000700000001");
         assert_eq!(store.token(&made.id), Some("hunter2"));
         let again = Store::in_file(&path, 8).unwrap();
-        assert_eq!(again.webhooks(), store.webhooks());
+        assert!(again.webhooks().eq(store.webhooks()));
         assert_eq!(again.content.seed, 7);
         assert!(!fs::read_to_string(&path).unwrap().contains("hunter2"));
     }
@@ -386,7 +376,7 @@ mod tests {
         assert_eq!(other.retry("d").unwrap(), Some(json!("e")));
         one.refresh().unwrap();
         for store in [&one, &other] {
-            let ids: Vec<_> = store.webhooks().iter().map(|one| &one.id).collect();
+            let ids: Vec<_> = store.webhooks().map(|one| &one.id).collect();
             assert_eq!(ids, [&first.id, &second.id]);
             assert_eq!(store.events()[0]["status"], "pending");
         }

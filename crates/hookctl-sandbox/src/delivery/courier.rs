@@ -134,7 +134,7 @@ impl Courier {
             .saturating_sub(state.store.spent(&self.event_id));
         let id = text("subscription_id")?;
         let body = event.get("payload").map(Value::to_string);
-        let mut webhooks = state.store.webhooks().iter();
+        let mut webhooks = state.store.webhooks();
         let Some(webhook) = webhooks.find(|webhook| webhook.id == id) else {
             return Some(Attempt {
                 shipment: Err("the webhook was deleted".to_owned()),

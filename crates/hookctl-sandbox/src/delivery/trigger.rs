@@ -99,7 +99,10 @@ pub(in super::super) fn trigger(
 }
 
 /// Returns the webhooks that receive an event, and the others with the reason.
-fn chosen<'a>(webhooks: &'a [Webhook], request: &Request) -> (Vec<&'a Webhook>, Vec<Value>) {
+fn chosen<'a>(
+    webhooks: impl Iterator<Item = &'a Webhook>,
+    request: &Request,
+) -> (Vec<&'a Webhook>, Vec<Value>) {
     let mut receivers = Vec::new();
     let mut skipped = Vec::new();
     for webhook in webhooks {

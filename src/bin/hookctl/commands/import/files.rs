@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use hookctl::import::{Imported, SCHEMA_FILE, file};
 use hookctl::outside::Outside;
+use hookctl::yaml::MAX_FILE_BYTES;
 
 use crate::commands::schema::{Subject, text};
 use crate::error::CommandError;
@@ -69,6 +70,17 @@ pub(super) fn files(
         .hint("move it, or choose another name for --file"));
     }
     let text = file(kept, name.components().count() - 1);
+    if text.len() > MAX_FILE_BYTES {
+        return Err(CommandError::new(
+            "import",
+            format!(
+                "{} would have {} bytes, and a file of declarations has at most {MAX_FILE_BYTES}; nothing was written",
+                Outside::path(&path),
+                text.len()
+            ),
+        )
+        .hint("leave out --file, to write a file for each webhook"));
+    }
     Ok(vec![NewFile { path, text }])
 }
 
@@ -177,14 +189,43 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_taken_name_is_left_alone_and_no_name_is_chosen_twice() {
-        let imported = ["a", "a-2", "b"].map(|key| Imported {
+    fn imported(key: &str, text: &str) -> Imported {
+        Imported {
             key: Key::parse(key).unwrap(),
             id: RemoteId::parse("id").unwrap(),
             name: String::new(),
-            text: String::new(),
-        });
+            text: text.to_owned(),
+        }
+    }
+
+    #[test]
+    fn one_file_is_no_larger_than_one_that_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let half = imported("a", &"#".repeat(MAX_FILE_BYTES / 2));
+        let files = |kept: &[Imported], one| files(kept, folder.path(), one);
+        let one = Some(Path::new("all.yaml"));
+        let together = files(&[half.clone(), half.clone()], one).map(|_| ());
+        let message = together.unwrap_err().message;
+        assert!(message.contains("all.yaml would have 4194"), "{message}");
+        assert_eq!(
+            files(std::slice::from_ref(&half), one)
+                .map_err(|_| ())
+                .unwrap()
+                .len(),
+            1
+        );
+        assert_eq!(
+            files(&[half.clone(), half], None)
+                .map_err(|_| ())
+                .unwrap()
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_taken_name_is_left_alone_and_no_name_is_chosen_twice() {
+        let imported = ["a", "a-2", "b"].map(|key| imported(key, ""));
         let names = |taken: &[&str]| free_names(&imported, |name| Ok(taken.contains(&name)));
         let names = |taken: &[&str]| names(taken).map_err(|error| error.message).unwrap();
         assert_eq!(names(&[]), ["a.yaml", "a-2.yaml", "b.yaml"]);

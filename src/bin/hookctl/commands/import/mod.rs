@@ -3,7 +3,7 @@
 mod args;
 mod files;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -252,9 +252,8 @@ impl ImportPasses<'_> {
         remembered: &Remembered,
         presenter: &mut Presenter<'_>,
     ) -> Result<usize, CommandError> {
-        let others = desired
-            .keys()
-            .filter(|key| !kept.iter().any(|imported| imported.key == **key));
+        let kept: HashSet<&Key> = kept.iter().map(|imported| &imported.key).collect();
+        let others = desired.keys().filter(|key| !kept.contains(key));
         let policy = Policy {
             only: KeyFilter::default()
                 .except(others.cloned())
@@ -399,7 +398,12 @@ fn tested(
         }
     }
     let mut all = texts.to_vec();
-    all.push((PathBuf::from("imported.yaml"), file(&kept, 0)));
+    // A file each, since all together may be larger than a file may be.
+    let each = kept.iter().map(|one| {
+        let name = format!("{}.yaml", one.key);
+        (PathBuf::from(name), file([one], 0))
+    });
+    all.extend(each);
     let loaded = with_load_options(settings, environment, |options| {
         hookctl::declaration::load_texts(&all, options)
     });
