@@ -37,7 +37,7 @@ impl Shared {
     ) -> Result<(Seized, ReadHead), SharedError> {
         let started = tokio::time::Instant::now();
         let mut watched: Option<Watched> = None;
-        let mut told: Option<Holder> = None;
+        let mut reported: Option<Holder> = None;
         loop {
             let seen = watched.as_ref().map(|watched| &watched.head);
             let seen = seen.or_else(|| known.map(|known| &known.head));
@@ -73,8 +73,8 @@ impl Shared {
                     silent,
                 });
             }
-            if told.as_ref() != Some(holder) {
-                told = Some(holder.clone());
+            if reported.as_ref() != Some(holder) {
+                reported = Some(holder.clone());
                 (self.options.on_event)(&SharedEvent::Waiting {
                     holder: holder.clone(),
                     takeover_after,
