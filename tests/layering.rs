@@ -86,14 +86,59 @@ fn shipped_sources() -> impl Iterator<Item = (PathBuf, String)> {
     })
 }
 
-/// The part of a file that is not its tests.
+/// The beginnings of items.
+const ITEMS: &[&str] = &[
+    "async ",
+    "const ",
+    "enum ",
+    "extern ",
+    "fn ",
+    "impl ",
+    "impl<",
+    "macro_rules! ",
+    "mod ",
+    "pub ",
+    "pub(",
+    "static ",
+    "struct ",
+    "trait ",
+    "type ",
+    "use ",
+];
+
+/// The part of a file before the modules of tests that end it.
 fn without_tests(text: &str) -> &str {
-    ["#[cfg(test)]", "#[cfg(all(test"]
-        .into_iter()
-        .filter_map(|mark| text.split_once(mark))
-        .map(|(before, _)| before)
-        .min_by_key(|before| before.len())
-        .unwrap_or(text)
+    let is_mark =
+        |line: &str| line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test");
+    let mut end = None;
+    let (mut at, mut is_marked) = (0, false);
+    for line in text.split_inclusive('\n') {
+        if is_mark(line) {
+            is_marked = true;
+            end = end.or(Some(at));
+        } else if ITEMS.iter().any(|item| line.starts_with(item)) {
+            if !(is_marked && line.starts_with("mod ")) {
+                end = None;
+            }
+            is_marked = false;
+        }
+        at += line.len();
+    }
+    end.map_or(text, |end| &text[..end])
+}
+
+#[test]
+fn only_the_modules_of_tests_at_the_end_are_left_out() {
+    let code = "//! A file.\n\nimpl A {\n    #[cfg(test)]\n    fn b() {}\n}\n\n";
+    let tests = "#[cfg(test)]\nmod tests {\n    use super::A;\n\n    fn c() {}\n}\n";
+    assert_eq!(without_tests(code), code);
+    assert_eq!(without_tests(&format!("{code}{tests}")), code);
+    let more = format!("{code}{tests}\n#[cfg(all(test, unix))]\n#[path = \"x.rs\"]\nmod more;\n");
+    assert_eq!(without_tests(&more), code);
+    for after in ["fn d() {}\n", "#[cfg(test)]\nfn d() {}\n", "mod e;\n"] {
+        let text = format!("{code}{tests}\n{after}");
+        assert_eq!(without_tests(&text), text);
+    }
 }
 
 #[test]

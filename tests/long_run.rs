@@ -39,23 +39,11 @@ struct Wire(Emulator);
 
 impl Transport for Wire {
     async fn exchange(&self, request: Outgoing<'_>, _: &SendPermit) -> Result<Answer, NoAnswer> {
-        let url = request.url.strip_prefix("http://model").unwrap();
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let recorded = RecordedRequest {
-            number: 0,
-            method: request.verb.as_str().to_owned(),
-            path: path.to_owned(),
-            query: query
-                .split('&')
-                .filter_map(|pair| pair.split_once('='))
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
-            body: request
-                .body
-                .map(|body| serde_json::from_slice(body.as_bytes()).unwrap()),
-            authorized: true,
-            headers: Vec::new(),
-        };
+        let target = request.url.strip_prefix("http://model").unwrap();
+        let body = request
+            .body
+            .map(|body| serde_json::from_slice(body.as_bytes()).unwrap());
+        let recorded = RecordedRequest::authorized(request.verb.as_str(), target, body);
         match self.0.exchange(&recorded, false).1 {
             Exchange::Answer(reply) => Ok(Answer {
                 status: reply.status,

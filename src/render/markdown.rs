@@ -64,7 +64,7 @@ pub fn markdown(
     }
     text += section;
     text += &loose(settings);
-    text += &told(&messages);
+    text += &reported(&messages);
     let Some(plan) = plan else { return text };
     for orphan in plan.orphans.iter().take(20) {
         text += &format!("- orphan `{}` (`{}`), left alone\n", orphan.key, orphan.id);
@@ -224,7 +224,7 @@ fn loose(settings: &LooseSettings) -> String {
     text
 }
 
-fn told(messages: &[&Message]) -> String {
+fn reported(messages: &[&Message]) -> String {
     let mut text = String::new();
     let mut messages = messages.to_vec();
     messages.sort_by_key(|message| match message.severity {
@@ -378,7 +378,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_text_can_end_its_fence_or_call_somebody() {
+    fn no_text_can_end_its_fence_or_mention_a_user() {
         assert_eq!(fence("a ``` b"), "````");
         assert_eq!(fence("none"), "```");
         assert_eq!(code("plain"), "`plain`");

@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn every_verdict_is_told_with_its_evidence() {
+    fn every_verdict_is_shown_with_its_evidence() {
         let mut report = report();
         if let Some(row) = report.webhooks.get_mut(3) {
             row.rollback = Some(RollbackRow {

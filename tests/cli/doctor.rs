@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, Repository, Run};
+use crate::shared::repository_on_store;
 
 const WITH_TOKEN: &str = "webhooks:
   billing:
@@ -172,18 +173,7 @@ fn programs_run_only_with_consent() {
 #[test]
 fn a_shared_record_is_read_and_never_created() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let mut repository = Repository::with(BILLING);
-    repository.write(
-        "hookctl.yaml",
-        &format!(
-            "record: {{ url: s3://bucket/hooks, endpoint: '{}' }}\ntargets: {{ prod: {{ api_url: '{}' }} }}\n",
-            store.url(),
-            account.sandbox.base_url()
-        ),
-    );
-    for (name, value) in store.variables() {
-        repository.set(&name, &value);
-    }
+    let repository = repository_on_store(&account, &store);
     repository
         .run(&["doctor"])
         .code(1)

@@ -27,8 +27,8 @@ fn calls(trace: &str) -> Vec<Call> {
                 return Some(Call::Synced);
             }
             if database && is(&["pwrite64", "write", "pwritev"]) {
-                let told = |key: &&str| line.contains(&format!(r#"\"key\":\"{key}\""#));
-                return Some(Call::Written(KEYS.into_iter().filter(told).collect()));
+                let reported = |key: &&str| line.contains(&format!(r#"\"key\":\"{key}\""#));
+                return Some(Call::Written(KEYS.into_iter().filter(reported).collect()));
             }
             let method = ["POST", "PATCH", "DELETE"]
                 .into_iter()
@@ -100,19 +100,19 @@ fn a_disk_that_refuses_for_good_is_an_error_and_no_crash() {
             run.stderr
         );
         let document = run.json();
-        let told = document.to_string();
+        let reported = document.to_string();
         match run.status {
             1 => assert!(
                 account
                     .requests()
                     .iter()
                     .all(|sent| sent.starts_with("GET")),
-                "{told}"
+                "{reported}"
             ),
-            4 => assert_eq!(document["actions"][0]["result"], "failed", "{told}"),
+            4 => assert_eq!(document["actions"][0]["result"], "failed", "{reported}"),
             code => panic!("{call} {from}: {code}"),
         }
-        assert!(told.contains("Input/output error"), "{told}");
+        assert!(reported.contains("Input/output error"), "{reported}");
         repository.sync(&account, &[]).code(0);
         repository.sync(&account, &[]).code(0).shows("No changes.");
     }

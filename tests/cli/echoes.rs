@@ -171,7 +171,7 @@ fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
                 .contains(&account.id("Billing"))
         );
 
-        // The list has it: nothing can be told, and nothing is sent.
+        // The list has it: nothing can be decided, and nothing is sent.
         let account = Account::new();
         account.put(
             &format!("x_{echoed}"),

@@ -60,7 +60,7 @@ fn too_many_requests_are_waited_out() {
 }
 
 #[test]
-fn somebody_elses_edit_meanwhile_is_reported_and_planned_again() {
+fn an_edit_by_another_writer_meanwhile_is_reported_and_planned_again() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.settled(&account);
     let id = account.id("Billing");
@@ -90,7 +90,7 @@ fn somebody_elses_edit_meanwhile_is_reported_and_planned_again() {
 }
 
 #[test]
-fn somebody_who_never_stops_is_not_fought_for_ever() {
+fn a_writer_that_never_stops_is_not_fought_for_ever() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.settled(&account);
     repository.declare(&format!("{BILLING}    timeout_seconds: 30\n"));

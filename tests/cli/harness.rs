@@ -91,12 +91,12 @@ impl Account {
         names
     }
 
-    /// Edits a webhook behind our back.
+    /// Edits a webhook outside hookctl.
     pub(crate) fn edit(&self, name: &str, fields: &Value) {
         assert!(self.sandbox.edit(name, fields).unwrap());
     }
 
-    /// Makes a webhook behind our back.
+    /// Makes a webhook outside hookctl.
     pub(crate) fn put(&self, id: &str, name: &str, url: &str) {
         self.sandbox
             .put(hookctl::sandbox::Webhook {

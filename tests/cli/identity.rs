@@ -48,7 +48,7 @@ fn an_earlier_name_finds_it_without_a_record() {
 }
 
 #[test]
-fn two_of_one_name_are_told_apart_by_the_address() {
+fn two_of_one_name_are_distinguished_by_the_address() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     account.put(
         "5eb7cf5a86d9755df3a6c001",
@@ -65,7 +65,7 @@ fn two_of_one_name_are_told_apart_by_the_address() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_an_error_that_lists_the_ids() {
+fn what_cannot_be_distinguished_is_an_error_that_lists_the_ids() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     for id in ["5eb7cf5a86d9755df3a6c001", "5eb7cf5a86d9755df3a6c002"] {
         account.put(id, "Billing", "https://hooks.example.com/billing");
@@ -230,7 +230,7 @@ fn creates_come_before_updates_before_deletes() {
 }
 
 #[test]
-fn another_key_for_a_bound_webhook_asks_to_be_told() {
+fn another_key_for_a_bound_webhook_needs_a_rename() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.settled(&account);
     let id = account.id("Billing");

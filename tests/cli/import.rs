@@ -119,7 +119,7 @@ fn some_are_declared_in_one_file_under_the_keys_that_are_wished_for() {
 }
 
 #[test]
-fn what_no_declaration_can_say_is_told_and_left() {
+fn what_no_declaration_can_say_is_reported_and_left() {
     let (account, repository) = (account(), Repository::new());
     account.edit("on call", &json!({ "actions": ["workflow_paused"] }));
     import(&repository, &account, &[])

@@ -127,7 +127,7 @@ fn two_runs_on_one_record_wait_for_each_other() {
 }
 
 #[test]
-fn who_waits_too_long_is_told_for_whom() {
+fn a_wait_that_is_too_long_names_the_holder() {
     let account = Account::new();
     let repository = Repository::with(&hooks(1));
     account.fault("GET", 1, Fault::Hang);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use hookctl_testing::simulation::Dice;
+
 use crate::harness::{Account, Repository, Run};
 
 const KEYS: u64 = 10;
@@ -11,22 +13,10 @@ const KEYS: u64 = 10;
 /// Rounds in each of the two tests.
 const ROUNDS: u64 = 100;
 
-/// A small generator: the same seed gives the same rounds, though not the same moments.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
 /// The desired state of a key; `None` if it must be absent.
 type Wish = Option<(u64, Option<u64>)>;
 
-fn wishes(random: &mut Random) -> Vec<Wish> {
+fn wishes(random: &Dice) -> Vec<Wish> {
     (0..KEYS)
         .map(|_| {
             let token = (random.below(3) > 0).then(|| random.below(3));
@@ -69,11 +59,11 @@ fn killed(seed: u64) {
         "--force",
         "--allow-empty",
     ];
-    let mut random = Random(seed);
+    let random = Dice::new(seed);
     let mut whole = Duration::from_millis(200);
     let mut died = 0;
     for round in 0..ROUNDS {
-        let wishes = wishes(&mut random);
+        let wishes = wishes(&random);
         repository.declare(&declarations(&wishes));
         let mut child = repository
             .command(&sync)

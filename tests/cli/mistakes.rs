@@ -110,7 +110,7 @@ fn warnings_do_not_fail() {
 }
 
 #[test]
-fn names_that_cannot_be_told_apart_are_told_before_anything_is_lost() {
+fn names_that_cannot_be_distinguished_are_reported_before_anything_is_lost() {
     let repository = Repository::with(
         "webhooks:
   a: { name: Same, url: 'https://a.example.com', actions: all }

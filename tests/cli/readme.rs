@@ -110,13 +110,13 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// The receiver of the README, on a free port, or one of these tests where there is no Python.
-struct Told {
+struct PageReceiver {
     child: Option<Child>,
     stands_in: Option<Receiver>,
     origin: String,
 }
 
-impl Told {
+impl PageReceiver {
     fn new(repository: &Repository) -> Self {
         let text = README.split("```python\n").nth(1).unwrap();
         let text = text.split("```").next().unwrap();
@@ -148,7 +148,7 @@ impl Told {
     }
 }
 
-impl Drop for Told {
+impl Drop for PageReceiver {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             let _ = child.kill();
@@ -159,7 +159,7 @@ impl Drop for Told {
 }
 
 #[test]
-fn the_five_minutes_are_as_they_are_told() {
+fn the_five_minutes_are_as_the_page_shows_them() {
     let repository = Repository::new();
     copy(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("webhooks.d"),
@@ -173,7 +173,7 @@ fn the_five_minutes_are_as_they_are_told() {
     };
     follow(&repository, 1);
     follow(&repository, 2);
-    let receiver = Told::new(&repository);
+    let receiver = PageReceiver::new(&repository);
     follow_with(&repository, 3, &|argument| {
         argument.replace("http://127.0.0.1:9000", &receiver.origin)
     });

@@ -333,7 +333,7 @@ fn the_record_is_readable_by_its_owner_only() {
 
 /// Each run looks for the canary in what it prints, and in every file of the record.
 #[test]
-fn a_password_that_somebody_left_in_an_address_is_not_kept() {
+fn a_password_that_was_left_in_an_address_is_not_kept() {
     let account = Account::new();
     let ignoring = format!("{BILLING}    ignore_changes: [url]\n");
     for (declared, prints) in [(BILLING, "1 updated"), (&ignoring, "No changes.")] {

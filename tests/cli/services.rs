@@ -90,7 +90,7 @@ fn a_service_is_ready_once_its_loop_runs_and_its_status_says_the_rest() {
 }
 
 #[test]
-fn the_watchdog_is_told_that_it_lives_also_during_a_pass() {
+fn the_watchdog_receives_heartbeats_also_during_a_pass() {
     let (account, mut repository) = (
         Account::with_latency(Duration::from_secs(2)),
         Repository::with(BILLING),

@@ -100,7 +100,7 @@ pub(crate) fn everything() -> (Account, Repository) {
 }
 
 #[test]
-fn every_state_is_told_with_its_deliveries() {
+fn every_state_is_shown_with_its_deliveries() {
     let (account, repository) = everything();
     let shown = run(&repository, &account, &["status"]).code(0).stdout;
     let mut settings = insta::Settings::clone_current();

@@ -107,7 +107,7 @@ fn another_name_is_a_patch_of_the_same_webhook() {
 }
 
 #[test]
-fn drift_is_mended_and_told_from_an_edit() {
+fn drift_is_reverted_and_distinguished_from_an_edit() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.settled(&account);
     let id = account.id("Billing");

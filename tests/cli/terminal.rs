@@ -174,7 +174,7 @@ fn a_first_repository_is_asked_for() {
     assert!(repository.path("webhooks.d/mine.yaml").exists(), "{shown}");
     assert!(!repository.path(".github").exists(), "no is the default");
     account.requests();
-    // Who named the variable consented to it.
+    // The user named the variable, which is consent.
     repository
         .run(&["sync", "--dry-run"])
         .code(0)

@@ -322,7 +322,7 @@ fn an_interrupted_delivery_stays_open_and_is_not_sent_twice() {
 }
 
 #[test]
-fn who_receives_nothing_is_an_error_of_the_request() {
+fn a_webhook_without_a_delivery_is_an_error_of_the_request() {
     let repository = synced("http://127.0.0.1:9", "");
     let run = |arguments: &[&str]| repository.run(&[&["trigger"], arguments].concat());
     run(&["workflow_deleted", "--sandbox"])

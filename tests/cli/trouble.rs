@@ -227,7 +227,7 @@ fn list_without(account: &Account, name: &str, field: &str) -> Fault {
 }
 
 #[test]
-fn somebody_elses_unreadable_webhook_does_not_stop_the_others() {
+fn an_unmanaged_unreadable_webhook_does_not_stop_the_others() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     repository.sync(&account, &[]).code(0);
     account.put(

@@ -250,7 +250,7 @@ fn a_file_system_without_events_is_looked_at() {
 }
 
 #[test]
-fn a_broken_file_leaves_what_is_applied_and_drift_is_still_mended() {
+fn a_broken_file_leaves_what_is_applied_and_drift_is_still_reverted() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     let watch = Watch::settled(&repository, &account, &["--interval", "1s"]);
     repository.write("webhooks.d/broken.yaml", "webhooks: [");
@@ -287,7 +287,7 @@ fn a_rotated_secret_file_is_picked_up() {
 }
 
 #[test]
-fn drift_can_be_told_instead_of_mended() {
+fn drift_can_be_reported_instead_of_reverted() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     let watch = Watch::settled(
         &repository,
@@ -304,7 +304,7 @@ fn drift_can_be_told_instead_of_mended() {
 }
 
 #[test]
-fn a_field_that_somebody_keeps_changing_is_held_until_the_file_changes() {
+fn a_field_that_another_writer_keeps_changing_is_held_until_the_file_changes() {
     let (account, repository) = (Account::new(), Repository::with(BILLING));
     let watch = Watch::settled(&repository, &account, &["--interval", "1s"]);
     for seconds in 51..54 {

@@ -127,8 +127,10 @@ fn what_held_before_is_what_would_have_been_found_then() {
         }
         let plan = plan();
         conforms(&validator("plan-v1.schema.json"), &plan);
-        let told = plan.get("settings_unread").and_then(|told| told.as_str());
-        assert!(why.ends_with(told.unwrap_or("?")), "{plan}");
+        let reported = plan
+            .get("settings_unread")
+            .and_then(|reported| reported.as_str());
+        assert!(why.ends_with(reported.unwrap_or("?")), "{plan}");
     }
 }
 
@@ -203,8 +205,10 @@ fn plan(
 }
 
 fn unread(plan: &serde_json::Value) -> &str {
-    let told = plan.get("settings_unread").and_then(|told| told.as_str());
-    told.unwrap_or_default()
+    let reported = plan
+        .get("settings_unread")
+        .and_then(|reported| reported.as_str());
+    reported.unwrap_or_default()
 }
 
 /// Loosens the settings, and moves on by another commit.
@@ -224,7 +228,7 @@ fn attributes_that_change_the_text_hide_nothing() {
 }
 
 #[test]
-fn a_branch_that_anybody_pushed_hides_nothing() {
+fn a_branch_that_another_user_pushed_hides_nothing() {
     let (account, repository) = strict("ops");
     git(
         &repository,

@@ -309,7 +309,7 @@ async fn delete_unreachable() {
 
 /// A create behind a gateway that is seen by none of the first lists: it is reported once, and as created.
 #[tokio::test]
-async fn a_create_that_is_found_late_is_told() {
+async fn a_create_that_is_found_late_is_reported() {
     let mut fixture = Fixture::new(Dialect::default()).await;
     fixture.horizon.0 = Duration::from_mins(1);
     fixture.declare(SUBJECT_ALONE);
@@ -319,12 +319,12 @@ async fn a_create_that_is_found_late_is_told() {
     fixture.sandbox().fault(When::Nth { method, number }, late);
     let report = fixture.pass().await.unwrap().report.unwrap();
     let outcomes: Vec<_> = report.results.iter().map(|one| &one.outcome).collect();
-    let told = |outcome: &&Outcome| match outcome {
+    let reported = |outcome: &&Outcome| match outcome {
         Outcome::Applied { remarks, .. } => *remarks == [Remark::FoundAfterNoAnswer],
         _ => false,
     };
     assert!(
-        outcomes.len() == 1 && outcomes.iter().all(told),
+        outcomes.len() == 1 && outcomes.iter().all(reported),
         "{outcomes:?}"
     );
     let requests = fixture.requests();

@@ -26,7 +26,7 @@ enum Step {
     Undo,
     /// The repository declares no token.
     Remove,
-    /// Someone clears the token at the API.
+    /// Another writer clears the token at the API.
     Drift,
 }
 

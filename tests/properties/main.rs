@@ -40,10 +40,7 @@ fn run(world: &World, api: &MemoryApi, memory: &MemoryRecord) -> Result<Plan, St
     let clock = SystemClock::shared();
     let inputs = PlanInputs {
         policy: world.policy.clone(),
-        overrides: Overrides {
-            force: true,
-            allow_empty: true,
-        },
+        overrides: Overrides::ALL,
         ..PlanInputs::new(api, &world.desired, &clock)
     };
     let options = ApplyOptions {

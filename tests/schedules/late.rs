@@ -137,7 +137,7 @@ fn a_slow_list_tells_of_the_moment_that_it_began() {
 
 /// What remains: a request that takes effect after its horizon doubles, and the next plan says so.
 #[test]
-fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
+fn a_create_that_outlives_its_horizon_is_doubled_and_reported() {
     let beyond = 75_000;
     let run = Run {
         late: late(beyond, Hears::Gateway(5)),
@@ -158,8 +158,8 @@ fn a_create_that_outlives_its_horizon_is_doubled_and_told() {
         assert_eq!(world.emulator.webhooks().len(), 2);
         let plan = world.rehearse(&schedule.last).await.unwrap();
         assert!(plan.is_empty());
-        let told = |notice: &Notice| matches!(notice, Notice::Duplicate { .. });
-        assert!(plan.notices.iter().any(told), "{:?}", plan.notices);
+        let reported = |notice: &Notice| matches!(notice, Notice::Duplicate { .. });
+        assert!(plan.notices.iter().any(reported), "{:?}", plan.notices);
     });
 }
 

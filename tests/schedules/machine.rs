@@ -232,21 +232,9 @@ fn gateway_timeout() -> Answer {
 }
 
 fn recorded(request: Outgoing<'_>) -> RecordedRequest {
-    let url = request.url.strip_prefix("http://model").unwrap();
-    let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    RecordedRequest {
-        number: 0,
-        method: request.verb.as_str().to_owned(),
-        path: path.to_owned(),
-        query: query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        body: request
-            .body
-            .map(|body| serde_json::from_slice(body.as_bytes()).unwrap()),
-        authorized: true,
-        headers: Vec::new(),
-    }
+    let target = request.url.strip_prefix("http://model").unwrap();
+    let body = request
+        .body
+        .map(|body| serde_json::from_slice(body.as_bytes()).unwrap());
+    RecordedRequest::authorized(request.verb.as_str(), target, body)
 }

@@ -18,18 +18,10 @@ mod world;
 use hookctl::plan::PlannedAction;
 use hookctl::report::{ActionError, Outcome};
 use hookctl::webhook::TokenChange;
+use hookctl_testing::simulation::in_virtual_time;
 use proptest::prelude::*;
 use schedule::{Declaration, Declared, Odds, Run, Schedule, Token, schedules};
 use world::{Ending, World};
-
-fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap()
-        .block_on(test)
-}
 
 /// Runs a schedule to its end, and holds the world against what is promised.
 async fn hold(schedule: &Schedule) {
@@ -46,7 +38,7 @@ async fn settle(world: &World, last: &Declared) {
     let report = match world.quiet(last).await {
         Ending::Done(report) => report,
         Ending::Refused(error) => {
-            // Two webhooks that carry one name were there before: they cannot be told apart.
+            // Two webhooks that carry one name were there before: they cannot be distinguished.
             assert!(
                 matches!(error, hookctl::reconcile::PassError::Plan(_)),
                 "{error:?}"

@@ -1,4 +1,4 @@
-//! Random schedules: what is declared, run after run; what goes wrong; who else is at work.
+//! Random schedules: what is declared, run after run; what goes wrong; which other writers there are.
 
 use std::time::Duration;
 

@@ -372,10 +372,7 @@ fn inputs<'a, A>(
 ) -> PlanInputs<'a, A> {
     PlanInputs {
         policy: policy(declared),
-        overrides: Overrides {
-            force: true,
-            allow_empty: true,
-        },
+        overrides: Overrides::ALL,
         ..PlanInputs::new(api, desired, clock)
     }
 }

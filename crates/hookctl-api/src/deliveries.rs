@@ -138,7 +138,7 @@ pub trait DeliveryApi: Send + Sync {
     /// [`ApiError`]
     fn retry(&self, document_id: &str) -> impl Future<Output = Result<(), ApiError>> + Send;
 
-    /// Returns how far the clock of the API is ahead of this machine's. Returns `None` if the API has not told its time.
+    /// Returns how far the clock of the API is ahead of this machine's. Returns `None` if the API has not reported its time.
     fn clock_difference(&self) -> Option<SignedDuration> {
         None
     }

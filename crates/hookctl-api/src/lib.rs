@@ -72,7 +72,7 @@ pub trait WebhookApi: Send + Sync {
         gate: &impl SendGate,
     ) -> impl Future<Output = Result<DeleteAnswer, ApiError>> + Send;
 
-    /// Returns how far the clock of the API is ahead of this machine's. Returns `None` if the API has not told its time.
+    /// Returns how far the clock of the API is ahead of this machine's. Returns `None` if the API has not reported its time.
     fn clock_difference(&self) -> Option<SignedDuration> {
         None
     }

@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_that_can_exist_are_told_from_others() {
+    fn hosts_that_can_exist_are_distinguished_from_others() {
         for good in [
             "https://a.example",
             "HTTP://a.example:8080/x?y#z",

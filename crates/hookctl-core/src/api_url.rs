@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_told_from_the_rest() {
+    fn loopback_is_distinguished_from_the_rest() {
         let loopback = |text: &str| ApiBaseUrl::parse(text).unwrap().is_loopback();
         for text in [
             "http://localhost:1",
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_origin_is_who_receives_what_is_sent() {
+    fn the_origin_is_what_receives_the_requests() {
         for (text, origin) in [
             ("https://API.example:443/x/workflows", "https://api.example"),
             ("http://[::1]:80/a", "http://[::1]"),

@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn text_in_the_file_is_told_from_text_of_variables() {
+    fn text_in_the_file_is_distinguished_from_text_of_variables() {
         let holds_text = |text: &str| Template::parse(text).unwrap().holds_text();
         for text in ["a", "${A}b", "${A:-b}", "${A:-${B:-c}}", "$$", "${A:- }"] {
             assert!(holds_text(text), "{text}");
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn undefined_and_empty_are_told_apart() {
+    fn undefined_and_empty_are_distinguished() {
         let error = |text: &str| expand(text).unwrap_err().to_string();
         assert_eq!(error("${NONE}"), "the variable NONE is not set");
         assert_eq!(error("${EMPTY}"), "the variable EMPTY is empty");

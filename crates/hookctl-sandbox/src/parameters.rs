@@ -200,15 +200,8 @@ mod tests {
         use crate::{Emulator, Exchange, RecordedRequest, SandboxOptions};
 
         let emulator = Emulator::new(SandboxOptions::in_memory("key")).unwrap();
-        let request = RecordedRequest {
-            number: 0,
-            method: "GET".to_owned(),
-            path: "/workflows/v1/workflow-webhooks".to_owned(),
-            query: vec![("workflow_id".to_owned(), String::new())],
-            body: None,
-            authorized: true,
-            headers: Vec::new(),
-        };
+        let target = "/workflows/v1/workflow-webhooks?workflow_id=";
+        let request = RecordedRequest::authorized("GET", target, None);
         let (_, Exchange::Answer(reply)) = emulator.exchange(&request, false) else {
             panic!("no answer")
         };

@@ -23,6 +23,23 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
+    /// Creates a request with the right API key, for [`Emulator::exchange`](crate::Emulator::exchange). The target is a path
+    /// with its query.
+    pub fn authorized(method: &str, target: &str, body: Option<Value>) -> Self {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Self {
+            number: 0,
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+            body,
+            authorized: true,
+            headers: Vec::new(),
+        }
+    }
+
     /// Reads a request. The caller sets its number.
     pub(super) fn read(
         head: &hyper::http::request::Parts,

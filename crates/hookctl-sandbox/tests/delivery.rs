@@ -91,16 +91,8 @@ impl World {
     }
 
     fn request(&self, method: &str, path: &str, query: &str, body: Option<Value>) -> (u16, Value) {
-        let query = url::form_urlencoded::parse(query.as_bytes());
-        let request = RecordedRequest {
-            number: 0,
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.into_owned().collect(),
-            body,
-            authorized: true,
-            headers: Vec::new(),
-        };
+        let target = format!("{path}?{query}");
+        let request = RecordedRequest::authorized(method, &target, body);
         let (_, Exchange::Answer(reply)) = self.emulator.exchange(&request, false) else {
             panic!("no answer");
         };

@@ -1,4 +1,4 @@
-//! From where a secret is to what it is, and who may be asked for it.
+//! From the source of a secret to its value, and what may be asked for it.
 //!
 //! The one place that reads secret files and runs programs for secrets. No program runs without a [`Permits`] that
 //! covers it, and only consent ([`trust`]) makes one. It knows no declaration: what a file says of a secret is read by

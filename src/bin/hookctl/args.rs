@@ -98,7 +98,7 @@ pub(crate) enum ColorWhen {
 impl ColorWhen {
     /// Returns whether a stream is colored. `setting` returns a variable that is set and not empty.
     ///
-    /// `NO_COLOR` comes first, since it is the wish of the user, and the others are often set by a program.
+    /// `NO_COLOR` comes first, since the user set it, and the others are often set by a program.
     pub(crate) fn colors(
         self,
         setting: impl Fn(&str) -> Option<String>,

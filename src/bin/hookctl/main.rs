@@ -2,6 +2,7 @@
 
 mod aftermath;
 mod args;
+mod bound;
 mod certificates;
 mod cli;
 mod commands;
@@ -19,6 +20,7 @@ mod log;
 mod mask;
 mod nonce;
 mod older_files;
+mod opened;
 mod output_file;
 mod place;
 mod plan_file;

@@ -290,15 +290,21 @@ impl Session {
         }
     }
 
+    /// Reads the record. Does not open it for writing.
+    pub(crate) async fn remembered(&self) -> Result<Arc<Remembered>, CommandError> {
+        let read = self.record.remembered().await;
+        read.map_err(|error| record_error(&error))
+    }
+
     /// Opens the record. A dry run reads a copy.
     pub(crate) async fn access(&self, dry_run: bool) -> Result<RecordAccess, CommandError> {
         if !dry_run {
             return self.write().await.map(RecordAccess::Writing);
         }
         progress::begin(Phase::Record);
-        let read = self.record.remembered().await.map(RecordAccess::Reading);
+        let read = self.remembered().await.map(RecordAccess::Reading);
         progress::begin(Phase::List);
-        read.map_err(|error| record_error(&error))
+        read
     }
 
     /// Opens the record for writing. The list is read next.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::args::ColorWhen;
 use crate::environment::Environment;
-use crate::error::CommandError;
+use crate::error::{CommandError, error_json};
 use crate::exit_status::ExitStatus;
 use crate::{mask, progress};
 
@@ -234,6 +234,15 @@ impl Ui {
         for hint in message.help.iter().flat_map(|help| help.lines()) {
             self.message(&format!("  {style}hint{style:#}: {}\n", escape(hint)));
         }
+    }
+
+    /// Writes the error that ends a command, also as the result if that is a JSON document. Returns the exit status.
+    pub(crate) fn fail(&self, error: &CommandError, as_json: bool) -> ExitStatus {
+        if as_json {
+            self.result(&error_json(error));
+        }
+        self.failure(error);
+        error.status
     }
 
     /// Writes a message with its severity, code, location, and hints.

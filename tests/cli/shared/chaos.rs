@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use hookctl_testing::simulation::Dice;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::fleet::{Fleet, short_times};
@@ -21,18 +22,6 @@ enum Trouble {
     Kill,
     Stop,
     Cut,
-}
-
-/// A small generator: the same seed gives the same rounds, though not the same moments.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % limit
-    }
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -57,7 +46,7 @@ fn first_write(fleet: &Fleet) {
 fn chaos(trouble: Trouble) {
     let rounds = std::env::var("HOOKCTL_TEST_ROUNDS").ok();
     let rounds = rounds.map_or(ROUNDS, |rounds| rounds.parse().unwrap());
-    let mut random = Random(0x9e37_79b9_7f4a_7c15 ^ trouble as u64);
+    let random = Dice::new(trouble as u64);
     let mut fleet = Fleet::anywhere(Account::with_latency(Duration::from_millis(3)));
     let mut hit = 0;
     for round in 0..rounds {

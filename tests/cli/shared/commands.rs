@@ -3,31 +3,14 @@
 use hookctl_testing::s3::{Fault, S3Stub};
 use serde_json::Value;
 
-use super::fleet::Fleet;
+use super::fleet::{Fleet, repository_on_store};
 use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, Repository};
-
-/// A repository with a shared record that was not created.
-fn repository(account: &Account, store: &S3Stub) -> Repository {
-    let mut repository = Repository::with(BILLING);
-    repository.write(
-        "hookctl.yaml",
-        &format!(
-            "record: {{ url: s3://bucket/hooks, endpoint: '{}' }}\ntargets: {{ prod: {{ api_url: '{}' }} }}\n",
-            store.url(),
-            account.sandbox.base_url()
-        ),
-    );
-    for (name, value) in store.variables() {
-        repository.set(&name, &value);
-    }
-    repository
-}
 
 #[test]
 fn a_record_is_created_on_request_and_never_by_a_sync() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let repository = repository(&account, &store);
+    let repository = repository_on_store(&account, &store);
     for command in [&["sync", "--yes"][..], &["sync", "--dry-run"], &["status"]] {
         let run = repository.run(command).code(1);
         run.complains("there is no record at this place")
@@ -50,7 +33,7 @@ fn a_record_is_created_on_request_and_never_by_a_sync() {
 #[test]
 fn status_names_the_place_and_the_holder() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let repository = repository(&account, &store);
+    let repository = repository_on_store(&account, &store);
     repository.run(&["record", "init"]).code(0);
     repository.run(&["sync", "--yes"]).code(0);
     let run = repository.run(&["record", "status"]).code(0);
@@ -89,7 +72,7 @@ fn status_names_the_place_and_the_holder() {
 #[test]
 fn the_local_record_can_be_copied() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let mut repository = repository(&account, &store);
+    let mut repository = repository_on_store(&account, &store);
     repository.set("TOKEN", "s3cr3t-token");
     repository.declare(&BILLING.replace("    name", "    bearer_token: { env: TOKEN }\n    name"));
     repository
@@ -114,7 +97,7 @@ fn the_local_record_can_be_copied() {
 #[test]
 fn a_local_record_that_is_in_use_leaves_no_empty_shared_one() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let repository = repository(&account, &store);
+    let repository = repository_on_store(&account, &store);
     repository
         .run(&["--record", "local", "sync", "--yes"])
         .code(0);
@@ -134,7 +117,7 @@ fn a_local_record_that_is_in_use_leaves_no_empty_shared_one() {
 #[test]
 fn a_variable_with_a_line_break_is_named() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let mut repository = repository(&account, &store);
+    let mut repository = repository_on_store(&account, &store);
     repository.set("AWS_SESSION_TOKEN", "s3cr3t-session\n");
     repository
         .run(&["record", "init"])
@@ -166,7 +149,7 @@ fn rename_and_forget_take_the_lease() {
 #[test]
 fn an_address_in_a_file_needs_consent_and_one_of_the_user_does_not() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let mut repository = repository(&account, &store);
+    let mut repository = repository_on_store(&account, &store);
     let url = account.sandbox.base_url();
     repository.write(
         "hookctl.yaml",
@@ -200,7 +183,7 @@ fn an_address_in_a_file_needs_consent_and_one_of_the_user_does_not() {
 #[test]
 fn an_object_store_that_ignores_conditions_is_refused() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let repository = repository(&account, &store);
+    let repository = repository_on_store(&account, &store);
     store.set_fault(Some(Fault::IgnoreConditions));
     repository
         .run(&["record", "init"])
@@ -212,7 +195,7 @@ fn an_object_store_that_ignores_conditions_is_refused() {
 #[test]
 fn addresses_and_leases_are_checked_before_anything_is_sent() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let repository = repository(&account, &store);
+    let repository = repository_on_store(&account, &store);
     repository
         .run(&["--record", "ftp://x/y", "record", "status"])
         .code(64)
@@ -296,7 +279,7 @@ targets: {{ prod: {{ api_url: '{}' }} }}
 #[test]
 fn credentials_that_are_expired_say_since_when() {
     let (account, store) = (Account::new(), S3Stub::start());
-    let mut repository = repository(&account, &store);
+    let mut repository = repository_on_store(&account, &store);
     repository.write(
         "keys.sh",
         "echo '{ \"Version\": 1, \"AccessKeyId\": \"stub-key\", \"SecretAccessKey\": \"s3cr3t-of-the-store\", '

@@ -4,7 +4,24 @@ use std::process::{Child, Stdio};
 
 use hookctl_testing::s3::S3Stub;
 
-use crate::harness::{Account, CANARY, Repository, Run};
+use crate::harness::{Account, BILLING, CANARY, Repository, Run};
+
+/// A repository with a shared record that was not created.
+pub(crate) fn repository_on_store(account: &Account, store: &S3Stub) -> Repository {
+    let mut repository = Repository::with(BILLING);
+    repository.write(
+        "hookctl.yaml",
+        &format!(
+            "record: {{ url: s3://bucket/hooks, endpoint: '{}' }}\ntargets: {{ prod: {{ api_url: '{}' }} }}\n",
+            store.url(),
+            account.sandbox.base_url()
+        ),
+    );
+    for (name, value) in store.variables() {
+        repository.set(&name, &value);
+    }
+    repository
+}
 
 /// Where the runs of a team take place.
 pub(super) enum Memory {

@@ -44,7 +44,7 @@ fn week(mut fleet: Fleet) -> Vec<(&'static str, i32, Vec<String>)> {
         .account
         .edit("billing", &json!({ "timeout_seconds": 99 }));
     let plan = fleet.run(&["sync", "--dry-run", "--output", "json"]).json();
-    let told = causes(&plan);
+    let reported = causes(&plan);
     step("drift", &fleet, &sync);
     fleet.declare(EDITED);
     let plan = fleet.run(&["sync", "--dry-run", "--output", "json"]).json();
@@ -58,7 +58,7 @@ fn week(mut fleet: Fleet) -> Vec<(&'static str, i32, Vec<String>)> {
     step("an orphan", &fleet, &sync);
     step("an orphan, pruned", &fleet, &prune);
     step("nothing left", &fleet, &prune);
-    seen.push(("the cause of the drift", 0, told));
+    seen.push(("the cause of the drift", 0, reported));
     seen.push(("the cause of the edit", 0, edited));
     fleet.is_settled(1);
     seen

@@ -21,3 +21,5 @@ mod replicas;
 mod store_faults;
 mod together;
 mod trim;
+
+pub(crate) use fleet::repository_on_store;

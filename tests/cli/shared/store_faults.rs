@@ -25,10 +25,10 @@ fn an_object_store_that_is_down_stops_a_run_before_it_sends_anything() {
         .run(&["sync", "--yes"])
         .complains("the object store failed");
     // Said at once, and once.
-    let told = run
+    let reported = run
         .stderr
         .matches("the object store of the record failed, and is tried again for up to");
-    assert_eq!(told.count(), 1, "{}", run.stderr);
+    assert_eq!(reported.count(), 1, "{}", run.stderr);
     fleet.store().set_fault(None);
     fleet.run(&["sync", "--yes"]).code(0);
     fleet.is_settled(1);

@@ -20,9 +20,9 @@ fn the_key_comes_from_nothing_else_than_its_own_variables_without_consent() {
         &absolute,
     ] {
         fixture.target(&format!("api_url: '{}', api_key: {source}", fixture.url()));
-        let told = fixture.is_refused();
-        assert!(told.contains("take the API key from"), "{told}");
-        assert!(told.contains("hookctl.yaml:1:"), "{told}");
+        let reported = fixture.is_refused();
+        assert!(reported.contains("take the API key from"), "{reported}");
+        assert!(reported.contains("hookctl.yaml:1:"), "{reported}");
         // The address of a flag is no consent to another key.
         fixture.refuses(&fixture.sync());
         fixture.consents();
@@ -108,9 +108,9 @@ fn a_key_of_fingerprints_is_long_and_comes_from_no_other_variable_without_consen
         fixture.target(&format!(
             "api_url: '{url}', fingerprint_key: {{ env: {name} }}"
         ));
-        let told = fixture.is_refused();
+        let reported = fixture.is_refused();
         let expected = format!("take the fingerprint key from the variable {name}");
-        assert!(told.contains(&expected), "{told}");
+        assert!(reported.contains(&expected), "{reported}");
     }
     let url = fixture.url();
     fixture.target(&format!(
@@ -168,10 +168,10 @@ fn the_key_goes_to_no_other_host_without_consent() {
         fixture.target(&format!(
             "api_url: '{url}', api_key: {{ env: INTERACTLY_API_KEY }}"
         ));
-        let told = fixture.is_refused();
+        let reported = fixture.is_refused();
         assert!(
-            told.contains("send the API key from the variable INTERACTLY_API_KEY"),
-            "{told}"
+            reported.contains("send the API key from the variable INTERACTLY_API_KEY"),
+            "{reported}"
         );
         for command in ["status", "events"] {
             fixture.refuses(&fixture.repository.run(&[command, "--output", "json"]));

@@ -133,7 +133,7 @@ fn consent_ends_with_a_change_of_a_folder_that_an_argument_names() {
 }
 
 #[test]
-fn what_a_text_reads_that_nobody_can_tell_is_said() {
+fn what_a_text_reads_is_reported_if_it_is_unknown() {
     let said = "may read other files";
     for (arguments, hides) in [
         ("[sh, -c, 'cat $$HOME/x']", true),

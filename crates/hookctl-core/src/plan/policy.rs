@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patterns_that_match_nothing_are_told() {
+    fn patterns_that_match_nothing_are_reported() {
         let keys = ["billing-a", "billing-b", "other"].map(|key| Key::parse(key).unwrap());
         let unmatched = |patterns: &[&str]| {
             let filter = KeyFilter::matching(patterns.iter().copied()).unwrap();

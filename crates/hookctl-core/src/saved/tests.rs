@@ -167,7 +167,7 @@ fn the_same_plan_holds_after_a_round_through_its_file() {
 }
 
 #[test]
-fn every_difference_is_told_by_its_key() {
+fn every_difference_is_reported_by_its_key() {
     let then = saved(
         &plan(vec![
             create("field", Some(known("t")), 10),
@@ -243,7 +243,7 @@ fn a_token_that_was_not_seen_binds_everything_but_its_value() {
 }
 
 #[test]
-fn a_source_is_told_from_every_other() {
+fn a_source_is_distinguished_from_every_other() {
     let env = |name: &str| SecretSource::Env { name: name.into() };
     let command = |arguments: &[&str]| SecretSource::Command {
         program: "op".into(),
@@ -311,7 +311,7 @@ fn nothing_comes_out_of_a_file_that_is_not_as_it_was_written() {
 }
 
 #[test]
-fn a_plan_of_another_version_is_told_behind_its_seal() {
+fn a_plan_of_another_version_is_reported_behind_its_seal() {
     let mut saved = made(&plan(Vec::new()), UnseenTokens::new());
     saved.content.tool_version = "9.9.9".to_owned();
     let file = saved.to_file(&key()).unwrap();

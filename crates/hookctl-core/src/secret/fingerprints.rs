@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn who_finds_a_later_write_of_another_key_confirms_what_was_written_since() {
+    fn a_later_write_of_another_key_confirms_what_was_written_since() {
         let (a, b, c) = (of("a", "t"), of("b", "u"), of("c", "u"));
         let is_same =
             |all: &Fingerprints| [a, b, c].map(|own| all.compare(&own) == Comparison::Same);

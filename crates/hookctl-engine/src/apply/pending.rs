@@ -478,8 +478,8 @@ mod tests {
         let ids: Vec<_> = settled.iter().map(|after| &record(after).id).collect();
         assert_eq!(ids, [&id("two"), &id("one")]);
         let ours = record(&settled[0]).token.as_ref().unwrap();
-        let told = ours.compare(&fingerprint_of("a"));
-        assert_eq!(told, Comparison::Incomparable);
+        let reported = ours.compare(&fingerprint_of("a"));
+        assert_eq!(reported, Comparison::Incomparable);
 
         let settled = settle(alike(), &none, vec![webhook("one", 20)]).unwrap();
         assert_eq!(settled[1], After::Unchanged);
@@ -488,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_were_made_cannot_be_told_apart() {
+    fn more_than_were_made_cannot_be_distinguished() {
         let alike = vec![webhook("one", 10), webhook("two", 10)];
         let error = settle(vec![create("a", 10)], &LastApplied::new(), alike).unwrap_err();
         assert_eq!(error.ids, [id("one"), id("two")]);

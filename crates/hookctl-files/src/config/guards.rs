@@ -226,7 +226,7 @@ targets:
 ";
 
     #[test]
-    fn what_is_looser_than_the_defaults_is_told_with_its_line() {
+    fn what_is_looser_than_the_defaults_is_reported_with_its_line() {
         assert_eq!(looser("", ""), [""; 0]);
         let found = looser(&ALL.replace("yes", "'yes'"), "");
         assert_eq!(
@@ -259,7 +259,7 @@ targets:
     }
 
     #[test]
-    fn what_a_change_takes_back_is_told_without_a_line() {
+    fn what_a_change_takes_back_is_reported_without_a_line() {
         let found = looser("", &ALL.replace("yes", "'yes'"));
         assert_eq!(
             found,

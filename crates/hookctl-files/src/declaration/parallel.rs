@@ -139,23 +139,23 @@ mod tests {
     }
 
     /// Returns all diagnostics with their locations, and the declarations.
-    fn told(loaded: &Loaded) -> String {
-        let mut told = String::new();
+    fn reported(loaded: &Loaded) -> String {
+        let mut reported = String::new();
         for diagnostic in loaded.diagnostics.iter() {
             let labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
             let places: Vec<_> = labels
                 .map(|label| loaded.sources.location(label.span))
                 .collect();
             let path = &diagnostic.path;
-            writeln!(told, "{} {places:?} {path:?}", diagnostic.message).unwrap();
+            writeln!(reported, "{} {places:?} {path:?}", diagnostic.message).unwrap();
         }
         if let Some(declarations) = &loaded.declarations {
             let desired = declarations
                 .clone()
                 .into_desired(&std::collections::BTreeMap::new());
-            writeln!(told, "{:?}", desired.webhooks).unwrap();
+            writeln!(reported, "{:?}", desired.webhooks).unwrap();
         }
-        told
+        reported
     }
 
     fn shared(with_errors: bool, shares: usize) -> Loaded {
@@ -175,13 +175,13 @@ mod tests {
             let one = shared(with_errors, 1);
             let declared = one.declarations.as_ref().map(Declarations::len);
             assert_eq!(declared, (!with_errors).then_some(400));
-            let one = told(&one);
+            let one = reported(&one);
             for shares in [2, 3, 8, 1000] {
-                assert_eq!(told(&shared(with_errors, shares)), one, "{shares}");
+                assert_eq!(reported(&shared(with_errors, shares)), one, "{shares}");
             }
             let parts = read(files(with_errors), &LoadOptions::below(Path::new("/")));
             let read = merge(parts.into_iter(), Diagnostics::default(), 0);
-            assert_eq!(told(&read), one);
+            assert_eq!(reported(&read), one);
             let twice = one.matches("is declared twice").count();
             assert_eq!(twice > 100, with_errors, "{twice}");
         }

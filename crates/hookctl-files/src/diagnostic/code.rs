@@ -170,7 +170,7 @@ codes! {
     SharedToken = "shared-token", Warning;
     /// Retries may go on for more than an hour.
     LongRetrySchedule = "long-retry-schedule", Warning;
-    /// Two webhooks have the same name, and can be told apart only by the record.
+    /// Two webhooks have the same name, and can be distinguished only by the record.
     AmbiguousName = "ambiguous-name", Warning;
 }
 

@@ -27,7 +27,7 @@ pub(super) struct Shared {
     pub(super) options: SharedOptions,
     pub(super) known: Mutex<Option<Known>>,
     pub(super) observed: Mutex<Option<Observation>>,
-    /// Whether the latest failure of the store was told, and no operation has succeeded since.
+    /// Whether the latest failure of the store was reported, and no operation has succeeded since.
     pub(super) failing: AtomicBool,
 }
 

@@ -87,7 +87,7 @@ impl SharedRecord {
         shared.check(&head.body)?;
         let name = names::lead(scope);
         let mut seen: Option<Seen> = None;
-        let mut told: Option<Holder> = None;
+        let mut reported: Option<Holder> = None;
         loop {
             seen = shared.unless_cancelled(shared.look(&name, seen)).await?;
             let leading = seen.as_ref().and_then(|seen| {
@@ -101,8 +101,8 @@ impl SharedRecord {
                 }
                 continue;
             };
-            if told.as_ref() != Some(holder) {
-                told = Some(holder.clone());
+            if reported.as_ref() != Some(holder) {
+                reported = Some(holder.clone());
                 on_standby(holder);
             }
             let poll =
@@ -340,7 +340,7 @@ mod tests {
                 .await
                 .is_err()
         );
-        assert_eq!(*other.leaders.lock().unwrap(), ["one"], "told once");
+        assert_eq!(*other.leaders.lock().unwrap(), ["one"], "reported once");
         assert_eq!(one.record.leader().await.unwrap().unwrap().run, "one");
         leader.release().await.unwrap();
         assert_eq!(one.record.leader().await.unwrap(), None);

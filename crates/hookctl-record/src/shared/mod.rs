@@ -22,6 +22,7 @@
 //!
 //! [`Session::send_permit`]: hookctl_core::record::Session::send_permit
 
+mod acquire;
 mod backend;
 mod blobs;
 mod context;

@@ -34,7 +34,7 @@ pub(super) struct Attempts<'a> {
     pub(super) timeout: Duration,
     /// How long all attempts together may take.
     pub(super) budget: Duration,
-    /// Whether the latest failure was told, and no operation has succeeded since.
+    /// Whether the latest failure was reported, and no operation has succeeded since.
     pub(super) failing: &'a AtomicBool,
     pub(super) on_event: &'a (dyn Fn(&SharedEvent) + Send + Sync),
 }

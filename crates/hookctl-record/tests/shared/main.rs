@@ -24,18 +24,9 @@ use hookctl_record::shared::{
     Blob, BlobFuture, Blobs, MemoryBlobs, SharedError, SharedOptions, SharedRecord, Version,
     Written,
 };
-use hookctl_testing::simulation::{Dice, Life, Machine};
+use hookctl_testing::simulation::{Dice, Life, Machine, in_virtual_time};
 use program::{Api, Ending, Run, shared};
 use tokio::time::sleep;
-
-fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap()
-        .block_on(test)
-}
 
 async fn run_for(store: &MemoryBlobs, seed: u64, faults: u64, webhooks: u64) -> Run {
     let run = Run {

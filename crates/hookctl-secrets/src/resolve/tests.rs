@@ -296,7 +296,7 @@ fn ends(pid: rustix::process::Pid) -> bool {
 }
 
 #[tokio::test]
-async fn a_program_ends_with_its_children_when_nobody_waits_for_it() {
+async fn a_program_ends_with_its_children_when_its_caller_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     assert!(ends(began(folder.path(), || {}).await));
 }

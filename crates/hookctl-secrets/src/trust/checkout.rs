@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_told_by_whole_names() {
+    fn a_folder_is_recognized_by_whole_names() {
         let checkout = Checkout::new("/repo".into(), ["/repo/hooks".into(), "/other".into()]);
         assert_eq!(checkout.folders().count(), 2);
         for inside in ["/repo", "/repo/bin/x", "/other/x"] {

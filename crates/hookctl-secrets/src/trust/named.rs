@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_too_deep_inside_others_is_told() {
+    fn a_text_that_is_too_deep_inside_others_is_reported() {
         let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
         let mut text = "cat './a b.sh'".to_owned();
         for is_cut in [false, false, false, true] {
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_and_a_build_tool_read_more_than_they_are_told() {
+    fn an_interpreter_and_a_build_tool_read_more_than_their_arguments() {
         for program in [
             "sh",
             "/bin/bash",
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_arguments_and_values_are_told_from_words() {
+    fn whole_arguments_and_values_are_distinguished_from_words() {
         let found = names(&["-C.", "--in=..", "cd /x"]).unwrap();
         for value in [".", "..", "cd /x"] {
             assert!(found.all().any(|one| one == (value, false)), "{value}");

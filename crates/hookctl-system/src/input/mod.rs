@@ -44,7 +44,7 @@ pub fn open_plain(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     if path.is_symlink() {
         return Err(not_regular());
     }
-    regular(options.open(path).map_err(told)?)
+    regular(options.open(path).map_err(reworded)?)
 }
 
 #[cfg(unix)]
@@ -71,7 +71,7 @@ fn not_regular() -> io::Error {
 }
 
 /// Rewords the system's error about a link.
-fn told(error: io::Error) -> io::Error {
+fn reworded(error: io::Error) -> io::Error {
     #[cfg(unix)]
     if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
         return not_regular();
@@ -168,7 +168,7 @@ impl Folder {
             };
             let opened =
                 rustix::fs::openat(folder, name, kind.union(OFlags::NOFOLLOW), Mode::empty());
-            let opened = opened.map_err(|error| told(error.into()))?;
+            let opened = opened.map_err(|error| reworded(error.into()))?;
             if is_last {
                 return regular(File::from(opened));
             }

@@ -12,3 +12,13 @@ pub use dice::Dice;
 pub use life::{Life, Trouble};
 pub use link::{Fate, Link, LinkEvent, Observer};
 pub use machine::Machine;
+
+/// Runs a test on a clock that moves on at once whenever every task waits.
+pub fn in_virtual_time<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(test)
+}

@@ -8,24 +8,26 @@ use hookctl::remote::{
     ApiError, Attempt, DeliveryApi as _, Event, EventQuery, observe, read_events,
 };
 use hookctl::render::{deliveries, sanitize};
-use hookctl::webhook::{Key, RemoteId};
+use hookctl::webhook::Key;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::{Form, GlobalArgs, duration};
-use crate::commands::trigger::{Deliveries, Watcher, give_tokens, names};
+use crate::bound::{names, webhook};
+use crate::commands::trigger::{Deliveries, Watcher, give_tokens};
 use crate::emulator::DeliveryArgs;
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::mask;
+use crate::opened::{Opened, Opening};
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::run::ago;
-use crate::session::{Session, record_error};
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
-use crate::trust::{self, Asks};
+use crate::trust::Asks;
 use crate::ui::Ui;
 
 /// The most events that are searched for an id.
@@ -130,12 +132,7 @@ pub(crate) async fn run(
             }
             status
         }
-        Err(error) => {
-            if common.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            presenter.fail(&error)
-        }
+        Err(error) => ui.fail(&error, common.output == Form::Json),
     }
 }
 
@@ -156,23 +153,22 @@ async fn answer(
         return Err(CommandError::new("usage", message).status(ExitStatus::Usage));
     }
     let settings = presenter.settings(global)?;
-    let asks = Asks::a_person_unless(common.output == Form::Json);
-    let wanted = trust::Request::of_api(common.sandbox, asks);
-    let clearing = trust::clear(ui, &settings, environment, wanted);
-    let cleared = unless_cancelled(&cancellation, clearing).await??;
-    let session = if let Request::Retry(args) = request {
-        let delivery = args.delivery.options();
-        let opening = Session::delivering(&settings, environment, &cleared, delivery);
-        unless_cancelled(&cancellation, opening).await??
-    } else {
-        let opening = Session::open(&settings, environment, &cleared);
-        unless_cancelled(&cancellation, opening).await??
+    let opening = Opening {
+        ui,
+        settings: &settings,
+        environment,
+        cancellation: &cancellation,
+        sandbox: common.sandbox,
+        asks: Asks::a_person_unless(common.output == Form::Json),
     };
-    let remembered = session
-        .record()
-        .remembered()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let delivery = match request {
+        Request::Retry(args) => Some(args.delivery.options()),
+        Request::Events(_) | Request::Attempts(_) => None,
+    };
+    let Opened {
+        session,
+        remembered,
+    } = opening.delivering(delivery).await?;
     let keys: BTreeMap<&str, &Key> = remembered
         .last_applied
         .iter()
@@ -346,29 +342,6 @@ fn no_such_event(written: &str) -> CommandError {
 
 fn failed(error: &ApiError) -> CommandError {
     CommandError::caused("api", error)
-}
-
-/// Returns the id of a webhook that is named by its key or its id.
-pub(crate) fn webhook(
-    written: &str,
-    known: &hookctl::state::LastApplied,
-) -> Result<RemoteId, CommandError> {
-    if let Ok(key) = Key::parse(written)
-        && let Some(record) = known.get(&key)
-    {
-        return Ok(record.id.clone());
-    }
-    match RemoteId::parse(written) {
-        Ok(id) if id.is_documented_form() => Ok(id),
-        _ => Err(CommandError::new(
-            "no-such-webhook",
-            format!(
-                "'{}' is neither a known key nor a webhook id",
-                sanitize(written)
-            ),
-        )
-        .hint("`hookctl status` lists keys and ids")),
-    }
 }
 
 /// Returns the attempts of an event, by either of its ids.

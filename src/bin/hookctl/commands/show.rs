@@ -12,7 +12,7 @@ use hookctl::webhook::Key;
 use crate::args::{DetailArgs, Form, GlobalArgs};
 use crate::emulator::SANDBOX_KEY;
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::mask;
 use crate::plan_file::{self, is_for, is_for_account};
@@ -57,13 +57,7 @@ pub(crate) async fn run(
             show(ui, args, &saved);
             ExitStatus::Success
         }
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            ui.failure(&error);
-            error.status
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 

@@ -13,14 +13,14 @@ use hookctl::render::StatusDocument;
 
 use crate::args::{Form, GlobalArgs, KeyGlob};
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::record_ahead;
 use crate::run::{ago, selected};
 use crate::secrets::{Missing, clear_and_resolve};
-use crate::session::{Session, record_error};
+use crate::session::Session;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
@@ -71,12 +71,7 @@ pub(crate) async fn run(
             }
             ExitStatus::Success
         }
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            presenter.fail(&error)
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 
@@ -132,11 +127,7 @@ pub(crate) async fn read(
     )
     .await??;
     progress::begin(Phase::Record);
-    let remembered = session
-        .record()
-        .remembered()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let remembered = session.remembered().await?;
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let last_applied = &remembered.last_applied;
@@ -146,10 +137,7 @@ pub(crate) async fn read(
     };
     let inputs = PlanInputs {
         // A status writes nothing, so there is nothing to refuse.
-        overrides: Overrides {
-            force: true,
-            allow_empty: true,
-        },
+        overrides: Overrides::ALL,
         ..session.plan_inputs(&settings, &desired, policy, &cancellation)
     };
     let since = ago(WINDOW);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::settings::Settings;
@@ -61,13 +61,7 @@ pub(crate) async fn run(
     };
     match result {
         Ok(status) => status,
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            ui.failure(&error);
-            error.status
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 

@@ -10,14 +10,14 @@ use hookctl::webhook::Key;
 
 use crate::args::{GlobalArgs, KeyGlob, duration};
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::opened::{Opened, Opening};
 use crate::presenter::{Output, Presenter};
-use crate::progress::{self, Phase};
 use crate::run::{matches_some, selected};
-use crate::session::{Session, record_error};
-use crate::signals::{cancel_on_signal, unless_cancelled};
-use crate::trust::{self, Asks};
+use crate::session::record_error;
+use crate::signals::cancel_on_signal;
+use crate::trust::Asks;
 use crate::ui::Ui;
 use crate::verification::{self, EvidenceArgs};
 
@@ -71,12 +71,7 @@ pub(crate) async fn run(
     let mut presenter = Presenter::new(ui, Output::Human, true, args.sandbox);
     match verify(ui, global, args, environment, &mut presenter).await {
         Ok(status) => status,
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            presenter.fail(&error)
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 
@@ -90,15 +85,18 @@ async fn verify(
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let only = selected(&args.keys)?;
-    let asks = Asks::a_person_unless(args.output == Form::Json);
-    let wanted = trust::Request::of_api(args.sandbox, asks);
-    let clearing = trust::clear(ui, &settings, environment, wanted);
-    let cleared = unless_cancelled(&cancellation, clearing).await??;
-    let opening = Session::open(&settings, environment, &cleared);
-    let session = unless_cancelled(&cancellation, opening).await??;
-    progress::begin(Phase::Record);
-    let failed = |error| record_error(&error);
-    let remembered = session.record().remembered().await.map_err(failed)?;
+    let opening = Opening {
+        ui,
+        settings: &settings,
+        environment,
+        cancellation: &cancellation,
+        sandbox: args.sandbox,
+        asks: Asks::a_person_unless(args.output == Form::Json),
+    };
+    let Opened {
+        session,
+        remembered,
+    } = opening.open().await?;
     let last_applied = &remembered.last_applied;
     matches_some("KEY-GLOB", &only, last_applied.keys())?;
     let history = if args.since.is_some() {
@@ -106,7 +104,8 @@ async fn verify(
     } else {
         let most = HistoryLimits::default().max_entries;
         let most = usize::try_from(most).unwrap_or(usize::MAX);
-        session.record().history(most).await.map_err(failed)?
+        let read = session.record().history(most).await;
+        read.map_err(|error| record_error(&error))?
     };
     let latest = last_changes(&history);
     let since = args.since.map(|since| {

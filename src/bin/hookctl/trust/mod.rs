@@ -1,4 +1,4 @@
-//! Consent of a run: what the files ask for, who grants it, and what is refused.
+//! Consent of a run: what the files ask for, what grants it, and what is refused.
 //!
 //! A [`Session`](crate::session::Session) and tokens require a [`Cleared`], which only [`clear`] returns.
 

@@ -208,7 +208,7 @@ fn what_was_observed_is_kept_and_replaced() {
 }
 
 #[test]
-fn a_second_opener_waits_and_is_told_who_holds_it() {
+fn a_second_opener_waits_and_its_error_names_the_holder() {
     let folder = tempfile::tempdir().unwrap();
     let first = Opened::open(&options(folder.path()), account()).unwrap();
     let refused = Opened::open(&options(folder.path()), account())
@@ -251,7 +251,7 @@ fn reading_leaves_the_folder_as_it_is() {
 
 #[test]
 #[cfg(unix)]
-fn nobody_else_may_read_it_and_it_holds_no_secret() {
+fn only_its_owner_may_read_it_and_it_holds_no_secret() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let directory = folder.path().join(".hookctl");

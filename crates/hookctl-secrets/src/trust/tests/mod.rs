@@ -375,7 +375,7 @@ fn consent_to_a_host_is_for_one_source_of_the_key() {
 }
 
 #[test]
-fn a_host_that_is_not_allowed_is_refused_whoever_named_it() {
+fn a_host_that_is_not_allowed_is_refused_wherever_it_is_named() {
     let hosts = AllowedHosts::parse("*.interactly.ai").unwrap();
     let key = env("INTERACTLY_API_KEY");
     for (url, is_allowed) in [

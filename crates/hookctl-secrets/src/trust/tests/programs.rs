@@ -88,7 +88,7 @@ fn all_files_of_a_folder_that_an_argument_names_count() {
 }
 
 #[test]
-fn what_a_program_reads_beside_what_is_named_is_told() {
+fn what_a_program_reads_beside_what_is_named_is_reported() {
     for (words, expected) in [
         (&["op", "read", "x"][..], false),
         (&["sh", "../script.sh"], true),

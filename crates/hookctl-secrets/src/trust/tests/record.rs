@@ -24,16 +24,16 @@ fn a_record_elsewhere_needs_consent_unless_the_user_named_it() {
         };
         gather(&needs, &checkout(), None, &machine()).map(|authority| asked(&authority))
     };
-    let told = of(None, false, None).unwrap();
+    let reported = of(None, false, None).unwrap();
     assert_eq!(
-        told,
+        reported,
         ["keep the record in s3://acme/hooks in the region eu-central-1"]
     );
     assert_eq!(of(None, true, None).unwrap(), [""; 0]);
     // The address of the store comes from the file, even if the user named the record.
-    let told = of(Some("https://s3.example.com/x"), true, None).unwrap();
+    let reported = of(Some("https://s3.example.com/x"), true, None).unwrap();
     assert_eq!(
-        told,
+        reported,
         ["keep the record in s3://acme/hooks at https://s3.example.com in the region eu-central-1"]
     );
     assert_eq!(

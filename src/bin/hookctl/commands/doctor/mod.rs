@@ -12,7 +12,7 @@ use hookctl::render::{Check, DoctorDocument, Styles};
 use self::api::Access;
 use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::mask;
 use crate::settings::Settings;
@@ -62,13 +62,7 @@ pub(crate) async fn run(
                 ExitStatus::Success
             }
         }
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            ui.failure(&error);
-            error.status
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 

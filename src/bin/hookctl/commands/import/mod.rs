@@ -28,12 +28,13 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
 use crate::mask::{leak, masked};
+use crate::opened::{Opened, Opening};
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::session::{Session, record_error};
 use crate::settings::{Given, Settings};
-use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
-use crate::trust::{Asks, Request, clear};
+use crate::signals::{begin_writing, cancel_on_signal};
+use crate::trust::Asks;
 use crate::ui::Ui;
 
 pub(crate) use self::args::ImportArgs;
@@ -68,17 +69,18 @@ pub(super) async fn import(
     settings.target.given.url |= given.url;
     settings.target.given.key |= given.key;
     let (declared, texts) = declared(&settings, environment, presenter)?;
-    let request = Request::of_api(args.sandbox, Asks::Person);
-    let clearing = clear(ui, &settings, environment, request);
-    let cleared = unless_cancelled(&cancellation, clearing).await??;
-    let session = unless_cancelled(
-        &cancellation,
-        Session::open(&settings, environment, &cleared),
-    )
-    .await??;
-    let record = session.record();
-    let remembered = record.remembered().await;
-    let remembered = remembered.map_err(|error| record_error(&error))?;
+    let opening = Opening {
+        ui,
+        settings: &settings,
+        environment,
+        cancellation: &cancellation,
+        sandbox: args.sandbox,
+        asks: Asks::Person,
+    };
+    let Opened {
+        session,
+        remembered,
+    } = opening.open().await?;
     let everything = Policy::default();
     let passes = ImportPasses {
         session: &session,
@@ -234,10 +236,7 @@ struct ImportPasses<'a> {
 impl ImportPasses<'_> {
     fn inputs<'a>(&'a self, desired: &'a DesiredState, policy: Policy) -> PlanInputs<'a, HttpApi> {
         PlanInputs {
-            overrides: Overrides {
-                force: true,
-                allow_empty: true,
-            },
+            overrides: Overrides::ALL,
             ..self
                 .session
                 .plan_inputs(self.settings, desired, policy, &self.cancellation)

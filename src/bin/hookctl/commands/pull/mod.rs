@@ -15,22 +15,21 @@ use hookctl::record::Remembered;
 use hookctl::render::{Message, PullDocument, Styles};
 use hookctl::state::DesiredState;
 use hookctl::webhook::Key;
-use tokio_util::sync::CancellationToken;
 
 use self::files::{read_contents, remove_leftovers, write};
 use crate::args::{Form, GlobalArgs};
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::files::with_load_options;
 use crate::mask;
+use crate::opened::{Opened, Opening};
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::run::{matches_some, selected};
-use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
-use crate::trust::{Asks, Request, clear};
+use crate::trust::Asks;
 use crate::ui::Ui;
 
 pub(crate) use self::args::PullArgs;
@@ -45,12 +44,7 @@ pub(crate) async fn run(
     let mut presenter = Presenter::new(ui, Output::Human, args.dry_run, args.sandbox);
     match run_pull(ui, global, args, environment, &mut presenter).await {
         Ok(status) => status,
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            presenter.fail(&error)
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 
@@ -65,16 +59,15 @@ async fn run_pull(
     let settings = presenter.settings(global)?;
     let only = selected(&args.keys)?;
     let (declared, texts) = presenter.declarations_and_texts(&settings, environment)?;
-    let states = observe(
+    let opening = Opening {
         ui,
-        args,
-        &settings,
+        settings: &settings,
         environment,
-        (declared, only),
-        &cancellation,
-        presenter,
-    )
-    .await?;
+        cancellation: &cancellation,
+        sandbox: args.sandbox,
+        asks: Asks::a_person_unless(args.output == Form::Json),
+    };
+    let states = observe(&opening, declared, only, presenter).await?;
     let selection = states.selection(args);
     if !args.dry_run {
         remove_leftovers(&texts, &settings);
@@ -129,22 +122,15 @@ struct States {
 
 /// Reads the list and the record, and plans. Resolves no token: a pull never writes one.
 async fn observe(
-    ui: &Ui,
-    args: &PullArgs,
-    settings: &Settings,
-    environment: &Environment,
-    (declared, only): (Declarations, KeyFilter),
-    cancellation: &CancellationToken,
+    opening: &Opening<'_>,
+    declared: Declarations,
+    only: KeyFilter,
     presenter: &mut Presenter<'_>,
 ) -> Result<States, CommandError> {
-    let asks = Asks::a_person_unless(args.output == Form::Json);
-    let request = Request::of_api(args.sandbox, asks);
-    let clearing = clear(ui, settings, environment, request);
-    let cleared = unless_cancelled(cancellation, clearing).await??;
-    let session = Session::open(settings, environment, &cleared);
-    let session = unless_cancelled(cancellation, session).await??;
-    let remembered = session.record().remembered().await;
-    let remembered = remembered.map_err(|error| record_error(&error))?;
+    let Opened {
+        session,
+        remembered,
+    } = opening.open().await?;
     let desired = declared.into_desired(&BTreeMap::new());
     let known = desired.keys().chain(remembered.last_applied.keys());
     matches_some("KEY-GLOB", &only, known)?;
@@ -154,15 +140,17 @@ async fn observe(
     };
     let inputs = PlanInputs {
         // A pull sends no write, so there is nothing to refuse.
-        overrides: Overrides {
-            force: true,
-            allow_empty: true,
-        },
-        ..session.plan_inputs(settings, &desired, policy.clone(), cancellation)
+        overrides: Overrides::ALL,
+        ..session.plan_inputs(
+            opening.settings,
+            &desired,
+            policy.clone(),
+            opening.cancellation,
+        )
     };
     progress::begin(Phase::List);
     let planning = reconcile::prepare(&inputs, &remembered);
-    let planned = unless_cancelled(cancellation, planning).await?;
+    let planned = unless_cancelled(opening.cancellation, planning).await?;
     progress::end();
     let mut planned = planned.map_err(|error| presenter.failed(&error))?;
     let mut remembered = (*remembered).clone();

@@ -22,7 +22,7 @@ use self::bindings::{forget, rename};
 use self::history::{HistoryArgs, history};
 use crate::args::{Form, GlobalArgs, RecordArg, duration};
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::problems::show_settings_error;
 use crate::record_ahead::{self, record_options};
@@ -130,13 +130,7 @@ pub(crate) async fn run(
 ) -> ExitStatus {
     match dispatch(ui, global, args, environment).await {
         Ok(status) => status,
-        Err(error) => {
-            if args.command.form() == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            ui.failure(&error);
-            error.status
-        }
+        Err(error) => ui.fail(&error, args.command.form() == Form::Json),
     }
 }
 

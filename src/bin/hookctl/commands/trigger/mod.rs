@@ -8,23 +8,22 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use hookctl::config::ApiBaseUrl;
-use hookctl::record::Remembered;
 use hookctl::remote::{ApiError, Event, EventQuery, observe};
 use hookctl::webhook::RemoteId;
 use serde_json::{Map, Value, json};
 
 use crate::args::{Form, GlobalArgs};
-use crate::commands::deliveries::webhook;
+use crate::bound::{names, webhook};
 use crate::emulator::DeliveryArgs;
 use crate::environment::Environment;
-use crate::error::{CommandError, error_json};
+use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::opened::{Opened, Opening};
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
-use crate::session::{Session, record_error};
 use crate::settings::Settings;
 use crate::signals::{begin_writing, cancel_on_signal, unless_cancelled};
-use crate::trust::{self, Asks};
+use crate::trust::Asks;
 use crate::ui::Ui;
 
 pub(crate) use self::follow::{Deliveries, Watcher};
@@ -111,12 +110,7 @@ pub(crate) async fn run(
             }
             deliveries.status()
         }
-        Err(error) => {
-            if args.output == Form::Json {
-                ui.result(&error_json(&error));
-            }
-            presenter.fail(&error)
-        }
+        Err(error) => ui.fail(&error, args.output == Form::Json),
     }
 }
 
@@ -131,14 +125,18 @@ async fn trigger(
     let data = args.data.as_deref().map(data::read).transpose()?;
     let settings = presenter.settings(global)?;
     check(args, &settings)?;
-    let asks = Asks::a_person_unless(args.output == Form::Json);
-    let wanted = trust::Request::of_api(args.sandbox, asks);
-    let clearing = trust::clear(ui, &settings, environment, wanted);
-    let cleared = unless_cancelled(&cancellation, clearing).await??;
-    let opening = Session::delivering(&settings, environment, &cleared, args.delivery.options());
-    let session = unless_cancelled(&cancellation, opening).await??;
-    let remembered = session.record().remembered().await;
-    let remembered = remembered.map_err(|error| record_error(&error))?;
+    let opening = Opening {
+        ui,
+        settings: &settings,
+        environment,
+        cancellation: &cancellation,
+        sandbox: args.sandbox,
+        asks: Asks::a_person_unless(args.output == Form::Json),
+    };
+    let Opened {
+        session,
+        remembered,
+    } = opening.delivering(Some(args.delivery.options())).await?;
     let named = args.webhook.iter();
     let named = named.map(|written| webhook(written, &remembered.last_applied));
     let named = named.collect::<Result<Vec<RemoteId>, _>>()?;
@@ -260,14 +258,6 @@ fn refused(error: &ApiError) -> CommandError {
             .hint("`hookctl record forget KEY` makes the next sync write the token again"),
         error => CommandError::caused("api", error),
     }
-}
-
-/// Returns the key of each bound webhook.
-pub(crate) fn names(remembered: &Remembered) -> BTreeMap<String, String> {
-    let bound = remembered.last_applied.iter();
-    bound
-        .map(|(key, record)| (record.id.as_str().to_owned(), key.to_string()))
-        .collect()
 }
 
 fn events(made: &Value) -> Vec<Event> {

@@ -12,7 +12,7 @@ use crate::error::CommandError;
 use crate::files::load;
 use crate::presenter::Presenter;
 use crate::secrets::{Missing, clear_and_resolve};
-use crate::session::{Session, record_error};
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::trust::{Asks, Request};
 use crate::ui::Ui;
@@ -56,8 +56,7 @@ pub(crate) async fn give_tokens(
     let (_, resolved) = resolving.await?;
     presenter.secrets(resolved.diagnostics)?;
     session.spares_keys(&resolved.secrets)?;
-    let remembered = session.record().remembered().await;
-    let remembered = remembered.map_err(|error| record_error(&error))?;
+    let remembered = session.remembered().await?;
     let key = session.fingerprint_key();
     let evidence = fresh_evidence(&resolved.secrets, &remembered, key, &BTreeMap::new())
         .map_err(|error| CommandError::caused("randomness", &error))?;

@@ -48,16 +48,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_differences_are_told() {
+    fn only_differences_are_reported() {
         let standing = Standing::default();
-        let told = standing.replace([("a", 1), ("b", 1)]);
-        assert_eq!(told.begun, [("a", 1), ("b", 1)]);
-        assert!(told.ended.is_empty());
-        let told = standing.replace([("b", 1), ("a", 2)]);
-        assert_eq!((told.begun, told.ended), (vec![("a", 2)], vec![]));
-        let told = standing.replace([("a", 2)]);
-        assert_eq!((told.begun, told.ended), (vec![], vec![("b", 1)]));
-        let told = standing.replace([("b", 1)]);
-        assert_eq!((told.begun, told.ended), (vec![("b", 1)], vec![("a", 2)]));
+        let reported = standing.replace([("a", 1), ("b", 1)]);
+        assert_eq!(reported.begun, [("a", 1), ("b", 1)]);
+        assert!(reported.ended.is_empty());
+        let reported = standing.replace([("b", 1), ("a", 2)]);
+        assert_eq!((reported.begun, reported.ended), (vec![("a", 2)], vec![]));
+        let reported = standing.replace([("a", 2)]);
+        assert_eq!((reported.begun, reported.ended), (vec![], vec![("b", 1)]));
+        let reported = standing.replace([("b", 1)]);
+        assert_eq!(
+            (reported.begun, reported.ended),
+            (vec![("b", 1)], vec![("a", 2)])
+        );
     }
 }

@@ -18,7 +18,7 @@ use crate::mask;
 use crate::session::{Session, record_error};
 use crate::settings::Settings;
 
-/// The pause after the first failure to find out who leads; it doubles with each failure.
+/// The pause after the first failure to find the leader; it doubles with each failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after such a failure.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
@@ -82,7 +82,7 @@ async fn stand_by(
     signals: Signals<'_>,
 ) -> Standby {
     let (context, settings) = (host.context(), Arc::clone(host.settings()));
-    let (tells, mut told) = tokio::sync::watch::channel(None::<Holder>);
+    let (tells, mut reported) = tokio::sync::watch::channel(None::<Holder>);
     let tell = move |holder: &Holder| drop(tells.send(Some(holder.clone())));
     let only = context.args.only.iter().map(KeyGlob::as_str);
     let scope = only.collect::<Vec<_>>().join("\n");
@@ -100,8 +100,8 @@ async fn stand_by(
                     Err(error) => Standby::Failed(error),
                 };
             }
-            Ok(()) = told.changed() => {
-                let holder = told.borrow_and_update().clone();
+            Ok(()) = reported.changed() => {
+                let holder = reported.borrow_and_update().clone();
                 if let Some(holder) = holder {
                     let leader = mask::masked(&holder.run);
                     tracing::info!(
