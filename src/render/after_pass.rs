@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::status::{StatusDocument, StatusRow, of_action, settled, sort};
+use super::status::{Held, StatusDocument, StatusRow, of_action, settled, sort};
 use crate::plan::{Action, DeletionReason, ForgetReason, Plan, PlannedAction};
 use crate::report::{ActionResult, Outcome};
 use crate::state::LastApplied;
@@ -38,6 +38,7 @@ impl StatusDocument {
         for key in pass.held {
             let row = StatusRow {
                 status: "held",
+                held: Some(Held::Contested),
                 ..settled(key, remembered)
             };
             rows.insert(key.to_string(), Some(row));

@@ -38,7 +38,7 @@ fn what_is_remembered_is_shown() {
     let (account, repository) = scene();
     let shown = record(&repository, &account, &["show"]).code(0).stdout;
     assert!(
-        shown.contains("\"Billing\"   (token set, protected)"),
+        shown.contains("  token set, protected  Billing\n"),
         "{shown}"
     );
     assert!(
