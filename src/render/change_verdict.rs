@@ -1,14 +1,10 @@
 //! The verdict on the last change of a webhook, in the status of a watch that verifies its changes.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::status::{StatusDocument, StatusRow};
 use super::verification::VerdictRow;
 use crate::verify::{Verdict, Verified};
-use crate::webhook::Key;
 
 /// The verdict on the last change of a webhook. Part of `schemas/status-v1.schema.json`.
 ///
@@ -66,33 +62,11 @@ impl ChangeVerdict {
     }
 }
 
-impl StatusDocument {
-    /// Adds the verdicts on the last changes, as a watch that verifies them knows them.
-    pub fn add_verdicts(&mut self, verdicts: &BTreeMap<Key, ChangeVerdict>) {
-        let mut counts: BTreeMap<&'static str, usize> = Verdict::NAMES.map(|name| (name, 0)).into();
-        for row in &mut self.webhooks {
-            let Some(verdict) = verdict_on(row, verdicts) else {
-                continue;
-            };
-            *counts.entry(verdict.verdict).or_default() += 1;
-            row.verification = Some(verdict.clone());
-        }
-        self.verdicts = Some(counts);
-    }
-}
-
-fn verdict_on<'a>(
-    row: &StatusRow,
-    verdicts: &'a BTreeMap<Key, ChangeVerdict>,
-) -> Option<&'a ChangeVerdict> {
-    verdicts.get(&Key::parse(row.key.as_deref()?).ok()?)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::verify::Failure;
-    use crate::webhook::RemoteId;
+    use crate::webhook::{Key, RemoteId};
 
     fn verified(verdict: Verdict) -> Verified {
         Verified {

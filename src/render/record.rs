@@ -24,7 +24,7 @@ pub fn record(
         .iter()
         .map(|(key, record)| {
             let marks = [
-                (record.token.is_some(), "token set"),
+                (record.token.is_some(), "token"),
                 (record.prevent_destroy, "protected"),
             ];
             let marks = marks.iter().filter(|(holds, _)| *holds);

@@ -73,8 +73,8 @@ fn upset(account: &Account, repository: &Repository, count: usize) {
         .lines()
         .enumerate()
         .filter(|(index, _)| *index != orphan);
-    let text: String = kept.map(|(_, line)| format!("{line}\n")).collect();
-    repository.declare(&text);
+    let kept: Vec<&str> = kept.map(|(_, line)| line).collect();
+    repository.declare(&(kept.join("\n") + "\n"));
 }
 
 fn a_page_of(count: usize) {

@@ -158,13 +158,13 @@ fn a_watch_that_verifies_shows_its_verdicts() {
     let (account, repository) = settled();
     let (_watch, address, _log) = watching(&repository, &account, &["--verify", "5m"]);
     let status = || -> Value { serde_json::from_str(&get(&address, "/api/status").1).unwrap() };
-    let of = |failing: u32, proven: u32, pending: u32| {
+    let of = |failing: u32, proven: u32, pending: u32, disabled: u32| {
         json!({
-            "proven": proven, "rejected": 0, "failing": failing, "no_traffic": 0, "disabled": 0,
+            "proven": proven, "rejected": 0, "failing": failing, "no_traffic": 0, "disabled": disabled,
             "pending": pending,
         })
     };
-    assert_eq!(status()["verdicts"], of(0, 0, 0));
+    assert_eq!(status()["verdicts"], of(0, 0, 0, 0));
     assert!(get(&address, "/").1.contains("no changes yet"));
 
     // A verdict is shown while the deliveries of another webhook are still read: it has no event, which takes a minute.
@@ -172,7 +172,7 @@ fn a_watch_that_verifies_shows_its_verdicts() {
     delivery(&account, 1, "Billing", "https://hooks.example.com/v2", 404);
     let other = "  other: { url: 'https://hooks.example.com/other', actions: all }\n";
     repository.declare(&(BILLING.replace("/billing", "/v2") + other));
-    while status()["verdicts"] != of(1, 0, 1) {
+    while status()["verdicts"] != of(1, 0, 1, 0) {
         events.next("data: ");
     }
     let document = status();
@@ -203,11 +203,12 @@ fn a_watch_that_verifies_shows_its_verdicts() {
         );
     }
 
-    // The next change needs a verdict of its own. A webhook that is deleted has none.
+    // The next change needs a verdict of its own. A webhook that is deleted has none, and one that is
+    // disabled gets none by waiting.
     delivery(&account, 2, "Billing", "https://hooks.example.com/v3", 200);
-    let absent = "  other: { state: absent }\n";
-    repository.declare(&(BILLING.replace("/billing", "/v3") + absent));
-    while status()["verdicts"] != of(0, 1, 0) {
+    let others = "  other: { state: absent }\n  off: { url: 'https://hooks.example.com/off', actions: all, enabled: false }\n";
+    repository.declare(&(BILLING.replace("/billing", "/v3") + others));
+    while status()["verdicts"] != of(0, 1, 0, 1) {
         events.next("data: ");
     }
 }

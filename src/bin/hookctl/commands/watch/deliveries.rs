@@ -129,6 +129,10 @@ impl Deliveries {
                 cancellation: task,
             };
             verdicts.forget(&open, &task);
+            // Nothing is asked about these.
+            for change in task.changes.values().filter(|change| !change.enabled) {
+                verdicts.decided(&decided(change, &Verdict::Disabled, None), &task);
+            }
             let options = VerifyOptions {
                 timeout,
                 require_traffic: false,
@@ -147,7 +151,7 @@ impl Deliveries {
             let verification = verify(&*api, last, &options, &clock, &on_event).await;
             // What could not be decided, and why.
             for verified in &verification.webhooks {
-                if verified.verdict == Verdict::Pending {
+                if verdicts.is_open(&verified.key) {
                     verdicts.decided(verified, &task);
                 }
             }
@@ -177,6 +181,10 @@ impl Verdicts {
         state.of.insert(verified.key.clone(), verdict);
         self.report(&state);
         log(verified, &task.target);
+    }
+
+    fn is_open(&self, key: &Key) -> bool {
+        self.locked().open.contains(key)
     }
 
     /// Forgets webhooks that the record no longer has.
