@@ -1,12 +1,14 @@
-//! The status of each webhook after a pass of a watch: the plan, with what came of it.
+//! The status of each webhook after a pass of a watch: the plan, with what came of it, and the verdicts on what it changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::status::{StatusDocument, StatusRow, of_action, settled, sort};
+use super::change_verdict::ChangeVerdict;
+use super::status::{Held, StatusDocument, StatusRow, of_action, settled, sort};
 use crate::plan::{Action, DeletionReason, ForgetReason, Plan, PlannedAction};
 use crate::report::{ActionResult, Outcome};
 use crate::state::LastApplied;
+use crate::verify::Verdict;
 use crate::webhook::Key;
 
 /// A pass that ended.
@@ -38,6 +40,7 @@ impl StatusDocument {
         for key in pass.held {
             let row = StatusRow {
                 status: "held",
+                held: Some(Held::Contested),
                 ..settled(key, remembered)
             };
             rows.insert(key.to_string(), Some(row));
@@ -47,6 +50,19 @@ impl StatusDocument {
         webhooks.extend(rows.into_values().flatten());
         sort(webhooks);
         document
+    }
+
+    /// Adds the verdicts on the last changes, as a watch that verifies them knows them.
+    pub fn add_verdicts(&mut self, verdicts: &BTreeMap<Key, ChangeVerdict>) {
+        let mut counts: BTreeMap<&'static str, usize> = Verdict::NAMES.map(|name| (name, 0)).into();
+        for row in &mut self.webhooks {
+            let Some(verdict) = verdict_on(row, verdicts) else {
+                continue;
+            };
+            *counts.entry(verdict.verdict).or_default() += 1;
+            row.verification = Some(verdict.clone());
+        }
+        self.verdicts = Some(counts);
     }
 
     /// Returns the keys of the webhooks.
@@ -60,6 +76,13 @@ impl StatusDocument {
         let rows = self.webhooks.iter();
         rows.filter(|row| is_pending(row.status)).count()
     }
+}
+
+fn verdict_on<'a>(
+    row: &StatusRow,
+    verdicts: &'a BTreeMap<Key, ChangeVerdict>,
+) -> Option<&'a ChangeVerdict> {
+    verdicts.get(&Key::parse(row.key.as_deref()?).ok()?)
 }
 
 /// Returns whether a status stands for a difference that a pass would correct.

@@ -181,22 +181,46 @@ fn marked(from: &str, to: &str, styles: &Styles) -> (String, String) {
     if !styles.colored {
         return (from.to_owned(), to.to_owned());
     }
+    let (from, to) = (tokens(from), tokens(to));
     let diff = TextDiff::configure()
         .timeout(MARKING_TIME)
-        .diff_words(from, to);
-    let (mut old, mut new) = (String::new(), String::new());
+        .diff_slices(&from, &to);
+    let mut runs: Vec<(ChangeTag, String)> = Vec::new();
     for change in diff.iter_all_changes() {
-        let part = change.value();
-        match change.tag() {
+        match runs.last_mut() {
+            Some((tag, run)) if *tag == change.tag() => *run += change.value(),
+            _ => runs.push((change.tag(), change.value().to_owned())),
+        }
+    }
+    let (mut old, mut new) = (String::new(), String::new());
+    for (tag, run) in runs {
+        match tag {
             ChangeTag::Equal => {
-                old += &paint(styles.destroy, part);
-                new += &paint(styles.create, part);
+                old += &paint(styles.destroy, &run);
+                new += &paint(styles.create, &run);
             }
-            ChangeTag::Delete => old += &paint(emphasized(styles.destroy, styles), part),
-            ChangeTag::Insert => new += &paint(emphasized(styles.create, styles), part),
+            ChangeTag::Delete => old += &paint(emphasized(styles.destroy, styles), &run),
+            ChangeTag::Insert => new += &paint(emphasized(styles.create, styles), &run),
         }
     }
     (old, new)
+}
+
+/// Splits a text into words and what is between them, so that one part of an address can differ.
+fn tokens(text: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    let mut start = 0;
+    let mut last: Option<char> = None;
+    for (at, letter) in text.char_indices() {
+        let continues = last.is_some_and(char::is_alphanumeric) && letter.is_alphanumeric();
+        if last.is_some() && !continues {
+            tokens.extend(text.get(start..at));
+            start = at;
+        }
+        last = Some(letter);
+    }
+    tokens.extend(text.get(start..).filter(|rest| !rest.is_empty()));
+    tokens
 }
 
 fn emphasized(style: Style, styles: &Styles) -> Style {
@@ -389,5 +413,25 @@ pub(super) fn plural(count: usize, word: &str) -> String {
         format!("1 {word}")
     } else {
         format!("{count} {word}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_part_of_an_address_that_differs_is_highlighted() {
+        let styles = Styles::colored();
+        let from = "https://hooks.example.com/billing/v1?team=a";
+        let (old, new) = marked(from, &from.replace("v1", "v2"), &styles);
+        for (shown, part, style) in [(old, "v1", styles.destroy), (new, "v2", styles.create)] {
+            let expected = [
+                paint(style, "https://hooks.example.com/billing/"),
+                paint(emphasized(style, &styles), part),
+                paint(style, "?team=a"),
+            ];
+            assert_eq!(shown, expected.concat());
+        }
     }
 }

@@ -48,9 +48,9 @@ fn wrap_line(line: &str, width: usize, wrapped: &mut String) {
             continue;
         }
         let wide = columns(piece);
-        // A word that fits nowhere is not moved: the terminal breaks it in any case.
-        let fits_below = hang + wide <= width;
-        if !is_empty && fits_below && at + spaces.len() + wide > width {
+        // A word that fits nowhere is broken by the terminal in any case. It stays beside a short label.
+        let moves = hang + wide <= width || at > width / 2;
+        if !is_empty && moves && at + spaces.len() + wide > width {
             wrapped.push('\n');
             *wrapped += &" ".repeat(hang);
             at = hang;
@@ -137,6 +137,13 @@ mod tests {
         assert_eq!(
             wrap(&format!("      url: {address}\n"), 40),
             format!("      url: {address}\n")
+        );
+        assert_eq!(
+            wrap(
+                &format!("    url: https://a.example.com -> {address}\n"),
+                40
+            ),
+            format!("    url: https://a.example.com ->\n      {address}\n")
         );
     }
 

@@ -4,6 +4,7 @@
 
 mod after_pass;
 mod annotations;
+mod change_verdict;
 mod compact;
 pub mod deliveries;
 mod diagnostics;
@@ -30,11 +31,12 @@ mod verification;
 
 pub use after_pass::EndedPass;
 pub use annotations::{github, sarif};
+pub use change_verdict::ChangeVerdict;
 pub use compact::{Detail, plan, report};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use doctor::{Check, DoctorDocument, Health};
-pub use explanations::{explanations, meaning};
+pub use explanations::{explanation, explanations, meaning};
 pub use human::{beside, brief, line};
 pub use json::{PlanDocument, ValidateDocument};
 pub use layout::{columns, cut, wrap};
@@ -48,7 +50,7 @@ pub use record::{
 pub use sanitize::sanitize;
 pub use saved::styled_plan;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
-pub use status::{Deliveries, Hour, StatusDocument, StatusRow};
+pub use status::{Deliveries, Held, Hour, StatusDocument, StatusRow};
 pub use style::{Screen, Styles};
 pub use verification::{RollbackRow, VerdictRow, VerificationReport};
 

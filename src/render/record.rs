@@ -1,12 +1,13 @@
 //! The local record and its history, as text and as JSON.
 
+use anstyle::Style;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::human::plural;
-use super::layout::{columns, pad};
 use super::sanitize::sanitize;
 use super::style::{Screen, paint};
+use super::table::table;
 use crate::outside::json;
 use crate::record::{HistoryChange, HistoryEntry, IntendedWrite, Pending, Provenance};
 use crate::state::LastApplied;
@@ -19,31 +20,32 @@ pub fn record(
     screen: &Screen,
 ) -> String {
     let styles = &screen.styles;
+    let rows: Vec<Vec<String>> = last_applied
+        .iter()
+        .map(|(key, record)| {
+            let marks = [
+                (record.token.is_some(), "token"),
+                (record.prevent_destroy, "protected"),
+            ];
+            let marks = marks.iter().filter(|(holds, _)| *holds);
+            let marks: Vec<&str> = marks.map(|(_, mark)| *mark).collect();
+            vec![
+                key.to_string(),
+                record.id.to_string(),
+                if marks.is_empty() {
+                    "-".to_owned()
+                } else {
+                    marks.join(", ")
+                },
+                record.sent.name.clone(),
+            ]
+        })
+        .collect();
     let mut text = String::new();
-    let width = last_applied
-        .keys()
-        .map(|key| columns(key.as_str()))
-        .max()
-        .unwrap_or_default();
-    for (key, record) in last_applied {
-        let mut marks = Vec::new();
-        if record.token.is_some() {
-            marks.push("token set");
-        }
-        if record.prevent_destroy {
-            marks.push("protected");
-        }
-        let marks = if marks.is_empty() {
-            String::new()
-        } else {
-            paint(styles.aside, &format!("   ({})", marks.join(", ")))
-        };
-        let name = sanitize(&format!("{:?}", record.sent.name)).into_owned();
-        text += &format!(
-            "{}  {}  {name}{marks}\n",
-            pad(key.as_str(), width),
-            record.id.as_str()
-        );
+    if !rows.is_empty() {
+        let head = ["webhook", "id", "notes", "name"];
+        text += &table(&head, &rows, screen.columns, styles, |_| Style::new());
+        text.push('\n');
     }
     for intent in pending.intents.values() {
         let state = if intent.superseded {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::change_verdict::ChangeVerdict;
 use super::style::Screen;
 use super::table::table;
 use crate::outside::json;
@@ -49,6 +50,25 @@ pub struct Hour {
 /// The hours of the period for which deliveries are counted.
 const HOURS: usize = 24;
 
+/// Why a webhook is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Its change was rolled back.
+    RolledBack,
+    /// Another writer keeps changing it.
+    Contested,
+}
+
+impl Held {
+    /// Returns the reason in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RolledBack => "its change was rolled back",
+            Self::Contested => "another writer keeps changing it",
+        }
+    }
+}
+
 /// The status of one webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StatusRow {
@@ -63,8 +83,14 @@ pub struct StatusRow {
     pub status: &'static str,
     /// The fields that differ.
     pub fields: Vec<String>,
+    /// Why the webhook is held.
+    #[serde(skip)]
+    pub held: Option<Held>,
     /// The deliveries. `None` if they were not requested, or if the webhook has no id.
     pub deliveries: Option<Deliveries>,
+    /// The verdict on the last change. `None` unless a watch verified one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<ChangeVerdict>,
 }
 
 /// The document of `schemas/status-v1.schema.json`.
@@ -76,6 +102,9 @@ pub struct StatusDocument {
     pub(super) since: Option<String>,
     /// Whether only the latest events were counted, because there were more than the limit.
     pub(super) incomplete: bool,
+    /// The number of webhooks with each verdict on their last change. `None` unless a watch verifies its changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) verdicts: Option<BTreeMap<&'static str, usize>>,
     pub(super) webhooks: Vec<StatusRow>,
 }
 
@@ -92,6 +121,7 @@ impl StatusDocument {
         rows.extend(plan.unchanged.iter().map(|key| settled(key, remembered)));
         rows.extend(plan.held.iter().map(|key| StatusRow {
             status: "held",
+            held: Some(Held::RolledBack),
             ..settled(key, remembered)
         }));
         rows.extend(plan.released.iter().map(|key| StatusRow {
@@ -101,6 +131,8 @@ impl StatusDocument {
             status: "released",
             fields: Vec::new(),
             deliveries: None,
+            held: None,
+            verification: None,
         }));
         rows.extend(plan.actions.iter().map(|planned| of_action(planned)));
         rows.extend(plan.orphans.iter().map(|orphan| StatusRow {
@@ -110,6 +142,8 @@ impl StatusDocument {
             status: "orphan",
             fields: Vec::new(),
             deliveries: None,
+            held: None,
+            verification: None,
         }));
         rows.extend(plan.unmanaged.iter().map(|unmanaged| StatusRow {
             key: None,
@@ -118,6 +152,8 @@ impl StatusDocument {
             status: "unmanaged",
             fields: Vec::new(),
             deliveries: None,
+            held: None,
+            verification: None,
         }));
         sort(&mut rows);
         if let Some(deliveries) = deliveries {
@@ -137,6 +173,7 @@ impl StatusDocument {
                     .total
                     .is_some_and(|total| total > events.rows.len() as u64)
             }),
+            verdicts: None,
             webhooks: rows,
         }
     }
@@ -212,7 +249,10 @@ fn cells(row: &StatusRow, with_deliveries: bool, last_ok: &str, screen: &Screen)
         (None, _, _) => String::new(),
     };
     let mut cells = vec![who, row.status.replace('_', " ")];
-    let mut last = row.fields.join(", ");
+    let mut last = match row.held {
+        Some(held) => held.as_str().to_owned(),
+        None => row.fields.join(", "),
+    };
     if with_deliveries {
         let deliveries = row.deliveries.clone().unwrap_or_default();
         let count = |number: u64| match number {
@@ -265,6 +305,8 @@ pub(super) fn settled(key: &Key, remembered: &LastApplied) -> StatusRow {
         },
         fields: Vec::new(),
         deliveries: None,
+        held: None,
+        verification: None,
     }
 }
 
@@ -301,6 +343,8 @@ pub(super) fn of_action(planned: &PlannedAction) -> StatusRow {
                 .collect()
         },
         deliveries: None,
+        held: None,
+        verification: None,
     }
 }
 

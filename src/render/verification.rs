@@ -75,7 +75,7 @@ pub struct RollbackRow {
 }
 
 impl VerdictRow {
-    fn of(verified: &Verified) -> Self {
+    pub(super) fn of(verified: &Verified) -> Self {
         let (event_id, status, error) = match &verified.verdict {
             Verdict::Proven { event_id } => (Some(event_id.clone()), None, None),
             Verdict::Rejected { event_id, status } => (Some(event_id.clone()), Some(*status), None),
@@ -280,7 +280,7 @@ fn whole_milliseconds(at: Timestamp) -> Timestamp {
 }
 
 /// Returns a verdict as people read it.
-fn word(verdict: &str) -> &str {
+pub(super) fn word(verdict: &str) -> &str {
     match verdict {
         "no_traffic" => "no traffic",
         other => other,

@@ -16,6 +16,7 @@
 #[path = "../cli/harness.rs"]
 #[expect(dead_code, reason = "the tests of the command line use the rest")]
 mod harness;
+mod many;
 mod webdriver;
 
 use std::fs;
@@ -60,19 +61,11 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(repository: &Repository, account: &Account) -> Self {
+    fn start(repository: &Repository, account: &Account, more: &[&str]) -> Self {
         let api = account.sandbox.base_url();
-        let arguments = [
-            "--api-url",
-            &api,
-            "watch",
-            "--interval",
-            "1h",
-            "--drift",
-            "warn",
-            "--http",
-            ":0",
-        ];
+        let mut arguments = vec!["--api-url", &api, "watch", "--interval", "1h"];
+        arguments.extend(["--drift", "warn", "--http", ":0"]);
+        arguments.extend(more);
         let mut child = repository
             .command(&arguments)
             .stderr(Stdio::piped())
@@ -188,12 +181,16 @@ fn pictures(browser: &Browser, name: &str) {
         return;
     };
     browser.run("document.activeElement.blur(); scrollTo(0, 0);");
-    for scheme_name in ["light", "dark"] {
-        scheme(browser, scheme_name);
-        let path = Path::new(&folder).join(format!("{name}-{scheme_name}.png.base64"));
-        fs::write(path, browser.screenshot()).unwrap();
+    for (size, pixels) in [("", 1_000), ("-narrow", 360)] {
+        width(browser, pixels);
+        for scheme_name in ["light", "dark"] {
+            scheme(browser, scheme_name);
+            let path = Path::new(&folder).join(format!("{name}{size}-{scheme_name}.png.base64"));
+            fs::write(path, browser.screenshot()).unwrap();
+        }
     }
     scheme(browser, "light");
+    width(browser, 1_000);
 }
 
 /// Makes a webhook whose name would harm a page that took it for markup.
@@ -224,7 +221,7 @@ fn harmless(browser: &Browser) {
 #[ignore = "needs a browser: .ci/browser"]
 fn a_live_page() {
     let (account, repository) = account();
-    let (browser, watch) = (browser(), Watch::start(&repository, &account));
+    let (browser, watch) = (browser(), Watch::start(&repository, &account, &[]));
     browser.open(&watch.url);
     browser.until("document.getElementById('live').textContent === 'Live'");
     browser.until("document.body.innerText.includes('4 in sync')");
@@ -291,6 +288,79 @@ fn a_live_page() {
     drop(watch);
     browser.until("document.getElementById('live').textContent === 'Not connected'");
     assert_eq!(rows(&browser).as_array().unwrap().len(), 5);
+}
+
+/// Adds an event of a webhook after each change of a test, with one attempt at an address.
+fn deliver(account: &Account, name: &str, url: &str, status: u16) {
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let (event, success) = (format!("event-of-{status}"), status == 200);
+    let delivered = json!({
+        "event_id": event, "subscription_id": account.id(name), "action": "workflow_run_completed",
+        "status": if success { "delivered" } else { "failed" }, "created_at": at.to_string(),
+        "attempts_count": 1,
+    });
+    account.sandbox.seed_event(delivered).unwrap();
+    let attempt = json!({
+        "event_id": event, "subscription_id": account.id(name), "attempt_number": 1,
+        "action": "workflow_run_completed", "request_url": url, "success": success,
+        "response_status_code": status,
+    });
+    account.sandbox.seed_attempt(attempt).unwrap();
+}
+
+/// Returns the first row's key, and the text of its cell about deliveries.
+fn first_verdict(browser: &Browser) -> Value {
+    browser.run(
+        "const row = document.querySelector('#webhooks tbody tr');
+        return [row.querySelector('.key').textContent, row.querySelector('[data-label=\"Last change\"]').textContent];",
+    )
+}
+
+#[test]
+#[ignore = "needs a browser: .ci/browser"]
+fn a_failing_delivery_appears() {
+    let (account, repository) = (Account::new(), Repository::with(HOOKS));
+    repository.settled(&account);
+    let watch = Watch::start(&repository, &account, &["--verify", "5m"]);
+    let browser = browser();
+    browser.open(&watch.url);
+    browser.until("document.getElementById('facts').innerText.includes('no changes yet')");
+
+    // Both changes are applied. Only deliveries tell that one of them does not work.
+    let save = |from: &str, to: &str| {
+        let saved = HOOKS.replace(from, to);
+        repository.declare(&saved);
+    };
+    deliver(
+        &account,
+        "Escalations",
+        "https://pager.clinic.example/v2",
+        503,
+    );
+    save("/escalate", "/v2");
+    browser.until("document.getElementById('facts').innerText.includes('1 failing')");
+    assert_eq!(
+        first_verdict(&browser),
+        json!(["escalations", "failing event event-of-503: status 503"])
+    );
+    let shown = browser.run("return document.querySelector('#webhooks tbody .badge').textContent;");
+    assert_eq!(shown, "in sync");
+    browser.press("/failing");
+    assert_eq!(rows(&browser), json!(["escalations"]));
+    browser.press(ESCAPE);
+    accessible(&browser);
+    pictures(&browser, "deliveries");
+
+    deliver(
+        &account,
+        "Escalations",
+        "https://pager.clinic.example/v3",
+        200,
+    );
+    save("/escalate", "/v3");
+    browser.until("document.getElementById('facts').innerText.includes('1 proven')");
+    browser.until("!document.body.innerText.includes('failing')");
+    assert_eq!(browser.console(), [""; 0]);
 }
 
 #[test]

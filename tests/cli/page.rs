@@ -11,6 +11,7 @@ use crate::documents::{conforms, validator};
 use crate::harness::{Account, BILLING, CANARY, Repository};
 use crate::metrics::{Log, serving};
 use crate::status::everything;
+use crate::verify::{delivery, settled};
 use crate::watch::Watch;
 
 const HOSTILE: &str = "<script>alert(1)</script> \"q' \u{202e}";
@@ -150,6 +151,66 @@ fn a_watch_serves_its_state_as_a_page_and_as_json() {
         "json",
     ];
     assert_eq!(document, repository.run(&arguments).code(0).json());
+}
+
+#[test]
+fn a_watch_that_verifies_shows_its_verdicts() {
+    let (account, repository) = settled();
+    let (_watch, address, _log) = watching(&repository, &account, &["--verify", "5m"]);
+    let status = || -> Value { serde_json::from_str(&get(&address, "/api/status").1).unwrap() };
+    let of = |failing: u32, proven: u32, pending: u32, disabled: u32| {
+        json!({
+            "proven": proven, "rejected": 0, "failing": failing, "no_traffic": 0, "disabled": disabled,
+            "pending": pending,
+        })
+    };
+    assert_eq!(status()["verdicts"], of(0, 0, 0, 0));
+    assert!(get(&address, "/").1.contains("no changes yet"));
+
+    // A verdict is shown while the deliveries of another webhook are still read: it has no event, which takes a minute.
+    let mut events = Events::open(&address);
+    delivery(&account, 1, "Billing", "https://hooks.example.com/v2", 404);
+    let other = "  other: { url: 'https://hooks.example.com/other', actions: all }\n";
+    repository.declare(&(BILLING.replace("/billing", "/v2") + other));
+    while status()["verdicts"] != of(1, 0, 1, 0) {
+        events.next("data: ");
+    }
+    let document = status();
+    conforms(&validator("status-v1.schema.json"), &document);
+    let billing = &document["webhooks"][0];
+    assert_eq!(billing["status"], "in_sync");
+    let mut verdict = billing["verification"].clone();
+    assert!(verdict["since"].take().is_string());
+    let failing = json!({
+        "verdict": "failing", "since": null, "event_id": "evt-1", "status": 404,
+        "evidence": "event evt-1: status 404",
+    });
+    assert_eq!(verdict, failing);
+    let waiting = &document["webhooks"][1]["verification"]["evidence"];
+    assert_eq!(waiting, "waiting for a delivery");
+    let html = get(&address, "/").1;
+    for part in [
+        "<dd><strong class=\"bad\">1 failing</strong>, 1 pending</dd>",
+        "<span class=\"badge bad\">failing</span> <small>event evt-1: status 404</small>",
+    ] {
+        assert!(html.contains(part), "{part} in\n{html}");
+    }
+    // The attempt's description contains the API key, and its response the word.
+    for text in [html, document.to_string()] {
+        assert!(
+            !text.contains("s3cr3t") && !text.contains("upstream"),
+            "{text}"
+        );
+    }
+
+    // The next change needs a verdict of its own. A webhook that is deleted has none, and one that is
+    // disabled gets none by waiting.
+    delivery(&account, 2, "Billing", "https://hooks.example.com/v3", 200);
+    let others = "  other: { state: absent }\n  off: { url: 'https://hooks.example.com/off', actions: all, enabled: false }\n";
+    repository.declare(&(BILLING.replace("/billing", "/v3") + others));
+    while status()["verdicts"] != of(0, 1, 0, 1) {
+        events.next("data: ");
+    }
 }
 
 #[test]

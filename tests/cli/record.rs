@@ -37,10 +37,7 @@ fn damage(repository: &Repository) {
 fn what_is_remembered_is_shown() {
     let (account, repository) = scene();
     let shown = record(&repository, &account, &["show"]).code(0).stdout;
-    assert!(
-        shown.contains("\"Billing\"   (token set, protected)"),
-        "{shown}"
-    );
+    assert!(shown.contains("  token, protected  Billing\n"), "{shown}");
     assert!(
         shown.contains("2 webhooks bound. Last observed: 2 webhooks at "),
         "{shown}"

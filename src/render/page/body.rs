@@ -8,8 +8,10 @@ use super::html::Html;
 use super::sparkline::sparkline;
 use super::{FilesState, LastPass, Page, PageForm};
 use crate::record::{HistoryCause, HistoryChange, HistoryEntry};
+use crate::render::ChangeVerdict;
 use crate::render::after_pass::is_pending;
 use crate::render::status::{Deliveries, StatusDocument, StatusRow};
+use crate::render::verification::word;
 
 /// Appends the body.
 pub(super) fn body(html: &mut Html, page: &Page, form: PageForm<'_>) {
@@ -22,7 +24,7 @@ pub(super) fn body(html: &mut Html, page: &Page, form: PageForm<'_>) {
     html.raw("</header>\n<main>\n");
     facts(html, page);
     html.raw("<form id=\"filter\" role=\"search\" hidden>\n<label for=\"words\">Filter webhooks</label>\n");
-    html.raw("<input id=\"words\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"keys\">\n");
+    html.raw("<input id=\"words\" type=\"search\" placeholder=\"key, name, id, or status\" autocomplete=\"off\" spellcheck=\"false\" aria-describedby=\"keys\">\n");
     html.raw("<span id=\"keys\"><kbd>/</kbd> to filter, <kbd>Esc</kbd> to clear</span>\n");
     html.raw("<output id=\"shown\" for=\"words\"></output>\n</form>\n");
     webhooks(html, page);
@@ -51,12 +53,37 @@ fn facts(html: &mut Html, page: &Page) {
         }
     };
     fact_ends(html);
-    if let Some(passes) = &page.passes {
-        if let Some(standby) = &passes.standby {
-            fact(html, "State");
-            html.text(standby);
+    if let Some(standby) = page
+        .passes
+        .as_ref()
+        .and_then(|passes| passes.standby.as_ref())
+    {
+        fact(html, "State");
+        html.text(standby);
+        fact_ends(html);
+    }
+    if let Some(status) = &page.status {
+        fact(html, "Pending differences");
+        match status.pending() {
+            0 => html.raw("none"),
+            pending => {
+                html.raw("<strong class=\"warn\">");
+                html.number(pending as u64).raw("</strong>")
+            }
+        };
+        fact_ends(html);
+        if let Some(verdicts) = &status.verdicts {
+            fact(html, "Deliveries after changes");
+            totals(html, verdicts);
             fact_ends(html);
         }
+    }
+    times(html, page);
+    html.raw("</dl>\n");
+}
+
+fn times(html: &mut Html, page: &Page) {
+    if let Some(passes) = &page.passes {
         fact(html, "Last pass");
         match &passes.last {
             None => {
@@ -75,18 +102,38 @@ fn facts(html: &mut Html, page: &Page) {
         time(html, page.at);
         fact_ends(html);
     }
-    if let Some(status) = &page.status {
-        fact(html, "Pending differences");
-        match status.pending() {
-            0 => html.raw("none"),
-            pending => {
-                html.raw("<strong class=\"warn\">");
-                html.number(pending as u64).raw("</strong>")
-            }
-        };
-        fact_ends(html);
+}
+
+/// Appends the number of webhooks with each verdict, failures first.
+fn totals(html: &mut Html, verdicts: &BTreeMap<&'static str, usize>) {
+    let mut verdicts: Vec<_> = verdicts.iter().filter(|(_, count)| **count > 0).collect();
+    verdicts.sort_by_key(|(verdict, _)| urgency(verdict));
+    if verdicts.is_empty() {
+        html.raw("no changes yet");
     }
-    html.raw("</dl>\n");
+    for (index, (verdict, count)) in verdicts.into_iter().enumerate() {
+        if index > 0 {
+            html.raw(", ");
+        }
+        let is_failure = urgency(verdict) == 0;
+        if is_failure {
+            html.raw("<strong class=\"bad\">");
+        }
+        html.number(*count as u64).raw(" ").text(word(verdict));
+        if is_failure {
+            html.raw("</strong>");
+        }
+    }
+}
+
+/// Returns the place of a verdict among others.
+fn urgency(verdict: &str) -> u8 {
+    match verdict {
+        "failing" | "rejected" => 0,
+        "pending" => 1,
+        "no_traffic" | "disabled" => 2,
+        _ => 3,
+    }
 }
 
 fn fact(html: &mut Html, name: &'static str) {
@@ -140,16 +187,22 @@ fn webhooks(html: &mut Html, page: &Page) {
         html.raw("</section>\n");
         return;
     }
-    let with_deliveries = status.since.is_some();
+    let columns = Columns {
+        verdicts: status.verdicts.is_some(),
+        deliveries: status.since.is_some(),
+    };
     html.raw("<div id=\"webhooks-table\" class=\"scroll\" role=\"region\" aria-labelledby=\"webhooks-title\" tabindex=\"0\">\n");
     html.raw("<table>\n<thead><tr><th scope=\"col\">Webhook</th><th scope=\"col\">Status</th>");
     html.raw("<th scope=\"col\">Differences</th>");
-    if with_deliveries {
+    if columns.verdicts {
+        html.raw("<th scope=\"col\">Deliveries since the last change</th>");
+    }
+    if columns.deliveries {
         html.raw("<th scope=\"col\">Deliveries of 24 hours</th>");
     }
     html.raw("</tr></thead>\n<tbody>\n");
     for row in sorted(page, status) {
-        webhook(html, page, row, with_deliveries);
+        webhook(html, page, row, columns);
     }
     html.raw("</tbody>\n</table>\n</div>\n</section>\n");
 }
@@ -160,10 +213,15 @@ fn sorted<'a>(page: &Page, status: &'a StatusDocument) -> Vec<&'a StatusRow> {
     rows.sort_by_key(|row| {
         let problem = row.key.as_ref().and_then(|key| page.problems.get(key));
         let fails = |deliveries: &Deliveries| deliveries.failed > 0;
+        let is_failing = row.deliveries.as_ref().is_some_and(fails)
+            || row
+                .verification
+                .as_ref()
+                .is_some_and(ChangeVerdict::is_failure);
         match row.status {
             "held" => 0,
             _ if problem.is_some() => 1,
-            _ if row.deliveries.as_ref().is_some_and(fails) => 2,
+            _ if is_failing => 2,
             status if is_pending(status) => 3,
             "orphan" => 4,
             "unmanaged" => 6,
@@ -173,7 +231,14 @@ fn sorted<'a>(page: &Page, status: &'a StatusDocument) -> Vec<&'a StatusRow> {
     rows
 }
 
-fn webhook(html: &mut Html, page: &Page, row: &StatusRow, with_deliveries: bool) {
+/// The columns that only some pages have.
+#[derive(Clone, Copy)]
+struct Columns {
+    verdicts: bool,
+    deliveries: bool,
+}
+
+fn webhook(html: &mut Html, page: &Page, row: &StatusRow, columns: Columns) {
     html.raw("<tr><th scope=\"row\">");
     let title = row.key.as_ref().or(row.name.as_ref());
     html.raw("<span class=\"key\">");
@@ -190,15 +255,22 @@ fn webhook(html: &mut Html, page: &Page, row: &StatusRow, with_deliveries: bool)
     html.text(&row.status.replace('_', " "));
     html.raw("</span></td><td data-label=\"Differences\">");
     html.text(&row.fields.join(", "));
-    if row.status == "held" {
-        html.raw("<em>another writer keeps changing it</em>");
+    if let Some(held) = row.held {
+        html.raw("<em>").raw(held.as_str()).raw("</em>");
     }
     if let Some(problem) = row.key.as_ref().and_then(|key| page.problems.get(key)) {
         html.raw(" <strong class=\"bad\">");
         html.text(problem).raw("</strong>");
     }
     html.raw("</td>");
-    if with_deliveries {
+    if columns.verdicts {
+        html.raw("<td data-label=\"Last change\">");
+        if let Some(verdict) = &row.verification {
+            judged(html, verdict);
+        }
+        html.raw("</td>");
+    }
+    if columns.deliveries {
         html.raw("<td data-label=\"Deliveries\">");
         if let Some(deliveries) = &row.deliveries {
             counted(html, deliveries);
@@ -206,6 +278,19 @@ fn webhook(html: &mut Html, page: &Page, row: &StatusRow, with_deliveries: bool)
         html.raw("</td>");
     }
     html.raw("</tr>\n");
+}
+
+fn judged(html: &mut Html, verdict: &ChangeVerdict) {
+    html.raw("<span class=\"");
+    html.raw(match verdict.verdict {
+        "failing" | "rejected" => "badge bad",
+        "pending" => "badge warn",
+        "proven" => "badge ok",
+        _ => "badge",
+    });
+    html.raw("\">").text(word(verdict.verdict));
+    html.raw("</span> <small>").text(&verdict.evidence);
+    html.raw("</small>");
 }
 
 fn counted(html: &mut Html, deliveries: &Deliveries) {
@@ -221,7 +306,8 @@ fn counted(html: &mut Html, deliveries: &Deliveries) {
         html.raw(if deliveries.failed > 0 { "bad" } else { "ok" });
         html.raw("\">").number(percent).raw(" %</span> ");
     }
-    html.raw(" <span>").number(deliveries.delivered);
+    html.raw(" <span class=\"counts\">")
+        .number(deliveries.delivered);
     html.raw(" delivered");
     if waiting > 0 {
         html.raw(", ").number(waiting).raw(" waiting");
@@ -235,10 +321,10 @@ fn counted(html: &mut Html, deliveries: &Deliveries) {
     }
     // The last status may be that of a later delivery.
     if let Some(error) = &deliveries.last_error {
-        html.raw("<br><small>last error: ").text(error);
+        html.raw(" <small>last error: ").text(error);
         html.raw("</small>");
     } else if let Some(code) = deliveries.last_status_code {
-        html.raw("<br><small>last status: ").number(code);
+        html.raw(" <small>last status: ").number(code);
         html.raw("</small>");
     }
 }

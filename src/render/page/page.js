@@ -6,6 +6,7 @@
   const say = (text) => {
     const live = find("live");
     if (live.textContent !== text) live.textContent = text;
+    live.className = text === "Live" ? "" : "bad";
   };
 
   const filter = () => {
@@ -17,11 +18,13 @@
       row.hidden = !wanted.every((word) => text.includes(word));
       if (!row.hidden) count += 1;
     }
-    const shown = wanted.length > 0 ? `${count} of ${rows.length} shown` : "";
+    let shown = wanted.length > 0 ? `${count} of ${rows.length} shown` : "";
+    if (wanted.length > 0 && count === 0) shown = `None of ${rows.length} matches`;
     if (find("shown").textContent !== shown) find("shown").textContent = shown;
+    find("filter").hidden = rows.length === 0;
+    if (rows.length > 0) find("webhooks-table").hidden = count === 0;
   };
 
-  find("filter").hidden = false;
   find("filter").addEventListener("submit", (event) => event.preventDefault());
   words.addEventListener("input", filter);
   document.addEventListener("keydown", (event) => {

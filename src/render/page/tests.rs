@@ -8,7 +8,7 @@ use super::*;
 use crate::plan::{Plan, Policy, plan};
 use crate::record::{HistoryAction, HistoryCause, HistoryChange, Provenance};
 use crate::remote::{Event, Rows};
-use crate::render::EndedPass;
+use crate::render::{ChangeVerdict, EndedPass};
 use crate::state::{DesiredState, LastApplied, ObservedState};
 use crate::webhook::{Key, RemoteId};
 
@@ -60,6 +60,7 @@ fn page() -> Page {
         ("drifted", "drifted", vec!["url".to_owned()]),
         ("held", "held", vec![]),
         ("failed", "edited", vec!["name".to_owned()]),
+        ("broken", "in_sync", vec![]),
     ] {
         status.webhooks.push(crate::render::StatusRow {
             key: Some(key.to_owned()),
@@ -68,8 +69,26 @@ fn page() -> Page {
             status: word,
             fields,
             deliveries: None,
+            held: (word == "held").then_some(crate::render::Held::RolledBack),
+            verification: None,
         });
     }
+    let judged = |verdict, status| ChangeVerdict {
+        verdict,
+        since: None,
+        event_id: None,
+        status,
+        evidence: HOSTILE.to_owned(),
+    };
+    let verdicts = [
+        ("broken", judged("failing", Some(503))),
+        ("in-sync", judged("proven", None)),
+        ("held", judged("no_traffic", None)),
+        ("drifted", ChangeVerdict::waiting()),
+        ("deleted", judged("rejected", Some(401))),
+    ];
+    let verdicts = verdicts.map(|(key, verdict)| (Key::parse(key).unwrap(), verdict));
+    status.add_verdicts(&verdicts.into());
     Page {
         target: HOSTILE.to_owned(),
         at: at("2026-01-02T10:00:00Z"),
@@ -158,6 +177,7 @@ fn held_and_failing_webhooks_are_first() {
         position("held"),
         position("failed"),
         failing,
+        position("broken"),
         position("drifted"),
         position("in-sync"),
     ];

@@ -6,6 +6,7 @@ use hookctl_core::record::{
     Commit, Entry, Head, Loaded, PortFuture, Remembered, SendPermit, Session,
 };
 
+use super::blobs::BlobError;
 use super::context::{Shared, nonce, tag};
 use super::digest::Digest;
 use super::error::SharedError;
@@ -135,27 +136,40 @@ impl SharedSession {
         };
         let name = names::log(append.body.sequence);
         let resolved = self.shared.attempts().create(&name, &append.content).await;
+        let is_mine = match resolved {
+            Resolved::Mine(_) => true,
+            Resolved::Theirs => false,
+            Resolved::Unknown(error) => return Err(self.unknown(error).await),
+        };
         let mut written = self.written();
         written.under_way = None;
-        match resolved {
-            Resolved::Mine(_) => {
-                written.state.add(ReadEntry {
-                    body: append.body.clone(),
-                    digest: Digest::of(&append.content),
-                    bytes: append.content.len() as u64,
-                })?;
-                self.lease.advance(written.state.tail);
-                if let Some(commit) = &append.commit {
-                    self.observe(&mut written, commit);
-                }
-                Ok(true)
-            }
-            Resolved::Theirs => Ok(false),
-            Resolved::Unknown(error) => {
-                written.ended = Some(Ended::Unknown);
-                Err(error.into())
-            }
+        if !is_mine {
+            return Ok(false);
         }
+        written.state.add(ReadEntry {
+            body: append.body.clone(),
+            digest: Digest::of(&append.content),
+            bytes: append.content.len() as u64,
+        })?;
+        self.lease.advance(written.state.tail);
+        if let Some(commit) = &append.commit {
+            self.observe(&mut written, commit);
+        }
+        Ok(true)
+    }
+
+    /// Ends the session, since the outcome of an append is unknown. Returns the reason: a process that was paused may have
+    /// lost the lease meanwhile.
+    async fn unknown(&self, error: BlobError) -> SharedError {
+        {
+            let mut written = self.written();
+            written.under_way = None;
+            written.ended = Some(Ended::Unknown);
+        }
+        if !self.lease.permits() && matches!(self.lease.is_still_held().await, Ok(false)) {
+            return SharedError::Fenced;
+        }
+        error.into()
     }
 
     /// Completes the append of a caller that was dropped.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use hookctl::diagnostic::nearest;
-use hookctl::render::{columns, explanations, meaning, wrap};
+use hookctl::render::{columns, explanation, explanations, meaning, wrap};
 
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -41,8 +41,8 @@ pub(crate) fn run(ui: &Ui, args: &ExplainArgs) -> ExitStatus {
         ui.result(&list(ui.screen().columns));
         return ExitStatus::Success;
     };
-    if let Some((_, text)) = explanations().find(|(known, _)| known == code) {
-        ui.result(&format!("{code}\n\n{text}\n"));
+    if let Some(text) = explanation(code, &ui.screen()) {
+        ui.result(&text);
         return ExitStatus::Success;
     }
     let codes = explanations().map(|(known, _)| known);

@@ -10,7 +10,9 @@ use std::time::Duration;
 use hookctl::diagnostic::{Diagnostics, Severity};
 use hookctl::plan::{Plan, PlannedAction};
 use hookctl::record::{HistoryEntry, Record, Remembered};
-use hookctl::render::{EndedPass, FilesState, LastPass, Page, Passes, StatusDocument};
+use hookctl::render::{
+    ChangeVerdict, EndedPass, FilesState, LastPass, Page, Passes, StatusDocument,
+};
 use hookctl::report::ActionResult;
 use hookctl::watch::{Ended, Passed, Reason};
 use hookctl::webhook::Key;
@@ -46,6 +48,8 @@ struct State {
     /// What was read of the record.
     remembered: Arc<Remembered>,
     history: Vec<HistoryEntry>,
+    /// The verdicts on the last changes. `None` if the watch verifies nothing.
+    verdicts: Option<Arc<BTreeMap<Key, ChangeVerdict>>>,
     /// The number of passes that ended, and their number when the record was read.
     ended: u64,
     read: u64,
@@ -72,6 +76,7 @@ impl Board {
                 plan: None,
                 remembered: Arc::default(),
                 history: Vec::new(),
+                verdicts: None,
                 ended: 1,
                 read: 0,
                 is_awaited: false,
@@ -107,6 +112,17 @@ impl Board {
     /// Records why this watch makes no passes; `None` if it does.
     pub(super) fn standby(&self, why: Option<&str>) {
         self.state().passes.standby = why.map(str::to_owned);
+        self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Records the verdicts on the last changes.
+    pub(super) fn verdicts(&self, verdicts: BTreeMap<Key, ChangeVerdict>) {
+        let mut state = self.state();
+        if state.verdicts.as_deref() == Some(&verdicts) {
+            return;
+        }
+        state.verdicts = Some(Arc::new(verdicts));
+        drop(state);
         self.version.send_modify(|version| *version += 1);
     }
 
@@ -175,6 +191,9 @@ impl Board {
             state.plan = None;
             state.remembered = Arc::default();
             state.history = Vec::new();
+            if state.verdicts.is_some() {
+                state.verdicts = Some(Arc::default());
+            }
         }
     }
 
@@ -191,6 +210,9 @@ impl Board {
             let mut status =
                 StatusDocument::after_pass(&state.target, planned.ended(), last_applied);
             status.filter_texts(mask::masked);
+            if let Some(verdicts) = &state.verdicts {
+                status.add_verdicts(verdicts);
+            }
             status
         });
         let page = Page {

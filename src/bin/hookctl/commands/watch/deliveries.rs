@@ -1,7 +1,7 @@
 //! The verification of what a watch changes, beside its passes.
 //!
 //! One task reads deliveries at a time. A pass that changes something replaces it by one that continues with the webhooks
-//! without a verdict, so that no pass ever waits for a delivery.
+//! without a verdict, so that no pass ever waits for a delivery. A verdict counts as soon as it is known.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,11 +10,14 @@ use std::time::Duration;
 use hookctl::plan::Action;
 use hookctl::reconcile::PassReport;
 use hookctl::record::HistoryLimits;
+use hookctl::render::ChangeVerdict;
 use hookctl::report::Outcome;
-use hookctl::verify::{Verdict, Verified, VerifyOptions, verify};
+use hookctl::verify::{Change, Verdict, Verified, VerifyEvent, VerifyOptions, verify};
 use hookctl::webhook::Key;
+use jiff::SignedDuration;
 use tokio_util::sync::CancellationToken;
 
+use super::board::Board;
 use super::metrics::Metrics;
 use crate::mask;
 use crate::session::Session;
@@ -25,60 +28,86 @@ use crate::verification::{changed_by, changes_of};
 pub(super) struct Deliveries {
     /// How long to wait for the deliveries after a change; `None` verifies nothing.
     timeout: Option<Duration>,
+    verdicts: Arc<Verdicts>,
+}
+
+/// The verdicts, and where they are reported.
+struct Verdicts {
     metrics: Arc<Metrics>,
-    state: Arc<Mutex<State>>,
+    board: Option<Arc<Board>>,
+    state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     target: String,
     /// The verdict on the last change of each webhook.
-    verdicts: BTreeMap<Key, &'static str>,
+    of: BTreeMap<Key, ChangeVerdict>,
+    /// The webhooks without a verdict.
+    open: BTreeSet<Key>,
+    /// Whether another watch has made passes since the last one of this watch.
+    stood_by: bool,
     /// Ends the task that reads deliveries.
     task: CancellationToken,
 }
 
 impl Deliveries {
-    pub(super) fn new(timeout: Option<Duration>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            timeout,
+    pub(super) fn new(
+        timeout: Option<Duration>,
+        metrics: Arc<Metrics>,
+        board: Option<Arc<Board>>,
+    ) -> Self {
+        let verdicts = Arc::new(Verdicts {
             metrics,
-            state: Arc::default(),
-        }
+            board: board.filter(|_| timeout.is_some()),
+            state: Mutex::default(),
+        });
+        verdicts.report(&verdicts.locked());
+        Self { timeout, verdicts }
+    }
+
+    /// Reports no verdicts while another watch makes the passes, since it may change the webhooks again.
+    pub(super) fn stand_by(&self) {
+        let mut state = self.verdicts.locked();
+        state.task.cancel();
+        state.stood_by = true;
+        self.verdicts.report(&state);
     }
 
     /// Starts to verify what a pass changed. Returns at once.
     pub(super) fn passed(&self, report: &PassReport, session: &Session, target: &str) {
         let Some(timeout) = self.timeout else { return };
         let changed = changed_by(report);
+        let verdicts = Arc::clone(&self.verdicts);
         let (open, task) = {
-            let mut state = locked(&self.state);
+            let mut state = verdicts.locked();
             if state.target != target {
                 target.clone_into(&mut state.target);
-                state.verdicts.clear();
+                state.of.clear();
+                state.open.clear();
             }
             for key in removed_by(report) {
-                state.verdicts.remove(key);
+                state.of.remove(key);
+                state.open.remove(key);
             }
-            for key in &changed {
-                state
-                    .verdicts
-                    .insert(key.clone(), Verdict::Pending.as_str());
+            // Another watch may have changed each webhook meanwhile.
+            let again = std::mem::take(&mut state.stood_by);
+            let again: Vec<Key> = state.of.keys().filter(|_| again).cloned().collect();
+            let is_new = !changed.is_empty() || !again.is_empty();
+            for key in changed.into_iter().chain(again) {
+                state.of.insert(key.clone(), ChangeVerdict::waiting());
+                state.open.insert(key);
             }
-            self.metrics.verdicts(state.verdicts.values().copied());
-            if changed.is_empty() {
+            verdicts.report(&state);
+            if !is_new {
                 return;
             }
             state.task.cancel();
             state.task = cancellation().child_token();
-            let pending = state.verdicts.iter();
-            let pending = pending.filter(|(_, verdict)| **verdict == Verdict::Pending.as_str());
-            let open: BTreeSet<Key> = pending.map(|(key, _)| key.clone()).collect();
-            (open, state.task.clone())
+            (state.open.clone(), state.task.clone())
         };
         let (api, clock) = (session.shared_api(), Arc::clone(session.clock()));
         let record = session.record().clone();
-        let (state, metrics) = (Arc::clone(&self.state), Arc::clone(&self.metrics));
         let target = target.to_owned();
         tokio::spawn(async move {
             let newest = HistoryLimits::default().max_entries;
@@ -91,25 +120,113 @@ impl Deliveries {
                     return;
                 }
             };
+            let task = Task {
+                changes: last
+                    .iter()
+                    .map(|one| (one.key.clone(), one.clone()))
+                    .collect(),
+                target,
+                cancellation: task,
+            };
+            verdicts.forget(&open, &task);
+            // Nothing is asked about these.
+            for change in task.changes.values().filter(|change| !change.enabled) {
+                verdicts.decided(&decided(change, &Verdict::Disabled, None), &task);
+            }
             let options = VerifyOptions {
                 timeout,
                 require_traffic: false,
                 retry_failed: false,
-                cancellation: task.clone(),
+                cancellation: task.cancellation.clone(),
             };
-            let verification = verify(&*api, last, &options, &clock, &|_| {}).await;
-            let mut state = locked(&state);
-            // Another task has taken over.
-            if task.is_cancelled() {
-                return;
-            }
+            let on_event = |event: VerifyEvent<'_>| {
+                if let VerifyEvent::Decided { key, verdict } = event
+                    && *verdict != Verdict::Pending
+                    && let Some(change) = task.changes.get(key)
+                {
+                    let ahead = api.clock_difference();
+                    verdicts.decided(&decided(change, verdict, ahead), &task);
+                }
+            };
+            let verification = verify(&*api, last, &options, &clock, &on_event).await;
+            // What could not be decided, and why.
             for verified in &verification.webhooks {
-                let verdict = verified.verdict.as_str();
-                state.verdicts.insert(verified.key.clone(), verdict);
-                log(verified, &target);
+                if verdicts.is_open(&verified.key) {
+                    verdicts.decided(verified, &task);
+                }
             }
-            metrics.verdicts(state.verdicts.values().copied());
         });
+    }
+}
+
+/// A task that reads deliveries.
+struct Task {
+    changes: BTreeMap<Key, Change>,
+    target: String,
+    cancellation: CancellationToken,
+}
+
+impl Verdicts {
+    /// Records a verdict, unless another task has taken over.
+    fn decided(&self, verified: &Verified, task: &Task) {
+        let mut state = self.locked();
+        if task.cancellation.is_cancelled() {
+            return;
+        }
+        let verdict = ChangeVerdict::of(verified, mask::masked);
+        // A webhook without a verdict is asked about again after the next change.
+        if verified.verdict != Verdict::Pending {
+            state.open.remove(&verified.key);
+        }
+        state.of.insert(verified.key.clone(), verdict);
+        self.report(&state);
+        log(verified, &task.target);
+    }
+
+    fn is_open(&self, key: &Key) -> bool {
+        self.locked().open.contains(key)
+    }
+
+    /// Forgets webhooks that the record no longer has.
+    fn forget(&self, open: &BTreeSet<Key>, task: &Task) {
+        let mut state = self.locked();
+        let gone = open.iter().filter(|key| !task.changes.contains_key(*key));
+        let gone: Vec<&Key> = gone.collect();
+        if task.cancellation.is_cancelled() || gone.is_empty() {
+            return;
+        }
+        for key in gone {
+            state.of.remove(key);
+            state.open.remove(key);
+        }
+        self.report(&state);
+    }
+
+    fn report(&self, state: &State) {
+        let shown = (!state.stood_by).then_some(&state.of);
+        let names = shown.into_iter().flat_map(BTreeMap::values);
+        self.metrics.verdicts(names.map(|one| one.verdict));
+        if let Some(board) = &self.board {
+            board.verdicts(shown.cloned().unwrap_or_default());
+        }
+    }
+
+    /// No code that holds this lock can panic half-way through a change.
+    fn locked(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns a verdict with its webhook.
+fn decided(change: &Change, verdict: &Verdict, ahead: Option<SignedDuration>) -> Verified {
+    Verified {
+        key: change.key.clone(),
+        id: change.id.clone(),
+        since: change.since.by_api(ahead).unwrap_or(change.since.at()),
+        verdict: verdict.clone(),
+        redelivered: None,
+        not_redelivered: None,
+        unread: None,
     }
 }
 
@@ -152,9 +269,4 @@ fn log(verified: &Verified, target: &str) {
         ),
         _ => tracing::info!(target, key, verdict, "verified"),
     }
-}
-
-/// No code that holds this lock can panic half-way through a change.
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

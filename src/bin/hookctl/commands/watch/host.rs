@@ -80,7 +80,11 @@ impl<'a> CliHost<'a> {
     ) -> Self {
         Self {
             options: context.options(&only, &settings, session.horizon()),
-            deliveries: Deliveries::new(context.args.verify, Arc::clone(&reported.metrics)),
+            deliveries: Deliveries::new(
+                context.args.verify,
+                Arc::clone(&reported.metrics),
+                reported.board.clone(),
+            ),
             service: reported.service,
             run: crate::provenance::run(context.environment),
             context,
@@ -125,6 +129,7 @@ impl<'a> CliHost<'a> {
     /// Reports that this watch makes no passes, and why.
     pub(super) fn stands_by(&self, why: &str) {
         self.metrics.leads(false);
+        self.deliveries.stand_by();
         self.board(|board| board.standby(Some(why)));
         self.service.ready(why);
     }
