@@ -444,16 +444,12 @@ mod circles {
         passed
     }
 
-    /// Which file takes something from which other one. The file of a folder only passes on what is in it.
+    /// Which file takes something from which other one, apart from the file of a folder and what is in the folder.
     fn arrows(files: &[(Module, String)]) -> Arrows {
         let modules: BTreeSet<&Module> = files.iter().map(|(module, _)| module).collect();
-        let is_folder = |module: &Module| {
-            let inside = |other: &&&Module| other.len() > module.len() && other.starts_with(module);
-            modules.iter().any(|other| inside(&other))
-        };
         let passed = passed_on(files);
         let mut arrows = Arrows::new();
-        for (own, text) in files.iter().filter(|(own, _)| !is_folder(own)) {
+        for (own, text) in files {
             let arrows = arrows.entry(own.clone()).or_default();
             for path in named(own, super::without_tests(text)) {
                 // The longest part of the path that is a module, or is passed on from one.
@@ -461,8 +457,9 @@ mod circles {
                     let part = path.get(..length)?.to_vec();
                     passed.get(&part).or_else(|| modules.get(&part).copied())
                 });
-                let target = target.filter(|target| *target != own && !is_folder(target));
-                arrows.extend(target.cloned());
+                let is_apart =
+                    |target: &&Module| !target.starts_with(own) && !own.starts_with(target);
+                arrows.extend(target.filter(is_apart).cloned());
             }
         }
         arrows
