@@ -99,7 +99,9 @@ fn one_watch_leads_and_the_other_one_stands_by_until_it_ends() {
     );
     assert!(standby.shows(STANDS_BY));
     // It is ready to take over.
-    assert_eq!(page(&standby.address, "/readyz").0, "HTTP/1.1 200 OK");
+    until("it is ready", || {
+        page(&standby.address, "/readyz").0 == "HTTP/1.1 200 OK"
+    });
     for replica in [&leader, &standby] {
         replica.folder.declare(&hooks(12));
     }
