@@ -64,13 +64,9 @@ impl Sandbox {
 
     /// Creates the record that a folder names.
     pub(crate) fn init(&self, folder: &Path, variables: &[(String, String)]) {
-        let status = Command::new(&*BINARY)
-            .args(["--api-url", &self.url, "record", "init", "--quiet"])
-            .env("INTERACTLY_API_KEY", "sandbox-api-key")
-            // The record's address is in a file.
-            .env("HOOKCTL_TRUST", "1")
+        let status = command(folder, &self.url)
+            .args(["record", "init", "--quiet"])
             .envs(variables.iter().cloned())
-            .current_dir(folder)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
@@ -104,14 +100,9 @@ impl Sandbox {
         let server_cpu = || sample(self.process.id()).map_or(0.0, |(_, cpu)| cpu);
         let server_before = server_cpu();
         let started = Instant::now();
-        let mut child = Command::new(&*BINARY)
-            .args(["--api-url", url])
+        let mut child = command(folder, url)
             .args(arguments)
-            .env("INTERACTLY_API_KEY", "sandbox-api-key")
-            .env("TOKEN", "a-token-of-the-bench")
-            .env("HOOKCTL_TRUST", "1")
             .envs(variables.iter().cloned())
-            .current_dir(folder)
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
             .spawn()
@@ -159,13 +150,8 @@ impl Drop for Sandbox {
 impl Sandbox {
     /// Starts a watch against it in a folder, which checks for drift once an hour.
     pub(crate) fn watch(&self, folder: &Path) -> Watch {
-        let mut process = Command::new(&*BINARY)
-            .args(["--api-url", &self.url, "watch", "--interval", "1h"])
-            .args(["--log-format", "json"])
-            .env("INTERACTLY_API_KEY", "sandbox-api-key")
-            .env("TOKEN", "a-token-of-the-bench")
-            .env("HOOKCTL_TRUST", "1")
-            .current_dir(folder)
+        let mut process = command(folder, &self.url)
+            .args(["watch", "--interval", "1h", "--log-format", "json"])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -208,6 +194,19 @@ impl Drop for Watch {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// A command in a folder against the API at a URL.
+fn command(folder: &Path, url: &str) -> Command {
+    let mut command = Command::new(&*BINARY);
+    command
+        .args(["--api-url", url])
+        .env("INTERACTLY_API_KEY", "sandbox-api-key")
+        .env("TOKEN", "a-token-of-the-bench")
+        // The address of a record may be in a file.
+        .env("HOOKCTL_TRUST", "1")
+        .current_dir(folder);
+    command
 }
 
 /// What the system says of a process: its peak in MB, and its CPU in seconds.
