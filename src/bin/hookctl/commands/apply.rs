@@ -1,5 +1,6 @@
 //! `hookctl apply`: applies a saved plan, if it is still current.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -171,7 +172,8 @@ async fn run_sealed(
     let mut approve = |plan: &Plan| {
         let mut differing = compare(&documents, plan);
         if args.partial {
-            differing.retain(|stale| plan.actions.iter().any(|action| action.key == stale.key));
+            let planned: HashSet<&Key> = plan.actions.iter().map(|action| &action.key).collect();
+            differing.retain(|stale| planned.contains(&stale.key));
         }
         let forbidden = unseen::forbidden(&saved, plan, args.unseen_tokens);
         found.review(differing, forbidden, saved.unseen_writes(plan))

@@ -1,5 +1,6 @@
 //! The command line as the host of a watch: files, secrets, and a log.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,9 +149,10 @@ impl<'a> CliHost<'a> {
             (key, lines::changes(planned))
         });
         let drifted = self.drifted.replace(left);
-        let is_new = |key: &Key| drifted.begun.iter().any(|(new, _)| new == key.as_str());
-        let new = passed.left.iter().filter(|planned| is_new(&planned.key));
-        let fields = new.map(|planned| planned.changes.len().max(1)).sum();
+        let new: HashSet<&str> = drifted.begun.iter().map(|(key, _)| &**key).collect();
+        let is_new = |key: &Key| new.contains(key.as_str());
+        let found = passed.left.iter().filter(|planned| is_new(&planned.key));
+        let fields = found.map(|planned| planned.changes.len().max(1)).sum();
         self.metrics.report(passed, fields);
         self.deliveries.passed(report, &self.session, target);
         self.unreadable.passed(&report.plan);
