@@ -27,7 +27,7 @@ pub struct EndedPass<'a> {
 impl StatusDocument {
     /// Creates the document of a pass and the record after it, without deliveries.
     pub fn after_pass(target: &str, pass: EndedPass<'_>, remembered: &LastApplied) -> Self {
-        let mut document = Self::new(target, pass.plan, remembered, None);
+        let mut document = Self::new(target, pass.plan, remembered);
         let mut rows: BTreeMap<String, Option<StatusRow>> = BTreeMap::new();
         for planned in pass.left {
             rows.insert(planned.key.to_string(), Some(of_action(planned)));

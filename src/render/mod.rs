@@ -7,6 +7,7 @@ mod annotations;
 mod change_verdict;
 mod compact;
 pub mod deliveries;
+mod delivery_counts;
 mod diagnostics;
 mod diff;
 mod doctor;
@@ -33,6 +34,7 @@ pub use after_pass::EndedPass;
 pub use annotations::{github, sarif};
 pub use change_verdict::ChangeVerdict;
 pub use compact::{Detail, plan, report};
+pub use delivery_counts::{Deliveries, DeliveryCounts, Hour};
 pub use diagnostics::{SHOWN, count_line, diagnostics};
 pub use diff::diff;
 pub use doctor::{Check, DoctorDocument, Health};
@@ -50,7 +52,7 @@ pub use record::{
 pub use sanitize::sanitize;
 pub use saved::styled_plan;
 pub use settings::{LooseSetting, LooseSettings, SettingChange};
-pub use status::{Deliveries, Held, Hour, StatusDocument, StatusRow};
+pub use status::{Held, StatusDocument, StatusRow};
 pub use style::{Screen, Styles};
 pub use verification::{RollbackRow, VerdictRow, VerificationReport};
 

@@ -2,53 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::change_verdict::ChangeVerdict;
+use super::delivery_counts::{Deliveries, DeliveryCounts};
 use super::style::Screen;
 use super::table::table;
 use crate::outside::json;
 use crate::plan::{Action, ForgetReason, Plan, PlannedAction};
-use crate::remote::{Event, Rows};
 use crate::state::LastApplied;
 use crate::webhook::Key;
-
-/// Counts of a webhook's deliveries, and the latest results.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Deliveries {
-    /// Delivered.
-    pub delivered: u64,
-    /// Waiting for the first attempt.
-    pub pending: u64,
-    /// Waiting for a retry.
-    pub retrying: u64,
-    /// Failed after all retries.
-    pub failed: u64,
-    /// Time of the last delivery, in RFC 3339.
-    pub last_delivered_at: Option<String>,
-    /// The receiver's last HTTP status.
-    pub last_status_code: Option<i64>,
-    /// The error of the last failed attempt: text from outside.
-    pub last_error: Option<String>,
-    /// The same counts for each hour of the period, the oldest first; empty if the period is unknown.
-    #[serde(skip)]
-    pub hours: Vec<Hour>,
-}
-
-/// Counts of a webhook's deliveries in one hour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Hour {
-    /// Delivered.
-    pub delivered: u64,
-    /// Waiting for the first attempt or a retry.
-    pub waiting: u64,
-    /// Failed after all retries.
-    pub failed: u64,
-}
-
-/// The hours of the period for which deliveries are counted.
-const HOURS: usize = 24;
 
 /// Why a webhook is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +49,7 @@ pub struct StatusRow {
     /// Why the webhook is held.
     #[serde(skip)]
     pub held: Option<Held>,
-    /// The deliveries. `None` if they were not requested, or if the webhook has no id.
+    /// The deliveries. `None` if they are unknown, or if the webhook has no id.
     pub deliveries: Option<Deliveries>,
     /// The verdict on the last change. `None` unless a watch verified one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,7 +61,7 @@ pub struct StatusRow {
 pub struct StatusDocument {
     format_version: &'static str,
     pub(super) target: String,
-    /// Deliveries are counted from this time, in RFC 3339. `None` if they were not requested.
+    /// Deliveries are counted from this time, in RFC 3339. `None` if they are unknown.
     pub(super) since: Option<String>,
     /// Whether only the latest events were counted, because there were more than the limit.
     pub(super) incomplete: bool,
@@ -109,14 +72,8 @@ pub struct StatusDocument {
 }
 
 impl StatusDocument {
-    /// Creates the document from a plan that was not applied, the record, and the events since a time.
-    pub fn new(
-        target: &str,
-        plan: &Plan,
-        remembered: &LastApplied,
-        events: Option<(&str, &Rows<Event>)>,
-    ) -> Self {
-        let deliveries = events.map(|(since, events)| by_webhook(since, events));
+    /// Creates the document from a plan that was not applied, and the record, without deliveries.
+    pub fn new(target: &str, plan: &Plan, remembered: &LastApplied) -> Self {
         let mut rows: Vec<StatusRow> = Vec::new();
         rows.extend(plan.unchanged.iter().map(|key| settled(key, remembered)));
         rows.extend(plan.held.iter().map(|key| StatusRow {
@@ -156,26 +113,23 @@ impl StatusDocument {
             verification: None,
         }));
         sort(&mut rows);
-        if let Some(deliveries) = deliveries {
-            for row in &mut rows {
-                row.deliveries = row
-                    .id
-                    .as_ref()
-                    .map(|id| deliveries.get(id.as_str()).cloned().unwrap_or_default());
-            }
-        }
         Self {
             format_version: "1",
             target: target.to_owned(),
-            since: events.map(|(since, _)| since.to_owned()),
-            incomplete: events.is_some_and(|(_, events)| {
-                events
-                    .total
-                    .is_some_and(|total| total > events.rows.len() as u64)
-            }),
+            since: None,
+            incomplete: false,
             verdicts: None,
             webhooks: rows,
         }
+    }
+
+    /// Adds the deliveries to the webhooks with an id.
+    pub fn add_deliveries(&mut self, counts: &DeliveryCounts) {
+        for row in &mut self.webhooks {
+            row.deliveries = row.id.as_deref().map(|id| counts.of(id));
+        }
+        self.since = Some(counts.since().to_owned());
+        self.incomplete = counts.is_incomplete();
     }
 
     /// Passes each text of the API through a filter.
@@ -346,56 +300,4 @@ pub(super) fn of_action(planned: &PlannedAction) -> StatusRow {
         held: None,
         verification: None,
     }
-}
-
-/// Counts events, which are sorted newest first.
-fn by_webhook<'a>(since: &str, events: &'a Rows<Event>) -> BTreeMap<&'a str, Deliveries> {
-    let since: Option<Timestamp> = since.parse().ok();
-    let mut counted: BTreeMap<&str, Deliveries> = BTreeMap::new();
-    for event in &events.rows {
-        let deliveries = counted.entry(event.webhook.as_str()).or_default();
-        if let Some(since) = since {
-            deliveries.hours.resize(HOURS, Hour::default());
-            let hour = hour_of(event, since).and_then(|index| deliveries.hours.get_mut(index));
-            if let Some(hour) = hour {
-                *match event.status.as_str() {
-                    "delivered" => &mut hour.delivered,
-                    "failed" => &mut hour.failed,
-                    _ => &mut hour.waiting,
-                } += 1;
-            }
-        }
-        match event.status.as_str() {
-            "delivered" => {
-                deliveries.delivered += 1;
-                if deliveries.last_delivered_at.is_none() {
-                    let at = event
-                        .delivered_at
-                        .clone()
-                        .or_else(|| event.created_at.clone());
-                    deliveries.last_delivered_at = at;
-                }
-            }
-            "retrying" => deliveries.retrying += 1,
-            "failed" => deliveries.failed += 1,
-            _ => deliveries.pending += 1,
-        }
-        if deliveries.last_status_code.is_none() {
-            deliveries.last_status_code = event.last_status_code;
-        }
-        if deliveries.last_error.is_none() && event.status != "delivered" {
-            deliveries.last_error.clone_from(&event.last_error);
-        }
-    }
-    counted
-}
-
-/// Returns the hour of an event, counted from the start of the period. An event after its end counts in the last hour,
-/// since the clock of the API may be ahead.
-fn hour_of(event: &Event, since: Timestamp) -> Option<usize> {
-    let at: Timestamp = event.created_at.as_deref()?.parse().ok()?;
-    let hours = at.duration_since(since).as_hours();
-    usize::try_from(hours)
-        .ok()
-        .map(|hours| hours.min(HOURS - 1))
 }

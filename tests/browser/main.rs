@@ -225,6 +225,9 @@ fn a_live_page() {
     browser.open(&watch.url);
     browser.until("document.getElementById('live').textContent === 'Live'");
     browser.until("document.body.innerText.includes('4 in sync')");
+    // The deliveries of each webhook are drawn, with a label that says the same in words.
+    browser.until("document.querySelectorAll('svg.spark[role=img][aria-label]').length === 4");
+    browser.until("document.body.innerText.includes('7 failed')");
 
     // The fastest of three saves is on the page within a second.
     let save = |seconds: u32| {
@@ -257,7 +260,11 @@ fn a_live_page() {
     assert_eq!(browser.focus(), "words");
     browser.press(ESCAPE);
     assert_eq!(rows(&browser).as_array().unwrap().len(), 4);
-    assert_eq!(rows(&browser)[0], "escalations", "drift is first");
+    assert_eq!(
+        json!([rows(&browser)[0], rows(&browser)[1]]),
+        json!(["billing-run-completed", "escalations"]),
+        "what fails is first, then drift"
+    );
     browser.press(TAB);
     assert_eq!(browser.focus(), "webhooks-table");
     account.edit("Escalations", &json!({ "timeout_seconds": 44 }));

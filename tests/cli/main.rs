@@ -30,6 +30,8 @@ mod mistakes;
 mod options;
 #[cfg(unix)]
 mod page;
+#[cfg(unix)]
+mod page_deliveries;
 mod parts;
 mod places;
 mod places_written;

@@ -30,15 +30,15 @@ fn status_of(head: &str) -> &str {
     head.split(' ').nth(1).unwrap()
 }
 
-fn get(address: &str, path: &str) -> (String, String) {
+pub(crate) fn get(address: &str, path: &str) -> (String, String) {
     ask(address, "GET", path, address)
 }
 
 /// A stream of events.
-struct Events(std::io::BufReader<TcpStream>);
+pub(crate) struct Events(std::io::BufReader<TcpStream>);
 
 impl Events {
-    fn open(address: &str) -> Self {
+    pub(crate) fn open(address: &str) -> Self {
         let mut stream = TcpStream::connect(address).unwrap();
         stream
             .set_read_timeout(Some(Duration::from_mins(1)))
@@ -48,7 +48,7 @@ impl Events {
     }
 
     /// Waits for a line, and returns what follows its beginning.
-    fn next(&mut self, beginning: &str) -> String {
+    pub(crate) fn next(&mut self, beginning: &str) -> String {
         loop {
             let mut line = String::new();
             let read = std::io::BufRead::read_line(&mut self.0, &mut line).unwrap();
@@ -142,15 +142,12 @@ fn a_watch_serves_its_state_as_a_page_and_as_json() {
     let document: Value = serde_json::from_str(&text).unwrap();
     conforms(&validator("status-v1.schema.json"), &document);
     let url = account.sandbox.base_url();
-    let arguments = [
-        "--api-url",
-        &url,
-        "status",
-        "--no-deliveries",
-        "--output",
-        "json",
-    ];
-    assert_eq!(document, repository.run(&arguments).code(0).json());
+    let arguments = ["--api-url", &url, "status", "--output", "json"];
+    let said = repository.run(&arguments).code(0).json();
+    for part in ["target", "incomplete", "webhooks"] {
+        assert_eq!(document[part], said[part], "{part}");
+    }
+    assert_eq!(document["webhooks"][0]["deliveries"]["delivered"], 0);
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
 
-fn event(account: &Account, number: u32, webhook: &str, status: &str, fields: &Value) {
+pub(crate) fn event(account: &Account, number: u32, webhook: &str, status: &str, fields: &Value) {
     let mut event = json!({
         "event_id": format!("evt-{number}"),
         "_id": format!("{number:024x}"),
@@ -120,6 +120,12 @@ fn every_state_is_shown_with_its_deliveries() {
     assert_eq!(row("gone")["status"], "missing");
     let deliveries = &row("same")["deliveries"];
     assert_eq!(deliveries["delivered"], 1, "one is older than a day");
+    let hours = deliveries["hours"].as_array().unwrap();
+    assert_eq!(
+        hours.last(),
+        Some(&json!({ "delivered": 1, "waiting": 1, "failed": 1 }))
+    );
+    assert!(row("edited")["deliveries"].get("hours").is_none());
     assert_eq!(
         (&deliveries["failed"], &deliveries["retrying"]),
         (&json!(1), &json!(1))

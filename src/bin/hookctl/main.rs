@@ -28,6 +28,7 @@ mod presenter;
 mod problems;
 mod progress;
 mod provenance;
+mod recent;
 mod record_ahead;
 mod rollback;
 mod run;

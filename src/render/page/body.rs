@@ -8,10 +8,10 @@ use super::html::Html;
 use super::sparkline::sparkline;
 use super::{FilesState, LastPass, Page, PageForm};
 use crate::record::{HistoryCause, HistoryChange, HistoryEntry};
-use crate::render::ChangeVerdict;
 use crate::render::after_pass::is_pending;
-use crate::render::status::{Deliveries, StatusDocument, StatusRow};
+use crate::render::status::{StatusDocument, StatusRow};
 use crate::render::verification::word;
+use crate::render::{ChangeVerdict, Deliveries};
 
 /// Appends the body.
 pub(super) fn body(html: &mut Html, page: &Page, form: PageForm<'_>) {
@@ -75,6 +75,11 @@ fn facts(html: &mut Html, page: &Page) {
         if let Some(verdicts) = &status.verdicts {
             fact(html, "Deliveries after changes");
             totals(html, verdicts);
+            fact_ends(html);
+        }
+        if let Some(why) = &page.unknown_deliveries {
+            fact(html, "Deliveries of 24 hours");
+            html.raw("unknown: ").text(why);
             fact_ends(html);
         }
     }

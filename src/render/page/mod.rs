@@ -32,6 +32,8 @@ pub struct Page {
     pub status: Option<StatusDocument>,
     /// Why the last pass did not apply an action, by key: text from outside.
     pub problems: BTreeMap<String, String>,
+    /// Why the deliveries are unknown. `None` if they are known, or were not requested.
+    pub unknown_deliveries: Option<String>,
     /// The declarations.
     pub files: FilesState,
     /// The passes. `None` for a report.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::html::Html;
-use crate::render::status::Hour;
+use crate::render::Hour;
 
 /// The height of the drawing, and the distance and width of its bars.
 const HEIGHT: u64 = 20;

@@ -8,7 +8,7 @@ use super::*;
 use crate::plan::{Plan, Policy, plan};
 use crate::record::{HistoryAction, HistoryCause, HistoryChange, Provenance};
 use crate::remote::{Event, Rows};
-use crate::render::{ChangeVerdict, EndedPass};
+use crate::render::{ChangeVerdict, DeliveryCounts, EndedPass};
 use crate::state::{DesiredState, LastApplied, ObservedState};
 use crate::webhook::{Key, RemoteId};
 
@@ -49,12 +49,8 @@ fn page() -> Page {
         unreadable: 0,
     };
     let since = "2026-01-01T10:00:00Z";
-    let mut status = StatusDocument::new(
-        HOSTILE,
-        &unmanaged(),
-        &LastApplied::new(),
-        Some((since, &rows)),
-    );
+    let mut status = StatusDocument::new(HOSTILE, &unmanaged(), &LastApplied::new());
+    status.add_deliveries(&DeliveryCounts::new(since, &rows));
     for (key, word, fields) in [
         ("in-sync", "in_sync", vec![]),
         ("drifted", "drifted", vec!["url".to_owned()]),
@@ -94,6 +90,7 @@ fn page() -> Page {
         at: at("2026-01-02T10:00:00Z"),
         status: Some(status),
         problems: [("failed".to_owned(), HOSTILE.to_owned())].into(),
+        unknown_deliveries: None,
         files: FilesState::Invalid {
             errors: 2,
             warnings: 1,
@@ -150,6 +147,7 @@ fn a_file_with_nothing_to_show() {
         at: at("2026-01-02T10:00:00Z"),
         status: None,
         problems: BTreeMap::new(),
+        unknown_deliveries: None,
         files: FilesState::Unread,
         passes: None,
         history: Vec::new(),
@@ -158,9 +156,28 @@ fn a_file_with_nothing_to_show() {
 }
 
 #[test]
+fn unknown_deliveries_are_a_fact_and_no_column() {
+    let plan = unmanaged();
+    let page = Page {
+        status: Some(StatusDocument::new("qa", &plan, &LastApplied::new())),
+        unknown_deliveries: Some("<b>".to_owned()),
+        ..page()
+    };
+    let html = page.to_html(PageForm::Live { version: "a.1" }, "n0nce");
+    let fact = "<div><dt>Deliveries of 24 hours</dt><dd>unknown: &lt;b&gt;</dd></div>";
+    assert!(html.contains(fact), "{html}");
+    assert!(!html.contains("<th scope=\"col\">Deliveries"), "{html}");
+    assert!(!html.contains("class=\"spark\""), "{html}");
+}
+
+#[test]
 fn no_text_from_outside_becomes_markup() {
     for form in [PageForm::File, PageForm::Live { version: HOSTILE }] {
-        let html = page().to_html(form, "n0nce");
+        let page = Page {
+            unknown_deliveries: Some(HOSTILE.to_owned()),
+            ..page()
+        };
+        let html = page.to_html(form, "n0nce");
         assert_eq!(html.matches("<script").count(), 1);
         assert_eq!(html.matches("</style>").count(), 1);
         assert!(!html.contains("<b>") && !html.contains('\u{202e}'));

@@ -106,6 +106,12 @@ fn one_watch_leads_and_the_other_one_stands_by_until_it_ends() {
         replica.folder.declare(&hooks(12));
     }
     until("the edit is applied", || leader.shows(&in_sync(12)));
+    // Its page says so, and asks the API nothing.
+    let shown = |path| crate::page::get(&standby.address, path);
+    let (head, html) = shown("/");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(html.contains("<dt>State</dt><dd>stands by: "), "{html}");
+    assert!(shown("/api/status").0.starts_with("HTTP/1.1 503"));
     assert_eq!(standby.requests(), 0);
     // A run from elsewhere writes the record beside both.
     fleet.declare(&hooks(13));
@@ -146,6 +152,23 @@ fn a_leader_that_was_stopped_for_longer_than_its_lease_stands_by() {
     leader.log.until("lost the lead");
     leader.log.until("stands by");
     assert!(leader.shows(STANDS_BY));
+    // It has a plan to show. The deliveries are those that the leader reads.
+    fleet.account.requests();
+    let page = |replica: &Replica| {
+        let (head, html) = crate::page::get(&replica.address, "/");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        html
+    };
+    let html = page(&leader);
+    assert!(
+        html.contains("2 in sync") && !html.contains("Deliveries"),
+        "{html}"
+    );
+    assert_eq!(fleet.account.requests(), [""; 0]);
+    until("the leader shows them", || {
+        page(&standby).contains("Deliveries of 24 hours</th>")
+    });
+    assert_eq!(fleet.account.requests(), ["GET events"]);
     assert!(standby.shows(LEADS));
 }
 

@@ -21,7 +21,7 @@ use hookctl_core::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpe
 /// The workflow webhooks of one account, over HTTP.
 pub struct HttpApi<T = Network> {
     transport: T,
-    options: HttpOptions,
+    pub(super) options: HttpOptions,
     throttle: Throttle,
     tally: Tally,
 }

@@ -3,6 +3,7 @@
 //! This module contains the JSON of the API, retries, time-outs, and rate limits. It does not depend on plans or records.
 
 mod answer;
+mod apart;
 mod body;
 mod client;
 mod deliveries;

@@ -15,7 +15,18 @@ pub struct RetryPolicy {
     /// The upper bound of every wait, except those that the API requests.
     pub cap: Duration,
     /// The time limit of a throttled request without any accepted one in between, and of a pause that the API requests.
+    /// Zero waits for no pause.
     pub patience: Duration,
+}
+
+impl RetryPolicy {
+    /// A single attempt, which waits for nothing.
+    pub const ONCE: Self = Self {
+        attempts: 1,
+        base: Duration::ZERO,
+        cap: Duration::ZERO,
+        patience: Duration::ZERO,
+    };
 }
 
 impl Default for RetryPolicy {
@@ -95,7 +106,7 @@ pub(super) fn decide(
     }
     if let Failure::Throttled { blocked, asked, .. } = failure {
         let too_long = asked.is_some_and(|asked| asked > policy.patience);
-        return if too_long || blocked > policy.patience {
+        return if too_long || blocked > policy.patience || policy.patience.is_zero() {
             Decision::GiveUp
         } else {
             Decision::WhenOpen
@@ -184,6 +195,24 @@ mod tests {
         assert_eq!(throttled(120, 120, 1), Decision::WhenOpen);
         assert_eq!(throttled(121, 1, 1), Decision::GiveUp);
         assert_eq!(throttled(0, 121, 1), Decision::GiveUp);
+    }
+
+    #[test]
+    fn a_single_attempt_is_repeated_after_no_failure() {
+        for failure in [
+            Failure::NotSent,
+            Failure::Undecided,
+            throttled(0, 0, false),
+            throttled(0, 0, true),
+            Failure::Throttled {
+                blocked: Duration::ZERO,
+                asked: None,
+                undecided: false,
+            },
+        ] {
+            let decision = decide(&RetryPolicy::ONCE, Effect::Repeatable, failure, 1, 1.0);
+            assert_eq!(decision, Decision::GiveUp, "{failure:?}");
+        }
     }
 
     #[test]

@@ -89,6 +89,7 @@ async fn report(
         at: Timestamp::now(),
         status: Some(document),
         problems: BTreeMap::new(),
+        unknown_deliveries: None,
         // Warnings are on standard error.
         files: FilesState::Valid { warnings: 0 },
         passes: None,

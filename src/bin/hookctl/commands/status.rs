@@ -1,14 +1,13 @@
 //! `hookctl status`: shows the state and recent deliveries of each webhook.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::Args;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
 use hookctl::reconcile::{PlanInputs, prepare};
 use hookctl::record::Record;
-use hookctl::remote::{ApiError, EventQuery, read_events};
+use hookctl::remote::ApiError;
 use hookctl::render::StatusDocument;
 
 use crate::args::{Form, GlobalArgs, KeyGlob};
@@ -17,8 +16,9 @@ use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
 use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
+use crate::recent::recent_deliveries;
 use crate::record_ahead;
-use crate::run::{ago, selected};
+use crate::run::selected;
 use crate::secrets::{Missing, clear_and_resolve};
 use crate::session::Session;
 use crate::signals::{cancel_on_signal, unless_cancelled};
@@ -27,9 +27,6 @@ use crate::ui::Ui;
 
 /// The most events that are counted.
 const MOST_EVENTS: usize = 30_000;
-
-/// The window over which deliveries are counted.
-const WINDOW: Duration = Duration::from_hours(24);
 
 /// The arguments of `hookctl status`.
 #[derive(Debug, Args)]
@@ -140,41 +137,30 @@ pub(crate) async fn read(
         overrides: Overrides::ALL,
         ..session.plan_inputs(&settings, &desired, policy, &cancellation)
     };
-    let since = ago(WINDOW);
     let look = async {
         progress::begin(Phase::List);
         let planned = prepare(&inputs, &remembered).await;
         progress::begin(Phase::Events);
-        let events = if query.deliveries {
-            let query = EventQuery {
-                start: Some(since.clone()),
-                ..EventQuery::default()
-            };
-            Some(read_events(session.api(), &query, MOST_EVENTS).await)
+        let deliveries = if query.deliveries {
+            Some(recent_deliveries(session.api(), MOST_EVENTS).await)
         } else {
             None
         };
-        (planned, events)
+        (planned, deliveries)
     };
-    let (planned, events) = unless_cancelled(&cancellation, look).await?;
+    let (planned, deliveries) = unless_cancelled(&cancellation, look).await?;
     let planned = planned.map_err(|error| presenter.failed(&error))?;
-    let events = match events {
-        None => None,
-        Some(Ok(events)) => Some(crate::mask::events(events)),
+    let mut document = StatusDocument::new(&settings.target.name, &planned.plan, last_applied);
+    match deliveries {
+        None => {}
+        Some(Ok(counts)) => document.add_deliveries(&counts),
         // The files and the list are worth showing without deliveries.
         Some(Err(error @ (ApiError::Rejected { .. } | ApiError::Unexpected { .. }))) => {
             let error = crate::mask::masked(&error.to_string());
             ui.remark(&format!("warning: could not read deliveries: {error}\n"));
-            None
         }
         Some(Err(error)) => return Err(CommandError::caused("api", &error)),
-    };
-    let mut document = StatusDocument::new(
-        &settings.target.name,
-        &planned.plan,
-        last_applied,
-        events.as_ref().map(|events| (since.as_str(), events)),
-    );
+    }
     document.filter_texts(crate::mask::masked);
     Ok(Found {
         document,

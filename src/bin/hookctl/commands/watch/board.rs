@@ -19,12 +19,16 @@ use hookctl::webhook::Key;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::metrics::Metrics;
+use super::traffic::{Known, Traffic};
 use crate::mask;
+use crate::session::Session;
 
 /// The most changes of the history on the page.
 const MOST_CHANGES: usize = 30;
 
-/// How long a page waits for the record. Then it shows the last state of it, and changes once the record was read.
+/// How long a page waits for the record and for the deliveries. Then it shows the last state of them, and changes once they
+/// were read.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the page shows, and its version.
@@ -32,6 +36,8 @@ pub(super) struct Board {
     state: Mutex<State>,
     /// Held while the record is read, so that many requests read it once.
     reading: Arc<tokio::sync::Mutex<()>>,
+    /// The deliveries.
+    traffic: Arc<Traffic>,
     /// Counts the changes.
     version: watch::Sender<u64>,
     /// Distinguishes this process from an earlier one at the same address.
@@ -66,11 +72,18 @@ struct Planned {
 }
 
 impl Board {
-    pub(super) fn new(target: &str, record: Record, instance: String) -> Self {
+    pub(super) fn new(
+        target: &str,
+        session: &Session,
+        metrics: Arc<Metrics>,
+        instance: String,
+    ) -> Self {
+        let version = watch::Sender::new(0);
+        let traffic = Traffic::new(target, session.shared_api(), metrics, version.clone());
         Self {
             state: Mutex::new(State {
                 target: target.to_owned(),
-                record,
+                record: session.record().clone(),
                 files: FilesState::default(),
                 passes: Passes::default(),
                 plan: None,
@@ -82,7 +95,8 @@ impl Board {
                 is_awaited: false,
             }),
             reading: Arc::default(),
-            version: watch::Sender::new(0),
+            traffic: Arc::new(traffic),
+            version,
             instance,
         }
     }
@@ -112,6 +126,7 @@ impl Board {
     /// Records why this watch makes no passes; `None` if it does.
     pub(super) fn standby(&self, why: Option<&str>) {
         self.state().passes.standby = why.map(str::to_owned);
+        self.traffic.leads(why.is_none());
         self.version.send_modify(|version| *version += 1);
     }
 
@@ -124,6 +139,11 @@ impl Board {
         state.verdicts = Some(Arc::new(verdicts));
         drop(state);
         self.version.send_modify(|version| *version += 1);
+    }
+
+    /// Records that a pass begins.
+    pub(super) fn pass_begins(&self) {
+        self.traffic.passing(true);
     }
 
     /// Records a pass with a report. Its secrets must still be followed.
@@ -178,13 +198,17 @@ impl Board {
     /// Records when the next pass is due, and announces the end of the last one.
     pub(super) fn scheduled(&self, after: Duration) {
         self.state().passes.next = Timestamp::now().checked_add(after).ok();
+        self.traffic.passing(false);
         self.version.send_modify(|version| *version += 1);
     }
 
-    /// Takes the record of a configuration that was read again. Another target begins with nothing.
-    pub(super) fn reloaded(&self, target: &str, record: Record) {
+    /// Takes the session of a configuration that was read again. Another target begins with nothing.
+    pub(super) fn reloaded(&self, target: &str, session: &Session) {
         let mut state = self.state();
-        state.record = record;
+        let is_same_account = state.record.account() == session.account();
+        let api = session.shared_api();
+        self.traffic.client_replaced(target, api, is_same_account);
+        state.record = session.record().clone();
         state.ended += 1;
         if state.target != target {
             target.clone_into(&mut state.target);
@@ -201,10 +225,20 @@ impl Board {
     pub(super) async fn page(self: &Arc<Self>) -> (Page, String) {
         // Read before the state: a change in between leads to another event, not to a missed one.
         let version = self.version(*self.version.borrow());
-        if self.is_stale() && tokio::time::timeout(PATIENCE, self.read()).await.is_err() {
-            self.state().is_awaited = true;
-        }
+        let has_plan = self.state().plan.is_some();
+        let record = async {
+            if self.is_stale() && tokio::time::timeout(PATIENCE, self.read()).await.is_err() {
+                self.state().is_awaited = true;
+            }
+        };
+        let deliveries = async {
+            if has_plan {
+                self.traffic.refresh(PATIENCE).await;
+            }
+        };
+        tokio::join!(record, deliveries);
         let state = self.state();
+        let known = self.traffic.known();
         let status = state.plan.as_deref().map(|planned| {
             let last_applied = &state.remembered.last_applied;
             let mut status =
@@ -212,6 +246,9 @@ impl Board {
             status.filter_texts(mask::masked);
             if let Some(verdicts) = &state.verdicts {
                 status.add_verdicts(verdicts);
+            }
+            if let Known::Counted(counts) = &known {
+                status.add_deliveries(counts);
             }
             status
         });
@@ -224,6 +261,10 @@ impl Board {
                 .as_deref()
                 .map(Planned::problems)
                 .unwrap_or_default(),
+            unknown_deliveries: match known {
+                Known::Unknown(why) => Some(why),
+                Known::Nothing | Known::Counted(_) => None,
+            },
             files: state.files,
             passes: Some(state.passes.clone()),
             history: state.history.clone(),

@@ -324,6 +324,7 @@ impl Host for CliHost<'_> {
     }
 
     async fn inputs(&self) -> Result<Option<Inputs>, CommandError> {
+        self.board(Board::pass_begins);
         let (settings, environment) = (&self.settings, self.context.environment);
         let declarations = with_load_options(settings, environment, |options| {
             self.files.declarations(options)
@@ -427,8 +428,7 @@ impl Host for CliHost<'_> {
                 self.settings = Arc::new(settings);
                 self.session = session;
                 self.metrics.client_replaced(&self.settings.target.name);
-                let record = self.session.record().clone();
-                self.board(|board| board.reloaded(self.target(), record));
+                self.board(|board| board.reloaded(self.target(), &self.session));
             }
             Err(error) => {
                 let text = "could not reload hookctl.yaml; the previous settings stay in effect";

@@ -267,6 +267,15 @@ impl Metrics {
         fresh
     }
 
+    /// Adds the counts of a client that is used once, beside the passes.
+    pub(super) fn requests_beside(&self, counted: &Counts) {
+        let series = self.series();
+        for ((method, status), count) in counted {
+            let labels = of_request(method, status.unwrap_or_default());
+            series.requests.get_or_create(&labels).inc_by(*count);
+        }
+    }
+
     /// Prepares for another client. Another target begins with series of its own.
     pub(super) fn client_replaced(&self, target: &str) {
         let mut series = self.series();

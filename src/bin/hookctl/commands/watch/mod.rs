@@ -19,6 +19,7 @@ mod service;
 mod site;
 mod standing;
 mod terms;
+mod traffic;
 mod unreadable;
 
 use std::sync::Arc;
@@ -95,8 +96,9 @@ async fn watch(
     let mut _server = None;
     if let Some(address) = args.http {
         let instance = nonce().map_err(|error| CommandError::caused("randomness", &error))?;
-        let record = session.record().clone();
-        let shown = Arc::new(Board::new(&settings.target.name, record, instance));
+        let target = &settings.target.name;
+        let shown = Board::new(target, &session, Arc::clone(&metrics), instance);
+        let shown = Arc::new(shown);
         let hosts = Hosts::new(&args.http_host);
         let site = Site::new(Arc::clone(&metrics), Arc::clone(&shown), hosts);
         _server = Some(server::serve(ui, address, site)?);
