@@ -1,6 +1,7 @@
 //! Loads the declarations of a target.
 
 use hookctl::declaration::{LoadOptions, Loaded};
+use tokio::sync::oneshot;
 
 use crate::environment::Environment;
 use crate::git::Repository;
@@ -11,6 +12,19 @@ pub(crate) fn load(settings: &Settings, environment: &Environment) -> Loaded {
     with_load_options(settings, environment, |options| {
         hookctl::declaration::load(&settings.webhooks_dir, options)
     })
+}
+
+/// Calls a function in a thread of its own. Returns `None` if no thread can be started.
+pub(crate) fn beside<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<oneshot::Receiver<T>> {
+    let (done, result) = oneshot::channel();
+    let work = move || {
+        // The receiver is gone if the run ended meanwhile.
+        let _ = done.send(work());
+    };
+    std::thread::Builder::new().spawn(work).ok()?;
+    Some(result)
 }
 
 /// Calls `use_options` with the load options of the settings and the environment.

@@ -1,10 +1,11 @@
 //! Presents the result of a run, exactly once, in the requested output format.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
-use hookctl::declaration::Declarations;
+use hookctl::declaration::{Declarations, Loaded};
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
@@ -19,7 +20,7 @@ use crate::args::GlobalArgs;
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::files::load;
+use crate::files::{beside, load};
 use crate::problems::{invalid_config, show_diagnostics};
 use crate::progress::{self, Phase};
 use crate::session::record_error;
@@ -149,6 +150,26 @@ impl<'a> Presenter<'a> {
     ) -> Result<Declarations, CommandError> {
         progress::begin(Phase::Files);
         let loaded = load(settings, environment);
+        self.loaded(loaded)
+    }
+
+    /// Reads the declarations in a thread, while this one does what else is to be done, and shows their problems.
+    pub(crate) async fn declarations_beside(
+        &mut self,
+        settings: &Arc<Settings>,
+        environment: &Environment,
+    ) -> Result<Declarations, CommandError> {
+        progress::begin(Phase::Files);
+        let inputs = (Arc::clone(settings), environment.clone());
+        let loaded = match beside(move || load(&inputs.0, &inputs.1)) {
+            Some(loading) => loading.await.ok(),
+            None => None,
+        };
+        self.loaded(loaded.unwrap_or_else(|| load(settings, environment)))
+    }
+
+    /// Shows the problems of the declarations.
+    fn loaded(&mut self, loaded: Loaded) -> Result<Declarations, CommandError> {
         progress::end();
         self.sources = loaded.sources;
         self.diagnostics(&loaded.diagnostics, loaded.files);

@@ -1,8 +1,8 @@
 //! The throttle: limits concurrent requests and their rate, and pauses all of them.
 //!
-//! The concurrency starts small. The first success opens it, and from then on each success adds one, which doubles it
-//! with each round. When the API throttles, it halves, and from then on grows by one with each round, like TCP. Once a
-//! rate is learned, a 429 changes only the rate.
+//! The concurrency starts small and grows by one with each success, which doubles it with each round. A success before a
+//! small plan, usually that of the list, opens it far enough for one round. When the API throttles, it halves, and from
+//! then on grows by one with each round, like TCP. Once a rate is learned, a 429 changes only the rate.
 //!
 //! A `Retry-After` pauses all requests. Between two of them, a limiter's bucket goes from empty to empty, so the requests
 //! accepted in between show the allowed rate. The throttle learns this rate, lowers it slightly, and raises it slowly
@@ -17,8 +17,8 @@ use tokio::time::Instant;
 /// The initial concurrency, which comparable APIs accept without throttling.
 const FIRST_WIDTH: usize = 4;
 
-/// The concurrency after the first success, usually that of the list. A small plan is then one round. A limiter counts
-/// requests in a time, so it accepts as few of them in two rounds as in one.
+/// The concurrency after a success for which no more requests than this wait. A small plan is then one round. A limiter
+/// counts requests in a time, so it accepts as many of so few in one round as in two.
 const OPEN_WIDTH: usize = 16;
 
 /// The maximum time between two throttled responses from which a rate is learned.
@@ -56,6 +56,8 @@ pub(super) struct Throttle {
 struct State {
     width: usize,
     in_flight: usize,
+    /// How many requests wait for a permit.
+    waiting: usize,
     /// Whether the API has not throttled yet.
     unchecked: bool,
     good_in_a_row: usize,
@@ -86,6 +88,22 @@ impl Drop for Permit<'_> {
     }
 }
 
+/// A request that waits for a permit.
+struct Waiting<'a>(&'a Throttle);
+
+impl<'a> Waiting<'a> {
+    fn begin(throttle: &'a Throttle) -> Self {
+        throttle.lock().waiting += 1;
+        Self(throttle)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
 impl Throttle {
     /// Creates a throttle of at most `ceiling` concurrent requests and `per_second` requests per second.
     pub(super) fn new(ceiling: usize, per_second: Option<f64>) -> Self {
@@ -94,6 +112,7 @@ impl Throttle {
             state: Mutex::new(State {
                 width: FIRST_WIDTH.min(ceiling),
                 in_flight: 0,
+                waiting: 0,
                 unchecked: true,
                 good_in_a_row: 0,
                 next_slot: None,
@@ -111,6 +130,7 @@ impl Throttle {
 
     /// Waits for a permit, then for a slot of the rate, then for the end of a pause.
     pub(super) async fn acquire(&self) -> Permit<'_> {
+        let waiting = Waiting::begin(self);
         loop {
             let freed = self.freed.notified();
             {
@@ -122,6 +142,7 @@ impl Throttle {
             }
             freed.await;
         }
+        drop(waiting);
         let mut permit = Permit {
             throttle: self,
             closings: 0,
@@ -161,7 +182,7 @@ impl Throttle {
         if (state.unchecked || is_round) && state.width < self.ceiling {
             let before = state.width;
             state.width += 1;
-            if state.unchecked {
+            if state.unchecked && state.waiting <= OPEN_WIDTH {
                 state.width = state.width.max(OPEN_WIDTH.min(self.ceiling));
             }
             state.good_in_a_row = 0;
@@ -423,7 +444,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_small_plan_after_the_list_takes_one_round() {
         const LATENCY: Duration = Duration::from_millis(50);
-        for (count, ceiling, rounds) in [(1, 16, 2), (10, 16, 2), (16, 16, 2), (17, 16, 3), (16, 8, 3)] {
+        for (count, ceiling, rounds) in [
+            (1, 16, 2),
+            (10, 16, 2),
+            (16, 16, 2),
+            (17, 16, 3),
+            (16, 8, 3),
+        ] {
             let throttle = Throttle::new(ceiling, None);
             let request = || async {
                 let _permit = throttle.acquire().await;
@@ -466,6 +493,27 @@ mod tests {
         .unwrap();
         assert_eq!(permits.len(), 15);
         drop(first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_waiting_requests_are_let_through_by_rounds() {
+        let throttle = Throttle::new(64, None);
+        let _first = throttle.acquire().await;
+        let waiting = futures_util::future::join_all((0..100).map(|_| throttle.acquire()));
+        let ended = tokio::time::timeout(Duration::from_secs(1), async {
+            let succeeding = async {
+                tokio::task::yield_now().await;
+                throttle.on_success();
+                assert_eq!(throttle.width(), 5);
+            };
+            tokio::join!(waiting, succeeding)
+        });
+        assert!(ended.await.is_err());
+        assert_eq!(
+            throttle.lock().waiting,
+            0,
+            "those that gave up wait no longer"
+        );
     }
 
     #[tokio::test(start_paused = true)]

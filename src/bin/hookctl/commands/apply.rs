@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -14,6 +15,7 @@ use hookctl::saved::{Now, SavedPlan, SealedPlan, Stale};
 use hookctl::webhook::Key;
 
 use crate::args::{DetailArgs, GlobalArgs, SettlingArgs};
+use crate::early::{first, request_in};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -99,11 +101,14 @@ async fn run_sealed(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
-    let settings = presenter.settings(global)?;
+    let settings = Arc::new(presenter.settings(global)?);
     presenter.loose(settings.guards.loose(environment));
     let opening = opened(ui, args, sealed, &settings, environment);
     let (session, saved) = unless_cancelled(&cancellation, opening).await??;
-    let declarations = presenter.declarations(&settings, environment)?;
+    let early = request_in(&session).await;
+    let declarations = presenter
+        .declarations_beside(&settings, environment)
+        .await?;
     let request = args.request(sealed);
     let resolving = tokens(ui, &settings, environment, &declarations, request);
     let resolved = unless_cancelled(&cancellation, resolving).await??;
@@ -116,6 +121,7 @@ async fn run_sealed(
         .remembered()
         .await
         .map_err(|error| record_error(&error))?;
+    let first_list = first(early, &session, &remembered, resolved.known).await;
     let sources = unseen::sources(&declarations, session.fingerprint_key());
     let mut desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
@@ -131,6 +137,7 @@ async fn run_sealed(
         run: Some(&run),
     };
     let inputs = |policy| PlanInputs {
+        first_list: first_list.clone(),
         overrides: Overrides {
             force: args.force,
             allow_empty: args.allow_empty,
