@@ -75,7 +75,7 @@ pub(crate) async fn first(
 }
 
 /// Requests the list before the files are read, if nothing in them matters for that: the API and its key need no further
-/// consent, no program provides the key, and the record is local. Returns the client and the list. Every error is left to
+/// consent, no program or file provides a key, and the record is local. Returns the client and the list. Every error is left to
 /// the session, which reports it after those of the files.
 pub(crate) async fn request(
     settings: &Settings,
@@ -86,9 +86,11 @@ pub(crate) async fn request(
     let RecordAhead::Local(record) = record else {
         return None;
     };
-    let key = &settings.target.api_key;
-    let is_at_hand = matches!(key, SecretSource::Env { .. } | SecretSource::Text { .. });
-    if sandbox || !is_at_hand {
+    let target = &settings.target;
+    let mut keys = [&target.api_key].into_iter().chain(&target.fingerprint_key);
+    let are_at_hand =
+        keys.all(|key| matches!(key, SecretSource::Env { .. } | SecretSource::Text { .. }));
+    if sandbox || !are_at_hand {
         return None;
     }
     let consent = consent_ahead(settings, environment)?;

@@ -1,7 +1,6 @@
 //! Presents the result of a run, exactly once, in the requested output format.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
@@ -17,12 +16,9 @@ use hookctl::render::{
 use hookctl::saved::Stale;
 
 use crate::args::GlobalArgs;
-use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::files::{beside, load};
 use crate::problems::{invalid_config, show_diagnostics};
-use crate::progress::{self, Phase};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
 use crate::signals::interrupted;
@@ -142,35 +138,8 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Loads the declarations, and shows their problems.
-    pub(crate) fn declarations(
-        &mut self,
-        settings: &Settings,
-        environment: &Environment,
-    ) -> Result<Declarations, CommandError> {
-        progress::begin(Phase::Files);
-        let loaded = load(settings, environment);
-        self.loaded(loaded)
-    }
-
-    /// Reads the declarations in a thread, while this one does what else is to be done, and shows their problems.
-    pub(crate) async fn declarations_beside(
-        &mut self,
-        settings: &Arc<Settings>,
-        environment: &Environment,
-    ) -> Result<Declarations, CommandError> {
-        progress::begin(Phase::Files);
-        let inputs = (Arc::clone(settings), environment.clone());
-        let loaded = match beside(move || load(&inputs.0, &inputs.1)) {
-            Some(loading) => loading.await.ok(),
-            None => None,
-        };
-        self.loaded(loaded.unwrap_or_else(|| load(settings, environment)))
-    }
-
-    /// Shows the problems of the declarations.
-    fn loaded(&mut self, loaded: Loaded) -> Result<Declarations, CommandError> {
-        progress::end();
+    /// Shows the problems of the declarations, and returns them if they are valid.
+    pub(crate) fn declarations(&mut self, loaded: Loaded) -> Result<Declarations, CommandError> {
         self.sources = loaded.sources;
         self.diagnostics(&loaded.diagnostics, loaded.files);
         loaded.declarations.ok_or_else(|| {
@@ -181,13 +150,12 @@ impl<'a> Presenter<'a> {
         })
     }
 
-    /// Loads the declarations, and returns them with the text of each file.
+    /// Shows the problems of the declarations, and returns them with the text of each file.
     pub(crate) fn declarations_and_texts(
         &mut self,
-        settings: &Settings,
-        environment: &Environment,
+        loaded: Loaded,
     ) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
-        let declarations = self.declarations(settings, environment)?;
+        let declarations = self.declarations(loaded)?;
         let texts = self
             .sources
             .files()

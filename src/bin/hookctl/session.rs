@@ -37,10 +37,12 @@ use crate::signals::interrupted;
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
 
-/// A client for the API, with its key.
+/// A client for the API, with the keys of its target.
 pub(crate) struct Client {
     api: Arc<HttpApi>,
-    key: Secret,
+    fingerprint_key: FingerprintKey,
+    /// The keys, which no token may contain.
+    keys: KeyValues,
     clock: Arc<dyn Clock>,
 }
 
@@ -67,8 +69,18 @@ impl Client {
         if url.is_https() {
             crate::certificates::check(environment)?;
         }
-        let source = access.api_key();
-        let key = resolve_key("API key", source, environment, consent.permits()).await?;
+        let (source, permits) = (access.api_key(), consent.permits());
+        let key = resolve_key("API key", source, environment, permits).await?;
+        let mut keys = KeyValues::none();
+        keys.add(&key);
+        let fingerprint_key = match access.fingerprint_key() {
+            Some(source) => {
+                let secret = resolve_key("fingerprint key", source, environment, permits).await?;
+                keys.add(&secret);
+                FingerprintKey::of_own(&secret).map_err(|error| too_short(source, error))?
+            }
+            None => FingerprintKey::derive(&key),
+        };
         let options = HttpOptions {
             https_only: url.is_https(),
             proxy: if url.is_loopback() {
@@ -76,11 +88,12 @@ impl Client {
             } else {
                 ProxyUse::System
             },
-            ..options(settings, url.to_string(), key.clone(), source.to_string())
+            ..options(settings, url.to_string(), key, source.to_string())
         };
         Ok(Self {
             api: Arc::new(client(options)?),
-            key,
+            fingerprint_key,
+            keys,
             clock: SystemClock::shared(),
         })
     }
@@ -153,23 +166,16 @@ impl Session {
             }
             Cleared::Api(consent) => consent,
         };
-        let access = consent.access().ok_or_else(no_api_url)?;
-        let permits = consent.permits();
-        let client = match client {
+        let Client {
+            api,
+            fingerprint_key,
+            keys,
+            clock,
+        } = match client {
             Some(client) => client,
             None => Client::connect(settings, environment, consent).await?,
         };
-        let Client { api, key, clock } = client;
-        let mut keys = KeyValues::none();
-        keys.add(&key);
-        let fingerprint_key = match access.fingerprint_key() {
-            Some(source) => {
-                let secret = resolve_key("fingerprint key", source, environment, permits).await?;
-                keys.add(&secret);
-                FingerprintKey::of_own(&secret).map_err(|error| too_short(source, error))?
-            }
-            None => FingerprintKey::derive(&key),
-        };
+        let permits = consent.permits();
         let reached = record.reach(settings, environment, permits).await?;
         Ok(Self {
             api,

@@ -81,6 +81,9 @@ async fn request<T: Transport>(api: Arc<HttpApi<T>>, arriving: Ending) {
     let mut bytes = answer.body.len();
     let at_once = at_once(bytes);
     let pages = wire::extent(&answer.body).map_or(1, |(rows, total)| pages_in_all(rows, total));
+    // As many as fit if all are as large as the first.
+    let fitting = u32::try_from(UNREAD_BYTES / bytes.max(1)).unwrap_or(u32::MAX);
+    let pages = pages.min(fitting.max(1));
     arriving.0.put(1, first, pages);
     let others = (2..=pages).map(|number| api.unread_page(number, PAGE_SIZE));
     let mut others = futures_util::stream::iter(others).buffered(at_once);
@@ -318,6 +321,28 @@ mod tests {
         let list = UnreadList::request(api(&answers, &followed));
         let read = list.read(followed.follow_tokens([])).await.unwrap();
         assert_eq!((read.observed.webhooks.len(), read.pages), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn pages_beyond_the_limit_are_requested_when_the_list_is_read() {
+        let large = |id: &str| {
+            let (status, body) = page(&[id], 6);
+            // Two do not fit.
+            (status, body + &" ".repeat(UNREAD_BYTES / 2))
+        };
+        let ids = ["a", "b", "c", "d", "e", "f"];
+        let answers: Vec<_> = (1..).zip(ids.map(large)).collect();
+        let followed = Followed::default();
+        let api = api(&answers, &followed);
+        let list = UnreadList::request(Arc::clone(&api));
+        while !list.arriving.lock().ended {
+            tokio::task::yield_now().await;
+        }
+        let kept = list.arriving.lock().pages.len();
+        assert_eq!(kept, 1);
+        let read = list.read(followed.follow_tokens([])).await.unwrap();
+        assert_eq!(read.observed.webhooks.len(), 6);
+        assert_eq!(api.stats().requests, 6);
     }
 
     #[tokio::test]

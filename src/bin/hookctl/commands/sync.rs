@@ -336,7 +336,8 @@ async fn gather(
     let reading = record.prefetch_beside(args.access());
     let inputs = (Arc::clone(settings), environment.clone());
     let asking = beside(move || inputs.0.guards.loose(&inputs.1));
-    let declarations = presenter.declarations_beside(settings, environment).await;
+    let declarations =
+        presenter.declarations(crate::files::read_beside(settings, environment).await);
     if let Some(reading) = reading {
         let _ = reading.await;
     }

@@ -141,8 +141,8 @@ pub(crate) async fn clear(
     Ok(Cleared::Api(now.trusted_by_caller()))
 }
 
-/// Returns the consent to use the API if it needs nothing but what is given or stored, so that nobody is asked and no file
-/// of declarations is read.
+/// Returns the consent to use the API if it needs nothing but what is given or stored, so without a
+/// question and without the declarations.
 pub(crate) fn consent_ahead(settings: &Settings, environment: &Environment) -> Option<Consent> {
     let context = Context::of(settings, environment).ok()?;
     let authority = context.authority(true, true, None).ok()?;
@@ -221,10 +221,11 @@ async fn ask(
             }
             Ok(())
         }
-        _ => Err(
-            CommandError::new("untrusted", "consent was declined; nothing was run or sent")
-                .status(ExitStatus::Refused),
-        ),
+        _ => Err(CommandError::new(
+            "untrusted",
+            "consent was declined; nothing was run or changed",
+        )
+        .status(ExitStatus::Refused)),
     }
 }
 
