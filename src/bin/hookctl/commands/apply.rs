@@ -112,24 +112,21 @@ async fn run_sealed(
     let resolving = tokens(ui, &settings, environment, &declarations, request);
     let resolved = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
-    let secrets = resolved.secrets;
     let whole = policy(saved.terms())?;
-    let chosen;
     let open = session.write().await?;
-    let remembered = open
-        .remembered()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let remembered = open.remembered().await;
+    let remembered = remembered.map_err(|error| record_error(&error))?;
     let first_list = first(early, &session, &remembered, resolved.known).await;
     let sources = unseen::sources(&declarations, session.fingerprint_key());
-    let mut desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
+    let mut desired =
+        session.desired(declarations, &resolved.secrets, &remembered, &saved.salts())?;
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
         desired.leave_tokens(saved.unseen_tokens());
     }
     let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let options = ApplyOptions {
-        secrets: &secrets,
+        secrets: &resolved.secrets,
         concurrency: settings.concurrency,
         grace: args.settling.grace,
         provenance: Some(&provenance),
@@ -152,7 +149,7 @@ async fn run_sealed(
         };
         saved.stale(now, session.fingerprint_key())
     };
-    if args.partial {
+    let chosen = if args.partial {
         let plan = match reconcile::prepare(&inputs(whole.clone()), &remembered).await {
             Ok(planned) => planned.plan,
             Err(PassError::Refused { plan, refusal }) => {
@@ -166,13 +163,13 @@ async fn run_sealed(
         }
         presenter.stale(&stale, true);
         let left = stale.into_iter().map(|stale| stale.key);
-        chosen = Policy {
+        Policy {
             only: whole.only.clone().except(left),
             ..whole
-        };
+        }
     } else {
-        chosen = whole;
-    }
+        whole
+    };
     let mut found = Found::default();
     let documents = Presenter::new(ui, args.output, false, args.sandbox);
     let mut approve = |plan: &Plan| {
@@ -199,8 +196,7 @@ async fn run_sealed(
         found.stale = compare(presenter, &report.plan);
     }
     found.conclude(&saved, args.unseen_tokens, presenter)?;
-    let stats = || session.stats(started);
-    conclude(result, &cancellation, presenter, stats)
+    conclude(result, &cancellation, presenter, || session.stats(started))
 }
 
 impl ApplyArgs {

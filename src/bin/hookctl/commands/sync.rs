@@ -224,8 +224,8 @@ async fn sync(
     args.check()?;
     let settings = Arc::new(presenter.settings(global)?);
     let record = record_ahead::record(&settings, args.sandbox)?;
-    let (declarations, early) = gather(args, &settings, environment, &record, presenter).await?;
-    let (client, early) = early.unzip();
+    let gathering = gather(args, &settings, environment, &record, presenter);
+    let (declarations, client, early) = gathering.await?;
     if runs_programs(&declarations, &settings) {
         // Programs may wait for the user while other processes wait for the record.
         record.release().await;
@@ -256,11 +256,10 @@ async fn sync(
         &policy.only,
         desired.keys().chain(remembered.last_applied.keys()),
     )?;
-    let first_list = first(early, &session, &remembered, resolved.known).await;
     let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let inputs = PlanInputs {
-        first_list,
+        first_list: first(early, &session, &remembered, resolved.known).await,
         overrides: Overrides {
             force: args.force,
             allow_empty: args.allow_empty,
@@ -331,8 +330,9 @@ async fn gather(
     environment: &Environment,
     record: &RecordAhead,
     presenter: &mut Presenter<'_>,
-) -> Result<(Declarations, Option<(Client, EarlyList)>), CommandError> {
+) -> Result<(Declarations, Option<Client>, Option<EarlyList>), CommandError> {
     let early = early::request(settings, environment, record, args.sandbox).await;
+    let (client, early) = early.unzip();
     let reading = record.prefetch_beside(args.access());
     let inputs = (Arc::clone(settings), environment.clone());
     let asking = beside(move || inputs.0.guards.loose(&inputs.1));
@@ -346,7 +346,7 @@ async fn gather(
         None => None,
     };
     presenter.loose(answer.unwrap_or_else(|| settings.guards.loose(environment)));
-    Ok((declarations?, early))
+    Ok((declarations?, client, early))
 }
 
 /// Writes a plan to the path of `--out`.
