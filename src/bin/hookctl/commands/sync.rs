@@ -252,10 +252,8 @@ async fn sync(
     let unseen_tokens = args.unseen(&declarations, &secrets, &policy, &session);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
-    selects_something(
-        &policy.only,
-        desired.keys().chain(remembered.last_applied.keys()),
-    )?;
+    let keys = desired.keys().chain(remembered.last_applied.keys());
+    selects_something(&policy.only, keys)?;
     let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let inputs = PlanInputs {
