@@ -74,6 +74,14 @@ impl Account {
         lines
     }
 
+    /// Expects that nothing was requested since the last time but the list, which may be requested while the files are read.
+    #[track_caller]
+    pub(crate) fn got_only_lists(&self) {
+        let requests = self.requests();
+        let is_list = |line: &String| line == "GET workflow-webhooks";
+        assert!(requests.iter().all(is_list), "{requests:?}");
+    }
+
     /// The id of the only webhook of a name.
     pub(crate) fn id(&self, name: &str) -> String {
         let webhooks = self.sandbox.webhooks();

@@ -13,6 +13,7 @@ mod dialects;
 mod doctor;
 mod documents;
 mod durability;
+mod early;
 mod echoes;
 mod explain;
 mod faults;

@@ -106,9 +106,38 @@ pub async fn observe(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
     observe_within(api, LIST_BYTES).await
 }
 
+/// Where the pages of a reading come from.
+pub(crate) trait Pages: Sync {
+    /// Returns a page, which is requested once in a reading.
+    fn page(&self, number: u32) -> impl Future<Output = Result<Page, ApiError>> + Send;
+}
+
+impl<A: WebhookApi> Pages for A {
+    fn page(&self, number: u32) -> impl Future<Output = Result<Page, ApiError>> + Send {
+        WebhookApi::page(self, number, PAGE_SIZE)
+    }
+}
+
+/// Reads the whole list like [`observe`]. The pages of the first reading come from `first`.
+#[cfg(feature = "http")]
+pub(crate) async fn observe_from(
+    first: &impl Pages,
+    api: &impl WebhookApi,
+) -> Result<Listing, ObserveError> {
+    within(first, api, LIST_BYTES).await
+}
+
 /// Reads the whole list, up to `limit` bytes.
 async fn observe_within(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
-    match read(api, limit).await {
+    within(api, api, limit).await
+}
+
+async fn within(
+    first: &impl Pages,
+    api: &impl WebhookApi,
+    limit: usize,
+) -> Result<Listing, ObserveError> {
+    match read(first, limit).await {
         Err(ObserveError::Short { .. } | ObserveError::Repeats { .. } | ObserveError::Unstable) => {
             read(api, limit).await
         }
@@ -143,14 +172,15 @@ pub async fn observe_absences(
 
 /// Reads every page once. The first page contains the total, so the others are read concurrently. They are processed in
 /// order, so that concurrency does not affect the result.
-async fn read(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
+async fn read(api: &impl Pages, limit: usize) -> Result<Listing, ObserveError> {
     let mut reading = Reading {
         limit,
         ..Reading::default()
     };
     let first = page(api, 1).await?;
-    let ahead = pages_in_all(&first).min(MAX_PAGES);
-    let at_once = (BYTES_AT_ONCE / first.bytes.max(1)).clamp(1, AT_ONCE);
+    let rows = first.webhooks.len() + first.unreadable.len();
+    let ahead = pages_in_all(rows, first.total);
+    let at_once = at_once(first.bytes);
     if let Some(listing) = reading.take(1, first)? {
         return Ok(listing);
     }
@@ -172,8 +202,9 @@ async fn read(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveErr
     Err(ObserveError::Endless)
 }
 
-async fn page(api: &impl WebhookApi, number: u32) -> Result<Page, ObserveError> {
-    api.page(number, PAGE_SIZE)
+async fn page(pages: &impl Pages, number: u32) -> Result<Page, ObserveError> {
+    pages
+        .page(number)
         .await
         .map_err(|source| ObserveError::Page {
             page: number,
@@ -181,13 +212,18 @@ async fn page(api: &impl WebhookApi, number: u32) -> Result<Page, ObserveError> 
         })
 }
 
-/// Returns the number of pages if all are as long as the first, or 1 if it is unknown.
-fn pages_in_all(first: &Page) -> u32 {
-    let rows = (first.webhooks.len() + first.unreadable.len()) as u64;
-    match first.total {
-        Some(total) if rows > 0 => u32::try_from(total.div_ceil(rows)).unwrap_or(u32::MAX),
+/// Returns the number of pages if all have as many rows as the first, or 1 if it is unknown.
+pub(crate) fn pages_in_all(rows: usize, total: Option<u64>) -> u32 {
+    let pages = match total {
+        Some(total) if rows > 0 => u32::try_from(total.div_ceil(rows as u64)).unwrap_or(u32::MAX),
         _ => 1,
-    }
+    };
+    pages.min(MAX_PAGES)
+}
+
+/// Returns how many pages are requested concurrently if all are as large as the first.
+pub(crate) fn at_once(bytes: usize) -> usize {
+    (BYTES_AT_ONCE / bytes.max(1)).clamp(1, AT_ONCE)
 }
 
 /// The content of the pages so far.

@@ -85,6 +85,12 @@ impl Record {
         &self.0.account
     }
 
+    /// Returns the tag of the record's current state. Returns `None` if there is no record, or if its state cannot be
+    /// determined.
+    pub async fn head(&self) -> Option<Head> {
+        self.0.backend.head().await.ok().flatten()
+    }
+
     /// Returns the state if it is in memory and still current. Reads only the tag of the record's state.
     pub async fn cached(&self) -> Option<Arc<Remembered>> {
         let (head, remembered) = {

@@ -1,20 +1,19 @@
 //! The process environment, read once and passed on as a lookup.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// The environment variables of the process.
-pub(crate) struct Environment(HashMap<String, String>);
+/// The environment variables of the process. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Environment(Arc<HashMap<String, String>>);
 
 impl Environment {
     /// Reads the environment. A variable that is not Unicode counts as unset.
     pub(crate) fn of_process() -> Self {
-        Self(
-            std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect(),
-        )
+        let variables = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        Self(Arc::new(variables.collect()))
     }
 
     /// Returns the value of a setting. An empty value counts as unset.

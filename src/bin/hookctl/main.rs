@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod completers;
 mod confirm;
+mod early;
 mod emulator;
 mod environment;
 mod error;

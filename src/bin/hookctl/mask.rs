@@ -9,7 +9,7 @@ use hookctl::plan::{Action, Change, Plan, PlannedAction};
 use hookctl::remote::{Attempt, Event, Rows};
 use hookctl::render::Message;
 use hookctl::report::ActionResult;
-use hookctl::secret::{Followed, Secret};
+use hookctl::secret::{Followed, KnownSecrets, Secret};
 use hookctl::state::ObservedWebhook;
 use hookctl::webhook::{EndpointUrl, FieldValue, WorkflowAction, WorkflowActions};
 
@@ -25,9 +25,9 @@ pub(crate) fn follow_text(text: &str) {
     FOLLOWED.follow_text(text);
 }
 
-/// Masks a token until [`forget_tokens`] is called.
-pub(crate) fn follow_token(token: &Secret) {
-    FOLLOWED.follow_token(token);
+/// Masks the tokens of a run until [`forget_tokens`] is called.
+pub(crate) fn follow_tokens<'a>(tokens: impl IntoIterator<Item = &'a Secret>) -> KnownSecrets {
+    FOLLOWED.follow_tokens(tokens)
 }
 
 /// Forgets the tokens. A waiting watch holds none, and resolves them again before it sends one.

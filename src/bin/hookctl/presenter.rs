@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use hookctl::apply::Unsettled;
-use hookctl::declaration::Declarations;
+use hookctl::declaration::{Declarations, Loaded};
 use hookctl::diagnostic::{Diagnostics, SourceMap};
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Refusal;
@@ -16,12 +16,9 @@ use hookctl::render::{
 use hookctl::saved::Stale;
 
 use crate::args::GlobalArgs;
-use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
-use crate::files::load;
 use crate::problems::{invalid_config, show_diagnostics};
-use crate::progress::{self, Phase};
 use crate::session::record_error;
 use crate::settings::{Settings, SettingsError};
 use crate::signals::interrupted;
@@ -141,32 +138,24 @@ impl<'a> Presenter<'a> {
         }
     }
 
-    /// Loads the declarations, and shows their problems.
-    pub(crate) fn declarations(
-        &mut self,
-        settings: &Settings,
-        environment: &Environment,
-    ) -> Result<Declarations, CommandError> {
-        progress::begin(Phase::Files);
-        let loaded = load(settings, environment);
-        progress::end();
+    /// Shows the problems of the declarations, and returns them if they are valid.
+    pub(crate) fn declarations(&mut self, loaded: Loaded) -> Result<Declarations, CommandError> {
         self.sources = loaded.sources;
         self.diagnostics(&loaded.diagnostics, loaded.files);
         loaded.declarations.ok_or_else(|| {
             CommandError::new(
                 "invalid-declarations",
-                "the declarations are invalid; nothing was sent",
+                "the declarations are invalid; nothing was changed",
             )
         })
     }
 
-    /// Loads the declarations, and returns them with the text of each file.
+    /// Shows the problems of the declarations, and returns them with the text of each file.
     pub(crate) fn declarations_and_texts(
         &mut self,
-        settings: &Settings,
-        environment: &Environment,
+        loaded: Loaded,
     ) -> Result<(Declarations, Vec<(PathBuf, String)>), CommandError> {
-        let declarations = self.declarations(settings, environment)?;
+        let declarations = self.declarations(loaded)?;
         let texts = self
             .sources
             .files()
@@ -183,7 +172,7 @@ impl<'a> Presenter<'a> {
         if failed {
             return Err(CommandError::new(
                 "secrets-unresolved",
-                "not every token could be resolved; nothing was sent",
+                "not every token could be resolved; nothing was changed",
             ));
         }
         Ok(())
@@ -415,7 +404,7 @@ impl<'a> Presenter<'a> {
                 for problem in &problems.problems {
                     self.report(Message::of_problem(problem, &hints::of(problem)));
                 }
-                CommandError::new("no-plan", "could not plan; nothing was sent").status(status)
+                CommandError::new("no-plan", "could not plan; nothing was changed").status(status)
             }
             PassError::Interrupted => interrupted(),
             PassError::Observe(source) => CommandError::caused("api", source),

@@ -7,9 +7,12 @@ use hookctl::record::shared::SharedRecord;
 use hookctl::record::sled::{OnWait, SledOptions, SledRecord};
 use hookctl::record::{Access, Account, Record};
 use hookctl::secret::Permits;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 
 use crate::environment::Environment;
 use crate::error::CommandError;
+use crate::files::beside;
 use crate::settings::Settings;
 use crate::shared_record::{Renewal, connect};
 use crate::signals::cancellation;
@@ -36,11 +39,13 @@ pub(crate) enum RecordAhead {
 }
 
 impl RecordAhead {
-    /// Reads a local record while the program does something else.
-    pub(crate) async fn prefetch(&self, access: Access) {
-        if let Self::Local(record) = self {
-            record.prefetch(access).await;
-        }
+    /// Reads a local record in a thread of its own. Returns `None` if it is read later.
+    pub(crate) fn prefetch_beside(&self, access: Access) -> Option<oneshot::Receiver<()>> {
+        let Self::Local(record) = self else {
+            return None;
+        };
+        let (record, runtime) = (record.clone(), Handle::current());
+        beside(move || runtime.block_on(record.prefetch(access)))
     }
 
     /// Lets other processes write a local record that was read ahead.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use futures_util::StreamExt as _;
 use hookctl::declaration::Declarations;
 use hookctl::diagnostic::{Code, Diagnostic, Diagnostics};
-use hookctl::secret::{KeyValues, Permits, ResolveError, Resolver, Secret, SecretSource, Secrets};
+use hookctl::secret::{
+    KeyValues, KnownSecrets, Permits, ResolveError, Resolver, Secret, SecretSource, Secrets,
+};
 use hookctl::webhook::Key;
 
 use crate::environment::Environment;
@@ -34,6 +36,8 @@ pub(crate) enum Missing {
 /// The resolved tokens of the declarations.
 pub(crate) struct Resolved {
     pub(crate) secrets: Secrets,
+    /// All secrets of the run, for what arrived before they were known.
+    pub(crate) known: KnownSecrets,
     /// The problems, each at its location.
     pub(crate) diagnostics: Diagnostics,
 }
@@ -105,10 +109,10 @@ pub(crate) async fn resolve_tokens(
         .await;
     let mut gathered = Resolved {
         secrets: stand_ins,
+        // All of them before any message: the output of one program may contain another secret.
+        known: mask::follow_tokens(results.iter().flatten()),
         diagnostics: Diagnostics::default(),
     };
-    // All of them before any message: the output of one program may contain another secret.
-    results.iter().flatten().for_each(mask::follow_token);
     for (key, index) in wanted {
         match results.get(index) {
             Some(Ok(secret)) => {

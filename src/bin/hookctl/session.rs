@@ -20,6 +20,7 @@ use hookctl::secret::{
     FingerprintKey, KeyValues, Permits, Salt, Secret, SecretSource, Secrets, TooShort,
 };
 use hookctl::state::DesiredState;
+use hookctl::trust::Consent;
 use hookctl::webhook::Key;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +36,77 @@ use crate::shared_record::Renewal;
 use crate::signals::interrupted;
 use crate::trust::{Cleared, no_api_url};
 use crate::{hints, mask};
+
+/// A client for the API, with the keys of its target.
+pub(crate) struct Client {
+    api: Arc<HttpApi>,
+    fingerprint_key: FingerprintKey,
+    /// The keys, which no token may contain.
+    keys: KeyValues,
+    clock: Arc<dyn Clock>,
+}
+
+impl Client {
+    /// Sets up a client for the API, with consent. Sends nothing.
+    pub(crate) async fn connect(
+        settings: &Settings,
+        environment: &Environment,
+        consent: &Consent,
+    ) -> Result<Self, CommandError> {
+        let access = consent.access().ok_or_else(no_api_url)?;
+        let url = access.url();
+        if !url.is_https() && !url.is_loopback() && !settings.insecure_http {
+            return Err(CommandError::new(
+                "insecure-http",
+                format!("{url} uses plain http, which would expose the API key and the tokens"),
+            )
+            .hint("use https, or add --insecure-http if the network is trusted"));
+        }
+        if !url.is_loopback() {
+            check_proxy(&url.to_string(), |name| environment.get_lossy(name))
+                .map_err(|error| CommandError::caused("invalid-proxy", &error))?;
+        }
+        if url.is_https() {
+            crate::certificates::check(environment)?;
+        }
+        let (source, permits) = (access.api_key(), consent.permits());
+        let key = resolve_key("API key", source, environment, permits).await?;
+        let mut keys = KeyValues::none();
+        keys.add(&key);
+        let fingerprint_key = match access.fingerprint_key() {
+            Some(source) => {
+                let secret = resolve_key("fingerprint key", source, environment, permits).await?;
+                keys.add(&secret);
+                FingerprintKey::of_own(&secret).map_err(|error| too_short(source, error))?
+            }
+            None => FingerprintKey::derive(&key),
+        };
+        let options = HttpOptions {
+            https_only: url.is_https(),
+            proxy: if url.is_loopback() {
+                ProxyUse::None
+            } else {
+                ProxyUse::System
+            },
+            ..options(settings, url.to_string(), key, source.to_string())
+        };
+        Ok(Self {
+            api: Arc::new(client(options)?),
+            fingerprint_key,
+            keys,
+            clock: SystemClock::shared(),
+        })
+    }
+
+    /// Returns the client.
+    pub(crate) const fn api(&self) -> &Arc<HttpApi> {
+        &self.api
+    }
+
+    pub(crate) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
 
 /// The API client, the emulator if requested, and the location of the record.
 pub(crate) struct Session {
@@ -61,7 +133,7 @@ impl Session {
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
         let record = record(settings, cleared.is_sandbox())?;
-        Self::over(record, settings, environment, cleared).await
+        Self::over(record, None, settings, environment, cleared).await
     }
 
     /// Sets up a session like [`Self::open`]. The emulator delivers events.
@@ -73,15 +145,16 @@ impl Session {
     ) -> Result<Self, CommandError> {
         let record = record(settings, cleared.is_sandbox())?;
         if !cleared.is_sandbox() {
-            return Self::over(record, settings, environment, cleared).await;
+            return Self::over(record, None, settings, environment, cleared).await;
         }
         let reaching = record.reach(settings, environment, cleared.permits());
         Self::over_sandbox(reaching.await?.record, settings, Some(delivery)).await
     }
 
-    /// Sets up the session over a record that may be loaded already.
+    /// Sets up the session over a record that may be loaded already, and a client that may be in use already.
     pub(crate) async fn over(
         record: RecordAhead,
+        client: Option<Client>,
         settings: &Settings,
         environment: &Environment,
         cleared: &Cleared,
@@ -93,52 +166,25 @@ impl Session {
             }
             Cleared::Api(consent) => consent,
         };
-        let access = consent.access().ok_or_else(no_api_url)?;
-        let url = access.url();
-        if !url.is_https() && !url.is_loopback() && !settings.insecure_http {
-            return Err(CommandError::new(
-                "insecure-http",
-                format!("{url} uses plain http, which would expose the API key and the tokens"),
-            )
-            .hint("use https, or add --insecure-http if the network is trusted"));
-        }
-        if !url.is_loopback() {
-            check_proxy(&url.to_string(), |name| environment.get_lossy(name))
-                .map_err(|error| CommandError::caused("invalid-proxy", &error))?;
-        }
-        if url.is_https() {
-            crate::certificates::check(environment)?;
-        }
+        let Client {
+            api,
+            fingerprint_key,
+            keys,
+            clock,
+        } = match client {
+            Some(client) => client,
+            None => Client::connect(settings, environment, consent).await?,
+        };
         let permits = consent.permits();
-        let key = resolve_key("API key", access.api_key(), environment, permits).await?;
-        let mut keys = KeyValues::none();
-        keys.add(&key);
-        let fingerprint_key = match access.fingerprint_key() {
-            Some(source) => {
-                let secret = resolve_key("fingerprint key", source, environment, permits).await?;
-                keys.add(&secret);
-                FingerprintKey::of_own(&secret).map_err(|error| too_short(source, error))?
-            }
-            None => FingerprintKey::derive(&key),
-        };
         let reached = record.reach(settings, environment, permits).await?;
-        let options = HttpOptions {
-            https_only: url.is_https(),
-            proxy: if url.is_loopback() {
-                ProxyUse::None
-            } else {
-                ProxyUse::System
-            },
-            ..options(settings, url.to_string(), key, access.api_key().to_string())
-        };
         Ok(Self {
-            api: Arc::new(client(options)?),
+            api,
             record: reached.record,
             shared: reached.shared,
             renewal: reached.renewal,
             fingerprint_key,
             keys,
-            clock: SystemClock::shared(),
+            clock,
             horizon: Horizon(settings.settle_horizon),
             sandbox: None,
         })
@@ -151,7 +197,14 @@ impl Session {
         cleared: &Cleared,
     ) -> Result<Self, CommandError> {
         let record = Record::new(MemoryRecord::new(), account(settings, false));
-        Self::over(RecordAhead::Local(record), settings, environment, cleared).await
+        Self::over(
+            RecordAhead::Local(record),
+            None,
+            settings,
+            environment,
+            cleared,
+        )
+        .await
     }
 
     /// Sets up the session over the emulator, which delivers events if `delivery` says how.

@@ -84,23 +84,29 @@ impl Fixture {
         self.repository.sync(&self.account, &["--output", "json"])
     }
 
-    /// Expects that nothing ran and nothing was sent, for want of consent.
+    /// Expects that nothing ran and nothing was sent but the list, for want of consent to the program of a token.
     #[track_caller]
     fn refuses(&self, run: &Run) {
+        self.ran_nothing(run);
+        self.account.got_only_lists();
+    }
+
+    #[track_caller]
+    fn ran_nothing(&self, run: &Run) {
         let document = run.json();
         let code = document.pointer("/error/code");
         let code = code.or_else(|| document.pointer("/diagnostics/0/code"));
         let code = code.and_then(Value::as_str);
         assert_eq!((run.status, code), (1, Some("untrusted")), "{}", run.stdout);
         assert_eq!(self.runs(), 0);
-        assert_eq!(self.account.requests(), [""; 0]);
     }
 
-    /// The same for what `hookctl sync` of the files does.
+    /// Expects that `hookctl sync` of the files runs nothing and sends nothing.
     #[track_caller]
     fn is_refused(&self) -> String {
         let run = self.repository.run(&["sync", "--output", "json"]);
-        self.refuses(&run);
+        self.ran_nothing(&run);
+        assert_eq!(self.account.requests(), [""; 0]);
         run.stdout
     }
 

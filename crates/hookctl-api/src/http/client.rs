@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::answer::{Redactor, Word, redirect, said, word};
+use super::answer::{Redactor, Word, word};
 use super::body::RequestBody;
 use super::options::{ClientError, HttpEvent, HttpOptions, RequestStats};
+use super::refusal::{Refusal, outcome_unknown, unexpected};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::tally::Tally;
 use super::throttle::{Permit, Throttle};
@@ -14,7 +15,7 @@ use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::wire_error::WireError;
 use super::{row, wire};
 use crate::{ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld, WriteBody};
-use hookctl_core::secret::Secret;
+use hookctl_core::secret::{Followed, Secret};
 use hookctl_core::state::ObservedWebhook;
 use hookctl_core::webhook::{Field, FieldValue, RemoteId, TokenChange, WebhookSpec};
 
@@ -92,15 +93,24 @@ impl<T: Transport> HttpApi<T> {
         secret: Option<&Secret>,
         gate: &impl SendGate,
     ) -> Result<Answer, ApiError> {
+        let sent = self.send_unread(request, gate).await;
+        sent.map_err(|refusal| refusal.read(&self.options, &self.redactor(secret)))
+    }
+
+    /// Sends a request like [`Self::send`]. Makes no text of a response, which may contain any secret.
+    async fn send_unread(
+        &self,
+        request: Outgoing<'_>,
+        gate: &impl SendGate,
+    ) -> Result<Answer, Refusal> {
         let effect = match request.verb {
             Verb::Post => Effect::OnceOnly,
             Verb::Get | Verb::Patch | Verb::Delete => Effect::Repeatable,
         };
-        let redactor = self.redactor(secret);
         let mut attempt = 1;
         let mut is_retry = false;
-        // The last error that left the outcome unknown, in case no further attempt is permitted.
-        let mut last = ApiError::Withheld;
+        // The last failure that left the outcome unknown, in case no further attempt is permitted.
+        let mut last = Refusal::Withheld;
         loop {
             let Ok((permit, sent)) = self.attempt(request, attempt, gate).await else {
                 return Err(last);
@@ -109,10 +119,10 @@ impl<T: Transport> HttpApi<T> {
                 self.tally.retry();
             }
             let status = sent.as_ref().ok().map(|answer| answer.status);
-            let (failure, error) = match sent {
-                Ok(answer) => match self.read(answer, &permit, &redactor, gate) {
-                    Read::Decided(decided) => return decided,
-                    Read::Failed(failure, error) => (failure, error),
+            let (failure, refusal) = match sent {
+                Ok(answer) => match self.classify(answer, &permit, gate) {
+                    Classified::Decided(decided) => return decided,
+                    Classified::Failed(failure, refusal) => (failure, refusal),
                 },
                 Err(NoAnswer { never_sent, reason }) => {
                     let failure = if never_sent {
@@ -121,12 +131,8 @@ impl<T: Transport> HttpApi<T> {
                         gate.unanswered();
                         Failure::Undecided
                     };
-                    let error = ApiError::Unreachable {
-                        url: self.options.base_url.clone(),
-                        reason,
-                        attempts: attempt,
-                    };
-                    (failure, error)
+                    let attempts = attempt;
+                    (failure, Refusal::Unreachable { reason, attempts })
                 }
             };
             drop(permit);
@@ -147,11 +153,11 @@ impl<T: Transport> HttpApi<T> {
                     let event = HttpEvent::Waiting { pause, status };
                     self.options.on_event.emit(event);
                 }
-                Decision::GiveUp => return Err(error),
-                Decision::OutcomeUnknown => return Err(unknown_outcome(error)),
+                Decision::GiveUp => return Err(refusal),
+                Decision::OutcomeUnknown => return Err(Refusal::OutcomeUnknown(Box::new(refusal))),
             }
             if failure.is_undecided() {
-                last = error;
+                last = refusal;
             }
         }
     }
@@ -197,14 +203,8 @@ impl<T: Transport> HttpApi<T> {
         Ok((permit, answer))
     }
 
-    /// Evaluates a response.
-    fn read(
-        &self,
-        answer: Answer,
-        permit: &Permit<'_>,
-        redactor: &Redactor<'_>,
-        gate: &impl SendGate,
-    ) -> Read {
+    /// Classifies a response.
+    fn classify(&self, answer: Answer, permit: &Permit<'_>, gate: &impl SendGate) -> Classified {
         let asked = || {
             let sent = answer.header("date").and_then(http_date);
             let now = sent.unwrap_or_else(jiff::Timestamp::now);
@@ -214,28 +214,17 @@ impl<T: Transport> HttpApi<T> {
         match word(answer.status, &answer.body) {
             Word::Done => {
                 self.throttle.on_success();
-                Read::Decided(Ok(answer))
+                Classified::Decided(Ok(answer))
             }
             Word::Refused => {
                 self.throttle.on_success();
-                let said = said(&answer, redactor);
-                Read::Decided(Err(ApiError::Rejected {
-                    status: answer.status,
-                    message: said.message,
-                    fields: said.fields,
-                }))
+                Classified::Decided(Err(Refusal::Rejected(answer)))
             }
             Word::KeyRefused { own } => {
                 if !own {
                     gate.unanswered();
                 }
-                Read::Decided(Err(ApiError::Unauthorized {
-                    status: answer.status,
-                    key_source: self.options.api_key_source.clone(),
-                    message: said(&answer, redactor).message,
-                    team_headers_sent: self.options.team_id.is_some()
-                        && self.options.user_id.is_some(),
-                }))
+                Classified::Decided(Err(Refusal::KeyRefused(answer)))
             }
             Word::TooManyRequests => self.throttled(answer.status, permit, asked(), false),
             Word::Failed => {
@@ -247,16 +236,11 @@ impl<T: Transport> HttpApi<T> {
                 if answer.status == 503 {
                     self.throttle.on_overload(permit);
                 }
-                let error = unexpected(&answer, redactor.excerpt(&answer.body), redactor);
-                Read::Failed(Failure::Undecided, error)
+                Classified::Failed(Failure::Undecided, Refusal::Failed(answer))
             }
             Word::Foreign => {
                 gate.unanswered();
-                let excerpt = match answer.status {
-                    300..=399 => redirect(answer.header("location")),
-                    _ => redactor.excerpt(&answer.body),
-                };
-                Read::Decided(Err(unexpected(&answer, excerpt, redactor)))
+                Classified::Decided(Err(Refusal::Foreign(answer)))
             }
         }
     }
@@ -267,18 +251,18 @@ impl<T: Transport> HttpApi<T> {
         permit: &Permit<'_>,
         asked: Option<Duration>,
         undecided: bool,
-    ) -> Read {
+    ) -> Classified {
         // A pause beyond the patience ends the run, and must not delay requests in flight.
         let patience = self.options.retry.patience;
         let named = asked.filter(|asked| *asked <= patience);
         let blocked = self.throttle.on_throttled(permit, named, random());
-        Read::Failed(
+        Classified::Failed(
             Failure::Throttled {
                 blocked,
                 asked,
                 undecided,
             },
-            ApiError::Throttled {
+            Refusal::Throttled {
                 status,
                 blocked,
                 retry_after: asked,
@@ -286,26 +270,25 @@ impl<T: Transport> HttpApi<T> {
         )
     }
 
-    pub(super) fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
-        Redactor::new(
-            [Some(&self.options.api_key), secret]
-                .into_iter()
-                .flatten()
-                .map(Secret::expose),
-        )
-        .knowing(&self.options.followed)
-    }
-}
-
-impl<T: Transport> WebhookApi for HttpApi<T> {
-    async fn page(&self, page: u32, size: u32) -> Result<Page, ApiError> {
+    /// Requests a page of the list. The response stays unread.
+    pub(super) async fn unread_page(&self, page: u32, size: u32) -> Result<Answer, Refusal> {
         let url = format!("{}?page={page}&size={size}", self.url(None));
         let get = Outgoing {
             verb: Verb::Get,
             url: &url,
             body: None,
         };
-        let answer = match self.send(get, None, &Ungated).await {
+        self.send_unread(get, &Ungated).await
+    }
+
+    /// Reads the response to a request for a page. The redactor must know every secret of the run, since what is read is
+    /// shown and recorded.
+    pub(super) fn read_page(
+        &self,
+        sent: Result<Answer, Refusal>,
+        redactor: &Redactor<'_>,
+    ) -> Result<Page, ApiError> {
+        let answer = match sent.map_err(|refusal| refusal.read(&self.options, redactor)) {
             Err(
                 ApiError::Rejected {
                     status: status @ (404 | 405),
@@ -323,14 +306,35 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             }
             answer => answer?,
         };
-        let redactor = self.redactor(None);
-        wire::page(&answer.body, &redactor).map_err(|error| {
+        wire::page(&answer.body, redactor).map_err(|error| {
             let excerpt = match error {
                 WireError::NotJson => redactor.excerpt(&answer.body),
                 other => other.to_string(),
             };
-            unexpected(&answer, excerpt, &redactor)
+            unexpected(&answer, excerpt, redactor)
         })
+    }
+
+    /// Returns a redactor of the API key and these secrets.
+    pub(super) fn redactor_of<'a>(&'a self, followed: &'a Followed) -> Redactor<'a> {
+        Redactor::new([self.options.api_key.expose()]).knowing(followed)
+    }
+
+    pub(super) fn redactor<'a>(&'a self, secret: Option<&'a Secret>) -> Redactor<'a> {
+        Redactor::new(
+            [Some(&self.options.api_key), secret]
+                .into_iter()
+                .flatten()
+                .map(Secret::expose),
+        )
+        .knowing(&self.options.followed)
+    }
+}
+
+impl<T: Transport> WebhookApi for HttpApi<T> {
+    async fn page(&self, page: u32, size: u32) -> Result<Page, ApiError> {
+        let sent = self.unread_page(page, size).await;
+        self.read_page(sent, &self.redactor(None))
     }
 
     async fn create(
@@ -346,7 +350,7 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
             body: Some(&body),
         };
         let answer = self.send(post, token, gate).await?;
-        written(&answer, gate, &self.redactor(token)).map_err(unknown_outcome)
+        written(&answer, gate, &self.redactor(token)).map_err(outcome_unknown)
     }
 
     async fn patch(
@@ -386,12 +390,12 @@ fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The evaluation of a response.
-enum Read {
-    /// The outcome: a success, or an error.
-    Decided(Result<Answer, ApiError>),
-    /// A failure that may be retried, and its error.
-    Failed(Failure, ApiError),
+/// The class of a response.
+enum Classified {
+    /// The outcome: a success, or a refusal.
+    Decided(Result<Answer, Refusal>),
+    /// A failure that may be retried, and what it is if it is not.
+    Failed(Failure, Refusal),
 }
 
 /// Reads the webhook in the response to a write. Returns `None` if the response is empty.
@@ -410,29 +414,10 @@ fn written(
     })
 }
 
-/// Returns the error of a POST with an unknown outcome.
-fn unknown_outcome(error: ApiError) -> ApiError {
-    ApiError::UnknownOutcome {
-        reason: match error {
-            ApiError::Unreachable { reason, .. } => reason,
-            other => other.to_string(),
-        },
-    }
-}
-
 fn gone_if_404(sent: Result<Answer, ApiError>, id: &RemoteId) -> Result<Answer, ApiError> {
     match sent {
         Err(ApiError::Rejected { status: 404, .. }) => Err(ApiError::Gone { id: id.clone() }),
         other => other,
-    }
-}
-
-pub(super) fn unexpected(answer: &Answer, excerpt: String, redactor: &Redactor<'_>) -> ApiError {
-    let content_type = answer.header("content-type").unwrap_or("no content type");
-    ApiError::Unexpected {
-        status: answer.status,
-        content_type: redactor.clean(content_type, 100),
-        excerpt,
     }
 }
 

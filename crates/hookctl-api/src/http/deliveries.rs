@@ -64,7 +64,7 @@ impl<T: Transport> HttpApi<T> {
         let answer = self.send(post, None, &Ungated).await?;
         serde_json::from_slice(&answer.body).map_err(|_| {
             let excerpt = "it is not JSON".to_owned();
-            super::client::unexpected(&answer, excerpt, &self.redactor(None))
+            super::refusal::unexpected(&answer, excerpt, &self.redactor(None))
         })
     }
 
@@ -79,7 +79,7 @@ impl<T: Transport> HttpApi<T> {
         let answer = self.send(get, None, &Ungated).await?;
         let document: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let Some(rows) = document.get(name).and_then(Value::as_array) else {
-            return Err(super::client::unexpected(
+            return Err(super::refusal::unexpected(
                 &answer,
                 format!("it contains no list of {name}"),
                 &self.redactor(None),

@@ -10,11 +10,13 @@ mod deliveries;
 mod options;
 mod permitted_body;
 mod proxy;
+mod refusal;
 mod retry;
 mod row;
 mod tally;
 mod throttle;
 mod transport;
+mod unread;
 mod wire;
 mod wire_error;
 
@@ -24,6 +26,7 @@ pub use options::{ClientError, HttpEvent, HttpOptions, OnHttpEvent, ProxyUse, Re
 pub use proxy::check_proxy;
 pub use retry::RetryPolicy;
 pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
+pub use unread::UnreadList;
 
 /// Reads a page of the list, for the fuzz target.
 #[doc(hidden)]

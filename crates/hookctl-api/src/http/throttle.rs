@@ -1,8 +1,8 @@
 //! The throttle: limits concurrent requests and their rate, and pauses all of them.
 //!
-//! The concurrency starts small and grows by one with each success, which doubles it with each round. When the API
-//! throttles, it halves, and from then on grows by one with each round, like TCP. Once a rate is learned, a 429 changes
-//! only the rate.
+//! The concurrency starts small and grows by one with each success, which doubles it with each round. A success before a
+//! small plan, usually that of the list, opens it far enough for one round. When the API throttles, it halves, and from
+//! then on grows by one with each round, like TCP. Once a rate is learned, a 429 changes only the rate.
 //!
 //! A `Retry-After` pauses all requests. Between two of them, a limiter's bucket goes from empty to empty, so the requests
 //! accepted in between show the allowed rate. The throttle learns this rate, lowers it slightly, and raises it slowly
@@ -16,6 +16,10 @@ use tokio::time::Instant;
 
 /// The initial concurrency, which comparable APIs accept without throttling.
 const FIRST_WIDTH: usize = 4;
+
+/// The concurrency after a success for which no more requests than this wait. A small plan is then one round. A limiter
+/// counts requests in a time, so it accepts as many of so few in one round as in two.
+const OPEN_WIDTH: usize = 16;
 
 /// The maximum time between two throttled responses from which a rate is learned.
 const MEMORY: Duration = Duration::from_mins(2);
@@ -52,6 +56,8 @@ pub(super) struct Throttle {
 struct State {
     width: usize,
     in_flight: usize,
+    /// How many requests wait for a permit.
+    waiting: usize,
     /// Whether the API has not throttled yet.
     unchecked: bool,
     good_in_a_row: usize,
@@ -82,6 +88,22 @@ impl Drop for Permit<'_> {
     }
 }
 
+/// A request that waits for a permit.
+struct Waiting<'a>(&'a Throttle);
+
+impl<'a> Waiting<'a> {
+    fn begin(throttle: &'a Throttle) -> Self {
+        throttle.lock().waiting += 1;
+        Self(throttle)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().waiting -= 1;
+    }
+}
+
 impl Throttle {
     /// Creates a throttle of at most `ceiling` concurrent requests and `per_second` requests per second.
     pub(super) fn new(ceiling: usize, per_second: Option<f64>) -> Self {
@@ -90,6 +112,7 @@ impl Throttle {
             state: Mutex::new(State {
                 width: FIRST_WIDTH.min(ceiling),
                 in_flight: 0,
+                waiting: 0,
                 unchecked: true,
                 good_in_a_row: 0,
                 next_slot: None,
@@ -107,6 +130,7 @@ impl Throttle {
 
     /// Waits for a permit, then for a slot of the rate, then for the end of a pause.
     pub(super) async fn acquire(&self) -> Permit<'_> {
+        let waiting = Waiting::begin(self);
         loop {
             let freed = self.freed.notified();
             {
@@ -118,6 +142,7 @@ impl Throttle {
             }
             freed.await;
         }
+        drop(waiting);
         let mut permit = Permit {
             throttle: self,
             closings: 0,
@@ -155,9 +180,13 @@ impl Throttle {
         state.good_in_a_row += 1;
         let is_round = state.good_in_a_row >= state.width;
         if (state.unchecked || is_round) && state.width < self.ceiling {
+            let before = state.width;
             state.width += 1;
+            if state.unchecked && state.waiting <= OPEN_WIDTH {
+                state.width = state.width.max(OPEN_WIDTH.min(self.ceiling));
+            }
             state.good_in_a_row = 0;
-            self.freed.notify_one();
+            (before..state.width).for_each(|_| self.freed.notify_one());
         }
     }
 
@@ -387,10 +416,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_width_doubles_until_it_is_halved_and_then_grows_by_rounds() {
-        let throttle = Throttle::new(14, None);
+        let throttle = Throttle::new(40, None);
         assert_eq!(throttle.width(), 4);
-        (0..4).for_each(|_| throttle.on_success());
-        assert_eq!(throttle.width(), 8);
+        throttle.on_success();
+        assert_eq!(throttle.width(), 16, "a small plan is one round");
+        (0..16).for_each(|_| throttle.on_success());
+        assert_eq!(throttle.width(), 32);
+        (0..50).for_each(|_| throttle.on_success());
+        assert_eq!(throttle.width(), 40, "the ceiling");
+
+        let throttle = Throttle::new(14, None);
         (0..50).for_each(|_| throttle.on_success());
         assert_eq!(throttle.width(), 14, "the ceiling");
         let permit = throttle.acquire().await;
@@ -404,6 +439,81 @@ mod tests {
         assert_eq!(throttle.width(), 9);
         (0..5).for_each(|_| throttle.on_overload(&permit));
         assert_eq!(throttle.width(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_small_plan_after_the_list_takes_one_round() {
+        const LATENCY: Duration = Duration::from_millis(50);
+        for (count, ceiling, rounds) in [
+            (1, 16, 2),
+            (10, 16, 2),
+            (16, 16, 2),
+            (17, 16, 3),
+            (16, 8, 3),
+        ] {
+            let throttle = Throttle::new(ceiling, None);
+            let request = || async {
+                let _permit = throttle.acquire().await;
+                tokio::time::sleep(LATENCY).await;
+                throttle.on_success();
+            };
+            let started = Instant::now();
+            request().await;
+            futures_util::future::join_all((0..count).map(|_| request())).await;
+            assert_eq!(started.elapsed(), LATENCY * rounds, "{count} of {ceiling}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_that_throttled_the_list_is_not_opened_by_its_success() {
+        let throttle = Throttle::new(16, None);
+        let permit = throttle.acquire().await;
+        throttle.on_throttled(&permit, None, 1.0);
+        drop(permit);
+        assert_eq!(throttle.width(), 2);
+        throttle.on_success();
+        assert_eq!(throttle.width(), 2);
+        throttle.on_success();
+        assert_eq!(throttle.width(), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_requests_use_the_room_that_the_first_success_makes() {
+        let throttle = Throttle::new(16, None);
+        let first = throttle.acquire().await;
+        let waiting = futures_util::future::join_all((0..15).map(|_| throttle.acquire()));
+        let opened = async {
+            tokio::task::yield_now().await;
+            throttle.on_success();
+        };
+        let (permits, ()) = tokio::time::timeout(Duration::from_secs(1), async {
+            tokio::join!(waiting, opened)
+        })
+        .await
+        .unwrap();
+        assert_eq!(permits.len(), 15);
+        drop(first);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_waiting_requests_are_let_through_by_rounds() {
+        let throttle = Throttle::new(64, None);
+        let _first = throttle.acquire().await;
+        let waiting = futures_util::future::join_all((0..100).map(|_| throttle.acquire()));
+        let ended = tokio::time::timeout(Duration::from_secs(1), async {
+            let succeeding = async {
+                tokio::task::yield_now().await;
+                throttle.on_success();
+                assert_eq!(throttle.width(), 5);
+            };
+            tokio::join!(waiting, succeeding)
+        });
+        assert!(ended.await.is_err());
+        assert_eq!(
+            throttle.lock().waiting,
+            0,
+            "those that gave up wait no longer"
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -55,6 +55,17 @@ pub(super) fn page(text: &[u8], redactor: &Redactor<'_>) -> Result<Page, WireErr
     })
 }
 
+/// What paging needs of a page: the number of rows, and the total. Reads nothing else of it. Returns `None` if the page
+/// cannot be read, which reading it will tell.
+pub(super) fn extent(text: &[u8]) -> Option<(usize, Option<u64>)> {
+    let text = std::str::from_utf8(text).ok()?;
+    let envelope: Envelope<'_> = json(text).ok()?;
+    let total = envelope.get("total")?;
+    let total = serde_json::from_str(total.get()).ok()?;
+    let rows: Vec<serde::de::IgnoredAny> = serde_json::from_str(the_list(&envelope)?.get()).ok()?;
+    Some((rows.len(), total))
+}
+
 type Envelope<'text> = BTreeMap<String, &'text RawValue>;
 
 fn json<'text, T: Deserialize<'text>>(text: &'text str) -> Result<T, WireError> {
@@ -74,15 +85,10 @@ fn list<'text>(
     envelope: &Envelope<'text>,
     redactor: &Redactor<'_>,
 ) -> Result<&'text RawValue, WireError> {
-    let named = LIST_NAMES
-        .into_iter()
-        .filter_map(|name| envelope.get(name).copied())
-        .find(|value| is_list(value));
-    let mut lists = envelope.values().copied().filter(|value| is_list(value));
-    match (named, lists.next(), lists.next()) {
-        (Some(list), ..) | (None, Some(list), None) => Ok(list),
-        _ if envelope.is_empty() => Err(WireError::NoList("an empty object".to_owned())),
-        _ => {
+    match the_list(envelope) {
+        Some(list) => Ok(list),
+        None if envelope.is_empty() => Err(WireError::NoList("an empty object".to_owned())),
+        None => {
             let seen: Vec<_> = envelope
                 .keys()
                 .take(8)
@@ -90,6 +96,19 @@ fn list<'text>(
                 .collect();
             Err(WireError::NoList(seen.join(", ")))
         }
+    }
+}
+
+/// Returns the list by its name, or the only one.
+fn the_list<'text>(envelope: &Envelope<'text>) -> Option<&'text RawValue> {
+    let named = LIST_NAMES
+        .into_iter()
+        .filter_map(|name| envelope.get(name).copied())
+        .find(|value| is_list(value));
+    let mut lists = envelope.values().copied().filter(|value| is_list(value));
+    match (named, lists.next(), lists.next()) {
+        (Some(list), ..) | (None, Some(list), None) => Some(list),
+        _ => None,
     }
 }
 

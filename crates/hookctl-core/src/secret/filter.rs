@@ -145,6 +145,14 @@ impl Followed {
         known.filter.follow(token);
     }
 
+    /// Masks the tokens of a run, which are all that it has, until [`Followed::forget_tokens`] is called.
+    pub fn follow_tokens<'a>(&self, tokens: impl IntoIterator<Item = &'a Secret>) -> KnownSecrets {
+        tokens
+            .into_iter()
+            .for_each(|token| self.follow_token(token));
+        KnownSecrets(self.clone())
+    }
+
     /// Forgets the tokens, so that a waiting process holds none in memory. They must be added again before one is sent.
     pub fn forget_tokens(&self) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
@@ -171,6 +179,17 @@ impl Followed {
             Cow::Borrowed(_) => None,
             Cow::Owned(hidden) => Some(hidden),
         }
+    }
+}
+
+/// The secrets of a process after those of its run were resolved. What arrived before is read only with this value.
+#[derive(Clone, Debug)]
+pub struct KnownSecrets(Followed);
+
+impl KnownSecrets {
+    /// Returns the secrets.
+    pub const fn followed(&self) -> &Followed {
+        &self.0
     }
 }
 

@@ -12,7 +12,7 @@ mod source;
 mod stack;
 mod value;
 
-pub use filter::{Filter, Followed, HIDDEN, may_be};
+pub use filter::{Filter, Followed, HIDDEN, KnownSecrets, may_be};
 pub use fingerprint::{
     Comparison, Fingerprint, FingerprintKey, InvalidHex, KeyId, NoRandomness, Salt, Seal, TooShort,
 };

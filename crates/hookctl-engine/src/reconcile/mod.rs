@@ -1,7 +1,7 @@
 //! One pass: observe, plan, check, review, apply; at most three rounds.
 //!
 //! # Expected flow
-//! A round reads the list, plans, checks the safety limits, asks for a review, and applies the plan. If a webhook was
+//! A round reads the list ([`FirstList`] may have begun before), plans, checks the safety limits, asks for a review, and applies the plan. If a webhook was
 //! missing, or another writer edited one meanwhile, another round follows with a fresh list. If a request may still
 //! take effect, the pass closes the record, and continues after growing pauses ([`reconcile_settling`]), for one
 //! horizon at most.
@@ -18,10 +18,12 @@
 //! The API has no versions, so a concurrent edit between the list and the write shows only in the response.
 
 mod evidence;
+mod first_list;
 mod round;
 mod settling;
 
 pub use evidence::{evidence, fresh_evidence};
+pub use first_list::FirstList;
 pub use round::{prepare, reconcile};
 pub use settling::reconcile_settling;
 
@@ -61,6 +63,8 @@ pub struct PlanInputs<'a, A> {
     pub overrides: Overrides,
     /// Whether the pass waits for writes that may still take effect.
     pub settle: Settle,
+    /// A list for the first plan, if its requests began already.
+    pub first_list: FirstList,
     /// The time, and what cancels the pass.
     pub context: RunContext<'a>,
 }
@@ -76,6 +80,7 @@ impl<'a, A> PlanInputs<'a, A> {
             limits: SafetyLimits::default(),
             overrides: Overrides::default(),
             settle: Settle::Wait,
+            first_list: FirstList::default(),
             context: RunContext::new(clock),
         }
     }
@@ -173,7 +178,7 @@ pub enum PassError {
         refusal: Refusal,
     },
     /// The record could not be written before the first request.
-    #[error("could not update the record; nothing was sent")]
+    #[error("could not update the record; nothing was changed")]
     Journal(#[source] JournalError),
 }
 

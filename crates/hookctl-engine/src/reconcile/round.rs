@@ -48,8 +48,12 @@ async fn prepared<A: WebhookApi>(
     remembered: &Remembered,
 ) -> Result<Planned, Unplanned> {
     // A write that takes effect while a list is read may be missing from it, so the list counts as of its start.
-    let began = inputs.context.clock.now();
-    let listing = unless_cancelled(inputs, observe(inputs.api)).await?;
+    let (began, listing) = if let Some((began, list)) = inputs.first_list.take() {
+        (began, unless_cancelled(inputs, list).await?)
+    } else {
+        let began = inputs.context.clock.now();
+        (began, unless_cancelled(inputs, observe(inputs.api)).await?)
+    };
     let pages = listing.pages;
     let planned =
         planned(inputs, remembered, Arc::new(listing.observed), &began).map_err(|unplanned| {

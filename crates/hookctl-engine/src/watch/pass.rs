@@ -9,7 +9,7 @@ use super::host::{Drift, Host, Inputs, PassFailure, WatchEvent};
 use super::schedule::Reason;
 use crate::apply::{ApplyEvent, ApplyOptions, Listener, RunContext, Settle};
 use crate::reconcile::{
-    PassReport, PlanInputs, Planned, Verdict, fresh_evidence, prepare, reconcile,
+    FirstList, PassReport, PlanInputs, Planned, Verdict, fresh_evidence, prepare, reconcile,
 };
 use hookctl_core::plan::safety::Overrides;
 use hookctl_core::plan::{Plan, PlannedAction, Policy, Prune, UnverifiedSecrets};
@@ -174,6 +174,7 @@ impl<H: Host> Runner<'_, H> {
             limits: options.limits,
             overrides: Overrides::default(),
             settle: Settle::Wait,
+            first_list: FirstList::default(),
             context: RunContext {
                 clock: self.host.clock(),
                 horizon: options.horizon,

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
@@ -14,6 +15,7 @@ use hookctl::saved::{Now, SavedPlan, SealedPlan, Stale};
 use hookctl::webhook::Key;
 
 use crate::args::{DetailArgs, GlobalArgs, SettlingArgs};
+use crate::early::{first, request_in};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -99,38 +101,39 @@ async fn run_sealed(
 ) -> Result<ExitStatus, CommandError> {
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
-    let settings = presenter.settings(global)?;
+    let settings = Arc::new(presenter.settings(global)?);
     presenter.loose(settings.guards.loose(environment));
     let opening = opened(ui, args, sealed, &settings, environment);
     let (session, saved) = unless_cancelled(&cancellation, opening).await??;
-    let declarations = presenter.declarations(&settings, environment)?;
+    let early = request_in(&session).await;
+    let declarations =
+        presenter.declarations(crate::files::read_beside(&settings, environment).await)?;
     let request = args.request(sealed);
     let resolving = tokens(ui, &settings, environment, &declarations, request);
     let resolved = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
-    let secrets = resolved.secrets;
     let whole = policy(saved.terms())?;
-    let chosen;
     let open = session.write().await?;
-    let remembered = open
-        .remembered()
-        .await
-        .map_err(|error| record_error(&error))?;
+    let remembered = open.remembered().await;
+    let remembered = remembered.map_err(|error| record_error(&error))?;
+    let first_list = first(early, &session, &remembered, resolved.known).await;
     let sources = unseen::sources(&declarations, session.fingerprint_key());
-    let mut desired = session.desired(declarations, &secrets, &remembered, &saved.salts())?;
+    let mut desired =
+        session.desired(declarations, &resolved.secrets, &remembered, &saved.salts())?;
     if args.unseen_tokens == Some(UnseenTokens::Keep) {
         desired.leave_tokens(saved.unseen_tokens());
     }
     let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let options = ApplyOptions {
-        secrets: &secrets,
+        secrets: &resolved.secrets,
         concurrency: settings.concurrency,
         grace: args.settling.grace,
         provenance: Some(&provenance),
         run: Some(&run),
     };
     let inputs = |policy| PlanInputs {
+        first_list: first_list.clone(),
         overrides: Overrides {
             force: args.force,
             allow_empty: args.allow_empty,
@@ -146,7 +149,7 @@ async fn run_sealed(
         };
         saved.stale(now, session.fingerprint_key())
     };
-    if args.partial {
+    let chosen = if args.partial {
         let plan = match reconcile::prepare(&inputs(whole.clone()), &remembered).await {
             Ok(planned) => planned.plan,
             Err(PassError::Refused { plan, refusal }) => {
@@ -160,13 +163,13 @@ async fn run_sealed(
         }
         presenter.stale(&stale, true);
         let left = stale.into_iter().map(|stale| stale.key);
-        chosen = Policy {
+        Policy {
             only: whole.only.clone().except(left),
             ..whole
-        };
+        }
     } else {
-        chosen = whole;
-    }
+        whole
+    };
     let mut found = Found::default();
     let documents = Presenter::new(ui, args.output, false, args.sandbox);
     let mut approve = |plan: &Plan| {
@@ -193,8 +196,7 @@ async fn run_sealed(
         found.stale = compare(presenter, &report.plan);
     }
     found.conclude(&saved, args.unseen_tokens, presenter)?;
-    let stats = || session.stats(started);
-    conclude(result, &cancellation, presenter, stats)
+    conclude(result, &cancellation, presenter, || session.stats(started))
 }
 
 impl ApplyArgs {

@@ -1,6 +1,7 @@
 //! `hookctl status`: shows the state and recent deliveries of each webhook.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use clap::Args;
 use hookctl::plan::Policy;
@@ -11,6 +12,7 @@ use hookctl::remote::ApiError;
 use hookctl::render::StatusDocument;
 
 use crate::args::{Form, GlobalArgs, KeyGlob};
+use crate::early::{self, first};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
@@ -97,11 +99,14 @@ pub(crate) async fn read(
     presenter: &mut Presenter<'_>,
 ) -> Result<Found, CommandError> {
     let cancellation = cancel_on_signal()?;
-    let settings = presenter.settings(global)?;
+    let settings = Arc::new(presenter.settings(global)?);
     let only = selected(query.only)?;
     // Before any program runs, since consent does not cover the record's folder.
     let record = record_ahead::record(&settings, query.sandbox)?;
-    let declarations = presenter.declarations(&settings, environment)?;
+    let early = early::request(&settings, environment, &record, query.sandbox).await;
+    let (client, early) = early.unzip();
+    let declarations =
+        presenter.declarations(crate::files::read_beside(&settings, environment).await)?;
     let request = Request {
         sandbox: query.sandbox,
         api: true,
@@ -120,7 +125,7 @@ pub(crate) async fn read(
     presenter.secrets(resolved.diagnostics)?;
     let session = unless_cancelled(
         &cancellation,
-        Session::over(record, &settings, environment, &cleared),
+        Session::over(record, client, &settings, environment, &cleared),
     )
     .await??;
     progress::begin(Phase::Record);
@@ -128,11 +133,13 @@ pub(crate) async fn read(
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let last_applied = &remembered.last_applied;
+    let first_list = first(early, &session, &remembered, resolved.known).await;
     let policy = Policy {
         only,
         ..Policy::default()
     };
     let inputs = PlanInputs {
+        first_list,
         // A status writes nothing, so there is nothing to refuse.
         overrides: Overrides::ALL,
         ..session.plan_inputs(&settings, &desired, policy, &cancellation)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -19,9 +20,11 @@ use hookctl::secret::Secrets;
 
 use crate::args::{DetailArgs, GlobalArgs, KeyGlob, SettlingArgs};
 use crate::confirm::Question;
+use crate::early::{self, EarlyList, first};
 use crate::environment::Environment;
 use crate::error::CommandError;
 use crate::exit_status::ExitStatus;
+use crate::files::beside;
 use crate::mask;
 use crate::older_files::Files;
 use crate::plan_file;
@@ -29,7 +32,7 @@ use crate::presenter::{Output, Presenter};
 use crate::record_ahead::{self, RecordAhead};
 use crate::run::{Writing, apply, count_events, now, older, policy, selects_something};
 use crate::secrets::{Missing, clear_and_resolve, runs_programs};
-use crate::session::{RecordAccess, Session};
+use crate::session::{Client, RecordAccess, Session};
 use crate::settings::Settings;
 use crate::signals::{cancel_on_signal, unless_cancelled};
 use crate::trust::{Asks, Request};
@@ -219,9 +222,10 @@ async fn sync(
     let started = Instant::now();
     let cancellation = cancel_on_signal()?;
     args.check()?;
-    let settings = presenter.settings(global)?;
+    let settings = Arc::new(presenter.settings(global)?);
     let record = record_ahead::record(&settings, args.sandbox)?;
-    let declarations = read(args, &settings, environment, &record, presenter)?;
+    let gathering = gather(args, &settings, environment, &record, presenter);
+    let (declarations, client, early) = gathering.await?;
     if runs_programs(&declarations, &settings) {
         // Programs may wait for the user while other processes wait for the record.
         record.release().await;
@@ -238,7 +242,7 @@ async fn sync(
     let (cleared, resolved) = unless_cancelled(&cancellation, resolving).await??;
     presenter.secrets(resolved.diagnostics)?;
     let secrets = resolved.secrets;
-    let opening = Session::over(record, &settings, environment, &cleared);
+    let opening = Session::over(record, client, &settings, environment, &cleared);
     let session = unless_cancelled(&cancellation, opening).await??;
     let terms = args.terms(&settings, session.account());
     let policy = args.policy(&terms)?;
@@ -248,13 +252,12 @@ async fn sync(
     let unseen_tokens = args.unseen(&declarations, &secrets, &policy, &session);
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let desired = ManuallyDrop::new(desired);
-    selects_something(
-        &policy.only,
-        desired.keys().chain(remembered.last_applied.keys()),
-    )?;
+    let keys = desired.keys().chain(remembered.last_applied.keys());
+    selects_something(&policy.only, keys)?;
     let run = crate::provenance::run(environment);
     let provenance = || crate::provenance::of(&settings.webhooks_dir, &settings.root);
     let inputs = PlanInputs {
+        first_list: first(early, &session, &remembered, resolved.known).await,
         overrides: Overrides {
             force: args.force,
             allow_empty: args.allow_empty,
@@ -317,27 +320,31 @@ async fn sync(
     }
 }
 
-/// Reads the files. At the same time, reads the local record, and asks Git for the settings before this change.
-fn read(
+/// Reads the files. At the same time, requests the list, reads the local record, and asks Git for the settings before this
+/// change.
+async fn gather(
     args: &SyncArgs,
-    settings: &Settings,
+    settings: &Arc<Settings>,
     environment: &Environment,
     record: &RecordAhead,
     presenter: &mut Presenter<'_>,
-) -> Result<Declarations, CommandError> {
-    let runtime = tokio::runtime::Handle::current();
-    std::thread::scope(|threads| {
-        let ahead = || runtime.block_on(record.prefetch(args.access()));
-        // If no thread can be started, the record is read later.
-        let _ = std::thread::Builder::new().spawn_scoped(threads, ahead);
-        // Asks Git at the same time.
-        let loose = || settings.guards.loose(environment);
-        let asking = std::thread::Builder::new().spawn_scoped(threads, loose);
-        let declarations = presenter.declarations(settings, environment);
-        let answer = asking.ok().and_then(|asking| asking.join().ok());
-        presenter.loose(answer.unwrap_or_else(loose));
-        declarations
-    })
+) -> Result<(Declarations, Option<Client>, Option<EarlyList>), CommandError> {
+    let early = early::request(settings, environment, record, args.sandbox).await;
+    let (client, early) = early.unzip();
+    let reading = record.prefetch_beside(args.access());
+    let inputs = (Arc::clone(settings), environment.clone());
+    let asking = beside(move || inputs.0.guards.loose(&inputs.1));
+    let declarations =
+        presenter.declarations(crate::files::read_beside(settings, environment).await);
+    if let Some(reading) = reading {
+        let _ = reading.await;
+    }
+    let answer = match asking {
+        Some(asking) => asking.await.ok(),
+        None => None,
+    };
+    presenter.loose(answer.unwrap_or_else(|| settings.guards.loose(environment)));
+    Ok((declarations?, client, early))
 }
 
 /// Writes a plan to the path of `--out`.

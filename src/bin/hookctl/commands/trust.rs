@@ -88,7 +88,7 @@ async fn trust(
         });
         return Ok(ExitStatus::Success);
     }
-    let declarations = presenter.declarations(settings, environment)?;
+    let declarations = presenter.declarations(crate::files::read(settings, environment))?;
     let authority =
         context.authority(settings.target.api_url.is_some(), true, Some(&declarations))?;
     let lacking: Vec<&Grant> = authority

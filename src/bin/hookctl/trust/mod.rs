@@ -141,6 +141,26 @@ pub(crate) async fn clear(
     Ok(Cleared::Api(now.trusted_by_caller()))
 }
 
+/// Returns the consent to use the API if it needs nothing but what is given or stored, so without a
+/// question and without the declarations.
+pub(crate) fn consent_ahead(settings: &Settings, environment: &Environment) -> Option<Consent> {
+    let context = Context::of(settings, environment).ok()?;
+    let authority = context.authority(true, true, None).ok()?;
+    let authority = match authority.consent(|_| false) {
+        Ok(consent) => return Some(consent),
+        Err(_) => authority,
+    };
+    match context.choice() {
+        Choice::Everything => Some(authority.trusted_by_caller()),
+        // The digest may cover the declarations too.
+        Choice::Only(_) => None,
+        Choice::Unsaid => {
+            let store = context.store();
+            authority.consent(|digest| store.has(digest)).ok()
+        }
+    }
+}
+
 /// Stores consent to the API and key that the user just named and hookctl.yaml repeats. If that fails, the next command
 /// asks.
 pub(crate) fn store_given(ui: &Ui, settings: &Settings, environment: &Environment) {
@@ -201,10 +221,11 @@ async fn ask(
             }
             Ok(())
         }
-        _ => Err(
-            CommandError::new("untrusted", "consent was declined; nothing was run or sent")
-                .status(ExitStatus::Refused),
-        ),
+        _ => Err(CommandError::new(
+            "untrusted",
+            "consent was declined; nothing was run or changed",
+        )
+        .status(ExitStatus::Refused)),
     }
 }
 

@@ -321,7 +321,7 @@ fn declared(
         CommandError::new("unreadable", message)
     })?;
     if exists {
-        return presenter.declarations_and_texts(settings, environment);
+        return presenter.declarations_and_texts(crate::files::read(settings, environment));
     }
     let loaded = with_load_options(settings, environment, |options| {
         hookctl::declaration::load_texts(&[], options)

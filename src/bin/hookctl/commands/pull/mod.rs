@@ -58,7 +58,8 @@ async fn run_pull(
     let cancellation = cancel_on_signal()?;
     let settings = presenter.settings(global)?;
     let only = selected(&args.keys)?;
-    let (declared, texts) = presenter.declarations_and_texts(&settings, environment)?;
+    let (declared, texts) =
+        presenter.declarations_and_texts(crate::files::read(&settings, environment))?;
     let opening = Opening {
         ui,
         settings: &settings,

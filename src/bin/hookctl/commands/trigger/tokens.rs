@@ -37,7 +37,7 @@ pub(crate) async fn give_tokens(
     // Warnings about the files are for a sync.
     let declarations = match load(settings, environment).declarations {
         Some(declarations) => declarations,
-        None => presenter.declarations(settings, environment)?,
+        None => presenter.declarations(crate::files::read(settings, environment))?,
     };
     let request = Request {
         sandbox: true,
