@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use hookctl::apply::Settle;
 use hookctl::plan::Notice;
 use hookctl::sandbox::{Dialect, Fault};
 
 use crate::machine::{Hears, Late};
-use crate::schedule::{Before, Declaration, Declared, Run, Schedule, Token, Trouble};
+use crate::schedule::{Before, Declaration, Declared, Edit, Run, Schedule, Token, Trouble};
 use crate::world::{Ending, World};
-use crate::{hold, in_virtual_time};
+use crate::{hold, in_virtual_time, settle};
 
 /// The step at which the first write of a run has just left: three steps of the list, two of its intent,
 /// and the one before it leaves.
@@ -205,4 +206,102 @@ fn a_token_behind_a_write_that_was_never_sent_is_not_forgotten() {
         ..run(absent)
     };
     check(vec![heard, unheard, unsent], declared(Token::Secret(0)));
+}
+
+/// The world with a webhook that has no token yet.
+fn without_a_token() -> World {
+    World::new(&Schedule {
+        dialect: Dialect::default(),
+        before: vec![Before {
+            like: Some(0),
+            timeout_seconds: 10,
+            has_token: false,
+        }],
+        runs: Vec::new(),
+        last: declared(Token::LeftOut),
+        latencies: vec![3],
+    })
+}
+
+/// Runs in a world whose webhook has no token yet, and settles with a file that declares none: it has none in the end,
+/// and none counts as another writer's.
+async fn ends_without_a_token(world: &World, runs: Vec<Run>, last: Token) {
+    for run in runs {
+        let _ending = world.run(&run).await;
+    }
+    settle(world, &declared(last)).await;
+    assert!(world.is_quiet());
+    let webhooks = world.emulator.webhooks();
+    assert!(webhooks.iter().all(|webhook| !webhook.has_bearer_token));
+}
+
+/// The run after a token was removed by hand. It declares nothing, so the record still contains the token.
+fn taken_by_hand() -> Run {
+    let nothing = Declared {
+        webhooks: vec![None; crate::schedule::KEYS.len()],
+        prune: false,
+    };
+    Run {
+        edits: vec![(0, Edit::TakeToken)],
+        ..run(nothing)
+    }
+}
+
+/// The repeat of a token was confirmed, its first send is under way, and the token was removed by hand. A file without a
+/// token then asks for no write that could wait.
+#[test]
+fn a_token_that_was_removed_by_hand_is_not_set_by_its_first_send() {
+    for transit in [600, 5_000, 20_000, 44_000] {
+        for last in [Token::LeftOut, Token::Null] {
+            let repeated = Run {
+                late: late(transit, Hears::Gateway(5)),
+                ..run(declared(Token::Secret(1)))
+            };
+            let world = without_a_token();
+            let runs = vec![repeated, taken_by_hand()];
+            in_virtual_time(ends_without_a_token(&world, runs, last));
+        }
+    }
+}
+
+/// The same with a token that no response confirmed, and an older one in the record.
+#[test]
+fn a_token_that_was_removed_by_hand_is_not_set_by_a_killed_run() {
+    for transit in [50, 3_000, 44_000] {
+        for last in [Token::LeftOut, Token::Null] {
+            let killed = Run {
+                late: late(transit, Hears::Nothing),
+                dies_at: Some(WRITE_HAS_LEFT),
+                ..run(declared(Token::Secret(1)))
+            };
+            let world = without_a_token();
+            let taken = Run {
+                edits: vec![(0, Edit::TakeToken)],
+                ..run(declared(last))
+            };
+            let runs = vec![run(declared(Token::Secret(0))), killed, taken];
+            in_virtual_time(ends_without_a_token(&world, runs, last));
+        }
+    }
+}
+
+/// A token that is cleared without waiting for an earlier send that sets it.
+#[test]
+fn a_token_that_is_cleared_without_waiting_is_cleared_again() {
+    for transit in [600, 5_000, 44_000] {
+        for last in [Token::LeftOut, Token::Null] {
+            let repeated = Run {
+                late: late(transit, Hears::Gateway(5)),
+                ..run(declared(Token::Secret(1)))
+            };
+            in_virtual_time(async {
+                let mut world = without_a_token();
+                let _ending = world.run(&repeated).await;
+                world.settle = Settle::Now;
+                let _ending = world.run(&run(declared(last))).await;
+                world.settle = Settle::Wait;
+                ends_without_a_token(&world, Vec::new(), last).await;
+            });
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use hookctl::apply::{ApplyEvent, ApplyOptions, Listener};
+use hookctl::apply::{ApplyEvent, ApplyOptions, Listener, Settle};
 use hookctl::clock::Clock;
 use hookctl::plan::Plan;
 use hookctl::plan::safety::Overrides;
@@ -26,6 +26,8 @@ use crate::schedule::{Before, Declaration, Declared, Edit, KEYS, Run, Schedule, 
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
     pub(crate) disk: Disk,
+    /// Whether runs wait for writes that may still take effect.
+    pub(crate) settle: Settle,
     latencies: Vec<u64>,
     /// The machine of the runs without trouble.
     home: Arc<Machine>,
@@ -79,6 +81,7 @@ impl World {
         let mut world = Self {
             emulator: Emulator::new(options).unwrap(),
             disk,
+            settle: Settle::Wait,
             latencies,
             home: Arc::new(Machine::steady("home")),
             under_way: Arc::default(),
@@ -246,6 +249,7 @@ impl World {
         let clock: Arc<dyn Clock> = process.life.machine().clone();
         let mut inputs = inputs(&clock, &api, &desired, declared);
         inputs.context.cancellation = cancellation.clone();
+        inputs.settle = self.settle;
         let options = ApplyOptions {
             secrets: &secrets,
             ..ApplyOptions::default()

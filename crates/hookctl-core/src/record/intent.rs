@@ -178,6 +178,17 @@ impl Intent {
         std::iter::once(self).chain(&self.earlier)
     }
 
+    /// Returns the fingerprint of the latest token that a PATCH among this intent and those that it replaced sets.
+    pub fn sets_token(&self) -> Option<&Fingerprint> {
+        self.chain().find_map(|one| match &one.write {
+            IntendedWrite::Patch {
+                token: TokenChange::Set(token),
+                ..
+            } => token.as_ref(),
+            _ => None,
+        })
+    }
+
     /// Returns this intent, and those that it replaced, under another key.
     #[must_use]
     pub fn renamed(self, key: &Key) -> Self {

@@ -61,7 +61,9 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         unsettled,
     } = seen;
     let earlier = Earlier::new(unsettled);
-    let refreshed = plan.refresh.iter().map(|refresh| {
+    let refresh = plan.refresh.iter();
+    let refresh = refresh.filter(|refresh| !held.records.contains(&refresh.key));
+    let refreshed = refresh.map(|refresh| {
         journal.settle(Settlement {
             key: refresh.key.clone(),
             after: After::Record(Box::new(refresh.record.clone())),

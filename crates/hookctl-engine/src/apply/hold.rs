@@ -10,15 +10,19 @@
 //! | patch | any other on its webhook or its key | waits |
 //! | delete | the same delete | proceeds |
 //! | delete | any other on its webhook or its key | waits |
+//! | patch that sets a token | only its record changes: the webhook has no token, and is declared without one | the record waits |
 //!
 //! A write belongs to its webhook, even if another key is bound to the webhook now. The run also waits for an earlier
 //! write that no action repeats, if its key is selected: until then, the account may still diverge from the files.
+//!
+//! The run also waits for a write that may set a token on a webhook that needs no action to be without one. Meanwhile, the
+//! record keeps the token: without it, a late one would count as another writer's, which only `null` clears.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::pending::{Unsettled, spells};
-use hookctl_core::plan::{Action, KeyFilter, Patch, Plan, PlannedAction};
+use hookctl_core::plan::{Action, KeyFilter, Patch, Plan, PlannedAction, Refresh};
 use hookctl_core::record::IntendedWrite;
 use hookctl_core::secret::{Comparison, Fingerprints};
 use hookctl_core::state::{DesiredState, Written};
@@ -31,6 +35,8 @@ pub struct Held {
     pub keys: BTreeSet<Key>,
     /// The keys whose actions proceed, although an earlier write may undo them.
     pub contested: BTreeSet<Key>,
+    /// The keys whose records keep the token that their webhooks lack, because an earlier write may still set it.
+    pub records: BTreeSet<Key>,
     /// The keys of the writes to wait for.
     pub waits_for: BTreeSet<Key>,
     /// The longest time in which one of them may still take effect.
@@ -76,6 +82,12 @@ pub fn hold(
                     };
                     keys.insert(planned.key.clone());
                 }
+            }
+        }
+        for refresh in &plan.refresh {
+            if intent.chain().any(|write| may_set(&write.write, refresh)) {
+                is_waited_for = true;
+                held.records.insert(refresh.key.clone());
             }
         }
         let is_over_by_an_action = is_repeated || intent.superseded;
@@ -145,6 +157,19 @@ fn relation(
         }
         _ => Relation::Contests,
     }
+}
+
+/// Returns whether a write may still set a token on a webhook whose record is to have none.
+fn may_set(write: &IntendedWrite, refresh: &Refresh) -> bool {
+    let IntendedWrite::Patch {
+        id,
+        token: TokenChange::Set(_),
+        ..
+    } = write
+    else {
+        return false;
+    };
+    *id == refresh.record.id && refresh.record.token.is_none()
 }
 
 /// Returns whether a late PATCH has the same result as an action.

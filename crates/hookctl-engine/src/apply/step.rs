@@ -252,9 +252,13 @@ impl<A: WebhookApi, J: Journal> Steps<'_, A, J> {
         );
         let own_matters = intended != TokenChange::Keep || self.is_contested(planned);
         let lingering = gate.lingering(own_matters);
-        if self.is_contested(planned) && lingering.is_some() {
+        if self.is_contested(planned)
+            && let Some(lingering) = &lingering
+        {
+            // Also without a token: one that an earlier write sets later must not count as another writer's.
             let token = &mut confirmation.record.token;
-            *token = token.as_ref().map(Fingerprints::unverifiable);
+            let late = || lingering.sets_token().copied().map(Fingerprints::from);
+            *token = token.take().or_else(late).map(|one| one.unverifiable());
         }
         self.conclude(planned, confirmation, lingering).await
     }
