@@ -45,11 +45,9 @@ impl EarlyList {
     /// Returns whether the list may be used with this state of the record, which no other process can change if the plan is
     /// applied.
     async fn is_current(&self, record: &Record, remembered: &Remembered) -> bool {
-        let is_unchanged = match &self.head {
-            Some(head) => record.head().await.as_ref() == Some(head),
-            // There was no record: nothing may have been written to it.
-            None => *remembered == Remembered::default(),
-        };
+        let is_unchanged = record.head().await == self.head
+            // Without a record, or one that can be read, nothing may be remembered either.
+            && (self.head.is_some() || *remembered == Remembered::default());
         is_unchanged && self.requested.elapsed() <= FRESH
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::answer::{Redactor, Word, word};
 use super::body::RequestBody;
-use super::options::{ClientError, HttpEvent, HttpOptions, RequestStats};
+use super::options::{ClientError, HttpEvent, HttpOptions, OnHttpEvent, RequestStats};
 use super::refusal::{Refusal, outcome_unknown, unexpected};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::tally::Tally;
@@ -176,7 +176,7 @@ impl<T: Transport> HttpApi<T> {
         };
         let send_permit = gate.permit().await?;
         self.tally.begin();
-        self.options.on_event.emit(HttpEvent::Sent);
+        let in_flight = InFlight::begun(&self.options.on_event);
         let started = tokio::time::Instant::now();
         let answer = tokio::select! {
             biased;
@@ -186,7 +186,7 @@ impl<T: Transport> HttpApi<T> {
                 reason: "interrupted".to_owned(),
             }),
         };
-        self.options.on_event.emit(HttpEvent::Ended);
+        drop(in_flight);
         let status = answer.as_ref().ok().map(|answer| answer.status);
         self.tally.end(request.verb.as_str(), answer.as_ref().ok());
         tracing::debug!(
@@ -386,6 +386,22 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
 }
 
 /// Returns a duration in milliseconds, for logs.
+/// Reports a request in flight, and its end, also if the caller drops it.
+struct InFlight<'a>(&'a OnHttpEvent);
+
+impl<'a> InFlight<'a> {
+    fn begun(on_event: &'a OnHttpEvent) -> Self {
+        on_event.emit(HttpEvent::Sent);
+        Self(on_event)
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.emit(HttpEvent::Ended);
+    }
+}
+
 fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

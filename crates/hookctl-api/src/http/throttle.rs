@@ -1,7 +1,7 @@
 //! The throttle: limits concurrent requests and their rate, and pauses all of them.
 //!
-//! The concurrency starts small and grows by one with each success, which doubles it with each round. A success before a
-//! small plan, usually that of the list, opens it far enough for one round. When the API throttles, it halves, and from
+//! The concurrency starts small and grows by one with each success, which doubles it with each round. A success while few
+//! requests wait, usually that of the list, opens it to 16, so that a small plan is one round. When the API throttles, it halves, and from
 //! then on grows by one with each round, like TCP. Once a rate is learned, a 429 changes only the rate.
 //!
 //! A `Retry-After` pauses all requests. Between two of them, a limiter's bucket goes from empty to empty, so the requests
@@ -17,8 +17,8 @@ use tokio::time::Instant;
 /// The initial concurrency, which comparable APIs accept without throttling.
 const FIRST_WIDTH: usize = 4;
 
-/// The concurrency after a success for which no more requests than this wait. A small plan is then one round. A limiter
-/// counts requests in a time, so it accepts as many of so few in one round as in two.
+/// The concurrency after a success while no more requests than this wait. A small plan is then one round, and a large one
+/// begins with this many. A limiter counts requests in a time, so it accepts as many of so few in one round as in two.
 const OPEN_WIDTH: usize = 16;
 
 /// The maximum time between two throttled responses from which a rate is learned.

@@ -61,15 +61,18 @@ pub async fn apply<A: WebhookApi, J: Journal>(
         unsettled,
     } = seen;
     let earlier = Earlier::new(unsettled);
-    let refresh = plan.refresh.iter();
-    let refresh = refresh.filter(|refresh| !held.records.contains(&refresh.key));
-    let refreshed = refresh.map(|refresh| {
-        journal.settle(Settlement {
+    let refreshed = plan.refresh.iter().filter_map(|refresh| {
+        let mut record = refresh.record.clone();
+        if let Some(token) = held.tokens.get(&refresh.key) {
+            // Without a fingerprint, the record stays as it is.
+            record.token = Some(token.clone()?);
+        }
+        Some(journal.settle(Settlement {
             key: refresh.key.clone(),
-            after: After::Record(Box::new(refresh.record.clone())),
+            after: After::Record(Box::new(record)),
             history: None,
             lingering: earlier.of_key(&refresh.key).map(Box::new),
-        })
+        }))
     });
     futures_util::future::try_join_all(refreshed).await?;
     let steps = Steps {

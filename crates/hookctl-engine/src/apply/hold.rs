@@ -18,7 +18,7 @@
 //! The run also waits for a write that may set a token on a webhook that needs no action to be without one. Meanwhile, the
 //! record keeps the token: without it, a late one would count as another writer's, which only `null` clears.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pending::{Unsettled, spells};
@@ -35,8 +35,8 @@ pub struct Held {
     pub keys: BTreeSet<Key>,
     /// The keys whose actions proceed, although an earlier write may undo them.
     pub contested: BTreeSet<Key>,
-    /// The keys whose records keep the token that their webhooks lack, because an earlier write may still set it.
-    pub records: BTreeSet<Key>,
+    /// The tokens that an earlier write may still set on webhooks without one. The records of these keys keep them.
+    pub tokens: BTreeMap<Key, Option<Fingerprints>>,
     /// The keys of the writes to wait for.
     pub waits_for: BTreeSet<Key>,
     /// The longest time in which one of them may still take effect.
@@ -87,7 +87,9 @@ pub fn hold(
         for refresh in &plan.refresh {
             if intent.chain().any(|write| may_set(&write.write, refresh)) {
                 is_waited_for = true;
-                held.records.insert(refresh.key.clone());
+                let token = intent.sets_token().copied().map(Fingerprints::from);
+                let token = token.map(|token| token.unverifiable());
+                held.tokens.insert(refresh.key.clone(), token);
             }
         }
         let is_over_by_an_action = is_repeated || intent.superseded;

@@ -257,6 +257,20 @@ impl Database {
         &self.directory
     }
 
+    /// Changes the tag of the state if the last transaction is not in the generation file, because its process ended in
+    /// between. What was read before then counts as outdated. The generation in the file stays, since the transaction may
+    /// not be durable.
+    pub(super) fn tag_unrecorded(&self) -> Result<(), SledError> {
+        let recorded = match GenerationFile::read(&self.directory.join(GENERATION))? {
+            Found::Whole(recorded) => recorded,
+            Found::Missing | Found::Damaged(_) => Generation::default(),
+        };
+        if self.generation()?.unwrap_or_default().number > recorded.number {
+            self.generation_file.write(recorded)?;
+        }
+        Ok(())
+    }
+
     /// Checks the database's version, its generation, and its number of bindings.
     fn check(&self) -> Result<(), SledError> {
         let version: Option<u32> = self.get(&self.meta, META, VERSION_KEY)?;

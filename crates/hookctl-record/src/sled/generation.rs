@@ -27,13 +27,16 @@ pub(super) struct GenerationFile {
     path: PathBuf,
 }
 
-/// Returns a tag of the state of a folder's record, without opening the record. Returns `None` if there is none, or
-/// if its state cannot be read.
+/// Returns a tag of the state of a folder's record, without opening the record. Returns `None` if there is none, if nothing
+/// was written to it, or if its state cannot be read.
 pub(super) fn head(directory: &Path) -> Option<Head> {
     let file = open_plain(&directory.join(GENERATION), File::options().read(true)).ok()?;
     let modified = file.metadata().and_then(|file| file.modified()).ok();
     let mut tag = Vec::new();
     file.take(4 * PLACE as u64).read_to_end(&mut tag).ok()?;
+    if tag.is_empty() {
+        return None;
+    }
     let modified = modified.and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
     tag.extend(modified.unwrap_or_default().as_nanos().to_be_bytes());
     Some(Head::new(tag))

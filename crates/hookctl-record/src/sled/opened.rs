@@ -30,6 +30,7 @@ impl Opened {
         let mut database = Database::open(&options.directory, &options.directory)?;
         database.history_limits = options.history;
         database.followed = options.followed.clone();
+        database.tag_unrecorded()?;
         let database = Arc::new(database);
         let writer = Writer::start(Arc::clone(&database), account.clone(), PATIENCE)?;
         folder::close_to_others(&options.directory)?;

@@ -106,8 +106,8 @@ async fn run_sealed(
     let opening = opened(ui, args, sealed, &settings, environment);
     let (session, saved) = unless_cancelled(&cancellation, opening).await??;
     let early = request_in(&session).await;
-    let declarations =
-        presenter.declarations(crate::files::read_beside(&settings, environment).await)?;
+    let reading = crate::files::read_beside(&settings, environment);
+    let declarations = presenter.declarations(unless_cancelled(&cancellation, reading).await?)?;
     let request = args.request(sealed);
     let resolving = tokens(ui, &settings, environment, &declarations, request);
     let resolved = unless_cancelled(&cancellation, resolving).await??;

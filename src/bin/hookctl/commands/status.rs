@@ -105,8 +105,8 @@ pub(crate) async fn read(
     let record = record_ahead::record(&settings, query.sandbox)?;
     let early = early::request(&settings, environment, &record, query.sandbox).await;
     let (client, early) = early.unzip();
-    let declarations =
-        presenter.declarations(crate::files::read_beside(&settings, environment).await)?;
+    let reading = crate::files::read_beside(&settings, environment);
+    let declarations = presenter.declarations(unless_cancelled(&cancellation, reading).await?)?;
     let request = Request {
         sandbox: query.sandbox,
         api: true,

@@ -225,7 +225,7 @@ async fn sync(
     let settings = Arc::new(presenter.settings(global)?);
     let record = record_ahead::record(&settings, args.sandbox)?;
     let gathering = gather(args, &settings, environment, &record, presenter);
-    let (declarations, client, early) = gathering.await?;
+    let (declarations, client, early) = unless_cancelled(&cancellation, gathering).await??;
     if runs_programs(&declarations, &settings) {
         // Programs may wait for the user while other processes wait for the record.
         record.release().await;

@@ -83,6 +83,40 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     files
 }
 
+/// A process ended after its transaction and before the generation file told of it: whoever read the tag before reads the
+/// state anew. The file does not vouch for the transaction, which may not be durable.
+#[test]
+fn a_transaction_that_the_tag_does_not_show_changes_it_when_the_record_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let tag = || super::generation::head(folder.path());
+    let generation = folder.path().join(super::folder::GENERATION);
+    assert_eq!(tag(), None);
+    filled(folder.path(), 1);
+    for count in [1, 2] {
+        let before = fs::read(&generation).unwrap();
+        filled(folder.path(), count + 1);
+        let recent = fs::File::options().write(true).open(&generation).unwrap();
+        fs::write(&generation, &before).unwrap();
+        recent
+            .set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(count))
+            .unwrap();
+        let known = tag();
+        let opened = Opened::open(&options(folder.path()), account()).unwrap();
+        assert_ne!(tag(), known);
+        assert_eq!(fs::read(&generation).unwrap(), before);
+        assert_eq!(
+            opened.load().unwrap().remembered.last_applied,
+            expected(count + 1)
+        );
+        opened.close().unwrap();
+        filled(folder.path(), 1);
+    }
+    let known = tag();
+    let opened = Opened::open(&options(folder.path()), account()).unwrap();
+    assert_eq!(tag(), known, "the file tells of the last transaction");
+    opened.close().unwrap();
+}
+
 #[test]
 fn what_is_settled_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
