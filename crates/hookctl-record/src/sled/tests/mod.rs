@@ -83,8 +83,8 @@ fn listing(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
     files
 }
 
-/// A process ended after its transaction and before the generation file told of it: whoever read the tag before reads the
-/// state anew. The file does not vouch for the transaction, which may not be durable.
+/// A process ended after its transaction and before the generation file had it. A state that was read before, with its tag,
+/// then counts as outdated. The file does not vouch for the transaction, which may not be durable.
 #[test]
 fn a_transaction_that_the_tag_does_not_show_changes_it_when_the_record_is_opened() {
     let folder = tempfile::tempdir().unwrap();
@@ -113,7 +113,7 @@ fn a_transaction_that_the_tag_does_not_show_changes_it_when_the_record_is_opened
     }
     let known = tag();
     let opened = Opened::open(&options(folder.path()), account()).unwrap();
-    assert_eq!(tag(), known, "the file tells of the last transaction");
+    assert_eq!(tag(), known, "the file has the last transaction");
     opened.close().unwrap();
 }
 
