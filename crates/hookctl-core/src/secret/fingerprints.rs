@@ -193,6 +193,61 @@ mod tests {
         assert_eq!(both.compare(&of("c", "t")), Comparison::Incomparable);
     }
 
+    /// The fingerprints that are reachable from one, by any writes of these.
+    fn reachable(writes: &[Fingerprint]) -> Vec<Fingerprints> {
+        let mut found: Vec<Fingerprints> = Vec::new();
+        let mut next: Vec<Fingerprints> = writes.iter().map(|first| (*first).into()).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        while let Some(all) = next.pop() {
+            if seen.insert(serde_json::to_string(&all).unwrap()) {
+                let unwritten = |own: &&Fingerprint| all.compare(own) != Comparison::Same;
+                next.extend(writes.iter().filter(unwritten).map(|own| all.with(*own)));
+                found.push(all);
+            }
+        }
+        found
+    }
+
+    /// The maximum number of writes by the last of these keys, if they all apply the token of `writes`.
+    fn most_writes(
+        all: &Fingerprints,
+        writes: &[Fingerprint],
+        known: &mut std::collections::BTreeMap<String, Option<usize>>,
+    ) -> usize {
+        let name = serde_json::to_string(all).unwrap();
+        if let Some(most) = known.get(&name) {
+            return most.expect("the keys write in turn for ever");
+        }
+        known.insert(name.clone(), None);
+        let mut most = 0;
+        for (place, own) in writes.iter().enumerate() {
+            if all.compare(own) != Comparison::Same {
+                let rest = most_writes(&all.with(*own), writes, known);
+                most = most.max(rest + usize::from(place + 1 == writes.len()));
+            }
+        }
+        known.insert(name, Some(most));
+        most
+    }
+
+    #[test]
+    fn after_a_change_each_of_up_to_four_keys_writes_a_bounded_number_of_times() {
+        let mut bounds = Vec::new();
+        for keys in 1..=Fingerprints::MOST {
+            let names = ["a", "b", "c", "d"].into_iter().take(keys);
+            let writes: Vec<_> = names.clone().map(|key| of(key, "t")).collect();
+            let before = names.map(|key| of(key, "s"));
+            let known = &mut std::collections::BTreeMap::new();
+            let any: Vec<_> = writes.iter().copied().chain(before).collect();
+            let most = reachable(&any)
+                .iter()
+                .map(|all| most_writes(all, &writes, known))
+                .max();
+            bounds.push(most.unwrap());
+        }
+        assert_eq!(bounds, [1, 2, 4, 6]);
+    }
+
     #[test]
     fn a_later_write_of_another_key_confirms_what_was_written_since() {
         let (a, b, c) = (of("a", "t"), of("b", "u"), of("c", "u"));
