@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use crate::harness::{API_KEY, Account, BILLING, CANARY, Repository, Run};
 
 /// A token whose every part is a canary.
-const TOKEN: &str = "s3cr3t-token-77aa";
+const TOKEN: &str = "s3cr3t-token-77zz";
 
 /// A token of a program that waits for the file that `AWAITED` names.
 const SLOW: &str = "    bearer_token: { command: [sh, -c, 'until [ -e \"$$AWAITED\" ]; do sleep 0.01; done; \
-                    printf s3cr\"\"3t-token-77aa'] }\n";
+                    printf s3cr\"\"3t-token-77zz'] }\n";
 
 fn repository() -> Repository {
     let mut repository = Repository::with(&(BILLING.to_owned() + SLOW));
@@ -69,13 +69,13 @@ fn run_meanwhile(
     let plan = std::fs::read_to_string(repository.path("plan.json")).unwrap_or_default();
     for text in [&run.stdout, &run.stderr, &plan] {
         let text = text.to_lowercase();
-        for part in [CANARY, "77aa", "token%2d77"] {
+        for part in [CANARY, "77zz", "token%2d77"] {
             assert!(!text.contains(part), "{arguments:?}: {text}");
         }
     }
     for (path, content) in repository.record() {
         let content = String::from_utf8_lossy(&content).to_lowercase();
-        for part in [CANARY, "77aa"] {
+        for part in [CANARY, "77zz"] {
             assert!(!content.contains(part), "{part} in {}", path.display());
         }
     }
@@ -131,7 +131,7 @@ fn a_list_that_echoes_a_token_shows_and_records_none_of_it() {
         json!({ "name": with("Other") }),
         json!({ "name": with("Other").to_uppercase() }),
         json!({ "url": format!("https://hooks.example.com/{TOKEN}") }),
-        json!({ "url": "https://hooks.example.com/s3cr3t-token%2D77aa" }),
+        json!({ "url": "https://hooks.example.com/s3cr3t-token%2D77zz" }),
         json!({ "actions": ["workflow_run_completed", TOKEN] }),
         json!({ "name": with("Odd"), "timeout_seconds": TOKEN }),
         json!({ "name": with(&"x".repeat(70_000)) }),
@@ -168,7 +168,7 @@ fn a_list_that_fails_quotes_no_token_that_was_unknown_when_it_failed() {
     let detail = json!({ "detail": format!("no team of {TOKEN}") }).to_string();
     let html = format!("<html>{TOKEN} {API_KEY}</html>");
     let names = json!({ TOKEN: 1, "total": 0 }).to_string();
-    let text: &[(&str, &str)] = &[("content-type", "text/s3cr3t-token-77aa")];
+    let text: &[(&str, &str)] = &[("content-type", "text/s3cr3t-token-77zz")];
     let request: &[(&str, &str)] = &[("x-request-id", TOKEN)];
     for (status, headers, body) in [
         (400, request, &detail),

@@ -17,7 +17,7 @@ fn forms(secret: &str) -> [String; 3] {
 /// Whether a text holds what every form of the API key ends with.
 fn shows_key(text: &str) -> bool {
     let text = text.to_lowercase();
-    text.contains(API_KEY) || text.contains("key-5f1d") || text.contains("key%2d5f1d")
+    text.contains(API_KEY) || text.contains("key-5f1w") || text.contains("key%2d5f1w")
 }
 
 #[test]
@@ -78,7 +78,7 @@ const THREE: &str = "webhooks:
 
 #[test]
 fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
-    const TOKEN: &str = "s3cr3t-token-77aa";
+    const TOKEN: &str = "s3cr3t-token-77zz";
     let account = Account::new();
     let mut repository = Repository::with(THREE);
     repository.set("TOKEN", TOKEN);
@@ -86,7 +86,7 @@ fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
     let url = account.sandbox.base_url();
     // The run of the harness looks for a part of both in what is shown, and in the record.
     let actions = json!({ "actions": [
-        "workflow_created", format!("x_{API_KEY}"), TOKEN, "s3cr3t-token%2D77aa", "zebra",
+        "workflow_created", format!("x_{API_KEY}"), TOKEN, "s3cr3t-token%2D77zz", "zebra",
     ] });
     account.edit("First", &actions);
     account.edit("Second", &actions);
@@ -102,10 +102,10 @@ fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
         assert!(run.stdout.contains("(secret)"), "{output}: {}", run.stdout);
         assert!(run.stdout.contains("zebra"), "{output}: {}", run.stdout);
         let said = run.stdout + &run.stderr;
-        assert!(!said.to_lowercase().contains("77aa"), "{output}: {said}");
+        assert!(!said.to_lowercase().contains("77zz"), "{output}: {said}");
         let saved = std::fs::read_to_string(repository.path("plan.json")).unwrap();
         assert!(saved.contains("x_(secret)"), "{saved}");
-        for rest in ["5f1d", "77aa"] {
+        for rest in ["5f1w", "77zz"] {
             assert!(!saved.contains(rest), "{saved}");
         }
     }
@@ -128,10 +128,10 @@ fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
     for output in ["human", "json", "markdown", "diff"] {
         let arguments = ["--dry-run", "--prune", "--force", "--output", output];
         let run = repository.sync(&account, &arguments).code(0);
-        assert!(!run.stdout.contains("77aa"), "{output}: {}", run.stdout);
+        assert!(!run.stdout.contains("77zz"), "{output}: {}", run.stdout);
     }
     for (path, content) in repository.record() {
-        for rest in ["s3cr3t", "key-5f1d", "77aa"] {
+        for rest in ["s3cr3t", "key-5f1w", "77zz"] {
             let found = content
                 .windows(rest.len())
                 .any(|part| part.eq_ignore_ascii_case(rest.as_bytes()));
@@ -142,7 +142,7 @@ fn a_secret_in_an_unknown_action_is_neither_shown_nor_stored() {
 
 #[test]
 fn an_id_that_holds_a_secret_is_refused_and_doubles_nothing() {
-    const TOKEN: &str = "s3cr3t-token-77aa";
+    const TOKEN: &str = "s3cr3t-token-77zz";
     let declared = BILLING.to_owned() + "    bearer_token: { env: TOKEN }\n";
     for echoed in [TOKEN, API_KEY] {
         // The answer to the create has it: the list tells the id.

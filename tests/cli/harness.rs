@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(crate) const CANARY: &str = "s3cr3t";
 
 /// The API key of the tests.
-pub(crate) const API_KEY: &str = "s3cr3t-api-key-5f1d";
+pub(crate) const API_KEY: &str = "s3cr3t-api-key-5f1w";
 
 /// One webhook without a token.
 pub(crate) const BILLING: &str = "webhooks:

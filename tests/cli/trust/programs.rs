@@ -251,7 +251,7 @@ fn no_program_is_found_in_the_repository_by_its_name() {
 fn a_shell_in_a_key_runs_for_no_command_without_consent() {
     for key in ["api_key", "fingerprint_key"] {
         let fixture = Fixture::declaring(BILLING);
-        let shell = "command: [sh, -c, 'echo >> \"$MARKER\"; printf s3cr\"\"3t-api-key-5f1d']";
+        let shell = "command: [sh, -c, 'echo >> \"$MARKER\"; printf s3cr\"\"3t-api-key-5f1w']";
         fixture.target(&format!(
             "api_url: '{}', {key}: {{ {shell} }}",
             fixture.url()
