@@ -229,6 +229,32 @@ fn a_list_that_arrived_early_is_the_only_one() {
 }
 
 #[test]
+fn the_first_pages_of_as_many_webhooks_as_recorded_do_not_wait_for_each_other() {
+    let (account, mut repository) = (Account::new(), Repository::with(""));
+    let many = (0..301).map(|number| {
+        format!("  w{number}: {{ url: 'https://hooks.example.com/{number}', actions: all }}\n")
+    });
+    repository.declare(&("webhooks:\n".to_owned() + &many.collect::<String>()));
+    repository.settled(&account);
+    repository.set("HOOKCTL_REQUEST_TIMEOUT", "10m");
+    for command in [&["sync", "--dry-run"][..], &["sync"], &["status"]] {
+        account.fault("GET", 1, Fault::Hang);
+        let url = account.sandbox.base_url();
+        let mut child = repository
+            .command(&[&["-vv", "--api-url", &url], command].concat())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let arrived = log.lines().any(|line| line.unwrap().contains("status=200"));
+        assert!(arrived, "{command:?}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+#[test]
 fn with_invalid_files_only_the_list_may_have_been_requested() {
     for command in COMMANDS {
         let account = Account::new();

@@ -15,7 +15,7 @@ mod sending;
 pub use body::WriteBody;
 pub use deliveries::{Attempt, DeliveryApi, Event, EventQuery, Rows, read_events};
 pub use error::{ApiError, FieldError};
-pub use observe::{Listing, ObserveError, observe, observe_absences};
+pub use observe::{Listing, ObserveError, observe, observe_absences, observe_expected};
 pub use sending::{SendGate, Ungated, Withheld};
 
 use std::future::Future;

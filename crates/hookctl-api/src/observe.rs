@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
 
 use super::{ApiError, PAGE_SIZE, Page, WebhookApi};
 use hookctl_core::state::ObservedState;
@@ -12,6 +13,10 @@ const MAX_PAGES: u32 = 1000;
 
 /// The maximum number of concurrent page requests. The client may throttle further.
 const AT_ONCE: usize = 16;
+
+/// The maximum number of pages that are requested before the first has arrived. An API that refuses the key refuses so many
+/// requests.
+const UNCHECKED: u32 = 4;
 
 /// The maximum size of the list, in bytes. 300,000 webhooks of typical length have half of it.
 const LIST_BYTES: usize = 256 * 1024 * 1024;
@@ -103,7 +108,19 @@ pub struct Listing {
 /// # Errors
 /// Returns [`ObserveError`] if the list is not complete.
 pub async fn observe(api: &impl WebhookApi) -> Result<Listing, ObserveError> {
-    observe_within(api, LIST_BYTES).await
+    observe_expected(api, 0).await
+}
+
+/// Reads the whole list like [`observe`]. If `expected` webhooks, as the last reading may have found, take several pages, the
+/// first few are requested at once. Otherwise, the others follow the first, which contains the total.
+///
+/// # Errors
+/// Returns the errors of [`observe`].
+pub async fn observe_expected(
+    api: &impl WebhookApi,
+    expected: usize,
+) -> Result<Listing, ObserveError> {
+    within(api, api, expected, LIST_BYTES).await
 }
 
 /// Where the pages of a reading come from.
@@ -124,22 +141,18 @@ pub(crate) async fn observe_from(
     first: &impl Pages,
     api: &impl WebhookApi,
 ) -> Result<Listing, ObserveError> {
-    within(first, api, LIST_BYTES).await
-}
-
-/// Reads the whole list, up to `limit` bytes.
-async fn observe_within(api: &impl WebhookApi, limit: usize) -> Result<Listing, ObserveError> {
-    within(api, api, limit).await
+    within(first, api, 0, LIST_BYTES).await
 }
 
 async fn within(
     first: &impl Pages,
     api: &impl WebhookApi,
+    expected: usize,
     limit: usize,
 ) -> Result<Listing, ObserveError> {
-    match read(first, limit).await {
+    match read(first, expected, limit).await {
         Err(ObserveError::Short { .. } | ObserveError::Repeats { .. } | ObserveError::Unstable) => {
-            read(api, limit).await
+            read(api, 0, limit).await
         }
         done => done,
     }
@@ -170,36 +183,92 @@ pub async fn observe_absences(
     Err(ObserveError::Unstable)
 }
 
-/// Reads every page once. The first page contains the total, so the others are read concurrently. They are processed in
-/// order, so that concurrency does not affect the result.
-async fn read(api: &impl Pages, limit: usize) -> Result<Listing, ObserveError> {
+/// Reads every page once. They are processed in order, so that concurrency does not affect the result.
+async fn read(api: &impl Pages, expected: usize, limit: usize) -> Result<Listing, ObserveError> {
     let mut reading = Reading {
         limit,
         ..Reading::default()
     };
-    let first = page(api, 1).await?;
-    let rows = first.webhooks.len() + first.unreadable.len();
-    let ahead = pages_in_all(rows, first.total);
-    let at_once = at_once(first.bytes);
-    if let Some(listing) = reading.take(1, first)? {
-        return Ok(listing);
-    }
-    let mut others =
-        futures_util::stream::iter((2..=ahead).map(|number| page(api, number))).buffered(at_once);
-    let mut number = 1;
-    while let Some(page) = others.next().await {
-        number += 1;
-        if let Some(listing) = reading.take(number, page?)? {
-            return Ok(listing);
+    let mut pages = PagesInFlight::new(|number| page(api, number));
+    pages.expect(expected);
+    for number in 1..=MAX_PAGES {
+        let page = pages.next().await?;
+        if number == 1 {
+            let rows = page.webhooks.len() + page.unreadable.len();
+            pages.request_all(pages_in_all(rows, page.total), at_once(page.bytes));
         }
-    }
-    while number < MAX_PAGES {
-        number += 1;
-        if let Some(listing) = reading.take(number, page(api, number).await?)? {
+        if let Some(listing) = reading.take(number, page)? {
             return Ok(listing);
         }
     }
     Err(ObserveError::Endless)
+}
+
+/// Requests for pages, several at once. The responses come in the order of the pages.
+pub(crate) struct PagesInFlight<F: Future, R: Fn(u32) -> F> {
+    request: R,
+    in_flight: FuturesOrdered<F>,
+    /// The number of the last requested page.
+    last: u32,
+    /// The number of pages to request without waiting to be asked for them.
+    ahead: u32,
+    at_once: usize,
+}
+
+impl<F: Future, R: Fn(u32) -> F> PagesInFlight<F, R> {
+    /// Requests the first page, once it is polled.
+    pub(crate) fn new(request: R) -> Self {
+        Self {
+            request,
+            in_flight: FuturesOrdered::new(),
+            last: 0,
+            ahead: 1,
+            at_once: UNCHECKED as usize,
+        }
+    }
+
+    /// Requests the first pages of so many webhooks without waiting for the first.
+    pub(crate) fn expect(&mut self, webhooks: usize) {
+        let pages = pages_in_all(PAGE_SIZE as usize, Some(webhooks as u64));
+        self.ahead = self.ahead.max(pages.min(UNCHECKED));
+    }
+
+    /// Requests all pages, so many at once, since the first page has arrived.
+    pub(crate) fn request_all(&mut self, pages: u32, at_once: usize) {
+        self.ahead = self.ahead.max(pages);
+        self.at_once = at_once;
+    }
+
+    /// Returns the number of pages that are requested ahead.
+    #[cfg(feature = "http")]
+    pub(crate) const fn ahead(&self) -> u32 {
+        self.ahead
+    }
+
+    /// Returns the next page. Requests it if it was not requested ahead.
+    pub(crate) async fn next(&mut self) -> F::Output {
+        loop {
+            self.request_ahead();
+            if let Some(page) = self.in_flight.next().await {
+                return page;
+            }
+            self.ahead = self.last + 1;
+        }
+    }
+
+    /// Returns the next page, or `None` if none is left of those requested ahead.
+    #[cfg(feature = "http")]
+    pub(crate) async fn next_ahead(&mut self) -> Option<F::Output> {
+        self.request_ahead();
+        self.in_flight.next().await
+    }
+
+    fn request_ahead(&mut self) {
+        while self.last < self.ahead && self.in_flight.len() < self.at_once {
+            self.last += 1;
+            self.in_flight.push_back((self.request)(self.last));
+        }
+    }
 }
 
 async fn page(pages: &impl Pages, number: u32) -> Result<Page, ObserveError> {
@@ -308,7 +377,9 @@ mod tests {
         async fn page(&self, page: u32, size: u32) -> Result<Page, ApiError> {
             assert_eq!(size, 300);
             self.1.lock().unwrap().push(page);
-            Ok(self.0.lock().unwrap().remove(0))
+            let page = self.0.lock().unwrap().remove(0);
+            tokio::task::yield_now().await;
+            Ok(page)
         }
 
         async fn create(
@@ -361,8 +432,12 @@ mod tests {
 
     /// Returns the ids found or the error, and the requested pages.
     async fn reading(pages: Vec<Page>) -> (String, Vec<u32>) {
+        reading_expected(pages, 0).await
+    }
+
+    async fn reading_expected(pages: Vec<Page>, expected: usize) -> (String, Vec<u32>) {
         let api = Scripted(Mutex::new(pages), Mutex::default());
-        let result = match observe(&api).await {
+        let result = match observe_expected(&api, expected).await {
             Ok(listing) => listing
                 .observed
                 .webhooks
@@ -379,7 +454,7 @@ mod tests {
     async fn a_list_that_is_too_large_is_an_error_at_the_page_that_makes_it_so() {
         let pages: Vec<_> = ["a", "b", "c", "d"].map(|id| page(&[id], None)).into();
         let api = Scripted(Mutex::new(pages), Mutex::default());
-        let error = observe_within(&api, 2 * 1024 * 1024).await.unwrap_err();
+        let error = within(&api, &api, 0, 2 * 1024 * 1024).await.unwrap_err();
         assert_eq!(
             error.to_string(),
             "the list of webhooks exceeds 2 MiB at page 3"
@@ -418,6 +493,34 @@ mod tests {
     async fn without_a_total_reads_until_an_empty_page() {
         let pages = vec![page(&["a"], None), page(&["b"], None), page(&[], None)];
         assert_eq!(reading(pages).await, ("a b".into(), vec![1, 2, 3]));
+    }
+
+    #[tokio::test]
+    async fn the_first_few_expected_pages_are_requested_at_once() {
+        let page_of = |number: usize, total| page(&[["a", "b", "c", "d", "e", "f"][number]], total);
+        let pages = |total: u64| (0..6).map(move |number| page_of(number, Some(total)));
+        for (expected, total, asked) in [
+            (0, 3, vec![1, 2, 3]),
+            (300, 3, vec![1, 2, 3]),
+            (301, 3, vec![1, 2, 3]),
+            // More webhooks are there.
+            (601, 6, vec![1, 2, 3, 4, 5, 6]),
+            // Fewer are there: what was requested for nothing is dropped.
+            (10_000, 2, vec![1, 2, 3, 4]),
+        ] {
+            let (found, requested) = reading_expected(pages(total).collect(), expected).await;
+            assert_eq!(found.replace(' ', "").len() as u64, total, "{expected}");
+            assert_eq!(requested, asked, "{expected}");
+        }
+        let without_total = ["a", "b"].map(|id| page(&[id], None)).into_iter();
+        let pages = without_total.chain([page(&[], None), page(&[], None)]);
+        let read = reading_expected(pages.collect(), 1_000).await;
+        assert_eq!(read, ("a b".into(), vec![1, 2, 3, 4]));
+        // A list that shifted is read with care.
+        let shifted = vec![page(&["a", "b"], Some(3)), page(&["b"], Some(3))];
+        let whole = vec![page(&["a", "b"], Some(3)), page(&["c"], Some(3))];
+        let read = reading_expected([shifted, whole].concat(), 600).await;
+        assert_eq!(read, ("a b c".into(), vec![1, 2, 1, 2]));
     }
 
     #[tokio::test]

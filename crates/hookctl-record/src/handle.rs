@@ -142,6 +142,15 @@ impl Record {
         }
     }
 
+    /// Returns the number of webhooks in the state in memory, which may be out of date. Returns `None` if nothing was read.
+    pub fn size_in_memory(&self) -> Option<usize> {
+        let prefetched = lock(&self.0.prefetched);
+        let cached = lock(&self.0.cached);
+        let remembered = prefetched.as_ref().map(|prefetched| &prefetched.remembered);
+        let remembered = remembered.or_else(|| Some(&cached.as_ref()?.remembered));
+        remembered.map(|remembered| remembered.last_applied.len())
+    }
+
     /// Ends a prefetched session, so that other writers can continue. The state stays in memory until the record
     /// changes.
     pub async fn release(&self) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hookctl::clock::{Clock, Stamp};
 use hookctl::reconcile::FirstList;
-use hookctl::record::{Head, Record, Remembered};
+use hookctl::record::{Access, Head, Record, Remembered};
 use hookctl::remote::http::{HttpApi, UnreadList};
 use hookctl::secret::{KnownSecrets, SecretSource};
 
@@ -97,6 +97,20 @@ pub(crate) async fn request(
         .ok()?;
     let list = EarlyList::request(client.api(), client.clock(), record).await;
     Some((client, list))
+}
+
+/// Reads a local record in a thread of its own. The list then expects as many webhooks, so that their pages are requested at
+/// once.
+pub(crate) async fn prefetch(record: &RecordAhead, access: Access, early: Option<&mut EarlyList>) {
+    let Some(reading) = record.prefetch_beside(access) else {
+        return;
+    };
+    let _ = reading.await;
+    if let (Some(early), RecordAhead::Local(record)) = (early, record)
+        && let Some(webhooks) = record.size_in_memory()
+    {
+        early.list.expect(webhooks);
+    }
 }
 
 /// Requests the list in a session whose files are not read yet, unless the record is shared: its head must be read before.

@@ -8,15 +8,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::StreamExt as _;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::AbortHandle;
 
 use super::HttpApi;
 use super::refusal::Refusal;
 use super::transport::{Answer, Network, Transport};
 use super::wire;
-use crate::observe::{Pages, at_once, observe_from, pages_in_all};
+use crate::observe::{Pages, PagesInFlight, at_once, observe_from, pages_in_all};
 use crate::{ApiError, Listing, ObserveError, PAGE_SIZE, Page};
 use hookctl_core::secret::KnownSecrets;
 
@@ -29,6 +28,7 @@ pub struct UnreadList<T: Transport + 'static = Network> {
     api: Arc<HttpApi<T>>,
     arriving: Arc<Arriving>,
     requests: AbortHandle,
+    expected: Option<oneshot::Sender<usize>>,
 }
 
 impl<T: Transport + 'static> UnreadList<T> {
@@ -38,11 +38,22 @@ impl<T: Transport + 'static> UnreadList<T> {
     /// Outside a runtime of tokio.
     pub fn request(api: Arc<HttpApi<T>>) -> Self {
         let arriving = Arc::new(Arriving::default());
-        let requests = tokio::spawn(request(Arc::clone(&api), Ending(Arc::clone(&arriving))));
+        let (expected, expecting) = oneshot::channel();
+        let requests = request(Arc::clone(&api), Ending(Arc::clone(&arriving)), expecting);
         Self {
             api,
             arriving,
-            requests: requests.abort_handle(),
+            requests: tokio::spawn(requests).abort_handle(),
+            expected: Some(expected),
+        }
+    }
+
+    /// Expects so many webhooks, as the last reading may have found. Like [`observe_expected`](crate::observe_expected), it
+    /// then requests the first few pages at once. Without this, the others follow the first, which contains the total.
+    pub fn expect(&mut self, webhooks: usize) {
+        if let Some(expected) = self.expected.take() {
+            // The first page may have arrived.
+            let _ = expected.send(webhooks);
         }
     }
 
@@ -73,28 +84,39 @@ impl<T: Transport + 'static> fmt::Debug for UnreadList<T> {
 }
 
 /// Requests the pages, as many at once as [`observe`](crate::observe) does, up to the first that fails.
-async fn request<T: Transport>(api: Arc<HttpApi<T>>, arriving: Ending) {
-    let first = api.unread_page(1, PAGE_SIZE).await;
+async fn request<T: Transport>(
+    api: Arc<HttpApi<T>>,
+    arriving: Ending,
+    expected: oneshot::Receiver<usize>,
+) {
+    let arriving = &arriving.0;
+    let mut flight = PagesInFlight::new(|number| api.unread_page(number, PAGE_SIZE));
+    let first = tokio::select! {
+        biased;
+        first = flight.next() => first,
+        Ok(webhooks) = expected => {
+            flight.expect(webhooks);
+            flight.next().await
+        }
+    };
     let Ok(answer) = &first else {
-        return arriving.0.put(1, first, 1);
+        return arriving.put(1, first, 1);
     };
     let mut bytes = answer.body.len();
-    let at_once = at_once(bytes);
     let pages = wire::extent(&answer.body).map_or(1, |(rows, total)| pages_in_all(rows, total));
     // As many as fit if all are as large as the first.
     let fitting = u32::try_from(UNREAD_BYTES / bytes.max(1)).unwrap_or(u32::MAX);
-    let pages = pages.min(fitting.max(1));
-    arriving.0.put(1, first, pages);
-    let others = (2..=pages).map(|number| api.unread_page(number, PAGE_SIZE));
-    let mut others = futures_util::stream::iter(others).buffered(at_once);
+    flight.request_all(pages.min(fitting.max(1)), at_once(bytes));
+    let pages = flight.ahead();
+    arriving.put(1, first, pages);
     let mut number = 1;
     while bytes <= UNREAD_BYTES
-        && let Some(page) = others.next().await
+        && let Some(page) = flight.next_ahead().await
     {
         number += 1;
         bytes += page.as_ref().map_or(0, |answer| answer.body.len());
         let failed = page.is_err();
-        arriving.0.put(number, page, pages);
+        arriving.put(number, page, pages);
         if failed {
             return;
         }
@@ -321,6 +343,29 @@ mod tests {
         let list = UnreadList::request(api(&answers, &followed));
         let read = list.read(followed.follow_tokens([])).await.unwrap();
         assert_eq!((read.observed.webhooks.len(), read.pages), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn expected_pages_do_not_wait_for_the_first() {
+        let followed = Followed::default();
+        let rest = (3..=5).map(|number| (number, page(&[], 2)));
+        let answers: Vec<_> = [(1, page(&["a"], 2)), (2, page(&["b"], 2))]
+            .into_iter()
+            .chain(rest)
+            .collect();
+        for (expected, requests) in [(1, 2), (1_000, 4), (100_000, 4)] {
+            let api = api(&answers, &followed);
+            let mut list = UnreadList::request(Arc::clone(&api));
+            list.expect(expected);
+            while api.stats().requests == 0 {
+                tokio::task::yield_now().await;
+            }
+            let at_first = if expected > 300 { requests } else { 1 };
+            assert_eq!(api.stats().requests, at_first, "{expected}");
+            let read = list.read(followed.follow_tokens([])).await.unwrap();
+            assert_eq!((read.observed.webhooks.len(), read.pages), (2, 2));
+            assert_eq!(api.stats().requests, requests, "{expected}");
+        }
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use super::progress::{ApplyEvent, Listener};
 use super::step::Steps;
 use super::stop_gate::StopGate;
 use crate::report::{ActionResult, Duplicate, Outcome, SyncReport};
-use hookctl_api::{WebhookApi, observe};
+use hookctl_api::{WebhookApi, observe_expected};
 use hookctl_core::plan::{Action, Phase, Plan, PlannedAction};
 use hookctl_core::record::{After, Journal, JournalError, Settlement};
 use hookctl_core::state::{ObservedState, ObservedWebhook};
@@ -164,10 +164,11 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
         if made.is_empty() || self.steps.stop_gate.is_stopped() {
             return Vec::new();
         }
+        let known = self.steps.known_ids();
         let listed = tokio::select! {
             biased;
             () = self.steps.stop_gate.stopped() => return Vec::new(),
-            listed = observe(self.steps.api) => listed,
+            listed = observe_expected(self.steps.api, known.len()) => listed,
         };
         let fresh = match listed {
             Ok(listing) => listing.observed,
@@ -176,7 +177,6 @@ impl<A: WebhookApi, J: Journal> Run<'_, A, J> {
                 return Vec::new();
             }
         };
-        let known = self.steps.known_ids();
         let mut new_by_name: HashMap<String, Vec<&ObservedWebhook>> = HashMap::new();
         for webhook in fresh.webhooks.values() {
             if !known.contains(&webhook.id) {

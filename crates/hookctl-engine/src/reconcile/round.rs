@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{MAX_ROUNDS, PassError, PassReport, PlanInputs, Planned, Review, Verdict, Waits};
 use crate::apply::{ApplyOptions, Listener, Seen, Settled, Unsettled, apply, hold, settle_pending};
 use crate::report::{Outcome, Remark, SyncReport};
-use hookctl_api::{Listing, ObserveError, WebhookApi, observe, observe_absences};
+use hookctl_api::{Listing, ObserveError, WebhookApi, observe_absences, observe_expected};
 use hookctl_core::clock::Stamp;
 use hookctl_core::plan::{Action, Plan, PlannedAction, plan, safety};
 use hookctl_core::record::{After, Journal as _, Observation, Remembered};
@@ -52,7 +52,8 @@ async fn prepared<A: WebhookApi>(
         (began, unless_cancelled(inputs, list).await?)
     } else {
         let began = inputs.context.clock.now();
-        (began, unless_cancelled(inputs, observe(inputs.api)).await?)
+        let list = observe_expected(inputs.api, remembered.last_applied.len());
+        (began, unless_cancelled(inputs, list).await?)
     };
     let pages = listing.pages;
     let planned =

@@ -7,7 +7,7 @@ use clap::Args;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
 use hookctl::reconcile::{PlanInputs, prepare};
-use hookctl::record::Record;
+use hookctl::record::{Access, Record};
 use hookctl::remote::ApiError;
 use hookctl::render::StatusDocument;
 
@@ -104,9 +104,15 @@ pub(crate) async fn read(
     // Before any program runs, since consent does not cover the record's folder.
     let record = record_ahead::record(&settings, query.sandbox)?;
     let early = early::request(&settings, environment, &record, query.sandbox).await;
-    let (client, early) = early.unzip();
-    let reading = crate::files::read_beside(&settings, environment);
-    let declarations = presenter.declarations(unless_cancelled(&cancellation, reading).await?)?;
+    let (client, mut early) = early.unzip();
+    let gathering = async {
+        tokio::join!(
+            early::prefetch(&record, Access::Read, early.as_mut()),
+            crate::files::read_beside(&settings, environment),
+        )
+    };
+    let ((), declarations) = unless_cancelled(&cancellation, gathering).await?;
+    let declarations = presenter.declarations(declarations)?;
     let request = Request {
         sandbox: query.sandbox,
         api: true,

@@ -330,15 +330,13 @@ async fn gather(
     presenter: &mut Presenter<'_>,
 ) -> Result<(Declarations, Option<Client>, Option<EarlyList>), CommandError> {
     let early = early::request(settings, environment, record, args.sandbox).await;
-    let (client, early) = early.unzip();
-    let reading = record.prefetch_beside(args.access());
+    let (client, mut early) = early.unzip();
+    let reading = early::prefetch(record, args.access(), early.as_mut());
     let inputs = (Arc::clone(settings), environment.clone());
     let asking = beside(move || inputs.0.guards.loose(&inputs.1));
-    let declarations =
-        presenter.declarations(crate::files::read_beside(settings, environment).await);
-    if let Some(reading) = reading {
-        let _ = reading.await;
-    }
+    let files = crate::files::read_beside(settings, environment);
+    let ((), declarations) = tokio::join!(reading, files);
+    let declarations = presenter.declarations(declarations);
     let answer = match asking {
         Some(asking) => asking.await.ok(),
         None => None,
