@@ -135,7 +135,8 @@ impl Database {
     /// Returns the last-applied state of each bound webhook of an account.
     pub(super) fn last_applied(&self, account: &Account) -> Result<LastApplied, SledError> {
         let mut records = LastApplied::new();
-        for (name, record) in self.rows::<StoredRecord>(&self.records, RECORDS, account)? {
+        for row in self.rows::<StoredRecord>(&self.records, RECORDS, account) {
+            let (name, record) = row?;
             let key = String::from_utf8(name)
                 .ok()
                 .and_then(|name| Key::parse(&name).ok())
@@ -147,11 +148,10 @@ impl Database {
 
     /// Returns the pending writes of an account, and the ids that were observed before them.
     pub(super) fn pending(&self, account: &Account) -> Result<Pending, SledError> {
-        let intents: BTreeMap<Key, Intent> = self
-            .rows::<Intent>(&self.intents, INTENTS, account)?
-            .into_iter()
-            .map(|(_, intent)| (intent.key.clone(), intent))
-            .collect();
+        let intents = self
+            .rows::<Intent>(&self.intents, INTENTS, account)
+            .map(|row| row.map(|(_, intent)| (intent.key.clone(), intent)))
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
         let seen = if intents.is_empty() {
             Vec::new()
         } else {
@@ -316,23 +316,21 @@ impl Database {
         self.get(&self.meta, META, GENERATION_KEY)
     }
 
-    /// Returns all rows of an account in a tree, each checked, by the last part of the row's key.
-    pub(super) fn rows<T: DeserializeOwned>(
-        &self,
-        tree: &Tree,
-        name: &str,
+    /// Returns the rows of an account in a tree, each checked, by the last part of the row's key.
+    pub(super) fn rows<'a, T: DeserializeOwned>(
+        &'a self,
+        tree: &'a Tree,
+        name: &'a str,
         account: &Account,
-    ) -> Result<Vec<(Vec<u8>, T)>, SledError> {
+    ) -> impl Iterator<Item = Result<(Vec<u8>, T), SledError>> + use<'a, T> {
         let prefix = row_key(account, b"");
-        tree.scan_prefix(&prefix)
-            .map(|row| {
-                let (key, value) = row.map_err(|source| self.failed("read", source))?;
-                let payload =
-                    schema::decode(name, &key, &value).map_err(|error| self.damaged(error))?;
-                let own = key.get(prefix.len()..).unwrap_or_default().to_vec();
-                Ok((own, payload))
-            })
-            .collect()
+        tree.scan_prefix(&prefix).map(move |row| {
+            let (key, value) = row.map_err(|source| self.failed("read", source))?;
+            let payload =
+                schema::decode(name, &key, &value).map_err(|error| self.damaged(error))?;
+            let own = key.get(prefix.len()..).unwrap_or_default().to_vec();
+            Ok((own, payload))
+        })
     }
 
     pub(super) fn get<T: DeserializeOwned>(

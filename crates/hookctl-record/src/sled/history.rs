@@ -66,8 +66,8 @@ impl Database {
     }
 
     fn count_history(&self, account: &Account) -> Result<u64, SledError> {
-        let rows: Vec<(_, Vec<serde::de::IgnoredAny>)> =
-            self.rows(&self.history, HISTORY, account)?;
-        Ok(rows.iter().map(|(_, entries)| entries.len() as u64).sum())
+        self.rows::<Vec<serde::de::IgnoredAny>>(&self.history, HISTORY, account)
+            .map(|row| row.map(|(_, entries)| entries.len() as u64))
+            .sum()
     }
 }

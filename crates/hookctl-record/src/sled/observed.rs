@@ -37,11 +37,11 @@ impl Database {
         &self,
         account: &Account,
     ) -> Result<Vec<ObservedWebhook>, SledError> {
-        let rows = self.rows::<Vec<ObservedWebhook>>(&self.observed, OBSERVED, account)?;
-        Ok(rows
-            .into_iter()
-            .flat_map(|(_, webhooks)| webhooks)
-            .collect())
+        let mut observed = Vec::new();
+        for row in self.rows::<Vec<ObservedWebhook>>(&self.observed, OBSERVED, account) {
+            observed.extend(row?.1);
+        }
+        Ok(observed)
     }
 
     /// Stores an observation of an account, all or nothing. Writes only the differences.
@@ -65,9 +65,8 @@ impl Database {
         // After an interruption in between, the rows match neither digest.
         self.put(&self.meta, META, &digest_key, &String::new())?;
         let mut known: BTreeMap<Vec<u8>, Vec<ObservedWebhook>> = self
-            .rows(&self.observed, OBSERVED, account)?
-            .into_iter()
-            .collect();
+            .rows(&self.observed, OBSERVED, account)
+            .collect::<Result<_, _>>()?;
         let mut batch = sled::Batch::default();
         for (number, row) in (0_u32..).zip(webhooks.chunks(WEBHOOKS_IN_A_ROW)) {
             let before = known.remove(number.to_be_bytes().as_slice());
