@@ -14,7 +14,7 @@ use hookctl::clock::{Clock, SystemClock};
 use hookctl::declaration::LoadOptions;
 use hookctl::record::sled::{SledOptions, SledRecord};
 use hookctl::record::{Account, Record, SendPermit};
-use hookctl::remote::http::{Answer, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
+use hookctl::remote::http::{Answer, Fate, HttpApi, HttpOptions, NoAnswer, Outgoing, Transport};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest, SandboxOptions};
 use hookctl::secret::{FingerprintKey, Secret, Secrets};
 use hookctl::watch::{
@@ -51,7 +51,7 @@ impl Transport for Wire {
                 body: reply.body,
             }),
             _ => Err(NoAnswer {
-                never_sent: true,
+                fate: Fate::NeverSent,
                 reason: "no fault was asked for".to_owned(),
             }),
         }

@@ -2,7 +2,8 @@
 //! alone would cost. `cargo bench --profile dist --bench end_to_end` prints a table; sizes may be given:
 //! `cargo bench --profile dist --bench end_to_end -- 1000 10000`; with `--json` each run is a line of JSON instead.
 //! `-- shared` measures a shared record instead, of 100 webhooks or of the sizes given; `-- large` every kind of run with
-//! 100,000 webhooks; `-- watch` the memory and the threads of a watch of 1,000 webhooks that are edited.
+//! 100,000 webhooks; `-- watch` the memory and the threads of a watch of 1,000 webhooks that are edited; `-- tls` the runs
+//! of the table over TLS, with a latency of 50 ms or of the first number, and 1,000 webhooks or the further numbers.
 //! Bytes are counted in runs of their own, which go through a relay. `HOOKCTL_BENCH_BINARY` names another
 //! build, to compare with.
 
@@ -18,6 +19,7 @@ mod large;
 mod process;
 mod relay;
 mod shared;
+mod tls;
 mod watch;
 
 use std::fmt::Write as _;
@@ -26,7 +28,7 @@ use std::path::Path;
 
 use process::{Sandbox, Usage};
 use relay::Relay;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The most requests at once, as by default.
 const CONCURRENCY: f64 = 16.0;
@@ -72,13 +74,24 @@ fn runs(
     folder: &Path,
     (sandbox, url): (&Sandbox, &str),
     count: usize,
+    each: impl FnMut(usize, Usage),
+) {
+    runs_with(folder, (sandbox, url), count, &[], each);
+}
+
+/// Makes the runs like [`runs`], with these variables.
+fn runs_with(
+    folder: &Path,
+    (sandbox, url): (&Sandbox, &str),
+    count: usize,
+    variables: &[(String, String)],
     mut each: impl FnMut(usize, Usage),
 ) {
     for run in 0..RUNS.len() {
         declare(folder, count, |number| {
             10 + usize::from(run == 3 && number % 10 == 0)
         });
-        each(run, sandbox.sync(folder, url));
+        each(run, sandbox.sync_with(folder, url, variables));
     }
 }
 
@@ -140,7 +153,7 @@ impl Row {
         )
     }
 
-    fn json(&self) -> String {
+    fn json(&self) -> Value {
         json!({
             "webhooks": self.webhooks,
             "latency_ms": self.latency_ms,
@@ -153,7 +166,6 @@ impl Row {
             "server_cpu_s": self.cost.server_cpu,
             "peak_mb": self.cost.peak,
         })
-        .to_string()
     }
 }
 
@@ -186,6 +198,11 @@ fn main() {
     if std::env::args().any(|word| word == "watch") {
         return watch::table(given.first().copied().unwrap_or(1_000));
     }
+    if std::env::args().any(|word| word == "tls") {
+        let latency_ms = given.first().map_or(50, |latency| *latency as u64);
+        let sizes = given.get(1..).filter(|sizes| !sizes.is_empty());
+        return tls::table(latency_ms, sizes.unwrap_or(&[1_000]), as_json);
+    }
     let sizes = if given.is_empty() { vec![1_000] } else { given };
     let bytes: Vec<Vec<u64>> = sizes.iter().map(|count| bytes(*count)).collect();
     if !as_json {
@@ -206,7 +223,11 @@ fn main() {
                     bytes: bytes[run],
                     floor_ms: floors[run],
                 };
-                println!("{}", if as_json { row.json() } else { row.markdown() });
+                if as_json {
+                    println!("{}", row.json());
+                } else {
+                    println!("{}", row.markdown());
+                }
             });
         }
     }

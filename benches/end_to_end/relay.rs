@@ -13,9 +13,10 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) fn to(url: &str) -> Self {
-        let server = url.trim_start_matches("http://").to_owned();
+        let (scheme, server) = url.split_once("://").unwrap();
+        let server = server.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let bytes = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&bytes);
         std::thread::spawn(move || {

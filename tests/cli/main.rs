@@ -57,6 +57,8 @@ mod status;
 mod tables;
 mod targets;
 mod terminal;
+#[cfg(target_os = "linux")]
+mod tls;
 mod trigger;
 mod trouble;
 mod trust;

@@ -21,8 +21,17 @@ pub(crate) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(crate) fn start(repository: &Repository, account: &'a Account, arguments: &[&str]) -> Self {
-        let url = account.sandbox.base_url();
-        let mut all = vec!["--api-url", &url, "watch"];
+        Self::start_at(&account.sandbox.base_url(), repository, account, arguments)
+    }
+
+    /// Starts one that reaches the account at this address.
+    pub(crate) fn start_at(
+        url: &str,
+        repository: &Repository,
+        account: &'a Account,
+        arguments: &[&str],
+    ) -> Self {
+        let mut all = vec!["--api-url", url, "watch"];
         all.extend(arguments);
         let child = repository
             .command(&all)
@@ -105,7 +114,7 @@ fn timeout(webhooks: &[Webhook], name: &str) -> Option<i64> {
     Some(webhook.timeout_seconds)
 }
 
-fn billing(timeout_seconds: i64) -> String {
+pub(crate) fn billing(timeout_seconds: i64) -> String {
     format!("{BILLING}    timeout_seconds: {timeout_seconds}\n")
 }
 

@@ -9,7 +9,7 @@ use hookctl::record::{
     Account, Backend, Commit, Head, HistoryEntry, Loaded, MemoryRecord, Observation, PortFuture,
     Record, SendPermit, Session,
 };
-use hookctl::remote::http::{Answer, NoAnswer, Outgoing, Transport, Verb};
+use hookctl::remote::http::{Answer, Fate, NoAnswer, Outgoing, Transport, Verb};
 use hookctl::sandbox::{Emulator, Exchange, RecordedRequest};
 use hookctl_testing::simulation::Life;
 use tokio::sync::oneshot;
@@ -130,18 +130,21 @@ impl Transport for Wire {
         self.life.step().await;
         if !permit.holds() {
             return Err(NoAnswer {
-                never_sent: true,
+                fate: Fate::NeverSent,
                 reason: "the permit ended".to_owned(),
             });
         }
         let machine = self.life.machine();
         if machine.is_api_cut() {
-            let never_sent = number.is_multiple_of(2);
-            let waits = if never_sent { Duration::ZERO } else { TIMEOUT };
+            let (fate, waits) = if number.is_multiple_of(2) {
+                (Fate::NeverSent, Duration::ZERO)
+            } else {
+                (Fate::Unknown, TIMEOUT)
+            };
             tokio::time::sleep(waits).await;
             self.life.step().await;
             return Err(NoAnswer {
-                never_sent,
+                fate,
                 reason: "the network is unreachable".to_owned(),
             });
         }
@@ -218,7 +221,7 @@ impl Wire {
 
 fn lost(reason: &str) -> Result<Answer, NoAnswer> {
     Err(NoAnswer {
-        never_sent: false,
+        fate: Fate::Unknown,
         reason: reason.to_owned(),
     })
 }

@@ -70,6 +70,16 @@ pub enum ApiError {
         /// The number of attempts.
         attempts: u32,
     },
+    /// The certificate of the server is not trusted. The run stops, and nothing was sent.
+    #[error("the certificate of {url} is not trusted ({reason})")]
+    Untrusted {
+        /// The base URL.
+        url: String,
+        /// Why it is not trusted.
+        reason: String,
+        /// Whether the authority that issued the certificate is unknown.
+        unknown_issuer: bool,
+    },
     /// The request was not sent, because the run was interrupted, or an earlier error stopped it.
     #[error("the run stopped before the request was sent")]
     Withheld,
@@ -96,7 +106,10 @@ impl ApiError {
     pub const fn stops_everything(&self) -> bool {
         matches!(
             self,
-            Self::Unauthorized { .. } | Self::NotServed { .. } | Self::Throttled { .. }
+            Self::Unauthorized { .. }
+                | Self::NotServed { .. }
+                | Self::Throttled { .. }
+                | Self::Untrusted { .. }
         )
     }
 }

@@ -1,5 +1,5 @@
 //! Values for the tests of the other crates: webhooks, and what a record keeps of them. With features, also an object
-//! store over HTTP, and machines in virtual time. Unpublished.
+//! store over HTTP, TLS in front of a server, and machines in virtual time. Unpublished.
 //!
 //! Each function panics on an argument that makes no valid value.
 
@@ -13,6 +13,8 @@
 pub mod s3;
 #[cfg(feature = "simulation")]
 pub mod simulation;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use hookctl_core::record::{After, HistoryAction, HistoryEntry, Settlement};
 use hookctl_core::secret::{FingerprintKey, Salt, Secret};

@@ -11,7 +11,7 @@ use super::refusal::{Refusal, outcome_unknown, unexpected};
 use super::retry::{Decision, Effect, Failure, decide, http_date, retry_after};
 use super::tally::Tally;
 use super::throttle::{Permit, Throttle};
-use super::transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
+use super::transport::{Answer, Fate, Network, NoAnswer, Outgoing, Transport, Verb};
 use super::wire_error::WireError;
 use super::{row, wire};
 use crate::{ApiError, DeleteAnswer, Page, SendGate, Ungated, WebhookApi, Withheld, WriteBody};
@@ -124,15 +124,12 @@ impl<T: Transport> HttpApi<T> {
                     Classified::Decided(decided) => return decided,
                     Classified::Failed(failure, refusal) => (failure, refusal),
                 },
-                Err(NoAnswer { never_sent, reason }) => {
-                    let failure = if never_sent {
-                        Failure::NotSent
-                    } else {
+                Err(error) => {
+                    let (failure, refusal) = Refusal::unanswered(error, attempt);
+                    if failure.is_undecided() {
                         gate.unanswered();
-                        Failure::Undecided
-                    };
-                    let attempts = attempt;
-                    (failure, Refusal::Unreachable { reason, attempts })
+                    }
+                    (failure, refusal)
                 }
             };
             drop(permit);
@@ -182,7 +179,7 @@ impl<T: Transport> HttpApi<T> {
             biased;
             answer = self.transport.exchange(request, &send_permit) => answer,
             () = gate.abandoned() => Err(NoAnswer {
-                never_sent: false,
+                fate: Fate::Unknown,
                 reason: "interrupted".to_owned(),
             }),
         };

@@ -25,7 +25,7 @@ pub use client::HttpApi;
 pub use options::{ClientError, HttpEvent, HttpOptions, OnHttpEvent, ProxyUse, RequestStats};
 pub use proxy::check_proxy;
 pub use retry::RetryPolicy;
-pub use transport::{Answer, Network, NoAnswer, Outgoing, Transport, Verb};
+pub use transport::{Answer, Fate, Network, NoAnswer, Outgoing, Transport, Verb};
 pub use unread::UnreadList;
 
 /// Reads a page of the list, for the fuzz target.

@@ -96,7 +96,9 @@ mod tests {
 
     use super::super::body::RequestBody;
     use super::super::options::{HttpOptions, ProxyUse};
-    use super::super::transport::{Answer, Network, NoAnswer, Outgoing, Transport as _, Verb};
+    use super::super::transport::{
+        Answer, Fate, Network, NoAnswer, Outgoing, Transport as _, Verb,
+    };
     use super::*;
     use crate::WriteBody;
 
@@ -160,6 +162,6 @@ mod tests {
         let (arrived, answer) = sent(permit).await;
         assert!(is_asked.load(Ordering::SeqCst));
         assert_eq!(arrived, "");
-        assert!(answer.unwrap_err().never_sent);
+        assert_eq!(answer.unwrap_err().fate, Fate::NeverSent);
     }
 }

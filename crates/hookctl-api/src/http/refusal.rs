@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::answer::{Redactor, redirect, said};
 use super::options::HttpOptions;
-use super::transport::Answer;
+use super::retry::Failure;
+use super::transport::{Answer, Fate, NoAnswer};
 use crate::ApiError;
 
 /// Why a request failed. It has no `Debug`, since a response is untrusted.
@@ -28,6 +29,11 @@ pub(super) enum Refusal {
     },
     /// No response arrived.
     Unreachable { reason: String, attempts: u32 },
+    /// The certificate of the server is not trusted.
+    Untrusted {
+        reason: String,
+        unknown_issuer: bool,
+    },
     /// It was not permitted.
     Withheld,
     /// A POST may have taken effect.
@@ -35,6 +41,23 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// Classifies the failure of an attempt without a response.
+    pub(super) fn unanswered(error: NoAnswer, attempts: u32) -> (Failure, Self) {
+        let reason = error.reason;
+        let failure = match error.fate {
+            Fate::Untrusted { unknown_issuer } => {
+                let refusal = Self::Untrusted {
+                    reason,
+                    unknown_issuer,
+                };
+                return (Failure::Untrusted, refusal);
+            }
+            Fate::NeverSent => Failure::NotSent,
+            Fate::Unknown => Failure::Undecided,
+        };
+        (failure, Self::Unreachable { reason, attempts })
+    }
+
     /// Reads the response, and returns the error.
     pub(super) fn read(self, options: &HttpOptions, redactor: &Redactor<'_>) -> ApiError {
         match self {
@@ -73,6 +96,14 @@ impl Refusal {
                 url: options.base_url.clone(),
                 reason,
                 attempts,
+            },
+            Self::Untrusted {
+                reason,
+                unknown_issuer,
+            } => ApiError::Untrusted {
+                url: options.base_url.clone(),
+                reason,
+                unknown_issuer,
             },
             Self::Withheld => ApiError::Withheld,
             Self::OutcomeUnknown(cause) => outcome_unknown(cause.read(options, redactor)),

@@ -65,6 +65,8 @@ pub(super) enum Failure {
     },
     /// The connection failed, so the request was not sent.
     NotSent,
+    /// The certificate of the server is not trusted, so the request was not sent, and would not be.
+    Untrusted,
     /// 5xx, a time-out, a lost connection, or a partial response: the request may have been processed.
     Undecided,
 }
@@ -74,7 +76,7 @@ impl Failure {
     pub(super) const fn is_undecided(self) -> bool {
         match self {
             Self::Throttled { undecided, .. } => undecided,
-            Self::NotSent => false,
+            Self::NotSent | Self::Untrusted => false,
             Self::Undecided => true,
         }
     }
@@ -112,7 +114,7 @@ pub(super) fn decide(
             Decision::WhenOpen
         };
     }
-    if attempt >= policy.attempts {
+    if failure == Failure::Untrusted || attempt >= policy.attempts {
         return Decision::GiveUp;
     }
     let doubled = policy
@@ -195,6 +197,13 @@ mod tests {
         assert_eq!(throttled(120, 120, 1), Decision::WhenOpen);
         assert_eq!(throttled(121, 1, 1), Decision::GiveUp);
         assert_eq!(throttled(0, 121, 1), Decision::GiveUp);
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_refused_at_once() {
+        for effect in [Effect::Repeatable, Effect::OnceOnly] {
+            assert_eq!(after(effect, Failure::Untrusted, 1), Decision::GiveUp);
+        }
     }
 
     #[test]

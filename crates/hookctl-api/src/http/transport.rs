@@ -1,12 +1,14 @@
 //! Transports of requests: the network, or a replacement.
 
-use std::error::Error as _;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use rustls::CertificateError;
 
 use hookctl_core::record::SendPermit;
 use url::Url;
@@ -92,10 +94,24 @@ impl Answer {
 /// The error of an attempt without a complete response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoAnswer {
-    /// Whether the request certainly never reached the API.
-    pub never_sent: bool,
+    /// What is known of the request.
+    pub fate: Fate,
     /// A description of the failure.
     pub reason: String,
+}
+
+/// What is known of a request without a complete response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It certainly never reached the API.
+    NeverSent,
+    /// It was not sent, because the certificate of the server is not trusted. Further attempts would fail in the same way.
+    Untrusted {
+        /// Whether the authority that issued the certificate is unknown.
+        unknown_issuer: bool,
+    },
+    /// It may have been processed.
+    Unknown,
 }
 
 /// The transport over the network.
@@ -167,7 +183,7 @@ impl Network {
             return Ok(url.clone());
         }
         let url = Url::parse(text).map_err(|error| NoAnswer {
-            never_sent: true,
+            fate: Fate::NeverSent,
             reason: error.to_string(),
         })?;
         *latest = Some((text.to_owned(), url.clone()));
@@ -205,7 +221,7 @@ impl Transport for Network {
         while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
             if body.len() + chunk.len() > BODY_LIMIT {
                 return Err(NoAnswer {
-                    never_sent: false,
+                    fate: Fate::Unknown,
                     reason: "the response exceeds 16 MiB".to_owned(),
                 });
             }
@@ -220,7 +236,23 @@ impl Transport for Network {
 }
 
 fn no_answer(error: reqwest::Error) -> NoAnswer {
+    if let Some(error) = certificate_error(&error) {
+        // An authority with the name of a trusted one, as after its renewal, has another signature.
+        let unknown_issuer = matches!(
+            error,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature
+        );
+        return NoAnswer {
+            fate: Fate::Untrusted { unknown_issuer },
+            reason: error.to_string(),
+        };
+    }
     let never_sent = error.is_connect() || error.is_builder() || is_withdrawn(&error);
+    let fate = if never_sent {
+        Fate::NeverSent
+    } else {
+        Fate::Unknown
+    };
     let reason = if error.is_timeout() {
         "timed out".to_owned()
     } else {
@@ -234,7 +266,24 @@ fn no_answer(error: reqwest::Error) -> NoAnswer {
         }
         text
     };
-    NoAnswer { never_sent, reason }
+    NoAnswer { fate, reason }
+}
+
+/// Returns why the certificate of the server is not trusted, if that is the cause of an error.
+fn certificate_error(error: &reqwest::Error) -> Option<&CertificateError> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(rustls::Error::InvalidCertificate(error)) = error.downcast_ref() {
+            return Some(error);
+        }
+        // An I/O error with a cause skips it in its `source`.
+        let inner = error.downcast_ref().and_then(io::Error::get_ref);
+        cause = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
 }
 
 #[cfg(test)]
@@ -286,6 +335,6 @@ mod tests {
         assert_eq!(answered(BODY_LIMIT).await.unwrap().body.len(), BODY_LIMIT);
         let error = answered(BODY_LIMIT + 1).await.unwrap_err();
         assert_eq!(error.reason, "the response exceeds 16 MiB");
-        assert!(!error.never_sent);
+        assert_eq!(error.fate, Fate::Unknown);
     }
 }

@@ -151,6 +151,16 @@ fn api(error: &ApiError) -> &'static [&'static str] {
             team_headers_sent: false,
             ..
         } => &["if the key is correct, set `team_id` and `user_id` of the target too"],
+        ApiError::Untrusted {
+            unknown_issuer: true,
+            ..
+        } => &[
+            "install the certificate of its authority on this machine, or on Linux, name a PEM file that contains it in \
+             SSL_CERT_FILE",
+        ],
+        ApiError::Untrusted { .. } => {
+            &["check `api_url` of the target, and the clock of this machine"]
+        }
         ApiError::NotServed { .. }
         | ApiError::Unexpected {
             status: 300..400, ..

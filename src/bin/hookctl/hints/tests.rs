@@ -10,6 +10,7 @@ use hookctl::plan::PlanProblem;
 use hookctl::plan::safety::Refusal;
 use hookctl::record::shared::{BlobError, BlobErrorKind, Holder, SharedError};
 use hookctl::record::{RecordError, RecordErrorKind};
+use hookctl::remote::ApiError;
 use hookctl::saved::{NoPlan, OpenError};
 use hookctl::secret::TooShort;
 use hookctl::trust::GatherError;
@@ -133,6 +134,14 @@ fn records() -> Vec<Box<dyn Error>> {
         .collect()
 }
 
+fn untrusted(reason: &str, unknown_issuer: bool) -> ApiError {
+    ApiError::Untrusted {
+        url: "https://api.example.com".to_owned(),
+        reason: reason.to_owned(),
+        unknown_issuer,
+    }
+}
+
 fn others() -> Vec<Box<dyn Error>> {
     vec![
         Box::new(DiscoverError::Both {
@@ -150,6 +159,8 @@ fn others() -> Vec<Box<dyn Error>> {
         Box::new(GatherError::TooManyNames {
             program: "vault".into(),
         }),
+        Box::new(untrusted("UnknownIssuer", true)),
+        Box::new(untrusted("certificate expired", false)),
         Box::new(FsEventsError::OutOfWatches),
         Box::new(FsEventsError::OutOfWatchers),
     ]
