@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
-use hookctl::reconcile::{PlanInputs, prepare};
+use hookctl::reconcile::{PassError, PlanInputs, prepare};
 use hookctl::record::Record;
 use hookctl::remote::ApiError;
 use hookctl::render::StatusDocument;
@@ -146,17 +146,18 @@ pub(crate) async fn read(
     };
     let look = async {
         progress::begin(Phase::List);
-        let planned = prepare(&inputs, &remembered).await;
+        // After a failure, nothing else is requested: a rejected key counts against the account each time.
+        let planned = prepare(&inputs, &remembered).await?;
         progress::begin(Phase::Events);
         let deliveries = if query.deliveries {
             Some(recent_deliveries(session.api(), MOST_EVENTS).await)
         } else {
             None
         };
-        (planned, deliveries)
+        Ok::<_, PassError>((planned, deliveries))
     };
-    let (planned, deliveries) = unless_cancelled(&cancellation, look).await?;
-    let planned = planned.map_err(|error| presenter.failed(&error))?;
+    let looked = unless_cancelled(&cancellation, look).await?;
+    let (planned, deliveries) = looked.map_err(|error| presenter.failed(&error))?;
     let mut document = StatusDocument::new(&settings.target.name, &planned.plan, last_applied);
     match deliveries {
         None => {}
