@@ -20,7 +20,7 @@ use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::recent::recent_deliveries;
 use crate::record_ahead;
-use crate::run::selected;
+use crate::run::{selected, selects_something};
 use crate::secrets::{Missing, clear_and_resolve};
 use crate::session::Session;
 use crate::signals::{cancel_on_signal, unless_cancelled};
@@ -133,6 +133,7 @@ pub(crate) async fn read(
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let last_applied = &remembered.last_applied;
+    selects_something(&only, desired.keys().chain(last_applied.keys()))?;
     let first_list = first(early, &session, &remembered, resolved.known).await;
     let policy = Policy {
         only,
