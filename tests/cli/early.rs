@@ -6,11 +6,13 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
+use std::time::Duration;
 
 use hookctl::sandbox::Fault;
 use serde_json::{Value, json};
 
 use crate::harness::{API_KEY, Account, BILLING, CANARY, Repository, Run};
+use crate::interruption::reached;
 
 /// A token whose every part is a canary.
 const TOKEN: &str = "s3cr3t-token-77zz";
@@ -29,17 +31,28 @@ fn repository() -> Repository {
 /// Runs a command whose token is resolved only after the first response arrived, and looks for secrets in everything that
 /// it leaves.
 fn run(repository: &Repository, account: &Account, arguments: &[&str]) -> Run {
-    run_meanwhile(repository, account, arguments, || ())
+    run_meanwhile(repository, account, arguments, When::Answered, || ())
 }
 
-/// Runs a command like [`run`], and does something else between the response and the token.
+/// What happens before the token is resolved.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// The list is requested.
+    Requested,
+    /// Its response arrives.
+    Answered,
+}
+
+/// Runs a command like [`run`], and does something else between the list and the token.
 fn run_meanwhile(
     repository: &Repository,
     account: &Account,
     arguments: &[&str],
+    when: When,
     meanwhile: impl FnOnce(),
 ) -> Run {
     let _ = std::fs::remove_file(repository.path("arrived"));
+    let received = account.sandbox.received();
     let url = account.sandbox.base_url();
     let mut child = repository
         .command(&[&["-vv", "--api-url", &url], arguments].concat())
@@ -50,8 +63,11 @@ fn run_meanwhile(
         .unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut stderr = String::new();
+    if when == When::Requested {
+        reached(account, received + 1);
+    }
     // The log tells of a request once its response is complete.
-    while !stderr.contains("status=") {
+    while when == When::Answered && !stderr.contains("status=") {
         assert_ne!(
             log.read_line(&mut stderr).unwrap(),
             0,
@@ -69,13 +85,13 @@ fn run_meanwhile(
     let plan = std::fs::read_to_string(repository.path("plan.json")).unwrap_or_default();
     for text in [&run.stdout, &run.stderr, &plan] {
         let text = text.to_lowercase();
-        for part in [CANARY, "77zz", "token%2d77"] {
+        for part in [CANARY, "77zz", "token%2d77", "5f1w"] {
             assert!(!text.contains(part), "{arguments:?}: {text}");
         }
     }
     for (path, content) in repository.record() {
         let content = String::from_utf8_lossy(&content).to_lowercase();
-        for part in [CANARY, "77zz"] {
+        for part in [CANARY, "77zz", "5f1w"] {
             assert!(!content.contains(part), "{part} in {}", path.display());
         }
     }
@@ -193,6 +209,70 @@ fn a_list_that_fails_quotes_no_token_that_was_unknown_when_it_failed() {
     }
 }
 
+/// Addresses elsewhere that echo a secret, which has no dot.
+fn locations(secret: &str) -> Vec<String> {
+    let upper = secret.to_uppercase();
+    let encoded = secret.replace('-', "%2D");
+    let (one, other) = secret.split_at(9);
+    vec![
+        format!("https://{secret}.evil.example/x"),
+        format!("https://{upper}.evil.example/x"),
+        format!("https://{encoded}.evil.example/x"),
+        format!("https://evil.{secret}/x"),
+        format!("https://{one}\t{other}.evil.example/x"),
+        format!("https://{secret}:443@evil.example/x"),
+        format!("https://evil.example/{secret}"),
+        format!("https://evil.example/{encoded}?next={upper}#{secret}"),
+        format!("custom://{upper}/x"),
+        format!("//{secret}/x"),
+        format!("/{secret}"),
+        format!("https://[{secret}]/"),
+        secret.to_owned(),
+    ]
+}
+
+#[test]
+fn a_redirect_shows_no_secret_of_its_address_that_was_unknown_when_it_arrived() {
+    let locations = [locations(TOKEN), locations(API_KEY)].concat();
+    for (number, location) in locations.iter().enumerate() {
+        // Every status with every command, but not with every address.
+        let status = [301, 302, 307, 308][number % 4];
+        let command = COMMANDS[number % COMMANDS.len()];
+        let (account, repository) = (Account::new(), repository());
+        answers(&account, status, &[("location", location)], "");
+        let run = run(&repository, &account, command).code(1);
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains("a redirect "), "{location}: {said}");
+        assert!(said.contains("not followed"), "{location}: {said}");
+        assert_eq!(lists(&account), 1, "{location} {command:?}");
+    }
+}
+
+#[test]
+fn a_redirect_shows_no_secret_of_its_address_that_was_known_when_it_arrived() {
+    let locations = [locations(TOKEN), locations(API_KEY)].concat();
+    for (number, location) in locations.iter().enumerate() {
+        let mut repository =
+            Repository::with(&(BILLING.to_owned() + "    bearer_token: { env: TOKEN }\n"));
+        repository.set("TOKEN", TOKEN);
+        let account = Account::new();
+        let redirect = Fault::Answer {
+            status: [301, 302, 307, 308][number % 4],
+            headers: vec![("location".to_owned(), location.clone())],
+            body: String::new(),
+        };
+        account.fault("POST", 1, redirect.clone());
+        account.fault("POST", 2, redirect.clone());
+        account.fault("POST", 3, redirect);
+        let run = repository.sync(&account, &["-vv"]).code(4);
+        let said = run.stdout + &run.stderr;
+        assert!(said.contains("a redirect "), "{location}: {said}");
+        for part in ["s3cr3t", "77zz", "%2d77", "5f1w"] {
+            assert!(!said.to_lowercase().contains(part), "{location}: {said}");
+        }
+    }
+}
+
 #[test]
 fn a_list_that_began_before_another_run_wrote_the_record_is_requested_again() {
     for has_record in [false, true] {
@@ -205,7 +285,7 @@ fn a_list_that_began_before_another_run_wrote_the_record_is_requested_again() {
         }
         // The list that arrived has no webhook of this name, and the record of the other run binds one.
         let other = || drop(repository.sync(&account, &[]).code(0).shows("1 created"));
-        run_meanwhile(&repository, &account, &["sync"], other)
+        run_meanwhile(&repository, &account, &["sync"], When::Answered, other)
             .code(0)
             .shows("No changes.");
         let expected: &[&str] = if has_record {
@@ -214,6 +294,44 @@ fn a_list_that_began_before_another_run_wrote_the_record_is_requested_again() {
             &["Billing"]
         };
         assert_eq!(account.names(), expected);
+    }
+}
+
+/// A rejected key counts against the account, so it is sent once.
+#[test]
+fn a_key_that_an_outdated_list_was_refused_is_sent_once() {
+    let detail = json!({ "detail": "no such key" }).to_string();
+    // The refusal arrives before or after another run wrote the record.
+    for (status, delay) in [(401, None), (403, None), (401, Some(2))] {
+        let (account, repository) = (Account::new(), repository());
+        if let Some(seconds) = delay {
+            account.fault("GET", 1, Fault::Delay(Duration::from_secs(seconds)));
+        }
+        answers(&account, status, &[], &detail);
+        let other = || {
+            drop(repository.sync(&account, &[]).code(0).shows("1 created"));
+            assert_eq!(lists(&account), 3, "its own, before and after the create");
+        };
+        let when = if delay.is_some() {
+            When::Requested
+        } else {
+            When::Answered
+        };
+        let run = run_meanwhile(&repository, &account, &["sync"], when, other);
+        run.code(1).complains("does not accept the API key");
+        assert_eq!(account.requests(), [""; 0], "{status} {delay:?}");
+    }
+}
+
+#[test]
+fn a_refused_key_is_sent_once_by_every_command() {
+    let detail = json!({ "detail": "no such key" }).to_string();
+    for command in COMMANDS {
+        let (account, repository) = (Account::new(), repository());
+        answers(&account, 401, &[], &detail);
+        run(&repository, &account, command).code(1);
+        let requests = account.requests();
+        assert_eq!(requests, ["GET workflow-webhooks"], "{command:?}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use hookctl::sandbox::{Fault, Hears};
+use serde_json::json;
 
 use crate::harness::{Account, Repository, Run, hooks};
 use crate::interruption::{nothing_pends, reached, signal};
@@ -283,4 +284,53 @@ fn settle_now_does_not_wait_and_the_record_says_so() {
         .code(0);
     shown.shows("it may still take effect");
     assert_eq!(account.names(), ["hook-00"]);
+}
+
+/// A token that may still be set stays in the record, which keeps back nothing else of it.
+#[test]
+fn a_protection_is_recorded_while_a_token_may_still_be_set() {
+    const WEBHOOK: &str = "  hook: { url: 'https://h.example.com', actions: all";
+    const OTHER: &str = "  other: { url: 'https://o.example.com', actions: all }\n";
+    for (edit, patches) in [("", 0), (", timeout_seconds: 20", 1)] {
+        let account = Account::new();
+        let mut repository = Repository::new();
+        let declare = |repository: &Repository, fields: &str| {
+            repository.declare(&format!("webhooks:\n{WEBHOOK}{fields} }}\n{OTHER}"));
+        };
+        repository.set("HOOKCTL_SETTLE_HORIZON", "10m");
+        repository.set("TOKEN", "s3cr3t-one");
+        declare(&repository, "");
+        repository.settled(&account);
+        declare(&repository, ", bearer_token: { env: TOKEN }");
+        account.fault("PATCH", 1, Fault::Hang);
+        let sent = account.sandbox.received();
+        let mut child = start(&repository, &account);
+        reached(&account, sent + 2);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        account.requests();
+        declare(&repository, &format!(", prevent_destroy: true{edit}"));
+        repository.sync(&account, &["--settle", "now"]).code(0);
+        let requests = account.requests();
+        let is_patch = |line: &&String| line.starts_with("PATCH");
+        assert_eq!(requests.iter().filter(is_patch).count(), patches);
+        let url = account.sandbox.base_url();
+        let show = ["--api-url", &url, "record", "show", "--output", "json"];
+        let record = repository.run(&show).code(0).json();
+        let hook = &record["bindings"][0];
+        assert_eq!(
+            (&hook["key"], &hook["prevent_destroy"], &hook["token_set"]),
+            (&json!("hook"), &json!(true), &json!(true)),
+            "{edit}: {record}"
+        );
+        // The declaration is gone.
+        repository.declare(&format!("webhooks:\n{OTHER}"));
+        let prune = ["--prune", "--force", "--yes", "--settle", "now"];
+        repository
+            .sync(&account, &prune)
+            .code(5)
+            .complains("prevent_destroy");
+        account.got_only_lists();
+        assert_eq!(account.names(), ["hook", "other"]);
+    }
 }

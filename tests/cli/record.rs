@@ -95,7 +95,7 @@ fn a_renamed_key_keeps_its_webhook_and_its_token() {
         .code(1)
         .complains("already bound");
     record(&repository, &account, &["rename", "unknown", "new"])
-        .code(1)
+        .code(64)
         .complains("not bound");
     record(&repository, &account, &["rename", "billing", "New!"]).code(64);
     record(&repository, &account, &["rename", "billing", "invoices"]).code(0);
@@ -111,7 +111,7 @@ fn a_forgotten_webhook_stays_at_the_api() {
     assert_eq!(account.names().len(), 2);
     repository.sync(&account, &[]).code(0).shows("1 adopted");
     record(&repository, &account, &["forget", "unknown"])
-        .code(1)
+        .code(64)
         .complains("not bound");
 }
 

@@ -174,8 +174,14 @@ fn events_are_listed_filtered_and_paged() {
     assert_eq!(json(&["drifted"])["events"], json!([]));
     assert_eq!(json(&["same"])["events"][0]["key"], "same");
     run(&repository, &account, &["events", "unknown"])
-        .code(1)
+        .code(64)
         .complains("'unknown' is neither a known key nor a webhook id");
+    for command in [&["status"][..], &["report", "--html", "report.html"]] {
+        let all = [command, &["--only", "unknown"]].concat();
+        run(&repository, &account, &all)
+            .code(64)
+            .complains("--only: no key matches 'unknown'");
+    }
     run(&repository, &account, &["events", "--status", "lost"]).code(64);
 }
 

@@ -330,7 +330,7 @@ fn a_webhook_without_a_delivery_is_an_error_of_the_request() {
         .complains("billing: nothing sent, it does not subscribe to workflow_deleted");
     run(&["workflow_run_failed", "--sandbox"]).code(64);
     run(&["workflow_deleted", "--sandbox", "--webhook", "biling"])
-        .code(1)
+        .code(64)
         .complains("'biling' is neither a known key nor a webhook id");
     run(&["workflow_deleted", "--deliver-to", "a.example"])
         .code(64)

@@ -68,8 +68,11 @@ impl Refusal {
         // Azure adds lines with the id of the request.
         let first = message.trim().lines().next().unwrap_or_default();
         let mut message = beginning(&mask.masked(first), LONGEST).into_owned();
+        // Only what is certainly a region is shown: the header may contain any text.
         if let Some(region) = header("x-amz-bucket-region")
             && status.is_redirection()
+            && is_region(region)
+            && mask.masked(region) == region
         {
             message = format!("the bucket is in region {region}");
         }
@@ -205,6 +208,13 @@ pub(crate) fn described(text: &str, mask: &Filter) -> String {
         });
     let text = words.collect::<Vec<_>>().join(" ");
     beginning(&text, LONGEST).into_owned()
+}
+
+/// Returns whether a text has the form of a region.
+fn is_region(text: &str) -> bool {
+    let mut letters = text.bytes();
+    (1..=32).contains(&text.len())
+        && letters.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Returns the content of the first element of this name.

@@ -8,6 +8,7 @@ use hookctl::state::LastApplied;
 use hookctl::webhook::{Key, RemoteId};
 
 use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
 
 /// Returns the id of a webhook that is named by its key or its id.
 pub(crate) fn webhook(written: &str, known: &LastApplied) -> Result<RemoteId, CommandError> {
@@ -25,7 +26,8 @@ pub(crate) fn webhook(written: &str, known: &LastApplied) -> Result<RemoteId, Co
                 sanitize(written)
             ),
         )
-        .hint("`hookctl status` lists keys and ids")),
+        .hint("`hookctl status` lists keys and ids")
+        .status(ExitStatus::Usage)),
     }
 }
 

@@ -10,6 +10,7 @@ use hookctl::clock::{Clock, Stamp};
 use hookctl::reconcile::FirstList;
 use hookctl::record::{Access, Head, Record, Remembered};
 use hookctl::remote::http::{HttpApi, UnreadList};
+use hookctl::remote::observe;
 use hookctl::secret::{KnownSecrets, SecretSource};
 
 use crate::environment::Environment;
@@ -53,7 +54,7 @@ impl EarlyList {
 }
 
 /// Returns the list for the first plan, read with all secrets of the run. If there is none that may be used, the plan
-/// requests one.
+/// requests one, unless the API rejected the key meanwhile.
 pub(crate) async fn first(
     early: Option<EarlyList>,
     session: &Session,
@@ -64,9 +65,13 @@ pub(crate) async fn first(
         Some(early) if early.is_current(session.record(), remembered).await => {
             FirstList::begun(early.began, early.list.read(known))
         }
-        Some(_) => {
+        Some(early) => {
             tracing::debug!("the list is requested again");
-            FirstList::default()
+            let api = session.shared_api();
+            FirstList::begun(session.clock().now(), async move {
+                early.list.discard(&known).await?;
+                observe(&*api).await
+            })
         }
         None => FirstList::default(),
     }

@@ -135,8 +135,8 @@ fn rename_and_forget_take_the_lease() {
     fleet.declare(&BILLING.replace("  billing:", "  money:"));
     fleet.is_settled(1);
     // A failure releases the lease.
-    fleet.run(&["record", "forget", "none"]).code(1);
-    fleet.run(&["record", "rename", "none", "other"]).code(1);
+    fleet.run(&["record", "forget", "none"]).code(64);
+    fleet.run(&["record", "rename", "none", "other"]).code(64);
     let status = fleet.run(&["record", "status"]).code(0);
     assert!(status.stdout.contains("No process is writing it"));
     fleet.run(&["record", "forget", "money"]).code(0);

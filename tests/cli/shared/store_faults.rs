@@ -35,6 +35,52 @@ fn an_object_store_that_is_down_stops_a_run_before_it_sends_anything() {
 }
 
 #[test]
+fn a_redirect_of_the_object_store_says_what_to_set() {
+    let fleet = fleet();
+    let long = concat!(
+        "eu-west-1-",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    );
+    for status in [301, 307] {
+        for (region, named) in [
+            (Some("eu-west-1"), true),
+            (None, false),
+            // Not a region, and the key of the store.
+            (Some("eu-west-1\t::error::x"), false),
+            (Some("EU-WEST-1 choose"), false),
+            (Some("stub-secret"), false),
+            (Some(""), false),
+            (Some(long), false),
+        ] {
+            let fault = Fault::Elsewhere(status, region);
+            fleet.store().set_fault(Some(fault));
+            for command in [&["sync", "--yes"][..], &["record", "status"]] {
+                fleet.store().forget_requests();
+                let run = fleet
+                    .run(command)
+                    .code(1)
+                    .complains("hint: set `region` of `record` to the region of the bucket")
+                    .complains(
+                        "hint: if `record` has an `endpoint`, set it to that of this region",
+                    );
+                let is_named = run.stderr.contains("the bucket is in region eu-west-1\n");
+                assert_eq!(is_named, named, "{fault:?}: {}", run.stderr);
+                let requests = fleet.store().requests();
+                assert_eq!(requests.len(), 1, "{fault:?}: a retry does not help");
+                let stderr = &run.stderr;
+                for text in ["::error", "choose", "stub-secret", "aaaa"] {
+                    assert!(!stderr.contains(text), "{fault:?}: {stderr}");
+                }
+            }
+        }
+    }
+    fleet.account.got_only_lists();
+    fleet.store().set_fault(None);
+    fleet.run(&["sync", "--yes"]).code(0);
+    fleet.is_settled(1);
+}
+
+#[test]
 fn a_job_that_may_not_write_can_plan_and_cannot_apply() {
     let fleet = fleet();
     fleet.store().set_fault(Some(Fault::ReadOnly));

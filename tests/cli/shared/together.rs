@@ -23,10 +23,11 @@ fn runs_at_once_make_each_webhook_once() {
 
 #[cfg(unix)]
 mod stopped {
-    use std::process::Child;
+    use std::process::{Child, Stdio};
     use std::time::{Duration, Instant};
 
     use rustix::process::{Pid, Signal, kill_process};
+    use serde_json::Value;
 
     use super::*;
 
@@ -67,5 +68,57 @@ mod stopped {
         assert_eq!(sent, Vec::<&String>::new(), "{}", run.stderr);
         run.code(4);
         fleet.is_settled(200);
+    }
+
+    /// Ctrl-C while `record unlock` waits: the record is left to the lease of the unlock, and not to the process that hangs.
+    #[test]
+    fn an_interrupted_unlock_leaves_the_record_to_its_lease() {
+        let mut fleet = Fleet::on(Account::with_latency(Duration::from_millis(20)));
+        fleet.set("HOOKCTL_REQUEST_TIMEOUT", "1s");
+        fleet.declare(&hooks(100));
+        // A lease of which two seconds are waited for.
+        let home = fleet.checkout();
+        let config = std::fs::read_to_string(home.path("hookctl.yaml")).unwrap();
+        home.write("hookctl.yaml", &config.replace("lease: 1s", "lease: 3s"));
+        let start = |arguments: &[&str]| {
+            let mut command = home.command(arguments);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let mut hanging = start(&["sync", "--yes"]);
+        until("some are made", || fleet.account.names().len() > 5);
+        signal(&hanging, Signal::STOP);
+        let status = || {
+            let status = ["record", "status", "--output", "json"];
+            home.run(&status).code(0).json()["shared"].clone()
+        };
+        let before = status();
+        let epoch = before["epoch"].as_u64().unwrap();
+        let objects = fleet.store().objects().len();
+        let unlocking = start(&["record", "unlock", "--epoch", &epoch.to_string(), "--yes"]);
+        // The log is closed to the process by an entry of the next epoch.
+        until("it was taken", || fleet.store().objects().len() > objects);
+        let begun = Instant::now();
+        signal(&unlocking, Signal::INT);
+        let run = Run::of(unlocking.wait_with_output().unwrap()).code(130);
+        assert!(begun.elapsed() < Duration::from_secs(2), "it ends at once");
+        assert_eq!(run.stdout, "");
+        let said = run.complains("interrupted").stderr;
+        assert!(said.contains("that process can write no more"), "{said}");
+        assert!(said.contains("`hookctl record status` shows it"), "{said}");
+        let after = status();
+        assert_eq!(after["epoch"].as_u64(), Some(epoch + 1));
+        assert_ne!(after["holder"], before["holder"]);
+        assert_ne!(after["holder"], Value::Null, "not free yet");
+        home.run(&["record", "verify"]).code(0);
+        home.run(&["sync", "--yes"])
+            .code(0)
+            .complains("waiting for the record");
+        hanging.kill().unwrap();
+        hanging.wait().unwrap();
+        assert_eq!(fleet.account.names().len(), 100);
+        home.run(&["sync", "--dry-run", "--detailed-exitcode"])
+            .code(0);
+        home.run(&["record", "verify"]).code(0);
     }
 }

@@ -207,11 +207,12 @@ pub(super) fn complaint(body: &[u8], redactor: &Redactor<'_>) -> Complaint {
     }
 }
 
-/// Describes a redirect by the host of its `Location`, since the rest of the URL may contain a secret.
-pub(super) fn redirect(location: Option<&str>) -> String {
+/// Describes a redirect by the host of its `Location`. The rest of the URL means nothing to a reader.
+pub(super) fn redirect(location: Option<&str>, redactor: &Redactor<'_>) -> String {
     let host = location
         .and_then(|location| url::Url::parse(location).ok())
-        .and_then(|location| location.host_str().map(str::to_owned));
+        // As it is read: a parser drops tabs, and decodes what is encoded.
+        .and_then(|location| Some(redactor.clean(location.host_str()?, EXCERPT_LENGTH)));
     let to = host.map_or_else(|| "elsewhere".to_owned(), |host| format!("to {host}"));
     format!("a redirect {to}, which is not followed with the API key")
 }

@@ -78,7 +78,7 @@ impl Refusal {
             Self::Failed(answer) => unexpected(&answer, redactor.excerpt(&answer.body), redactor),
             Self::Foreign(answer) => {
                 let excerpt = match answer.status {
-                    300..=399 => redirect(answer.header("location")),
+                    300..=399 => redirect(answer.header("location"), redactor),
                     _ => redactor.excerpt(&answer.body),
                 };
                 unexpected(&answer, excerpt, redactor)

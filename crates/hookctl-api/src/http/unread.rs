@@ -69,6 +69,26 @@ impl<T: Transport + 'static> UnreadList<T> {
         };
         observe_from(&first, &*self.api).await
     }
+
+    /// Discards the list, because its content is outdated. Waits for the first response if it has not arrived yet.
+    ///
+    /// # Errors
+    /// Returns the failure of the first request if it arrives only now, or if the API rejected the key: then a further
+    /// request would fail in the same way, and may lock the account.
+    pub async fn discard(self, known: &KnownSecrets) -> Result<(), ObserveError> {
+        let is_new = !self.arriving.has_arrived(1);
+        let Some(Err(refusal)) = self.arriving.take(1).await else {
+            return Ok(());
+        };
+        if !is_new && !matches!(refusal, Refusal::KeyRefused(_)) {
+            return Ok(());
+        }
+        let redactor = self.api.redactor_of(known.followed());
+        let failed = self.api.read_page(Err(refusal), &redactor);
+        failed
+            .map(drop)
+            .map_err(|source| ObserveError::Page { page: 1, source })
+    }
 }
 
 impl<T: Transport + 'static> Drop for UnreadList<T> {
@@ -146,6 +166,11 @@ impl Arriving {
         state.requested = Some(requested);
         drop(state);
         self.changed.notify_waiters();
+    }
+
+    /// Returns whether a page is there.
+    fn has_arrived(&self, number: u32) -> bool {
+        self.lock().pages.contains_key(&number)
     }
 
     /// Waits for a page. Returns `None` if it was not requested.
@@ -258,9 +283,13 @@ mod tests {
         let scripted = Scripted::default();
         for (number, (status, body)) in answers {
             let query = format!("page={number}&size={PAGE_SIZE}");
+            // The text of a redirect is its address.
+            let location = (300..400)
+                .contains(status)
+                .then(|| ("location".to_owned(), body.clone()));
             let answer = Answer {
                 status: *status,
-                headers: Vec::new(),
+                headers: location.into_iter().collect(),
                 body: body.clone().into_bytes(),
             };
             let mut answers = scripted.answers.lock().unwrap();
@@ -337,6 +366,46 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_redirect_names_no_secret_of_its_address() {
+        for (location, host) in [
+            ("https://login.example/x?y", "to login.example,"),
+            (
+                "https://LOGIN.example:8443/an-echoed-token",
+                "to login.example,",
+            ),
+            ("https://an-echoed-token.example/x", "to (secret).example,"),
+            ("https://AN-echoed-Token.example/x", "to (secret).example,"),
+            (
+                "https://an%2Dechoed%2dtoken.example/x",
+                "to (secret).example,",
+            ),
+            // A parser ignores the tab, and reads the wide letters as narrow ones.
+            (
+                "https://an-echo\ted-token.example/x",
+                "to (secret).example,",
+            ),
+            (
+                "https://ａｎ-echoed-token.example/x",
+                "to (secret).example,",
+            ),
+            ("https://the-api-key.example/x", "to (secret).example,"),
+            ("custom://The-Api-Key", "to (secret),"),
+            ("//an-echoed-token/x", "elsewhere,"),
+            ("an-echoed-token", "elsewhere,"),
+        ] {
+            for status in [301, 302, 307, 308] {
+                let answers = [(1, (status, location.to_owned()))];
+                let [early, normal] = both(&answers).await;
+                assert_eq!(early, normal, "{location}");
+                assert!(early.0.contains(host), "{location}: {}", early.0);
+                let shown = early.0.to_lowercase();
+                assert!(!shown.contains(TOKEN), "{location}: {shown}");
+                assert!(!shown.contains("the-api-key"), "{location}: {shown}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn pages_are_read_while_others_are_requested() {
         let followed = Followed::default();
         let answers = [(1, page(&["a"], 2)), (2, page(&["b"], 2))];
@@ -388,6 +457,39 @@ mod tests {
         let read = list.read(followed.follow_tokens([])).await.unwrap();
         assert_eq!(read.observed.webhooks.len(), 6);
         assert_eq!(api.stats().requests, 6);
+    }
+
+    #[tokio::test]
+    async fn a_discarded_list_fails_if_another_request_would() {
+        let refused = |status| (status, json!({ "detail": TOKEN }).to_string());
+        for (answer, has_arrived, expected) in [
+            (page(&["a"], 1), true, None),
+            (page(&["a"], 1), false, None),
+            (refused(401), true, Some("does not accept the API key")),
+            (refused(403), false, Some("does not accept the API key")),
+            (refused(400), true, None),
+            (refused(400), false, Some("rejected the request")),
+        ] {
+            let followed = Followed::default();
+            let api = api(&[(1, answer)], &followed);
+            let list = UnreadList::request(Arc::clone(&api));
+            while has_arrived && !list.arriving.lock().ended {
+                tokio::task::yield_now().await;
+            }
+            let known = followed.follow_tokens([&secret(TOKEN)]);
+            let discarded = list.discard(&known).await;
+            let failure = discarded.err().map(|error| {
+                format!("{error:?} {}", {
+                    let source = error.api_error().unwrap();
+                    source.to_string()
+                })
+            });
+            assert_eq!(failure.is_some(), expected.is_some(), "{failure:?}");
+            let text = failure.unwrap_or_default();
+            assert!(text.contains(expected.unwrap_or_default()), "{text}");
+            assert!(!text.contains(TOKEN), "{text}");
+            assert_eq!(api.stats().requests, 1);
+        }
     }
 
     #[tokio::test]

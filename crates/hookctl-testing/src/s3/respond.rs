@@ -95,6 +95,7 @@ fn under(
     match fault {
         Some(Fault::Refuse) => return now(busy.into()),
         Some(Fault::Hang) => return Outcome::Hang,
+        Some(Fault::Elsewhere(status, region)) => return now(elsewhere(status, region)),
         Some(Fault::ReadOnly) if writes => {
             return now((StatusCode::FORBIDDEN, "AccessDenied", "Access Denied").into());
         }
@@ -112,6 +113,25 @@ fn under(
         Some(Fault::Delay(delay)) => Outcome::Reply(reply, delay),
         _ => now(reply),
     }
+}
+
+/// Returns a redirect as S3 sends it for a bucket of another region.
+fn elsewhere(status: u16, region: Option<&'static str>) -> Reply {
+    let (code, message) = match status {
+        307 => (
+            "TemporaryRedirect",
+            "Please re-send this request to the specified temporary endpoint.",
+        ),
+        _ => (
+            "PermanentRedirect",
+            "The bucket you are attempting to access must be addressed using the specified endpoint.",
+        ),
+    };
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::MOVED_PERMANENTLY);
+    let mut reply = Reply::from((status, code, message));
+    let region = region.map(|region| ("x-amz-bucket-region", region.to_owned()));
+    reply.headers.extend(region);
+    reply
 }
 
 fn perform(

@@ -47,6 +47,8 @@ pub enum Fault {
     Conflict,
     /// Writes happen whether or not their condition holds.
     IgnoreConditions,
+    /// Each request is redirected with this status, since the bucket is elsewhere. The header names this region, if any.
+    Elsewhere(u16, Option<&'static str>),
 }
 
 /// A request that the store received.

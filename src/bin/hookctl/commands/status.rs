@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use hookctl::plan::Policy;
 use hookctl::plan::safety::Overrides;
-use hookctl::reconcile::{PlanInputs, prepare};
+use hookctl::reconcile::{PassError, PlanInputs, prepare};
 use hookctl::record::{Access, Record};
 use hookctl::remote::ApiError;
 use hookctl::render::StatusDocument;
@@ -20,7 +20,7 @@ use crate::presenter::{Output, Presenter};
 use crate::progress::{self, Phase};
 use crate::recent::recent_deliveries;
 use crate::record_ahead;
-use crate::run::selected;
+use crate::run::{selected, selects_something};
 use crate::secrets::{Missing, clear_and_resolve};
 use crate::session::Session;
 use crate::signals::{cancel_on_signal, unless_cancelled};
@@ -139,6 +139,7 @@ pub(crate) async fn read(
     let secrets = resolved.secrets;
     let desired = session.desired(declarations, &secrets, &remembered, &BTreeMap::new())?;
     let last_applied = &remembered.last_applied;
+    selects_something(&only, desired.keys().chain(last_applied.keys()))?;
     let first_list = first(early, &session, &remembered, resolved.known).await;
     let policy = Policy {
         only,
@@ -152,17 +153,18 @@ pub(crate) async fn read(
     };
     let look = async {
         progress::begin(Phase::List);
-        let planned = prepare(&inputs, &remembered).await;
+        // After a failure, nothing else is requested: a rejected key counts against the account each time.
+        let planned = prepare(&inputs, &remembered).await?;
         progress::begin(Phase::Events);
         let deliveries = if query.deliveries {
             Some(recent_deliveries(session.api(), MOST_EVENTS).await)
         } else {
             None
         };
-        (planned, deliveries)
+        Ok::<_, PassError>((planned, deliveries))
     };
-    let (planned, deliveries) = unless_cancelled(&cancellation, look).await?;
-    let planned = planned.map_err(|error| presenter.failed(&error))?;
+    let looked = unless_cancelled(&cancellation, look).await?;
+    let (planned, deliveries) = looked.map_err(|error| presenter.failed(&error))?;
     let mut document = StatusDocument::new(&settings.target.name, &planned.plan, last_applied);
     match deliveries {
         None => {}

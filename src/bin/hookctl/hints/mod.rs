@@ -124,7 +124,10 @@ fn shared_record(error: &SharedError) -> &'static [&'static str] {
             BlobErrorKind::NoBucket => &[
                 "create the bucket, or correct its name in `record`; hookctl creates objects only",
             ],
-            BlobErrorKind::Elsewhere => &["set `region` of `record` to the region of the bucket"],
+            BlobErrorKind::Elsewhere => &[
+                "set `region` of `record` to the region of the bucket",
+                "if `record` has an `endpoint`, set it to that of this region",
+            ],
             BlobErrorKind::Denied => &[
                 "check the credentials, and their permissions to read, list, and write below the prefix",
             ],

@@ -6,6 +6,7 @@ use hookctl::webhook::{Key, RemoteId};
 use super::failed;
 use super::settle::settle;
 use crate::error::CommandError;
+use crate::exit_status::ExitStatus;
 use crate::ui::Ui;
 
 /// Drops the binding of a key.
@@ -102,4 +103,5 @@ fn entry(key: &Key, id: RemoteId, action: HistoryAction) -> HistoryEntry {
 fn not_bound(key: &Key) -> CommandError {
     CommandError::new("not-bound", format!("'{key}' is not bound to a webhook"))
         .hint("`hookctl record show` lists the bound keys")
+        .status(ExitStatus::Usage)
 }

@@ -5,8 +5,9 @@
 //!
 //! Between two passes, a watch knows no token that it would have to mask. No text of an event is therefore kept.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookctl::remote::http::HttpApi;
 use hookctl::remote::{ApiError, Attempt, DeliveryApi, Event, EventQuery, Rows};
@@ -14,6 +15,7 @@ use hookctl::render::DeliveryCounts;
 use hookctl::webhook::RemoteId;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
@@ -25,7 +27,7 @@ const PAUSE: Duration = Duration::from_mins(5);
 /// The longest time between two readings, whatever the API asks for.
 const LONGEST_PAUSE: Duration = Duration::from_hours(24);
 
-/// How long a reading may take.
+/// How long a reading may take, without the passes that it waits for.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// The most events that are counted: ten pages of the API.
@@ -33,6 +35,9 @@ const MOST_EVENTS: usize = 3_000;
 
 /// Why the deliveries are unknown before the first reading.
 const NOT_YET: &str = "not read yet";
+
+/// Why the deliveries are unknown after a reading that panicked.
+const BROKEN_OFF: &str = "the reading ended early";
 
 /// What is known about the deliveries.
 #[derive(Clone, Debug)]
@@ -148,46 +153,80 @@ impl Traffic {
         if let Some(reading) = &state.reading {
             return Some(reading.clone());
         }
-        let now = Instant::now();
-        if state.next.is_some_and(|next| now < next) {
+        if state.next.is_some_and(|next| Instant::now() < next) {
             return None;
         }
-        state.next = Some(now + PAUSE);
-        let reading = CancellationToken::new();
-        state.reading = Some(reading.clone());
+        let reading = Reading::begin(self, &mut state);
+        let ended = reading.ended.clone();
         let api = Arc::clone(&state.api);
-        tokio::spawn(Arc::clone(self).read(api, reading.clone()));
-        Some(reading)
+        // The runtime may end and drop the reading, which takes the lock.
+        drop(state);
+        tokio::spawn(reading.run(api));
+        Some(ended)
     }
 
-    async fn read(self: Arc<Self>, api: Arc<HttpApi>, reading: CancellationToken) {
+    /// No code that holds this lock can panic half-way through a change.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A reading that runs. It ends when dropped, also by a panic, so that the next one can begin.
+struct Reading {
+    traffic: Arc<Traffic>,
+    begun: Instant,
+    /// Cancelled at its end, or to end it.
+    ended: CancellationToken,
+}
+
+impl Reading {
+    fn begin(traffic: &Arc<Traffic>, state: &mut State) -> Self {
         let begun = Instant::now();
-        let (known, pause) = match api.apart() {
-            Err(_) => (
-                Known::Unknown("no connection can be set up".to_owned()),
-                None,
-            ),
-            Ok(api) => {
-                let between = BetweenPasses {
-                    api: &api,
-                    passing: self.passing.subscribe(),
-                };
-                let counting = recent_deliveries(&between, MOST_EVENTS);
-                let counted =
-                    reading.run_until_cancelled(tokio::time::timeout(TIME_LIMIT, counting));
-                let counted = counted.await;
-                self.metrics.requests_beside(&api.outcomes());
-                match counted {
-                    // Another watch leads, or the account is another one.
-                    None => return,
-                    Some(Err(_)) => (Known::Unknown(too_slow()), None),
-                    Some(Ok(Ok(counts))) => (Known::Counted(Arc::new(counts)), None),
-                    Some(Ok(Err(error))) => (Known::Unknown(why(&error)), asked(&error)),
-                }
-            }
+        let ended = CancellationToken::new();
+        state.next = Some(begun + PAUSE);
+        state.reading = Some(ended.clone());
+        Self {
+            traffic: Arc::clone(traffic),
+            begun,
+            ended,
+        }
+    }
+
+    async fn run(self, api: Arc<HttpApi>) {
+        let Ok(api) = api.apart() else {
+            let why = "no connection can be set up".to_owned();
+            return self.end(Known::Unknown(why), None);
         };
-        let mut state = self.state();
-        if reading.is_cancelled() {
+        let counted = self.count(&api).await;
+        self.traffic.metrics.requests_beside(&api.outcomes());
+        // Otherwise another watch leads, or the account is another one.
+        if let Some((known, pause)) = counted {
+            self.end(known, pause);
+        }
+    }
+
+    /// Reads and counts the deliveries, and returns the pause that the API asks for. Returns `None` if the reading was ended.
+    async fn count(&self, api: &impl DeliveryApi) -> Option<(Known, Option<Duration>)> {
+        let passing = self.traffic.passing.subscribe();
+        let between = BetweenPasses {
+            api,
+            passing: passing.clone(),
+        };
+        let counting = within(
+            TIME_LIMIT,
+            passing,
+            recent_deliveries(&between, MOST_EVENTS),
+        );
+        Some(match self.ended.run_until_cancelled(counting).await? {
+            None => (Known::Unknown(too_slow()), None),
+            Some(Ok(counts)) => (Known::Counted(Arc::new(counts)), None),
+            Some(Err(error)) => (Known::Unknown(why(&error)), asked(&error)),
+        })
+    }
+
+    fn end(&self, known: Known, pause: Option<Duration>) {
+        let mut state = self.traffic.state();
+        if self.ended.is_cancelled() {
             return;
         }
         if let Known::Unknown(why) = &known {
@@ -200,19 +239,51 @@ impl Traffic {
         state.known = known;
         state.reading = None;
         if let Some(pause) = pause {
-            state.next = Some(begun + pause);
+            state.next = Some(self.begun + pause);
         }
         let is_awaited = std::mem::take(&mut state.is_awaited);
         drop(state);
-        reading.cancel();
+        self.ended.cancel();
         if is_awaited {
-            self.version.send_modify(|version| *version += 1);
+            self.traffic.version.send_modify(|version| *version += 1);
         }
     }
+}
 
-    /// No code that holds this lock can panic half-way through a change.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if !self.ended.is_cancelled() {
+            self.end(Known::Unknown(BROKEN_OFF.to_owned()), None);
+        }
+    }
+}
+
+/// Awaits work, for this long at most. The time of a pass does not count. Returns `None` if the time is over.
+async fn within<T>(
+    limit: Duration,
+    mut passing: watch::Receiver<bool>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    let mut left = limit;
+    loop {
+        let is_passing = *passing.borrow_and_update();
+        let since = Instant::now();
+        let changed = async {
+            if passing.changed().await.is_err() {
+                // The watch has ended.
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            done = &mut work => return Some(done),
+            () = changed => {}
+            () = tokio::time::sleep(left), if !is_passing => return None,
+        }
+        if !is_passing {
+            left = left.saturating_sub(since.elapsed());
+        }
     }
 }
 
@@ -319,116 +390,4 @@ fn counted(event: Event) -> Option<Event> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-
-    const ID: &str = "5eb7cf5a86d9755df3a6c593";
-
-    /// An API with one page of events, which counts its requests.
-    #[derive(Default)]
-    struct OnePage {
-        rows: Vec<Event>,
-        requests: AtomicUsize,
-    }
-
-    impl DeliveryApi for OnePage {
-        async fn events(&self, _: &EventQuery, _: u32, _: u32) -> Result<Rows<Event>, ApiError> {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            Ok(Rows {
-                rows: self.rows.clone(),
-                total: None,
-                unreadable: 0,
-            })
-        }
-
-        async fn attempts(&self, _: &str, _: u32, _: u32) -> Result<Rows<Attempt>, ApiError> {
-            Err(ApiError::Withheld)
-        }
-
-        async fn retry(&self, _: &str) -> Result<(), ApiError> {
-            Err(ApiError::Withheld)
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn nothing_is_requested_while_a_pass_runs() {
-        let passing = watch::Sender::new(true);
-        let api = OnePage::default();
-        let between = BetweenPasses {
-            api: &api,
-            passing: passing.subscribe(),
-        };
-        let query = EventQuery::default();
-        let mut asked = std::pin::pin!(between.events(&query, 1, 300));
-        let waited = tokio::time::timeout(Duration::from_hours(1), &mut asked).await;
-        assert!(waited.is_err(), "the pass still runs");
-        assert_eq!(api.requests.load(Ordering::Relaxed), 0);
-        passing.send_replace(false);
-        assert!(asked.await.is_ok());
-        assert_eq!(api.requests.load(Ordering::Relaxed), 1);
-    }
-
-    #[tokio::test]
-    async fn no_text_of_an_event_is_kept() {
-        let text = || "s3cr3t".to_owned();
-        let event = Event {
-            event_id: text(),
-            document_id: Some(text()),
-            webhook: ID.to_owned(),
-            action: text(),
-            status: text(),
-            attempts: Some(1),
-            created_at: Some("2026-01-01T11:00:00+01:00".to_owned()),
-            last_attempt_at: Some(text()),
-            delivered_at: Some(text()),
-            next_retry_at: Some(text()),
-            last_status_code: Some(503),
-            last_error: Some(text()),
-            workflow_name: Some(text()),
-        };
-        let of_no_webhook = Event {
-            webhook: "no id".to_owned(),
-            ..event.clone()
-        };
-        let api = OnePage {
-            rows: vec![event, of_no_webhook],
-            ..OnePage::default()
-        };
-        let between = BetweenPasses {
-            api: &api,
-            passing: watch::Sender::new(false).subscribe(),
-        };
-        let query = EventQuery::default();
-        let read = between.events(&query, 1, 300).await.unwrap();
-        let kept = Event {
-            webhook: ID.to_owned(),
-            status: "pending".to_owned(),
-            created_at: Some("2026-01-01T10:00:00Z".to_owned()),
-            last_status_code: Some(503),
-            ..Event::default()
-        };
-        assert_eq!((read.rows, read.unreadable), (vec![kept], 1));
-    }
-
-    #[test]
-    fn a_failure_is_named_without_a_text_of_the_api() {
-        let error = ApiError::Unexpected {
-            status: 500,
-            content_type: "s3cr3t".to_owned(),
-            excerpt: "s3cr3t".to_owned(),
-        };
-        assert_eq!(why(&error), "the API answers unexpectedly, with status 500");
-        let throttled = |seconds| ApiError::Throttled {
-            status: 429,
-            blocked: Duration::ZERO,
-            retry_after: Some(Duration::from_secs(seconds)),
-        };
-        assert_eq!(why(&throttled(1)), "the API answers with status 429");
-        assert_eq!(asked(&throttled(1)), Some(PAUSE));
-        assert_eq!(asked(&throttled(900)), Some(Duration::from_mins(15)));
-        assert_eq!(asked(&throttled(u64::MAX)), Some(LONGEST_PAUSE));
-        assert_eq!(asked(&error), None);
-    }
-}
+mod tests;
