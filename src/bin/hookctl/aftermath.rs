@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use hookctl::apply::Unsettled;
 use hookctl::reconcile::PassReport;
+use hookctl::record::shared::SharedError;
+use hookctl::record::{RecordError, RecordErrorKind};
 use hookctl::render::Message;
-use hookctl::report::{Outcome, SyncReport};
+use hookctl::report::{ActionResult, Outcome, SyncReport};
 use hookctl::saved::Stale;
 use hookctl::webhook::Key;
 
 use crate::error::CommandError;
-use crate::hints;
+use crate::{hints, lease};
 
 /// Returns what is not settled: another writer, and requests that may still take effect.
 pub(crate) fn unsettled(report: &PassReport) -> Vec<Message> {
@@ -54,10 +56,32 @@ pub(crate) fn duplicates(results: &SyncReport) -> impl Iterator<Item = Message> 
         .map(|duplicate| CommandError::caused("doubled", duplicate).into_message())
 }
 
-/// Returns what to do about the failed actions: one message for all actions with the same hints.
+/// Returns what to do about the failed actions: a message for all that a lost lease left unfinished, and one for all others
+/// with the same hints.
 pub(crate) fn advice(results: &SyncReport) -> Vec<Message> {
+    let is_lost = results.results.iter().any(lease::is_unfinished_by_it);
+    let by_the_lease = |result: &ActionResult| {
+        is_lost && (lease::is_unfinished_by_it(result) || lease::is_unfinished_by_the_end(result))
+    };
+    let (lost, others): (Vec<_>, Vec<_>) =
+        (results.results.iter()).partition(|result| by_the_lease(result));
+    let mut messages = Vec::new();
+    if is_lost {
+        let lost_lease = RecordError::new(RecordErrorKind::Fenced, SharedError::Fenced);
+        let message = format!("{lost_lease}: {} actions are unfinished", lost.len());
+        messages.push(
+            CommandError::new("lease-lost", message)
+                .hints(hints::of(&lost_lease))
+                .into_message(),
+        );
+    }
+    messages.extend(by_hints(others));
+    messages
+}
+
+fn by_hints<'a>(results: impl IntoIterator<Item = &'a ActionResult>) -> Vec<Message> {
     let mut by_hints: BTreeMap<Vec<String>, (Vec<&str>, String)> = BTreeMap::new();
-    for result in &results.results {
+    for result in results {
         if let Outcome::Failed(error) | Outcome::Pending(error) = &result.outcome {
             let hints = hints::of(error);
             if !hints.is_empty() {

@@ -17,6 +17,7 @@ mod files;
 mod git;
 mod guards;
 mod hints;
+mod lease;
 mod log;
 mod mask;
 mod nonce;

@@ -26,8 +26,9 @@ mod stopped {
     use std::process::{Child, Stdio};
     use std::time::{Duration, Instant};
 
+    use hookctl::sandbox::Fault;
     use rustix::process::{Pid, Signal, kill_process};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -120,5 +121,47 @@ mod stopped {
         home.run(&["sync", "--dry-run", "--detailed-exitcode"])
             .code(0);
         home.run(&["record", "verify"]).code(0);
+    }
+
+    /// Both are a partly failed apply. Neither hides the other.
+    #[test]
+    fn a_lost_lease_and_a_failed_action_are_one_partly_failed_apply() {
+        let mut fleet = Fleet::on(Account::with_latency(Duration::from_millis(20)));
+        fleet.declare(&hooks(200));
+        let refusal = Fault::Answer {
+            status: 422,
+            headers: Vec::new(),
+            body: json!({ "detail": "not this one" }).to_string(),
+        };
+        fleet.account.fault("POST", 2, refusal);
+        let (_runner, stale) = fleet.start(&["sync", "--yes", "--output", "json"]);
+        until("some are made", || fleet.account.names().len() > 5);
+        signal(&stale, Signal::STOP);
+        fleet.run(&["sync", "--yes"]).code(0);
+        signal(&stale, Signal::CONT);
+        let run = Run::of(stale.wait_with_output().unwrap()).code(4);
+        let document = run.json();
+        let with = |text: &str| {
+            let actions = document["actions"].as_array().unwrap().iter();
+            let errors = actions.filter_map(|action| action["error"].as_str());
+            errors.filter(|error| error.contains(text)).count()
+        };
+        assert_eq!(with("not this one"), 1);
+        let lost: Vec<_> = document["diagnostics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|diagnostic| diagnostic["code"] == "lease-lost")
+            .collect();
+        assert_eq!(lost.len(), 1, "{}", document["diagnostics"]);
+        assert_eq!(lost[0]["severity"], "error");
+        let help = lost[0]["help"].as_str().unwrap();
+        assert!(help.starts_with("run it again"), "{help}");
+        let message = lost[0]["message"].as_str().unwrap();
+        assert!(message.ends_with("actions are unfinished"), "{message}");
+        let others = document["diagnostics"].as_array().unwrap().iter();
+        let others = others.filter(|diagnostic| diagnostic["code"] == "action-failed");
+        assert_eq!(others.count(), 0, "{}", document["diagnostics"]);
+        fleet.is_settled(200);
     }
 }

@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 
 use hookctl::plan::{Action, Cause};
 use hookctl::reconcile::PassReport;
-use hookctl::record::{RecordError, RecordErrorKind};
-use hookctl::report::{ActionError, ActionResult, Outcome};
+use hookctl::report::{ActionResult, Outcome};
 use hookctl::verify::Verdict;
 use hookctl::watch::{Ended, Passed, Reason};
 use prometheus_client::encoding::text::encode;
@@ -24,6 +23,7 @@ use super::exposition::Format;
 use super::process;
 use super::readiness::{Input, Readiness};
 use super::unreadable;
+use crate::lease;
 
 type Labels = Vec<(&'static str, String)>;
 
@@ -216,7 +216,7 @@ impl Metrics {
 
     /// Records the error of a pass without a report.
     pub(super) fn failed(&self, error: &(dyn Error + 'static)) {
-        if is_lost_lease(error) {
+        if lease::was_lost(error) {
             self.series().lease_lost.inc();
         }
     }
@@ -359,25 +359,9 @@ fn of_request(method: &str, status: u16) -> Labels {
 
 /// Returns whether a pass lost its lease after it had begun to write.
 fn lost_its_lease(report: &PassReport) -> bool {
-    let of_actions = report.results().iter().any(|result| match &result.outcome {
-        Outcome::Failed(error) | Outcome::Pending(error) => is_lost_lease(error),
-        _ => false,
-    });
-    of_actions
-        || report
-            .ended_by
-            .as_ref()
-            .is_some_and(|error| is_lost_lease(error))
-}
-
-/// Returns whether an error is that of a lost lease, or was caused by it.
-fn is_lost_lease(error: &(dyn Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| (*error).source()).any(|error| {
-        let of_record = error.downcast_ref::<RecordError>();
-        let of_action = error.downcast_ref::<ActionError>();
-        of_record.is_some_and(|error| error.kind() == RecordErrorKind::Fenced)
-            || matches!(of_action, Some(ActionError::LeaseLost))
-    })
+    let ended_by = report.ended_by.as_ref();
+    report.results().iter().any(lease::is_unfinished_by_it)
+        || ended_by.is_some_and(|error| lease::was_lost(error))
 }
 
 fn number(count: usize) -> i64 {
@@ -386,31 +370,7 @@ fn number(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use hookctl::reconcile::PassError;
-    use hookctl::record::JournalError;
-    use hookctl::webhook::Key;
-
     use super::*;
-
-    #[test]
-    fn a_lost_lease_is_found_behind_other_errors() {
-        let of = |kind| RecordError::new(kind, "the store says so");
-        let journal = |kind| JournalError {
-            key: Key::parse("a").unwrap(),
-            source: Box::new(of(kind)),
-        };
-        let fenced = RecordErrorKind::Fenced;
-        assert!(is_lost_lease(&of(fenced)));
-        assert!(is_lost_lease(&PassError::Record(of(fenced))));
-        assert!(is_lost_lease(&PassError::Journal(journal(fenced))));
-        assert!(is_lost_lease(&ActionError::LeaseLost));
-        let not_intended = |kind| ActionError::NotIntended(Arc::new(journal(kind)));
-        assert!(is_lost_lease(&not_intended(fenced)));
-        assert!(!is_lost_lease(&not_intended(RecordErrorKind::Unavailable)));
-        assert!(!is_lost_lease(&PassError::Interrupted));
-    }
 
     #[test]
     fn another_target_begins_at_zero() {
