@@ -117,6 +117,10 @@ fn metrics_tell_what_it_does() {
     ] {
         assert!(line.contains(part), "{part} in {line}");
     }
+    // The requests of a pass are counted at its end.
+    watch.wait("the requests", || {
+        metrics(address).contains("method=\"PATCH\",status=\"200\"} 1\n")
+    });
     let text = metrics(address);
     for expected in [
         "hookctl_passes_total{target=\"default\",reason=\"files\",result=\"success\"} 1\n",
