@@ -68,7 +68,7 @@ pub(crate) fn advice(results: &SyncReport) -> Vec<Message> {
     let mut messages = Vec::new();
     if is_lost {
         let lost_lease = RecordError::new(RecordErrorKind::Fenced, SharedError::Fenced);
-        let message = format!("{lost_lease}: {} actions are unfinished", lost.len());
+        let message = format!("{lost_lease}; unfinished actions: {}", lost.len());
         messages.push(
             CommandError::new("lease-lost", message)
                 .hints(hints::of(&lost_lease))

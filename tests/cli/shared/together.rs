@@ -159,7 +159,7 @@ mod stopped {
         let help = lost[0]["help"].as_str().unwrap();
         assert!(help.starts_with("run it again"), "{help}");
         let message = lost[0]["message"].as_str().unwrap();
-        assert!(message.ends_with("actions are unfinished"), "{message}");
+        assert!(message.contains("; unfinished actions: "), "{message}");
         let others = document["diagnostics"].as_array().unwrap().iter();
         let others = others.filter(|diagnostic| diagnostic["code"] == "action-failed");
         assert_eq!(others.count(), 0, "{}", document["diagnostics"]);

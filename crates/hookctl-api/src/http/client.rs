@@ -382,7 +382,6 @@ impl<T: Transport> WebhookApi for HttpApi<T> {
     }
 }
 
-/// Returns a duration in milliseconds, for logs.
 /// Reports a request in flight, and its end, also if the caller drops it.
 struct InFlight<'a>(&'a OnHttpEvent);
 
@@ -399,6 +398,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
+/// Returns a duration in milliseconds, for logs.
 fn whole_milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
